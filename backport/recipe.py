@@ -1,0 +1,210 @@
+"""The recipe: what one update is, as frozen data. Reading it is in `recipe_file`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version of a source package that a series' archive has; `version` "" means none.
+
+    `confirmed` names the place where that was seen; without it the version is a conjecture, and
+    `upload` refuses to rely on it.
+    """
+
+    version: str
+    confirmed: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One Ubuntu series: its name, such as ``xenial``, and version, such as ``16.04``.
+
+    `archive` maps a source package to what the series has of it. `mirror` is the archive that
+    the base ``ubuntu`` uses. `toolchain` maps a tool to its version in the series.
+    """
+
+    name: str
+    version: str
+    mirror: str = ""
+    archive: Mapping[str, Published] = dataclasses.field(default_factory=dict)
+    toolchain: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The upstream tarball: `file` is its name there, and exactly one place is set.
+
+    `pypi` is a project on the Python package index, `url` an address, `path` a local file or
+    folder. `sha256` is 64 hexadecimal digits (of the file; a folder has none).
+    """
+
+    file: str
+    sha256: str
+    pypi: str = ""
+    url: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class BasePin:
+    """The archive's own source package that an update starts from, fixed by its .dsc's sha256.
+
+    `url` is the folder or address where the .dsc and its files are; `path` a local .dsc.
+    """
+
+    version: str
+    dsc: str
+    sha256: str
+    url: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class ControlEdit:
+    """A recorded change of debian/control.
+
+    `paragraph` is ``source`` or a binary package, `field` such as ``Build-Depends``. `replace`
+    maps a relation as it stands to the one that takes its place, `add` appends relations, `drop`
+    removes them. `series` empty means every series.
+    """
+
+    paragraph: str
+    field: str
+    reason: str
+    add: tuple[str, ...] = ()
+    replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source package of the update.
+
+    `version` is upstream's, `upstream` may be None where a base's own orig tarball serves,
+    `debian_version` the version V in Debian or a later series that the
+    update brings, `next_version` the lowest later version that must sort above ours, `series`
+    the series that it is uploaded to, `changes` the changelog's items, `patches` the folder
+    with the quilt series, the patches and our own packaging, `tests` the folder with what goes
+    into debian/tests. `needs` are sources of this recipe that have to be built before it, and
+    `needs_upstream` maps such a source to the upstream versions of it that this one runs with.
+    """
+
+    name: str
+    version: str
+    debian_version: str
+    series: tuple[str, ...]
+    upstream: Upstream | None
+    patches: Path
+    tests: Path
+    changes: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    next_version: str = ""
+    base: BasePin | None = None
+    control: tuple[ControlEdit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A source package that the update leaves behind in a series, and what becomes of it.
+
+    `outcome` is ``superseded``, ``final-upload`` or ``untouched``.
+    """
+
+    name: str
+    series: tuple[str, ...]
+    outcome: str
+    by: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with a change, for a control: built and tested, never uploaded.
+
+    `sources` are built without the quilt patches of this recipe.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """The counterpart of a test: `test` in the matrix has to see the harm with `variant`."""
+
+    test: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class MatrixTest:
+    """One row of the test matrix.
+
+    `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
+    ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
+    """
+
+    name: str
+    source: str
+    run: str = "every"
+    control: Control | None = None
+    timeout: int = 900
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole update, read from one file. `root` is the folder that paths start from."""
+
+    path: Path
+    root: Path
+    name: str
+    bug: int
+    maintainer: str
+    date: str
+    ppa: str
+    series: tuple[Series, ...]
+    sources: tuple[Source, ...]
+    retired: tuple[Retired, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    full: tuple[str, ...] = ()
+    matrix: tuple[MatrixTest, ...] = ()
+
+    def one_series(self, name: str) -> Series:
+        """The series of that name (KeyError where there is none)."""
+        return {series.name: series for series in self.series}[name]
+
+    def source(self, name: str) -> Source:
+        """The source package of that name (KeyError where there is none)."""
+        return {source.name: source for source in self.sources}[name]
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name (KeyError where there is none)."""
+        return {variant.name: variant for variant in self.variants}[name]
+
+
+def quilt_series_file(source: Source, series: str) -> Path | None:
+    """The quilt series file that holds for `series`, or None where there are no patches.
+
+    ``series.NAME`` beside ``series`` takes its place for that Ubuntu series.
+    """
+    for candidate in (source.patches / f"series.{series}", source.patches / "series"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
+    """The patches that a quilt series file lists, in order (quilt(1): ``#`` starts a comment)."""
+    if quilt_series is None:
+        return ()
+    lines = (line.partition("#")[0].strip() for line in quilt_series.read_text().splitlines())
+    return tuple(line.split()[0] for line in lines if line)

@@ -1,0 +1,113 @@
+"""Read a TOML table strictly: every error names the key, and no key is left unread."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from backport.errors import RecipeError
+
+_NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "a table"}
+
+
+class Table:
+    """One table of a TOML file, which knows its own key and what has been read from it.
+
+    Parameters:
+        data: the parsed table.
+        where: the file's name and the table's key, such as ``backport.toml: source.python-acme``;
+            for the whole file its name.
+    """
+
+    def __init__(self, data: dict[str, Any], where: str) -> None:
+        self._data = data
+        self._read: set[str] = set()
+        self.where = where
+
+    def _fail(self, key: str, what: str, advice: str = "") -> RecipeError:
+        return RecipeError(what, where=self._place(key), advice=advice)
+
+    def _place(self, key: str) -> str:
+        return f"{self.where}.{key}" if ": " in self.where else f"{self.where}: {key}"
+
+    def _get(self, key: str, wanted: type, default: Any, advice: str) -> Any:
+        self._read.add(key)
+        if key not in self._data:
+            if default is not None:
+                return default
+            raise self._fail(key, "this key is missing", advice or f"add {key} = …")
+        value = self._data[key]
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            raise self._fail(key, f"{value!r} is not {_NAMES[wanted]}", advice)
+        return value
+
+    def string(self, key: str, default: str | None = None, *, advice: str = "") -> str:
+        """The string under `key`.
+
+        Raises:
+            RecipeError: it is missing (and there is no default), or no string.
+        """
+        return str(self._get(key, str, default, advice))
+
+    def integer(self, key: str, default: int | None = None, *, advice: str = "") -> int:
+        """The whole number under `key`; raises as `string` does."""
+        return int(self._get(key, int, default, advice))
+
+    def strings(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """The list of strings under `key`; raises as `string` does."""
+        self._read.add(key)
+        if key not in self._data:
+            if default is not None:
+                return default
+            raise self._fail(key, "this key is missing", f'add {key} = ["…"]')
+        value = self._data[key]
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._fail(key, "this is not a list of strings", f'write {key} = ["…"]')
+        return tuple(value)
+
+    def mapping(self, key: str) -> dict[str, str]:
+        """The table of strings under `key`; empty where it is missing."""
+        inner = self.table(key)
+        return {name: inner.string(name) for name in inner.keys()}  # noqa: SIM118
+
+    def has(self, key: str) -> bool:
+        """Whether `key` is there; it counts as read, and so as known."""
+        self._read.add(key)
+        return key in self._data
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that are there, in the file's order."""
+        return tuple(self._data)
+
+    def table(self, key: str) -> Table:
+        """The table under `key`; an empty one where it is missing."""
+        return Table(self._get(key, dict, {}, ""), self._place(key))
+
+    def tables(self, key: str) -> Iterator[tuple[str, Table]]:
+        """Each table in the table under `key`, with its name, in the file's order."""
+        outer = self.table(key)
+        for name in outer.keys():  # noqa: SIM118
+            yield name, outer.table(name)
+
+    def array(self, key: str) -> Iterator[Table]:
+        """Each table of the array of tables under `key`."""
+        self._read.add(key)
+        items = self._data.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise self._fail(key, "this is not an array of tables", f"write [[…{key}]]")
+        for number, item in enumerate(items, start=1):
+            yield Table(item, f"{self._place(key)}[{number}]")
+
+    def done(self) -> None:
+        """Check that every key has been read.
+
+        Raises:
+            RecipeError: a key is unknown; the advice names the nearest known one.
+        """
+        for key in self._data:
+            if key not in self._read:
+                near = difflib.get_close_matches(key, self._read, n=1)
+                known = ", ".join(sorted(self._read))
+                advice = f"write {near[0]}" if near else f"known keys: {known}"
+                raise self._fail(key, "this key is unknown", advice)

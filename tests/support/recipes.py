@@ -1,0 +1,193 @@
+"""Small recipes on disk: a specification becomes a backport.toml with its patches folders.
+
+`load` reads it as a command would. A test of a wrong recipe changes the data that `data` gives
+before `write` puts it on disk.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backport.recipe import Recipe
+from backport.recipe_file import load as load_file
+
+SHA256 = "0123456789abcdef" * 4
+FILE = "backport.toml"
+UBUNTU = {"xenial": "16.04", "yakkety": "16.10", "zesty": "17.04"}
+
+_CONTROL = """\
+Source: {name}
+Section: python
+Priority: optional
+Maintainer: Test Maintainers <tests@example.org>
+Build-Depends: debhelper (>= 9)
+Standards-Version: 3.9.8
+
+Package: {name}
+Architecture: all
+Depends: ${{misc:Depends}}
+Description: a package of the tests
+"""
+
+_PATCH = """\
+Description: change {name}
+Author: Test Maintainers <tests@example.org>
+--- a/README
++++ b/README
+@@ -1 +1 @@
+-{name}
++{name}, changed
+"""
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One source package of a small recipe.
+
+    `quilt` maps a quilt series file (``series``, ``series.xenial``) to the patches it lists; each
+    is written. `base` is the version of a pinned .dsc; "" means our own packaging. `more` is what
+    else the source's table holds.
+    """
+
+    name: str
+    version: str = "1.0"
+    series: tuple[str, ...] = ("xenial", "yakkety")
+    needs: tuple[str, ...] = ()
+    quilt: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    base: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A small recipe.
+
+    `archive` maps (source, series) to a version that the archive has, `variants` a variant to its
+    sources, and `matrix` holds the rows of the test matrix as they stand in the file.
+    """
+
+    sources: tuple[SourceSpec, ...] = (SourceSpec("alpha"),)
+    series: tuple[str, ...] = ("xenial", "yakkety")
+    archive: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    retired: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    full: tuple[str, ...] = ()
+    matrix: tuple[Mapping[str, Any], ...] = ()
+
+
+def data(spec: Spec) -> dict[str, Any]:
+    """The recipe as the data of its TOML file, to be changed at will."""
+    content = {
+        "update": {
+            "name": "small",
+            "bug": 1,
+            "maintainer": "Test Maintainers <tests@example.org>",
+            "date": "Mon, 23 Nov 2026 12:00:00 +0000",
+        },
+        "series": {name: _series(spec, name) for name in spec.series},
+        "source": {source.name: _source(source) for source in spec.sources},
+        "retired": {name: dict(table) for name, table in spec.retired.items()},
+        "variant": {
+            name: {"without-patches": list(sources), "purpose": "a control of the tests"}
+            for name, sources in spec.variants.items()
+        },
+        "matrix": {"full": list(spec.full), "test": [dict(row) for row in spec.matrix]},
+    }
+    return copy.deepcopy(content)
+
+
+def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> Path:
+    """Write the recipe and its folders below `root`; `content` stands in for `data(spec)`."""
+    for source in spec.sources:
+        folder = root / "patches" / source.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for series_file, patches in source.quilt.items():
+            (folder / series_file).write_text("".join(f"{patch}\n" for patch in patches))
+            for patch in patches:
+                (folder / patch).write_text(_PATCH.format(name=patch))
+        if not source.base:
+            (folder / "debian").mkdir(exist_ok=True)
+            (folder / "debian" / "control").write_text(_CONTROL.format(name=source.name))
+        tests = root / "autopkgtest" / source.name
+        tests.mkdir(parents=True, exist_ok=True)
+        (tests / "control").write_text("Tests: smoke\nDepends: @\n")
+    path = root / FILE
+    path.write_text(toml(data(spec) if content is None else content))
+    return path
+
+
+def load(root: Path, spec: Spec) -> Recipe:
+    """Write the recipe and read it back."""
+    return load_file(write(root, spec))
+
+
+def load_data(root: Path, spec: Spec, content: Mapping[str, Any]) -> Recipe:
+    """Write the recipe with that content and read it back."""
+    return load_file(write(root, spec, content))
+
+
+def toml(content: Mapping[str, Any]) -> str:
+    """TOML text of nested tables; what lies deeper than ``[table.name]`` stands inline."""
+    lines: list[str] = []
+    for name, table in content.items():
+        if not isinstance(table, Mapping):
+            lines.insert(0, f"{_key(name)} = {_value(table)}")  # before the first heading
+            continue
+        lines.append(f"[{_key(name)}]")
+        lines += [f"{_key(k)} = {_value(v)}" for k, v in table.items() if not _is_table(v)]
+        for inner, values in table.items():
+            if _is_table(values):
+                lines.append(f"[{_key(name)}.{_key(inner)}]")
+                lines += [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _series(spec: Spec, name: str) -> dict[str, Any]:
+    archive = {
+        source: {"version": version, "confirmed": "the specification"}
+        for (source, series), version in spec.archive.items()
+        if series == name
+    }
+    return {"version": UBUNTU[name], "archive": archive}
+
+
+def _source(source: SourceSpec) -> dict[str, Any]:
+    file = f"{source.name}-{source.version}.tar.gz"
+    table: dict[str, Any] = {
+        "version": source.version,
+        "debian-version": source.base or f"{source.version}-1",
+        "series": list(source.series),
+        "needs": list(source.needs),
+        "changes": [f"Update {source.name}."],
+        "upstream": {"url": f"https://example.org/{file}", "file": file, "sha256": SHA256},
+    }
+    if source.base:
+        dsc = f"{source.name}_{source.base}.dsc"
+        table["base"] = {
+            "version": source.base,
+            "dsc": dsc,
+            "sha256": SHA256,
+            "url": f"https://example.org/{dsc}",
+        }
+    return table | dict(source.more)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _key(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,87 @@
+"""Recipes that are right but for one change, and the sentence that each is refused with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backport.errors import RecipeError
+from backport.recipe_file import load
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+Change = Callable[[dict[str, Any]], Any]
+
+TWO = Spec(
+    sources=(
+        SourceSpec("alpha", quilt={"series": ("one.patch",)}),
+        SourceSpec("beta", needs=("alpha",)),
+    ),
+    variants={"plain": ("alpha",)},
+    full=("xenial",),
+    matrix=(
+        {"name": "smoke", "source": "alpha"},
+        {
+            "name": "harm",
+            "source": "beta",
+            "run": "full",
+            "timeout": 60,
+            "control": {"test": "harm-control", "variant": "plain"},
+        },
+    ),
+    archive={("alpha", "xenial"): "0.9-1", ("beta", "xenial"): ""},
+    retired={
+        "old": {"series": ["xenial"], "outcome": "superseded", "by": ["alpha"], "reason": "renamed"}
+    },
+)
+
+
+def refusal(path: Path) -> str:
+    """The sentence that a recipe is refused with."""
+    with pytest.raises(RecipeError) as caught:
+        load(path)
+    assert caught.value.exit_code == 3
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def refusal_of(root: Path, change: Change, spec: Spec = TWO) -> str:
+    """The sentence for a recipe that is right but for one change."""
+    content = recipes.data(spec)
+    change(content)
+    return refusal(recipes.write(root, spec, content))
+
+
+def _inner(content: dict[str, Any], key: str) -> tuple[Any, str | int]:
+    """The table or array that holds a key such as ``matrix.test[1].name``, and its key there."""
+    parts: list[str | int] = [
+        int(part) - 1 if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key)
+    ]
+    found: Any = content
+    for part in parts[:-1]:
+        found = found[part]
+    return found, parts[-1]
+
+
+def put(key: str, to: Any) -> Change:
+    """A change: set the value under this key."""
+
+    def change(content: dict[str, Any]) -> None:
+        table, last = _inner(content, key)
+        table[last] = to
+
+    return change
+
+
+def take(key: str) -> Change:
+    """A change: take this key out."""
+
+    def change(content: dict[str, Any]) -> None:
+        table, last = _inner(content, key)
+        del table[last]
+
+    return change
