@@ -1,0 +1,114 @@
+"""Run a graph of steps side by side: skip what is up to date, go on after failures, resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from backport import process
+from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
+from backport.events import Finished, Planned, Sink, Started
+from backport.plan import Step
+from backport.store import Outcome, Result, Store, step_key
+from backport.verdict import Broken, Failed, Passed, Skipped
+
+Action = Callable[[Step, Path, Mapping[str, Path]], Outcome]
+
+
+def run(
+    steps: Mapping[str, Step],
+    actions: Mapping[str, Action],
+    store: Store,
+    *,
+    jobs: int,
+    sink: Sink,
+    base: str = "",
+) -> dict[str, Result]:
+    """Run every step whose needs have passed; returns how each ended, in the plan's order.
+
+    Parameters:
+        actions: the action of each kind of step; it gets the step, an empty folder to fill, and
+            the folders of the steps that it needs.
+        jobs: how many steps run at once.
+
+    A step whose need did not pass is Skipped with that reason. An error of the toolkit's own
+    ends the run after the running steps.
+    """
+    sink(Planned(tuple(steps.values()), base))
+    weight = _weights(steps)
+    sorter = TopologicalSorter({name: step.needs for name, step in steps.items()})
+    sorter.prepare()
+    results: dict[str, Result] = {}
+    running: dict[Future[Result], str] = {}
+    ready: list[str] = []
+    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="step") as pool:
+        try:
+            while sorter.is_active():
+                ready += sorter.get_ready()
+                ready.sort(key=lambda name: -weight[name])
+                while ready and len(running) < jobs:
+                    name = ready.pop(0)
+                    step = steps[name]
+                    early = _settled(step, results, store)
+                    if early is not None:
+                        results[name] = early
+                        sink(Finished(step, early))
+                        sorter.done(name)
+                        ready += sorter.get_ready()
+                        ready.sort(key=lambda name: -weight[name])
+                        continue
+                    sink(Started(step))
+                    key = step_key(step, {need: results[need].digest for need in step.needs})
+                    running[pool.submit(_run_one, step, key, actions, store)] = name
+                if not running:
+                    continue
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    name = running.pop(future)
+                    results[name] = future.result()
+                    sink(Finished(steps[name], results[name]))
+                    sorter.done(name)
+        except BaseException:
+            process.stop_all()
+            raise
+    return {name: results[name] for name in steps}
+
+
+def _weights(steps: Mapping[str, Step]) -> dict[str, int]:
+    """How long the chain of steps is that waits for each one: the longest goes first."""
+    weight = dict.fromkeys(steps, 1)
+    order = TopologicalSorter({name: step.needs for name, step in steps.items()}).static_order()
+    for name in reversed(list(order)):
+        for need in steps[name].needs:
+            weight[need] = max(weight[need], weight[name] + 1)
+    return weight
+
+
+def _settled(step: Step, results: Mapping[str, Result], store: Store) -> Result | None:
+    """The result of a step that need not or cannot run."""
+    for need in step.needs:
+        if not isinstance(results[need].verdict, Passed):
+            reason = f"{need} did not pass"
+            return Result(step.name, "", Skipped(reason), "", 0.0, time.time())
+    key = step_key(step, {need: results[need].digest for need in step.needs})
+    return store.fresh(step.name, key)
+
+
+def _run_one(step: Step, key: str, actions: Mapping[str, Action], store: Store) -> Result:
+    started = time.time()
+    scratch = store.scratch(step.name)
+    needs = {need: store.folder(need) for need in step.needs}
+    try:
+        outcome = actions[step.kind](step, scratch, needs)
+    except (MachineError, RemoteError) as error:
+        outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
+    except BackportError as error:
+        stage = "input" if isinstance(error, InputError) else step.kind
+        outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
+    if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
+        outcome = replace(outcome, exit_code=StepError.exit_code)
+    return store.commit(step.name, key, outcome, scratch, started)

@@ -1,0 +1,280 @@
+"""recipe -> graph of steps. Pure: what a step needs and which inputs it reads, nothing run.
+
+The way of the data is fetch, source, wanted, base, build, test; a step's name is also its
+folder below the work folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from backport.recipe import MatrixTest, Recipe, Source, Variant, patch_names, quilt_series_file
+
+KINDS = ("fetch", "source", "wanted", "base", "build", "test")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
+
+    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step with a
+    variant is a control: it passes when it sees the harm.
+    """
+
+    kind: str
+    series: str = ""
+    source: str = ""
+    test: str = ""
+    variant: str = ""
+    needs: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Such as ``build/xenial/python-certbot`` or ``test/zesty/python-acme.smoke``."""
+        last = self.source + (f".{self.test}" if self.test else "")
+        last += f"+{self.variant}" if self.variant else ""
+        return "/".join(part for part in (self.kind, self.series, last) if part)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user asked for; empty means all. `long` adds what a plain run samples only."""
+
+    series: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    until: str = "test"
+    long: bool = False
+
+
+def hash_text(text: str) -> str:
+    """The sha256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_tree(folder: Path, names: Iterable[str] | None = None) -> str:
+    """One hash over the names, modes and contents of the files below a folder.
+
+    `names` restricts it to these files; a folder that does not exist has the hash of nothing.
+    """
+    digest = hashlib.sha256()
+    files = (folder / name for name in names) if names is not None else folder.rglob("*")
+    for path in sorted(files):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode & 0o777:o}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _fetch_step(source: Source) -> Step:
+    fixed = {"upstream": asdict(source.upstream) if source.upstream else None}
+    fixed["base"] = asdict(source.base) if source.base else None
+    inputs = [("place", hash_text(_json(fixed)))]
+    if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
+        inputs.append(("folder", hash_tree(Path(source.upstream.path))))
+    return Step("fetch", source=source.name, inputs=tuple(inputs))
+
+
+def _source_step(recipe: Recipe, source: Source, series: str, variant: Variant | None) -> Step:
+    plain = variant is not None and source.name in variant.sources
+    quilt_series = None if plain else quilt_series_file(source, series)
+    said = {
+        "version": source.version,
+        "base": source.base.version if source.base else "",
+        "changes": source.changes,
+        "control": [asdict(edit) for edit in source.control],
+        "series": recipe.one_series(series).version,
+        "update": (recipe.bug, recipe.maintainer, recipe.date),
+        "variant": variant.name if variant else "",
+        "archive": asdict(recipe.one_series(series).archive[source.name])
+        if source.name in recipe.one_series(series).archive
+        else "",
+    }
+    inputs = {
+        "recipe": hash_text(_json(said)),
+        "patches": hash_tree(source.patches, patch_names(quilt_series)),
+        "quilt series": hash_text(quilt_series.read_text() if quilt_series else ""),
+        "tests": hash_tree(source.tests),
+        "tests' library": hash_tree(recipe.root / "autopkgtest" / "lib"),
+    }
+    if source.base is None:
+        inputs["packaging"] = hash_tree(source.patches / "debian")
+    return Step(
+        "source",
+        series,
+        source.name,
+        variant=variant.name if variant else "",
+        needs=(f"fetch/{source.name}",),
+        inputs=tuple(inputs.items()),
+    )
+
+
+def _build_step(source: Source, series: str, variant: Variant | None, names: set[str]) -> Step:
+    mark = f"+{variant.name}" if variant else ""
+    needs = [f"source/{series}/{source.name}{mark}", f"base/{series}"]
+    for need in source.needs:
+        own = f"build/{series}/{need}"
+        if own not in names:
+            continue  # the series has it already
+        in_variant = variant is not None and need in variant.sources
+        needs.append(f"{own}{mark}" if in_variant else own)
+    return Step("build", series, source.name, variant=mark[1:], needs=tuple(needs))
+
+
+def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
+    """The rows of the matrix that a run tests in a series."""
+    for test in recipe.matrix:
+        if series not in recipe.source(test.source).series:
+            continue  # not uploaded there: none of our tests come with it
+        if selection.tests and test.name not in selection.tests:
+            continue
+        if selection.sources and test.source not in selection.sources:
+            continue
+        full = series in recipe.full or selection.long
+        if test.run == "every" or (test.run == "full" and full) or selection.long:
+            yield test
+
+
+def _test_steps(
+    recipe: Recipe, series: str, test: MatrixTest, builds: Mapping[str, Step]
+) -> Iterator[Step]:
+    plain = [name for name, step in builds.items() if step.series == series and not step.variant]
+    common = (f"base/{series}", f"source/{series}/{test.source}")
+    said = (("row", hash_text(_json((test.name, test.timeout)))),)
+    yield Step("test", series, test.source, test.name, "", (*common, *plain), said)
+    if test.control:
+        variant = recipe.variant(test.control.variant)
+        replaced = [f"build/{series}/{name}" for name in variant.sources]
+        needs = [name for name in plain if name not in replaced]
+        needs += [
+            f"{name}+{variant.name}" for name in replaced if f"{name}+{variant.name}" in builds
+        ]
+        matrix = hash_tree(recipe.root / "autopkgtest" / "matrix")
+        library = hash_tree(recipe.root / "autopkgtest" / "lib")
+        yield Step(
+            "test",
+            series,
+            test.source,
+            test.control.test,
+            variant.name,
+            (f"base/{series}", *needs),
+            (*said, ("matrix", matrix), ("library", library)),
+        )
+
+
+def _closure(recipe: Recipe, names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += recipe.source(name).needs
+    return found
+
+
+def make(recipe: Recipe, selection: Selection, base_kind: str) -> dict[str, Step]:
+    """The graph of a run: every step by name, those that others need first.
+
+    Parameters:
+        base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
+    """
+    series_names = [one.name for one in recipe.series if one.name in selection.series] or [
+        one.name for one in recipe.series
+    ]
+    chosen = selection.sources or tuple(source.name for source in recipe.sources)
+    closure = _closure(recipe, chosen)
+    sources = [source for source in recipe.sources if source.name in closure]
+    steps = {step.name: step for step in map(_fetch_step, sources)}
+    variants: dict[str, list[Variant]] = {name: [] for name in series_names}
+    for series in series_names:
+        for test in wanted_tests(recipe, series, selection):
+            if test.control:
+                variant = recipe.variant(test.control.variant)
+                if variant not in variants[series]:
+                    variants[series].append(variant)
+    pairs = [(source, series) for series in series_names for source in sources]
+    for source, series in pairs:
+        if series in source.series:
+            step = _source_step(recipe, source, series, None)
+            steps[step.name] = step
+            for variant in variants[series]:
+                if source.name in variant.sources:
+                    step = _source_step(recipe, source, series, variant)
+                    steps[step.name] = step
+    needs = tuple(name for name in steps if name.startswith("source/"))
+    steps["wanted"] = Step("wanted", needs=needs, inputs=_wanted_inputs(recipe))
+    previous = "wanted"
+    for series in series_names:
+        step = Step(
+            "base",
+            series,
+            needs=tuple(dict.fromkeys(("wanted", previous))),
+            inputs=(("base", base_kind), ("mirror", recipe.one_series(series).mirror)),
+        )
+        steps[step.name] = step
+        previous = step.name
+    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants)
+    return _until(steps, selection)
+
+
+def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    return (("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),)
+
+
+def _builds_and_tests(
+    recipe: Recipe,
+    selection: Selection,
+    series_names: list[str],
+    sources: list[Source],
+    variants: Mapping[str, list[Variant]],
+) -> dict[str, Step]:
+    builds: dict[str, Step] = {}
+    names = {
+        f"build/{series}/{one.name}"
+        for series in series_names
+        for one in sources
+        if series in one.series
+    }
+    for series in series_names:
+        for source in sources:
+            if series not in source.series:
+                continue
+            step = _build_step(source, series, None, names)
+            builds[step.name] = step
+            for variant in variants[series]:
+                if source.name in variant.sources:
+                    step = _build_step(source, series, variant, names)
+                    builds[step.name] = step
+    tests = {
+        step.name: step
+        for series in series_names
+        for test in wanted_tests(recipe, series, selection)
+        for step in _test_steps(recipe, series, test, builds)
+    }
+    return builds | tests
+
+
+def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
+    """Only what the last kind asked for, and what that needs."""
+    last = selection.until
+    wanted: set[str] = set()
+    todo = [name for name, step in steps.items() if KINDS.index(step.kind) <= KINDS.index(last)]
+    if last != "base":
+        todo = [name for name in todo if steps[name].kind not in ("wanted", "base")]
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += steps[name].needs
+    return {name: step for name, step in steps.items() if name in wanted}
