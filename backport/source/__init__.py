@@ -1,0 +1,1 @@
+"""Source packages: fetched, patched, edited and made, one a source and series."""

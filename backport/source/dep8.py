@@ -1,0 +1,146 @@
+"""Put a recipe's tests into debian/tests (DEP-8), beside the tests that the base has.
+
+The folder of tests holds ``control`` and all that the tests need. A line ``# lib:
+debian/tests/lib`` in that control says that they use what packages share: the folder ``lib``
+beside theirs then goes along. The line itself is not shipped.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
+
+from backport.errors import InputError
+from backport.source.files import LEFT_OUT
+
+_SHARED = re.compile(r"^# lib: *(\S+) *\n", re.MULTILINE)
+# Where our tests go if the base has some: no file of ours can then clash with one of its.
+_OWN_FOLDER = "backport"
+
+
+@dataclass(frozen=True)
+class ShippedTest:
+    """A DEP-8 test of the recipe: its name there, and the one under which it is shipped."""
+
+    name: str
+    shipped: str
+
+
+def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
+    """Copy the folder `tests` into ``debian/tests``.
+
+    Where the base has tests, its files stay as they are, ours go to a folder of their own
+    (``Tests-Directory``) with the shared ``lib``, our paragraphs are appended to its control,
+    and a test of ours that has the name of one of its is renamed.
+
+    Raises:
+        InputError: there is no control file in `tests`, it cannot be read, names a test or a
+            shared folder that is not there, or a link leaves `tests`.
+    """
+    if not tests.is_dir():
+        return ()
+    control = tests / "control"
+    if not control.is_file():
+        raise InputError(
+            "this folder of tests has no control file", where=str(tests), advice="write it (DEP-8)"
+        )
+    _check_links(tests)
+    text = control.read_text(encoding="utf-8")
+    names = _names(text, str(control))
+    for name in names:
+        if not (tests / name).is_file():
+            raise InputError(
+                f"it names the test {name}, which is not there",
+                where=str(control),
+                advice=f"add {tests / name} or take the name out",
+            )
+    shared = _shared(text, tests)
+    text = _SHARED.sub("", text)
+    theirs = debian / "tests" / "control"
+    if not theirs.is_file():
+        _copy(tests, shared, debian / "tests")
+        (debian / "tests" / "control").write_text(text, encoding="utf-8")
+        return tuple(ShippedTest(name, name) for name in names)
+    their_text = theirs.read_text(encoding="utf-8")
+    taken = set(_names(their_text, "the base's debian/tests/control"))
+    shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
+    own = debian / "tests" / _OWN_FOLDER
+    if own.exists():
+        raise InputError(
+            f"the base has a debian/tests/{_OWN_FOLDER} of its own",
+            where=str(tests),
+            advice="pin a base without the toolkit's tests",
+        )
+    _copy(tests, shared, own)
+    (own / "control").unlink()
+    for name, new in shipped.items():
+        (own / name).rename(own / new)
+    theirs.write_text(f"{their_text.rstrip()}\n\n{_moved(text, shipped)}", encoding="utf-8")
+    return tuple(ShippedTest(name, new) for name, new in shipped.items())
+
+
+def _shared(text: str, tests: Path) -> Path | None:
+    """The shared folder that the control's text asks for."""
+    match = _SHARED.search(text)
+    if match is None:
+        return None
+    shared = tests.parent / "lib"
+    if match[1] != "debian/tests/lib" or not shared.is_dir():
+        raise InputError(
+            f"the tests share {match[1]}, and only {shared} can be shared, as debian/tests/lib",
+            where=str(tests / "control"),
+            advice=f"make {shared}, or take the line out",
+        )
+    return shared
+
+
+def _copy(tests: Path, shared: Path | None, to: Path) -> None:
+    shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
+    if shared is not None:
+        shutil.copytree(shared, to / "lib", ignore=LEFT_OUT, dirs_exist_ok=True)
+
+
+def _names(text: str, where: str) -> tuple[str, ...]:
+    try:
+        paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
+    except (SyntaxOrParseError, ValueError) as error:
+        raise InputError(f"this is no control file: {error}", where=where, advice="mend it") from (
+            error
+        )
+    return tuple(
+        name
+        for paragraph in paragraphs
+        for name in str(paragraph.get("Tests", "")).replace(",", " ").split()
+    )
+
+
+def _moved(text: str, shipped: dict[str, str]) -> str:
+    parsed = parse_deb822_file(list(io.StringIO(text.rstrip() + "\n", newline="\n")))
+    for paragraph in parsed:
+        if "Tests" not in paragraph:
+            continue
+        names = str(paragraph["Tests"]).replace(",", " ").split()
+        paragraph["Tests"] = ", ".join(shipped[name] for name in names)
+        paragraph["Tests-Directory"] = f"debian/tests/{_OWN_FOLDER}"
+        paragraph.order_after("Tests-Directory", "Tests")
+    return parsed.dump()
+
+
+def _check_links(tests: Path) -> None:
+    home = tests.resolve()
+    for path in tests.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            raise InputError(
+                f"this link leaves {home.name}/: {path.readlink()}",
+                where=str(path),
+                advice="replace it by the file; what tests share goes into lib beside them",
+            )
+        if path.is_symlink() and not path.exists():
+            raise InputError(
+                f"this link leads nowhere: {path.readlink()}", where=str(path), advice="mend it"
+            )

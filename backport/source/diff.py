@@ -1,0 +1,237 @@
+"""Unified diffs: read one, and say of each hunk whether it fits a text exactly, and if not, why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["exact", "offset", "fuzz", "applied already", "no match"]
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_MAX_FUZZ = 3
+# What GNU patch would do, and a quilt series of a source package cannot carry or should not.
+_GIT_HEADERS = {
+    "rename from ": "renames a file",
+    "copy from ": "copies a file",
+    "GIT binary patch": "holds a binary file",
+    "Binary files ": "holds a binary file",
+    "old mode ": "changes a file's mode",
+    "new file mode 120000": "makes a symbolic link",
+    "deleted file mode 120000": "removes a symbolic link",
+}
+
+
+class DiffError(ValueError):
+    """The text is no unified diff that the toolkit takes; the message says what and where."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One hunk: the lines that it expects and those that take their place, with their ends.
+
+    `number` counts from 1 in its file, `start` is the first line that it expects, from 1 (for a
+    hunk that only adds lines: the line that they come behind, from 0); `lead` and `trail` are
+    its context lines before and behind the change.
+    """
+
+    number: int
+    start: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    lead: int
+    trail: int
+
+    @property
+    def index(self) -> int:
+        """Where the expected lines begin, from 0."""
+        return self.start - 1 if self.old else self.start
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """The hunks of one file; `old` and `new` are the paths as written, without time stamps."""
+
+    old: str
+    new: str
+    hunks: tuple[Hunk, ...]
+
+    @property
+    def creates(self) -> bool:
+        """Whether the file is a new one."""
+        return self.old == "/dev/null"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one hunk fits. `line` is the first line that differs, from 1; "" means no line there.
+
+    `shift` is in lines, `fuzz` in context lines that had to be left out.
+    """
+
+    outcome: Outcome
+    line: int = 0
+    shift: int = 0
+    fuzz: int = 0
+    expected: str = ""
+    found: str = ""
+
+
+def parse(text: str) -> tuple[str, tuple[FileDiff, ...]]:
+    """The header of a patch and its file diffs.
+
+    Raises:
+        DiffError: it is no unified diff, is cut off, or does more than change lines.
+    """
+    lines = text.split("\n")
+    place, header_end = 0, None
+    files: list[FileDiff] = []
+    while place < len(lines):
+        line = lines[place]
+        for start, deed in _GIT_HEADERS.items():
+            if line.startswith(start) and (start != "Binary files " or line.endswith(" differ")):
+                raise DiffError(f"line {place + 1} {deed}, which it may not")
+        if (
+            line.startswith("--- ")
+            and lines[place + 1 : place + 2][0:1]
+            and lines[place + 1].startswith("+++ ")
+        ):
+            header_end = place if header_end is None else header_end
+            file, place = _file(lines, place)
+            files.append(file)
+        elif line.startswith("@@ -"):
+            raise DiffError(f"line {place + 1} begins a hunk without the names of its file")
+        else:
+            place += 1
+    if header_end is None:
+        raise DiffError("it changes nothing: there is no line that begins with ---")
+    return "\n".join(lines[:header_end]), tuple(files)
+
+
+def _file(lines: Sequence[str], place: int) -> tuple[FileDiff, int]:
+    old, new = _path(lines[place], place), _path(lines[place + 1], place + 1)
+    place += 2
+    hunks: list[Hunk] = []
+    while place < len(lines) and (match := _HUNK.match(lines[place])):
+        start, old_count = int(match[1]), int(match[2] or 1)
+        new_count = int(match[4] or 1)
+        hunk, place = _hunk(lines, place, len(hunks) + 1, (start, old_count, new_count))
+        hunks.append(hunk)
+    if not hunks:
+        raise DiffError(f"line {place + 1} should begin a hunk with @@")
+    return FileDiff(old, new, tuple(hunks)), place
+
+
+def _path(line: str, place: int) -> str:
+    path = line[4:].partition("\t")[0].rstrip("\r")
+    if path.startswith('"'):
+        raise DiffError(f"line {place + 1} names its file in quotes, which dpkg-source refuses")
+    return path if "\t" in line else path.partition(" ")[0]
+
+
+def _hunk(
+    lines: Sequence[str], place: int, number: int, counts: tuple[int, int, int]
+) -> tuple[Hunk, int]:
+    start, old_left, new_left = counts
+    head = place + 1
+    place += 1
+    old: list[str] = []
+    new: list[str] = []
+    kinds = ""
+    while old_left or new_left:
+        # The text's end leaves one empty string behind the last line feed.
+        line = lines[place] if place < len(lines) - (not lines[-1]) else None
+        if line is None or line[:1] not in {" ", "-", "+", "", "\\"}:
+            raise DiffError(f"the hunk that begins in line {head} is shorter than it says")
+        if line.startswith("\\"):
+            _cut_newline(old, new, kinds)
+            place += 1
+            continue
+        kind, content = line[:1] or " ", line[1:] + "\n"
+        if kind != "+":
+            old.append(content)
+            old_left -= 1
+        if kind != "-":
+            new.append(content)
+            new_left -= 1
+        kinds += kind
+        place += 1
+    if old_left < 0 or new_left < 0:
+        raise DiffError(f"the hunk that begins in line {head} has other lines than it says")
+    if place < len(lines) and lines[place].startswith("\\"):
+        _cut_newline(old, new, kinds)
+        place += 1
+    behind = lines[place] if place < len(lines) else ""
+    # A removed line is not the signature of git format-patch, nor the next file's name.
+    if behind[:1] in {" ", "+", "-"} and not behind.startswith(("--- ", "-- ")):
+        raise DiffError(f"the hunk that begins in line {head} has more lines than it says")
+    lead = len(kinds) - len(kinds.lstrip(" "))
+    trail = len(kinds) - len(kinds.rstrip(" "))
+    return Hunk(number, start, tuple(old), tuple(new), lead, trail), place
+
+
+def _cut_newline(old: list[str], new: list[str], kinds: str) -> None:
+    """A line ``\\ No newline at end of file`` speaks of the one before it."""
+    last = kinds[-1:]
+    if last in {" ", "-"} and old:
+        old[-1] = old[-1].removesuffix("\n")
+    if last in {" ", "+"} and new:
+        new[-1] = new[-1].removesuffix("\n")
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text with their ends; only a line feed ends a line."""
+    lines = text.split("\n")
+    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def fit(hunk: Hunk, lines: Sequence[str]) -> Fit:
+    """How the hunk fits the lines of the file as it was before the patch.
+
+    Only the very place that the hunk names is ``exact``. Otherwise the nearest other place is
+    ``offset``; leaving out up to three context lines at either end, as patch(1) would, ``fuzz``.
+    """
+    want = list(hunk.old)
+    if list(lines[hunk.index : hunk.index + len(want)]) == want and hunk.index <= len(lines):
+        return Fit("exact")
+    line, expected, found = _first_difference(hunk, lines)
+    here = {"line": line, "expected": expected, "found": found}
+    if hunk.new and list(lines[hunk.index : hunk.index + len(hunk.new)]) == list(hunk.new):
+        return Fit("applied already", **here)  # type: ignore[arg-type]
+    if want and (place := _nearest(want, lines, hunk.index)) is not None:
+        return Fit("offset", shift=place - hunk.index, **here)  # type: ignore[arg-type]
+    for fuzz in range(1, _MAX_FUZZ + 1):
+        lead, trail = min(fuzz, hunk.lead), min(fuzz, hunk.trail)
+        inner = want[lead : len(want) - trail]
+        if inner and (place := _nearest(inner, lines, hunk.index + lead)) is not None:
+            shift = place - lead - hunk.index
+            return Fit("fuzz", shift=shift, fuzz=fuzz, **here)  # type: ignore[arg-type]
+    return Fit("no match", **here)  # type: ignore[arg-type]
+
+
+def _first_difference(hunk: Hunk, lines: Sequence[str]) -> tuple[int, str, str]:
+    for place, wanted in enumerate(hunk.old, start=hunk.index):
+        there = lines[place] if place < len(lines) else ""
+        if there != wanted:
+            return place + 1, wanted, there
+    return len(lines) + 1, "", ""
+
+
+def _nearest(want: Sequence[str], lines: Sequence[str], index: int) -> int | None:
+    places = [
+        place
+        for place in range(len(lines) - len(want) + 1)
+        if lines[place] == want[0] and list(lines[place : place + len(want)]) == list(want)
+    ]
+    return min(places, key=lambda place: abs(place - index), default=None)
+
+
+def apply(file: FileDiff, lines: Sequence[str]) -> list[str]:
+    """The lines after the patch, for a file diff whose hunks are all ``exact``."""
+    result: list[str] = []
+    done = 0
+    for hunk in file.hunks:
+        result += [*lines[done : hunk.index], *hunk.new]
+        done = hunk.index + len(hunk.old)
+    return [*result, *lines[done:]]

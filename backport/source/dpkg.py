@@ -1,0 +1,139 @@
+"""dpkg's and devscripts' programs for source packages, in an environment of their own.
+
+Nothing of the user's locale, time zone, configuration or distribution reaches them: dpkg's
+vendor is Ubuntu, described in a folder that `DPKG_ORIGINS_DIR` names (dpkg-vendor(1) reads
+/etc/dpkg/origins otherwise, and on Debian has no Ubuntu there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Changes
+
+from backport.errors import StepError
+from backport.process import Completed, require, run
+
+_ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
+# What a user's environment could change in the files that are made.
+_EMPTIED = ("TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME")
+_EMPTIED_TOO = ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES")
+_WARNINGS = ("dpkg-source: ", "debdiff: ")
+
+
+@dataclass(frozen=True)
+class Dpkg:
+    """The programs, with the environment that they run in and the log that they write to."""
+
+    env: Mapping[str, str]
+    log: Path | None = None
+
+    def unpack(self, dsc: Path, folder: Path, *, patches: bool = True) -> None:
+        """Unpack a source package whose hashes and signature were checked before.
+
+        Raises:
+            StepError: dpkg-source refuses; a patch that needs fuzz is such a case.
+        """
+        options = [] if patches else ["--skip-patches"]
+        self._run(
+            "dpkg-source", "dpkg-dev", ["--no-check", "--no-copy", *options, "-x", dsc, folder]
+        )
+
+    def build(self, tree: Path) -> None:
+        """Make the .dsc and the .debian.tar.xz of a tree, beside it, where the orig tarball is.
+
+        Raises:
+            StepError: the tree differs from the orig tarball and the quilt series.
+        """
+        self._run(
+            "dpkg-source",
+            "dpkg-dev",
+            ["-Zxz", "-z6", "--abort-on-upstream-changes", "-b", tree.name],
+            cwd=tree.parent,
+        )
+
+    def changes(self, tree: Path, out: Path, *, since: str, bug: int) -> None:
+        """Write the source .changes (dpkg-genchanges(1)), which includes the orig tarball.
+
+        Parameters:
+            tree: the unpacked source; its .dsc is beside it.
+            out: the .changes.
+            since: the version published last; all newer entries go in. "" means the newest only.
+            bug: the Launchpad bug that has to be in the field Launchpad-Bugs-Fixed.
+
+        Raises:
+            StepError: dpkg-genchanges fails, or the field does not name the bug.
+        """
+        span = [f"-v{since}"] if since else []
+        self._run("dpkg-genchanges", "dpkg-dev", ["-S", "-sa", "-q", *span, f"-O{out}"], cwd=tree)
+        field = str(Changes(out.read_bytes()).get("Launchpad-Bugs-Fixed", ""))
+        if str(bug) not in field.split():
+            raise StepError(
+                f"the field Launchpad-Bugs-Fixed is {field!r} and does not name {bug}",
+                where=out.name,
+                advice=f"refer to it in the changelog as (LP: #{bug})",
+            )
+
+    def debdiff(self, old: Path, new: Path, out: Path) -> None:
+        """Write the differences of two source packages, which debdiff(1) unpacks unpatched.
+
+        Raises:
+            StepError: debdiff fails.
+        """
+        # Exit status 1 only says that there are differences.
+        result = self._run(
+            "debdiff", "devscripts", ["--no-conf", "--quiet", old, new], accept=(0, 1)
+        )
+        # No line of a diff begins like a warning of dpkg-source, which is among the output.
+        lines = result.output.splitlines(keepends=True)
+        out.write_text("".join(line for line in lines if not line.startswith(_WARNINGS)))
+
+    def _run(
+        self,
+        program: str,
+        package: str,
+        args: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        accept: tuple[int, ...] = (0,),
+    ) -> Completed:
+        result = run([require(program, package), *args], cwd=cwd, env=self.env)
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as log:
+                # The folder of the work is another one each time, and nobody's business.
+                text = f"$ {' '.join(result.args)}\n{result.output}"
+                log.write(text.replace(self.env["HOME"], "."))
+        if result.exit_code not in accept:
+            lines = [line for line in result.output.splitlines() if "error:" in line]
+            why = lines[-1].partition("error:")[2].strip() if lines else result.tail(3)
+            raise StepError(f"{program} fails: {why}", where=str(args[-1]))
+        return result
+
+
+def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
+    """dpkg's programs with a vendor description written to `folder`.
+
+    Parameters:
+        folder: an existing folder that stays as long as the programs are used.
+        moment: SOURCE_DATE_EPOCH, in seconds since 1970.
+        log: a file to which commands and their output are appended.
+    """
+    origins = folder / "origins"
+    origins.mkdir()
+    (origins / "ubuntu").write_text(_ORIGIN)
+    return Dpkg(
+        {
+            **dict.fromkeys((*_EMPTIED, *_EMPTIED_TOO), ""),
+            "LC_ALL": "C.UTF-8",
+            "LANGUAGE": "",
+            "TZ": "UTC",
+            "HOME": str(folder),
+            "DEB_VENDOR": "Ubuntu",
+            "DPKG_ORIGINS_DIR": str(origins),
+            "DPKG_COLORS": "never",
+            "SOURCE_DATE_EPOCH": str(moment),
+        },
+        log,
+    )

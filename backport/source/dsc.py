@@ -1,0 +1,272 @@
+"""The archive's own source package: a .dsc pinned by its sha256, its files, its signature."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from debian.deb822 import Dsc
+
+from backport.errors import InputError
+from backport.process import require, run
+from backport.recipe import BasePin
+from backport.source.fetch import fetch
+from backport.source.files import same_file, sha256_of
+
+State = Literal["good", "expired key", "unknown key", "bad", "none"]
+
+# Debian Policy 5.6.19 and 5.6.1: no separator, no leading dot.
+_FILE = re.compile(r"[a-z0-9][A-Za-z0-9+.~_-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Words of gpg's status output (doc/DETAILS in GnuPG), and a remark that goes before the name.
+_STATES: dict[str, tuple[State, str]] = {
+    "GOODSIG": ("good", ""),
+    "EXPKEYSIG": ("expired key", ""),
+    "EXPSIG": ("expired key", "the signature itself is expired: "),
+    "REVKEYSIG": ("expired key", "the key was revoked: "),
+    "BADSIG": ("bad", ""),
+}
+
+
+@dataclass(frozen=True)
+class DscFile:
+    """One file that a .dsc lists; `size` in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DscInfo:
+    """What a .dsc says: the fields that the toolkit uses."""
+
+    source: str
+    version: str
+    format: str
+    files: tuple[DscFile, ...]
+
+    @property
+    def upstream_version(self) -> str:
+        """The version without epoch and Debian revision (Policy 5.6.12)."""
+        return upstream_part(self.version)
+
+    def origs(self) -> tuple[str, ...]:
+        """The names of the upstream tarballs and of their signatures."""
+        stem = f"{self.source}_{self.upstream_version}.orig"
+        return tuple(
+            file.name for file in self.files if file.name.startswith((f"{stem}.", f"{stem}-"))
+        )
+
+    def orig(self) -> str:
+        """The name of the main upstream tarball.
+
+        Raises:
+            InputError: there is none (a native package).
+        """
+        stem = f"{self.source}_{self.upstream_version}.orig.tar."
+        for file in self.files:
+            if file.name.startswith(stem) and not file.name.endswith((".asc", ".sig")):
+                return file.name
+        raise InputError(
+            "this source package has no upstream tarball",
+            where=f"{self.source} {self.version}",
+            advice="only packages of the format 3.0 (quilt) can be a base",
+        )
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a .dsc is signed. The pinned hash is the gate; this is reported beside it."""
+
+    state: State
+    key_id: str = ""
+    detail: str = ""
+
+
+def upstream_part(version: str) -> str:
+    """The version without epoch and Debian revision (Debian Policy 5.6.12).
+
+    >>> upstream_part("1:0.10.2-0ubuntu0.16.04.1")
+    '0.10.2'
+    """
+    without_epoch = version.partition(":")[2] or version
+    return without_epoch.rpartition("-")[0] or without_epoch
+
+
+def file_version(version: str) -> str:
+    """The version as it stands in file names: without the epoch."""
+    return version.partition(":")[2] or version
+
+
+def read_dsc(path: Path) -> DscInfo:
+    """Read and check a .dsc.
+
+    Raises:
+        InputError: a field is missing, names or sizes in Files and Checksums-Sha256 do not
+            agree, or a name is no plain file name.
+    """
+    fields = Dsc(path.read_bytes())
+    for field in ("Source", "Version", "Format", "Files", "Checksums-Sha256"):
+        if field not in fields:
+            raise _wrong(path, f"the field {field} is missing")
+    sizes = _sizes(path, fields, "Files")
+    files = []
+    for entry in fields["Checksums-Sha256"]:
+        name, digest = entry.get("name", ""), entry.get("sha256", "")
+        if not _FILE.fullmatch(name) or not _SHA256.fullmatch(digest):
+            raise _wrong(path, f"{name!r} with the hash {digest!r} cannot be a file of a package")
+        files.append(DscFile(name, int(entry["size"]), digest))
+    if len({file.name for file in files}) != len(files):
+        raise _wrong(path, "Checksums-Sha256 names a file twice")
+    if sizes != _sizes(path, fields, "Checksums-Sha256"):
+        raise _wrong(path, "Files and Checksums-Sha256 name other files or sizes")
+    return DscInfo(fields["Source"], fields["Version"], fields["Format"], tuple(files))
+
+
+def fetch_base(
+    pin: BasePin, cache: Path, *, offline: bool = False, source: str = "", backoff: float = 1.0
+) -> Path:
+    """The .dsc of a pin in a folder of the cache, with all its files beside it.
+
+    Parameters:
+        pin: what and where; `url` or `path` is the .dsc or the folder that it is in.
+        cache: the folder of the cache; downloads are kept in it by hash.
+        offline: take only what is cached or local.
+        source: the source package that it has to be, if known.
+        backoff: see `fetch`.
+
+    Raises:
+        HashMismatchError, RemoteError: see `fetch`.
+        InputError: the .dsc is another package or version than the pin says, or it is not sound.
+    """
+    folder = _folder_of(pin)
+    dsc = fetch(folder + pin.dsc, pin.sha256, cache, name=pin.dsc, offline=offline, backoff=backoff)
+    info = read_dsc(dsc)
+    wanted = f"{source or info.source} {pin.version}"
+    if f"{info.source} {info.version}" != wanted:
+        raise InputError(
+            f"it is {info.source} {info.version}, and {wanted} is pinned",
+            where=pin.dsc,
+            advice="mend the pin with: backport pin",
+        )
+    if pin.dsc != f"{info.source}_{file_version(info.version)}.dsc":
+        raise _wrong(dsc, f"it describes {info.source} {info.version}, which its name does not say")
+    parts = [dsc]
+    for file in info.files:
+        parts.append(
+            fetch(
+                folder + file.name,
+                file.sha256,
+                cache,
+                name=file.name,
+                offline=offline,
+                backoff=backoff,
+            )
+        )
+        if parts[-1].stat().st_size != file.size:
+            raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
+    return _side_by_side(parts, cache / "dsc" / pin.sha256) / pin.dsc
+
+
+def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
+    """How `dsc` is signed, as far as the keys in `keyrings` tell; gpgv(1) decides.
+
+    Of several signatures a bad one counts first, then a good one.
+
+    Raises:
+        MachineError: gpgv is not installed.
+    """
+    if b"-----BEGIN PGP SIGNED MESSAGE-----" not in dsc.read_bytes():
+        return Signature("none", detail="the file carries no signature")
+    present = [keyring.resolve() for keyring in keyrings if keyring.is_file()]
+    options = [f"--keyring={keyring}" for keyring in present or [Path("/dev/null")]]
+    result = run(
+        [require("gpgv", "gpgv"), "--status-fd=1", *options, dsc], env={"LC_ALL": "C.UTF-8"}
+    )
+    status = [
+        line.removeprefix("[GNUPG:] ")
+        for line in result.output.splitlines()
+        if line.startswith("[GNUPG:] ")
+    ]
+    found = [one for line in status if (one := _read_status(line))]
+    order: tuple[State, ...] = ("bad", "good", "expired key", "unknown key")
+    for state in order:
+        for one in found:
+            if one.state == state:
+                return one
+    return Signature("bad", detail="gpgv finds no valid signature in it")
+
+
+def require_not_bad(found: Signature, dsc: Path) -> Signature:
+    """The signature itself.
+
+    Raises:
+        InputError: it is bad: the text was changed after it was signed.
+    """
+    if found.state == "bad":
+        raise InputError(
+            f"its signature is bad ({found.detail})",
+            where=dsc.name,
+            advice="do not use it: fetch it from the archive again and pin its hash",
+        )
+    return found
+
+
+def _read_status(line: str) -> Signature | None:
+    """What one line of gpg's status output says of a signature, if it speaks of one."""
+    word, _, rest = line.partition(" ")
+    key_id, _, who = rest.partition(" ")
+    if word == "ERRSIG":
+        code = rest.split()[5] if len(rest.split()) > 5 else "?"
+        why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
+        return Signature("unknown key", key_id, why)
+    if word not in _STATES:
+        return None
+    state, remark = _STATES[word]
+    return Signature(state, key_id, f"{remark}{who}")
+
+
+def _folder_of(pin: BasePin) -> str:
+    if pin.url:
+        return pin.url.removesuffix(pin.dsc).rstrip("/") + "/"
+    path = Path(pin.path)
+    return f"{path if path.is_dir() else path.parent}/"
+
+
+def _sizes(path: Path, fields: Dsc, field: str) -> dict[str, int]:
+    try:
+        return {entry["name"]: int(entry["size"]) for entry in fields[field]}
+    except (KeyError, ValueError) as error:
+        raise _wrong(path, f"the field {field} cannot be read") from error
+
+
+def _side_by_side(parts: Sequence[Path], home: Path) -> Path:
+    """A folder that holds exactly these files; made under another name, then renamed."""
+    if home.is_dir():
+        there = {path.name: sha256_of(path) for path in home.iterdir()}
+        if there == {part.name: part.parent.name for part in parts}:
+            return home
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as name:
+        new = Path(name) / "new"
+        new.mkdir()
+        for part in parts:
+            same_file(new / part.name, part)
+        if home.is_dir():
+            home.rename(Path(name) / "damaged")
+        try:
+            new.rename(home)
+        except OSError:
+            # Another process was faster; what it made is the same.
+            if not home.is_dir():
+                raise
+    return home
+
+
+def _wrong(path: Path, what: str) -> InputError:
+    return InputError(what, where=path.name, advice="this .dsc cannot be used: pin another")

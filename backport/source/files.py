@@ -1,0 +1,56 @@
+"""Small helpers for files: hashes, modes and times that do not depend on who works where."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+# Never part of a source package: version control, what Python and editors leave behind.
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".hg", ".svn", ".bzr", "CVS", "__pycache__", "*.pyc", "*~", ".*.swp", "*.orig", "*.rej"
+)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain_mode(mode: int) -> int:
+    """The permissions that stand for `mode` whatever the umask was: 0755 or 0644."""
+    return 0o755 if stat.S_ISDIR(mode) or mode & 0o100 else 0o644
+
+
+def settle(folder: Path, seconds: int) -> None:
+    """Give all below `folder` its plain mode and one time, in seconds since 1970."""
+    for path in sorted([folder, *folder.rglob("*")], reverse=True):
+        if not path.is_symlink():
+            path.chmod(plain_mode(path.stat().st_mode))
+        os.utime(path, (seconds, seconds), follow_symlinks=False)
+
+
+def tree_hashes(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
+    """Each file's and link's content below `folder`, by relative path.
+
+    Parameters:
+        but: names at the top of `folder` that are left out.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if name.parts[0] in but or (path.is_dir() and not path.is_symlink()):
+            continue
+        found[str(name)] = f"-> {path.readlink()}" if path.is_symlink() else sha256_of(path)
+    return found
+
+
+def same_file(link: Path, target: Path) -> None:
+    """Make `link` the same file as `target`: a hard link, or a copy on another file system."""
+    try:
+        link.hardlink_to(target)
+    except OSError:
+        shutil.copyfile(target, link)

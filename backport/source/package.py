@@ -1,0 +1,329 @@
+"""Make the source package of one source and series: .dsc, source .changes, debdiff."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport.errors import InputError, StepError
+from backport.recipe import Recipe, Series, Source, Variant, quilt_series_file
+from backport.source.changelog import make_entry, prepend, timestamp
+from backport.source.control import edit_control, for_ubuntu
+from backport.source.dep8 import ShippedTest, add_tests
+from backport.source.dpkg import Dpkg, isolated
+from backport.source.dsc import DscInfo, file_version, read_dsc, upstream_part
+from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
+from backport.source.patches import PatchReport, apply_series, read_series
+from backport.source.tarball import compression, unpack
+
+_FORMAT = "3.0 (quilt)"
+
+
+@dataclass(frozen=True)
+class SourcePackage:
+    """A finished source package; all its files are in one folder, named by their sha256.
+
+    `patches` has every hunk of the recipe's patches, `tests` the DEP-8 tests under the names
+    that they are shipped with, `notes` what a reviewer should know of how it was made.
+    """
+
+    name: str
+    version: str
+    series: str
+    dsc: Path
+    changes: Path
+    debdiff: Path | None
+    orig: Path
+    files: Mapping[str, str]
+    patches: tuple[PatchReport, ...]
+    tests: tuple[ShippedTest, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is made, and the folder that it is made in."""
+
+    recipe: Recipe
+    source: Source
+    series: Series
+    version: str
+    variant: Variant | None
+    patches: tuple[Path, ...]
+    work: Path
+    dpkg: Dpkg
+
+    @property
+    def tree(self) -> Path:
+        return self.work / "tree"
+
+    @property
+    def debian(self) -> Path:
+        return self.tree / "debian"
+
+    @property
+    def stem(self) -> str:
+        return f"{self.source.name}_{file_version(self.version)}"
+
+
+def make(
+    recipe: Recipe,
+    source: Source,
+    series: Series,
+    version: str,
+    *,
+    orig: Path | None,
+    base_dsc: Path | None,
+    out: Path,
+    variant: Variant | None = None,
+    since: str = "",
+    log: Path | None = None,
+) -> SourcePackage:
+    """Make one source package of the format 3.0 (quilt); the same input gives the same bytes.
+
+    Parameters:
+        recipe, source, series: what to make.
+        version: the package's version.
+        orig: the upstream tarball, for our own packaging; its bytes are kept.
+        base_dsc: the archive's source package to start from, its files beside it.
+        out: the folder for the finished files; it appears by one rename (an empty one may be
+            there).
+        variant: builds its sources without the recipe's patches.
+        since: the version that the series has now; newer changelog entries go into .changes.
+        log: a file to which the programs' output is appended.
+
+    Raises:
+        InputError: tarball, base, packaging, patch or edit cannot be used (`PatchError` for a
+            patch that does not fit).
+        StepError: dpkg-source or dpkg-genchanges fails, or what it made is not what was asked.
+        MachineError: a program is missing.
+    """
+    moment = timestamp(recipe.date)
+    _check_free(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # The programs run in other folders than ours: no relative path may reach them.
+    with tempfile.TemporaryDirectory(dir=out.parent.resolve(), prefix=".making-") as name:
+        work = Path(name)
+        patches = _patches(source, series, variant)
+        dpkg = isolated(work, moment, log)
+        job = _Job(recipe, source, series, version, variant, patches, work, dpkg)
+        patched = work / "patched"
+        if base_dsc is not None:
+            orig_name = _start_from_base(job, base_dsc, patched)
+        elif orig is not None:
+            orig_name = _start_from_upstream(job, orig, patched)
+        else:
+            raise InputError(
+                "there is neither a base nor an upstream tarball",
+                where=source.name,
+                advice="pin a .dsc, or give the upstream tarball in the recipe",
+            )
+        reports = apply_series(job.patches, [path.name for path in job.patches], patched)
+        notes = _edit_control(job)
+        _add_patches(job)
+        tests = add_tests(source.tests, job.debian)
+        _add_changelog(job, fresh=base_dsc is None)
+        settle(job.debian, moment)
+        job.dpkg.build(job.tree)
+        _check_unpacked(job, patched)
+        done = work / "done"
+        done.mkdir()
+        job.dpkg.changes(job.tree, done / f"{job.stem}_source.changes", since=since, bug=recipe.bug)
+        built = work / f"{job.stem}.dsc"
+        for file in (*(part.name for part in read_dsc(built).files), built.name):
+            (work / file).rename(done / file)
+        if base_dsc is not None:
+            job.dpkg.debdiff(base_dsc, done / f"{job.stem}.dsc", done / f"{job.stem}.debdiff")
+        for path in done.iterdir():
+            path.chmod(0o644)
+        done.chmod(0o755)
+        hashes = {path.name: sha256_of(path) for path in sorted(done.iterdir())}
+        done.rename(out)
+    return SourcePackage(
+        name=source.name,
+        version=version,
+        series=series.name,
+        dsc=out / f"{job.stem}.dsc",
+        changes=out / f"{job.stem}_source.changes",
+        debdiff=out / f"{job.stem}.debdiff" if base_dsc is not None else None,
+        orig=out / orig_name,
+        files=hashes,
+        patches=reports,
+        tests=tests,
+        notes=notes,
+    )
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            "this is no empty folder", where=str(out), advice="name a new one, or remove it"
+        )
+
+
+def _patches(source: Source, series: Series, variant: Variant | None) -> tuple[Path, ...]:
+    """The recipe's quilt patches for this package; a variant may go without."""
+    if variant is not None and source.name in variant.sources:
+        return ()
+    quilt_series = quilt_series_file(source, series.name)
+    return read_series(quilt_series) if quilt_series is not None else ()
+
+
+def _start_from_base(job: _Job, base_dsc: Path, patched: Path) -> str:
+    """Unpack the base to `job.tree`, and with its own patches to `patched`.
+
+    Returns the name of the upstream tarball.
+    """
+    info = read_dsc(base_dsc)
+    _check_base(job, info)
+    main = info.orig()
+    for name in info.origs():
+        shutil.copyfile(base_dsc.parent / name, job.work / name)
+    job.dpkg.unpack(base_dsc, job.tree, patches=False)
+    job.dpkg.unpack(base_dsc, patched)
+    return main
+
+
+def _check_base(job: _Job, info: DscInfo) -> None:
+    if info.format != _FORMAT:
+        raise InputError(
+            f"its format is {info.format}, and only {_FORMAT} can be a base",
+            where=f"{info.source} {info.version}",
+            advice="pin another version",
+        )
+    if info.source != job.source.name:
+        raise InputError(
+            f"the base is the source package {info.source}",
+            where=f"source.{job.source.name}.base",
+            advice=f"pin one of {job.source.name}",
+        )
+    if info.upstream_version != upstream_part(job.version):
+        raise InputError(
+            f"the base is of upstream {info.upstream_version}, and {job.version} is to be made",
+            where=f"source.{job.source.name}.base",
+            advice="pin a base of that upstream version",
+        )
+
+
+def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
+    """Unpack the tarball twice, and put our own packaging into `job.tree`.
+
+    Returns the name of the upstream tarball.
+    """
+    upstream = upstream_part(job.version)
+    if upstream != job.source.version:
+        raise InputError(
+            f"{job.version} is no version of upstream's {job.source.version}",
+            where=job.source.name,
+            advice="see the versions with: backport plan",
+        )
+    packaging = job.source.patches / "debian"
+    if not (packaging / "control").is_file():
+        raise InputError(
+            "there is no packaging of our own, and no base is pinned",
+            where=str(packaging),
+            advice="write it, or pin a base with: backport pin",
+        )
+    name = f"{job.source.name}_{upstream}.orig{compression(orig)}"
+    shutil.copyfile(orig, job.work / name)
+    for tree in (job.tree, patched):
+        unpack(job.work / name, tree)
+        # dpkg-source removes upstream's own debian/ when it unpacks the package.
+        shutil.rmtree(tree / "debian", ignore_errors=True)
+    if (packaging / "changelog").exists():
+        raise InputError(
+            "our own packaging brings a changelog, which the toolkit writes",
+            where=str(packaging / "changelog"),
+            advice="take it out, and put its items into the recipe's changes",
+        )
+    shutil.copytree(packaging, job.debian, ignore=LEFT_OUT)
+    (job.debian / "rules").chmod(0o755)
+    format_file = job.debian / "source" / "format"
+    if not format_file.exists():
+        format_file.parent.mkdir(exist_ok=True)
+        format_file.write_text(f"{_FORMAT}\n")
+    if format_file.read_text().strip() != _FORMAT:
+        raise InputError(
+            f"the packaging's source format is {format_file.read_text().strip()}",
+            where=str(packaging / "source" / "format"),
+            advice=f"write {_FORMAT}",
+        )
+    return name
+
+
+def _edit_control(job: _Job) -> tuple[str, ...]:
+    """Edit debian/control, and debian/control.in where the base has one: it makes the other."""
+    notes = []
+    for name in ("control", "control.in"):
+        path = job.debian / name
+        if not path.is_file():
+            continue
+        text = path.read_bytes().decode("utf-8")
+        where = f"debian/{name} of {job.source.name}"
+        edited = edit_control(text, job.source.control, job.series.name, file=where)
+        edited = for_ubuntu(edited, file=where)
+        path.write_bytes(edited.encode())
+        if name == "control.in" and edited != text:
+            notes.append("debian/control.in was edited like debian/control, which it makes")
+    return tuple(notes)
+
+
+def _add_patches(job: _Job) -> None:
+    """Append the recipe's patches to the base's quilt series."""
+    if not job.patches:
+        return
+    folder = job.debian / "patches"
+    folder.mkdir(exist_ok=True)
+    for patch in job.patches:
+        if (folder / patch.name).exists():
+            raise InputError(
+                f"the base has a patch of the name {patch.name}",
+                where=f"patches of {job.source.name}",
+                advice="rename ours",
+            )
+        shutil.copyfile(patch, folder / patch.name)
+    # dpkg-source(1): for the vendor Ubuntu, ubuntu.series takes the place of series.
+    theirs = [name for name in ("series", "ubuntu.series") if (folder / name).is_file()]
+    for name in theirs or ["series"]:
+        path = folder / name
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if text and not text.endswith("\n"):
+            text += "\n"
+        path.write_text(text + "".join(f"{patch.name}\n" for patch in job.patches), "utf-8")
+
+
+def _add_changelog(job: _Job, *, fresh: bool) -> None:
+    items = job.source.changes
+    if job.variant is not None:
+        items = (*items, f"Variant {job.variant.name} for a test's control, never uploaded.")
+    entry = make_entry(
+        package=job.source.name,
+        version=job.version,
+        series=job.series.name,
+        items=items,
+        bug=job.recipe.bug,
+        maintainer=job.recipe.maintainer,
+        date=job.recipe.date,
+    )
+    path = job.debian / "changelog"
+    where = f"debian/changelog of {job.source.name}"
+    path.write_bytes(entry.encode() if fresh else prepend(entry, path.read_bytes(), where=where))
+
+
+def _check_unpacked(job: _Job, patched: Path) -> None:
+    """The package unpacks, and to the very tree that the patches were checked on."""
+    unpacked = job.work / "unpacked"
+    job.dpkg.unpack(job.work / f"{job.stem}.dsc", unpacked)
+    got = tree_hashes(unpacked, but=("debian", ".pc"))
+    want = tree_hashes(patched, but=("debian", ".pc"))
+    if got != want:
+        differing = sorted(
+            name for name in got.keys() | want.keys() if got.get(name) != want.get(name)
+        )
+        raise StepError(
+            f"it unpacks to another text of {', '.join(differing[:3])} than the patches say",
+            where=f"{job.stem}.dsc",
+        )

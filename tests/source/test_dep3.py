@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from backport.source.dep3 import faults, read
+
+WHOLE = """\
+Description: wait for the lock
+ Two renewals at once do harm.
+Author: A Tester <tester@example.org>
+Bug-Ubuntu: https://bugs.launchpad.net/bugs/1640978
+Last-Update: 2026-11-23
+"""
+FROM_GIT = """\
+From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001
+From: A Tester <tester@example.org>
+Date: Mon, 23 Nov 2026 12:00:00 +0000
+Subject: [PATCH] Wait for the lock
+
+Two renewals at once do harm (LP: #1640978).
+---
+ certbot/main.py | 2 +-
+"""
+
+
+def test_a_whole_header_has_no_fault() -> None:
+    header = read(WHOLE)
+    assert faults(header) == ()
+    assert header.description == "wait for the lock\nTwo renewals at once do harm."
+    assert header.bug == "https://bugs.launchpad.net/bugs/1640978"
+
+
+def test_what_git_writes_is_read() -> None:
+    header = read(FROM_GIT)
+    assert faults(header) == ()
+    assert header.description == "[PATCH] Wait for the lock"
+    assert header.author == "A Tester <tester@example.org>"
+    assert header.bug == "LP: #1640978"
+
+
+def test_fields_may_follow_the_message() -> None:
+    text = "Subject: wait\nFrom: A <a@example.org>\n\nMore words.\n\nBug-Ubuntu: LP 1\n"
+    assert faults(read(text)) == ()
+
+
+def test_an_origin_stands_for_an_author() -> None:
+    text = "Description: wait\nOrigin: upstream, commit 1234\nBug-Ubuntu: https://launchpad.net/bugs/1\n"
+    assert faults(read(text)) == ()
+
+
+@pytest.mark.parametrize(
+    ("gone", "fault"),
+    [
+        ("Description", "has no Description or Subject"),
+        ("Author", "has no Author, From or Origin"),
+        ("Bug-Ubuntu", "refers to no Launchpad bug (Bug-Ubuntu or LP: #N)"),
+    ],
+)
+def test_each_missing_field_is_a_fault(gone: str, fault: str) -> None:
+    kept = [line for line in WHOLE.splitlines() if not line.startswith((gone, " "))]
+    assert faults(read("\n".join(kept))) == (fault,)
+
+
+def test_an_empty_field_is_a_missing_one() -> None:
+    text = WHOLE.replace("Author: A Tester <tester@example.org>", "Author:")
+    assert faults(read(text)) == ("has no Author, From or Origin",)
+
+
+def test_a_date_of_another_form_is_a_fault() -> None:
+    text = WHOLE.replace("2026-11-23", "23 Nov 2026")
+    assert faults(read(text)) == ("has a Last-Update that is no date: '23 Nov 2026'",)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "Words only.\n", "diff --git a/f b/f\n"])
+def test_no_header_lacks_everything(text: str) -> None:
+    assert len(faults(read(text))) == 3

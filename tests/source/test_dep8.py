@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backport.errors import InputError
+from backport.source.dep8 import ShippedTest, add_tests
+from tests.support.source_builder import write_files
+
+THEIRS = "Tests: smoke, other\nDepends: @\n# the end\n"
+OURS = {
+    "control": "# lib: debian/tests/lib\nTests: smoke\nDepends: small\n\nTests: race helper\n",
+    "smoke!": "#!/bin/sh\n",
+    "race!": "#!/bin/sh\n",
+    "helper!": "#!/bin/sh\n",
+    "data.txt": "data\n",
+}
+
+
+def folder_of_tests(root: Path, files: dict[str, str]) -> Path:
+    write_files(root / "lib", {"ca.py": "x = 1\n", "__pycache__/ca.pyc": "bytecode"})
+    return write_files(root / "small", files)
+
+
+def shipped(debian: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(debian / "tests")): path.read_text()
+        for path in sorted((debian / "tests").rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_without_tests_of_the_base_ours_are_debians_tests(tmp_path: Path) -> None:
+    debian = tmp_path / "debian"
+    debian.mkdir()
+    names = add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
+    assert [(test.name, test.shipped) for test in names] == [
+        ("smoke", "smoke"),
+        ("race", "race"),
+        ("helper", "helper"),
+    ]
+    files = shipped(debian)
+    assert sorted(files) == ["control", "data.txt", "helper", "lib/ca.py", "race", "smoke"]
+    assert files["control"] == "Tests: smoke\nDepends: small\n\nTests: race helper\n"
+    assert (debian / "tests" / "smoke").stat().st_mode & 0o111
+
+
+def test_tests_of_the_base_stay_and_ours_get_a_folder_and_names_of_their_own(
+    tmp_path: Path,
+) -> None:
+    theirs = {"control": THEIRS, "smoke!": "#!/bin/true\n", "other!": "#!/bin/true\n"}
+    debian = tmp_path / "debian"
+    write_files(debian / "tests", theirs)
+    names = add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
+    assert names[0] == ShippedTest("smoke", "backport-smoke")
+    assert names[1:] == (ShippedTest("race", "race"), ShippedTest("helper", "helper"))
+    files = shipped(debian)
+    assert files["smoke"] == "#!/bin/true\n"
+    assert sorted(name for name in files if name.startswith("backport/")) == [
+        "backport/backport-smoke",
+        "backport/data.txt",
+        "backport/helper",
+        "backport/lib/ca.py",
+        "backport/race",
+    ]
+    assert files["control"] == (
+        THEIRS + "\n"
+        "Tests: backport-smoke\nTests-Directory: debian/tests/backport\nDepends: small\n\n"
+        "Tests: race, helper\nTests-Directory: debian/tests/backport\n"
+    )
+
+
+def test_a_source_without_a_folder_of_tests_gets_none(tmp_path: Path) -> None:
+    assert add_tests(tmp_path / "nothing", tmp_path / "debian") == ()
+    assert not (tmp_path / "debian").exists()
+
+
+def test_what_is_not_asked_for_is_not_shared(tmp_path: Path) -> None:
+    ours = {"control": "Tests: smoke\nDepends: @\n", "smoke!": "#!/bin/sh\n"}
+    add_tests(folder_of_tests(tmp_path / "autopkgtest", ours), tmp_path / "debian")
+    assert sorted(shipped(tmp_path / "debian")) == ["control", "smoke"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"smoke": ""}, "has no control file"),
+        ({"control": "Tests: smoke\nDepends: @\n"}, "names the test smoke, which is not there"),
+        ({"control": "nonsense\n"}, "this is no control file"),
+        ({"control": "# lib: /usr/lib\nTests: a\n", "a": ""}, "the tests share /usr/lib"),
+    ],
+)
+def test_a_folder_of_tests_that_cannot_be_used_is_refused(
+    tmp_path: Path, files: dict[str, str], says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        add_tests(folder_of_tests(tmp_path / "autopkgtest", files), tmp_path / "debian")
+
+
+@pytest.mark.parametrize(("target", "says"), [("../lib", "leaves"), ("gone", "leads nowhere")])
+def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path, target: str, says: str) -> None:
+    tests = folder_of_tests(tmp_path / "autopkgtest", OURS)
+    (tests / "link").symlink_to(target)
+    with pytest.raises(InputError, match=says):
+        add_tests(tests, tmp_path / "debian")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import difflib
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backport.source.diff import DiffError, Fit, apply, fit, parse, split_lines
+from tests.support.source_builder import numbered, patch_text
+
+BEFORE = numbered(40)
+AFTER = numbered(40, but={10: "ten", 30: "thirty"})
+PATCH = patch_text("src/main.txt", BEFORE, AFTER)
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "", " x", "-- ", "--- a", "@@ -1 +1 @@", "\\"]))
+TEXTS = st.builds(lambda lines, end: "\n".join(lines) + end, LINES, st.sampled_from(["", "\n"]))
+
+
+def fits(patch: str, text: str) -> list[Fit]:
+    _, files = parse(patch)
+    return [fit(hunk, split_lines(text)) for hunk in files[0].hunks]
+
+
+def test_a_patch_is_read_with_its_header_and_both_hunks() -> None:
+    header, files = parse(PATCH)
+    assert header.startswith("Description: change src/main.txt\n")
+    assert [(file.old, file.new) for file in files] == [("a/src/main.txt", "b/src/main.txt")]
+    assert [(hunk.number, hunk.start, hunk.lead, hunk.trail) for hunk in files[0].hunks] == [
+        (1, 7, 3, 3),
+        (2, 27, 3, 3),
+    ]
+
+
+def test_a_hunk_at_its_place_is_exact() -> None:
+    assert fits(PATCH, BEFORE) == [Fit("exact"), Fit("exact")]
+
+
+def test_a_hunk_at_another_place_has_an_offset() -> None:
+    text = BEFORE.replace("line 20\n", "line 20\nmore\nand more\n")
+    assert fits(PATCH, text) == [
+        Fit("exact"),
+        Fit("offset", line=27, shift=2, expected="line 27\n", found="line 25\n"),
+    ]
+
+
+def test_a_hunk_with_other_context_needs_fuzz() -> None:
+    assert fits(PATCH, BEFORE.replace("line 33\n", "other\n"))[1] == Fit(
+        "fuzz", line=33, fuzz=1, expected="line 33\n", found="other\n"
+    )
+    assert fits(PATCH, BEFORE.replace("line 28\n", "other\n"))[1] == Fit(
+        "fuzz", line=28, fuzz=2, expected="line 28\n", found="other\n"
+    )
+
+
+def test_a_hunk_whose_changed_line_is_another_does_not_match() -> None:
+    assert fits(PATCH, BEFORE.replace("line 30\n", "other\n"))[1] == Fit(
+        "no match", line=30, expected="line 30\n", found="other\n"
+    )
+
+
+def test_a_hunk_behind_the_end_does_not_match() -> None:
+    assert fits(PATCH, numbered(5))[1] == Fit("no match", line=27, expected="line 27\n", found="")
+
+
+def test_a_change_that_is_there_already_is_recognised() -> None:
+    assert [one.outcome for one in fits(PATCH, AFTER)] == ["applied already"] * 2
+
+
+def test_the_newline_at_the_end_counts() -> None:
+    patch = patch_text("f", "a\nb", "a\nc")
+    assert fits(patch, "a\nb") == [Fit("exact")]
+    assert fits(patch, "a\nb\n")[0].outcome != "exact"
+    _, files = parse(patch)
+    assert apply(files[0], ["a\n", "b"]) == ["a\n", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "changes nothing"),
+        ("Description: nothing\n", "changes nothing"),
+        ("--- a/f\n+++ b/f\n", "should begin a hunk"),
+        ("@@ -1 +1 @@\n-a\n+b\n", "without the names of its file"),
+        ("--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n-a\n+b\n", "line 3 is shorter"),
+        ("--- a/f\n+++ b/f\n@@ -1 +1 @@\n a\n-b\n", "line 3 has more lines than it says"),
+        ('--- "a/\\303\\251"\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n', "in quotes"),
+        ("diff --git a/f b/g\nrename from f\nrename to g\n", "renames a file"),
+        ("diff --git a/f b/f\nGIT binary patch\nliteral 3\n", "binary"),
+        ("Binary files a/f and b/f differ\n", "binary"),
+        ("diff --git a/f b/f\nold mode 100644\nnew mode 100755\n", "mode"),
+        ("diff --git a/f b/f\nnew file mode 120000\n--- /dev/null\n", "symbolic link"),
+    ],
+)
+def test_what_is_no_usable_patch_is_refused(text: str, says: str) -> None:
+    with pytest.raises(DiffError, match=says):
+        parse(text)
+
+
+@given(TEXTS, TEXTS, st.integers(0, 3))
+def test_any_diff_fits_its_text_and_makes_the_other(before: str, after: str, context: int) -> None:
+    patch = patch_text("f", before, after, context=context)
+    if before == after or not (before or after):
+        return
+    _, files = parse(patch)
+    assert len(files) == 1
+    lines = split_lines(before)
+    assert [fit(hunk, lines).outcome for hunk in files[0].hunks] == ["exact"] * len(files[0].hunks)
+    assert "".join(apply(files[0], lines)) == after
+
+
+@settings(max_examples=60)
+@given(before=TEXTS, after=TEXTS, other=TEXTS)
+def test_what_is_exact_here_patch_takes_without_offset_and_fuzz(
+    tmp_path_factory: pytest.TempPathFactory, before: str, after: str, other: str
+) -> None:
+    """The check agrees with patch(1), on the text that the patch was made for and on another."""
+    if before == after or not before or not after:
+        return
+    patch = patch_text("f", before, after)
+    _, files = parse(patch)
+    for text in (before, other):
+        lines = split_lines(text)
+        exact = all(fit(hunk, lines).outcome == "exact" for hunk in files[0].hunks)
+        folder = tmp_path_factory.mktemp("tree")
+        Path(folder / "f").write_text(text)
+        done = subprocess.run(
+            ["patch", "-p1", "-F0", "-t", "-N"],
+            cwd=folder,
+            input=patch,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        )
+        clean = done.returncode == 0 and "offset" not in done.stdout + done.stderr
+        if clean:
+            assert exact
+        if text == before:
+            assert clean
+
+
+def test_the_patches_of_the_tests_are_difflibs() -> None:
+    lines = difflib.unified_diff(["a\n"], ["b\n"], "a/f", "b/f")
+    assert patch_text("f", "a\n", "b\n", header="") == "".join(lines)

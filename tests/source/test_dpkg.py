@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backport.errors import StepError
+from backport.source.changelog import make_entry
+from backport.source.dpkg import Dpkg, isolated
+from tests.support.source_builder import DATE, PackageSpec, build_dsc, write_files
+
+
+@pytest.fixture
+def dsc(tmp_path: Path) -> Path:
+    return build_dsc(PackageSpec(), tmp_path / "archive")
+
+
+@pytest.fixture
+def dpkg(tmp_path: Path) -> Dpkg:
+    home = tmp_path / "home"
+    home.mkdir()
+    return isolated(home, 1795435200)
+
+
+def new_entry(tree: Path, item: str) -> None:
+    entry = make_entry(
+        package="small",
+        version="1.0-2",
+        series="xenial",
+        items=(item,),
+        bug=12,
+        maintainer="A Tester <tester@example.org>",
+        date=DATE,
+    )
+    (tree / "debian/changelog").write_text(entry)
+
+
+def test_the_vendor_is_ubuntu_whatever_this_machine_is(dpkg: Dpkg) -> None:
+    shown = subprocess.run(
+        ["dpkg-vendor", "--query", "vendor"],
+        env={**dpkg.env, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "Ubuntu\n"
+
+
+def test_a_change_that_no_patch_records_is_not_built(dsc: Path, dpkg: Dpkg) -> None:
+    tree = dsc.parent / "tree"
+    dpkg.unpack(dsc, tree)
+    write_files(tree, {"README": "changed\n", "debian/source/options": "auto-commit\n"})
+    with pytest.raises(StepError, match="dpkg-source fails: aborting due to unexpected upstream"):
+        dpkg.build(tree)
+
+
+def test_a_package_whose_patch_needs_fuzz_is_not_unpacked(tmp_path: Path, dpkg: Dpkg) -> None:
+    patch = "--- a/src/main.txt\n+++ b/src/main.txt\n@@ -5,3 +5,3 @@\n line 5\n-line 6\n+six\n"
+    spec = PackageSpec(debian={"patches/series": "p\n", "patches/p": f"{patch} line 7\n"})
+    dsc = build_dsc(spec, tmp_path / "archive")
+    dpkg.unpack(dsc, tmp_path / "sound")
+    tree = tmp_path / "archive/tree"
+    dpkg.unpack(dsc, tree, patches=False)
+    assert (tree / "src/main.txt").read_text() == spec.files["src/main.txt"]
+    (tree / "debian/patches/p").write_text(f"{patch} another\n")
+    with pytest.raises(StepError, match="dpkg-source fails: "):
+        dpkg.build(tree)
+
+
+def test_changes_without_the_bug_are_refused(dsc: Path, dpkg: Dpkg) -> None:
+    tree = dsc.parent / "tree"
+    dpkg.unpack(dsc, tree)
+    new_entry(tree, "Wait (LP: #12).")
+    dpkg.build(tree)
+    out = dsc.parent / "small_1.0-2_source.changes"
+    dpkg.changes(tree, out, since="", bug=12)
+    with pytest.raises(StepError, match="Launchpad-Bugs-Fixed is '12' and does not name 13"):
+        dpkg.changes(tree, out, since="", bug=13)
+
+
+def test_equal_packages_have_an_empty_debdiff(dsc: Path, dpkg: Dpkg, tmp_path: Path) -> None:
+    dpkg.debdiff(dsc, dsc, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == ""

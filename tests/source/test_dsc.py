@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backport.errors import HashMismatchError, InputError
+from backport.recipe import BasePin
+from backport.source.dsc import (
+    fetch_base,
+    file_version,
+    read_dsc,
+    require_not_bad,
+    signature,
+    upstream_part,
+)
+from backport.source.files import sha256_of
+from tests.source.file_server import Cut, FileServer
+from tests.support.source_builder import PackageSpec, build_dsc
+
+
+def pin_of(dsc: Path, **changes: str) -> BasePin:
+    info = read_dsc(dsc)
+    pin = BasePin(info.version, dsc.name, sha256_of(dsc), path=str(dsc))
+    return replace(pin, **changes)
+
+
+@pytest.fixture
+def dsc(tmp_path: Path) -> Path:
+    return build_dsc(PackageSpec(), tmp_path / "archive")
+
+
+@pytest.mark.parametrize(
+    ("version", "upstream", "in_files"),
+    [
+        ("0.10.2-0ubuntu0.16.04.1~standin1", "0.10.2", "0.10.2-0ubuntu0.16.04.1~standin1"),
+        ("1:2.0-1-3", "2.0-1", "2.0-1-3"),
+        ("7", "7", "7"),
+    ],
+)
+def test_a_version_is_taken_apart_as_policy_says(
+    version: str, upstream: str, in_files: str
+) -> None:
+    assert upstream_part(version) == upstream
+    assert file_version(version) == in_files
+
+
+def test_a_local_dsc_comes_with_its_files(dsc: Path, tmp_path: Path) -> None:
+    found = fetch_base(pin_of(dsc), tmp_path / "cache", source="small", offline=True)
+    assert {path.name: path.read_bytes() for path in found.parent.iterdir()} == {
+        path.name: path.read_bytes() for path in dsc.parent.iterdir()
+    }
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/small_1.0-1.dsc"])
+def test_a_dsc_on_a_server_comes_with_its_files(
+    dsc: Path, tmp_path: Path, server: FileServer, tail: str
+) -> None:
+    server.files = {f"/pool/{path.name}": path.read_bytes() for path in dsc.parent.iterdir()}
+    server.faults = [Cut(100)]
+    pin = pin_of(dsc, path="", url=f"{server.url}/pool{tail}")
+    found = fetch_base(pin, tmp_path / "cache", backoff=0.001)
+    assert sorted(path.name for path in found.parent.iterdir()) == sorted(
+        path.name for path in dsc.parent.iterdir()
+    )
+    asked = len(server.requests)
+    assert fetch_base(pin, tmp_path / "cache", offline=True) == found
+    assert len(server.requests) == asked
+
+
+def test_a_damaged_file_beside_the_cached_dsc_is_mended(dsc: Path, tmp_path: Path) -> None:
+    pin = pin_of(dsc)
+    found = fetch_base(pin, tmp_path / "cache")
+    orig = found.parent / "small_1.0.orig.tar.gz"
+    whole = orig.read_bytes()
+    orig.unlink()
+    orig.write_bytes(b"damaged")
+    assert fetch_base(pin, tmp_path / "cache") == found
+    assert orig.read_bytes() == whole
+
+
+def test_a_dsc_of_another_hash_is_refused(dsc: Path, tmp_path: Path) -> None:
+    pin = pin_of(dsc)
+    dsc.write_text(dsc.read_text() + "\n")
+    with pytest.raises(HashMismatchError, match=pin.sha256):
+        fetch_base(pin, tmp_path / "cache")
+
+
+def test_a_file_of_another_hash_than_the_dsc_says_is_refused(dsc: Path, tmp_path: Path) -> None:
+    orig = dsc.parent / "small_1.0.orig.tar.gz"
+    orig.write_bytes(orig.read_bytes() + b"!")
+    with pytest.raises(HashMismatchError, match=r"small_1\.0\.orig\.tar\.gz"):
+        fetch_base(pin_of(dsc), tmp_path / "cache")
+    assert not (tmp_path / "cache" / "dsc").exists()
+
+
+def test_another_version_than_the_pins_is_refused(dsc: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"it is small 1\.0-1, and small 1\.0-2 is pinned"):
+        fetch_base(pin_of(dsc, version="1.0-2"), tmp_path / "cache")
+
+
+def test_another_source_than_the_recipes_is_refused(dsc: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"and large 1\.0-1 is pinned"):
+        fetch_base(pin_of(dsc), tmp_path / "cache", source="large")
+
+
+def test_a_dsc_under_a_wrong_name_is_refused(dsc: Path, tmp_path: Path) -> None:
+    renamed = dsc.rename(dsc.with_name("small_1.0-9.dsc"))
+    with pytest.raises(InputError, match="which its name does not say"):
+        fetch_base(pin_of(renamed), tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("small_1.0.orig.tar.gz\n", "../small_1.0.orig.tar.gz\n", "cannot be a file of a package"),
+        ("Version: 1.0-1\n", "", "the field Version is missing"),
+        ("Checksums-Sha256:", "Checksums-Sha999:", "the field Checksums-Sha256 is missing"),
+    ],
+)
+def test_an_unsound_dsc_is_refused(dsc: Path, old: str, new: str, says: str) -> None:
+    text = dsc.read_text()
+    assert old in text
+    dsc.write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=says):
+        read_dsc(dsc)
+
+
+def test_files_and_checksums_have_to_agree(dsc: Path) -> None:
+    head, _, tail = dsc.read_text().rpartition("Files:\n")
+    dsc.write_text(f"{head}Files:\n{tail.replace('orig.tar', 'origin.tar')}")
+    with pytest.raises(InputError, match="name other files or sizes"):
+        read_dsc(dsc)
+    dsc.write_text(f"{head}Files:\n{tail.splitlines()[0]}\n")
+    with pytest.raises(InputError, match="name other files or sizes"):
+        read_dsc(dsc)
+
+
+def test_a_size_that_is_no_number_is_refused(dsc: Path) -> None:
+    head, _, tail = dsc.read_text().rpartition("Files:\n")
+    lines = tail.splitlines()
+    digest, _, name = lines[0].split()
+    dsc.write_text(f"{head}Files:\n {digest} many {name}\n")
+    with pytest.raises(InputError, match="the field Files cannot be read"):
+        read_dsc(dsc)
+
+
+# ------------------------------------------------------------------ signatures
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Two keyrings, each with one key: one that is good, one that expires after a day."""
+    home = tmp_path_factory.mktemp("gnupg")
+    home.chmod(0o700)
+    for name, faked in (("good", "!20200101T000000"), ("expired", "!20150101T000000")):
+        gpg(
+            home,
+            faked,
+            "--quick-generate-key",
+            name,
+            "rsa2048",
+            "sign",
+            "0" if name == "good" else "1d",
+        )
+        export = gpg(home, faked, "--export", name)
+        (home / f"{name}.gpg").write_bytes(export)
+    yield {"home": home, "good": home / "good.gpg", "expired": home / "expired.gpg"}
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+
+
+def gpg(home: Path, faked: str, *args: str, text: bytes = b"") -> bytes:
+    return subprocess.run(
+        [
+            "gpg",
+            f"--homedir={home}",
+            "--batch",
+            "--quiet",
+            "--pinentry-mode=loopback",
+            "--passphrase=",
+            f"--faked-system-time={faked}",
+            *args,
+        ],
+        input=text,
+        check=True,
+        capture_output=True,
+    ).stdout
+
+
+def signed(dsc: Path, keys: dict[str, Path], who: str) -> Path:
+    faked = "!20200102T000000" if who == "good" else "!20150101T010000"
+    text = gpg(keys["home"], faked, "--local-user", who, "--clearsign", text=dsc.read_bytes())
+    dsc.write_bytes(text)
+    return dsc
+
+
+def test_a_signature_of_a_known_key_is_good(dsc: Path, keys: dict[str, Path]) -> None:
+    found = signature(signed(dsc, keys, "good"), [keys["expired"], keys["good"]])
+    assert (found.state, found.detail) == ("good", "good")
+    assert require_not_bad(found, dsc) == found
+    assert read_dsc(dsc).version == "1.0-1"
+
+
+def test_a_key_that_expired_since_is_reported(dsc: Path, keys: dict[str, Path]) -> None:
+    found = signature(signed(dsc, keys, "expired"), [keys["expired"]])
+    assert (found.state, found.detail) == ("expired key", "expired")
+
+
+@pytest.mark.parametrize("rings", [["expired"], [], ["missing"]])
+def test_a_key_that_is_in_no_keyring_is_reported(
+    dsc: Path, keys: dict[str, Path], rings: list[str]
+) -> None:
+    rings_on_disk = [keys.get(name, dsc.parent / name) for name in rings]
+    found = signature(signed(dsc, keys, "good"), rings_on_disk)
+    assert found.state == "unknown key"
+    assert found.detail == "the key is not in the keyring"
+    assert found.key_id
+
+
+def test_a_text_that_was_changed_after_signing_is_bad(dsc: Path, keys: dict[str, Path]) -> None:
+    signed(dsc, keys, "good")
+    dsc.write_text(dsc.read_text().replace("Standards-Version: 3.9.8", "Standards-Version: 3.9.9"))
+    found = signature(dsc, [keys["good"]])
+    assert found.state == "bad"
+    with pytest.raises(InputError, match="its signature is bad"):
+        require_not_bad(found, dsc)
+
+
+def test_an_unsigned_dsc_says_so(dsc: Path, keys: dict[str, Path]) -> None:
+    assert signature(dsc, [keys["good"]]).state == "none"
+
+
+def test_a_cut_signature_is_bad(dsc: Path, keys: dict[str, Path]) -> None:
+    signed(dsc, keys, "good")
+    dsc.write_text(dsc.read_text().partition("-----BEGIN PGP SIGNATURE-----")[0])
+    assert signature(dsc, [keys["good"]]).state == "bad"

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import socket
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from backport.archive import pypi
+from backport.errors import HashMismatchError, InputError, RemoteError
+from backport.recipe import Upstream
+from backport.source.fetch import fetch, fetch_upstream
+from tests.source.file_server import Cut, FileServer, Status, serve_ftp
+
+BODY = b"0123456789" * 20_000
+
+
+def sha(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def get(server: FileServer, cache: Path, **options: object) -> Path:
+    server.files["/a.tar.gz"] = BODY
+    return fetch(
+        f"{server.url}/a.tar.gz",
+        sha(BODY),
+        cache,
+        name="a.tar.gz",
+        backoff=0.001,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_a_file_is_kept_below_its_hash(server: FileServer, tmp_path: Path) -> None:
+    path = get(server, tmp_path)
+    assert path == tmp_path / "sha256" / sha(BODY) / "a.tar.gz"
+    assert path.read_bytes() == BODY
+    assert files_below(tmp_path) == [path]
+
+
+def test_a_wrong_hash_keeps_nothing_and_names_both(server: FileServer, tmp_path: Path) -> None:
+    server.files["/a"] = b"other"
+    with pytest.raises(HashMismatchError) as caught:
+        fetch(f"{server.url}/a", sha(BODY), tmp_path, name="a")
+    assert sha(BODY) in str(caught.value)
+    assert sha(b"other") in str(caught.value)
+    assert files_below(tmp_path) == []
+
+
+def test_a_cut_connection_is_resumed_where_it_broke(server: FileServer, tmp_path: Path) -> None:
+    server.faults = [Cut(70_000), Cut(10_000)]
+    assert get(server, tmp_path).read_bytes() == BODY
+    assert [wanted for _, wanted in server.requests] == ["", "bytes=70000-", "bytes=80000-"]
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"weak"'])
+def test_without_a_strong_validator_the_file_is_begun_anew(
+    server: FileServer, tmp_path: Path, etag: str
+) -> None:
+    server.etag = etag
+    server.faults = [Cut(70_000)]
+    assert get(server, tmp_path).read_bytes() == BODY
+    assert [wanted for _, wanted in server.requests] == ["", ""]
+
+
+def test_a_server_that_cannot_resume_is_taken_from_the_start(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.ranges = False
+    server.faults = [Cut(70_000)]
+    assert get(server, tmp_path).read_bytes() == BODY
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [503, 500, 429])
+def test_a_passing_fault_is_tried_again(server: FileServer, tmp_path: Path, code: int) -> None:
+    server.faults = [Status(code)]
+    assert get(server, tmp_path).read_bytes() == BODY
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [404, 403, 410])
+def test_a_refusal_is_final(server: FileServer, tmp_path: Path, code: int) -> None:
+    server.faults = [Status(code)]
+    with pytest.raises(RemoteError, match=str(code)):
+        get(server, tmp_path)
+    assert len(server.requests) == 1
+    assert files_below(tmp_path) == []
+
+
+def test_after_the_last_attempt_it_says_why(server: FileServer, tmp_path: Path) -> None:
+    server.faults = [Cut(5)] * 3
+    server.etag = ""
+    with pytest.raises(RemoteError, match=r"3 attempts.*after 5 of 200000 bytes"):
+        get(server, tmp_path, attempts=3)
+    assert len(server.requests) == 3
+    assert files_below(tmp_path) == []
+
+
+def test_nobody_listening_is_a_remote_error(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(RemoteError, match="cannot be reached"):
+        fetch(
+            f"http://127.0.0.1:{port}/a", sha(BODY), tmp_path, name="a", attempts=2, backoff=0.001
+        )
+
+
+def test_a_warm_cache_needs_no_network(server: FileServer, tmp_path: Path) -> None:
+    first = get(server, tmp_path)
+    assert get(server, tmp_path, offline=True) == first
+    assert len(server.requests) == 1
+
+
+def test_a_cold_cache_offline_asks_nobody(server: FileServer, tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match="not in the cache"):
+        get(server, tmp_path, offline=True)
+    assert server.requests == []
+
+
+def test_a_damaged_cached_file_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
+    path = get(server, tmp_path)
+    path.write_bytes(BODY[:-1] + b"!")
+    assert get(server, tmp_path).read_bytes() == BODY
+    assert len(server.requests) == 2
+
+
+def test_a_local_file_is_copied_and_checked(tmp_path: Path) -> None:
+    local = tmp_path / "a.tar.gz"
+    local.write_bytes(BODY)
+    path = fetch(str(local), sha(BODY), tmp_path / "cache", name="a.tar.gz", offline=True)
+    assert path.read_bytes() == BODY
+    local.write_bytes(b"changed")
+    assert path.read_bytes() == BODY
+    with pytest.raises(HashMismatchError):
+        fetch(str(local), sha(b"!"), tmp_path / "cache", name="a.tar.gz")
+
+
+def test_a_missing_local_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no-such-file: there is no such file"):
+        fetch(str(tmp_path / "no-such-file"), sha(BODY), tmp_path / "cache", name="a")
+
+
+@pytest.mark.parametrize("name", ["../a", "a/b", "", ".hidden"])
+def test_a_name_that_leaves_the_cache_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no name for a fetched file"):
+        fetch(str(tmp_path), sha(BODY), tmp_path / "cache", name=name)
+
+
+def _fetch_in_process(url: str, cache: str) -> str:
+    return str(fetch(url, sha(BODY), Path(cache), name="a.tar.gz"))
+
+
+def test_processes_may_fetch_into_one_cache_at_once(server: FileServer, tmp_path: Path) -> None:
+    server.files["/a.tar.gz"] = BODY
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        found = pool.starmap(
+            _fetch_in_process, [(f"{server.url}/a.tar.gz", str(tmp_path))] * 8, chunksize=2
+        )
+    assert len(set(found)) == 1
+    assert files_below(tmp_path) == [Path(found[0])]
+    assert Path(found[0]).read_bytes() == BODY
+
+
+def upstream_folder(root: Path) -> Path:
+    folder = root / "certbot"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "module.py").write_text("x = 1\n")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    return folder
+
+
+def test_a_folder_becomes_a_tarball_of_upstreams_name(tmp_path: Path) -> None:
+    folder = upstream_folder(tmp_path)
+    upstream = Upstream("certbot-0.10.3.tar.gz", "", path=str(folder))
+    path = fetch_upstream(upstream, tmp_path / "cache", offline=True)
+    assert path.name == "certbot-0.10.3.tar.gz"
+    assert path.parent.name == sha(path.read_bytes())
+    with tarfile.open(path) as tar:
+        assert tar.getnames() == [
+            "certbot-0.10.3",
+            "certbot-0.10.3/sub",
+            "certbot-0.10.3/sub/module.py",
+        ]
+    assert fetch_upstream(upstream, tmp_path / "cache") == path
+
+
+def test_a_project_on_the_index_is_resolved_once(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = {"files": [{"filename": "acme-1.tar.gz", "url": "../../files/acme-1.tar.gz"}]}
+    server.files = {
+        "/simple/acme/": json.dumps(listing).encode(),
+        "/files/acme-1.tar.gz": BODY,
+    }
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
+    pypi.index_url.cache_clear()
+    upstream = Upstream("acme-1.tar.gz", sha(BODY), pypi="acme")
+    try:
+        with pytest.raises(RemoteError, match="network may not be used"):
+            fetch_upstream(upstream, tmp_path, offline=True)
+        assert server.requests == []
+        first = fetch_upstream(upstream, tmp_path)
+    finally:
+        pypi.index_url.cache_clear()
+    assert fetch_upstream(upstream, tmp_path, offline=True) == first
+    assert [path for path, _ in server.requests] == ["/simple/acme/", "/files/acme-1.tar.gz"]
+
+
+def test_a_file_comes_over_ftp_and_a_cut_transfer_is_begun_anew(tmp_path: Path) -> None:
+    with serve_ftp() as ftp:
+        ftp.files["a.tar.gz"] = BODY
+        ftp.cuts = [1000]
+        path = fetch(f"{ftp.url}/pub/a.tar.gz", sha(BODY), tmp_path, name="a.tar.gz", backoff=0.001)
+        assert path.read_bytes() == BODY
+        assert ftp.commands.count("RETR a.tar.gz") == 2
+
+
+def test_a_missing_file_is_final_over_ftp_too(tmp_path: Path) -> None:
+    with serve_ftp() as ftp:
+        with pytest.raises(RemoteError, match="550 no such file"):
+            fetch(f"{ftp.url}/pub/gone", sha(BODY), tmp_path, name="gone")
+        assert files_below(tmp_path) == []

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from debian.deb822 import Dsc
+
+from backport.recipe import Variant
+from backport.source.files import sha256_of
+from backport.source.package import make
+from tests.source.packages import (
+    ADD_FILELOCK,
+    AFTER,
+    BASE_VERSION,
+    BEFORE,
+    OWN_VERSION,
+    PATCH,
+    QUILT,
+    SPEC,
+    TESTS,
+    changes,
+    make_on_base,
+    make_own,
+    own_packaging,
+    unpacked,
+)
+from tests.support.source_builder import (
+    BUG,
+    CONTROL,
+    PackageSpec,
+    build_dsc,
+    make_recipe,
+    patch_text,
+)
+
+
+def test_our_own_packaging_on_upstreams_tarball_is_a_whole_source_package(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
+    package = make_own(tmp_path, recipe, orig)
+    assert sorted(package.files) == [
+        f"small_{OWN_VERSION}.debian.tar.xz",
+        f"small_{OWN_VERSION}.dsc",
+        f"small_{OWN_VERSION}_source.changes",
+        "small_1.0.orig.tar.gz",
+    ]
+    assert {path.name: sha256_of(path) for path in (tmp_path / "out/xenial").iterdir()} == (
+        package.files
+    )
+    assert package.debdiff is None
+    assert package.orig.read_bytes() == orig.read_bytes()
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "src/main.txt").read_text() == AFTER
+    assert (tree / "debian/patches/lock.patch").read_text() == PATCH
+    assert (tree / "debian/patches/series").read_text() == "lock.patch\n"
+    assert (tree / "debian/tests/smoke").stat().st_mode & 0o111
+    assert (tree / "debian/rules").stat().st_mode & 0o111
+    assert (tree / "debian/changelog").read_text().startswith(f"small ({OWN_VERSION}) xenial;")
+    assert (
+        "Depends: ${misc:Depends}, ${python:Depends}, python-filelock\n"
+        in (tree / "debian/control").read_text()
+    )
+    assert Dsc(package.dsc.read_bytes())["Format"] == "3.0 (quilt)"
+
+
+def test_the_changes_name_the_bug_the_series_and_the_orig_tarball(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    found = changes(make_own(tmp_path, recipe, orig))
+    assert found["Launchpad-Bugs-Fixed"] == str(BUG)
+    assert found["Distribution"] == "xenial"
+    assert found["Architecture"] == "source"
+    assert "small_1.0.orig.tar.gz" in [file["name"] for file in found["Files"]]
+    assert found["Date"] == recipe.date
+
+
+def test_the_orig_tarball_is_the_same_in_every_series(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path, patches=QUILT)
+    packages = [make_own(tmp_path, recipe, orig, series) for series in ("xenial", "zesty")]
+    assert {package.files["small_1.0.orig.tar.gz"] for package in packages} == {sha256_of(orig)}
+    assert changes(packages[1])["Distribution"] == "zesty"
+
+
+def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) -> None:
+    theirs = patch_text("README", "small\n", "large\n", header="no DEP-3 at all\n")
+    spec = PackageSpec(patches={"theirs.patch": theirs})
+    dsc = build_dsc(spec, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, spec, patches=QUILT, control=(ADD_FILELOCK,))
+    package = make_on_base(tmp_path, recipe, dsc)
+    base_orig = tmp_path / "archive/small_1.0.orig.tar.gz"
+    assert package.orig.read_bytes() == base_orig.read_bytes()
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "debian/patches/series").read_text() == "theirs.patch\nlock.patch\n"
+    assert (tree / "README").read_text() == "large\n"
+    assert (tree / "src/main.txt").read_text() == AFTER
+    assert [report.name for report in package.patches] == ["lock.patch"]
+    changelog = (tree / "debian/changelog").read_text()
+    assert changelog.startswith(f"small ({BASE_VERSION}) xenial; urgency=medium\n")
+    assert changelog.endswith(
+        " -- Debian Testers <testers@lists.debian.org>  Sat, 02 Jan 2016 10:00:00 +0100\n"
+    )
+
+
+def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_path: Path) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, SPEC, patches=QUILT, control=(ADD_FILELOCK,))
+    package = make_on_base(tmp_path, recipe, dsc)
+    assert package.debdiff is not None
+    assert package.debdiff.name == f"small_{BASE_VERSION}.debdiff"
+    text = package.debdiff.read_text()
+    assert text.startswith("diff -Nru ")
+    headings = [line.split("\t")[0] for line in text.splitlines() if line.startswith("+++ ")]
+    assert [heading.partition("debian/")[2] for heading in headings] == [
+        "changelog",
+        "control",
+        "patches/lock.patch",
+        "patches/series",
+    ]
+    assert str(tmp_path) not in text
+
+
+def test_a_debian_maintainer_becomes_the_original_one(tmp_path: Path) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    package = make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
+    control = (unpacked(package, tmp_path / "unpacked") / "debian/control").read_text()
+    assert "Maintainer: Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>\n" in control
+    assert "XSBC-Original-Maintainer: Debian Testers <testers@lists.debian.org>\n" in control
+
+
+def test_the_changes_reach_back_to_the_version_that_is_published(tmp_path: Path) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, SPEC)
+    text = changes(make_on_base(tmp_path, recipe, dsc, since="0.9-1"))["Changes"]
+    assert "small (1.0-1) unstable" in text
+    again = dataclasses.replace(recipe, root=tmp_path)
+    short = make_on_base(tmp_path / "again", again, dsc)
+    assert "small (1.0-1) unstable" not in changes(short)["Changes"]
+
+
+def test_a_control_in_is_edited_as_well_and_said(tmp_path: Path) -> None:
+    spec = PackageSpec(debian={"control.in": CONTROL.format(name="small")})
+    dsc = build_dsc(spec, tmp_path / "archive")
+    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, control=(ADD_FILELOCK,)), dsc)
+    assert package.notes == ("debian/control.in was edited like debian/control, which it makes",)
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "debian/control.in").read_text() == (tree / "debian/control").read_text()
+
+
+def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
+    spec = PackageSpec(components={"extra": {"more.txt": "more\n"}})
+    dsc = build_dsc(spec, tmp_path / "archive")
+    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, patches=QUILT), dsc)
+    for name in ("small_1.0.orig.tar.gz", "small_1.0.orig-extra.tar.gz"):
+        assert package.files[name] == sha256_of(dsc.parent / name)
+    assert package.orig.name == "small_1.0.orig.tar.gz"
+    assert (unpacked(package, tmp_path / "unpacked") / "extra/more.txt").read_text() == "more\n"
+
+
+def test_a_base_with_an_epoch_has_files_without_it(tmp_path: Path) -> None:
+    spec = PackageSpec(version="1:1.0-1")
+    dsc = build_dsc(spec, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, spec)
+    package = make_on_base(tmp_path, recipe, dsc, "1:1.0-1ubuntu0.16.04.1")
+    assert package.dsc.name == "small_1.0-1ubuntu0.16.04.1.dsc"
+    assert changes(package)["Version"] == "1:1.0-1ubuntu0.16.04.1"
+
+
+def test_relative_paths_are_taken_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, SPEC, patches=QUILT)
+    monkeypatch.chdir(tmp_path)
+    package = make_on_base(Path("here"), recipe, dsc.relative_to(tmp_path))
+    assert package.dsc == Path("here/out") / f"small_{BASE_VERSION}.dsc"
+    assert changes(package)["Launchpad-Bugs-Fixed"] == str(BUG)
+
+
+def test_ubuntus_own_quilt_series_gets_the_patches_too(tmp_path: Path) -> None:
+    theirs = patch_text("README", "small\n", "large\n")
+    spec = PackageSpec(
+        patches={"theirs.patch": theirs}, debian={"patches/ubuntu.series": "theirs.patch"}
+    )
+    dsc = build_dsc(spec, tmp_path / "archive")
+    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, patches=QUILT), dsc)
+    tree = unpacked(package, tmp_path / "unpacked")
+    for name in ("series", "ubuntu.series"):
+        assert (tree / "debian/patches" / name).read_text() == "theirs.patch\nlock.patch\n"
+
+
+def test_a_variant_goes_without_the_recipes_patches_and_says_so(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path, patches=QUILT)
+    for name, text in (("small", BEFORE), ("other", AFTER)):
+        package = make(
+            recipe,
+            recipe.sources[0],
+            recipe.series[0],
+            "1.0-0ubuntu0.16.04.1~unpatched1",
+            orig=orig,
+            base_dsc=None,
+            out=tmp_path / name,
+            variant=Variant("unpatched", (name,), "the control"),
+        )
+        tree = unpacked(package, tmp_path / f"{name}.tree")
+        assert (tree / "src/main.txt").read_text() == text
+        assert "Variant unpatched" in (tree / "debian/changelog").read_text()
+
+
+_SCRIPT = """
+import os, sys
+from pathlib import Path
+os.umask(int(sys.argv[1], 8))
+sys.path.insert(0, sys.argv[4])
+from tests.source.packages import rebuild
+rebuild(Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def test_the_same_input_gives_the_same_bytes_wherever_and_however_it_is_made(
+    tmp_path: Path,
+) -> None:
+    build_dsc(SPEC, tmp_path / "archive")
+    home = Path(__file__).parents[2]
+    found = []
+    for name, umask, env in (
+        ("one", "022", {"TZ": "UTC", "LC_ALL": "C", "USER": "one"}),
+        (
+            "a much longer name/than the other",
+            "077",
+            {
+                "TZ": "Pacific/Kiritimati",
+                "LC_ALL": "en_US.UTF-8",
+                "LANGUAGE": "de",
+                "USER": "two",
+                "DEBEMAIL": "two@ubuntu.com",
+                "DEBFULLNAME": "Two",
+                "SOURCE_DATE_EPOCH": "1",
+                "DEB_VENDOR": "Debian",
+                "XZ_OPT": "-0",
+                "TAR_OPTIONS": "--owner=two",
+            },
+        ),
+    ):
+        root = tmp_path / name
+        root.mkdir(parents=True)
+        out = tmp_path / f"out-{umask}"
+        subprocess.run(
+            [sys.executable, "-B", "-c", _SCRIPT, umask, root, out, home],
+            check=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(root), **env},
+        )
+        found.append(
+            {
+                str(path.relative_to(out)): (path.read_bytes(), path.stat().st_mode)
+                for path in out.rglob("*")
+                if path.is_file()
+            }
+        )
+    assert found[0] == found[1]
+    assert len(found[0]) == 4 + 5
+
+
+def test_entries_of_the_debian_tarball_belong_to_nobody(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    package = make_own(tmp_path, recipe, orig)
+    with tarfile.open(package.dsc.with_name(f"small_{OWN_VERSION}.debian.tar.xz")) as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members] == sorted(member.name for member in members)
+    assert {(member.uid, member.gid, member.mtime) for member in members} == {(0, 0, 1795435200)}
+    assert {oct(member.mode) for member in members} == {"0o644", "0o755"}
+
+
+def test_the_programs_output_is_in_the_log_without_the_folders_name(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    make(
+        recipe,
+        recipe.sources[0],
+        recipe.series[0],
+        OWN_VERSION,
+        orig=orig,
+        base_dsc=None,
+        out=tmp_path / "out",
+        log=tmp_path / "log",
+    )
+    log = (tmp_path / "log").read_text()
+    assert "dpkg-source: info: building small" in log
+    assert str(tmp_path / "out") not in log.replace(str(tmp_path / "out") + "/", "")
+    assert ".making-" not in log

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from backport.errors import InputError, StepError
+from backport.recipe import ControlEdit, Recipe
+from backport.source.package import make
+from backport.source.patches import PatchError
+from tests.source.packages import (
+    OWN_VERSION,
+    QUILT,
+    SPEC,
+    make_on_base,
+    make_own,
+    own_packaging,
+)
+from tests.support.source_builder import (
+    CONTROL,
+    PackageSpec,
+    build_dsc,
+    make_recipe,
+    numbered,
+    orig_tarball,
+    patch_text,
+    write_files,
+)
+
+
+def refused(root: Path, recipe: Recipe, orig: Path) -> str:
+    """The error's text; nothing is left behind."""
+    with pytest.raises(InputError) as caught:
+        make_own(root, recipe, orig)
+    assert list((root / "out").iterdir()) == []
+    return str(caught.value)
+
+
+def test_a_patch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, files={"src/main.txt": numbered(50)[7:]})
+    recipe, orig = own_packaging(tmp_path, spec, patches=QUILT)
+    with pytest.raises(PatchError, match=r"lock\.patch: hunk 1 of src/main\.txt fits only with"):
+        make_own(tmp_path, recipe, orig)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_patch_is_not_put_over_one_of_the_bases(tmp_path: Path) -> None:
+    spec = PackageSpec(patches={"lock.patch": patch_text("README", "small\n", "large\n")})
+    dsc = build_dsc(spec, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, spec, patches=QUILT)
+    with pytest.raises(InputError, match=r"the base has a patch of the name lock\.patch"):
+        make_on_base(tmp_path, recipe, dsc)
+
+
+def test_a_control_edit_that_does_not_match_names_the_source(tmp_path: Path) -> None:
+    edit = ControlEdit("source", "Build-Depends", "a test", drop=("python-nothing",))
+    recipe, orig = own_packaging(tmp_path, control=(edit,))
+    assert refused(tmp_path, recipe, orig).startswith(
+        "debian/control of small: source: Build-Depends: the relation 'python-nothing' is not there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"changelog": "small (1) x; urgency=low\n"}, "brings a changelog"),
+        ({"source/format": "3.0 (native)\n"}, "the packaging's source format is 3.0 (native)"),
+    ],
+)
+def test_packaging_that_cannot_be_used_is_refused(
+    tmp_path: Path, files: dict[str, str], says: str
+) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    write_files(recipe.sources[0].patches / "debian", files)
+    assert says in refused(tmp_path, recipe, orig)
+
+
+def test_a_tarball_that_is_none_is_refused(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    orig.write_bytes(b"no tarball")
+    assert "tar cannot unpack it" in refused(tmp_path, recipe, orig)
+
+
+def test_without_base_and_tarball_there_is_nothing_to_make(tmp_path: Path) -> None:
+    recipe, _ = own_packaging(tmp_path)
+    with pytest.raises(InputError, match="neither a base nor an upstream tarball"):
+        make(
+            recipe,
+            recipe.sources[0],
+            recipe.series[0],
+            OWN_VERSION,
+            orig=None,
+            base_dsc=None,
+            out=tmp_path / "out",
+        )
+
+
+@pytest.mark.parametrize("format", ["1.0", "3.0 (native)"])
+def test_a_base_of_another_format_is_refused(tmp_path: Path, format: str) -> None:
+    native = "native" in format
+    spec = dataclasses.replace(SPEC, format=format, version="1.0" if native else "1.0-1")
+    if not native:
+        orig_tarball(spec, tmp_path, "small_1.0.orig.tar.gz")
+        (tmp_path / "archive").mkdir()
+        (tmp_path / "small_1.0.orig.tar.gz").rename(tmp_path / "archive/small_1.0.orig.tar.gz")
+    dsc = build_dsc(spec, tmp_path / "archive")
+    with pytest.raises(InputError, match=r"only 3\.0 \(quilt\) can be a base"):
+        make_on_base(tmp_path, make_recipe(tmp_path, spec), dsc)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("2.0-1ubuntu0.16.04.1", r"the base is of upstream 1\.0, and 2\.0-1ubuntu"),
+        ("1.0-1~ubuntu16.04.1", "is not higher than its newest"),
+    ],
+)
+def test_a_version_that_the_base_cannot_have_is_refused(
+    tmp_path: Path, version: str, says: str
+) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    with pytest.raises(InputError, match=says):
+        make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc, version)
+
+
+def test_a_base_of_another_source_is_refused(tmp_path: Path) -> None:
+    dsc = build_dsc(PackageSpec(name="large"), tmp_path / "archive")
+    with pytest.raises(InputError, match="the base is the source package large"):
+        make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
+
+
+def test_a_full_folder_is_not_overwritten(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    write_files(tmp_path / "out/xenial", {"precious": "data"})
+    with pytest.raises(InputError, match="no empty folder"):
+        make_own(tmp_path, recipe, orig)
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["xenial", "precious"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    (tmp_path / "out/xenial").mkdir(parents=True)
+    assert make_own(tmp_path, recipe, orig).dsc.is_file()
+
+
+def test_a_failing_program_is_a_step_error_with_its_reason(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    (recipe.sources[0].patches / "debian/control").write_text(
+        CONTROL.format(name="other").replace("Package: other", "Package: Not A Name")
+    )
+    with pytest.raises(StepError, match="dpkg-source fails: "):
+        make_own(tmp_path, recipe, orig)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backport.source.files import tree_hashes
+from backport.source.patches import PatchError, apply_series, read_series
+from tests.support.source_builder import numbered, patch_text, write_files
+
+BEFORE = numbered(40)
+AFTER = numbered(40, but={10: "ten", 30: "thirty"})
+PATCH = patch_text("src/main.txt", BEFORE, AFTER)
+
+
+def tree(root: Path, text: str = BEFORE) -> Path:
+    return write_files(root / "tree", {"src/main.txt": text, "README": "small\n"})
+
+
+def apply(root: Path, text: str, to: Path) -> str:
+    """Apply one patch and give the error's text, or "" where it fits."""
+    patch = write_files(root, {"one.patch": text}) / "one.patch"
+    before = tree_hashes(to)
+    try:
+        apply_series([patch], ["one.patch"], to)
+    except PatchError as error:
+        assert tree_hashes(to) == before
+        return str(error)
+    return ""
+
+
+def test_patches_build_on_each_other(tmp_path: Path) -> None:
+    again = patch_text("src/main.txt", AFTER, AFTER.replace("ten", "TEN"))
+    new = patch_text("src/new/file.txt", "", "new\n")
+    gone = patch_text("README", "small\n", "")
+    folder = write_files(tmp_path, {"1": PATCH, "2": again, "3": new, "4": gone})
+    to = tree(tmp_path)
+    reports = apply_series([folder / name for name in "1234"], ["1", "2", "3", "4"], to)
+    assert (to / "src/main.txt").read_text() == AFTER.replace("ten", "TEN")
+    assert (to / "src/new/file.txt").read_text() == "new\n"
+    assert not (to / "README").exists()
+    assert [report.files for report in reports] == [
+        ("src/main.txt",),
+        ("src/main.txt",),
+        ("src/new/file.txt",),
+        ("README",),
+    ]
+    assert [len(report.hunks) for report in reports] == [2, 1, 1, 1]
+    assert all(report.exact for report in reports)
+    assert reports[0].description == "change src/main.txt"
+
+
+def test_an_offset_is_refused_and_says_how_far(tmp_path: Path) -> None:
+    to = tree(tmp_path, BEFORE.replace("line 20\n", "line 20\nmore\nand more\n"))
+    assert apply(tmp_path, PATCH, to) == (
+        "one.patch: hunk 2 of src/main.txt fits only with an offset, 2 lines further down: "
+        "line 27: expected 'line 27\\n', found 'line 25\\n'; "
+        "refresh the patch for this version with: quilt push -f, then quilt refresh"
+    )
+
+
+def test_fuzz_is_refused(tmp_path: Path) -> None:
+    to = tree(tmp_path, BEFORE.replace("line 33\n", "other\n"))
+    assert (
+        "hunk 2 of src/main.txt fits only with fuzz 1: "
+        "line 33: expected 'line 33\\n', found 'other\\n'"
+    ) in apply(tmp_path, PATCH, to)
+
+
+def test_a_hunk_that_fails_says_what_it_found(tmp_path: Path) -> None:
+    to = tree(tmp_path, BEFORE.replace("line 10\n", "other\n").replace("line 30\n", "another\n"))
+    assert (
+        "one.patch: hunk 1 of src/main.txt does not apply: line 10: expected 'line 10\\n', "
+        "found 'other\\n'; hunks that do not fit: 2"
+    ) in apply(tmp_path, PATCH, to)
+
+
+def test_every_hunk_is_in_the_errors_report(tmp_path: Path) -> None:
+    to = tree(tmp_path, BEFORE.replace("line 33\n", "other\n"))
+    folder = write_files(tmp_path, {"one.patch": PATCH})
+    with pytest.raises(PatchError) as caught:
+        apply_series([folder / "one.patch"], ["one.patch"], to)
+    (report,) = caught.value.reports
+    assert [(hunk.number, hunk.fit.outcome) for hunk in report.hunks] == [(1, "exact"), (2, "fuzz")]
+    assert caught.value.exit_code == 3
+
+
+def test_a_patch_that_is_in_already_says_so(tmp_path: Path) -> None:
+    assert "seems to be applied already" in apply(tmp_path, PATCH, tree(tmp_path, AFTER))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            PATCH.replace("Author:", "X-Author:"),
+            "one.patch: the header has no Author, From or Origin; complete it as DEP-3 says",
+        ),
+        (PATCH.replace("a/src", "/src").replace("b/src", "/src"), "the absolute path /src/main"),
+        (PATCH.replace("/src/", "/../src/"), "the path ../src/main.txt leaves its folder"),
+        (
+            PATCH.replace("a/src/main.txt", "main.txt").replace("b/src/main.txt", "main.txt"),
+            "no folder to take off",
+        ),
+        (PATCH.replace("a/src", "a/other"), "gives one file two names"),
+        (patch_text("debian/rules", "a\n", "b\n"), "may not touch debian/"),
+        (patch_text("gone.txt", "a\n", "b\n"), "there is no such file in this version"),
+        (patch_text("README", "", "b\n"), "it makes README, which is there already"),
+        (PATCH + PATCH.partition("1640978\n")[2], "changes src/main.txt twice"),
+        ("Description: none\n", "no patch that can be used: it changes nothing"),
+    ],
+)
+def test_a_patch_that_may_not_be_used_says_why(tmp_path: Path, text: str, says: str) -> None:
+    assert says in apply(tmp_path, text, tree(tmp_path))
+
+
+def test_a_patch_does_not_go_through_a_link(tmp_path: Path) -> None:
+    to = tree(tmp_path)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "f").write_text("a\n")
+    (to / "link").symlink_to(tmp_path / "outside")
+    assert "link/f goes through the symbolic link link" in apply(
+        tmp_path, patch_text("link/f", "a\n", "b\n"), to
+    )
+    assert (tmp_path / "outside" / "f").read_text() == "a\n"
+
+
+def test_bytes_that_are_no_utf8_stay(tmp_path: Path) -> None:
+    to = tree(tmp_path)
+    old = b"caf\xe9\nb\n"
+    (to / "latin").write_bytes(old)
+    patch = patch_text("latin", "CAFE\nb\n", "CAFE\nc\n").encode().replace(b"CAFE", b"caf\xe9")
+    (tmp_path / "one.patch").write_bytes(patch)
+    apply_series([tmp_path / "one.patch"], ["one.patch"], to)
+    assert (to / "latin").read_bytes() == b"caf\xe9\nc\n"
+
+
+def test_an_empty_series_changes_nothing(tmp_path: Path) -> None:
+    to = tree(tmp_path)
+    before = tree_hashes(to)
+    assert apply_series([], [], to) == ()
+    assert tree_hashes(to) == before
+
+
+def test_a_quilt_series_is_read_in_order_with_comments(tmp_path: Path) -> None:
+    write_files(tmp_path, {"series": "# all\nb.patch\n\na.patch -p1 # last\n"})
+    write_files(tmp_path, {"a.patch": "", "b.patch": ""})
+    assert read_series(tmp_path / "series") == (tmp_path / "b.patch", tmp_path / "a.patch")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("a.patch -p0", "series, line 1: a.patch has the options -p0"),
+        ("a.patch -R", "has the options -R"),
+        ("../a.patch", "leaves its folder"),
+        ("/a.patch", "leaves its folder"),
+        ("gone.patch", "series, line 1: it lists gone.patch, and there is no such file"),
+    ],
+)
+def test_a_line_of_a_series_that_cannot_be_used_is_named(
+    tmp_path: Path, line: str, says: str
+) -> None:
+    write_files(tmp_path, {"series": f"{line}\n", "a.patch": ""})
+    with pytest.raises(PatchError) as caught:
+        read_series(tmp_path / "series")
+    assert says in str(caught.value)
