@@ -1,0 +1,1 @@
+"""Launchpad: publication records, uploads, bugs."""

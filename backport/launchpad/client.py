@@ -1,0 +1,288 @@
+"""The verbs that the toolkit asks of Launchpad, and launchpadlib as the one that carries them out.
+
+Nothing is asked before the first verb, and launchpadlib is not even loaded before it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from backport.errors import RemoteError, UsageError
+from backport.launchpad.patience import Patience, RefusedError, UnansweredError
+from backport.launchpad.publication import Publication, SourceFile
+
+ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
+PRODUCTION = "https://api.launchpad.net/"
+_ALIASES = {
+    "production": PRODUCTION,
+    "staging": "https://api.staging.launchpad.net/",
+    "qastaging": "https://api.qastaging.launchpad.net/",
+}
+_VERSION = "devel"
+_APPLICATION = "sru-backport-toolkit"
+
+T = TypeVar("T")
+
+
+class LaunchpadClient(Protocol):
+    """What the toolkit asks of Launchpad.
+
+    `root` is the service root. Every verb raises RemoteError, in one sentence that names what
+    was asked, when Launchpad is broken or cannot be reached, and RefusedError (one of these)
+    when it does not know what was asked for or does not show it.
+    """
+
+    root: str
+
+    def series_status(self, series: str) -> str:
+        """The status of an Ubuntu series, such as Supported or Obsolete."""
+        ...
+
+    def published_sources(
+        self,
+        source: str,
+        series: str = "",
+        pocket: str = "",
+        *,
+        version: str = "",
+        distribution: str = "ubuntu",
+    ) -> tuple[Publication, ...]:
+        """The publication records of a source in a primary archive, the newest version first.
+
+        `series`, `pocket` and `version` narrow the search; records of every status are found.
+        """
+        ...
+
+    def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
+        """The files of a published source package, with their hashes as Launchpad has them."""
+        ...
+
+
+def service_root(given: str = "") -> str:
+    """The service root that is asked: `given`, else the environment's, else production.
+
+    Raises:
+        UsageError: it is neither an address nor one of production, staging and qastaging.
+    """
+    value = given or os.environ.get(ROOT_VARIABLE, "") or "production"
+    root = _ALIASES.get(value, value)
+    if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", root):
+        raise UsageError(
+            f"{value!r} is no service root",
+            where=ROOT_VARIABLE,
+            advice=f"write an http address or one of {', '.join(_ALIASES)}",
+        )
+    return root.rstrip("/").removesuffix(f"/{_VERSION}") + "/"
+
+
+class LaunchpadlibClient:
+    """Asks Launchpad through launchpadlib, without a login.
+
+    One object may be used by several threads: httplib2 is not made for that, so one question
+    is asked at a time.
+
+    Parameters:
+        cache: a folder for launchpadlib's HTTP cache.
+        root: see `service_root`.
+        patience: the bounds of waiting and repeating.
+    """
+
+    def __init__(self, cache: Path, *, root: str = "", patience: Patience | None = None) -> None:
+        self.root = service_root(root)
+        self._cache = cache
+        self._patience = patience or Patience()
+        self._lock = threading.RLock()
+        self._session: Any = None
+        self._known: dict[str, Any] = {}
+        self._out_of_reach: UnansweredError | None = None
+
+    def series_status(self, series: str) -> str:
+        """See `LaunchpadClient`."""
+
+        def question(session: Any) -> str:
+            self._known.pop(f"ubuntu/{series}", None)
+            return str(self._one_series(session, "ubuntu", series).status)
+
+        return self._ask(f"the status of the series {series}", question)
+
+    def published_sources(
+        self,
+        source: str,
+        series: str = "",
+        pocket: str = "",
+        *,
+        version: str = "",
+        distribution: str = "ubuntu",
+    ) -> tuple[Publication, ...]:
+        """See `LaunchpadClient`."""
+        wanted: dict[str, Any] = {"source_name": source, "exact_match": True}
+        if pocket:
+            wanted["pocket"] = pocket
+        if version:
+            wanted["version"] = version
+
+        def question(session: Any) -> tuple[Publication, ...]:
+            if series:
+                wanted["distro_series"] = self._one_series(session, distribution, series)
+            archive = self._load(session, f"{distribution}/+archive/primary")
+            records = archive.getPublishedSources(**wanted)
+            return tuple(_publication(record, distribution) for record in records)
+
+        place = f"{distribution} {series}".rstrip()
+        exact = f"{source} {version}".rstrip()
+        return self._ask(f"the publications of {exact} in {place}", question)
+
+    def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
+        """See `LaunchpadClient`."""
+
+        def question(session: Any) -> tuple[SourceFile, ...]:
+            found = session.load(publication.link).sourceFileUrls(include_meta=True)
+            return tuple(
+                SourceFile(
+                    name=unquote(urlsplit(one["url"]).path.rpartition("/")[2]),
+                    size=int(one["size"]),
+                    sha256=str(one["sha256"]),
+                    url=str(one["url"]),
+                )
+                for one in found
+            )
+
+        what = f"the files of {publication.source} {publication.version}"
+        return self._ask(what, question)
+
+    def close(self) -> None:
+        """End the connections; the next question opens new ones."""
+        with self._lock:
+            if self._session is not None:
+                self._session._browser._connection.close()
+
+    def _one_series(self, session: Any, distribution: str, series: str) -> Any:
+        path = f"{distribution}/{series}"
+        if path not in self._known:
+            home = self._load(session, distribution)
+            self._known[path] = home.getSeries(name_or_version=series)
+        return self._known[path]
+
+    def _load(self, session: Any, path: str) -> Any:
+        if path not in self._known:
+            self._known[path] = session.load(path)
+        return self._known[path]
+
+    def _ask(self, what: str, question: Callable[[Any], T]) -> T:
+        with self._lock:
+            if self._out_of_reach is not None:
+                raise self._error(what, self._out_of_reach)
+            try:
+                if self._session is None:
+                    self._session = self._open()
+                return _carry_out(question, self._session)
+            except UnansweredError as error:
+                raise self._error(what, error) from error
+
+    def _error(self, what: str, error: UnansweredError) -> RemoteError:
+        advice = error.advice or "try again later"
+        kind = RefusedError if error.refused else RemoteError
+        return kind(
+            f"{what} cannot be read, since Launchpad {error.what}", where=self.root, advice=advice
+        )
+
+    def _open(self) -> Any:
+        # launchpadlib takes a third of a second to load, more than a run with nothing to do.
+        import httplib2  # noqa: PLC0415
+        from launchpadlib.launchpad import Launchpad  # noqa: PLC0415
+
+        from backport.launchpad.transport import PatientRequest, reach  # noqa: PLC0415
+
+        parts = urlsplit(self.root)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        proxy = httplib2.proxy_info_from_environment(parts.scheme)
+        if proxy is not None and not proxy.bypass_host(host):
+            host, port = proxy.proxy_host, proxy.proxy_port
+        try:
+            reach(host, port, self._patience.connect)
+        except UnansweredError as error:
+            self._out_of_reach = error
+            raise
+        patience = self._patience
+
+        def patient(session: Any, *args: Any) -> Any:
+            connection = Launchpad.httpFactory(session, *args)
+            connection.request = PatientRequest(connection, patience)
+            return connection
+
+        login = type("PatientLaunchpad", (Launchpad,), {"httpFactory": patient})
+        self._cache.mkdir(parents=True, exist_ok=True)
+        return _carry_out(
+            lambda _: login.login_anonymously(  # type: ignore[attr-defined]
+                _APPLICATION,
+                service_root=self.root,
+                launchpadlib_dir=str(self._cache),
+                timeout=patience.answer,
+                version=_VERSION,
+            ),
+            None,
+        )
+
+
+def _carry_out(question: Callable[[Any], T], session: Any) -> T:
+    """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
+    from xml.etree.ElementTree import ParseError  # noqa: PLC0415
+
+    from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
+    from wadllib.application import WADLError  # noqa: PLC0415
+
+    try:
+        return question(session)
+    except HTTPError as error:
+        raise _refused(error.response, error.content) from error
+    except (
+        RestfulError,
+        WADLError,
+        ParseError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise UnansweredError(
+            f"gives an answer that cannot be understood ({type(error).__name__}: {error})",
+            advice="if that stays so, its web service has changed: report it to the toolkit",
+        ) from error
+
+
+def _refused(response: Any, content: bytes) -> UnansweredError:
+    said = ""
+    if response.get("content-type", "").startswith("text/plain"):
+        said = " ".join(content.decode("utf-8", "replace").split())[:160].rstrip(".")
+    match response.status:
+        case 401 | 403:
+            what, advice = f"refuses it ({response.status})", "it may be private: log in"
+        case 404:
+            what, advice = "does not know it (404)", "check the spelling"
+        case status:
+            what, advice = f"answered {status} {response.reason}".rstrip(), ""
+    error = UnansweredError(f"{what}: {said}" if said else what, advice=advice)
+    error.refused = response.status // 100 == 4
+    return error
+
+
+def _publication(record: Any, distribution: str) -> Publication:
+    moment = record.date_published or record.date_created
+    return Publication(
+        distribution=distribution,
+        source=str(record.source_package_name),
+        version=str(record.source_package_version),
+        series=str(record.distro_series_link).rstrip("/").rpartition("/")[2],
+        pocket=str(record.pocket),
+        component=str(record.component_name),
+        status=str(record.status),
+        date=moment.isoformat() if isinstance(moment, datetime) else "",
+        link=str(record.self_link),
+    )

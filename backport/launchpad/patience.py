@@ -1,0 +1,37 @@
+"""How long Launchpad is waited for, and the errors when it gives no usable answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backport.errors import RemoteError
+
+
+class UnansweredError(RemoteError):
+    """Launchpad gave no usable answer; `what` goes on after "Launchpad", as in "answered 503".
+
+    `refused` is whether it understood and refused: another question may well be answered.
+    """
+
+    refused = False
+
+
+class RefusedError(RemoteError):
+    """Launchpad answered that what was asked for does not exist or may not be seen."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """The bounds of waiting, in seconds; `attempts` counts the first one.
+
+    `connect` is for reaching the server at all, `answer` for one response, `first_wait` before
+    the second attempt (it doubles each time), `longest_wait` the most that a Retry-After may ask
+    for, and `total` for one request with all its repetitions.
+    """
+
+    connect: float = 4.0
+    answer: float = 20.0
+    attempts: int = 4
+    first_wait: float = 1.0
+    longest_wait: float = 30.0
+    total: float = 60.0

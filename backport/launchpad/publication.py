@@ -1,0 +1,61 @@
+"""What Launchpad says about published source packages, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# The names are those of Launchpad's web service.
+POCKETS = ("Release", "Security", "Updates", "Proposed", "Backports")
+OBSOLETE_SERIES = "Obsolete"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source package: its name, size in bytes, sha256 and address."""
+
+    name: str
+    size: int
+    sha256: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One publication record: a version of a source package in a pocket of a series.
+
+    `status` is Pending, Published, Superseded, Deleted or Obsolete (what was published when the
+    series ended); `date` is when it was published, as ISO 8601, "" if never; `link` the record's
+    address; `files` are there when they were asked for.
+    """
+
+    distribution: str
+    source: str
+    version: str
+    series: str
+    pocket: str
+    component: str
+    status: str
+    date: str
+    link: str
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def in_archive(self) -> bool:
+        """Whether the pocket has this version now, or had it when the series ended."""
+        return self.status in ("Published", "Pending", "Obsolete")
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON data, read back by `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Publication:
+        """The record that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError: the data was not written by `to_json`.
+        """
+        files = tuple(SourceFile(**one) for one in data["files"])
+        return cls(**{**data, "files": files})

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import hashlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backport.errors import RemoteError, UsageError
+from backport.launchpad.client import LaunchpadlibClient, service_root
+from backport.launchpad.patience import Patience, RefusedError
+from tests.support.launchpad_server import Fault, StandIn, World
+
+MakeClient = Callable[..., LaunchpadlibClient]
+SOURCES = "GET .*getPublishedSources"
+
+
+def versions(client: LaunchpadlibClient, series: str = "zesty") -> list[str]:
+    return [one.version for one in client.published_sources("hello-sru", series)]
+
+
+def test_the_status_of_a_series_is_read_anew_each_time(
+    client: LaunchpadlibClient, world: World
+) -> None:
+    assert client.series_status("xenial") == "Supported"
+    world.entries["/ubuntu/xenial"].values["status"] = "Obsolete"
+    assert client.series_status("xenial") == "Obsolete"
+
+
+def test_a_record_holds_pocket_version_component_and_status(client: LaunchpadlibClient) -> None:
+    newest, older = client.published_sources("hello-sru", "xenial")
+    assert (newest.version, newest.pocket, newest.status) == (
+        "1.0-1ubuntu0.1",
+        "Updates",
+        "Published",
+    )
+    assert (newest.distribution, newest.series, newest.component) == (
+        "ubuntu",
+        "xenial",
+        "universe",
+    )
+    assert newest.date == "2017-01-27T10:00:00+00:00"
+    assert newest.in_archive
+    assert not older.in_archive
+
+
+def test_a_pocket_narrows_the_search(client: LaunchpadlibClient) -> None:
+    (found,) = client.published_sources("hello-sru", "xenial", "Release")
+    assert found.version == "1.0-1"
+
+
+def test_what_was_published_when_a_series_ended_counts_as_in_its_archive(
+    client: LaunchpadlibClient,
+) -> None:
+    (found,) = client.published_sources("hello-sru", "zesty")
+    assert (found.status, found.in_archive) == ("Obsolete", True)
+
+
+def test_a_source_that_was_never_published_has_no_records(client: LaunchpadlibClient) -> None:
+    assert client.published_sources("python-nothing", "zesty") == ()
+
+
+def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:
+    for number in range(7):
+        world.publish("bionic", "hello-sru", f"2.{number}-1")
+    standin.page_size = 2
+    assert versions(client, "bionic") == [f"2.{number}-1" for number in reversed(range(7))]
+
+
+def test_the_files_come_with_name_size_hash_and_address(
+    client: LaunchpadlibClient, world: World
+) -> None:
+    content = b"the file"
+    world.publish("bionic", "filed", "1:2+x~3-1", files={"filed_2+x~3-1.dsc": content})
+    (record,) = client.published_sources("filed", "bionic")
+    (file,) = client.source_files(record)
+    assert (file.name, file.size) == ("filed_2+x~3-1.dsc", len(content))
+    assert file.sha256 == hashlib.sha256(content).hexdigest()
+    assert "/+sourcefiles/filed/" in file.url
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_read_is_repeated_after_a_passing_error(
+    client: LaunchpadlibClient, standin: StandIn, status: int
+) -> None:
+    standin.faults.add(Fault("status", on=SOURCES, status=status, times=2))
+    assert versions(client) == ["1.2-1"]
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "truncated", "short", "html"])
+def test_a_read_is_repeated_after_a_broken_answer(
+    client: LaunchpadlibClient, standin: StandIn, kind: str
+) -> None:
+    standin.faults.add(Fault(kind, on=SOURCES, times=2))  # type: ignore[arg-type]
+    assert versions(client) == ["1.2-1"]
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "truncated", "short", "html", "status"])
+def test_the_login_itself_is_repeated(
+    client: LaunchpadlibClient, standin: StandIn, kind: str
+) -> None:
+    standin.faults.add(Fault(kind, on="GET /devel/$"))  # type: ignore[arg-type]
+    assert versions(client) == ["1.2-1"]
+
+
+def test_an_answer_that_takes_too_long_is_asked_for_again(
+    make_client: MakeClient, standin: StandIn
+) -> None:
+    client = make_client(patience=Patience(answer=1.0, first_wait=0.01))
+    standin.faults.add(Fault("slow", on=SOURCES, seconds=4.0))
+    assert versions(client) == ["1.2-1"]
+
+
+def test_the_repetition_of_a_page_keeps_the_pages_before(
+    client: LaunchpadlibClient, standin: StandIn, world: World
+) -> None:
+    for number in range(5):
+        world.publish("bionic", "hello-sru", f"2.{number}-1")
+    standin.page_size = 2
+    standin.faults.add(
+        Fault("status", on="ws.start=2", status=502), Fault("reset", on="ws.start=4")
+    )
+    assert versions(client, "bionic") == [f"2.{number}-1" for number in reversed(range(5))]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault("status", status=503), "answered 503"),
+        (Fault("status", status=500), "answered 500"),
+        (Fault("status", status=429), "answered 429"),
+        (Fault("reset"), "broke off the connection"),
+        (Fault("close"), "broke off the connection"),
+        (Fault("truncated"), "broke off the connection"),
+        (Fault("short"), "ends early"),
+        (Fault("html"), "a web page instead of data"),
+    ],
+)
+def test_a_fault_that_stays_ends_in_one_sentence(
+    client: LaunchpadlibClient, standin: StandIn, fault: Fault, said: str
+) -> None:
+    fault.on, fault.times = SOURCES, -1
+    standin.faults.add(fault)
+    with pytest.raises(RemoteError) as caught:
+        versions(client)
+    sentence = str(caught.value)
+    assert said in sentence
+    assert "4 times" in sentence
+    assert "the publications of hello-sru in ubuntu zesty" in sentence
+    assert standin.root in sentence
+    assert "\n" not in sentence
+    assert caught.value.exit_code == 6
+    asked = [one for one in standin.requests if "getPublishedSources" in one]
+    assert len(asked) == 4, "launchpadlib must not repeat on top of ours"
+
+
+def test_half_an_answer_with_a_good_etag_is_not_kept(
+    client: LaunchpadlibClient, standin: StandIn
+) -> None:
+    standin.faults.add(Fault("short", on=r"GET /devel/ubuntu/\+archive/primary$"))
+    assert versions(client) == ["1.2-1"]
+
+
+def test_after_a_failure_the_next_question_may_succeed(
+    client: LaunchpadlibClient, standin: StandIn
+) -> None:
+    standin.faults.add(Fault("html", on=SOURCES, times=4))
+    with pytest.raises(RemoteError):
+        versions(client)
+    assert versions(client) == ["1.2-1"]
+
+
+def test_a_wait_that_is_too_long_ends_at_once(client: LaunchpadlibClient, standin: StandIn) -> None:
+    standin.faults.add(Fault("status", on=SOURCES, status=503, headers={"Retry-After": "3600"}))
+    with pytest.raises(RemoteError, match="asks to wait 3600 s"):
+        versions(client)
+
+
+def test_an_unknown_series_is_named(client: LaunchpadlibClient) -> None:
+    with pytest.raises(RemoteError) as caught:
+        client.series_status("xenail")
+    assert "the status of the series xenail" in str(caught.value)
+    assert "does not know it (404)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "answered 400"),
+        (401, "refuses it"),
+        (403, "refuses it"),
+        (404, "does not know it"),
+    ],
+)
+def test_a_refusal_is_final_and_names_what_was_asked(
+    client: LaunchpadlibClient, standin: StandIn, status: int, said: str
+) -> None:
+    standin.faults.add(Fault("status", on=SOURCES, status=status, body="Not for you."))
+    with pytest.raises(RefusedError) as caught:
+        versions(client)
+    assert said in str(caught.value)
+    assert "Not for you" in str(caught.value)
+    assert "hello-sru" in str(caught.value)
+    assert versions(client) == ["1.2-1"]
+
+
+def test_an_answer_of_another_shape_is_an_error_and_no_traceback(
+    client: LaunchpadlibClient, world: World
+) -> None:
+    client.series_status("zesty")
+    world.entries["/ubuntu/+archive/primary"].kind = "person"
+    world.entries["/ubuntu/+archive/primary"].values |= dict.fromkeys(
+        ("display_name", "is_team", "is_valid", "time_zone")
+    )
+    with pytest.raises(RemoteError, match="cannot be understood"):
+        versions(client)
+
+
+def test_a_port_where_nobody_listens_fails_once_and_is_remembered(
+    make_client: MakeClient, world: World
+) -> None:
+    with StandIn(World()) as gone:
+        pass
+    client = make_client(root=gone.root)
+    with pytest.raises(RemoteError, match="the connection is refused") as caught:
+        client.series_status("xenial")
+    assert "the status of the series xenial" in str(caught.value)
+    with (
+        StandIn(world, port=int(gone.root.rstrip("/").rpartition(":")[2])) as back,
+        pytest.raises(RemoteError, match="the connection is refused"),
+    ):
+        client.series_status("xenial")
+    assert back.requests == []
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(make_client: MakeClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        client = make_client(
+            root=f"http://127.0.0.1:{port}/",
+            patience=Patience(answer=0.2, attempts=2, first_wait=0.01),
+        )
+        with pytest.raises(RemoteError, match="did not answer in time, 2 times"):
+            client.series_status("xenial")
+
+
+def test_a_name_that_does_not_exist_is_said(make_client: MakeClient) -> None:
+    client = make_client(root="http://launchpad.invalid/")
+    with pytest.raises(RemoteError, match=r"its name is not known here|no answer within"):
+        client.series_status("xenial")
+
+
+def test_threads_may_share_a_client(client: LaunchpadlibClient) -> None:
+    results: list[list[str]] = []
+
+    def ask() -> None:
+        results.append(versions(client))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [["1.2-1"]] * 8
+
+
+def test_the_description_of_the_service_is_cached(
+    make_client: MakeClient, standin: StandIn
+) -> None:
+    versions(make_client())
+    before = standin.requests.count("GET /devel/")
+    versions(make_client())
+    assert standin.requests.count("GET /devel/") == before + 1, "the root itself, not its WADL"
+
+
+def test_the_service_root_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.base)
+    client = LaunchpadlibClient(tmp_path)
+    assert client.root == standin.root
+    assert client.series_status("zesty") == "Obsolete"
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        ("", "https://api.launchpad.net/"),
+        ("staging", "https://api.staging.launchpad.net/"),
+        ("https://lp.example/devel/", "https://lp.example/"),
+        ("https://lp.example/api", "https://lp.example/api/"),
+    ],
+)
+def test_a_service_root_is_an_address_or_a_known_name(
+    monkeypatch: pytest.MonkeyPatch, given: str, root: str
+) -> None:
+    monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT", raising=False)
+    assert service_root(given) == root
+
+
+def test_a_wrong_service_root_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="'dogfood-2' is no service root"):
+        service_root("dogfood-2")
+
+
+def test_launchpadlib_is_not_loaded_before_it_is_needed(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from backport.launchpad.client import LaunchpadlibClient\n"
+        "from backport.launchpad import records, pin\n"
+        "LaunchpadlibClient(pathlib.Path(sys.argv[1]))\n"
+        "heavy = ('launchpadlib', 'lazr.restfulclient', 'httplib2')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backport.launchpad.client import LaunchpadlibClient
+from backport.launchpad.records import FILE, Records, age, archive_versions
+from backport.recipe import BasePin, Published, Recipe, Retired, Series, Source
+from tests.support.launchpad_server import Fault, StandIn, World
+
+MakeClient = Callable[..., LaunchpadlibClient]
+MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def recipe(root: Path) -> Recipe:
+    series = (
+        Series("xenial", "16.04", archive={"hello-sru": Published("1.0-1", note="guessed")}),
+        Series("zesty", "17.04", archive={"hello-sru": Published("1.2-1")}),
+    )
+    source = Source(
+        name="hello-sru",
+        version="1.2",
+        debian_version="1.2-1",
+        series=("xenial",),
+        upstream=None,
+        patches=root,
+        tests=root,
+        changes=("A change.",),
+        base=BasePin("1.2-1", "hello-sru_1.2-1.dsc", "0" * 64, url="http://x/"),
+    )
+    old = Retired("hello-sru-data", ("zesty",), "untouched", (), "nothing changes")
+    return Recipe(
+        path=root / "backport.toml",
+        root=root,
+        name="hello",
+        bug=1,
+        maintainer="A <a@example.org>",
+        date="",
+        ppa="",
+        series=series,
+        sources=(source,),
+        retired=(old,),
+    )
+
+
+class Notes(list[str]):
+    def __call__(self, sentence: str) -> None:
+        self.append(sentence)
+
+
+def test_the_records_confirm_the_versions_with_their_date(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    notes = Notes()
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY, note=notes)
+    confirmed = f"{standin.root} publication record, asked 2026-11-23"
+    assert found == {
+        ("hello-sru", "xenial"): Published("1.0-1ubuntu0.1", confirmed, "in Updates"),
+        ("hello-sru", "zesty"): Published("1.2-1", confirmed, "in Release"),
+        ("hello-sru-data", "zesty"): Published("9-1", confirmed, "in Release"),
+    }
+    (note,) = notes
+    assert "the recipe says 1.0-1" in note
+    assert "1.0-1ubuntu0.1, which counts" in note
+
+
+def test_a_record_of_another_server_is_never_called_launchpads(
+    client: LaunchpadlibClient, tmp_path: Path
+) -> None:
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert not any(one.confirmed.startswith("Launchpad") for one in found.values())
+
+
+def test_a_series_that_lacks_the_source_is_confirmed_as_empty(
+    client: LaunchpadlibClient, world: World, tmp_path: Path
+) -> None:
+    for entry in world.all("source_package_publishing_history"):
+        if entry.values["distro_series_link"] == "/ubuntu/xenial":
+            entry.values["status"] = "Deleted"
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "xenial"].version == ""
+    assert found["hello-sru", "xenial"].confirmed
+
+
+@pytest.mark.parametrize(
+    ("pocket", "counts"), [("Proposed", True), ("Security", True), ("Backports", False)]
+)
+def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, pocket: str, counts: bool
+) -> None:
+    world.publish("xenial", "hello-sru", "1.10-1", pocket=pocket)
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    seen = found["hello-sru", "xenial"]
+    assert (seen.version == "1.10-1") is counts
+    assert (f"in {pocket}" in seen.note) is counts
+
+
+def test_a_kept_answer_is_used_for_a_day_without_asking(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    first = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    asked = len(standin.requests)
+    later = MONDAY + timedelta(hours=23)
+    assert archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: later) == first
+    assert len(standin.requests) == asked
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY + timedelta(hours=25))
+    assert len(standin.requests) > asked
+
+
+def test_offline_a_warm_cache_is_used_and_its_age_said(
+    make_client: MakeClient, standin: StandIn, tmp_path: Path
+) -> None:
+    archive_versions(recipe(tmp_path), make_client(), tmp_path, now=lambda: MONDAY)
+    standin.stop()
+    notes = Notes()
+    later = MONDAY + timedelta(days=3)
+    found = archive_versions(
+        recipe(tmp_path), make_client(), tmp_path, now=lambda: later, note=notes
+    )
+    seen = found["hello-sru", "xenial"]
+    assert seen.version == "1.0-1ubuntu0.1"
+    assert seen.confirmed.endswith("asked 2026-11-23")
+    assert seen.note == "in Updates; 3 days old"
+    assert any("the connection is refused" in note for note in notes)
+    assert any("3 kept publication records are used; they are 3 days old" in note for note in notes)
+
+
+def test_without_a_client_only_the_file_is_read(
+    make_client: MakeClient,
+    standin: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
+    warm = archive_versions(recipe(tmp_path), make_client(), tmp_path, now=lambda: MONDAY)
+    asked = len(standin.requests)
+    later = MONDAY + timedelta(hours=2)
+    assert archive_versions(recipe(tmp_path), None, tmp_path, now=lambda: later) == warm
+    assert len(standin.requests) == asked
+
+
+def test_records_of_one_server_are_not_taken_for_those_of_another(
+    client: LaunchpadlibClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT", raising=False)
+    found = archive_versions(recipe(tmp_path), None, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
+
+
+def test_when_nobody_answers_the_recipe_stands_with_one_note(
+    make_client: MakeClient, tmp_path: Path
+) -> None:
+    with StandIn(World()) as gone:
+        pass
+    notes = Notes()
+    found = archive_versions(
+        recipe(tmp_path), make_client(root=gone.root), tmp_path, now=lambda: MONDAY, note=notes
+    )
+    assert found == {
+        ("hello-sru", "xenial"): Published("1.0-1", note="guessed"),
+        ("hello-sru", "zesty"): Published("1.2-1"),
+    }
+    refused, stands = notes
+    assert "the connection is refused" in refused
+    assert stands.startswith("for 3 of 3 pairs")
+
+
+def test_after_a_failure_launchpad_rests_for_ten_minutes(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    standin.faults.add(Fault("status", on="getPublished", status=503, times=4))
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    asked = len(standin.requests)
+    notes = Notes()
+    soon = MONDAY + timedelta(minutes=9)
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: soon, note=notes)
+    assert len(standin.requests) == asked
+    assert "answered 503" in notes[0]
+    assert "9 minutes ago" in notes[0]
+    later = MONDAY + timedelta(minutes=10)
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: later)
+    assert found["hello-sru", "zesty"].confirmed
+
+
+def test_a_refusal_concerns_its_own_question_only(
+    client: LaunchpadlibClient, world: World, tmp_path: Path
+) -> None:
+    del world.entries["/ubuntu/xenial"]
+    notes = Notes()
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY, note=notes)
+    assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
+    assert found["hello-sru", "zesty"].confirmed
+    refused, stands = notes
+    assert "the publications of hello-sru in ubuntu xenial" in refused
+    assert "does not know it (404)" in refused
+    assert stands.startswith("for 1 of 3 pairs")
+
+
+def test_after_one_failure_no_more_is_asked(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    standin.faults.add(Fault("status", on="xenial.*getPublished", status=503, times=-1))
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "zesty"] == Published("1.2-1")
+    assert not any("zesty" in one for one in standin.requests)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "roots": []}', '{"format": 9}'])
+def test_a_damaged_file_counts_as_none(
+    client: LaunchpadlibClient, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / FILE).write_text(text)
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "zesty"].confirmed
+    assert json.loads((tmp_path / FILE).read_text())["format"] == 1
+
+
+def test_a_damaged_record_is_asked_for_again(client: LaunchpadlibClient, tmp_path: Path) -> None:
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    data = json.loads((tmp_path / FILE).read_text())
+    data["roots"][client.root]["ubuntu/zesty/hello-sru"]["publications"] = [{"version": "0"}]
+    (tmp_path / FILE).write_text(json.dumps(data))
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "zesty"].version == "1.2-1"
+
+
+def test_an_answer_from_the_future_is_not_trusted(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    Records(tmp_path, client, now=lambda: MONDAY).published("hello-sru", "zesty")
+    asked = len(standin.requests)
+    before = MONDAY - timedelta(days=400)
+    Records(tmp_path, client, now=lambda: before).published("hello-sru", "zesty")
+    assert len(standin.requests) > asked
+
+
+def test_a_pocket_picks_from_the_kept_records(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    records = Records(tmp_path, client, now=lambda: MONDAY)
+    every = records.published("hello-sru", "xenial")
+    asked = len(standin.requests)
+    release = records.published("hello-sru", "xenial", "Release")
+    assert every is not None
+    assert release is not None
+    assert [one.version for one in every.publications] == ["1.0-1ubuntu0.1", "1.0-1"]
+    assert [one.version for one in release.publications] == ["1.0-1"]
+    assert len(standin.requests) == asked
+
+
+@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=4000)))
+def test_an_age_is_said_in_whole_units(passed: timedelta) -> None:
+    words = age(MONDAY, MONDAY + passed)
+    assert words.endswith(" old")
+    assert ("day" in words) is (passed >= timedelta(days=1))

@@ -1,0 +1,348 @@
+"""The HTTP server: it speaks as Launchpad's web service does, and says that it is not it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+from . import wadl
+from .faults import Fault, Faults
+from .table import BY_NAME, TYPES, Operation
+from .world import Created, Entry, NotThereError, WebLink, World
+
+SAYS = "a stand-in for tests, not Launchpad"
+_VERSION = "devel"
+
+
+@dataclass
+class Answer:
+    """A response before it is sent."""
+
+    status: int
+    body: bytes = b""
+    kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _text(status: int, sentence: str) -> Answer:
+    return Answer(status, sentence.encode(), "text/plain;charset=utf-8")
+
+
+class StandIn:
+    """The server, as a context manager.
+
+    `root` is what a client gets as service root; `page_size` is how many entries a page holds
+    when the client does not say; `requests` lists what came in, as ``METHOD /path?query``.
+    """
+
+    def __init__(self, world: World | None = None, *, port: int = 0, page_size: int = 75) -> None:
+        self.world = world or World()
+        self.faults = Faults()
+        self.page_size = page_size
+        self.requests: list[str] = []
+        owner = self
+
+        class Handler(_Handler):
+            standin = owner
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self.root = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self.base = f"{self.root}{_VERSION}/"
+
+    def __enter__(self) -> StandIn:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop listening; the port refuses connections afterwards."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def announcement(self) -> str:
+        """The line that says where it listens and what it is."""
+        return f"Launchpad stand-in ({SAYS}) at {self.root}"
+
+    # Representations
+
+    def link(self, path: str) -> str:
+        """The address of an entry or collection."""
+        return self.base + path.lstrip("/")
+
+    def represent(self, entry: Entry) -> dict[str, Any]:
+        """An entry as JSON data."""
+        kind = BY_NAME[entry.kind]
+        data: dict[str, Any] = {
+            "self_link": self.link(entry.path),
+            "resource_type_link": f"{self.base}#{entry.kind}",
+            "http_etag": entry.etag,
+        }
+        if kind.web:
+            data["web_link"] = self.root + entry.path.lstrip("/")
+        for one in kind.fields:
+            value = entry.values[one.key]
+            data[one.key] = self.link(value) if one.target and value else value
+        return data
+
+    def plain(self, value: Any) -> Any:
+        """A value with its addresses made absolute."""
+        if isinstance(value, WebLink):
+            return self.root + value.path.lstrip("/")
+        if isinstance(value, Entry):
+            return self.represent(value)
+        if isinstance(value, list):
+            return [self.plain(one) for one in value]
+        if isinstance(value, dict):
+            return {key: self.plain(one) for key, one in value.items()}
+        return value
+
+    def page(
+        self, entries: list[Entry], target: str, query: dict[str, str], kind: str = ""
+    ) -> Answer:
+        """One page of a collection, with the links to the next and the one before.
+
+        `kind` is the collection's type; what a named operation returns has none.
+        """
+        if query.get("ws.show") == "total_size":
+            return Answer(200, json.dumps(len(entries)).encode())
+        start = int(query.get("ws.start", "0"))
+        size = int(query.get("ws.size", str(self.page_size)))
+        rest = {key: one for key, one in query.items() if not key.startswith("ws.s")}
+
+        def at(**more: int | str) -> str:
+            named = {f"ws.{key}": str(one) for key, one in more.items()}
+            return f"{self.link(target)}?{urlencode(sorted((rest | named).items()))}"
+
+        data: dict[str, Any] = {
+            "start": start,
+            "entries": [self.represent(one) for one in entries[start : start + size]],
+        }
+        if kind:
+            data["resource_type_link"] = f"{self.base}#{kind}"
+        if start + size < len(entries):
+            data["next_collection_link"] = at(start=start + size, size=size)
+            data["total_size_link"] = at(show="total_size")
+        else:
+            data["total_size"] = len(entries)
+        if start > 0:
+            data["prev_collection_link"] = at(start=max(0, start - size), size=size)
+        return Answer(200, json.dumps(data).encode())
+
+    # Requests
+
+    def answer(self, method: str, target: str, headers: Any, body: bytes) -> Answer:
+        """Carry out a request."""
+        parts = urlsplit(target)
+        path = parts.path
+        with self.world.lock:
+            if path in self.world.redirects:
+                there = self.root + self.world.redirects[path].lstrip("/")
+                return Answer(303, headers={"Location": there})
+            if path in self.world.files:
+                return Answer(200, self.world.files[path], "application/octet-stream")
+            if not (path + "/").startswith(f"/{_VERSION}/"):
+                return Answer(404, b"<html><body>Lost something?</body></html>", "text/html")
+            inner = "/" + path.removeprefix(f"/{_VERSION}").strip("/")
+            query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            if method not in ("GET", "HEAD") and not _token(headers):
+                return _text(401, "Anonymous requests cannot change anything.")
+            return self._dispatch(method, inner, query, headers, body)
+
+    def _dispatch(
+        self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes
+    ) -> Answer:
+        if path == "/":
+            return self._service_root(headers)
+        entry = self.world.entries.get(path)
+        if method == "POST":
+            query = {key: one[0] for key, one in parse_qs(body.decode()).items()}
+        if "ws.op" in query and entry is not None:
+            return self._operate(method, entry, query)
+        if method == "GET" and path in self.world.collections:
+            kind, entries = self.world.collections[path]
+            return self.page(entries(), path, query, kind)
+        if entry is None:
+            return _text(404, f"Object: <stand-in>, name: '{path}'")
+        return self._entry(method, entry, headers, body)
+
+    def _entry(self, method: str, entry: Entry, headers: Any, body: bytes) -> Answer:
+        etag = {"ETag": entry.etag}
+        if method == "PATCH":
+            return self._patch(entry, headers, body)
+        if method != "GET":
+            return _text(405, f"{method} is not allowed here.")
+        if headers.get("If-None-Match") == entry.etag:
+            return Answer(304, headers=etag)
+        return Answer(200, json.dumps(self.represent(entry)).encode(), headers=etag)
+
+    def _service_root(self, headers: Any) -> Answer:
+        if wadl.MEDIA_TYPE in (headers.get("Accept") or ""):
+            fresh = {"Cache-Control": "max-age=604800"}
+            return Answer(200, wadl.document(self.base), wadl.MEDIA_TYPE, fresh)
+        data = {
+            f"{one.collection}_collection_link": self.link(one.collection)
+            for one in TYPES
+            if one.collection
+        }
+        data["resource_type_link"] = f"{self.base}#service-root"
+        return Answer(200, json.dumps(data).encode())
+
+    def _operate(self, method: str, entry: Entry, query: dict[str, str]) -> Answer:
+        name = query["ws.op"]
+        known = {(one.method, one.name): one for one in BY_NAME[entry.kind].operations}
+        operation = known.get((method, name))
+        if operation is None or (entry.kind, name) not in self.world.operations:
+            return _text(400, f"No such operation: {name}")
+        given = self._arguments(operation, query)
+        if wrong := _wrong_argument(operation, given):
+            return _text(400, wrong)
+        try:
+            result = self.world.operations[entry.kind, name](self.world, entry, given)
+        except NotThereError as error:
+            return _text(404, str(error))
+        if isinstance(result, Created):
+            return Answer(201, headers={"Location": self.link(result.entry.path)})
+        if operation.returns.startswith("["):
+            return self.page(result, entry.path, query)
+        return Answer(200, json.dumps(self.plain(result)).encode())
+
+    def _arguments(self, operation: Operation, query: dict[str, str]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for param in operation.params:
+            if param.name not in query:
+                continue
+            value: Any = query[param.name]
+            with contextlib.suppress(ValueError):
+                value = json.loads(value)
+            if param.target and isinstance(value, str):
+                value = "/" + value.removeprefix(self.base).lstrip("/")
+            given[param.name] = value
+        return given
+
+    def _patch(self, entry: Entry, headers: Any, body: bytes) -> Answer:
+        wanted = headers.get("If-Match")
+        if wanted is not None and wanted != entry.etag:
+            return _text(412, "")
+        kind = BY_NAME[entry.kind]
+        changes = json.loads(body)
+        for key, value in changes.items():
+            one = kind.field(key)
+            if one is None or not one.marked:
+                return _text(400, f"{key}: You tried to modify a read-only attribute.")
+            if one.options and value not in one.options:
+                return _text(400, f'{key}: Invalid value "{value}".')
+            if one.target and value:
+                changes[key] = "/" + str(value).removeprefix(self.base).lstrip("/")
+        entry.values.update(changes)
+        return Answer(209, json.dumps(self.represent(entry)).encode(), headers={"ETag": entry.etag})
+
+
+def _wrong_argument(operation: Operation, given: dict[str, Any]) -> str:
+    for param in operation.params:
+        value = given.get(param.name)
+        if param.marked and value is None:
+            return f"{param.name}: Required input is missing."
+        if param.options and value is not None and value not in param.options:
+            return f'{param.name}: Invalid value "{value}".'
+    return ""
+
+
+def _token(headers: Any) -> str:
+    """The OAuth token of a request; "" for an anonymous one."""
+    match = re.search(r'oauth_token="([^"]*)"', headers.get("Authorization") or "")
+    return match[1] if match else ""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    standin: StandIn
+    protocol_version = "HTTP/1.1"
+    server_version = "LaunchpadStandIn/1"
+    sys_version = ""
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        request = f"{self.command} {self.path}"
+        self.standin.requests.append(request)
+        fault = self.standin.faults.take(request)
+        if fault is None:
+            return self._send(self.standin.answer(self.command, self.path, self.headers, body))
+        if fault.kind == "slow":
+            time.sleep(fault.seconds)
+        answer = None
+        if fault.after or fault.kind in ("slow", "truncated", "short"):
+            answer = self.standin.answer(self.command, self.path, self.headers, body)
+        return self._fail(fault, answer)
+
+    # The names are http.server's.
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    def _fail(self, fault: Fault, answer: Answer | None) -> None:
+        match fault.kind:
+            case "status":
+                headers = dict(fault.headers)
+                self._send(Answer(fault.status, fault.body.encode(), "text/plain", headers))
+            case "html":
+                page = b"<!DOCTYPE html><html><body><h1>Please try again</h1></body></html>"
+                self._send(Answer(200, page, "text/html;charset=utf-8"))
+            case "reset":
+                # A linger time of zero makes close() send RST (socket(7), SO_LINGER).
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.close_connection = True
+                self.connection.close()
+                self.rfile.close()
+            case "close":
+                self.close_connection = True
+            case "truncated":
+                assert answer
+                self._send(answer, cut=len(answer.body) // 2)
+            case "short":
+                assert answer
+                answer.body = answer.body[: len(answer.body) // 2]
+                self._send(answer)
+            case "slow":
+                assert answer
+                self._send(answer)
+
+    def _send(self, answer: Answer, *, cut: int | None = None) -> None:
+        try:
+            self.send_response(answer.status)
+            self.send_header("X-Stand-In", SAYS)
+            if answer.status != 304:
+                self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Length", str(len(answer.body)))
+            for key, value in answer.headers.items():
+                self.send_header(key, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body[:cut])
+            if cut is not None:
+                self.close_connection = True
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: the requests are kept in `StandIn.requests`."""
