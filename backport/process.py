@@ -146,7 +146,7 @@ def use_registry(folder: Path) -> list[str]:
     for note in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(note.read_text())
-            if _start_time(data["pid"]) == data["start"]:
+            if start_time(data["pid"]) == data["start"]:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(data["pid"], signal.SIGKILL)
                     ended.append(" ".join(data["args"]))
@@ -155,8 +155,11 @@ def use_registry(folder: Path) -> list[str]:
     return ended
 
 
-def _start_time(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat (proc(5)): the start, in clock ticks after boot."""
+def start_time(pid: int) -> str | None:
+    """The start of a process, None where there is none: with its number, its identity.
+
+    Field 22 of /proc/PID/stat (proc(5)): the start, in clock ticks after boot.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -173,9 +176,7 @@ def _remember(child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path 
     if _registry is None:
         return None
     note = _registry / f"{child.pid}.json"
-    note.write_text(
-        json.dumps({"pid": child.pid, "start": _start_time(child.pid), "args": command})
-    )
+    note.write_text(json.dumps({"pid": child.pid, "start": start_time(child.pid), "args": command}))
     return note
 
 

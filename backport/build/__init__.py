@@ -1,0 +1,1 @@
+"""Binary packages, built in clean chroots."""

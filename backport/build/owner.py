@@ -1,0 +1,40 @@
+"""Whose a working folder is: a note that tells the folder of a live run from a killed one's."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from backport.process import start_time
+
+
+def claim(note: Path, **facts: str) -> None:
+    """Write the note that says that this process owns what lies beside it.
+
+    `facts` are further lines for whoever cleans up, read back by `read`.
+    """
+    data = {"pid": os.getpid(), "start": start_time(os.getpid()), "boot": _boot(), **facts}
+    partial = note.with_name(note.name + ".part")
+    partial.write_text(json.dumps(data) + "\n")
+    partial.rename(note)
+
+
+def read(note: Path) -> dict[str, str] | None:
+    """What `claim` wrote, or None where there is no such note."""
+    try:
+        data = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return None
+    return {str(key): str(value) for key, value in data.items()} if isinstance(data, dict) else None
+
+
+def is_alive(facts: dict[str, str]) -> bool:
+    """Whether the process that wrote the note still runs (and not another one of its number)."""
+    start = start_time(int(facts.get("pid", "0") or "0"))
+    return start is not None and start == facts.get("start") and facts.get("boot") == _boot()
+
+
+def _boot() -> str:
+    """The kernel's name for this boot: clock ticks of another boot say nothing."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,141 @@
+"""Local apt repositories inside a chroot or testbed: sources, pins, and how they are put in place.
+
+The first repository is the one to prefer; the last one is the base. The packages of every
+repository before the last are pinned, by their exact versions, above whatever the base has
+(apt_preferences(5): a priority above 1000 holds even against a higher version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from backport.errors import InputError
+
+PIN = 1001
+
+# Left out on purpose: apt's own time stamps, translations and recommended packages.
+_APT_CONF = """\
+Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
+Acquire::Retries "0";
+APT::Install-Recommends "false";
+APT::Update::Error-Mode "any";
+DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
+"""
+
+# An index of manual pages is of no use in a chroot that is thrown away, and takes seconds.
+_NO_INDEX = "man-db man-db/auto-update boolean false"
+
+
+def versions(repository: Path) -> tuple[tuple[str, str], ...]:
+    """The packages of a flat repository, as (package, version), in the order of its index.
+
+    Raises:
+        InputError: the folder has no readable index.
+    """
+    index = repository / "Packages"
+    try:
+        text = index.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(
+            f"no flat apt repository: the file Packages cannot be read ({error.strerror})",
+            where=str(repository),
+            advice="run: apt-ftparchive packages . > Packages in it",
+        ) from error
+    return tuple(_stanzas(text))
+
+
+def _stanzas(text: str) -> Iterator[tuple[str, str]]:
+    package = version = ""
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("Package: "):
+            package = line[9:].strip()
+        elif line.startswith("Version: "):
+            version = line[9:].strip()
+        elif not line.strip():
+            if package and version:
+                yield package, version
+            package = version = ""
+
+
+def sources_list(places: Sequence[str]) -> str:
+    """The sources.list for repositories at these absolute paths inside, the preferred first."""
+    return "".join(f"deb [trusted=yes] file:{place} ./\n" for place in places)
+
+
+def preferences(repositories: Sequence[Path], pin: int = PIN) -> str:
+    """The pins of all repositories but the last: an earlier one is above a later one."""
+    own = repositories[:-1]
+    seen: set[str] = set()
+    blocks = []
+    for position, repository in enumerate(own):
+        for package, version in versions(repository):
+            if (key := f"{package} {version}") in seen:
+                continue
+            seen.add(key)
+            priority = pin + len(own) - 1 - position
+            blocks.append(f"Package: {package}\nPin: version {version}\nPin-Priority: {priority}\n")
+    return "\n".join(blocks)
+
+
+def write_setup(
+    folder: Path,
+    repositories: Sequence[Path],
+    places: Sequence[str],
+    *,
+    inside: str,
+    pin: int = PIN,
+) -> None:
+    """Write the files, and the script ``apply`` that a root shell runs, into `folder`.
+
+    Parameters:
+        folder: where the files go; it is mounted at the path `inside`.
+        repositories: the folders on this machine, the preferred one first, the base last.
+        places: their paths inside, in the same order.
+
+    Raises:
+        InputError: a repository has no index, or its files may not be read by others.
+    """
+    for repository in repositories:
+        _check_readable(repository)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    script = f"""\
+set -e
+rm -rf /etc/apt/sources.list.d/* /etc/apt/preferences.d/* /var/lib/apt/lists/*
+cp {inside}/sources.list /etc/apt/sources.list
+cp {inside}/preferences /etc/apt/preferences
+cp {inside}/apt.conf /etc/apt/apt.conf.d/99backport
+if [ -x /usr/bin/debconf-set-selections ]; then
+    echo '{_NO_INDEX}' | debconf-set-selections
+fi
+apt-get -q update
+"""
+    files = {
+        "sources.list": sources_list(places),
+        "preferences": preferences(repositories, pin),
+        "apt.conf": _APT_CONF,
+        "apply": script,
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o644)
+
+
+def _check_readable(repository: Path) -> None:
+    """Inside, root is another user's number: the files have to be open to everybody."""
+    for path in (repository, repository / "Packages", *repository.glob("*.deb")):
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise InputError(
+                f"the repository's file cannot be read ({error.strerror})", where=str(path)
+            ) from error
+        needed = 0o005 if path.is_dir() else 0o004
+        if mode & needed != needed:
+            raise InputError(
+                "the repository's file may not be read by others",
+                where=str(path),
+                advice=f"run: chmod -R o+rX {repository}",
+            )

@@ -1,0 +1,394 @@
+"""Binary packages from one source package, in a clean chroot, without a network.
+
+sbuild does the work in its unshare mode (sbuild(1)): the chroot's tarball is unpacked anew for
+every build. This module gives it a configuration of our own in place of the user's, the local
+repositories at fixed paths inside the chroot, and a sandbox that ends with the toolkit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+
+from debian.deb822 import Changes, Dsc
+
+from backport.build import owner, sandbox
+from backport.build import repositories as local
+from backport.build.result import BuildResult, judge, read_summary, reason, tail
+from backport.build.user import Builder, find_builder
+from backport.errors import InputError, MachineError
+from backport.process import Completed, require, run
+from backport.verdict import Broken, Failed, Passed
+
+LOG = "build.log"
+INSIDE = "/srv/backport"
+_SCRATCH = ".build-"
+_NOTE = "owner.json"
+# A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
+_MEMORY_NEEDED = 6 * 2**30
+_ARCHITECTURES = {
+    "all+any of this machine": (True, True),
+    "all": (True, False),
+    "any": (False, True),
+}
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build, not what.
+
+    `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
+    (without one: beside the results); `jobs` is what the package's build may use at once;
+    `memory` unpacks the chroot into memory (None: when there is enough of it).
+    """
+
+    keep: bool = False
+    keep_at: Path | None = None
+    jobs: int = 1
+    memory: bool | None = None
+
+
+def build(
+    dsc: Path,
+    *,
+    chroot: Path,
+    repositories: Sequence[Path],
+    out: Path,
+    architecture: str = "all+any of this machine",
+    series: str = "unstable",
+    options: BuildOptions = BuildOptions(),
+    timeout: float = 3600,
+) -> BuildResult:
+    """Build a source package.
+
+    Parameters:
+        dsc: the .dsc, with the files that it names beside it.
+        chroot: the tarball of a clean chroot (not compressed is fastest).
+        repositories: flat apt repositories: the preferred one first, the base last; the
+            packages of all but the last are pinned above the base.
+        out: the folder of the results; it appears with one rename, in place of an older one.
+        architecture: ``all``, ``any``, or both as in the default.
+        series: what the .changes names as its distribution.
+        timeout: seconds for the whole build.
+
+    Returns:
+        The result; only a build that passed has packages. The log is there in every case.
+
+    Raises:
+        InputError: the .dsc or a repository is not what it has to be.
+        MachineError: a program or right is missing.
+    """
+    started = time.monotonic()
+    require("sbuild", "sbuild")
+    require("ip", "iproute2")
+    files = _source_files(dsc)
+    if not chroot.is_file():
+        raise InputError("the chroot's tarball does not exist", where=str(chroot))
+    # A repository may be a link that moves on while this build goes on.
+    repositories = [path.resolve() for path in repositories]
+    builder = find_builder()
+    with _scratch(out, builder) as (scratch, stage):
+        source, result = scratch / "source", scratch / "result"
+        for folder in (source, result):
+            folder.mkdir(mode=0o755)
+        for file in files:
+            shutil.copyfile(file, source / file.name)
+            (source / file.name).chmod(0o644)
+        places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
+        local.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
+        in_memory = (
+            options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
+        )
+        plan = _Plan(builder, scratch, stage, chroot, tuple(repositories), in_memory)
+        plan.write(dsc.name, architecture, series, options)
+        log = result / LOG
+        completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
+        judged = _judge(completed, result, log)
+        _own(result)
+        kept = None
+        if not isinstance(judged.verdict, Passed):
+            for name in {path.name for path in result.iterdir()} - {LOG}:
+                (result / name).unlink()
+            if options.keep:
+                place = options.keep_at or out.with_name(f"{out.name}.chroot")
+                kept = _keep(scratch, place)
+        _swap(result, out, scratch)
+    return replace(judged, folder=out, chroot=kept, seconds=time.monotonic() - started)
+
+
+def clean_leftovers(folder: Path) -> list[Path]:
+    """Remove what killed builds left in `folder` (the parent of their `out`).
+
+    The folders of builds that still run are left alone. Returns what was removed.
+    """
+    removed = []
+    for scratch in sorted(folder.glob(f"{_SCRATCH}*")):
+        facts = owner.read(scratch / _NOTE)
+        # A folder without a note is one that was killed in the moment of its making.
+        if facts is None and time.time() - scratch.stat().st_mtime < 60:
+            continue
+        if facts is not None and owner.is_alive(facts):
+            continue
+        if facts is not None and (stage := Path(facts.get("stage", ""))).name.startswith(_SCRATCH):
+            with suppress(OSError):
+                stage.rmdir()
+        remove_tree(scratch)
+        removed.append(scratch)
+    return removed
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, the files of subordinate ids in it included.
+
+    Raises:
+        MachineError: something in it cannot be removed.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists() and os.geteuid() != 0:
+        run(sandbox.remover(find_builder(), folder))
+    if folder.exists():
+        raise MachineError(
+            "the left-over folder cannot be removed",
+            where=str(folder),
+            advice=f"run: sudo rm -rf {folder}",
+        )
+
+
+def shell(chroot: Path, command: Sequence[str] = ("bash", "-l")) -> int:
+    """Open a root shell on this terminal, in the chroot that a build kept; it has no network.
+
+    Returns the shell's exit code.
+
+    Raises:
+        InputError: there is no such chroot.
+    """
+    if not (chroot / "bin").exists():
+        raise InputError("no kept chroot", where=str(chroot), advice="build with --keep first")
+    words = sandbox.chroot_shell(find_builder(), chroot, command)
+    return subprocess.run(words, check=False).returncode
+
+
+def memory_available() -> int:
+    """The bytes of memory that programs could still take (proc(5), MemAvailable)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where a build's files are, outside and on the stage."""
+
+    builder: Builder
+    scratch: Path
+    stage: Path
+    chroot: Path
+    repositories: tuple[Path, ...]
+    in_memory: bool
+
+    def write(self, dsc: str, architecture: str, series: str, options: BuildOptions) -> None:
+        """Write sbuild's configuration and the script that enters the sandbox."""
+        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(architecture, options))
+        (self.scratch / "enter").write_text(self._script(dsc, series, keep=options.keep))
+
+    def _config(self, architecture: str, options: BuildOptions) -> str:
+        if architecture not in _ARCHITECTURES:
+            raise InputError(
+                f"the architecture {architecture!r} is none of: {', '.join(_ARCHITECTURES)}"
+            )
+        indep, arch = _ARCHITECTURES[architecture]
+        binds = [("setup", "setup")] + [(f"r{i}", str(i)) for i in range(len(self.repositories))]
+        mounts = ", ".join(
+            f"{{ directory => {_perl(self.stage / name)}, "
+            f"mountpoint => {_perl(f'{INSIDE}/{inside}')} }}"
+            for name, inside in binds
+        )
+        parallel = f"parallel={max(1, options.jobs)}"
+        settings = {
+            "chroot_mode": "'unshare'",
+            "chroot": _perl(self.stage / "chroot.tar"),
+            "unshare_tmpdir_template": _perl(self.stage / "chroot" / "XXXXXXXXXX"),
+            "unshare_bind_mounts": f"[ {mounts} ]",
+            "build_arch_all": str(int(indep)),
+            "build_arch_any": str(int(arch)),
+            "build_source": "0",
+            "build_profiles": "''",
+            "build_environment": f"{{ DEB_BUILD_OPTIONS => '{parallel}' }}",
+            "build_dep_resolver": "'apt'",
+            "purge_session": "'successful'" if options.keep else "'always'",
+            "purge_build_directory": "'successful'" if options.keep else "'never'",
+            # The setup command has just read the repositories' indices, and nothing else is used.
+            **dict.fromkeys(("apt_clean", "apt_update", "apt_upgrade", "apt_distupgrade"), "0"),
+            **dict.fromkeys(("run_lintian", "run_piuparts", "run_autopkgtest"), "0"),
+            "external_commands": (
+                f"{{ 'chroot-setup-commands' => [ [ 'sh', '{INSIDE}/setup/apply' ] ] }}"
+            ),
+            "extra_packages": "[]",
+            "extra_repositories": "[]",
+            "log_external_command_output": "1",
+            "log_colour": "0",
+            "mailto": "''",
+            "mailprog": "'/bin/true'",
+            "bd_uninstallable_explainer": "'none'",
+            "stalled_pkg_timeout": "100000",
+            "nolog": "1",
+            "key_id": "undef",
+            "dpkg_buildpackage_user_options": "[]",
+        }
+        return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
+
+    def _script(self, dsc: str, series: str, *, keep: bool) -> str:
+        binds = [
+            sandbox.Bind(self.chroot.resolve(), "chroot.tar"),
+            sandbox.Bind((self.scratch / "source").resolve(), "source"),
+            sandbox.Bind((self.scratch / "setup").resolve(), "setup"),
+            sandbox.Bind((self.scratch / "result").resolve(), "result"),
+            *(sandbox.Bind(path.resolve(), f"r{i}") for i, path in enumerate(self.repositories)),
+        ]
+        own = ["home"]
+        if self.in_memory:
+            own.append("chroot")
+        else:
+            (self.scratch / "chroot").mkdir(mode=0o755)
+            binds.append(sandbox.Bind((self.scratch / "chroot").resolve(), "chroot"))
+        if keep:
+            (self.scratch / "kept").mkdir(mode=0o755)
+            binds.append(sandbox.Bind((self.scratch / "kept").resolve(), "kept"))
+        for name in ("result", "chroot"):
+            if self.builder.switch and (self.scratch / name).is_dir():
+                os.chown(self.scratch / name, self.builder.uid, self.builder.gid)
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.stage / "home"),
+            "USER": self.builder.name,
+            "LOGNAME": self.builder.name,
+            "LC_ALL": "C.UTF-8",
+            "SBUILD_CONFIG": str(self.stage / "setup" / "sbuild.conf"),
+        }
+        variables = " ".join(f"{key}={quote(value)}" for key, value in environment.items())
+        command = f"sbuild --dist={quote(series)} {quote(str(self.stage / 'source' / dsc))}"
+        layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="60%")
+        # sh stays: it is process 1 of the sandbox, and has to outlive the change of user.
+        return (
+            f"set -eu\numask 022\n{layout}cd {quote(str(self.stage / 'result'))}\n"
+            f"status=0\n{sandbox.step_down(self.builder)} env -i {variables} {command} "
+            f"|| status=$?\n"
+            f"{self._keep_line() if keep else ''}exit $status\n"
+        )
+
+    def _keep_line(self) -> str:
+        """Save a failed build's chroot: what is in memory ends with the sandbox."""
+        chroot, kept = quote(str(self.stage / "chroot")), quote(str(self.stage / "kept"))
+        return f"[ $status = 0 ] || cp -a {chroot}/. {kept}\n"
+
+
+def _perl(value: Path | str) -> str:
+    """A Perl string literal."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _source_files(dsc: Path) -> list[Path]:
+    try:
+        with dsc.open(encoding="utf-8") as stream:
+            names = [str(entry["name"]) for entry in Dsc(stream).get("Files", [])]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the source package cannot be read: {error}", where=str(dsc)) from error
+    files = [dsc, *(dsc.parent / name for name in names)]
+    if not names or any("/" in name for name in names):
+        raise InputError("this is no source package: it names no files", where=str(dsc))
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"the file {file.name} of the source is missing", where=str(dsc))
+    return files
+
+
+@contextmanager
+def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
+    """A folder beside `out`, and an empty one that everybody may walk to, for the mounts."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+    try:
+        stage.chmod(0o755)
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
+        try:
+            scratch.chmod(0o755)
+            owner.claim(scratch / _NOTE, stage=str(stage), builder=builder.name)
+            yield scratch, stage
+        finally:
+            remove_tree(scratch)
+    finally:
+        with suppress(OSError):
+            stage.rmdir()
+
+
+def _judge(completed: Completed, folder: Path, log: Path) -> BuildResult:
+    text = log.read_text(encoding="utf-8", errors="replace")
+    summary = read_summary(text)
+    verdict = judge(completed.exit_code, summary, timed_out=completed.timed_out)
+    last = tail(text)
+    if isinstance(verdict, Passed):
+        checked = _products(folder)
+        if not isinstance(checked, Broken):
+            debs, changes, buildinfo = checked
+            return BuildResult(
+                Passed(f"{len(debs)} packages"), folder, LOG, 0.0,
+                debs=debs, changes=changes, buildinfo=buildinfo,
+            )  # fmt: skip
+        verdict = checked
+    elif isinstance(verdict, Failed) and verdict.stage != "timeout":
+        verdict = Failed(verdict.stage, reason(last), LOG)
+    elif isinstance(verdict, Broken):
+        verdict = Broken(f"{verdict.detail}: {reason(last)}", LOG)
+    stage = verdict.stage if isinstance(verdict, Failed) else summary.get("Fail-Stage", "")
+    return BuildResult(verdict, folder, LOG, 0.0, stage=stage, tail=last)
+
+
+def _products(folder: Path) -> tuple[tuple[str, ...], str, str] | Broken:
+    """The packages, .changes and .buildinfo; Broken where the .changes and the files differ."""
+    found = sorted(folder.glob("*.changes"))
+    if len(found) != 1:
+        return Broken(f"sbuild says successful, but left {len(found)} .changes files", LOG)
+    with found[0].open(encoding="utf-8") as stream:
+        entries = {str(entry["name"]): int(entry["size"]) for entry in Changes(stream)["Files"]}
+    for name, size in entries.items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
+            return Broken(f"{found[0].name} names {name}, which is missing or of another size", LOG)
+    debs = tuple(sorted(name for name in entries if name.endswith((".deb", ".ddeb", ".udeb"))))
+    buildinfo = next((name for name in entries if name.endswith(".buildinfo")), "")
+    if not debs:
+        return Broken(f"{found[0].name} names no package", LOG)
+    return debs, found[0].name, buildinfo
+
+
+def _own(folder: Path) -> None:
+    """Give the results to who called."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, os.geteuid(), os.getegid())
+
+
+def _keep(scratch: Path, place: Path) -> Path | None:
+    """Move the failed build's chroot to `place`; None where none was unpacked."""
+    roots = [path for path in (scratch / "kept").glob("*") if path.is_dir()]
+    if len(roots) != 1:
+        return None
+    if place.exists():
+        remove_tree(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (scratch / "kept").rename(place)
+    return place / roots[0].name
+
+
+def _swap(result: Path, out: Path, scratch: Path) -> None:
+    if out.exists():
+        out.rename(scratch / "older")
+    result.rename(out)

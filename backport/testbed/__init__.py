@@ -1,0 +1,1 @@
+"""autopkgtest runs in testbeds with a running systemd."""

@@ -1,0 +1,215 @@
+"""Runs of autopkgtest in a testbed's clones, against local repositories only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from backport.build import owner
+from backport.build.repositories import PIN
+from backport.errors import InputError, UsageError
+from backport.process import Completed, require
+from backport.process import run as run_program
+from backport.testbed import matrix
+from backport.testbed.lxc import Testbed
+from backport.testbed.result import (
+    OneTest,
+    TestResult,
+    judge,
+    read_packages,
+    read_seconds,
+    read_summary,
+)
+from backport.testbed.setup import PLACE, write_testbed_setup
+
+_SCRATCH = ".test-"
+_NOTE = "owner.json"
+_SHORT_SECONDS = 120
+_COPY_SECONDS = 120
+_INSTALL_SECONDS = 900
+
+
+def run(
+    tests: Path,
+    *,
+    testbed: Testbed,
+    repositories: Sequence[str],
+    out: Path,
+    pin: int = PIN,
+    only: Sequence[str] = (),
+    timeout: float = 900,
+    env: Mapping[str, str] | None = None,
+    shared: Sequence[Path] = (),
+) -> TestResult:
+    """Run tests in a clone of the testbed.
+
+    Parameters:
+        tests: a .dsc, an unpacked source with debian/tests, or a folder with tests and
+            ``control`` alone.
+        testbed: a testbed that was entered.
+        repositories: paths inside the testbed, the preferred one first, the base last; the
+            packages of all but the last are pinned above the base.
+        out: the folder of the results; it appears with one rename, in place of an older one.
+        pin: the priority of the pins (apt_preferences(5)).
+        only: names of tests; without any, all of them.
+        timeout: seconds for one test.
+        env: variables for the tests.
+        shared: folders put beside the tests of a folder of tests alone.
+
+    Raises:
+        InputError: the tests are not what they have to be. UsageError: `only` names a test that
+        is not there. MachineError: a program or right is missing.
+    """
+    started = time.monotonic()
+    require("autopkgtest", "autopkgtest")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
+    try:
+        owner.claim(scratch / _NOTE, testbed=testbed.name)
+        source, number = _source(tests, scratch, only, shared)
+        outside = [testbed.outside(place) for place in repositories]
+        write_testbed_setup(scratch / "setup", outside, repositories, pin)
+        command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
+        limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
+        completed = run_program(command, log=scratch / "console", timeout=limit)
+        result = _read(completed, scratch / "result", only, scratch / "console")
+        _swap(scratch / "result", out, scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return TestResult(**{**vars(result), "folder": out, "seconds": time.monotonic() - started})
+
+
+def clean_leftovers(folder: Path) -> list[Path]:
+    """Remove what killed test runs left in `folder` (the parent of their `out`).
+
+    The containers are `backport.testbed.lxc.clean_leftovers`'s. Returns what was removed.
+    """
+    removed = []
+    for scratch in sorted(folder.glob(f"{_SCRATCH}*")):
+        facts = owner.read(scratch / _NOTE)
+        if facts is None and time.time() - scratch.stat().st_mtime < 60:
+            continue
+        if facts is not None and owner.is_alive(facts):
+            continue
+        shutil.rmtree(scratch)
+        removed.append(scratch)
+    return removed
+
+
+def _source(
+    tests: Path, scratch: Path, only: Sequence[str], shared: Sequence[Path]
+) -> tuple[Path, int]:
+    """What autopkgtest is given, and how many tests of it are run (at most)."""
+    if tests.is_file() and tests.suffix == ".dsc":
+        return tests, len(only) or 10
+    control = matrix.control_of(tests)
+    if control is None:
+        raise InputError(
+            "no tests: neither a .dsc, nor a folder with control or debian/tests/control",
+            where=str(tests),
+        )
+    names = matrix.test_names(control)
+    if unknown := [name for name in only if name not in names]:
+        raise UsageError(
+            f"there is no test {unknown[0]}", where=str(control),
+            advice=f"choose from: {', '.join(names)}",
+        )  # fmt: skip
+    number = len(only) or len(names)
+    if control.parent == tests:
+        return matrix.wrap(tests, scratch / "tree", shared=shared), number
+    return tests, number
+
+
+def _command(
+    source: Path,
+    scratch: Path,
+    testbed: Testbed,
+    *,
+    only: Sequence[str],
+    timeout: float,
+    env: Mapping[str, str],
+) -> list[str]:
+    sudo = [] if os.geteuid() == 0 else ["--sudo"]
+    # When the toolkit dies, autopkgtest is told so, and takes its clone down (setpriv(1)). The
+    # clones' names are autopkgtest's: one that is used again clashes with its own removal.
+    return [
+        require("setpriv", "util-linux"), "--pdeathsig", "TERM", "--",
+        "autopkgtest",
+        "--no-built-binaries",
+        "--no-auto-control",
+        "--output-dir", str(scratch / "result"),
+        "--copy", f"{scratch / 'setup'}:{PLACE}",
+        "--setup-commands", f"sh {PLACE}/prepare",
+        "--timeout-short", str(_SHORT_SECONDS),
+        "--timeout-copy", str(_COPY_SECONDS),
+        "--timeout-install", str(_INSTALL_SECONDS),
+        "--timeout-test", str(max(1, round(timeout))),
+        *(word for name in only for word in ("--test-name", name)),
+        *(word for key, value in env.items() for word in ("--env", f"{key}={value}")),
+        str(source if source.suffix == ".dsc" else f"{source}/"),
+        "--", "lxc", "--ephemeral", *sudo, testbed.name, *testbed.copy_options(),
+    ]  # fmt: skip
+
+
+def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path) -> TestResult:
+    """Read what autopkgtest left in its output folder."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "log").is_file():
+        shutil.copyfile(console, folder / "log")
+    log = (folder / "log").read_text(encoding="utf-8", errors="replace")
+    seconds = read_seconds(log)
+    artifacts = "artifacts" if (folder / "artifacts").is_dir() else ""
+    tests = tuple(
+        OneTest(
+            test.name,
+            test.verdict,
+            f"{test.name}-stdout" if (folder / f"{test.name}-stdout").is_file() else "",
+            artifacts,
+            seconds.get(test.name, 0.0),
+        )
+        for test in read_summary(_text(folder / "summary"))
+    )
+    verdict = judge(
+        completed.exit_code,
+        tests,
+        wanted=only,
+        timed_out=completed.timed_out,
+        said=_last_words(log),
+    )
+    return TestResult(
+        verdict=verdict,
+        tests=tests,
+        folder=folder,
+        log="log",
+        exit_code=completed.exit_code,
+        seconds=0.0,
+        versions=read_packages(_text(folder / "testbed-packages")),
+        packages={
+            path.name.removesuffix("-packages"): read_packages(_text(path))
+            for path in sorted(folder.glob("*-packages"))
+            if path.name != "testbed-packages"
+        },
+    )
+
+
+def _last_words(log: str) -> str:
+    """The last line in which autopkgtest itself reports an error."""
+    for line in reversed(log.splitlines()):
+        head, separator, rest = line.partition("]: ERROR: ")
+        if separator and head.startswith("autopkgtest ["):
+            return rest.strip()
+    return ""
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _swap(result: Path, out: Path, scratch: Path) -> None:
+    if out.exists():
+        out.rename(scratch / "older")
+    result.rename(out)

@@ -1,0 +1,296 @@
+"""Testbeds: LXC containers with a running systemd, a loopback interface and nothing else.
+
+A `Testbed` is a container that never runs itself: every test, and every shell, gets an overlay
+clone of it that is thrown away. It needs root, directly or through sudo.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+
+from backport.build import owner
+from backport.build.repositories import PIN
+from backport.build.sbuild import memory_available
+from backport.errors import InputError, MachineError
+from backport.process import require, run
+from backport.testbed.host import as_root, check, must, prepare_host
+from backport.testbed.setup import PLACE, write_testbed_setup
+
+__all__ = [
+    "Testbed",
+    "attach",
+    "check",
+    "clean_leftovers",
+    "containers",
+    "destroy_clone",
+    "shell",
+    "wait_for_systemd",
+]
+
+PREFIX = "backport-"
+INSIDE = "/srv/backport"
+_NOTE = "owner.json"
+_NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
+_BOOT_SECONDS = 60.0
+_MEMORY_NEEDED = 6 * 2**30
+
+
+class Testbed:
+    """A container, defined on entry and removed on exit.
+
+    Parameters:
+        root: the root directory of a system with systemd; it is never written to.
+        repositories: flat apt repositories by name; each is at ``/srv/backport/NAME`` inside,
+            read-only.
+        in_memory: keep what clones write in memory (None: when there is enough of it).
+
+    Raises, on entry:
+        InputError: the root directory is not one.
+        MachineError: the machine lacks something that `prepare_host` cannot bring.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self, root: Path, repositories: Mapping[str, Path], *, in_memory: bool | None = None
+    ) -> None:
+        self.root = root.resolve()
+        self.repositories = {name: path.resolve() for name, path in repositories.items()}
+        self.name = f"{PREFIX}{secrets.token_hex(4)}"
+        self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
+        self.notes: tuple[str, ...] = ()
+        self._numbers = count(1)
+
+    def __enter__(self) -> Testbed:
+        for needed in ("etc", "usr", "sbin/init"):
+            # sbin/init is a link to an absolute path: it is not followed here.
+            path = self.root / needed
+            if not (path.exists() or path.is_symlink()):
+                raise InputError(f"no root directory with systemd: {needed} is missing",
+                                 where=str(self.root))  # fmt: skip
+        self.notes = tuple(prepare_host())
+        require("lxc-copy", "lxc")
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+            draft = Path(folder) / self.name
+            draft.mkdir()
+            (draft / "config").write_text(self._config())
+            # LXC clones only a root file system whose path holds the container's name.
+            (draft / "rootfs").symlink_to(self.root)
+            owner.claim(draft / _NOTE, root=str(self.root))
+            place = containers() / self.name
+            must(["cp", "-RP", "--no-preserve=ownership", draft, f"{place}.part"])
+            must(["mv", "-T", f"{place}.part", place])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _remove(self.name)
+
+    def place(self, name: str) -> str:
+        """The path inside of the repository of that name (KeyError where there is none)."""
+        self.repositories[name]
+        return f"{INSIDE}/{name}"
+
+    def outside(self, place: str) -> Path:
+        """The folder on this machine behind a repository's path inside.
+
+        Raises:
+            InputError: nothing is mounted there.
+        """
+        for name, path in self.repositories.items():
+            if place.rstrip("/") == f"{INSIDE}/{name}":
+                return path
+        raise InputError(f"the testbed has no repository at {place}", where=self.name)
+
+    def next_clone(self) -> str:
+        """A name for one more clone; it shows whose it is."""
+        return f"{self.name}-{next(self._numbers)}"
+
+    def copy_options(self) -> list[str]:
+        """What lxc-copy has to be told beside the names."""
+        return ["--tmpfs"] if self.in_memory else []
+
+    @contextmanager
+    def booted(self) -> Iterator[str]:
+        """A running clone; its systemd has come up. It is thrown away at the end.
+
+        Raises:
+            MachineError: it does not start, or systemd does not come up in time.
+        """
+        clone = self.next_clone()
+        start = ["lxc-copy", "-n", self.name, "-N", clone, "-e", *self.copy_options()]
+        try:
+            must(start, timeout=_BOOT_SECONDS)
+            wait_for_systemd(clone)
+            yield clone
+        finally:
+            destroy_clone(clone)
+
+    def _config(self) -> str:
+        if bad := [name for name in self.repositories if not re.fullmatch(r"[\w.+-]+", name)]:
+            raise InputError(f"a repository cannot be named {bad[0]!r}", where=self.name)
+        mounts = "".join(
+            f"lxc.mount.entry = {_escaped(path)} {INSIDE[1:]}/{name} none bind,ro,create=dir 0 0\n"
+            for name, path in self.repositories.items()
+        )
+        # Halting with SIGKILL: a clone is thrown away, there is nothing to shut down for.
+        return (
+            "lxc.include = /usr/share/lxc/config/common.conf\n"
+            f"lxc.uts.name = {self.name}\n"
+            f"lxc.rootfs.path = dir:{containers() / self.name / 'rootfs'}\n"
+            "lxc.net.0.type = empty\n"
+            "lxc.net.0.flags = up\n"
+            "lxc.apparmor.profile = unconfined\n"
+            "lxc.signal.halt = SIGKILL\n"
+            f"{mounts}"
+        )
+
+
+def containers() -> Path:
+    """The folder where LXC keeps containers (lxc.system.conf(5), lxc.lxcpath).
+
+    Raises:
+        MachineError: LXC is not installed.
+    """
+    require("lxc-config", "lxc")
+    return Path(must(["lxc-config", "lxc.lxcpath"]).output.strip() or "/var/lib/lxc")
+
+
+def attach(clone: str, args: Sequence[str]) -> list[str]:
+    """The command that runs another one inside a clone, as root."""
+    return as_root(["lxc-attach", "-n", clone, "--clear-env", "--", *args])
+
+
+def wait_for_systemd(clone: str, seconds: float = _BOOT_SECONDS) -> str:
+    """Wait until systemd in the clone says running or degraded, and return which.
+
+    Raises:
+        MachineError: it did not within `seconds`.
+    """
+    limit = time.monotonic() + seconds
+    state = ""
+    while time.monotonic() < limit:
+        done = run(attach(clone, ["systemctl", "is-system-running"]), timeout=10)
+        state = done.tail(1).strip()
+        if state in ("running", "degraded"):
+            return state
+        time.sleep(0.2)
+    raise MachineError(
+        f"systemd in the testbed did not come up in {seconds:.0f} s; it says {state!r}",
+        where=clone,
+        advice="run: backport doctor",
+    )
+
+
+def destroy_clone(clone: str) -> None:
+    """End a clone and remove what it wrote; nothing where it is gone already."""
+    run(as_root(["lxc-stop", "-k", "-n", clone]), timeout=60)
+    folder = containers() / clone
+    limit = time.monotonic() + 20
+    # An ephemeral clone is removed by its own monitor, a moment after it stops.
+    while _exists(folder) and time.monotonic() < limit:
+        time.sleep(0.05)
+    if _exists(folder):
+        run(as_root(["umount", "-R", folder / "overlay"]))
+        must(["rm", "-rf", "--one-file-system", folder])
+
+
+def clean_leftovers() -> list[str]:
+    """Remove the testbeds of killed runs, with their clones. Returns their names.
+
+    A container is taken for ours only by its name and the note of its owner, a clone by its root
+    file system; those of runs that go on are left alone.
+    """
+    removed = []
+    for name in must(["ls", "-1", containers()]).output.split():
+        if not _NAME.fullmatch(name.removesuffix(".part")):
+            continue
+        facts = _facts(containers() / name / _NOTE)
+        if facts is not None and not owner.is_alive(facts):
+            removed.extend(_remove(name))
+    return sorted(removed)
+
+
+def shell(
+    testbed: Testbed,
+    repositories: Sequence[str] = (),
+    *,
+    pin: int = PIN,
+    command: Sequence[str] = ("bash", "-l"),
+) -> int:
+    """Open a root shell on this terminal, in a clone with the repositories set up.
+
+    Parameters:
+        repositories: paths inside, the preferred one first; all of the testbed's without any.
+        command: what to run in place of a login shell.
+
+    Returns the shell's exit code. Raises what `Testbed.booted` raises, and
+        MachineError: the repositories could not be set up.
+    """
+    places = list(repositories) or [testbed.place(name) for name in testbed.repositories]
+    with testbed.booted() as clone, tempfile.TemporaryDirectory() as folder:
+        outside = [testbed.outside(place) for place in places]
+        write_testbed_setup(Path(folder), outside, places, pin)
+        packed = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True)
+        unpack = f"mkdir -p {PLACE} && tar -C {PLACE} -x && sh {PLACE}/prepare"
+        prepare = attach(clone, ["sh", "-c", unpack])
+        done = subprocess.run(prepare, input=packed.stdout, capture_output=True, check=False)
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).decode("utf-8", "replace").strip().splitlines()
+            raise MachineError(
+                f"the repositories could not be set up: {said[-1] if said else 'no output'}",
+                where=clone,
+            )
+        return subprocess.run(attach(clone, command), check=False).returncode
+
+
+def _remove(name: str) -> list[str]:
+    """Remove a testbed and its clones.
+
+    Never through lxc-destroy: that would follow the link to the root directory and empty it.
+    """
+    clones = clones_of(name.removesuffix(".part"))
+    for clone in clones:
+        destroy_clone(clone)
+    must(["rm", "-rf", "--one-file-system", containers() / name])
+    return [name, *clones]
+
+
+def clones_of(name: str) -> list[str]:
+    """The clones of a testbed that are there now: those whose lower layer is its root."""
+    home = containers()
+    mark = f"overlay:{home / name / 'rootfs'}:"
+    find = ["find", str(home), "-mindepth", "2", "-maxdepth", "2", "-name", "config"]
+    done = run(as_root([*find, "-exec", "grep", "-lsF", mark, "{}", "+"]))
+    return sorted(Path(line).parent.name for line in done.output.splitlines() if line[:1] == "/")
+
+
+def _exists(path: Path) -> bool:
+    return run(as_root(["test", "-e", path])).exit_code == 0
+
+
+def _facts(note: Path) -> dict[str, str] | None:
+    try:
+        data = json.loads(run(as_root(["cat", note])).output)
+    except ValueError:
+        return None
+    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else None
+
+
+def _escaped(path: Path) -> str:
+    """A path in fstab(5) form: a space is \\040."""
+    return str(path).replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")

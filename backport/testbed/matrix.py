@@ -1,0 +1,86 @@
+"""A folder of tests alone, made into the source tree that autopkgtest wants (DEP-8)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from backport.errors import InputError
+
+_CONTROL = """\
+Source: {name}
+Section: misc
+Priority: optional
+Maintainer: nobody <nobody@localhost>
+Standards-Version: 3.9.8
+
+Package: {name}
+Architecture: all
+Description: holds tests, is never built
+"""
+_CHANGELOG = """\
+{name} (0) UNRELEASED; urgency=low
+
+  * Made for one run of the tests.
+
+ -- nobody <nobody@localhost>  Thu, 01 Jan 1970 00:00:00 +0000
+"""
+
+
+def control_of(tests: Path) -> Path | None:
+    """The control file of a folder of tests, or of a source tree with debian/tests; else None."""
+    for control in (tests / "debian" / "tests" / "control", tests / "control"):
+        if control.is_file():
+            return control
+    return None
+
+
+def test_names(control: Path) -> tuple[str, ...]:
+    """The names of the tests in a control file of DEP-8.
+
+    Raises:
+        InputError: the file cannot be read, or names no test.
+    """
+    names: list[str] = []
+    try:
+        with control.open(encoding="utf-8") as stream:
+            for paragraph in Deb822.iter_paragraphs(stream):
+                names.extend(paragraph.get("Tests", "").replace(",", " ").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the tests' control file cannot be read: {error}",
+                         where=str(control)) from error  # fmt: skip
+    if not names:
+        raise InputError("the control file names no test", where=str(control))
+    return tuple(names)
+
+
+def wrap(tests: Path, tree: Path, *, shared: Sequence[Path] = (), name: str = "matrix") -> Path:
+    """Make a source tree around a folder of tests.
+
+    Parameters:
+        tests: the folder, with ``control`` and the tests.
+        tree: the folder to make.
+        shared: folders that are put beside the tests, under their own names.
+
+    Returns `tree`.
+
+    Raises:
+        InputError: a folder is missing, or a shared one has the name of a test.
+    """
+    inside = tree / "debian" / "tests"
+    for folder in (tests, *shared):
+        if not folder.is_dir():
+            raise InputError("the folder of tests does not exist", where=str(folder))
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(tests, inside, symlinks=True, ignore=ignored)
+    for folder in shared:
+        if (inside / folder.name).exists():
+            raise InputError(f"the tests have a file named {folder.name} already",
+                             where=str(tests))  # fmt: skip
+        shutil.copytree(folder, inside / folder.name, symlinks=True, ignore=ignored)
+    (tree / "debian" / "control").write_text(_CONTROL.format(name=name))
+    (tree / "debian" / "changelog").write_text(_CHANGELOG.format(name=name))
+    return tree

@@ -1,0 +1,56 @@
+"""What a test says of itself beside its exit code, in JSON files among its artifacts.
+
+A control writes ``control.json`` with an ``outcome`` of ``harm-seen``, ``not-seen`` or ``broken``
+and the number of ``rounds``. A test of concurrency writes ``result.json`` with
+``failed_processes`` of ``total_processes``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
+
+SEEN, NOT_SEEN = "harm-seen", "not-seen"
+
+
+def of_control(verdict: Verdict, artifacts: Path) -> Verdict:
+    """The verdict of a control: passed only if the harm was seen, by exit code and by report.
+
+    A control that did not see the harm proves nothing, so it is Broken and never Failed.
+
+    Parameters:
+        verdict: what autopkgtest says.
+        artifacts: the folder with ``control.json``.
+    """
+    if isinstance(verdict, Skipped):
+        return verdict
+    report = _read(artifacts / "control.json")
+    outcome, rounds = report.get("outcome", ""), report.get("rounds", 0)
+    if isinstance(verdict, Passed) and outcome == SEEN:
+        return Passed(f"harm seen, {rounds} rounds")
+    if outcome == NOT_SEEN and not isinstance(verdict, Passed):
+        return Broken(f"the harm was not seen in {rounds} rounds: the control proves nothing")
+    detail = verdict.detail if isinstance(verdict, (Failed, Broken)) else "it passed"
+    return Broken(f"the control gave no usable answer ({outcome or 'no control.json'}): {detail}")
+
+
+def of_test(verdict: Verdict, artifacts: Path) -> Verdict:
+    """The verdict of a test, with the numbers that it reports."""
+    report = _read(artifacts / "result.json")
+    if not isinstance(verdict, Passed) or "total_processes" not in report:
+        return verdict
+    failed, total = report.get("failed_processes"), report["total_processes"]
+    if failed != 0 or not total:
+        return Broken(f"the test passed, but its report says {failed} of {total} processes failed")
+    return Passed(f"{failed} of {total} processes failed")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

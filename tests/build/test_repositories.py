@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backport.build.repositories import (
+    PIN,
+    preferences,
+    sources_list,
+    versions,
+    write_setup,
+)
+from backport.errors import InputError
+from tests.build.packages import make_repository
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "built", {"certbot": "0.10.2", "python-acme": "0.10.2~1"})
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "base", {"certbot": "0.30"})
+
+
+def priorities(text: str) -> dict[tuple[str, str], int]:
+    found = re.findall(r"Package: (.+)\nPin: version (.+)\nPin-Priority: (\d+)\n", text)
+    return {(package, version): int(priority) for package, version, priority in found}
+
+
+def test_the_packages_of_all_but_the_base_are_pinned_by_version(built: Path, base: Path) -> None:
+    assert priorities(preferences([built, base])) == {
+        ("certbot", "0.10.2"): PIN,
+        ("python-acme", "0.10.2~1"): PIN,
+    }
+
+
+def test_an_earlier_repository_is_above_a_later_one(
+    built: Path, base: Path, tmp_path: Path
+) -> None:
+    variant = make_repository(tmp_path / "variant", {"certbot": "0.10.2~unpatched"})
+
+    pins = priorities(preferences([variant, built, base]))
+
+    assert pins["certbot", "0.10.2~unpatched"] > pins["certbot", "0.10.2"] >= PIN
+
+
+def test_the_base_alone_is_not_pinned(base: Path) -> None:
+    assert preferences([base]) == ""
+
+
+@given(
+    st.lists(
+        st.tuples(st.from_regex(r"[a-z][a-z0-9+.-]+", fullmatch=True),
+                  st.from_regex(r"[0-9][0-9a-z.+~]*", fullmatch=True))
+    )
+)  # fmt: skip
+def test_every_package_of_an_index_is_found(
+    tmp_path_factory: pytest.TempPathFactory, packages: list[tuple[str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "Packages").write_text(
+        "\n".join(
+            f"Package: {name}\nArchitecture: all\nVersion: {version}\n"
+            "Description: Package: no\n Version: 0\n"
+            for name, version in packages
+        )
+    )
+
+    assert versions(folder) == tuple(packages)
+
+
+def test_sources_are_named_in_the_order_of_preference() -> None:
+    assert sources_list(["/srv/a", "/srv/b"]) == (
+        "deb [trusted=yes] file:/srv/a ./\ndeb [trusted=yes] file:/srv/b ./\n"
+    )
+
+
+def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the file Packages cannot be read"):
+        versions(tmp_path)
+
+
+def test_a_package_that_others_may_not_read_is_refused_before_the_build(
+    built: Path, tmp_path: Path
+) -> None:
+    (built / "certbot_0.10.2_all.deb").chmod(0o600)
+
+    with pytest.raises(InputError, match=r"certbot_0\.10\.2_all\.deb: .* chmod -R o\+rX"):
+        write_setup(tmp_path / "setup", [built], ["/srv/built"], inside="/srv/setup")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backport.build.sandbox import Bind, command, stage_script, step_down
+from backport.build.user import Builder, find_builder
+from backport.process import run
+
+
+@pytest.fixture
+def builder() -> Builder:
+    return find_builder()
+
+
+@pytest.fixture
+def stage() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.rmdir()
+
+
+def inside(builder: Builder, folder: Path, script: str) -> str:
+    (folder / "script").write_text(f"set -e\n{script}")
+    done = run(command(builder, folder / "script"))
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_there_is_no_network_interface_but_a_loopback_that_is_down(
+    builder: Builder, tmp_path: Path
+) -> None:
+    links = inside(builder, tmp_path, "ip -o link").splitlines()
+
+    assert len(links) == 1
+    assert "lo: <LOOPBACK>" in links[0]
+
+
+def test_processes_outside_are_not_seen(builder: Builder, tmp_path: Path) -> None:
+    assert inside(builder, tmp_path, "echo $$").strip() == "1"
+
+
+def test_the_stage_shows_what_is_bound_and_vanishes_with_the_sandbox(
+    builder: Builder, tmp_path: Path, stage: Path
+) -> None:
+    source = tmp_path / "a folder"
+    source.mkdir()
+    (source / "file").write_text("content\n")
+    binds = [Bind(source, "folder"), Bind(source / "file", "single")]
+    layout = stage_script(stage, binds, ["own"], builder, size="10%")
+
+    shown = inside(
+        builder,
+        tmp_path,
+        f"{layout}cat {stage}/folder/file {stage}/single\n"
+        f"{step_down(builder)} sh -c 'touch {stage}/own/mark && id -u'\n",
+    )
+
+    assert shown == f"content\ncontent\n{builder.uid}\n"
+    assert list(stage.iterdir()) == []
+
+
+def test_the_build_user_has_no_more_rights_than_it_needs(builder: Builder, tmp_path: Path) -> None:
+    shown = inside(builder, tmp_path, f"{step_down(builder)} grep CapEff /proc/self/status\n")
+
+    # setuid and setgid (capability.h: 7 and 6), and those in its own namespace alone.
+    allowed = {0} if os.geteuid() == 0 else {0, 0xC0}
+    assert int(shown.split()[1], 16) in allowed

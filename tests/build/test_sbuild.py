@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from backport.build import sbuild
+from backport.build.sbuild import BuildOptions, build, clean_leftovers
+from backport.build.user import find_builder
+from backport.errors import InputError
+from backport.verdict import Broken, Failed, Passed
+from tests.build.bullseye import Bullseye
+from tests.build.packages import make_repository, make_source
+
+# What a process sees of the network: the error of a connection to an outside address (nothing
+# answers there, RFC 5737), and the interfaces that are up.
+PROBE = (
+    "perl -MSocket -e 'socket(S,PF_INET,SOCK_DGRAM,0);"
+    'connect(S,sockaddr_in(9,inet_aton("192.0.2.1"))) and die "there is a route";'
+    'print "NET: $$!{ENETUNREACH}\\n"\''
+)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "empty", {})
+
+
+def test_a_source_is_built_offline_against_the_pinned_packages(
+    base: Bullseye, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A configuration of the user's own that would end every build, and one that hides failures.
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".sbuildrc").write_text("die 'the configuration of the user';\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEB_BUILD_OPTIONS", "nocheck")
+    dsc = make_source(
+        tmp_path,
+        commands=f"{PROBE}\ndpkg-query -W needed\necho OPTIONS: $(DEB_BUILD_OPTIONS)\nid -un",
+        build_depends="fakeroot, needed",
+    )
+    newer = make_repository(tmp_path / "base", {"needed": "2.0", "other": "1.0"})
+    built = make_repository(tmp_path / "built", {"needed": "1.0~ours"})
+
+    result = build(
+        dsc,
+        chroot=base.chroot,
+        repositories=[built, newer],
+        out=tmp_path / "out" / "tiny",
+        series="xenial",
+        options=BuildOptions(jobs=2),
+    )
+
+    log = (result.folder / result.log).read_text()
+    assert result.verdict == Passed("1 packages"), log
+    assert "NET: " in log
+    assert "NET: 0" not in log
+    assert "needed\t1.0~ours" in log
+    assert "OPTIONS: parallel=2\n" in log
+    assert result.debs == ("tiny_1.0_all.deb",)
+    assert "Distribution: xenial" in (result.folder / result.changes).read_text()
+    files = {path.name: path.stat() for path in result.folder.iterdir()}
+    assert set(files) == {*result.debs, result.changes, result.buildinfo, result.log}
+    assert {stat.st_uid for stat in files.values()} == {os.geteuid()}
+    assert [path.name for path in result.folder.parent.iterdir()] == ["tiny"]
+    assert result.seconds > 0
+
+
+def test_a_failing_upstream_test_fails_the_build_and_keeps_no_package(
+    base: Bullseye, tmp_path: Path, empty: Path
+) -> None:
+    commands = "echo 'FAILED (failures=1)'; exit 1"
+    dsc = make_source(tmp_path, commands=commands)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "tiny_0.9_all.deb").write_text("of an earlier build")
+
+    result = build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out")
+
+    assert result.verdict == Failed("build", "FAILED (failures=1)", "build.log")
+    assert result.stage == "build"
+    assert "FAILED (failures=1)" in result.tail
+    assert "Build finished" not in result.tail
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["build.log"]
+
+
+def test_a_missing_build_dependency_is_named(base: Bullseye, tmp_path: Path, empty: Path) -> None:
+    dsc = make_source(tmp_path, build_depends="not-there (>= 1)")
+
+    result = build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out")
+
+    assert isinstance(result.verdict, Failed)
+    assert result.verdict.stage == "install-deps"
+    assert "not-there" in result.verdict.detail
+
+
+def test_two_builds_at_once_do_not_disturb_each_other(
+    base: Bullseye, tmp_path: Path, empty: Path
+) -> None:
+    sources = [make_source(tmp_path / name, name) for name in ("one", "two")]
+
+    with ThreadPoolExecutor(2) as threads:
+        results = list(
+            threads.map(
+                lambda dsc: build(
+                    dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out" / dsc.stem
+                ),
+                sources,
+            )
+        )
+
+    assert [result.debs for result in results] == [("one_1.0_all.deb",), ("two_1.0_all.deb",)]
+
+
+def test_a_build_over_its_time_limit_failed_and_leaves_nothing_running(
+    base: Bullseye, tmp_path: Path, empty: Path
+) -> None:
+    dsc = make_source(tmp_path, commands="sleep 987")
+
+    result = build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out", timeout=9)
+
+    assert isinstance(result.verdict, Failed)
+    assert result.verdict.stage == "timeout"
+    assert _processes("sleep\x00987") == []
+
+
+def test_the_chroot_of_a_failed_build_is_kept_and_can_be_entered(
+    base: Bullseye, empty: Path, open_folder: Path
+) -> None:
+    dsc = make_source(open_folder, commands="echo here > /build/mark; exit 1")
+
+    result = build(
+        dsc,
+        chroot=base.chroot,
+        repositories=[empty],
+        out=open_folder / "out",
+        options=BuildOptions(keep=True, keep_at=open_folder / "kept"),
+    )
+
+    assert result.chroot is not None
+    assert result.chroot.parent == open_folder / "kept"
+    test = ["sh", "-c", "test -e /build/mark && test $(id -u) = 0 && test -e /proc/self"]
+    assert sbuild.shell(result.chroot, test) == 0
+    assert sbuild.shell(result.chroot, ["false"]) == 1
+    sbuild.remove_tree(open_folder / "kept")
+    assert not (open_folder / "kept").exists()
+
+
+def test_a_chroot_in_a_broken_tarball_is_no_failure_of_the_package(
+    tmp_path: Path, empty: Path
+) -> None:
+    (tmp_path / "chroot.tar").write_text("this is no tarball")
+    dsc = make_source(tmp_path)
+
+    result = build(dsc, chroot=tmp_path / "chroot.tar", repositories=[empty], out=tmp_path / "out")
+
+    assert isinstance(result.verdict, Broken)
+    assert "create-session" in result.verdict.detail
+
+
+def test_a_source_without_one_of_its_files_is_refused(
+    base: Bullseye, tmp_path: Path, empty: Path
+) -> None:
+    dsc = make_source(tmp_path)
+    (tmp_path / "tiny_1.0.tar.xz").unlink()
+
+    with pytest.raises(InputError, match=r"tiny_1\.0\.tar\.xz of the source is missing"):
+        build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_ordinary_user_builds_without_another_user(base: Bullseye, open_folder: Path) -> None:
+    builder = find_builder()
+    dsc = make_source(open_folder)
+    repository = make_repository(open_folder / "repository", {})
+    chroot = shutil.copyfile(base.chroot, open_folder / "chroot.tar")
+    if builder.switch:
+        subprocess.run(["chown", "-R", f"{builder.uid}:{builder.gid}", open_folder], check=True)
+    # A closed folder, as home folders are.
+    open_folder.chmod(0o700)
+
+    worker = multiprocessing.get_context("fork").Process(
+        target=_build_as, args=(builder.uid, builder.gid, dsc, chroot, repository)
+    )
+    worker.start()
+    worker.join(120)
+
+    log = (open_folder / "out" / "build.log").read_text()
+    assert worker.exitcode == 0, log
+    files = list((open_folder / "out").iterdir())
+    assert (open_folder / "out" / "tiny_1.0_all.deb") in files
+    assert {path.stat().st_uid for path in files} == {builder.uid}
+
+
+def _build_as(uid: int, gid: int, dsc: Path, chroot: Path, repository: Path) -> None:
+    if os.geteuid() != uid:
+        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+        os.setgid(gid)
+        os.setuid(uid)
+    os.chdir(dsc.parent)
+    result = build(dsc, chroot=chroot, repositories=[repository], out=dsc.parent / "out")
+    os._exit(0 if isinstance(result.verdict, Passed) else 1)
+
+
+@pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "on disk"])
+def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
+    base: Bullseye, tmp_path: Path, empty: Path, in_memory: bool
+) -> None:
+    dsc = make_source(tmp_path, commands="sleep 876")
+    out = tmp_path / "work" / "tiny"
+    program = (
+        "from pathlib import Path\nfrom backport.build.sbuild import *\n"
+        f"build(Path({str(dsc)!r}), chroot=Path({str(base.chroot)!r}), "
+        f"repositories=[Path({str(empty)!r})], out=Path({str(out)!r}), "
+        f"options=BuildOptions(memory={in_memory}))\n"
+    )
+    before = set(Path(tempfile.gettempdir()).glob(".build-*"))
+    toolkit = subprocess.Popen([sys.executable, "-c", program], env=_environment())
+    _wait(lambda: _processes("sleep\x00876"))
+    assert clean_leftovers(out.parent) == []
+
+    toolkit.send_signal(signal.SIGKILL)
+    toolkit.wait()
+
+    _wait(lambda: not _processes("sleep\x00876"))
+    assert not out.exists()
+    (left,) = out.parent.iterdir()
+    assert (left / "result" / "build.log").is_file()
+    assert clean_leftovers(out.parent) == [left]
+    assert list(out.parent.iterdir()) == []
+    assert set(Path(tempfile.gettempdir()).glob(".build-*")) <= before
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can walk to, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    sbuild.remove_tree(folder)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(sbuild.__file__).parents[2])}
+
+
+def _processes(text: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_text().startswith(text):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def _wait(condition: object, seconds: float = 300.0) -> None:
+    assert callable(condition)
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.1)

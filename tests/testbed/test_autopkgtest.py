@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from backport.errors import InputError, UsageError
+from backport.testbed import autopkgtest, lxc
+from backport.testbed.autopkgtest import run
+from backport.testbed.lxc import Testbed, containers
+from backport.verdict import Failed, Passed, Skipped
+from tests.build.bullseye import Bullseye
+from tests.build.packages import make_repository, make_source
+
+CONTROL = """\
+Tests: good
+Depends: tiny
+Restrictions: needs-root
+
+Tests: bad skipping
+Depends:
+Restrictions: skippable
+
+Tests: uninstallable
+Depends: not-there
+
+Tests: slow
+Depends:
+"""
+GOOD = """\
+#!/bin/sh
+set -e
+echo "variable: $GREETING"
+systemctl is-system-running
+if ip route get 192.0.2.1 2>/dev/null; then exit 1; fi
+getent hosts "$(hostname)" > "$AUTOPKGTEST_ARTIFACTS/own-name"
+. "$(dirname "$0")/lib/shared"
+"""
+FILES = {
+    "control": CONTROL,
+    "good": GOOD,
+    "bad": "#!/bin/sh\necho it is bad\nexit 3\n",
+    "skipping": "#!/bin/sh\nexit 77\n",
+    "slow": "#!/bin/sh\nsleep 765\n",
+    "uninstallable": "#!/bin/sh\n",
+}
+
+
+def write_tests(folder: Path, files: Mapping[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def testbed(base: Bullseye, tmp_path: Path) -> Iterator[Testbed]:
+    repositories = {
+        "built": make_repository(tmp_path / "built", {"tiny": "1.0~ours"}),
+        "base": make_repository(tmp_path / "base", {"tiny": "2.0"}),
+    }
+    with Testbed(base.testbed_root, repositories) as testbed:
+        yield testbed
+
+
+def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
+    testbed: Testbed, tmp_path: Path
+) -> None:
+    tests = write_tests(tmp_path / "matrix", FILES)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "shared").write_text("echo shared file\n")
+
+    result = run(
+        tests,
+        testbed=testbed,
+        repositories=[testbed.place("built"), testbed.place("base")],
+        out=tmp_path / "out" / "result",
+        only=["good", "bad", "skipping", "uninstallable"],
+        env={"GREETING": "hello"},
+        shared=[tmp_path / "lib"],
+    )
+
+    log = (result.folder / result.log).read_text()
+    verdicts = {test.name: test.verdict for test in result.tests}
+    assert list(verdicts) == ["good", "bad", "skipping", "uninstallable"], log
+    assert verdicts["good"] == Passed(), log
+    assert verdicts["bad"] == Failed("test", "non-zero exit status 3")
+    assert verdicts["skipping"] == Skipped("exit status 77 and marked as skippable")
+    assert isinstance(verdicts["uninstallable"], Failed)
+    assert verdicts["uninstallable"].stage == "install"
+    assert isinstance(result.verdict, Failed)
+    assert result.exit_code == 14
+    assert result.packages["good"] == {"tiny": "1.0~ours"}
+    assert "systemd" in result.versions
+    good = result.tests[0]
+    output = (result.folder / good.log).read_text()
+    assert "variable: hello\n" in output
+    assert "shared file\n" in output
+    assert (result.folder / good.artifacts / "own-name").read_text().strip()
+    assert [path.name for path in result.folder.parent.iterdir()] == ["result"]
+    wait(lambda: lxc.clones_of(testbed.name) == [])
+
+
+def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> None:
+    tests = write_tests(tmp_path / "matrix", FILES)
+    place = testbed.place("base")
+
+    result = run(
+        tests,
+        testbed=testbed,
+        repositories=[place],
+        out=tmp_path / "out",
+        only=["slow"],
+        timeout=3,
+    )
+
+    (slow,) = result.tests
+    assert slow.verdict == Failed("timeout", "the test took longer than its time limit")
+    assert result.exit_code == 4
+    assert slow.seconds >= 2, (result.folder / result.log).read_text()
+    assert not running("sleep\x00765")
+
+
+def test_the_tests_of_a_source_package_are_run_and_only_those_asked_for(
+    testbed: Testbed, tmp_path: Path
+) -> None:
+    control = "Tests: one two\nDepends: @\n"
+    files = {"control": control, "one": "#!/bin/sh\nexit 0\n", "two": "#!/bin/sh\nexit 1\n"}
+    dsc = make_source(tmp_path, "tiny", tests=files)
+
+    result = run(
+        dsc,
+        testbed=testbed,
+        repositories=[testbed.place("built"), testbed.place("base")],
+        only=["one"],
+        out=tmp_path / "out",
+    )
+
+    assert result.verdict == Passed("1 tests"), (result.folder / result.log).read_text()
+    assert result.packages["one"] == {"tiny": "1.0~ours"}
+
+
+def test_a_test_that_does_not_exist_is_refused(testbed: Testbed, tmp_path: Path) -> None:
+    tests = write_tests(tmp_path / "matrix", FILES)
+    place = testbed.place("base")
+
+    with pytest.raises(UsageError, match="there is no test other; choose from: good, bad"):
+        run(tests, testbed=testbed, repositories=[place], out=tmp_path / "out", only=["other"])
+
+    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob(".test-*"))
+
+
+def test_a_folder_without_tests_is_refused(testbed: Testbed, tmp_path: Path) -> None:
+    (tmp_path / "matrix").mkdir()
+    place = testbed.place("base")
+
+    with pytest.raises(InputError, match="no tests"):
+        run(tmp_path / "matrix", testbed=testbed, repositories=[place], out=tmp_path / "out")
+
+
+def test_a_killed_run_leaves_nothing_that_is_not_cleaned_away(
+    base: Bullseye, tmp_path: Path
+) -> None:
+    tests = write_tests(
+        tmp_path / "matrix",
+        {"control": "Tests: slow\nDepends:\n", "slow": "#!/bin/sh\nsleep 654\n"},
+    )
+    repository = make_repository(tmp_path / "base", {})
+    out = tmp_path / "work" / "result"
+    program = (
+        "from pathlib import Path\nfrom backport.testbed.lxc import Testbed\n"
+        "from backport.testbed.autopkgtest import run\n"
+        f"repositories = {{'base': Path({str(repository)!r})}}\n"
+        f"with Testbed(Path({str(base.testbed_root)!r}), repositories) as testbed:\n"
+        "    print(testbed.name, flush=True)\n"
+        f"    run(Path({str(tests)!r}), testbed=testbed, repositories=[testbed.place('base')],\n"
+        f"        out=Path({str(out)!r}))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(lxc.__file__).parents[2])}
+    toolkit = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert toolkit.stdout is not None
+    name = toolkit.stdout.readline().strip()
+    wait(lambda: running("sleep\x00654"))
+
+    toolkit.send_signal(signal.SIGKILL)
+    toolkit.wait()
+    toolkit.stdout.close()
+
+    removed = lxc.clean_leftovers()
+    assert name in removed
+    assert lxc.clones_of(name) == []
+    wait(lambda: not running("sleep\x00654"))
+    assert not [path for path in containers().iterdir() if path.name.startswith(name)]
+    (left,) = out.parent.iterdir()
+    wait(lambda: autopkgtest.clean_leftovers(out.parent) == [left])
+    assert list(out.parent.iterdir()) == []
+    assert not running_programs(name)
+
+
+def running(text: str) -> bool:
+    return bool(running_programs(text))
+
+
+def running_programs(text: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_text()
+        except OSError:
+            continue
+        if text in line and int(path.parent.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+def wait(condition: Callable[[], bool], seconds: float = 300.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
