@@ -1,0 +1,152 @@
+"""What ships in debian/tests of each source, and what does not."""
+
+from __future__ import annotations
+
+import ast
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from debian.deb822 import Deb822
+
+from tests.autopkgtest.support import AUTOPKGTEST, LIBRARY
+
+SOURCES = (
+    "python-filelock",
+    "python-acme",
+    "python-certbot",
+    "python-certbot-apache",
+    "python-certbot-nginx",
+)
+# What the archive of each series has, or these sources build.
+ARCHIVE = {
+    "certbot",
+    "python-acme",
+    "python-certbot",
+    "python-certbot-apache",
+    "python-certbot-nginx",
+    "python-cryptography",
+    "python-filelock",
+    "python2.7",
+    "python3",
+    "python3-acme",
+}
+# The fields and restrictions that autopkgtest knows; it skips a test with another one.
+FIELDS = {"Tests", "Depends", "Restrictions"}
+RESTRICTIONS = {"breaks-testbed", "isolation-container", "needs-root"}
+LIB_MARK = "# lib: debian/tests/lib"
+
+
+def control_of(folder: str) -> list[Deb822]:
+    text = (AUTOPKGTEST / folder / "control").read_text()
+    return list(Deb822.iter_paragraphs(text, use_apt_pkg=False))
+
+
+def words(paragraph: Deb822, name: str) -> list[str]:
+    return re.split(r"[\s,]+", paragraph.get(name, "").strip()) if name in paragraph else []
+
+
+def test_the_sources_and_the_matrix_are_all_there_is() -> None:
+    folders = {path.name for path in AUTOPKGTEST.iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == {*SOURCES, "matrix", "lib"}
+
+
+@pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
+def test_every_named_test_is_there_can_be_run_and_uses_known_fields(folder: str) -> None:
+    for paragraph in control_of(folder):
+        assert set(paragraph) <= FIELDS
+        assert set(words(paragraph, "Depends")) <= ARCHIVE
+        assert set(words(paragraph, "Restrictions")) <= RESTRICTIONS
+        for name in words(paragraph, "Tests"):
+            path = AUTOPKGTEST / folder / name
+            assert path.stat().st_mode & stat.S_IXUSR, f"{path} cannot be run"
+            assert path.read_text().split("\n", 1)[0] in ("#!/bin/sh", "#!/usr/bin/python2.7")
+
+
+@pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
+def test_every_file_belongs_to_a_named_test(folder: str) -> None:
+    named = {name for paragraph in control_of(folder) for name in words(paragraph, "Tests")}
+    files = {path.name for path in (AUTOPKGTEST / folder).iterdir()}
+    assert files - {"__pycache__"} == named | {"control"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_has_a_smoke_test(source: str) -> None:
+    assert "smoke" in [name for one in control_of(source) for name in words(one, "Tests")]
+
+
+@pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
+def test_the_control_asks_for_the_library_where_a_test_imports_it(folder: str) -> None:
+    scripts = [path for path in (AUTOPKGTEST / folder).iterdir() if path.name != "control"]
+    imports = any('__file__)), "lib")' in path.read_text() for path in scripts if path.is_file())
+    marked = LIB_MARK in (AUTOPKGTEST / folder / "control").read_text().splitlines()
+    assert imports == marked
+
+
+# Syntax of Python 3 alone, which ast.parse accepts: shipped code runs under Python 2.7.
+ONLY_PYTHON_3 = (
+    ast.AnnAssign,
+    ast.AsyncFunctionDef,
+    ast.JoinedStr,
+    ast.Match,
+    ast.NamedExpr,
+    ast.Nonlocal,
+    ast.YieldFrom,
+)
+
+
+def python_files() -> list[Path]:
+    scripts = [path for path in AUTOPKGTEST.rglob("*") if path.is_file()]
+    return [
+        path
+        for path in scripts
+        if path.suffix == ".py" or b"python2.7" in path.read_bytes().split(b"\n", 1)[0]
+    ]
+
+
+def python_3_only(source: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ONLY_PYTHON_3):
+            found.append(type(node).__name__)
+        if isinstance(node, ast.arguments) and (node.kwonlyargs or node.posonlyargs):
+            found.append("keyword-only or positional-only arguments")
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            found.append("annotations")
+        if isinstance(node, ast.Raise) and node.cause is not None:
+            found.append("raise from")
+        if isinstance(node, ast.Call) and not node.args and ast.unparse(node.func) == "super":
+            found.append("super()")
+    return found
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: path.name)
+def test_what_runs_in_the_testbed_is_python_2_too(path: Path) -> None:
+    assert python_3_only(path.read_text()) == []
+    assert path.read_text().isascii()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f'{1}'",
+        "def a() -> int: pass",
+        "def a(*, b): pass",
+        "x: int = 1",
+        "raise A from b",
+        "(a := 1)",
+        "super().a()",
+    ],
+)
+def test_python_3_alone_is_found(source: str) -> None:
+    assert python_3_only(source)
+
+
+def test_no_module_is_longer_than_five_hundred_lines() -> None:
+    assert all(len(path.read_text().splitlines()) <= 500 for path in python_files())
+
+
+def test_the_library_is_nothing_but_modules() -> None:
+    files = {path.suffix for path in LIBRARY.iterdir() if path.name != "__pycache__"}
+    assert files == {".py"}
