@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,6 +18,9 @@ from backport.store import Outcome, Result, Store, step_key
 from backport.verdict import Broken, Failed, Passed, Skipped
 
 Action = Callable[[Step, Path, Mapping[str, Path]], Outcome]
+
+# How long a program may take to end when the run is interrupted; sbuild removes its chroot.
+_GRACE_SECONDS = 20.0
 
 
 def run(
@@ -35,15 +39,17 @@ def run(
             the folders of the steps that it needs.
         jobs: how many steps run at once.
 
-    A step whose need did not pass is Skipped with that reason. An error of the toolkit's own
-    ends the run after the running steps.
+    A step whose need did not pass is Skipped with that reason. An interrupt, or an error of the
+    toolkit's own, ends the programs that run, and then the run: what a step has done until then
+    says nothing, so it leaves no result, and the next run does it anew.
     """
     sink(Planned(tuple(steps.values()), base))
     weight = _weights(steps)
     sorter = TopologicalSorter({name: step.needs for name, step in steps.items()})
     sorter.prepare()
     results: dict[str, Result] = {}
-    running: dict[Future[Result], str] = {}
+    running: dict[Future[Result | None], str] = {}
+    stopped = threading.Event()
     ready: list[str] = []
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="step") as pool:
         try:
@@ -63,17 +69,24 @@ def run(
                         continue
                     sink(Started(step))
                     key = step_key(step, {need: results[need].digest for need in step.needs})
-                    running[pool.submit(_run_one, step, key, actions, store)] = name
+                    running[pool.submit(_run_one, step, key, actions, store, stopped)] = name
                 if not running:
                     continue
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     name = running.pop(future)
-                    results[name] = future.result()
-                    sink(Finished(steps[name], results[name]))
+                    result = future.result()
+                    assert result is not None, "only a run that was stopped has none"
+                    results[name] = result
+                    sink(Finished(steps[name], result))
                     sorter.done(name)
         except BaseException:
+            stopped.set()
             process.stop_all()
+            _, left = wait(running, timeout=_GRACE_SECONDS)
+            if left:
+                # What is noted there is ours, and did not end when it was asked to.
+                process.use_registry(store.work / "running")
             raise
     return {name: results[name] for name in steps}
 
@@ -98,7 +111,14 @@ def _settled(step: Step, results: Mapping[str, Result], store: Store) -> Result 
     return store.fresh(step.name, key)
 
 
-def _run_one(step: Step, key: str, actions: Mapping[str, Action], store: Store) -> Result:
+def _run_one(
+    step: Step,
+    key: str,
+    actions: Mapping[str, Action],
+    store: Store,
+    stopped: threading.Event,
+) -> Result | None:
+    """The result of a step, put in its place; None if the run was stopped meanwhile."""
     started = time.time()
     scratch = store.scratch(step.name)
     needs = {need: store.folder(need) for need in step.needs}
@@ -109,6 +129,8 @@ def _run_one(step: Step, key: str, actions: Mapping[str, Action], store: Store) 
     except BackportError as error:
         stage = "input" if isinstance(error, InputError) else step.kind
         outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
+    if stopped.is_set():
+        return None
     if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
         outcome = replace(outcome, exit_code=StepError.exit_code)
     return store.commit(step.name, key, outcome, scratch, started)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.recipe import MatrixTest, Recipe, Source, Variant, patch_names, quilt_series_file
+from backport.versions import with_versions
 
 KINDS = ("fetch", "source", "wanted", "base", "build", "test")
 
@@ -86,19 +87,19 @@ def _fetch_step(source: Source) -> Step:
 
 
 def _source_step(recipe: Recipe, source: Source, series: str, variant: Variant | None) -> Step:
-    plain = variant is not None and source.name in variant.sources
-    quilt_series = None if plain else quilt_series_file(source, series)
+    quilt_series = quilt_series_file(source, series, variant)
+    published = recipe.one_series(series).archive.get(source.name)
+    control = with_versions(recipe, source, recipe.one_series(series), variant).control
     said = {
         "version": source.version,
         "base": source.base.version if source.base else "",
         "changes": source.changes,
-        "control": [asdict(edit) for edit in source.control],
+        "control": [asdict(edit) for edit in control],
         "series": recipe.one_series(series).version,
         "update": (recipe.bug, recipe.maintainer, recipe.date),
         "variant": variant.name if variant else "",
-        "archive": asdict(recipe.one_series(series).archive[source.name])
-        if source.name in recipe.one_series(series).archive
-        else "",
+        # Entries of the changelog that are newer than this go into the source .changes.
+        "since": published.version if published else "",
     }
     inputs = {
         "recipe": hash_text(_json(said)),
@@ -183,11 +184,17 @@ def _closure(recipe: Recipe, names: Iterable[str]) -> set[str]:
     return found
 
 
-def make(recipe: Recipe, selection: Selection, base_kind: str) -> dict[str, Step]:
+def make(
+    recipe: Recipe,
+    selection: Selection,
+    base_kind: str,
+    base_inputs: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Step]:
     """The graph of a run: every step by name, those that others need first.
 
     Parameters:
         base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
+        base_inputs: for each series what else its base depends on, as names and hashes.
     """
     series_names = [one.name for one in recipe.series if one.name in selection.series] or [
         one.name for one in recipe.series
@@ -220,7 +227,11 @@ def make(recipe: Recipe, selection: Selection, base_kind: str) -> dict[str, Step
             "base",
             series,
             needs=tuple(dict.fromkeys(("wanted", previous))),
-            inputs=(("base", base_kind), ("mirror", recipe.one_series(series).mirror)),
+            inputs=(
+                ("base", base_kind),
+                ("mirror", recipe.one_series(series).mirror),
+                *sorted((base_inputs or {}).get(series, {}).items()),
+            ),
         )
         steps[step.name] = step
         previous = step.name
@@ -229,7 +240,14 @@ def make(recipe: Recipe, selection: Selection, base_kind: str) -> dict[str, Step
 
 
 def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    return (("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),)
+    """The files that name what tests and packages install: of all sources, chosen or not."""
+    matrix = recipe.root / "autopkgtest" / "matrix"
+    found = [("matrix", hash_tree(matrix, ["control"]))]
+    for source in recipe.sources:
+        found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
+        packaging = source.patches / "debian"
+        found.append((f"packaging of {source.name}", hash_tree(packaging, ["control"])))
+    return tuple(found)
 
 
 def _builds_and_tests(
@@ -270,7 +288,7 @@ def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
     last = selection.until
     wanted: set[str] = set()
     todo = [name for name, step in steps.items() if KINDS.index(step.kind) <= KINDS.index(last)]
-    if last != "base":
+    if last not in ("wanted", "base"):
         todo = [name for name in todo if steps[name].kind not in ("wanted", "base")]
     while todo:
         name = todo.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,12 +130,14 @@ class Retired:
 class Variant:
     """The recipe with a change, for a control: built and tested, never uploaded.
 
-    `sources` are built without the quilt patches of this recipe.
+    `sources` are built without the quilt patches of this recipe; those in `patched` with the
+    patches of ``series.NAME`` instead, where NAME is the variant's.
     """
 
     name: str
     sources: tuple[str, ...]
     purpose: str
+    patched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,13 @@ class MatrixTest:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole update, read from one file. `root` is the folder that paths start from."""
+    """A whole update, read from one file. `root` is the folder that paths start from.
+
+    `as_of` is the day that the archive is looked at: what was published, superseded or removed
+    later does not count. None means now. It makes an update of the past reproducible; a recipe
+    whose day is in the past must never be uploaded, since the archive has gone on: `upload`
+    refuses it.
+    """
 
     path: Path
     root: Path
@@ -177,6 +186,7 @@ class Recipe:
     variants: tuple[Variant, ...] = ()
     full: tuple[str, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
+    as_of: datetime.date | None = None
 
     def one_series(self, name: str) -> Series:
         """The series of that name (KeyError where there is none)."""
@@ -191,12 +201,18 @@ class Recipe:
         return {variant.name: variant for variant in self.variants}[name]
 
 
-def quilt_series_file(source: Source, series: str) -> Path | None:
+def quilt_series_file(source: Source, series: str, variant: Variant | None = None) -> Path | None:
     """The quilt series file that holds for `series`, or None where there are no patches.
 
-    ``series.NAME`` beside ``series`` takes its place for that Ubuntu series.
+    The first of these files that is there counts, alone: ``series.SERIES`` for that Ubuntu
+    series, ``series.VERSION`` for that upstream version (such as ``series.0.10.0``, where a patch
+    has to be another one), and ``series`` for all else.
     """
-    for candidate in (source.patches / f"series.{series}", source.patches / "series"):
+    if variant is not None and source.name in variant.sources:
+        patched = source.name in variant.patched
+        return source.patches / f"series.{variant.name}" if patched else None
+    for name in (f"series.{series}", f"series.{source.version}", "series"):
+        candidate = source.patches / name
         if candidate.is_file():
             return candidate
     return None

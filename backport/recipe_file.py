@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import graphlib
 import re
 import tomllib
-from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
+from backport import recipe_checks
 from backport.errors import RecipeError
 from backport.recipe import (
     BasePin,
@@ -21,20 +21,23 @@ from backport.recipe import (
     Source,
     Upstream,
     Variant,
-    patch_names,
 )
 from backport.toml_table import Table
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Debian Policy 5.6.1 (source package names) and 5.6.12 (versions).
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+# Debian Policy 5.6.12.
 _VERSION = re.compile(r"(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?")
 _OUTCOMES = ("superseded", "final-upload", "untouched")
 _RUNS = ("every", "full", "long")
 
 
-def load(path: Path) -> Recipe:
+def load(path: Path, *, unpinned: bool = False) -> Recipe:
     """Read and check a recipe.
+
+    Parameters:
+        path: the file.
+        unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
+            `backport pin`.
 
     Raises:
         RecipeError: the file is missing or wrong; the sentence names the key and the fix.
@@ -52,7 +55,7 @@ def load(path: Path) -> Recipe:
             f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
         ) from error
     recipe = _recipe(Table(data, path.name), path)
-    _check(recipe)
+    recipe_checks.check(recipe, unpinned=unpinned)
     return recipe
 
 
@@ -68,6 +71,7 @@ def _recipe(top: Table, path: Path) -> Recipe:
         maintainer=update.string("maintainer", advice='write "Name <address>"'),
         date=update.string("date", advice="write the changelog's date as in RFC 5322"),
         ppa=update.string("ppa", ""),
+        as_of=_day(update, "as-of"),
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
@@ -78,6 +82,18 @@ def _recipe(top: Table, path: Path) -> Recipe:
     for table in (update, matrix, top):
         table.done()
     return recipe
+
+
+def _day(table: Table, key: str) -> date | None:
+    value = table.string(key, "")
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise RecipeError(
+            f"{value!r} is no day",
+            where=f"{table.where}.{key}",
+            advice='write it as in ISO 8601, such as "2017-02-15"',
+        ) from error
 
 
 def _series(name: str, table: Table) -> Series:
@@ -99,8 +115,9 @@ def _series(name: str, table: Table) -> Series:
 
 
 def _published(table: Table) -> Published:
+    none = 'write "" if the series has none'
     published = Published(
-        version=table.string("version", advice='write "" if the series has none'),
+        version=_version(table, "version", empty=none),
         confirmed=table.string("confirmed", ""),
         note=table.string("note", ""),
     )
@@ -109,12 +126,6 @@ def _published(table: Table) -> Published:
 
 
 def _source(name: str, table: Table, root: Path) -> Source:
-    if not _PACKAGE.fullmatch(name):
-        raise RecipeError(
-            f"{name!r} is no source package name",
-            where=table.where,
-            advice="use lower case letters, digits and + - . (Debian Policy 5.6.1)",
-        )
     source = Source(
         name=name,
         version=_version(table, "version"),
@@ -142,13 +153,15 @@ def _needs_upstream(table: Table) -> dict[str, tuple[str, ...]]:
     return {name: table.strings(name) for name in table.keys()}  # noqa: SIM118
 
 
-def _version(table: Table, key: str) -> str:
-    value = table.string(key)
-    if not _VERSION.fullmatch(value):
+def _version(table: Table, key: str, *, empty: str = "") -> str:
+    """A version; `empty` is what is said of "" where that is allowed."""
+    value = table.string(key, advice=empty)
+    if not _VERSION.fullmatch(value) and not (empty and not value):
+        rule = "start with a digit; letters, digits and . + ~ - may follow (Policy 5.6.12)"
         raise RecipeError(
             f"{value!r} is no version",
             where=f"{table.where}.{key}",
-            advice="start with a digit; letters, digits and . + ~ - may follow (Policy 5.6.12)",
+            advice=f"{rule}, or {empty}" if empty else rule,
         )
     return value
 
@@ -240,8 +253,14 @@ def _retired(name: str, table: Table) -> Retired:
 
 
 def _variant(name: str, table: Table) -> Variant:
-    variant = Variant(name, table.strings("without-patches"), table.string("purpose"))
-    if not re.fullmatch(r"[a-z]+", name):
+    patched = table.strings("with-patches", ())
+    variant = Variant(
+        name,
+        (*table.strings("without-patches", () if patched else None), *patched),
+        table.string("purpose"),
+        patched,
+    )
+    if not recipe_checks.VARIANT.fullmatch(name):
         raise RecipeError(
             f"{name!r} cannot be a part of a version",
             where=table.where,
@@ -275,72 +294,3 @@ def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:
             advice=f"write one of {', '.join(allowed)}",
         )
     return value
-
-
-def _known(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:
-    known = tuple(known)
-    for name in names:
-        if name not in known:
-            raise RecipeError(
-                f"{name!r} is no {what} of this recipe",
-                where=where,
-                advice=f"write one of {', '.join(known)}, or add it" if known else "add it",
-            )
-
-
-def _check(recipe: Recipe) -> None:
-    file = recipe.path.name
-    series = [one.name for one in recipe.series]
-    sources = [source.name for source in recipe.sources]
-    if not series or not sources:
-        missing = "series" if not series else "source"
-        raise RecipeError(
-            f"there is no {missing}", where=file, advice=f"add a table [{missing}.NAME]"
-        )
-    for source in recipe.sources:
-        where = f"{file}: source.{source.name}"
-        _known(source.series, series, f"{where}.series", "series")
-        _known(source.needs, sources, f"{where}.needs", "source")
-        _known(source.needs_upstream, source.needs, f"{where}.needs-upstream", "need")
-        for number, edit in enumerate(source.control, start=1):
-            _known(edit.series, series, f"{where}.control[{number}].series", "series")
-        _check_patches(source, series, where)
-        if source.base is None and not (source.patches / "debian" / "control").is_file():
-            raise RecipeError(
-                "there is neither a pinned .dsc nor our own packaging",
-                where=f"{where}.base",
-                advice=f"pin one with: backport pin, or write {source.patches / 'debian'}",
-            )
-    for retired in recipe.retired:
-        _known(retired.series, series, f"{file}: retired.{retired.name}.series", "series")
-        _known(retired.by, sources, f"{file}: retired.{retired.name}.by", "source")
-    variants = [variant.name for variant in recipe.variants]
-    for variant in recipe.variants:
-        where = f"{file}: variant.{variant.name}.without-patches"
-        _known(variant.sources, sources, where, "source")
-    _known(recipe.full, series, f"{file}: matrix.full", "series")
-    for number, test in enumerate(recipe.matrix, start=1):
-        where = f"{file}: matrix.test[{number}]"
-        _known((test.source,), sources, f"{where}.source", "source")
-        if test.control:
-            _known((test.control.variant,), variants, f"{where}.control.variant", "variant")
-    try:
-        graphlib.TopologicalSorter({one.name: one.needs for one in recipe.sources}).prepare()
-    except graphlib.CycleError as error:
-        raise RecipeError(
-            f"the sources need each other in a cycle: {' -> '.join(error.args[1])}",
-            where=f"{file}: source.{error.args[1][0]}.needs",
-            advice="take one of these out of needs",
-        ) from error
-
-
-def _check_patches(source: Source, series: list[str], where: str) -> None:
-    for name in ("series", *(f"series.{one}" for one in series)):
-        file = source.patches / name
-        for patch in patch_names(file if file.is_file() else None):
-            if not (source.patches / patch).is_file():
-                raise RecipeError(
-                    f"{name} lists {patch}, which is not in {source.patches}",
-                    where=f"{where}.patches",
-                    advice="add the patch or take its line out",
-                )

@@ -5,14 +5,20 @@ Pure functions of the plan and the results; a skipped or broken test is counted,
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from backport import verdict
 from backport.plan import Step
+from backport.recipe import Recipe
 from backport.store import Result
 from backport.verdict import Passed, Skipped
+
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,11 @@ class TestLine:
 
 @dataclass(frozen=True)
 class Line:
-    """One source package in one series. `version` is "" where nothing is uploaded."""
+    """One source package in one series.
+
+    `made` and `build` are verdicts, "" where that was not asked for; `reason` is why one of them
+    is no pass, and `folder` is where to look.
+    """
 
     series: str
     source: str
@@ -43,8 +53,22 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """A step that did not pass, and the steps that were skipped only since it did not."""
+
+    step: str
+    verdict: str
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Summary:
-    """A whole run. `differing` lists the base's packages whose versions are not the series'."""
+    """A whole run.
+
+    `differing` lists the base's packages whose versions are not the series': package, the
+    series' version ("" if not known), the base's. `testing_only` are the sources that were made
+    from our own packaging, `other` the steps that did not pass and belong to no line.
+    """
 
     base: str
     suite: str
@@ -52,6 +76,7 @@ class Summary:
     testing_only: tuple[str, ...]
     lines: tuple[Line, ...]
     other: tuple[TestLine, ...]
+    causes: tuple[Cause, ...]
     counts: Mapping[str, int]
     seconds: float
 
@@ -61,6 +86,7 @@ class Summary:
 
 
 def make(
+    recipe: Recipe,
     steps: Mapping[str, Step],
     results: Mapping[str, Result],
     versions: Mapping[tuple[str, str], str],
@@ -68,42 +94,28 @@ def make(
     base: str = "",
     suite: str = "",
     differing: Iterable[tuple[str, str, str]] = (),
-    testing_only: Iterable[str] = (),
     seconds: float = 0.0,
 ) -> Summary:
     """Sum up a run.
 
     Parameters:
+        recipe: the update; its order of series, then of sources, is the order of the lines.
         versions: the version of each (source, series) that the update makes.
-        testing_only: the source packages whose base is our own packaging.
+        base: the kind of base that was used, "" for none.
+        suite: what the base's packages come from.
+        differing: see `Summary`.
+        seconds: how long the run took.
     """
-    lines = []
-    for (source, series), version in versions.items():
-        made = results.get(f"source/{series}/{source}")
-        if made is None:
-            continue
-        built = results.get(f"build/{series}/{source}")
-        bad = [one for one in (made, built) if one and not isinstance(one.verdict, Passed)]
-        lines.append(
-            Line(
-                series,
-                source,
-                version,
-                verdict.kind(made.verdict),
-                verdict.kind(built.verdict) if built else "",
-                round(built.seconds, 1) if built else 0.0,
-                verdict.text(bad[0].verdict) if bad else "",
-                tuple(
-                    _test_line(steps[name], result)
-                    for name, result in results.items()
-                    if steps[name].kind == "test"
-                    and (steps[name].series, steps[name].source) == (series, source)
-                ),
-                f"{'build' if built else 'source'}/{series}/{source}",
-            )
+    causes = _causes(steps, results)
+    lines = [
+        _line(
+            series.name, source.name, versions.get((source.name, series.name), ""), steps, results
         )
-    told = {f"source/{line.series}/{line.source}" for line in lines}
-    told |= {f"build/{line.series}/{line.source}" for line in lines}
+        for series in recipe.series
+        for source in recipe.sources
+        if f"source/{series.name}/{source.name}" in results
+    ]
+    told = {f"{kind}/{line.series}/{line.source}" for line in lines for kind in ("source", "build")}
     other = tuple(
         _test_line(steps[name], result)
         for name, result in results.items()
@@ -115,15 +127,65 @@ def make(
     for name, result in results.items():
         if steps[name].kind == "test":
             counts[verdict.kind(result.verdict)] += 1
+    made = {line.source for line in lines}
     return Summary(
         base,
         suite,
         tuple(differing),
-        tuple(testing_only),
+        tuple(one.name for one in recipe.sources if one.base is None and one.name in made),
         tuple(lines),
         other,
+        causes,
         counts,
         round(seconds, 1),
+    )
+
+
+def write(summary: Summary, path: Path) -> None:
+    """Write the summary for machines, by one rename."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(summary.to_json(), indent=1) + "\n")
+    fresh.replace(path)
+
+
+def _line(
+    series: str, source: str, version: str, steps: Mapping[str, Step], results: Mapping[str, Result]
+) -> Line:
+    made = results[f"source/{series}/{source}"]
+    built = results.get(f"build/{series}/{source}")
+    bad = [one for one in (made, built) if one and not isinstance(one.verdict, Passed)]
+    return Line(
+        series,
+        source,
+        version,
+        verdict.kind(made.verdict),
+        verdict.kind(built.verdict) if built else "",
+        round(built.seconds, 1) if built else 0.0,
+        verdict.text(bad[0].verdict) if bad else "",
+        tuple(
+            _test_line(steps[name], result)
+            for name, result in results.items()
+            if steps[name].kind == "test"
+            and (steps[name].series, steps[name].source) == (series, source)
+        ),
+        (bad[0] if bad else built or made).name,
+    )
+
+
+def _causes(steps: Mapping[str, Step], results: Mapping[str, Result]) -> tuple[Cause, ...]:
+    """The steps that were skipped since a need did not pass, by the step where that began."""
+    skipped: dict[str, list[str]] = {}
+    for name, result in results.items():
+        cause = name
+        while bad := [
+            need for need in steps[cause].needs if not isinstance(results[need].verdict, Passed)
+        ]:
+            cause = bad[0]
+        if cause != name and isinstance(result.verdict, Skipped):
+            skipped.setdefault(cause, []).append(name)
+    return tuple(
+        Cause(cause, verdict.kind(results[cause].verdict), tuple(names))
+        for cause, names in skipped.items()
     )
 
 
@@ -152,42 +214,97 @@ def exit_code(results: Iterable[Result], *, strict: bool) -> int:
 
 
 def as_text(summary: Summary, work: str) -> str:
-    """The summary for a person, readable without a terminal."""
-    rows = [("series", "source package", "version", "source", "build", "tests")]
+    """The summary for a person, readable without a terminal.
+
+    Parameters:
+        work: the work folder.
+    """
+    text = ["", "Summary", *_table(summary)]
+    quiet = {name for cause in summary.causes for name in cause.skipped}
     for line in summary.lines:
-        build = f"{line.build} {line.build_seconds:.0f} s" if line.build else "-"
-        tests = ", ".join(_test_text(test) for test in line.tests) or "-"
-        rows.append((line.series, line.source, line.version, line.made, build, tests))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    text = ["", "Summary"]
-    for row in rows:
-        padded = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
-        text.append("  " + "  ".join(padded).rstrip())
-    for line in summary.lines:
-        if line.reason:
-            text.append(f"  {line.series}/{line.source}: {line.reason} ({work}/{line.folder})")
+        if line.reason and line.folder not in quiet:
+            text += _reason(f"{line.series}/{line.source}", line.reason, f"{work}/{line.folder}")
         for test in line.tests:
-            if test.verdict != "passed":
+            if test.verdict != "passed" and test.folder not in quiet:
                 name = f"{line.series}/{line.source} {_test_text(test)}"
-                text.append(f"  {name}: {test.reason} ({work}/{test.folder})")
-    text += [f"  {step.test}: {step.verdict}: {step.reason}" for step in summary.other]
+                text += _reason(name, test.reason, f"{work}/{test.folder}")
+    for step in summary.other:
+        if step.folder not in quiet:
+            text += _reason(f"{step.folder} {step.verdict}", step.reason, f"{work}/{step.folder}")
+    for cause in summary.causes:
+        number = len(cause.skipped)
+        steps = "1 step" if number == 1 else f"{number} steps"
+        text.append(f"  {steps} skipped since: {cause.step} {cause.verdict}")
     if summary.base:
         suite = f" ({summary.suite})" if summary.suite else ""
         text.append(f"Base of builds and tests: {summary.base}{suite}.")
-    if summary.differing:
-        names = ", ".join(
-            f"{package} {has} (series: {wants or 'not known'})"
-            for package, wants, has in summary.differing
-        )
-        text.append(f"Versions of the base that differ from the series': {names}.")
+    text += _differing(summary.differing)
     if summary.testing_only:
-        text.append(
+        text += _wrapped(
             "Made from upstream's tarball with our own packaging, for testing only (~standin1, "
-            f"never to be uploaded): {', '.join(summary.testing_only)}."
+            f"never to be uploaded): {', '.join(summary.testing_only)}.",
         )
     counted = ", ".join(f"{number} {name}" for name, number in summary.counts.items())
     text.append(f"Tests: {counted}. Time: {summary.seconds:.0f} s. Files: {work}")
     return "\n".join(text)
+
+
+def _table(summary: Summary) -> list[str]:
+    """A row a line; its tests are in it if there is room, else below, one a line."""
+    rows = [("series", "source package", "version", "build")]
+    rows += [(line.series, line.source, line.version, _built(line)) for line in summary.lines]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    tests: list[tuple[TestLine, ...]] = [(), *(line.tests for line in summary.lines)]
+    text = []
+    for row, some in zip(rows, tests, strict=True):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        short = f"  {cells}  {', '.join(map(_test_text, some))}".rstrip()
+        if row == rows[0]:
+            short = f"  {cells}  tests"
+        if len(some) <= 2 and len(short) <= _WIDTH:
+            text.append(short)
+        else:
+            text.append(f"  {cells}".rstrip())
+            text += [f"      {_test_text(test)}" for test in some]
+    return text
+
+
+def _built(line: Line) -> str:
+    if line.made != "passed" or not line.build:
+        return f"source {line.made}"
+    return f"{line.build} {line.build_seconds:.0f} s" if line.build_seconds else line.build
+
+
+def _reason(name: str, reason: str, folder: str) -> list[str]:
+    """Why a step did not pass; the folder stands alone, so that it can be copied."""
+    return [*_wrapped(f"{name}: {reason}", "  "), f"      see {folder}"]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH - 1,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _differing(differing: tuple[tuple[str, str, str], ...]) -> list[str]:
+    known = {one for one in differing if one[1]}
+    unknown = {package for package, wants, _ in differing if not wants}
+    text = []
+    if known:
+        names = ", ".join(f"{name} {has} ({wants})" for name, wants, has in sorted(known))
+        text += _wrapped(f"Versions of the base that differ (from the series' version): {names}.")
+    if unknown:
+        more = "more packages" if known else "packages"
+        text += _wrapped(
+            f"For {len(unknown)} {more} of the base the series' version is not known; "
+            "summary.json lists them.",
+        )
+    return text
 
 
 def _test_text(test: TestLine) -> str:

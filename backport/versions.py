@@ -9,12 +9,25 @@ identical" to V.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from debian.debian_support import Version
 
-from backport.recipe import Published, Recipe, Series, Source, patch_names, quilt_series_file
+from backport.recipe import (
+    ControlEdit,
+    Published,
+    Recipe,
+    Series,
+    Source,
+    Variant,
+    patch_names,
+    quilt_series_file,
+)
+
+# A source package's name in braces (Debian Policy 5.6.1).
+_MADE = re.compile(r"\{([a-z0-9][a-z0-9+.-]+)\}")
 
 ArchiveVersions = Mapping[tuple[str, str], Published]
 
@@ -40,22 +53,32 @@ class Row:
         """The version that the series has after the update; "" if none."""
         return self.ours or (self.archive.version if self.archive else "")
 
+    @property
+    def published(self) -> bool:
+        """Whether the archive has our upload already."""
+        has = self.archive.version if self.archive else ""
+        return bool(has and self.ours and Version(has) == Version(self.ours))
+
 
 @dataclass(frozen=True)
 class Relation:
     """One claim of the proof: `lower` sorts below `higher` (dpkg's order, Policy 5.6.12).
 
-    `confirmed` is whether both versions are: ours by the recipe, the archive's by a record.
+    `confirmed` is whether both versions are: ours by the recipe, the archive's by a record. With
+    `published` the claim is that they are the same: the archive has our upload already.
     """
 
     lower: str
     higher: str
     what: str
     confirmed: bool
+    published: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether dpkg sorts the two as claimed."""
+        if self.published:
+            return bool(Version(self.lower) == Version(self.higher))
         return bool(Version(self.lower) < Version(self.higher))
 
 
@@ -101,11 +124,44 @@ def built_version(source: Source, series: Series, variant: str = "") -> tuple[st
         variant: the name of a recipe's variant; its packages sort below the update's own.
     """
     if source.base is None:
-        version = f"{source.version}-0ubuntu0.{series.version}.1~standin1"
+        epoch, separator, _ = source.debian_version.rpartition(":")
+        version = f"{epoch}{separator}{source.version}-0ubuntu0.{series.version}.1~standin1"
         rule = "own packaging, for testing only: U-0ubuntu0.YY.MM.1~standin1"
     else:
         version, rule = published_version(source, series)
     return (f"{version}~{variant}1", f"variant {variant}") if variant else (version, rule)
+
+
+def with_versions(
+    recipe: Recipe, source: Source, series: Series, variant: Variant | None = None
+) -> Source:
+    """The source package with every ``{NAME}`` in its control edits filled in.
+
+    ``{NAME}`` is the version that this run makes of the recipe's source package NAME in that
+    series, so that a relation can ask for the update itself: ``python-certbot (>= {NAME})``.
+    """
+
+    def fill(text: str) -> str:
+        return _MADE.sub(lambda found: made(found[1]), text)
+
+    def made(name: str) -> str:
+        of = variant.name if variant and name in variant.sources else ""
+        return built_version(recipe.source(name), series, of)[0]
+
+    edits = tuple(
+        replace(
+            edit,
+            add=tuple(fill(text) for text in edit.add),
+            replace={old: fill(new) for old, new in edit.replace.items()},
+        )
+        for edit in source.control
+    )
+    return replace(source, control=edits)
+
+
+def versions_named(edit: ControlEdit) -> set[str]:
+    """The source packages whose versions a control edit asks for."""
+    return {name for text in (*edit.add, *edit.replace.values()) for name in _MADE.findall(text)}
 
 
 def recipe_versions(recipe: Recipe) -> dict[tuple[str, str], Published]:
@@ -136,9 +192,9 @@ def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
 def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Relation, ...]:
     """Every relation that an upgrade relies on; the update is refused if one does not hold.
 
-    These are: the archive's version < ours; what a series has < what each later series has,
-    where at least one of the two is ours; ours < the next version in Debian; a retired source <
-    what takes its place.
+    These are: the archive's version < ours, or our upload is there already; what a series has <
+    what each later series has, where at least one of the two is ours; ours < the next version in
+    Debian; a retired source < what takes its place.
     """
     rows = table(recipe, archive)
     relations = [relation for row in rows for relation in _within_series(row)]
@@ -178,8 +234,13 @@ def _confirmed(row: Row) -> bool:
 
 def _within_series(row: Row) -> Iterator[Relation]:
     if row.ours and row.archive and row.archive.version:
+        claim = "already published" if row.published else "archive < ours"
         yield Relation(
-            row.archive.version, row.ours, f"{_name(row)}: archive < ours", _confirmed(row)
+            row.archive.version,
+            row.ours,
+            f"{_name(row)}: {claim}",
+            _confirmed(row),
+            row.published,
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -261,16 +262,69 @@ def test_an_unexpected_error_ends_the_run_and_is_raised(run: Run) -> None:
         if step.source == "bad":
             assert first.wait(30)
             raise ZeroDivisionError("ours")
-        first.set()
         return write_all(step, out, needs)
+
+    def sink(event: Event) -> None:
+        run.events.append(event)
+        if isinstance(event, Finished):
+            first.set()
 
     steps = graph(step("good"), step("bad", read="1"), step("after", "bad"), step("idle", "after"))
     with pytest.raises(ZeroDivisionError, match="ours"):
-        run(steps, body)
+        execute.run(steps, {"build": body}, run.store, jobs=2, sink=sink)
     assert "after" not in run.started()
     assert run.store.last("build/bad") is None
     assert run.store.last("build/good") is not None
     assert process.run(["true"]).exit_code != 0, "a command that was ended starts no program"
+
+
+def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: Run) -> None:
+    fifo = make_fifo(run.store.work)
+    exits = []
+
+    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        if step.source == "bad":
+            assert fifo.read_text() == "ready\n"  # until the other's program runs
+            raise ZeroDivisionError("ours")
+        exits.append(process.run(["sh", "-c", f"echo ready >{fifo}; exec sleep 60"]).exit_code)
+        return Outcome(Failed("build", f"exit code {exits[0]}"))
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run(graph(step("good"), step("bad")), body)
+    assert exits == [-signal.SIGTERM]
+    assert run.store.last("build/good") is None
+    assert run.store.last("build/bad") is None
+    assert run.store.interrupted
+
+
+def make_fifo(folder: Path) -> Path:
+    """A named pipe: who reads it waits until somebody has written (fifo(7))."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fifo = folder / "ready"
+    os.mkfifo(fifo)
+    return fifo
+
+
+def test_a_program_that_does_not_end_when_asked_to_is_killed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "_GRACE_SECONDS", 0.5)
+    process.use_registry(run.store.work / "running")
+    fifo = make_fifo(run.store.work)
+    exits = []
+
+    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        if step.source == "bad":
+            assert fifo.read_text() == "ready\n"  # until the trap is set
+            raise ZeroDivisionError("ours")
+        script = f"trap '' TERM; echo ready >{fifo}; while :; do sleep 60; done"
+        exits.append(process.run(["sh", "-c", script]).exit_code)
+        return Outcome(Passed())
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run(graph(step("good"), step("bad")), body)
+    assert exits == [-signal.SIGKILL]
+    assert run.store.last("build/good") is None
 
 
 def test_a_graph_that_lacks_an_action_is_our_error(run: Run) -> None:

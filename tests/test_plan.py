@@ -254,8 +254,10 @@ def test_our_packaging_changes_the_variants_too(recipe: Recipe) -> None:
 
 
 def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
+    rules = recipe.root / "patches" / "gamma" / "debian" / "rules"
+    rules.write_text("%:\n\tdh $@\n")
     before = made(recipe)
-    (recipe.root / "patches" / "gamma" / "debian" / "control").chmod(0o755)
+    rules.chmod(0o755)
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
 
 
@@ -276,16 +278,76 @@ def test_the_tests_library_changes_every_source_package_and_the_controls(recipe:
     }
 
 
-def test_a_test_of_the_matrix_changes_the_controls_and_what_the_base_holds(
-    recipe: Recipe,
-) -> None:
+def test_a_test_of_the_matrix_changes_the_controls(recipe: Recipe) -> None:
     before = made(recipe)
     (recipe.root / "autopkgtest" / "matrix").mkdir()
     (recipe.root / "autopkgtest" / "matrix" / "race-control").write_text("#!/bin/sh\n")
     assert changed(before, made(recipe)) == {
-        "wanted",
-        *(f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU),
+        f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU
     }
+
+
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [
+        ("autopkgtest/matrix/control", set()),
+        ("autopkgtest/gamma/control", {"source/xenial/gamma"}),
+        ("patches/gamma/debian/control", {"source/xenial/gamma"}),
+    ],
+)
+def test_a_control_file_that_says_what_is_installed_changes_what_the_base_holds(
+    recipe: Recipe, file: str, own: set[str]
+) -> None:
+    path = recipe.root / file
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    before = made(recipe)
+    path.write_text(path.read_text() + "Depends: another\n")
+    controls = {f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU}
+    expected = {"wanted", *own, *(controls if "matrix" in file else ())}
+    assert changed(before, made(recipe)) == expected
+
+
+def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
+    recipe: Recipe,
+) -> None:
+    selection = Selection(series=("yakkety",), sources=("alpha",))
+    before = made(recipe, selection)
+    control = recipe.root / "autopkgtest" / "gamma" / "control"
+    control.write_text(control.read_text() + "Restrictions: isolation-container\n")
+    assert changed(before, made(recipe, selection)) == {"wanted"}
+
+
+def test_what_a_base_depends_on_changes_the_base_of_that_series_only(recipe: Recipe) -> None:
+    after = plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}})
+    assert changed(made(recipe), after) == {"base/yakkety"}
+
+
+def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path) -> None:
+    recipe = recipes.load(tmp_path, replace(SPEC, archive={("alpha", "xenial"): "0.9-1"}))
+    xenial, *others = recipe.series
+    seen = replace(xenial.archive["alpha"], confirmed="elsewhere", note="another")
+    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": seen}), *others)))
+    assert changed(made(recipe), after) == set()
+    newer = replace(seen, version="0.9-2")
+    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
+    assert changed(made(recipe), after) == {"source/xenial/alpha"}
+
+
+def test_a_quilt_series_of_the_upstream_version_is_read_in_place_of_the_common_one(
+    recipe: Recipe,
+) -> None:
+    before = made(recipe)
+    folder = recipe.root / "patches" / "alpha"
+    (folder / "series.1.0").write_text("two.patch\n")
+    both = {"source/xenial/alpha", "source/yakkety/alpha"}
+    assert changed(before, made(recipe)) == both
+    before = made(recipe)
+    (folder / "one.patch").write_text("no longer listed\n")
+    (folder / "series.9.9").write_text("one.patch\n")
+    assert changed(before, made(recipe)) == set()
+    (folder / "two.patch").write_text("listed\n")
+    assert changed(before, made(recipe)) == both
 
 
 def test_compiled_files_are_not_read(recipe: Recipe) -> None:
@@ -341,6 +403,7 @@ def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:
     [
         ("fetch", {"fetch"}),
         ("source", {"fetch", "source"}),
+        ("wanted", {"fetch", "source", "wanted"}),
         ("base", {"fetch", "source", "wanted", "base"}),
         ("build", {"fetch", "source", "wanted", "base", "build"}),
         ("test", set(KINDS)),

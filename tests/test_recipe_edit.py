@@ -14,7 +14,6 @@ from backport.recipe_edit import (
     create_file,
     difference,
     new_recipe,
-    releases,
     replace_file,
     set_base,
 )
@@ -161,12 +160,3 @@ def test_a_first_recipe_that_the_loader_refuses_is_not_written(tmp_path: Path) -
     with pytest.raises(RecipeError):
         create_file(tmp_path / "backport.toml", "[update]\n")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_series_table_is_read_or_the_small_one_serves(tmp_path: Path) -> None:
-    table = tmp_path / "ubuntu.csv"
-    table.write_text("version,codename,series\n6.06 LTS,D,dapper\n16.04 LTS,X,xenial\n")
-    assert releases(table) == {"dapper": "06.06", "xenial": "16.04"}
-    missing = releases(tmp_path / "nothing.csv")
-    assert missing["yakkety"] == "16.10"
-    assert missing["zesty"] == "17.04"

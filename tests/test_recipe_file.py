@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backport.recipe import Control, Published, patch_names, quilt_series_file
+from backport.recipe import Control, Published, Source, patch_names, quilt_series_file
 from backport.recipe_file import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
@@ -17,7 +19,7 @@ from tests.support.wrong_recipes import TWO, put, refusal, refusal_of, take
 def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     recipe = recipes.load(tmp_path, TWO)
     assert (recipe.path, recipe.root) == (tmp_path / "backport.toml", tmp_path)
-    assert (recipe.name, recipe.bug, recipe.ppa) == ("small", 1, "")
+    assert (recipe.name, recipe.bug, recipe.ppa, recipe.as_of) == ("small", 1, "", None)
     assert [(one.name, one.version) for one in recipe.series] == [
         ("xenial", "16.04"),
         ("yakkety", "16.10"),
@@ -43,6 +45,7 @@ def test_the_recipe_of_this_repository_is_right() -> None:
     path = Path(__file__).parent.parent / "backport.toml"
     recipe = load(path)
     assert recipe.bug == 1640978
+    assert recipe.as_of == date(2017, 2, 15)
     assert [one.name for one in recipe.series] == ["xenial", "yakkety", "zesty"]
 
 
@@ -98,6 +101,22 @@ def test_a_series_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
     assert patch_names(quilt_series_file(alpha, "yakkety")) == ("one.patch",)
 
 
+def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
+    names = ("series", "series.xenial", "series.1.0", "series.0.9")
+    quilt = {name: (f"for-{name}.patch",) for name in names}
+    alpha = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", quilt=quilt),))).source(
+        "alpha"
+    )
+
+    def used(source: Source, series: str) -> tuple[str, ...]:
+        return patch_names(quilt_series_file(source, series))
+
+    assert used(alpha, "xenial") == ("for-series.xenial.patch",)
+    assert used(alpha, "yakkety") == ("for-series.1.0.patch",)
+    assert used(replace(alpha, version="0.9"), "yakkety") == ("for-series.0.9.patch",)
+    assert used(replace(alpha, version="0.8"), "yakkety") == ("for-series.patch",)
+
+
 def test_comments_and_options_of_a_quilt_series_are_no_patches(tmp_path: Path) -> None:
     file = tmp_path / "series"
     file.write_text("# all\n\none.patch -p1\n  two.patch # second\n")
@@ -142,7 +161,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     [
         ("sources", "write source"),
         ("update.maintaner", "write maintainer"),
-        ("update.colour", "known keys: bug, date, maintainer, name, ppa"),
+        ("update.colour", "known keys: as-of, bug, date, maintainer, name, ppa"),
         ("series.xenial.miror", "write mirror"),
         ("series.xenial.archive.alpha.confirm", "write confirmed"),
         ("source.alpha.need", "write needs"),

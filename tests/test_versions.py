@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from backport import versions
 from backport.errors import RecipeError
-from backport.recipe import Published, Recipe, Series, Source
-from backport.versions import ArchiveVersions, Row
+from backport.recipe import ControlEdit, Published, Recipe, Series, Source, Variant
+from backport.versions import ArchiveVersions, Relation, Row
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
@@ -304,7 +304,6 @@ def test_one_unconfirmed_version_leaves_what_rests_on_it_unconfirmed(tmp_path: P
     ("place", "version", "expected"),
     [
         (("alpha", "xenial"), "1.0-1~ubuntu16.04.2", {"alpha in xenial: archive < ours"}),
-        (("alpha", "xenial"), "1.0-1~ubuntu16.04.1", {"alpha in xenial: archive < ours"}),
         (("alpha", "zesty"), "0.9-3", {"alpha: xenial < zesty", "alpha: yakkety < zesty"}),
         (("alpha", "zesty"), "1.0-1~ubuntu16.10.0", {"alpha: yakkety < zesty"}),
         (("old", "xenial"), "1:0.1-1", {"old < alpha in xenial"}),
@@ -316,6 +315,31 @@ def test_one_version_out_of_order_is_named(
     recipe = update(tmp_path)
     archive = dict(versions.recipe_versions(recipe)) | {place: Published(version, "seen")}
     assert broken(recipe, archive) == expected
+
+
+def test_once_our_upload_is_published_the_proof_holds_and_says_so(tmp_path: Path) -> None:
+    recipe = update(tmp_path)
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
+    assert broken(recipe, archive) == set()
+    rows = {(row.source, row.series): row for row in versions.table(recipe, archive)}
+    assert rows["alpha", "xenial"].published
+    assert [place for place, row in rows.items() if row.published] == [("alpha", "xenial")]
+    (one,) = [one for one in versions.proof(recipe, archive) if one.published]
+    assert (one.lower, one.higher) == ("1.0-1~ubuntu16.04.1",) * 2
+    assert one.what == "alpha in xenial: already published"
+
+
+@given(ANY, ANY)
+def test_only_the_same_version_counts_as_published(lower: str, higher: str) -> None:
+    assert Relation(lower, higher, "", True, published=True).holds == dpkg(lower, "eq", higher)
+    assert Relation(lower, higher, "", True).holds == dpkg(lower, "lt", higher)
+
+
+def test_the_stand_in_version_keeps_the_epoch_of_the_real_one(pair: tuple[Source, Source]) -> None:
+    unpinned = replace(pair[0], base=None, debian_version="2:1.0-1", version="1.0")
+    version, _ = versions.built_version(unpinned, SERIES[0])
+    assert version == "2:1.0-0ubuntu0.16.04.1~standin1"
 
 
 def test_a_next_version_in_debian_that_is_not_above_ours_is_named(tmp_path: Path) -> None:
@@ -350,12 +374,15 @@ def goes_down(recipe: Recipe, archive: ArchiveVersions) -> bool:
         names = [one.name for one in recipe.series]
         for source in recipe.sources:
             for name in source.series:
-                yield has(source.name, name, updated=False), has(source.name, name, updated=True)
-            for before, after in itertools.combinations(names, 2):
-                if {before, after} & set(source.series):
+                before = has(source.name, name, updated=False)
+                after = has(source.name, name, updated=True)
+                if before != after:  # else ours is published already
+                    yield before, after
+            for earlier, later in itertools.combinations(names, 2):
+                if {earlier, later} & set(source.series):
                     yield (
-                        has(source.name, before, updated=True),
-                        has(source.name, after, updated=True),
+                        has(source.name, earlier, updated=True),
+                        has(source.name, later, updated=True),
                     )
 
     return any(low and high and Version(low) >= Version(high) for low, high in steps())
@@ -422,3 +449,36 @@ def test_a_version_that_a_recipe_may_hold_is_one_for_dpkg(folder: Path, text: st
         return
     command = ["dpkg", "--validate-version", "--", text]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+# ------------------------------------------------- versions that the update itself makes
+
+
+PAIR = Spec(sources=(SourceSpec("alpha"), SourceSpec("beta", needs=("alpha",))))
+
+
+def locked(recipe: Recipe) -> Recipe:
+    """The recipe, with beta asking for the very alpha that the update makes."""
+    edit = ControlEdit("beta", "Depends", "the plugin needs the lock", add=("alpha (>= {alpha})",))
+    sources = tuple(
+        replace(source, control=(edit,)) if source.name == "beta" else source
+        for source in recipe.sources
+    )
+    return replace(recipe, sources=sources)
+
+
+def test_a_relation_can_ask_for_the_version_that_the_update_makes(tmp_path: Path) -> None:
+    recipe = locked(recipes.load(tmp_path, PAIR))
+    for series in recipe.series:
+        filled = versions.with_versions(recipe, recipe.source("beta"), series)
+        made, _ = versions.built_version(recipe.source("alpha"), series)
+        assert [edit.add for edit in filled.control] == [(f"alpha (>= {made})",)]
+
+
+def test_in_a_variant_it_asks_for_the_variants_version(tmp_path: Path) -> None:
+    recipe = locked(recipes.load(tmp_path, PAIR))
+    series = recipe.series[0]
+    variant = Variant("plain", ("alpha", "beta"), "a control")
+    filled = versions.with_versions(recipe, recipe.source("beta"), series, variant)
+    (relation,) = filled.control[0].add
+    assert relation.endswith("~plain1)")

@@ -274,7 +274,6 @@ def _refused(response: Any, content: bytes) -> UnansweredError:
 
 
 def _publication(record: Any, distribution: str) -> Publication:
-    moment = record.date_published or record.date_created
     return Publication(
         distribution=distribution,
         source=str(record.source_package_name),
@@ -283,6 +282,12 @@ def _publication(record: Any, distribution: str) -> Publication:
         pocket=str(record.pocket),
         component=str(record.component_name),
         status=str(record.status),
-        date=moment.isoformat() if isinstance(moment, datetime) else "",
+        published=_moment(record.date_published or record.date_created),
+        superseded=_moment(record.date_superseded),
+        removed=_moment(record.date_removed),
         link=str(record.self_link),
     )
+
+
+def _moment(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else ""

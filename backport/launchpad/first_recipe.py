@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -92,9 +93,12 @@ def command(args: argparse.Namespace) -> int:
             None if args.offline else client,
             args.cache,
             dsc=args.dsc,
+            maintainer=args.maintainer,
             bug=args.bug,
         )
-    if not args.quiet:
+    if args.json:
+        print(json.dumps({"written": str(args.recipe)}))
+    elif not args.quiet:
         print(f"{args.recipe} is written; look through it, then run: backport plan")
     return 0
 

@@ -172,7 +172,7 @@ def pin(
 
 def command(args: argparse.Namespace) -> int:
     """`backport pin`: print what was found and the change; the exit code."""
-    recipe = recipe_file.load(args.recipe)
+    recipe = recipe_file.load(args.recipe, unpinned=True)
 
     def progress(line: str) -> None:
         if not (args.quiet or args.json):
@@ -197,7 +197,7 @@ def command(args: argparse.Namespace) -> int:
         if report.change and not report.written:
             print(f"{recipe.path.name} is unchanged.")
     for sentence in report.missing:
-        print(sentence, file=sys.stderr)
+        print(f"backport: {sentence}.", file=sys.stderr)
     return report.exit_code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 # The names are those of Launchpad's web service.
@@ -26,8 +27,8 @@ class Publication:
     """One publication record: a version of a source package in a pocket of a series.
 
     `status` is Pending, Published, Superseded, Deleted or Obsolete (what was published when the
-    series ended); `date` is when it was published, as ISO 8601, "" if never; `link` the record's
-    address; `files` are there when they were asked for.
+    series ended); `published`, `superseded` and `removed` are when that happened, as ISO 8601, ""
+    if it did not; `link` is the record's address; `files` are there when they were asked for.
     """
 
     distribution: str
@@ -37,14 +38,31 @@ class Publication:
     pocket: str
     component: str
     status: str
-    date: str
+    published: str
     link: str
+    superseded: str = ""
+    removed: str = ""
     files: tuple[SourceFile, ...] = ()
 
     @property
     def in_archive(self) -> bool:
         """Whether the pocket has this version now, or had it when the series ended."""
         return self.status in ("Published", "Pending", "Obsolete")
+
+    def was_in_archive(self, day: date) -> bool:
+        """Whether the pocket had this version at the end of a day (UTC).
+
+        What was published when the series ended still counts afterwards, as in `in_archive`,
+        though its files have left the archive. A record that says of a superseded version when it
+        came but not when it went counts from then on: too high a version refuses an update that
+        is right, too low a one lets a wrong one pass.
+        """
+
+        def by_then(moment: str) -> bool:
+            return bool(moment) and datetime.fromisoformat(moment).astimezone(UTC).date() <= day
+
+        gone = by_then(self.superseded) or (self.status != "Obsolete" and by_then(self.removed))
+        return by_then(self.published) and not gone
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON data, read back by `from_json`."""

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from backport.launchpad.publication import Publication
 from backport.recipe import Published, Recipe
 
 FILE = "launchpad-records.json"
-_FORMAT = 1
+_FORMAT = 2
 # Backports is opt-in and sorts on its own; Proposed counts, since an upload must be above it.
 _COUNTED = ("Release", "Security", "Updates", "Proposed")
 
@@ -214,8 +214,9 @@ def archive_versions(
 ) -> Mapping[tuple[str, str], Published]:
     """What each series' archive has of each source of the recipe, the retired ones included.
 
-    Launchpad's records count, the kept ones too; where there are none the recipe's own data
-    stand as they are. A pair that nobody knows is not in the result.
+    Launchpad's records count, the kept ones too, as of the recipe's day if it has one; where
+    there are none the recipe's own data stand as they are. A pair that nobody knows is not in
+    the result.
 
     Parameters:
         recipe: the update.
@@ -242,7 +243,7 @@ def archive_versions(
             continue
         if not answer.fresh:
             stale.append(answer)
-        seen = newest_in_archive(answer, records)
+        seen = newest_in_archive(answer, records, recipe.as_of)
         result[source, series] = seen
         if said is not None and said.version != seen.version:
             note(
@@ -268,11 +269,20 @@ def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
     return tuple(dict.fromkeys(every + old))
 
 
-def newest_in_archive(answer: Answer, records: Records) -> Published:
-    """The highest version that a series has, with the record as its confirmation."""
-    there = [one for one in answer.publications if one.in_archive and one.pocket in _COUNTED]
+def newest_in_archive(answer: Answer, records: Records, as_of: date | None = None) -> Published:
+    """The highest version that a series has, with the record as its confirmation.
+
+    Parameters:
+        as_of: the day that the archive is looked at; None for now.
+    """
+    there = [
+        one
+        for one in answer.publications
+        if one.pocket in _COUNTED and (one.was_in_archive(as_of) if as_of else one.in_archive)
+    ]
     who = "Launchpad" if records.root == PRODUCTION else records.root
-    confirmed = f"{who} publication record, asked {answer.asked_at:%Y-%m-%d}"
+    day = f" as of {as_of}" if as_of else ""
+    confirmed = f"{who} publication record{day}, asked {answer.asked_at:%Y-%m-%d}"
     old = "" if answer.fresh else records.age(answer)
     if not there:
         return Published("", confirmed, old)

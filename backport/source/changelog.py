@@ -15,7 +15,7 @@ from backport.errors import InputError
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
 _BUGS = re.compile(r"lp:\s+#\d+(?:,\s*#\d+)*", re.IGNORECASE)
-_MAINTAINER = re.compile(r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>")
+MAINTAINER = re.compile(r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>")
 _WIDTH = 80
 _HARD_BLANK = "\u00a0"
 
@@ -51,7 +51,7 @@ def make_entry(
             where=f"changelog of {package} {version}",
             advice="write what changed in the recipe's changes",
         )
-    if not _MAINTAINER.fullmatch(maintainer):
+    if not MAINTAINER.fullmatch(maintainer):
         raise InputError(
             f"{maintainer!r} is no maintainer",
             where=f"changelog of {package} {version}",
@@ -76,9 +76,12 @@ def make_entry(
 def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> bytes:
     """The changelog with the entry on top; the existing bytes follow unchanged.
 
+    The entry's version sorts above the existing newest one, V; or it is a backport of it,
+    ``V~ubuntuYY.MM.1``, which is below V and so gives way to it at the release upgrade.
+
     Raises:
-        InputError: the existing text is no changelog, is another package's, or its newest
-            version is not lower than the entry's.
+        InputError: the existing text is no changelog, is another package's, or the entry's
+            version is neither of these.
     """
     new = Changelog(entry, strict=True)
     try:
@@ -93,7 +96,8 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
             where=where,
             advice="pin the right base",
         )
-    if not old.version < new.version:
+    backport = str(new.version).startswith(f"{old.version}~ubuntu")
+    if not (old.version < new.version or backport):
         raise InputError(
             f"the new version {new.version} is not higher than its newest, {old.version}",
             where=where,

@@ -165,10 +165,8 @@ def _check_free(out: Path) -> None:
 
 
 def _patches(source: Source, series: Series, variant: Variant | None) -> tuple[Path, ...]:
-    """The recipe's quilt patches for this package; a variant may go without."""
-    if variant is not None and source.name in variant.sources:
-        return ()
-    quilt_series = quilt_series_file(source, series.name)
+    """The recipe's quilt patches for this package; a variant may have others, or none."""
+    quilt_series = quilt_series_file(source, series.name, variant)
     return read_series(quilt_series) if quilt_series is not None else ()
 
 

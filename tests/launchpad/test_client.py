@@ -43,7 +43,8 @@ def test_a_record_holds_pocket_version_component_and_status(client: Launchpadlib
         "xenial",
         "universe",
     )
-    assert newest.date == "2017-01-27T10:00:00+00:00"
+    assert newest.published == "2017-01-27T10:00:00+00:00"
+    assert (newest.superseded, newest.removed) == ("", "")
     assert newest.in_archive
     assert not older.in_archive
 

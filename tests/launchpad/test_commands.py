@@ -29,7 +29,9 @@ def arguments(folder: Path, **more: object) -> Namespace:
 
 def init(folder: Path) -> Namespace:
     dsc = build_dsc(PackageSpec("hello-sru", "1.2-1"), folder / "downloads")
-    return arguments(folder, name="hello-sru", series=["xenial"], dsc=dsc, bug=12, offline=False)
+    return arguments(
+        folder, name="hello-sru", series=["xenial"], dsc=dsc, bug=12, offline=False, maintainer=""
+    )
 
 
 def test_init_then_pin_gives_a_recipe_with_the_archives_own_dsc(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.launchpad.client import LaunchpadlibClient
+from backport.launchpad.publication import Publication
 from backport.launchpad.records import FILE, Records, age, archive_versions
 from backport.recipe import BasePin, Published, Recipe, Retired, Series, Source
 from tests.support.launchpad_server import Fault, StandIn, World
@@ -99,6 +101,109 @@ def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
     seen = found["hello-sru", "xenial"]
     assert (seen.version == "1.10-1") is counts
     assert (f"in {pocket}" in seen.note) is counts
+
+
+def history(world: World) -> None:
+    """What xenial had of hello-sru over the years, as records of every status."""
+    for entry in world.all("source_package_publishing_history"):
+        if entry.values["distro_series_link"] == "/ubuntu/xenial":
+            del world.entries[entry.path]
+
+    def publish(version: str, place: str, came: str, went: str = "") -> None:
+        pocket, status = place.split()
+        world.publish(
+            "xenial",
+            "hello-sru",
+            version,
+            pocket=pocket,
+            status=status,
+            date=f"{came}T10:00:00.000000+00:00",
+            superseded=f"{went}T09:00:00.000000+00:00" if went else None,
+            removed=f"{went}T23:00:00.000000+00:00" if went else None,
+        )
+
+    publish("1.0-1", "Release Published", "2016-04-01")
+    publish("1.0-1ubuntu0.1", "Updates Superseded", "2016-10-01", "2017-06-01")
+    publish("1.5-1", "Proposed Deleted", "2017-01-10", "2017-01-20")
+    publish("0.27-1~ubuntu16.04.1", "Updates Superseded", "2017-06-01", "2019-01-01")
+    publish("2.0-1", "Updates Published", "2019-01-01")
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2016-03-31", ("", "")),
+        ("2016-04-01", ("1.0-1", "in Release")),
+        ("2016-10-01", ("1.0-1ubuntu0.1", "in Updates")),
+        ("2017-01-15", ("1.5-1", "in Proposed")),
+        ("2017-02-15", ("1.0-1ubuntu0.1", "in Updates")),
+        ("2019-01-01", ("2.0-1", "in Updates")),
+        (None, ("2.0-1", "in Updates")),
+    ],
+)
+def test_as_of_a_day_only_what_was_in_the_archive_on_that_day_counts(
+    client: LaunchpadlibClient,
+    world: World,
+    tmp_path: Path,
+    day: str | None,
+    expected: tuple[str, str],
+) -> None:
+    history(world)
+    as_of = date.fromisoformat(day) if day else None
+    found = archive_versions(
+        replace(recipe(tmp_path), as_of=as_of), client, tmp_path, now=lambda: MONDAY
+    )
+    seen = found["hello-sru", "xenial"]
+    assert (seen.version, seen.note) == expected
+    said = f" as of {day}" if day else ""
+    assert seen.confirmed.endswith(f"publication record{said}, asked 2026-11-23")
+
+
+def test_what_a_series_had_when_it_ended_counts_as_of_any_later_day(
+    client: LaunchpadlibClient, world: World, tmp_path: Path
+) -> None:
+    for entry in world.all("source_package_publishing_history"):
+        if entry.values["status"] == "Obsolete":
+            entry.values["date_removed"] = "2018-01-13T00:00:00.000000+00:00"
+    later = replace(recipe(tmp_path), as_of=date(2020, 1, 1))
+    found = archive_versions(later, client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "zesty"].version == "1.2-1"
+
+
+def test_a_superseded_version_of_unknown_end_counts_as_of_a_later_day(
+    client: LaunchpadlibClient, world: World, tmp_path: Path
+) -> None:
+    world.publish("xenial", "hello-sru", "1.9-1", status="Superseded")
+    later = replace(recipe(tmp_path), as_of=date(2017, 2, 15))
+    found = archive_versions(later, client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "xenial"].version == "1.9-1"
+
+
+def test_a_day_is_that_of_utc_wherever_the_record_was_written() -> None:
+    one = Publication(
+        "ubuntu",
+        "x",
+        "1",
+        "xenial",
+        "Release",
+        "main",
+        "Published",
+        "2017-02-16T01:00:00+02:00",
+        "",
+    )
+    assert one.was_in_archive(date(2017, 2, 15))
+    assert not one.was_in_archive(date(2017, 2, 14))
+
+
+def test_another_day_asks_nothing_anew(
+    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
+) -> None:
+    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    asked = len(standin.requests)
+    early = replace(recipe(tmp_path), as_of=date(2010, 1, 1))
+    found = archive_versions(early, client, tmp_path, now=lambda: MONDAY)
+    assert len(standin.requests) == asked
+    assert {one.version for one in found.values()} == {""}
 
 
 def test_a_kept_answer_is_used_for_a_day_without_asking(
@@ -212,14 +317,14 @@ def test_after_one_failure_no_more_is_asked(
     assert not any("zesty" in one for one in standin.requests)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "roots": []}', '{"format": 9}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "roots": []}', '{"format": 9}'])
 def test_a_damaged_file_counts_as_none(
     client: LaunchpadlibClient, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / FILE).write_text(text)
     found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
     assert found["hello-sru", "zesty"].confirmed
-    assert json.loads((tmp_path / FILE).read_text())["format"] == 1
+    assert json.loads((tmp_path / FILE).read_text())["format"] == 2
 
 
 def test_a_damaged_record_is_asked_for_again(client: LaunchpadlibClient, tmp_path: Path) -> None:

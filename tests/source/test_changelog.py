@@ -77,11 +77,17 @@ def test_the_existing_bytes_follow_unchanged() -> None:
     assert prepend(new, OLD) == new.encode() + b"\n" + OLD
 
 
+def test_a_backport_of_the_newest_version_goes_on_top_of_it() -> None:
+    new = entry("Backport.", version="1.0-1~ubuntu16.04.1")
+    assert prepend(new, OLD) == new.encode() + b"\n" + OLD
+
+
 @pytest.mark.parametrize(
     ("existing", "version", "says"),
     [
         (OLD.replace(b"small", b"large", 1), "1.0-2", "the changelog of large, not of small"),
-        (OLD, "1.0-1~ubuntu16.04.1", r"1\.0-1~ubuntu16\.04\.1 is not higher than .* 1\.0-1$"),
+        (OLD, "1.0-1~rc1", r"1\.0-1~rc1 is not higher than .* 1\.0-1$"),
+        (OLD, "0.9-1~ubuntu16.04.1", "not higher"),
         (OLD, "1.0-1", "not higher"),
         (b"Nothing of the kind.\n", "1.0-2", "no changelog"),
         (b"", "1.0-2", "no changelog"),

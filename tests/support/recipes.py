@@ -37,6 +37,7 @@ Description: a package of the tests
 _PATCH = """\
 Description: change {name}
 Author: Test Maintainers <tests@example.org>
+Bug-Ubuntu: https://bugs.launchpad.net/bugs/1
 --- a/README
 +++ b/README
 @@ -1 +1 @@

@@ -145,9 +145,15 @@ class World:
         status: str = "Published",
         component: str = "universe",
         date: str = "2017-01-27T10:00:00.000000+00:00",
+        superseded: str | None = None,
+        removed: str | None = None,
         files: Mapping[str, bytes] | None = None,
     ) -> Entry:
-        """Publish a version of a source package, with files that can be downloaded."""
+        """Publish a version of a source package, with files that can be downloaded.
+
+        `date`, `superseded` and `removed` are when that happened, as in the web service; the
+        record's status has to fit, and is not made from them.
+        """
         archive = f"/{distribution}/+archive/primary"
         entry = self.add(
             "source_package_publishing_history",
@@ -158,6 +164,8 @@ class World:
             section_name="web",
             date_created=date,
             date_published=date,
+            date_superseded=superseded,
+            date_removed=removed,
             display_name=f"{source} {version} in {series}",
             pocket=pocket,
             source_package_name=source,

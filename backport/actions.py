@@ -1,0 +1,295 @@
+"""What each kind of step does: thin glue between the plan and the rooms that do the work."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822, Dsc
+
+from backport import process, versions
+from backport.archive import localrepo
+from backport.archive.base import Base, Differing, PreparedBase, Wanted
+from backport.build import sbuild
+from backport.events import Note, Sink
+from backport.execute import Action
+from backport.plan import Step
+from backport.recipe import Recipe
+from backport.source import dsc as dsc_files
+from backport.source import fetch, package
+from backport.source.changelog import timestamp
+from backport.store import Outcome, Store, relative
+from backport.testbed import autopkgtest, lxc, reports
+from backport.testbed.lxc import Testbed
+from backport.testbed.result import TestResult
+from backport.verdict import Broken, Failed, Passed, Verdict
+
+PREPARED = "prepared.json"
+WANTED = "wanted.json"
+BUILT_ORIGIN = "backport-built"
+_RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
+# What autopkgtest itself and the tests' checks use inside a testbed.
+_TESTBED = ("dpkg-dev", "procps", "openssl", "apt", "ca-certificates")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the steps are done: `offline` fetches nothing, `keep` leaves what failed for a look."""
+
+    cache: Path
+    offline: bool = False
+    keep: bool = False
+
+
+class Actions:
+    """The actions of every kind of step for one recipe, on one base."""
+
+    def __init__(self, recipe: Recipe, store: Store, base: Base, options: Options) -> None:
+        self.recipe = recipe
+        self.store = store
+        self.base = base
+        self.options = options
+
+    def table(self) -> dict[str, Action]:
+        """The action of each kind of step."""
+        return {
+            "fetch": self.fetch,
+            "source": self.source,
+            "wanted": self.wanted,
+            "base": self.prepare_base,
+            "build": self.build,
+            "test": self.test,
+        }
+
+    def fetch(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
+        source = self.recipe.source(step.source)
+        cache, offline = self.options.cache, self.options.offline
+        if source.base is not None:
+            found = dsc_files.fetch_base(source.base, cache, offline=offline)
+            files = [found, *(found.parent / name for name in dsc_names(found))]
+            detail = f"{source.base.dsc}, sha256 {source.base.sha256[:12]}…"
+        else:
+            assert source.upstream is not None
+            files = [fetch.fetch_upstream(source.upstream, cache, offline=offline)]
+            detail = f"{source.upstream.file}, sha256 {source.upstream.sha256[:12]}…"
+        for path in files:
+            localrepo.link_or_copy(path, out / path.name)
+        return Outcome(Passed(detail), tuple(path.name for path in files))
+
+    def source(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Make the source package of one source for one series."""
+        series = self.recipe.one_series(step.series)
+        variant = self.recipe.variant(step.variant) if step.variant else None
+        plain = self.recipe.source(step.source)
+        source = versions.with_versions(self.recipe, plain, series, variant)
+        version, rule = versions.built_version(source, series, step.variant)
+        fetched = needs[f"fetch/{source.name}"]
+        published = series.archive.get(source.name)
+        made = package.make(
+            self.recipe,
+            source,
+            series,
+            version,
+            orig=fetched / source.upstream.file
+            if source.base is None and source.upstream
+            else None,
+            base_dsc=fetched / source.base.dsc if source.base else None,
+            out=out,
+            variant=variant,
+            since=published.version if published else "",
+        )
+        return Outcome(Passed(f"{version} ({rule})"), tuple(sorted(made.files)))
+
+    def wanted(self, _step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Collect what the base has to hold: build-dependencies, and what the tests install."""
+        build: set[str] = set()
+        test: set[str] = set(_TESTBED)
+        own: set[str] = set()
+        for folder in needs.values():
+            dsc = Dsc(one_file(folder, "*.dsc").read_text())
+            own |= {name.strip() for name in dsc["Binary"].split(",")}
+            for field in _RELATIONS:
+                build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
+            test |= run_relations(one_file(folder, "*.debian.tar.*"))
+        control = self.recipe.root / "autopkgtest" / "matrix" / "control"
+        # The matrix's tests run on variants; where none is made, nothing makes their packages.
+        if control.is_file() and any("+" in name for name in needs):
+            test |= set(test_depends(control.read_text()))
+        data = {
+            "build": sorted(build),
+            "test": sorted(test),
+            "own": sorted(own),
+        }
+        (out / WANTED).write_text(json.dumps(data, indent=1))
+        return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
+
+    def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Prepare what the series' packages are built and tested on."""
+        data = json.loads((needs["wanted"] / WANTED).read_text())
+        wanted = Wanted(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]))
+        series = self.recipe.one_series(step.series)
+        home = self.store.work / "bases"
+        home.mkdir(exist_ok=True)
+        prepared = self.base.prepare(series, wanted, home, self.options.cache)
+        # Where the repository is stays the same when what is in it changes.
+        told = {**asdict(prepared), "state": prepared.repository.resolve().name}
+        (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
+        detail = f"{prepared.kind} ({prepared.suite})"
+        return Outcome(Passed(detail), (PREPARED,))
+
+    def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Build one source package in a clean chroot, against what was built before it."""
+        mark = f"+{step.variant}" if step.variant else ""
+        dsc = one_file(needs[f"source/{step.series}/{step.source}{mark}"], "*.dsc")
+        base = read_prepared(needs[f"base/{step.series}"])
+        repositories = [base.repository]
+        with self.store.temporary(f"repository/{step.name}") as scratch:
+            debs = built_debs(needs.values())
+            if debs:
+                repositories.insert(0, self._publish(debs, scratch))
+            result = sbuild.build(
+                dsc,
+                chroot=base.chroot,
+                repositories=repositories,
+                out=out,
+                series=step.series,
+                options=sbuild.BuildOptions(
+                    keep=self.options.keep,
+                    keep_at=kept_chroot(self.store, step.series, step.source),
+                ),
+            )
+        files = [
+            path for path in out.iterdir() if path.suffix in (".deb", ".changes", ".buildinfo")
+        ]
+        return Outcome(result.verdict, relative(sorted(files), out))
+
+    def test(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
+        base = read_prepared(needs[f"base/{step.series}"])
+        if step.variant:
+            tests = self.recipe.root / "autopkgtest" / "matrix"
+        else:
+            tests = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
+        row = next(
+            row
+            for row in self.recipe.matrix
+            if row.source == step.source
+            and step.test in (row.name, row.control.test if row.control else "")
+        )
+        with self.store.temporary(f"repository/{step.name}") as scratch:
+            built = self._publish(built_debs(needs.values()), scratch)
+            with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
+                result = autopkgtest.run(
+                    tests,
+                    testbed=testbed,
+                    repositories=(testbed.place("built"), testbed.place("base")),
+                    only=(step.test,),
+                    timeout=row.timeout,
+                    shared=(self.recipe.root / "autopkgtest" / "lib",) if step.variant else (),
+                    out=out,
+                )
+        verdict = single_verdict(result, step.test)
+        judge = reports.of_control if step.variant else reports.of_test
+        return Outcome(judge(verdict, out / "artifacts"))
+
+    def _publish(self, debs: list[Path], scratch: Path) -> Path:
+        origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
+        return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def tidy(store: Store, sink: Sink) -> None:
+    """End and remove what an earlier run left when it was broken off, and say so."""
+    for line in process.use_registry(store.work / "running"):
+        sink(Note(f"ended what an interrupted run had left running: {line}"))
+    if not store.interrupted:
+        return
+    scratch = store.work / "scratch"
+    for folder in sbuild.clean_leftovers(scratch):
+        sink(Note(f"removed what an interrupted build had left: {folder}"))
+    autopkgtest.clean_leftovers(scratch)
+    for name in lxc.clean_leftovers():
+        sink(Note(f"removed what an interrupted test had left: the testbed {name}"))
+    sbuild.remove_tree(scratch)
+
+
+def kept_chroot(store: Store, series: str, source: str) -> Path:
+    """Where a run with --keep leaves the chroot of a build that does not pass."""
+    return store.work / "kept" / f"{series}_{source}"
+
+
+def single_verdict(result: TestResult, name: str) -> Verdict:
+    """The verdict of the one test that was asked for; no answer is Broken, never a pass."""
+    for test in result.tests:
+        if test.name == name:
+            return test.verdict
+    if isinstance(result.verdict, (Failed, Broken)):
+        return result.verdict
+    return Broken(f"autopkgtest did not report on {name}")
+
+
+def dsc_names(dsc: Path) -> tuple[str, ...]:
+    """The files that a .dsc lists."""
+    return tuple(entry["name"] for entry in Dsc(dsc.read_text())["Checksums-Sha256"])
+
+
+def one_file(folder: Path, pattern: str) -> Path:
+    """The one file of that pattern in a step's folder."""
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def built_debs(folders: Iterable[Path]) -> list[Path]:
+    """The .deb files in the folders of build steps."""
+    return sorted(path for folder in folders for path in folder.glob("*.deb"))
+
+
+def test_depends(control: str) -> tuple[str, ...]:
+    """The Depends of a DEP-8 control file, without the tested packages' own (``@``)."""
+    found: list[str] = []
+    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+        parts = (part.strip() for part in paragraph.get("Depends", "").split(","))
+        found += [part for part in parts if part and not part.startswith("@")]
+    return tuple(dict.fromkeys(found))
+
+
+def run_relations(packaging: Path) -> set[str]:
+    """What a testbed installs for a source package: see its debian.tar.
+
+    These are the literal relations in the Depends of its binary packages (what a variable such
+    as ``${python:Depends}`` brings is a build-dependency too), and the Depends of its tests.
+    """
+    with tarfile.open(packaging) as tarball:
+        control = _member(tarball, "debian/control")
+        found = set(test_depends(_member(tarball, "debian/tests/control")))
+    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+        for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
+            parts = (part.strip() for part in paragraph.get(field, "").split(","))
+            found |= {part for part in parts if part and "$" not in part}
+    return found
+
+
+def _member(tarball: tarfile.TarFile, name: str) -> str:
+    """The text of a file; "" where there is none."""
+    try:
+        file = tarball.extractfile(name)
+    except KeyError:
+        return ""
+    return file.read().decode() if file is not None else ""
+
+
+def read_prepared(folder: Path) -> PreparedBase:
+    """The base that a base step prepared."""
+    data = json.loads((folder / PREPARED).read_text())
+    differing = tuple(Differing(**one) for one in data["differing"])
+    return PreparedBase(
+        kind=data["kind"],
+        suite=data["suite"],
+        repository=Path(data["repository"]),
+        chroot=Path(data["chroot"]),
+        testbed_root=Path(data["testbed_root"]),
+        differing=differing,
+    )

@@ -1,0 +1,218 @@
+"""The command line as a user meets it: exit codes, one sentence, no traceback."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from backport import cli
+from tests.support import recipes
+from tests.support.recipes import Spec
+from tests.test_commands import NOBODY, Place
+
+ROOT = Path(__file__).parent.parent
+
+
+def command(*args: str, **env: str) -> tuple[list[str], dict[str, str]]:
+    own = {**os.environ, "BACKPORT_LAUNCHPAD_ROOT": NOBODY, **env}
+    return [sys.executable, "-m", "backport.cli", *args], own
+
+
+def backport(*args: str) -> subprocess.CompletedProcess[str]:
+    words, env = command(*args)
+    return subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def usage(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What argparse says when it ends the command with a 2."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> list[str]:
+    """The options that name a small recipe."""
+    path = recipes.write(tmp_path, Spec())
+    return ["--recipe", str(path), "--cache", str(tmp_path / "cache")]
+
+
+# ------------------------------------------------------------------ usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        ([], "the following arguments are required: COMMAND"),
+        (["plan", "--colour"], "unrecognized arguments: --colour"),
+        (["clean"], "the following arguments are required: --older-than"),
+        (["clean", "--older-than", "-1"], "invalid number of days value: '-1'"),
+        (["clean", "--older-than", "nan"], "invalid number of days value: 'nan'"),
+        (["run", "--jobs", "many"], "invalid int value: 'many'"),
+        (["init"], "the following arguments are required: SOURCE, --series"),
+    ],
+)
+def test_a_command_line_that_is_wrong_ends_with_2(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in usage(arguments, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "--jobs", "0"], "--jobs: this is no number of jobs; give 1 or more"),
+        (
+            ["plan", "--series", "zesty"],
+            "--series: the recipe has no series 'zesty'; name one of xenial, yakkety",
+        ),
+        (
+            ["source", "--source", "beta"],
+            "--source: the recipe has no source 'beta'; name one of alpha",
+        ),
+        (
+            ["shell", "--series", "xenial", "--source", "beta"],
+            "--source: the recipe has no source 'beta'; name one of alpha",
+        ),
+    ],
+)
+def test_what_the_recipe_does_not_have_ends_with_2_and_names_what_it_has(
+    recipe: list[str],
+    arguments: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main([*arguments, *recipe]) == 2
+    assert capsys.readouterr().err == f"backport: {expected}.\n"
+
+
+def test_every_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    text = cli.parser().format_help()
+    for name in ("run", "fetch", "source", "build", "test", "plan", "pin", "init", "doctor"):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([name, "--help"])
+        assert caught.value.code == 0
+        assert "--recipe FILE" in capsys.readouterr().out
+        assert f"    {name} " in text
+
+
+# ------------------------------------------------------------------ one sentence, no traceback
+
+
+def test_a_missing_recipe_ends_with_3_and_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+    done = backport("plan", "--recipe", str(path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"backport: {path}: there is no such recipe; name one with --recipe, or make one with: "
+        "backport init SOURCE --series NAME.\n"
+    )
+
+
+def test_a_wrong_recipe_ends_with_3_and_one_sentence(tmp_path: Path) -> None:
+    content = recipes.data(Spec())
+    content["source"]["alpha"]["sereis"] = []
+    path = recipes.write(tmp_path, Spec(), content)
+    done = backport("run", "--offline", "--recipe", str(path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "backport: backport.toml: source.alpha.sereis: this key is unknown; write series.\n"
+    )
+
+
+def test_the_version_is_said() -> None:
+    done = backport("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("backport ")
+
+
+def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str]) -> None:
+    words, env = command("plan", "--offline", "--quiet", *recipe)
+    words.remove("--quiet")
+    read, write = os.pipe()
+    os.close(read)
+    with subprocess.Popen(words, env=env, cwd=ROOT, stdout=write, stderr=subprocess.PIPE) as child:
+        os.close(write)
+        assert child.stderr is not None
+        said = child.stderr.read().decode()
+    assert "Traceback" not in said
+    assert child.returncode == 141
+
+
+# ------------------------------------------------------------------ signals
+
+
+def wait_for(fifo: Path, child: subprocess.Popen[str]) -> str:
+    """What is written into a named pipe; fails where the child ends without that."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while not select.select([reader], [], [], 0.1)[0] or not (text := os.read(reader, 99)):
+            assert child.poll() is None, child.communicate()
+    finally:
+        os.close(reader)
+    return text.decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_the_run_and_its_programs_and_the_next_run_goes_on(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", NOBODY)
+    place = Place(tmp_path, capsys)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    os.mkfifo(tmp_path / "ready")
+    slow = tools / "dpkg-source"
+    slow.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/ready\nexec sleep 60\n")
+    slow.chmod(0o755)
+    words, env = command(
+        *("source", "--offline", "--series", "xenial", "--jobs", "1"),
+        *("--recipe", str(tmp_path / recipes.FILE), "--cache", str(tmp_path / "cache")),
+        PATH=f"{tools}:{os.environ['PATH']}",
+    )
+    with subprocess.Popen(
+        words, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        running = int(wait_for(tmp_path / "ready", child))
+        child.send_signal(number)
+        _, said = child.communicate()
+    assert child.returncode == code
+    assert said.splitlines()[-1] == "backport: interrupted; the next run goes on from here."
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(running, 0)
+    work = tmp_path / "build"
+    assert (work / "fetch" / "alpha").is_dir()
+    assert not (work / "source" / "xenial" / "alpha").exists()
+
+    slow.unlink()
+    exit_code, out, _ = place("source", "--offline", "--series", "xenial")
+    assert exit_code == 0
+    assert "fetch/alpha" not in out, "it was not fetched again"
+    assert (work / "source" / "xenial" / "alpha" / "alpha_1.0-1ubuntu0.16.04.1.dsc").is_file()
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli._signals_end():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)

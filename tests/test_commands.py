@@ -1,0 +1,285 @@
+"""The commands on small recipes, through the command line, in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backport import cli, recipe_file
+from backport.source.files import sha256_of
+from backport.store import RECORD
+from tests.support import recipes
+from tests.support.launchpad_server import StandIn, World
+from tests.support.recipes import SourceSpec, Spec
+from tests.support.source_builder import PackageSpec, build_dsc
+
+NOBODY = "http://127.0.0.1:9/"
+
+
+class Place:
+    """A recipe of one source with a local .dsc, and the command line that works on it."""
+
+    def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.root = root
+        self._capsys = capsys
+        dsc = build_dsc(PackageSpec("alpha", "1.0-1"), root / "files")
+        base = {"version": "1.0-1", "path": "files/alpha_1.0-1.dsc", "sha256": sha256_of(dsc)}
+        self.spec = Spec(
+            # A patch of that name fits the README of that package.
+            sources=(
+                SourceSpec(
+                    "alpha", base="1.0-1", quilt={"series": ("small",)}, more={"base": base}
+                ),
+            ),
+            archive={("alpha", "xenial"): "0.9-1"},
+        )
+        self.content = recipes.data(self.spec)
+        del self.content["source"]["alpha"]["upstream"]
+        self.write()
+
+    def write(self) -> None:
+        recipes.write(self.root, self.spec, self.content)
+        tests = self.root / "autopkgtest" / "alpha" / "smoke"
+        tests.write_text("#!/bin/sh\n")
+        tests.chmod(0o755)
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        """The exit code and what went to stdout and stderr."""
+        common = ["--recipe", str(self.root / recipes.FILE), "--cache", str(self.root / "cache")]
+        code = cli.main([*args, *common])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", NOBODY)
+    return Place(tmp_path, capsys)
+
+
+def events(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+# ------------------------------------------------------------------ plan
+
+
+def test_plan_shows_the_versions_and_asks_nobody_when_offline(place: Place) -> None:
+    code, out, err = place("plan", "--offline")
+    assert code == 0
+    assert "Upgrade paths: 2 of 2 sort upward" in out
+    assert "archive: 0.9-1 (the specification)" in out
+    assert "archive: not recorded" in out
+    assert err == (
+        "note: for 2 of 2 pairs of source and series there is no publication record: the recipe's "
+        "own data stand\n"
+    )
+
+
+def test_plan_says_that_launchpad_does_not_answer_and_goes_on(place: Place) -> None:
+    code, out, err = place("plan")
+    assert code == 0
+    assert "the connection is refused" in err
+    assert "2 of 2 sort upward" in out
+
+
+def test_plan_as_json_is_one_object_with_its_notes(place: Place) -> None:
+    code, out, err = place("plan", "--json")
+    assert (code, err) == (0, "")
+    (data,) = events(out)
+    assert [row["ours"] for row in data["versions"]] == [
+        "1.0-1ubuntu0.16.04.1",
+        "1.0-1ubuntu0.16.10.1",
+    ]
+    assert any("the connection is refused" in note for note in data["notes"])
+    assert "source/xenial/alpha" in data["steps"]
+
+
+def test_quiet_says_nothing_of_a_plan_that_is_right(place: Place) -> None:
+    assert place("plan", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--json"], ["source"]])
+def test_a_path_that_goes_down_is_refused(place: Place, command: list[str]) -> None:
+    place.content["series"]["xenial"]["archive"]["alpha"]["version"] = "1.0-2"
+    place.write()
+    code, _, err = place(*command, "--offline")
+    assert code == 3
+    assert err.splitlines()[-1] == (
+        "backport: backport.toml: alpha in xenial: archive < ours: 1.0-2 does not sort below "
+        "1.0-1ubuntu0.16.04.1; change the series that get this source, or its version."
+    )
+    assert not (place.root / "build").exists()
+
+
+def test_our_own_upload_in_the_archive_is_not_refused(place: Place) -> None:
+    place.content["series"]["xenial"]["archive"]["alpha"]["version"] = "1.0-1ubuntu0.16.04.1"
+    place.write()
+    code, out, _ = place("plan", "--offline")
+    assert code == 0
+    assert "already published" in out
+
+
+# ------------------------------------------------------------------ the archive's versions
+
+
+def world() -> World:
+    world = World()
+    world.distribution("ubuntu")
+    for name, version in (("xenial", "16.04"), ("yakkety", "16.10")):
+        world.series("ubuntu", name, version, "Supported")
+    world.publish("xenial", "alpha", "0.9-2", date="2016-04-01T00:00:00.000000+00:00")
+    late = "2018-01-01T00:00:00.000000+00:00"
+    world.publish("xenial", "alpha", "1.27-1", pocket="Updates", date=late)
+    return world
+
+
+def test_offline_what_launchpad_said_before_still_counts(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StandIn(world()) as standin:
+        monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
+        code, _, err = place("plan")
+        assert code == 3
+        assert "1.27-1 does not sort below" in err
+        asked = len(standin.requests)
+        assert asked > 0
+        code, out, err = place("plan", "--offline")
+        assert code == 3
+        assert "1.27-1 (http://127.0.0.1" in out
+        assert len(standin.requests) == asked
+
+
+def test_as_of_a_day_what_was_published_later_does_not_count(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.content["update"]["as-of"] = "2017-02-15"
+    place.write()
+    with StandIn(world()) as standin:
+        monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
+        code, out, _ = place("plan")
+    assert code == 0
+    assert "as of 2017-02-15" in out.splitlines()[0]
+    assert "archive: 0.9-2 (http://127.0.0.1" in out
+
+
+# ------------------------------------------------------------------ run
+
+
+def test_source_makes_the_packages_and_a_second_run_uses_them(place: Place) -> None:
+    code, out, _ = place("source")
+    assert code == 0
+    assert "source passed" in out
+    folder = place.root / "build" / "source" / "xenial" / "alpha"
+    assert (folder / "alpha_1.0-1ubuntu0.16.04.1.dsc").is_file()
+    data = json.loads((place.root / "build" / "summary.json").read_text())
+    assert [(line["series"], line["made"]) for line in data["lines"]] == [
+        ("xenial", "passed"),
+        ("yakkety", "passed"),
+    ]
+    code, out, _ = place("source", "--json")
+    ends = [one for one in events(out) if one["event"] == "finished"]
+    assert code == 0
+    assert [one["reused"] for one in ends] == [True] * 3
+
+
+def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place) -> None:
+    code, out, err = place("fetch", "--json")
+    told = events(out)
+    assert (code, err) == (0, "")
+    kinds = [one["event"] for one in told]
+    assert kinds[:3] == ["note", "note", "planned"]
+    assert kinds[-1] == "summary"
+    assert "the connection is refused" in told[0]["text"]
+
+
+def test_a_fetch_that_fails_ends_with_the_code_of_bad_input(place: Place) -> None:
+    (place.root / "files" / "alpha_1.0.orig.tar.gz").write_bytes(b"another")
+    code, out, _ = place("source", "--offline")
+    assert code == 3
+    assert "fetch/alpha failed" in out
+    assert "2 steps skipped since: fetch/alpha failed" in out
+
+
+def test_a_base_that_there_is_not_is_refused(place: Place) -> None:
+    code, _, err = place("build", "--offline", "--base", "fedora")
+    assert code == 2
+    assert err == "backport: there is no base 'fedora'; name one of ubuntu, stand-in.\n"
+
+
+# ------------------------------------------------------------------ pin and init
+
+
+def test_pin_reads_a_recipe_that_waits_for_its_pin(place: Place) -> None:
+    del place.content["source"]["alpha"]["base"]
+    place.content["source"]["alpha"]["upstream"] = {
+        "url": "http://127.0.0.1:9/alpha-1.0.tar.gz",
+        "file": "alpha-1.0.tar.gz",
+        "sha256": recipes.SHA256,
+    }
+    place.write()
+    code, _, err = place("plan", "--offline")
+    assert code == 3
+    assert "pin one with: backport pin" in err
+    code, _, err = place("pin")
+    assert code == 6
+    assert "the connection is refused" in err
+
+
+def test_init_writes_a_recipe_that_plan_reads(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "other" / "backport.toml"
+    dsc = str(tmp_path / "files" / "alpha_1.0-1.dsc")
+    arguments = ["init", "alpha", "--series", "xenial", "--dsc", dsc, "--bug", "7", "--offline"]
+    arguments += ["--recipe", str(path), "--cache", str(tmp_path / "cache")]
+    who = "A Tester <t@example.org>"
+    assert cli.main([*arguments, "--maintainer", who, "--json"]) == 0
+    out = place._capsys.readouterr().out
+    assert events(out) == [{"written": str(path)}]
+    recipe = recipe_file.load(path)
+    assert (recipe.bug, recipe.maintainer) == (7, who)
+    assert cli.main([*arguments, "--maintainer", who]) == 2
+    assert "it is not overwritten" in place._capsys.readouterr().err
+
+
+# ------------------------------------------------------------------ clean
+
+
+def test_clean_removes_old_steps_and_never_the_evidence(place: Place) -> None:
+    place("fetch", "--offline")
+    work = place.root / "build"
+    evidence = work / "evidence" / "xenial" / RECORD
+    evidence.parent.mkdir(parents=True)
+    evidence.write_text("{}")
+    leftover = work / "bases" / "stand-in" / "chroot-0123.tar"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    (work / "scratch" / ".making-1").mkdir(parents=True)
+    for path in (evidence, work / "fetch" / "alpha" / RECORD):
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+
+    code, out, _ = place("clean", "--older-than", "30", "--dry-run")
+    assert code == 0
+    assert f"would remove {work / 'fetch' / 'alpha'}" in out
+    assert (work / "fetch" / "alpha").is_dir()
+
+    code, out, _ = place("clean", "--older-than", "30")
+    assert out.splitlines() == [
+        f"removed {work / 'fetch' / 'alpha'}",
+        f"removed {work / 'scratch' / '.making-1'}",
+        "0 steps kept; the evidence is never removed.",
+    ]
+    assert not (work / "fetch" / "alpha").exists()
+    assert leftover.exists()
+
+    code, out, _ = place("clean", "--older-than", "0", "--json")
+    assert [one["event"] for one in events(out)] == ["removed", "kept"]
+    assert not leftover.exists()
+    assert evidence.read_text() == "{}"
+    assert (work / "summary.json").is_file()
