@@ -170,16 +170,17 @@ class Actions:
     def test(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
         base = read_prepared(needs[f"base/{step.series}"])
-        if step.variant:
-            tests = self.recipe.root / "autopkgtest" / "matrix"
-        else:
-            tests = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
         row = next(
             row
             for row in self.recipe.matrix
             if row.source == step.source
             and step.test in (row.name, row.control.test if row.control else "")
         )
+        never_uploaded = bool(step.variant) or row.matrix
+        if never_uploaded:
+            tests = self.recipe.root / "autopkgtest" / "matrix"
+        else:
+            tests = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
         with self.store.temporary(f"repository/{step.name}") as scratch:
             built = self._publish(built_debs(needs.values()), scratch)
             with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
@@ -189,7 +190,7 @@ class Actions:
                     repositories=(testbed.place("built"), testbed.place("base")),
                     only=(step.test,),
                     timeout=row.timeout,
-                    shared=(self.recipe.root / "autopkgtest" / "lib",) if step.variant else (),
+                    shared=(self.recipe.root / "autopkgtest" / "lib",) if never_uploaded else (),
                     out=out,
                 )
         verdict = single_verdict(result, step.test)

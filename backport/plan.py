@@ -150,9 +150,18 @@ def _test_steps(
     recipe: Recipe, series: str, test: MatrixTest, builds: Mapping[str, Step]
 ) -> Iterator[Step]:
     plain = [name for name, step in builds.items() if step.series == series and not step.variant]
-    common = (f"base/{series}", f"source/{series}/{test.source}")
+    base = f"base/{series}"
     said = (("row", hash_text(_json((test.name, test.timeout)))),)
-    yield Step("test", series, test.source, test.name, "", (*common, *plain), said)
+    matrix = (
+        *said,
+        ("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),
+        ("library", hash_tree(recipe.root / "autopkgtest" / "lib")),
+    )
+    if test.matrix:
+        yield Step("test", series, test.source, test.name, "", (base, *plain), matrix)
+    else:
+        common = (base, f"source/{series}/{test.source}")
+        yield Step("test", series, test.source, test.name, "", (*common, *plain), said)
     if test.control:
         variant = recipe.variant(test.control.variant)
         replaced = [f"build/{series}/{name}" for name in variant.sources]
@@ -160,16 +169,14 @@ def _test_steps(
         needs += [
             f"{name}+{variant.name}" for name in replaced if f"{name}+{variant.name}" in builds
         ]
-        matrix = hash_tree(recipe.root / "autopkgtest" / "matrix")
-        library = hash_tree(recipe.root / "autopkgtest" / "lib")
         yield Step(
             "test",
             series,
             test.source,
             test.control.test,
             variant.name,
-            (f"base/{series}", *needs),
-            (*said, ("matrix", matrix), ("library", library)),
+            (base, *needs),
+            matrix,
         )
 
 

@@ -154,6 +154,7 @@ class MatrixTest:
 
     `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
     ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
+    A test with `matrix` is in autopkgtest/matrix and is never uploaded.
     """
 
     name: str
@@ -161,6 +162,7 @@ class MatrixTest:
     run: str = "every"
     control: Control | None = None
     timeout: int = 900
+    matrix: bool = False
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,7 @@ def _matrix_test(table: Table) -> MatrixTest:
         run=_one_of(table, "run", _RUNS),
         control=control,
         timeout=table.integer("timeout", 900),
+        matrix=table.boolean("matrix", False),
     )
     table.done()
     return test

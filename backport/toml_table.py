@@ -54,6 +54,10 @@ class Table:
         """The whole number under `key`; raises as `string` does."""
         return int(self._get(key, int, default, advice))
 
+    def boolean(self, key: str, default: bool) -> bool:
+        """The true or false under `key`; raises as `string` does."""
+        return bool(self._get(key, bool, default, ""))
+
     def strings(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """The list of strings under `key`; raises as `string` does."""
         self._read.add(key)
