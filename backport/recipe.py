@@ -94,7 +94,8 @@ class Source:
     the series that it is uploaded to, `changes` the changelog's items, `patches` the folder
     with the quilt series, the patches and our own packaging, `tests` the folder with what goes
     into debian/tests. `needs` are sources of this recipe that have to be built before it, and
-    `needs_upstream` maps such a source to the upstream versions of it that this one runs with.
+    `needs_upstream` maps such a source to the upstream versions of it that this one runs with
+    (in the file, ``"same"`` is this source's own).
     """
 
     name: str
@@ -208,11 +209,14 @@ def quilt_series_file(source: Source, series: str, variant: Variant | None = Non
 
     The first of these files that is there counts, alone: ``series.SERIES`` for that Ubuntu
     series, ``series.VERSION`` for that upstream version (such as ``series.0.10.0``, where a patch
-    has to be another one), and ``series`` for all else.
+    has to be another one), and ``series`` for all else. A variant has ``series.VARIANT.VERSION``,
+    or ``series.VARIANT`` where it has patches of its own, or none.
     """
     if variant is not None and source.name in variant.sources:
+        own = source.patches / f"series.{variant.name}.{source.version}"
         patched = source.name in variant.patched
-        return source.patches / f"series.{variant.name}" if patched else None
+        common = source.patches / f"series.{variant.name}" if patched else None
+        return own if own.is_file() else common
     for name in (f"series.{series}", f"series.{source.version}", "series"):
         candidate = source.patches / name
         if candidate.is_file():

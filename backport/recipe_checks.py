@@ -182,6 +182,9 @@ def _may_have_patches(recipe: Recipe, name: str) -> bool:
     """
     names = {series.name for series in recipe.series}
     names |= {variant.name for variant in recipe.variants}
+    variant, _, version = name.partition(".")
+    if variant in {variant.name for variant in recipe.variants} and version:
+        name = version
     return name in names or bool(_UPSTREAM.fullmatch(name))
 
 

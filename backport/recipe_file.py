@@ -126,15 +126,17 @@ def _published(table: Table) -> Published:
 
 
 def _source(name: str, table: Table, root: Path) -> Source:
+    version = _version(table, "version")
+    debian = _version(table, "debian-version") if table.has("debian-version") else f"{version}-1"
     source = Source(
         name=name,
-        version=_version(table, "version"),
-        debian_version=_version(table, "debian-version"),
+        version=version,
+        debian_version=debian,
         next_version=_version(table, "next-version") if table.has("next-version") else "",
         series=table.strings("series"),
         needs=table.strings("needs", ()),
-        needs_upstream=_needs_upstream(table.table("needs-upstream")),
-        upstream=_upstream_or_none(table, root),
+        needs_upstream=_needs_upstream(table.table("needs-upstream"), version),
+        upstream=_upstream_or_none(table, root, version),
         base=_base(table.table("base"), root) if table.has("base") else None,
         patches=root / table.string("patches", f"patches/{name}"),
         tests=root / table.string("tests", f"autopkgtest/{name}"),
@@ -149,8 +151,12 @@ def _source(name: str, table: Table, root: Path) -> Source:
     return source
 
 
-def _needs_upstream(table: Table) -> dict[str, tuple[str, ...]]:
-    return {name: table.strings(name) for name in table.keys()}  # noqa: SIM118
+def _needs_upstream(table: Table, version: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name in table.keys():  # noqa: SIM118
+        same = table.is_string(name) and table.string(name) == "same"
+        found[name] = (version,) if same else table.strings(name)
+    return found
 
 
 def _version(table: Table, key: str, *, empty: str = "") -> str:
@@ -166,18 +172,19 @@ def _version(table: Table, key: str, *, empty: str = "") -> str:
     return value
 
 
-def _upstream_or_none(table: Table, root: Path) -> Upstream | None:
+def _upstream_or_none(table: Table, root: Path, version: str) -> Upstream | None:
     if table.has("base") and not table.has("upstream"):
         return None  # the .dsc names its own orig tarball
-    return _upstream(table.table("upstream"), root)
+    return _upstream(table.table("upstream"), root, version)
 
 
-def _upstream(table: Table, root: Path) -> Upstream:
-    path = table.string("path", "")
+def _upstream(table: Table, root: Path, version: str) -> Upstream:
+    path, project = table.string("path", ""), table.string("pypi", "")
+    name = Path(path).name if path else f"{project}-{version}.tar.gz" if project else None
     upstream = Upstream(
-        file=table.string("file", Path(path).name if path else None),
+        file=table.string("file", name),
         sha256=table.string("sha256", "" if (root / path).is_dir() and path else None),
-        pypi=table.string("pypi", ""),
+        pypi=project,
         url=table.string("url", ""),
         path=str(root / path) if path else "",
     )

@@ -54,6 +54,10 @@ class Table:
         """The whole number under `key`; raises as `string` does."""
         return int(self._get(key, int, default, advice))
 
+    def is_string(self, key: str) -> bool:
+        """Whether what is under `key` is a string."""
+        return isinstance(self._data.get(key), str)
+
     def boolean(self, key: str, default: bool) -> bool:
         """The true or false under `key`; raises as `string` does."""
         return bool(self._get(key, bool, default, ""))

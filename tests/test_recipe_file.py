@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backport.recipe import Control, Published, Source, patch_names, quilt_series_file
+from backport.recipe import Control, Published, Source, Variant, patch_names, quilt_series_file
 from backport.recipe_file import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
@@ -207,7 +207,6 @@ def test_an_unknown_key_of_a_control_edit_is_refused(tmp_path: Path) -> None:
         ("series.xenial.version", 'write the release, such as "16.04"'),
         ("series.xenial.archive.alpha.version", 'write "" if the series has none'),
         ("source.alpha.version", "add version = …"),
-        ("source.alpha.debian-version", "add debian-version = …"),
         ("source.alpha.series", 'add series = ["…"]'),
         ("source.alpha.changes", 'add changes = ["…"]'),
         ("source.alpha.upstream.file", "add file = …"),
@@ -368,3 +367,44 @@ def test_a_variant_whose_name_cannot_be_a_part_of_a_version_is_refused(tmp_path:
         "backport.toml: variant.un-patched: 'un-patched' cannot be a part of a version; "
         "name a variant with lower case letters only"
     )
+
+
+def test_what_is_left_out_follows_from_the_version(tmp_path: Path) -> None:
+    spec = Spec()
+    content = recipes.data(spec)
+    alpha = content["source"]["alpha"]
+    del alpha["debian-version"]
+    alpha["upstream"] = {"pypi": "alpha", "sha256": SHA256}
+    source = load(recipes.write(tmp_path, spec, content)).source("alpha")
+    assert source.debian_version == "1.0-1"
+    assert source.upstream is not None
+    assert source.upstream.file == "alpha-1.0.tar.gz"
+
+
+def test_same_is_the_sources_own_upstream_version(tmp_path: Path) -> None:
+    spec = Spec(sources=(SourceSpec("alpha"), SourceSpec("beta", needs=("alpha",))))
+    content = recipes.data(spec)
+    content["source"]["beta"]["needs-upstream"] = {"alpha": "same"}
+    assert load(recipes.write(tmp_path, spec, content)).source("beta").needs_upstream == {
+        "alpha": ("1.0",)
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "patched", "expected"),
+    [
+        (("series", "series.plain"), (), None),
+        (("series", "series.plain"), ("alpha",), "series.plain"),
+        (("series", "series.plain.1.0"), (), "series.plain.1.0"),
+        (("series.plain", "series.plain.1.0"), ("alpha",), "series.plain.1.0"),
+        (("series", "series.plain.2.0"), (), None),
+    ],
+)
+def test_a_variant_has_its_own_patches_or_those_for_its_version_or_none(
+    tmp_path: Path, files: tuple[str, ...], patched: tuple[str, ...], expected: str | None
+) -> None:
+    source = recipes.load(tmp_path, Spec()).source("alpha")
+    for name in files:
+        (source.patches / name).touch()
+    found = quilt_series_file(source, "xenial", Variant("plain", ("alpha",), "p", patched))
+    assert (found.name if found else None) == expected
