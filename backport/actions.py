@@ -14,6 +14,7 @@ from backport import process, versions
 from backport.archive import localrepo
 from backport.archive.base import Base, Differing, PreparedBase, Wanted
 from backport.build import sbuild
+from backport.errors import RecipeError
 from backport.events import Note, Sink
 from backport.execute import Action
 from backport.plan import Step
@@ -29,6 +30,8 @@ from backport.verdict import Broken, Failed, Passed, Verdict
 
 PREPARED = "prepared.json"
 WANTED = "wanted.json"
+# A base may have a test of the same name: then ours is shipped under another.
+SHIPPED = "tests.json"
 BUILT_ORIGIN = "backport-built"
 _RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # What autopkgtest itself and the tests' checks use inside a testbed.
@@ -102,7 +105,9 @@ class Actions:
             variant=variant,
             since=published.version if published else "",
         )
-        return Outcome(Passed(f"{version} ({rule})"), tuple(sorted(made.files)))
+        shipped = {test.name: test.shipped for test in made.tests}
+        (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
+        return Outcome(Passed(f"{version} ({rule})"), (*sorted(made.files), SHIPPED))
 
     def wanted(self, _step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
@@ -178,9 +183,18 @@ class Actions:
         )
         never_uploaded = bool(step.variant) or row.matrix
         if never_uploaded:
-            tests = self.recipe.root / "autopkgtest" / "matrix"
+            tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
         else:
-            tests = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
+            made = needs[f"source/{step.series}/{step.source}"]
+            tests = one_file(made, "*.dsc")
+            shipped = json.loads((made / SHIPPED).read_text())
+            if step.test not in shipped:
+                raise RecipeError(
+                    f"{step.source} ships no test {step.test}",
+                    where=f"{self.recipe.path.name}: matrix.test",
+                    advice=f"write it in autopkgtest/{step.source}, or take the row out",
+                )
+            name = shipped[step.test]
         with self.store.temporary(f"repository/{step.name}") as scratch:
             built = self._publish(built_debs(needs.values()), scratch)
             with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
@@ -188,12 +202,12 @@ class Actions:
                     tests,
                     testbed=testbed,
                     repositories=(testbed.place("built"), testbed.place("base")),
-                    only=(step.test,),
+                    only=(name,),
                     timeout=row.timeout,
                     shared=(self.recipe.root / "autopkgtest" / "lib",) if never_uploaded else (),
                     out=out,
                 )
-        verdict = single_verdict(result, step.test)
+        verdict = single_verdict(result, name)
         judge = reports.of_control if step.variant else reports.of_test
         return Outcome(judge(verdict, out / "artifacts"))
 

@@ -133,6 +133,7 @@ class LiveTable:
             shown = (self._cell(cells.get(column, [])) for column in _COLUMNS)
             table.add_row(series, source, *shown)
         table.caption = escape("\n".join(self._notes[-5:])) or None
+        table.caption_justify = "left"
         return table
 
     def _cell(self, steps: list[Step]) -> str:

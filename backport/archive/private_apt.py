@@ -132,11 +132,18 @@ class PrivateApt:
     def required(self) -> list[str]:
         """The packages that every system of this archive has: Essential, and Priority required."""
         names = set()
-        for stanza in self._run("apt-cache", "dumpavail").output.split("\n\n"):
-            if re.search(r"^(Essential: yes|Priority: required)$", stanza, re.MULTILINE):
-                name = re.search(r"^Package: (\S+)$", stanza, re.MULTILINE)
-                if name:
-                    names.add(name[1])
+        name = ""
+        # The list has tens of megabytes: it is read from a file, line by line.
+        dump = self._folder / "available"
+        dump.unlink(missing_ok=True)
+        run([require("apt-cache", "apt"), "dumpavail"], env=self._env, log=dump)
+        with dump.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("Package: "):
+                    name = line[9:].strip()
+                elif line in ("Essential: yes\n", "Priority: required\n"):
+                    names.add(name)
+        dump.unlink()
         return sorted(names)
 
     def closure(self, relations: Sequence[str]) -> tuple[Deb, ...]:

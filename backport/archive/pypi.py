@@ -125,13 +125,36 @@ def unpack_sdist(sdist: Path, folder: Path, filename: str) -> None:
                     archive.extractall(scratch)
             else:
                 with tarfile.open(sdist) as archive_tar:
-                    archive_tar.extractall(scratch, filter="data")
+                    _extract(archive_tar, Path(scratch))
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
             raise InputError(f"cannot unpack it: {error}", where=filename) from error
         tops = [path for path in Path(scratch).iterdir() if (path / "setup.py").is_file()]
         if len(tops) != 1:
             raise InputError("it has no folder with a setup.py", where=filename)
         tops[0].rename(folder)
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack regular files and folders only; Python before 3.11.4 has no filter of its own.
+
+    Raises:
+        tarfile.TarError: a name leads out of the folder, or a member is something else.
+    """
+    for member in archive.getmembers():
+        name = PurePosixPath(member.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise tarfile.TarError(f"{member.name!r} leads outside the folder")
+        if not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(f"{member.name!r} is neither a file nor a folder")
+        target = folder / name
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = archive.extractfile(member)
+        assert content is not None
+        target.write_bytes(content.read())
+        target.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def console_scripts(packages: Path) -> dict[str, str]:
