@@ -1,0 +1,224 @@
+"""Measure the toolkit on the recipe of this checkout, and print a table; see scripts/bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from backport import actions, plan, recipe_file
+from backport.archive import localrepo
+from backport.build import sbuild
+from backport.build.sbuild import remove_tree
+from backport.plan import Selection, Step
+from backport.recipe import patch_names, quilt_series_file
+from backport.source.changelog import timestamp
+from backport.verdict import Passed
+from tests.bench import figures
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CHANGED = "python-certbot"
+
+
+class BenchError(Exception):
+    """A run that was to be measured did not pass; the text says which."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the runs are made: `home` has a copy of the recipe and the work folder."""
+
+    home: Path
+    cache: Path
+    base: str
+    series: tuple[str, ...]
+
+    @property
+    def recipe(self) -> Path:
+        """The copy of the recipe."""
+        return self.home / "recipe" / "backport.toml"
+
+    @property
+    def work(self) -> Path:
+        """The work folder of the runs that are measured."""
+        return self.home / "work"
+
+    def prepare(self) -> None:
+        """Copy the recipe with its patches and tests: one patch will be changed."""
+        shutil.rmtree(self.recipe.parent, ignore_errors=True)
+        self.recipe.parent.mkdir(parents=True)
+        shutil.copy2(CHECKOUT / "backport.toml", self.recipe)
+        for name in ("patches", "autopkgtest"):
+            shutil.copytree(CHECKOUT / name, self.recipe.parent / name)
+
+    def run(self, command: str, *, peak: Path | None = None) -> tuple[float, list[str]]:
+        """Run a command of the toolkit; its seconds, and the steps that it began.
+
+        Raises:
+            BenchError: it did not end with 0.
+        """
+        module = ["tests.bench.measured", str(peak)] if peak else ["backport.cli"]
+        args = ["--recipe", self.recipe, "--work", self.work, "--cache", self.cache]
+        args += ["--base", self.base, "--json"]
+        args += [word for name in self.series for word in ("--series", name)]
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", *module, command, *map(str, args)],
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        seconds = time.monotonic() - started
+        if done.returncode != 0:
+            raise BenchError(f"backport {command} ended with {done.returncode}; see {self.work}")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        return seconds, [one["step"] for one in events if one["event"] == "started"]
+
+    def steps(self, until: str) -> dict[str, Step]:
+        """The plan of the runs."""
+        selection = Selection(series=self.series, until=until)
+        return plan.make(recipe_file.load(self.recipe), selection, self.base)
+
+    def build_needs(self) -> dict[str, list[str]]:
+        """The builds, and the builds that each one waits for."""
+        steps = self.steps("build")
+        return {
+            name: [need for need in step.needs if steps[need].kind == "build"]
+            for name, step in steps.items()
+            if step.kind == "build"
+        }
+
+    def loop(self) -> dict[str, float]:
+        """Run sbuild over the same .dsc files, one after the other; the seconds of each.
+
+        With the same tarball, options and repositories; making the repositories is not counted.
+
+        Raises:
+            BenchError: a build failed.
+        """
+        steps, needs = self.steps("build"), self.build_needs()
+        epoch = int(timestamp(recipe_file.load(self.recipe).date))
+        out = self.home / "loop"
+        if out.exists():
+            remove_tree(out)
+        seconds = {}
+        for name in TopologicalSorter(needs).static_order():
+            step = steps[name]
+            mark = f"+{step.variant}" if step.variant else ""
+            dsc = actions.one_file(self.work / f"source/{step.series}/{step.source}{mark}", "*.dsc")
+            base = actions.read_prepared(self.work / f"base/{step.series}")
+            repositories = [base.repository]
+            if debs := actions.built_debs(out / need for need in needs[name]):
+                place = out / "repository" / name
+                origin = actions.BUILT_ORIGIN
+                built = localrepo.publish(debs, place, origin=origin, epoch=epoch)
+                repositories.insert(0, built.path)
+            started = time.monotonic()
+            result = sbuild.build(
+                dsc,
+                chroot=base.chroot,
+                repositories=repositories,
+                out=out / name,
+                series=step.series,
+            )
+            seconds[name] = time.monotonic() - started
+            if not isinstance(result.verdict, Passed):
+                raise BenchError(f"{name} failed in the loop; see {out / name}")
+        remove_tree(out)
+        return seconds
+
+    def round(self) -> figures.Round:
+        """Measure one round."""
+        if self.work.exists():
+            remove_tree(self.work)
+        peak = self.home / "peak"
+        cold, _ = self.run("run", peak=peak)
+        same, begun = self.run("run")
+        if begun:
+            raise BenchError(f"the second run began {', '.join(begun)}")
+        shutil.rmtree(self.work / "build")
+        builds, begun = self.run("build")
+        if sorted(begun) != sorted(self.build_needs()):
+            raise BenchError(f"not only builds were begun: {', '.join(begun)}")
+        return figures.Round(cold, same, builds, self.loop(), int(peak.read_text()))
+
+    def change(self) -> tuple[frozenset[str], frozenset[str], int]:
+        """Change a patch: the steps that run again, those that depend on it, and all."""
+        steps = self.steps("build")
+        source = recipe_file.load(self.recipe).source(CHANGED)
+        patches = [
+            name for one in source.series for name in patch_names(quilt_series_file(source, one))
+        ]
+        path = source.patches / patches[0]
+        path.write_text(f"Reviewed-by: A Bench <bench@example.org>\n{path.read_text()}")
+        sources = {
+            name
+            for name, step in steps.items()
+            if step.kind == "source" and step.source == CHANGED and not step.variant
+        }
+        # What is wanted of the base is read from the source packages anew, and comes to the same.
+        expected = {*sources, "wanted"}
+        while more := {
+            name
+            for name, step in steps.items()
+            if step.kind == "build"
+            and expected - {"wanted"} & set(step.needs)
+            and name not in expected
+        }:
+            expected |= more
+        _, begun = self.run("build")
+        return frozenset(begun), frozenset(expected), len(steps)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the rounds and print the table; 4 where a figure is beyond its limit."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
+    parser.add_argument("--base", default="stand-in", metavar="KIND", help="ubuntu or stand-in")
+    parser.add_argument("--work", type=Path, default=cache / "backport-bench", metavar="DIR")
+    parser.add_argument("--cache", type=Path, default=cache / "backport", metavar="DIR")
+    args = parser.parse_args(arguments)
+    if args.rounds < 1:
+        parser.error("--rounds is a number from 1 on")
+    jobs = os.cpu_count() or 1
+    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    print(f"{jobs} cores, load {load} (the last 1, 5 and 15 minutes), {args.rounds} rounds")
+    bench = Bench(args.work.resolve(), args.cache.resolve(), args.base, tuple(args.series))
+    try:
+        bench.prepare()
+        rounds = []
+        for number in range(1, args.rounds + 1):
+            rounds.append(bench.round())
+            one = rounds[-1]
+            print(
+                f"round {number}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "
+                f"{one.builds:.1f} s, in a loop {sum(one.loop.values()):.1f} s",
+                flush=True,
+            )
+        rerun, expected, all_steps = bench.change()
+    except BenchError as error:
+        print(f"scripts/bench: {error}.", file=sys.stderr)
+        return 4
+    rows = figures.table(
+        rounds, bench.build_needs(), jobs, rerun=rerun, expected=expected, number=all_steps
+    )
+    print(figures.as_text(rows))
+    for what, names in (("not expected", rerun - expected), ("missing", expected - rerun)):
+        if names:
+            print(f"{what}: {', '.join(sorted(names))}")
+    return 4 if any(row.within is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

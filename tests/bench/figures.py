@@ -1,0 +1,129 @@
+"""The figures and their limits: what is measured in a round, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+SAME_SECONDS = 1.0
+SAME_SHARE = 0.01
+LOOP_SHARE = 0.7
+CHAIN_SHARE = 1.3
+MEMORY_MB = 200.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round, in seconds.
+
+    `cold` is a whole run in an empty work folder (its downloads are there), `same` the run after
+    it, `builds` all builds on a prepared base; `loop` maps each build to the time that it takes
+    when nothing runs beside it. `peak` is the memory of the toolkit's own process, in kB.
+    """
+
+    cold: float
+    same: float
+    builds: float
+    loop: Mapping[str, float]
+    peak: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; `within` is None for what is told and not judged."""
+
+    what: str
+    measured: str
+    limit: str
+    within: bool | None
+
+
+def longest_chain(seconds: Mapping[str, float], needs: Mapping[str, Sequence[str]]) -> float:
+    """The time of the chain of builds that takes longest, each waiting for the one before.
+
+    Parameters:
+        seconds: how long each build takes.
+        needs: the builds that each one waits for; there is no cycle.
+    """
+    ends: dict[str, float] = {}
+
+    def end(name: str) -> float:
+        if name not in ends:
+            ends[name] = seconds[name] + max(map(end, needs[name]), default=0.0)
+        return ends[name]
+
+    return max(map(end, seconds), default=0.0)
+
+
+def table(
+    rounds: Sequence[Round],
+    needs: Mapping[str, Sequence[str]],
+    jobs: int,
+    *,
+    rerun: frozenset[str],
+    expected: frozenset[str],
+    number: int,
+) -> list[Row]:
+    """The table: medians over the rounds, each ratio taken within one round.
+
+    Parameters:
+        needs: the builds that each build waits for.
+        jobs: how many steps the toolkit runs at once.
+        rerun: the steps that ran again when a patch had changed, out of `number`.
+        expected: the steps that depend on that patch.
+    """
+    same = median(one.same for one in rounds)
+    share = median(one.same / one.cold for one in rounds)
+    loop = median(one.builds / sum(one.loop.values()) for one in rounds)
+    chains = [longest_chain(one.loop, needs) for one in rounds]
+    chain = median(one.builds / least for one, least in zip(rounds, chains, strict=True))
+    floors = [
+        max(least, sum(one.loop.values()) / jobs) for one, least in zip(rounds, chains, strict=True)
+    ]
+    floor = median(one.builds / least for one, least in zip(rounds, floors, strict=True))
+    # All builds together take work / jobs at least: with few jobs that alone can be more.
+    possible = median(least / long for least, long in zip(floors, chains, strict=True))
+    peak = max(one.peak for one in rounds) / 1024
+    cold = median(one.cold for one in rounds)
+    builds = median(one.builds for one in rounds)
+    return [
+        Row("cold run", f"{cold:.1f} s", "", None),
+        Row("run with nothing changed", f"{same:.2f} s", f"{SAME_SECONDS} s", same <= SAME_SECONDS),
+        Row("… of the cold run", f"{share:.2%}", f"{SAME_SHARE:.0%}", share <= SAME_SHARE),
+        Row("builds, base prepared", f"{builds:.1f} s", "", None),
+        Row("… of a plain loop of sbuild", f"{loop:.2f}", f"{LOOP_SHARE}", loop <= LOOP_SHARE),
+        Row(
+            "… of the longest dependency chain",
+            f"{chain:.2f}",
+            f"{CHAIN_SHARE}"
+            if possible <= CHAIN_SHARE
+            else f"none: {jobs} jobs need {possible:.2f}",
+            chain <= CHAIN_SHARE if possible <= CHAIN_SHARE else None,
+        ),
+        Row(
+            f"… of the least that {jobs} jobs can need",
+            f"{floor:.2f}",
+            f"{CHAIN_SHARE}",
+            floor <= CHAIN_SHARE,
+        ),
+        Row(
+            "steps after a change of one patch",
+            f"{len(rerun)} of {number}",
+            f"{len(expected)}",
+            rerun == expected,
+        ),
+        Row("peak memory", f"{peak:.0f} MB", f"{MEMORY_MB:.0f} MB", peak < MEMORY_MB),
+    ]
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """The table for a person."""
+    words = {True: "yes", False: "NO", None: "-"}
+    cells = [("", "measured", "limit", "within")]
+    cells += [(row.what, row.measured, row.limit or "-", words[row.within]) for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )

@@ -1,0 +1,42 @@
+"""What the end-to-end tests share: where they run, and a line to the terminal of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.support import Place, alone, forget_steps, home
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Say:
+    """Write a line past pytest's capture: a run takes minutes, and its reader may watch."""
+    manager = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def write(line: str) -> None:
+        with manager.global_and_fixture_disabled():
+            print(line, flush=True)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_home() -> Iterator[Path]:
+    """The folder of small recipes; the base that is prepared there serves all of them."""
+    folder = home() / "small"
+    with alone(folder):
+        yield folder
+
+
+@pytest.fixture
+def place(small_home: Path, tmp_path: Path) -> Place:
+    """An empty recipe's folder, and a work folder with nothing but a base, maybe."""
+    work = small_home / "work"
+    forget_steps(work)
+    root = tmp_path / "recipe"
+    root.mkdir()
+    return Place(root, work, home() / "cache")

@@ -1,0 +1,149 @@
+"""Small source packages of C and shell, and recipes for them that `backport init` begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.e2e.support import Place
+from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
+
+PROGRAM = """\
+#include <stdio.h>
+
+/* Say it. */
+int main(void)
+{
+    puts("hello");
+    return 0;
+}
+"""
+MAKEFILE = """\
+{name}: {name}.c
+	$(CC) -o $@ $<
+install: {name}
+	install -D {name} $(DESTDIR)/usr/bin/{name}
+clean:
+	rm -f {name}
+"""
+CONTROL = """\
+Source: {name}
+Section: misc
+Priority: optional
+Maintainer: Debian Testers <testers@lists.debian.org>
+# What the build needs.
+Build-Depends: fakeroot
+Standards-Version: 4.6.2
+Rules-Requires-Root: no
+
+Package: {name}
+Architecture: any
+Depends: {depends}
+Description: a package of the tests
+ It says hello.
+"""
+# No debhelper: its dependencies would take longer to install than all the rest.
+RULES = """\
+#!/usr/bin/make -f
+build build-arch build-indep:
+{commands}
+	$(MAKE)
+clean:
+	$(MAKE) clean
+	rm -rf debian/tmp debian/files
+binary-indep:
+binary binary-arch: build
+	$(MAKE) install DESTDIR=debian/tmp
+	mkdir -p debian/tmp/DEBIAN
+	dpkg-gencontrol
+	dpkg-deb --root-owner-group --build debian/tmp ..
+.PHONY: build build-arch build-indep clean binary binary-arch binary-indep
+"""
+TEST = "Tests: {name}\nDepends: @{depends}\nRestrictions: {restrictions}\n"
+
+
+@dataclass(frozen=True)
+class Small:
+    """A source package that builds in seconds.
+
+    `commands` are run by its build, one a line; `test` is the text of its DEP-8 test ``says``
+    (without one it runs the program), which installs `test_depends` beside the package.
+    """
+
+    name: str = "greeter"
+    commands: str = "true"
+    test: str = ""
+    restrictions: str = "allow-stderr"
+    depends: str = "libc6"
+    test_depends: str = ""
+
+    @property
+    def spec(self) -> PackageSpec:
+        """The package as the source builder takes it."""
+        name, lines = self.name, "\n".join(f"\t{line}" for line in self.commands.splitlines())
+        more = f", {self.test_depends}" if self.test_depends else ""
+        control = TEST.format(name="says", depends=more, restrictions=self.restrictions)
+        return PackageSpec(
+            name=name,
+            version="1.0-1",
+            files={f"{name}.c": PROGRAM, "Makefile": MAKEFILE.format(name=name)},
+            debian={
+                "control": CONTROL.format(name=name, depends=self.depends),
+                "rules!": RULES.format(commands=lines),
+                "compat": "13\n",
+                "tests/control": control,
+                "tests/says!": f"#!/bin/sh\nset -e\n{self.test or f'{name} | grep -q hello'}\n",
+            },
+        )
+
+    def with_test(self, test: str, **more: str) -> Small:
+        """The same package with another test."""
+        return replace(self, test=test, **more)
+
+
+def begin(place: Place, small: Small, series: str) -> None:
+    """Make the .dsc, and let `backport init` write the recipe for it."""
+    dsc = build_dsc(small.spec, place.root / "archive")
+    done = place.run(
+        "init", small.name, "--series", series, "--dsc", str(dsc), "--bug", "2100000", "--offline"
+    )
+    assert done.exit_code == 0, done.stderr
+
+
+def append(place: Place, text: str) -> None:
+    """Add tables to the recipe."""
+    path = place.root / "backport.toml"
+    path.write_text(f"{path.read_text()}\n{text}")
+
+
+def matrix_row(small: Small) -> str:
+    """The row of the matrix for the package's test."""
+    return f'[[matrix.test]]\nname = "says"\nsource = "{small.name}"\n'
+
+
+def add_patch(place: Place, small: Small, before: str, after: str, *, text: str = PROGRAM) -> None:
+    """Put a quilt patch of one hunk into the recipe.
+
+    `text` is what the patch was made for: another one than the package's makes it unfit.
+    """
+    file = f"{small.name}.c"
+    patch = patch_text(
+        file,
+        text,
+        text.replace(before, after),
+        header=(
+            "Description: greet the series\n"
+            "Author: A Tester <tester@example.org>\n"
+            "Bug-Ubuntu: https://bugs.launchpad.net/bugs/2100000\n"
+            "Forwarded: not-needed\n"
+        ),
+    )
+    folder: Mapping[str, str] = {"greeting.patch": patch, "series": "greeting.patch\n"}
+    write_files(place.root / "patches" / small.name, folder)
+
+
+def one(folder: Path, pattern: str) -> Path:
+    """The one file of that pattern."""
+    (found,) = folder.glob(pattern)
+    return found

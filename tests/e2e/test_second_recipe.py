@@ -1,0 +1,134 @@
+"""A recipe for another package, from `backport init` to its tests, and the ways it can fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.small_recipes import PROGRAM, Small, add_patch, append, begin, matrix_row, one
+from tests.e2e.support import Place, must
+
+SERIES = "noble"
+SMALL = Small()
+VERSION = "1.0-1ubuntu0.24.04.1"
+BUILD = f"build/{SERIES}/{SMALL.name}"
+TEST = f"test/{SERIES}/{SMALL.name}.says"
+EDIT = """\
+[[source.greeter.control]]
+paragraph = "greeter"
+field = "Depends"
+add = ["ed"]
+reason = "the test asks for it"
+"""
+
+
+def test_a_first_recipe_with_a_patch_and_an_edit_is_built_and_tested(place: Place) -> None:
+    # The base has to bring what the package, its test and the edit name, and nothing else names.
+    small = Small(test_depends="bc").with_test(
+        'test "$(greeter)" = "hello, noble"; echo 1+1 | bc; dpkg-query -W ed'
+    )
+    begin(place, small, SERIES)
+    add_patch(place, small, '"hello"', '"hello, noble"')
+    append(place, EDIT)
+    append(place, matrix_row(small))
+
+    ran = place.run("run", "--base", "stand-in", "--json")
+
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    (line,) = ran.summary["lines"]
+    assert (line["version"], line["build"]) == (VERSION, "passed")
+    assert [test["verdict"] for test in line["tests"]] == ["passed"]
+    assert ran.summary["testing_only"] == []
+    built = one(place.work / BUILD, "greeter_*.deb")
+    assert must(["dpkg-deb", "-f", built, "Version", "Depends"]) == (
+        f"Version: {VERSION}\nDepends: libc6, ed\n"
+    )
+    said = (place.work / TEST / "says-stdout").read_text()
+    assert said.startswith("2\ned\t")
+
+
+def test_the_debdiff_shows_the_patch_the_edit_and_the_changelog_alone(place: Place) -> None:
+    begin(place, SMALL, SERIES)
+    add_patch(place, SMALL, '"hello"', '"hello, noble"')
+    append(place, EDIT)
+
+    ran = place.run("source", "--json")
+
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    folder = place.work / "source" / SERIES / "greeter"
+    debdiff = (folder / f"greeter_{VERSION}.debdiff").read_text()
+    files = {
+        line.split()[1].split("/", 1)[1] for line in debdiff.splitlines() if line[:4] == "+++ "
+    }
+    assert files == {
+        "debian/changelog",
+        "debian/control",
+        "debian/patches/greeting.patch",
+        "debian/patches/series",
+    }
+    assert f"+greeter ({VERSION}) {SERIES}; urgency=medium" in debdiff
+    assert "(LP: #2100000)" in debdiff
+    assert "-Depends: libc6\n+Depends: libc6, ed\n" in debdiff.replace("\n         ", " ")
+    orig = "greeter_1.0.orig.tar.gz"
+    assert (folder / orig).read_bytes() == (place.root / "archive" / orig).read_bytes()
+
+
+def test_a_patch_with_fuzz_is_refused_and_nothing_is_built(place: Place) -> None:
+    begin(place, SMALL, SERIES)
+    older = PROGRAM.replace("/* Say it. */", "/* Say it loudly. */")
+    add_patch(place, SMALL, '"hello"', '"hello, noble"', text=older)
+
+    ran = place.run("source", "--json")
+
+    assert ran.exit_code == 3
+    reason = ran.finished(f"source/{SERIES}/greeter")["detail"]
+    assert "greeting.patch: hunk 1 of greeter.c fits only with fuzz" in reason
+    assert "expected '/* Say it loudly. */" in reason
+    assert "found '/* Say it. */" in reason
+    assert not list((place.work / "source" / SERIES / "greeter").glob("*.dsc"))
+
+
+def test_a_failing_build_names_its_stage_and_log(place: Place) -> None:
+    small = Small(commands="echo a unit test fails; false")
+    begin(place, small, SERIES)
+    append(place, matrix_row(small))
+
+    ran = place.run("run", "--base", "stand-in", "--json")
+
+    assert ran.exit_code == 4
+    ended = ran.finished(BUILD)
+    assert (ended["verdict"], ended["stage"]) == ("failed", "build")
+    assert "a unit test fails" in (place.work / BUILD / ended["log"]).read_text()
+    assert not list((place.work / BUILD).glob("*.deb"))
+    assert ran.finished(TEST)["verdict"] == "skipped"
+    assert ran.summary["counts"]["skipped"] == 1
+    told = place.run("run", "--base", "stand-in")
+    assert told.exit_code == 4
+    assert f"{place.work}/{BUILD}" in told.stdout
+
+
+def test_a_failing_test_is_a_failure(place: Place) -> None:
+    small = SMALL.with_test("greeter | grep -q goodbye")
+    begin(place, small, SERIES)
+    append(place, matrix_row(small))
+
+    ran = place.run("run", "--base", "stand-in", "--json")
+
+    assert ran.exit_code == 4
+    assert ran.finished(BUILD)["verdict"] == "passed"
+    assert ran.finished(TEST)["verdict"] == "failed"
+    assert ran.summary["counts"]["failed"] == 1
+
+
+@pytest.mark.parametrize(("more", "exit_code"), [((), 0), (("--strict",), 4)])
+def test_a_skipped_test_is_counted_and_fails_a_strict_run(
+    place: Place, more: tuple[str, ...], exit_code: int
+) -> None:
+    small = SMALL.with_test("exit 77", restrictions="skippable")
+    begin(place, small, SERIES)
+    append(place, matrix_row(small))
+
+    ran = place.run("run", "--base", "stand-in", "--json", *more)
+
+    assert ran.exit_code == exit_code
+    assert ran.finished(TEST)["verdict"] == "skipped"
+    assert ran.summary["counts"] == {"passed": 0, "failed": 0, "skipped": 1, "broken": 0}
