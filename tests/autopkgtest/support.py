@@ -22,14 +22,16 @@ from cryptography.x509.oid import NameOID
 ROOT = Path(__file__).resolve().parents[2]
 AUTOPKGTEST = ROOT / "autopkgtest"
 LIBRARY = AUTOPKGTEST / "lib"
+MATRIX_LIBRARY = AUTOPKGTEST / "matrix" / "matrix_lib"
 DATA = Path(__file__).resolve().parent / "data"
 NAME = "www.example.org"
 
 
 def library(name: str) -> Any:
-    """Import a module of autopkgtest/lib, which has no type annotations: it is Python 2.7 too."""
-    if str(LIBRARY) not in sys.path:
-        sys.path.insert(0, str(LIBRARY))
+    """Import a module of the tests, or of the matrix: untyped, since it is Python 2.7 too."""
+    for folder in (str(LIBRARY), str(MATRIX_LIBRARY)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     return importlib.import_module(name)
 
 

@@ -2,9 +2,10 @@
 
 A test that passes proves nothing unless it fails where the fault is.  The
 control races the same cases on unpatched packages until the harm is seen, with
-more processes the longer that takes.  Each case begins with one renewal alone, which must go well: what then goes
-wrong with several at once comes from their being several.  An error of
-another kind (no CA, a broken installation) is no control.
+more processes the longer that takes.  Each case begins with one renewal alone,
+which must go well: what then goes wrong with several at once comes from their
+being several.  An error of another kind (no CA, a broken installation) is no
+control.
 
 Runs under Python 2.7 and 3.
 """
