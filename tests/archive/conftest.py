@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.packages import Archive, make_key
+from tests.archive.packages import Archive, end_agents, make_key
+
+
+@pytest.fixture(scope="session", autouse=True)
+def agents() -> Iterator[None]:
+    """No agent of a test's key outlives the tests."""
+    yield
+    end_agents()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from backport.errors import BackportError
 
 EPOCH = 1485302400
 
+_homes: set[Path] = set()
+
 
 def make_deb(
     folder: Path, name: str, version: str = "1.0", *, text: str = "", **fields: str
@@ -63,7 +65,14 @@ def add_key(home: Path, address: str) -> None:
     )
 
 
+def end_agents() -> None:
+    """End the agents that gpg started for the homes of this process."""
+    for home in _homes:
+        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+
+
 def _gpg(home: Path) -> list[str]:
+    _homes.add(home)
     return ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
 
 
