@@ -179,9 +179,9 @@ class Actions:
             row
             for row in self.recipe.matrix
             if row.source == step.source
-            and step.test in (row.name, row.control.test if row.control else "")
+            and step.test in (row.name, *(control.test for control in row.controls))
         )
-        never_uploaded = bool(step.variant) or row.matrix
+        never_uploaded = step.control or row.matrix
         if never_uploaded:
             tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
         else:
@@ -208,7 +208,7 @@ class Actions:
                     out=out,
                 )
         verdict = single_verdict(result, name)
-        judge = reports.of_control if step.variant else reports.of_test
+        judge = reports.of_control if step.control else reports.of_test
         return Outcome(judge(verdict, out / "artifacts"))
 
     def _publish(self, debs: list[Path], scratch: Path) -> Path:

@@ -23,8 +23,8 @@ KINDS = ("fetch", "source", "wanted", "base", "build", "test")
 class Step:
     """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
 
-    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step with a
-    variant is a control: it passes when it sees the harm.
+    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step that is a
+    `control` passes when it sees the harm.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Step:
     variant: str = ""
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
+    control: bool = False
 
     @property
     def name(self) -> str:
@@ -162,21 +163,21 @@ def _test_steps(
     else:
         common = (base, f"source/{series}/{test.source}")
         yield Step("test", series, test.source, test.name, "", (*common, *plain), said)
-    if test.control:
-        variant = recipe.variant(test.control.variant)
-        replaced = [f"build/{series}/{name}" for name in variant.sources]
-        needs = [name for name in plain if name not in replaced]
-        needs += [
-            f"{name}+{variant.name}" for name in replaced if f"{name}+{variant.name}" in builds
-        ]
+    for control in test.controls:
+        mark = f"+{control.variant}" if control.variant else ""
+        replaced = recipe.variant(control.variant).sources if control.variant else ()
+        changed = [f"build/{series}/{name}" for name in replaced]
+        needs = [name for name in plain if name not in changed]
+        needs += [f"{name}{mark}" for name in changed if f"{name}{mark}" in builds]
         yield Step(
             "test",
             series,
             test.source,
-            test.control.test,
-            variant.name,
+            control.test,
+            control.variant,
             (base, *needs),
             matrix,
+            control=True,
         )
 
 
@@ -213,9 +214,9 @@ def make(
     variants: dict[str, list[Variant]] = {name: [] for name in series_names}
     for series in series_names:
         for test in wanted_tests(recipe, series, selection):
-            if test.control:
-                variant = recipe.variant(test.control.variant)
-                if variant not in variants[series]:
+            for control in test.controls:
+                variant = recipe.variant(control.variant) if control.variant else None
+                if variant is not None and variant not in variants[series]:
                     variants[series].append(variant)
     pairs = [(source, series) for series in series_names for source in sources]
     for source, series in pairs:

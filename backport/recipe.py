@@ -143,7 +143,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Control:
-    """The counterpart of a test: `test` in the matrix has to see the harm with `variant`."""
+    """The counterpart of a test: `test` in the matrix has to see the harm with `variant`.
+
+    Without a variant it runs on the update's own packages, and brings the harm about itself.
+    """
 
     test: str
     variant: str
@@ -161,7 +164,7 @@ class MatrixTest:
     name: str
     source: str
     run: str = "every"
-    control: Control | None = None
+    controls: tuple[Control, ...] = ()
     timeout: int = 900
     matrix: bool = False
 

@@ -262,8 +262,9 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
     for number, row in enumerate(recipe.matrix, start=1):
         where = f"{file}: matrix.test[{number}]"
         _known((row.source,), sources, f"{where}.source", "source")
-        if row.control:
-            _known((row.control.variant,), variants, f"{where}.control.variant", "variant")
+        for control in row.controls:
+            if control.variant:
+                _known((control.variant,), variants, f"{where}.control.variant", "variant")
         if row.timeout < 1:
             raise RecipeError(
                 f"{row.timeout} is no time",
@@ -284,8 +285,8 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
 
 def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:
     yield "name", row.name
-    if row.control:
-        yield "control.test", row.control.test
+    for name in dict.fromkeys(control.test for control in row.controls):
+        yield "control.test", name
 
 
 def _known(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:

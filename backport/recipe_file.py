@@ -278,14 +278,15 @@ def _variant(name: str, table: Table) -> Variant:
 
 
 def _matrix_test(table: Table) -> MatrixTest:
-    inner = table.table("control")
-    control = Control(inner.string("test"), inner.string("variant")) if inner.keys() else None
-    inner.done()
+    controls = []
+    for inner in table.one_or_more("control"):
+        controls.append(Control(inner.string("test"), inner.string("variant", "")))
+        inner.done()
     test = MatrixTest(
         name=table.string("name"),
         source=table.string("source"),
         run=_one_of(table, "run", _RUNS),
-        control=control,
+        controls=tuple(controls),
         timeout=table.integer("timeout", 900),
         matrix=table.boolean("matrix", False),
     )

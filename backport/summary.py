@@ -23,10 +23,11 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class TestLine:
-    """One test of a source package in a series; a control has its variant's name."""
+    """One test of a source package in a series; a control may have a variant's name."""
 
     test: str
     variant: str
+    control: bool
     verdict: str
     reason: str
     seconds: float
@@ -193,6 +194,7 @@ def _test_line(step: Step, result: Result) -> TestLine:
     return TestLine(
         step.test or step.name,
         step.variant,
+        step.control,
         verdict.kind(result.verdict),
         verdict.text(result.verdict),
         round(result.seconds, 1),
@@ -308,5 +310,5 @@ def _differing(differing: tuple[tuple[str, str, str], ...]) -> list[str]:
 
 
 def _test_text(test: TestLine) -> str:
-    control = f" (control on {test.variant})" if test.variant else ""
+    control = f" (control on {test.variant or 'these packages'})" if test.control else ""
     return f"{test.test}{control} {test.verdict}"

@@ -107,6 +107,13 @@ class Table:
         for number, item in enumerate(items, start=1):
             yield Table(item, f"{self._place(key)}[{number}]")
 
+    def one_or_more(self, key: str) -> Iterator[Table]:
+        """The table under `key`, or each one of the array of tables there."""
+        if isinstance(self._data.get(key), dict):
+            yield self.table(key)
+        else:
+            yield from self.array(key)
+
     def done(self) -> None:
         """Check that every key has been read.
 

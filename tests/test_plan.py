@@ -160,10 +160,10 @@ def specs(draw: st.DrawFn) -> tuple[Spec, Selection]:
             "run": draw(st.sampled_from(["every", "full", "long"])),
         }
         if draw(st.booleans()):
-            row["control"] = {
-                "test": f"control{number}",
-                "variant": draw(st.sampled_from(sorted(variants))),
-            }
+            chosen = draw(st.sets(st.sampled_from(["", *sorted(variants)]), min_size=1))
+            row["control"] = [
+                {"test": f"control{number}", "variant": variant} for variant in sorted(chosen)
+            ]
         rows.append(row)
     selection = Selection(
         series=some(series),

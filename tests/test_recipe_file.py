@@ -34,8 +34,9 @@ def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     assert recipe.variant("plain").sources == ("alpha",)
     assert recipe.full == ("xenial",)
     smoke, harm = recipe.matrix
-    assert (smoke.run, smoke.timeout, smoke.control) == ("every", 900, None)
-    assert (harm.run, harm.timeout, harm.control) == ("full", 60, Control("harm-control", "plain"))
+    assert (smoke.run, smoke.timeout, smoke.controls) == ("every", 900, ())
+    assert (harm.run, harm.timeout) == ("full", 60)
+    assert harm.controls == (Control("harm-control", "plain"),)
     assert [(one.name, one.outcome, one.by) for one in recipe.retired] == [
         ("old", "superseded", ("alpha",))
     ]
@@ -408,3 +409,14 @@ def test_a_variant_has_its_own_patches_or_those_for_its_version_or_none(
         (source.patches / name).touch()
     found = quilt_series_file(source, "xenial", Variant("plain", ("alpha",), "p", patched))
     assert (found.name if found else None) == expected
+
+
+def test_a_test_may_have_several_controls_one_on_the_updates_own_packages(tmp_path: Path) -> None:
+    rows = [{"test": "harm-control", "variant": "plain"}, {"test": "harm-control"}]
+    content = recipes.data(TWO)
+    content["matrix"]["test"][1]["control"] = rows
+    recipe = load(recipes.write(tmp_path, TWO, content))
+    assert recipe.matrix[1].controls == (
+        Control("harm-control", "plain"),
+        Control("harm-control", ""),
+    )

@@ -2,7 +2,8 @@
 
 A control writes ``control.json`` with an ``outcome`` of ``harm-seen``, ``not-seen`` or ``broken``
 and the number of ``rounds``. A test of concurrency writes ``result.json`` with
-``failed_processes`` of ``total_processes``.
+``failed_processes`` of ``total_processes``, one of properties with its ``checks``, how many of
+them failed (``failed_checks``) and how many the testbed could not run (``skipped_checks``).
 """
 
 from __future__ import annotations
@@ -40,12 +41,19 @@ def of_control(verdict: Verdict, artifacts: Path) -> Verdict:
 def of_test(verdict: Verdict, artifacts: Path) -> Verdict:
     """The verdict of a test, with the numbers that it reports."""
     report = _read(artifacts / "result.json")
-    if not isinstance(verdict, Passed) or "total_processes" not in report:
+    if not isinstance(verdict, Passed):
         return verdict
-    failed, total = report.get("failed_processes"), report["total_processes"]
+    if "total_processes" in report:
+        what, failed, total = "processes", report.get("failed_processes"), report["total_processes"]
+    elif isinstance(report.get("checks"), list):
+        what, failed, total = "checks", report.get("failed_checks"), len(report["checks"])
+    else:
+        return verdict
     if failed != 0 or not total:
-        return Broken(f"the test passed, but its report says {failed} of {total} processes failed")
-    return Passed(f"{failed} of {total} processes failed")
+        return Broken(f"the test passed, but its report says {failed} of {total} {what} failed")
+    skipped = report.get("skipped_checks", 0)
+    left_out = f", {skipped} not run here" if skipped else ""
+    return Passed(f"{failed} of {total} {what} failed{left_out}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -67,3 +67,16 @@ def test_a_test_whose_numbers_contradict_its_exit_code_is_broken(
 def test_a_test_without_a_report_keeps_its_verdict(tmp_path: Path) -> None:
     assert reports.of_test(Passed("fine"), tmp_path) == Passed("fine")
     assert reports.of_test(Failed("test", "x"), tmp_path) == Failed("test", "x")
+
+
+def test_a_test_of_properties_tells_its_checks_and_what_could_not_be_run(tmp_path: Path) -> None:
+    report(tmp_path, "result.json", checks=[{}, {}, {}], failed_checks=0, skipped_checks=1)
+    assert reports.of_test(Passed(), tmp_path) == Passed("0 of 3 checks failed, 1 not run here")
+
+
+@pytest.mark.parametrize("checks", [[], [{}]])
+def test_a_test_of_properties_that_contradicts_its_exit_code_is_broken(
+    tmp_path: Path, checks: list[object]
+) -> None:
+    report(tmp_path, "result.json", checks=checks, failed_checks=len(checks))
+    assert isinstance(reports.of_test(Passed(), tmp_path), Broken)
