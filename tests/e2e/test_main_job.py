@@ -113,9 +113,8 @@ def test_renewals_at_once_neither_fail_nor_print(job: Place) -> None:
 def test_the_control_has_seen_the_harm_on_the_unpatched_packages(job: Place) -> None:
     folder = job.work / CONTROL
     control = read(folder / "artifacts" / "control.json")
-    installed = dict(
-        line.split("\t") for line in (folder / "concurrent-renew-control-packages").open()
-    )
+    listed = (folder / "concurrent-renew-control-packages").read_text().splitlines()
+    installed = dict(line.split("\t") for line in listed)
 
     assert control["outcome"] == "harm-seen"
     for case in control["cases"]:
@@ -191,7 +190,7 @@ def test_a_second_run_does_nothing(job: Place) -> None:
     again = job.run("run", "--base", "stand-in", "--series", SERIES, "--json")
 
     assert again.exit_code == 0, again.stderr
-    planned = again.events[0]["steps"]
+    (planned,) = (event["steps"] for event in again.events if event["event"] == "planned")
     assert CONTROL in planned
     assert again.steps(reused=True) == set(planned)
     assert not [event for event in again.events if event["event"] == "started"]
