@@ -31,6 +31,8 @@ def of_control(verdict: Verdict, artifacts: Path) -> Verdict:
     report = _read(artifacts / "control.json")
     outcome, rounds = report.get("outcome", ""), report.get("rounds", 0)
     if isinstance(verdict, Passed) and outcome == SEEN:
+        if skipped := report.get("skipped_checks", 0):
+            return Skipped(f"harm seen, but {skipped} controls of checks could not run here")
         return Passed(f"harm seen, {rounds} rounds")
     if outcome == NOT_SEEN and not isinstance(verdict, Passed):
         return Broken(f"the harm was not seen in {rounds} rounds: the control proves nothing")
@@ -51,9 +53,9 @@ def of_test(verdict: Verdict, artifacts: Path) -> Verdict:
         return verdict
     if failed != 0 or not total:
         return Broken(f"the test passed, but its report says {failed} of {total} {what} failed")
-    skipped = report.get("skipped_checks", 0)
-    left_out = f", {skipped} not run here" if skipped else ""
-    return Passed(f"{failed} of {total} {what} failed{left_out}")
+    if skipped := report.get("skipped_checks", 0):
+        return Skipped(f"{skipped} of {total} {what} could not run here; the others passed")
+    return Passed(f"{failed} of {total} {what} failed")
 
 
 def _read(path: Path) -> dict[str, Any]:

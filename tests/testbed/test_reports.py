@@ -69,9 +69,20 @@ def test_a_test_without_a_report_keeps_its_verdict(tmp_path: Path) -> None:
     assert reports.of_test(Failed("test", "x"), tmp_path) == Failed("test", "x")
 
 
-def test_a_test_of_properties_tells_its_checks_and_what_could_not_be_run(tmp_path: Path) -> None:
+def test_a_test_of_properties_tells_its_checks(tmp_path: Path) -> None:
+    report(tmp_path, "result.json", checks=[{}, {}, {}], failed_checks=0, skipped_checks=0)
+    assert reports.of_test(Passed(), tmp_path) == Passed("0 of 3 checks failed")
+
+
+def test_checks_that_could_not_run_are_no_pass(tmp_path: Path) -> None:
     report(tmp_path, "result.json", checks=[{}, {}, {}], failed_checks=0, skipped_checks=1)
-    assert reports.of_test(Passed(), tmp_path) == Passed("0 of 3 checks failed, 1 not run here")
+    verdict = reports.of_test(Passed(), tmp_path)
+    assert verdict == Skipped("1 of 3 checks could not run here; the others passed")
+
+
+def test_a_control_whose_checks_could_not_all_run_is_no_pass(tmp_path: Path) -> None:
+    report(tmp_path, "control.json", outcome="harm-seen", rounds=3, skipped_checks=2)
+    assert isinstance(reports.of_control(Passed(), tmp_path), Skipped)
 
 
 @pytest.mark.parametrize("checks", [[], [{}]])
