@@ -1,0 +1,126 @@
+"""What the subcommands share: options, the work folder, the selection, how to talk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from backport import ui, upgrade
+from backport.errors import UsageError
+from backport.events import Note
+from backport.plan import Selection
+from backport.recipe import Recipe
+from backport.versions import ArchiveVersions
+
+# argparse has no public name for it, and it takes no parameter when the program runs.
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add(
+    subs: Subparsers,
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    """Add a subcommand with the options that all of them have.
+
+    Parameters:
+        name: the word on the command line.
+        function: carries it out, and returns the exit code.
+        text: what it does, in a few words that begin with a verb.
+    """
+    sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub.set_defaults(function=function)
+    sub.add_argument(
+        "--recipe", type=Path, default=Path("backport.toml"), metavar="FILE", help="the recipe"
+    )
+    sub.add_argument(
+        "--work", type=Path, metavar="DIR", help="the work folder (build/ beside the recipe)"
+    )
+    sub.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        default=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "backport",
+        help="where downloads are kept",
+    )
+    sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
+    return sub
+
+
+def select(sub: argparse.ArgumentParser) -> None:
+    """Add the options that select series and sources."""
+    sub.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
+    sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
+
+
+def work_folder(args: argparse.Namespace, recipe: Recipe) -> Path:
+    """The work folder: the one that was given, else `build` beside the recipe."""
+    folder = args.work or recipe.root / "build"
+    return Path(folder).resolve()
+
+
+def how(args: argparse.Namespace) -> str:
+    """How to show what happens: json, quiet, table or lines."""
+    if args.json:
+        return "json"
+    if args.quiet:
+        return "quiet"
+    return "table" if sys.stdout.isatty() else "lines"
+
+
+def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
+    """What the options select.
+
+    Raises:
+        UsageError: the recipe has no such series, source or test.
+    """
+    asked = {"series": args.series, "source": args.source}
+    known = {
+        "series": [one.name for one in recipe.series],
+        "source": [one.name for one in recipe.sources],
+    }
+    for what, names in asked.items():
+        for name in [names] if isinstance(names, str) else names:
+            if name not in known[what]:
+                raise UsageError(
+                    f"the recipe has no {what} {name!r}",
+                    where=f"--{what}",
+                    advice=f"name one of {', '.join(known[what])}",
+                )
+    tests = tuple(getattr(args, "test", ()))
+    for name in tests:
+        if name not in [test.name for test in recipe.matrix]:
+            raise UsageError(
+                f"the recipe's matrix has no test {name!r}",
+                where="--test",
+                advice=f"name one of {', '.join(dict.fromkeys(one.name for one in recipe.matrix))}",
+            )
+    return Selection(
+        tuple(args.series),
+        tuple(args.source),
+        tests,
+        getattr(args, "until", "test"),
+        getattr(args, "long", False),
+    )
+
+
+def archive_versions(
+    recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
+) -> ArchiveVersions:
+    """What each series has of each source, by Launchpad or by the recipe."""
+    return upgrade.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
+
+
+def note(text: str, args: argparse.Namespace) -> None:
+    """Tell what a person has to know before the run begins."""
+    if args.json:
+        print(json.dumps(ui.event_json(Note(text))), flush=True)
+    elif not args.quiet:
+        print(ui.event_line(Note(text)), file=sys.stderr)

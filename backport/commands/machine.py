@@ -1,0 +1,90 @@
+"""The commands about this machine: doctor, shell, clean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+
+from backport import doctor as machine
+from backport import recipe_file
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.store import Store
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    common.add(subs, "doctor", doctor, "say what this machine lacks, and what installs it")
+    sub = common.add(subs, "shell", shell, "open a shell in a kept chroot or a testbed")
+    sub.add_argument("--series", required=True, metavar="NAME")
+    sub.add_argument("--source", required=True, metavar="NAME")
+    sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
+    sub = common.add(subs, "clean", clean, "remove old steps, never the evidence")
+    sub.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
+    sub.add_argument("--dry-run", action="store_true", help="show what would go")
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 <= days < 1e6:
+        raise ValueError
+    return days
+
+
+_days.__name__ = "number of days"  # argparse names it when it refuses a value
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Say what this machine lacks, and the command that installs it."""
+    from backport.testbed import host  # noqa: PLC0415
+
+    work = args.work or args.recipe.parent / "build"
+    missing = list(
+        dict.fromkeys([*machine.missing_programs(), *machine.missing_room(work), *host.check()])
+    )
+    for one in missing:
+        if args.json:
+            print(json.dumps(asdict(one)))
+        else:
+            print(f"missing: {one.what} ({one.why}); run: {one.command}")
+    if not missing and not (args.json or args.quiet):
+        print("This machine has all that a run needs.")
+    return 5 if missing else 0
+
+
+def shell(args: argparse.Namespace) -> int:
+    """Open a shell in the chroot that a failed build left, else in a testbed of the series."""
+    from backport import look  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    common.selection(args, recipe)
+    return look.shell(recipe, Store(common.work_folder(args, recipe)), args.series, args.source)
+
+
+def clean(args: argparse.Namespace) -> int:
+    """Remove old steps and bases, and what a kill left; never the evidence."""
+    from backport import cleaning  # noqa: PLC0415
+    from backport.build import sbuild  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    store = Store(common.work_folder(args, recipe))
+    before = time.time() - args.older_than * 86400
+    with store.locked():
+        kept = cleaning.kept(store, before)
+        for path in list(cleaning.old(store, before)):
+            if not args.dry_run:
+                if path.is_dir() and not path.is_symlink():
+                    sbuild.remove_tree(path)
+                else:
+                    path.unlink()
+            if args.json:
+                print(json.dumps({"event": "removed", "path": str(path), "dry_run": args.dry_run}))
+            elif not args.quiet:
+                print(f"{'would remove' if args.dry_run else 'removed'} {path}")
+    if args.json:
+        print(json.dumps({"event": "kept", "steps": kept}))
+    elif not args.quiet:
+        print(f"{kept} steps kept; the evidence is never removed.")
+    return 0

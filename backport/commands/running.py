@@ -1,0 +1,107 @@
+"""The commands that run the graph of steps: run, fetch, source, build, test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Mapping
+
+from backport import execute, recipe_file, summary, ui, upgrade, versions
+from backport import plan as planning
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.events import Note
+from backport.plan import Step
+from backport.store import Result, Store
+from backport.verdict import Passed
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    for name, until, text in (
+        ("run", "test", "make, build and test the whole update"),
+        ("fetch", "fetch", "download what the recipe names, by its hashes"),
+        ("source", "source", "make the source packages"),
+        ("build", "build", "build the source packages in clean chroots"),
+        ("test", "test", "build, and run the autopkgtests in testbeds"),
+    ):
+        sub = common.add(subs, name, run, text)
+        sub.set_defaults(until=until)
+        common.select(sub)
+        sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+        sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
+        if until in ("build", "test"):
+            sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
+            sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")
+        if until == "test":
+            sub.add_argument("--test", action="append", default=[], metavar="NAME")
+            sub.add_argument("--long", action="store_true", help="test every series in full")
+            sub.add_argument("--strict", action="store_true", help="a skipped test is a failure")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the graph until the kind of step that the command names; print the summary."""
+    from backport import actions  # noqa: PLC0415 - a run with nothing to do starts faster
+    from backport.archive import choose  # noqa: PLC0415
+    from backport.archive.base import Wanted  # noqa: PLC0415
+
+    began = time.time()
+    recipe = recipe_file.load(args.recipe)
+    selection = common.selection(args, recipe)
+    if args.until in ("build", "test"):
+        base, note = choose.choose(recipe, args.base)
+    else:
+        base, note = choose.choose(recipe, "stand-in")
+    archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
+    upgrade.refuse_downward(recipe, archive)
+    # What the packages want of the base is known only later, and is an output of its own step.
+    nothing = Wanted((), (), frozenset())
+    base_inputs = {series.name: base.inputs(series, nothing) for series in recipe.series}
+    steps = planning.make(recipe, selection, base.kind, base_inputs)
+    store = Store(common.work_folder(args, recipe))
+    options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
+    table = actions.Actions(recipe, store, base, options).table()
+    shown_base = base.kind if args.until in ("build", "test") else ""
+    with store.locked():
+        with ui.shown(common.how(args)) as sink:
+            actions.tidy(store, sink)
+            if note:
+                sink(Note(note))
+            results = execute.run(steps, table, store, jobs=args.jobs, sink=sink, base=shown_base)
+        suite, differing = _prepared(steps, results, store)
+        told = summary.make(
+            recipe,
+            steps,
+            results,
+            {(row.source, row.series): row.built for row in versions.table(recipe, archive)},
+            base=shown_base,
+            suite=suite,
+            differing=differing,
+            seconds=time.time() - began,
+        )
+        summary.write(told, store.work / "summary.json")
+    if args.json:
+        print(json.dumps({"event": "summary", **told.to_json()}))
+    elif not args.quiet:
+        print(summary.as_text(told, str(store.work)))
+    return summary.exit_code(results.values(), strict=getattr(args, "strict", False))
+
+
+def _prepared(
+    steps: Mapping[str, Step], results: Mapping[str, Result], store: Store
+) -> tuple[str, tuple[tuple[str, str, str], ...]]:
+    """What the bases of this run come from, and where their versions are not the series'."""
+    from backport import actions  # noqa: PLC0415
+
+    suites: list[str] = []
+    differing: list[tuple[str, str, str]] = []
+    for name, step in steps.items():
+        if step.kind == "base" and isinstance(results[name].verdict, Passed):
+            ready = actions.read_prepared(store.folder(name))
+            suites.append(ready.suite)
+            differing += [
+                (one.package, one.series_version, one.base_version) for one in ready.differing
+            ]
+    return ", ".join(dict.fromkeys(suites)), tuple(dict.fromkeys(differing))
