@@ -68,7 +68,7 @@ class Actions:
 
     def fetch(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
         """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
-        source = self.recipe.source(step.source)
+        source = self.recipe.built(step.source)
         cache, offline = self.options.cache, self.options.offline
         if source.base is not None:
             found = dsc_files.fetch_base(source.base, cache, offline=offline)
@@ -86,11 +86,14 @@ class Actions:
         """Make the source package of one source for one series."""
         series = self.recipe.one_series(step.series)
         variant = self.recipe.variant(step.variant) if step.variant else None
-        plain = self.recipe.source(step.source)
+        plain = self.recipe.built(step.source)
         source = versions.with_versions(self.recipe, plain, series, variant)
-        version, rule = versions.built_version(source, series, step.variant)
-        fetched = needs[f"fetch/{source.name}"]
-        published = series.archive.get(source.name)
+        if self.recipe.test_source(step.source):
+            version, rule = versions.test_source_version(source)
+        else:
+            version, rule = versions.built_version(source, series, step.variant)
+        fetched = needs[f"fetch/{step.source}"]
+        published = series.archive.get(step.source)
         made = package.make(
             self.recipe,
             source,
@@ -108,7 +111,7 @@ class Actions:
         (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
         return Outcome(Passed(f"{version} ({rule})"), (*sorted(made.files), SHIPPED))
 
-    def wanted(self, _step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def wanted(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
         build: set[str] = set()
         test: set[str] = set(_TESTBED)
@@ -128,7 +131,7 @@ class Actions:
             "test": sorted(test),
             "own": sorted(own),
         }
-        (out / WANTED).write_text(json.dumps(data, indent=1))
+        (out / WANTED).write_text(what_serves(data, self.store.folder(step.name) / WANTED))
         return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
 
     def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
@@ -287,6 +290,20 @@ def _member(tarball: tarfile.TarFile, name: str) -> str:
     except KeyError:
         return ""
     return file.read().decode() if file is not None else ""
+
+
+def what_serves(wanted: Mapping[str, list[str]], earlier: Path) -> str:
+    """What the base has to hold, as the text of a file.
+
+    A run for a few sources wants less than one for all: then the base that an earlier run asked
+    for in the file `earlier` serves, and nothing is prepared anew.
+    """
+    if earlier.is_file():
+        text = earlier.read_text()
+        before = json.loads(text)
+        if all(set(wanted[key]) <= set(before.get(key, ())) for key in wanted):
+            return text
+    return json.dumps(wanted, indent=1)
 
 
 def read_prepared(folder: Path) -> PreparedBase:

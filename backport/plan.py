@@ -13,7 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backport.recipe import MatrixTest, Recipe, Source, Variant, patch_names, quilt_series_file
+from backport.recipe import (
+    MatrixTest,
+    Recipe,
+    Source,
+    TestSource,
+    Variant,
+    patch_names,
+    quilt_series_file,
+)
 from backport.versions import with_versions
 
 KINDS = ("fetch", "source", "wanted", "base", "build", "test")
@@ -78,18 +86,20 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _fetch_step(source: Source) -> Step:
+def _fetch_step(source: Source, name: str) -> Step:
     fixed = {"upstream": asdict(source.upstream) if source.upstream else None}
     fixed["base"] = asdict(source.base) if source.base else None
     inputs = [("place", hash_text(_json(fixed)))]
     if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
         inputs.append(("folder", hash_tree(Path(source.upstream.path))))
-    return Step("fetch", source=source.name, inputs=tuple(inputs))
+    return Step("fetch", source=name, inputs=tuple(inputs))
 
 
-def _source_step(recipe: Recipe, source: Source, series: str, variant: Variant | None) -> Step:
+def _source_step(
+    recipe: Recipe, source: Source, series: str, variant: Variant | None, name: str
+) -> Step:
     quilt_series = quilt_series_file(source, series, variant)
-    published = recipe.one_series(series).archive.get(source.name)
+    published = recipe.one_series(series).archive.get(name)
     control = with_versions(recipe, source, recipe.one_series(series), variant).control
     said = {
         "version": source.version,
@@ -102,6 +112,8 @@ def _source_step(recipe: Recipe, source: Source, series: str, variant: Variant |
         # Entries of the changelog that are newer than this go into the source .changes.
         "since": published.version if published else "",
     }
+    if name != source.name:
+        said["package"] = (source.name, source.debian_version)
     inputs = {
         "recipe": hash_text(_json(said)),
         "patches": hash_tree(source.patches, patch_names(quilt_series)),
@@ -114,23 +126,25 @@ def _source_step(recipe: Recipe, source: Source, series: str, variant: Variant |
     return Step(
         "source",
         series,
-        source.name,
+        name,
         variant=variant.name if variant else "",
-        needs=(f"fetch/{source.name}",),
+        needs=(f"fetch/{name}",),
         inputs=tuple(inputs.items()),
     )
 
 
-def _build_step(source: Source, series: str, variant: Variant | None, names: set[str]) -> Step:
+def _build_step(
+    source: Source, series: str, variant: Variant | None, names: set[str], name: str
+) -> Step:
     mark = f"+{variant.name}" if variant else ""
-    needs = [f"source/{series}/{source.name}{mark}", f"base/{series}"]
+    needs = [f"source/{series}/{name}{mark}", f"base/{series}"]
     for need in source.needs:
         own = f"build/{series}/{need}"
         if own not in names:
             continue  # the series has it already
         in_variant = variant is not None and need in variant.sources
         needs.append(f"{own}{mark}" if in_variant else own)
-    return Step("build", series, source.name, variant=mark[1:], needs=tuple(needs))
+    return Step("build", series, name, variant=mark[1:], needs=tuple(needs))
 
 
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
@@ -138,6 +152,8 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
     for test in recipe.matrix:
         if series not in recipe.source(test.source).series:
             continue  # not uploaded there: none of our tests come with it
+        if any(one.name in test.extra for one in _not_made_for(recipe, series)):
+            continue
         if selection.tests and test.name not in selection.tests:
             continue
         if selection.sources and test.source not in selection.sources:
@@ -147,10 +163,20 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
             yield test
 
 
+def _not_made_for(recipe: Recipe, series: str) -> list[TestSource]:
+    return [one for one in recipe.test_sources if series not in one.package.series]
+
+
 def _test_steps(
     recipe: Recipe, series: str, test: MatrixTest, builds: Mapping[str, Step]
 ) -> Iterator[Step]:
-    plain = [name for name, step in builds.items() if step.series == series and not step.variant]
+    plain = [
+        name
+        for name, step in builds.items()
+        if step.series == series
+        and not step.variant
+        and (recipe.test_source(step.source) is None or step.source in test.extra)
+    ]
     base = f"base/{series}"
     said = (("row", hash_text(_json((test.name, test.timeout)))),)
     matrix = (
@@ -188,7 +214,7 @@ def _closure(recipe: Recipe, names: Iterable[str]) -> set[str]:
         name = todo.pop()
         if name not in found:
             found.add(name)
-            todo += recipe.source(name).needs
+            todo += recipe.built(name).needs
     return found
 
 
@@ -208,9 +234,16 @@ def make(
         one.name for one in recipe.series
     ]
     chosen = selection.sources or tuple(source.name for source in recipe.sources)
-    closure = _closure(recipe, chosen)
-    sources = [source for source in recipe.sources if source.name in closure]
-    steps = {step.name: step for step in map(_fetch_step, sources)}
+    extra = (
+        name
+        for series in series_names
+        for test in wanted_tests(recipe, series, selection)
+        for name in test.extra
+    )
+    closure = _closure(recipe, (*chosen, *extra))
+    sources = {source.name: source for source in recipe.sources if source.name in closure}
+    sources |= {one.name: one.package for one in recipe.test_sources if one.name in closure}
+    steps = {f"fetch/{name}": _fetch_step(source, name) for name, source in sources.items()}
     variants: dict[str, list[Variant]] = {name: [] for name in series_names}
     for series in series_names:
         for test in wanted_tests(recipe, series, selection):
@@ -218,14 +251,14 @@ def make(
                 variant = recipe.variant(control.variant) if control.variant else None
                 if variant is not None and variant not in variants[series]:
                     variants[series].append(variant)
-    pairs = [(source, series) for series in series_names for source in sources]
-    for source, series in pairs:
+    for series, name in ((series, name) for series in series_names for name in sources):
+        source = sources[name]
         if series in source.series:
-            step = _source_step(recipe, source, series, None)
+            step = _source_step(recipe, source, series, None, name)
             steps[step.name] = step
             for variant in variants[series]:
-                if source.name in variant.sources:
-                    step = _source_step(recipe, source, series, variant)
+                if name in variant.sources:
+                    step = _source_step(recipe, source, series, variant, name)
                     steps[step.name] = step
     needs = tuple(name for name in steps if name.startswith("source/"))
     steps["wanted"] = Step("wanted", needs=needs, inputs=_wanted_inputs(recipe))
@@ -262,25 +295,25 @@ def _builds_and_tests(
     recipe: Recipe,
     selection: Selection,
     series_names: list[str],
-    sources: list[Source],
+    sources: Mapping[str, Source],
     variants: Mapping[str, list[Variant]],
 ) -> dict[str, Step]:
     builds: dict[str, Step] = {}
     names = {
-        f"build/{series}/{one.name}"
+        f"build/{series}/{name}"
         for series in series_names
-        for one in sources
+        for name, one in sources.items()
         if series in one.series
     }
     for series in series_names:
-        for source in sources:
+        for name, source in sources.items():
             if series not in source.series:
                 continue
-            step = _build_step(source, series, None, names)
+            step = _build_step(source, series, None, names, name)
             builds[step.name] = step
             for variant in variants[series]:
-                if source.name in variant.sources:
-                    step = _build_step(source, series, variant, names)
+                if name in variant.sources:
+                    step = _build_step(source, series, variant, names, name)
                     builds[step.name] = step
     tests = {
         step.name: step

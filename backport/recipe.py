@@ -142,6 +142,20 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class TestSource:
+    """A source package that tests need besides the update's own, such as an older version.
+
+    It is built like them and never uploaded; no version of it is the update's. `name` is what
+    the recipe calls it, `package` the source package itself: its `debian_version` is its version
+    as it stands, and its `needs` are sources or other test sources.
+    """
+
+    name: str
+    package: Source
+    purpose: str
+
+
+@dataclass(frozen=True)
 class Control:
     """The counterpart of a test: `test` in the matrix has to see the harm with `variant`.
 
@@ -158,7 +172,8 @@ class MatrixTest:
 
     `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
     ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
-    A test with `matrix` is in autopkgtest/matrix and is never uploaded.
+    A test with `matrix` is in autopkgtest/matrix and is never uploaded. `extra` are the test
+    sources whose packages are in its testbed too; it runs in the series that all of them have.
     """
 
     name: str
@@ -167,6 +182,7 @@ class MatrixTest:
     controls: tuple[Control, ...] = ()
     timeout: int = 900
     matrix: bool = False
+    extra: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +209,7 @@ class Recipe:
     full: tuple[str, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
     as_of: datetime.date | None = None
+    test_sources: tuple[TestSource, ...] = ()
 
     def one_series(self, name: str) -> Series:
         """The series of that name (KeyError where there is none)."""
@@ -201,6 +218,15 @@ class Recipe:
     def source(self, name: str) -> Source:
         """The source package of that name (KeyError where there is none)."""
         return {source.name: source for source in self.sources}[name]
+
+    def test_source(self, name: str) -> TestSource | None:
+        """The test source of that name, None where there is none."""
+        return {one.name: one for one in self.test_sources}.get(name)
+
+    def built(self, name: str) -> Source:
+        """The source package that a step builds: of that name, or the test source's."""
+        test_source = self.test_source(name)
+        return test_source.package if test_source else self.source(name)
 
     def variant(self, name: str) -> Variant:
         """The variant of that name (KeyError where there is none)."""

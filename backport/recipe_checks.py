@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from backport.errors import InputError, RecipeError
-from backport.recipe import MatrixTest, Recipe, Source, patch_names
+from backport.recipe import MatrixTest, Recipe, Source, TestSource, patch_names
 from backport.source.changelog import MAINTAINER, timestamp
 from backport.versions import upstream_part, versions_named
 
@@ -49,6 +49,8 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
         _check_versions(source, where)
         _check_patches(recipe, source, where)
         _check_packaging(source, where, unpinned=unpinned)
+    for one in recipe.test_sources:
+        _check_test_source(recipe, one, f"{file}: test-source.{one.name}")
     _check_cycle(recipe, file)
     _check_retired(recipe, file)
     _check_matrix(recipe, file)
@@ -137,6 +139,31 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
             )
 
 
+def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
+    source = one.package
+    if one.name in [other.name for other in recipe.sources]:
+        raise RecipeError(
+            "a source package of the update has that name", where=where, advice="name it otherwise"
+        )
+    _package(one.name, where)
+    _package(source.name, f"{where}.source")
+    series = [other.name for other in recipe.series]
+    _known(source.series, series, f"{where}.series", "series")
+    names = [*(other.name for other in recipe.sources), *(o.name for o in recipe.test_sources)]
+    _known(source.needs, names, f"{where}.needs", "source or test source")
+    for name in source.needs:
+        lacking = [each for each in source.series if each not in recipe.built(name).series]
+        if lacking and recipe.test_source(name):
+            raise RecipeError(
+                f"{name} is not made for {', '.join(lacking)}",
+                where=f"{where}.series",
+                advice=f"add it to test-source.{name}.series, or take it out here",
+            )
+    _check_versions(source, where)
+    _check_patches(recipe, source, where)
+    _check_packaging(source, where, unpinned=False)
+
+
 def _check_versions(source: Source, where: str) -> None:
     upstream = upstream_part(source.debian_version)
     if upstream != source.version:
@@ -219,13 +246,19 @@ def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
 
 def _check_cycle(recipe: Recipe, file: str) -> None:
     try:
-        graphlib.TopologicalSorter({one.name: one.needs for one in recipe.sources}).prepare()
+        needs = {one.name: one.needs for one in recipe.sources}
+        needs |= {one.name: one.package.needs for one in recipe.test_sources}
+        graphlib.TopologicalSorter(needs).prepare()
     except graphlib.CycleError as error:
         raise RecipeError(
             f"the sources need each other in a cycle: {' -> '.join(error.args[1])}",
-            where=f"{file}: source.{error.args[1][0]}.needs",
+            where=f"{file}: {_table(recipe, error.args[1][0])}.needs",
             advice="take one of these out of needs",
         ) from error
+
+
+def _table(recipe: Recipe, name: str) -> str:
+    return f"test-source.{name}" if recipe.test_source(name) else f"source.{name}"
 
 
 def _check_retired(recipe: Recipe, file: str) -> None:
@@ -265,6 +298,8 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
         for control in row.controls:
             if control.variant:
                 _known((control.variant,), variants, f"{where}.control.variant", "variant")
+        extra = [one.name for one in recipe.test_sources]
+        _known(row.extra, extra, f"{where}.with", "test source")
         if row.timeout < 1:
             raise RecipeError(
                 f"{row.timeout} is no time",

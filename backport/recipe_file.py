@@ -19,6 +19,7 @@ from backport.recipe import (
     Retired,
     Series,
     Source,
+    TestSource,
     Upstream,
     Variant,
 )
@@ -76,6 +77,9 @@ def _recipe(top: Table, path: Path) -> Recipe:
         sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
         variants=tuple(_variant(name, table) for name, table in top.tables("variant")),
+        test_sources=tuple(
+            _test_source(name, table, root) for name, table in top.tables("test-source")
+        ),
         full=matrix.strings("full", ()),
         matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
     )
@@ -149,6 +153,29 @@ def _source(name: str, table: Table, root: Path) -> Source:
         )
     table.done()
     return source
+
+
+def _test_source(name: str, table: Table, root: Path) -> TestSource:
+    version = _version(table, "version")
+    debian = _version(table, "debian-version") if table.has("debian-version") else f"{version}-1"
+    purpose = table.string("purpose", advice="say what the tests need it for")
+    test_source = TestSource(
+        name=name,
+        package=Source(
+            name=table.string("source", advice="write the source package's name"),
+            version=version,
+            debian_version=debian,
+            series=table.strings("series"),
+            needs=table.strings("needs", ()),
+            upstream=_upstream(table.table("upstream"), root, version),
+            patches=root / table.string("patches", f"patches/test-sources/{name}"),
+            tests=root / "autopkgtest" / "none",
+            changes=(purpose[0].upper() + purpose[1:] + ".",) if purpose else (),
+        ),
+        purpose=purpose,
+    )
+    table.done()
+    return test_source
 
 
 def _needs_upstream(table: Table, version: str) -> dict[str, tuple[str, ...]]:
@@ -289,6 +316,7 @@ def _matrix_test(table: Table) -> MatrixTest:
         controls=tuple(controls),
         timeout=table.integer("timeout", 900),
         matrix=table.boolean("matrix", False),
+        extra=table.strings("with", ()),
     )
     table.done()
     return test

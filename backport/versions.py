@@ -132,6 +132,11 @@ def built_version(source: Source, series: Series, variant: str = "") -> tuple[st
     return (f"{version}~{variant}1", f"variant {variant}") if variant else (version, rule)
 
 
+def test_source_version(source: Source) -> tuple[str, str]:
+    """The version of a test source, which is given as it stands, and that in words."""
+    return source.debian_version, "for tests only, never uploaded"
+
+
 def with_versions(
     recipe: Recipe, source: Source, series: Series, variant: Variant | None = None
 ) -> Source:

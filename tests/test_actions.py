@@ -62,3 +62,23 @@ def test_a_prepared_base_is_read_as_it_was_written(tmp_path: Path) -> None:
     )
     (tmp_path / actions.PREPARED).write_text(json.dumps(asdict(base), default=str))
     assert actions.read_prepared(tmp_path) == base
+
+
+ALL = {"build": ["debhelper", "python"], "test": ["apt"], "own": ["alpha", "beta"]}
+FEW = {"build": ["debhelper"], "test": ["apt"], "own": ["alpha"]}
+OTHER = {"build": ["debhelper", "dh-python"], "test": ["apt"], "own": ["alpha"]}
+
+
+def test_a_run_that_wants_less_than_the_one_before_takes_its_base(tmp_path: Path) -> None:
+    earlier = tmp_path / actions.WANTED
+    assert json.loads(actions.what_serves(FEW, earlier)) == FEW
+    earlier.write_text(actions.what_serves(ALL, earlier))
+    assert actions.what_serves(FEW, earlier) == earlier.read_text()
+    assert actions.what_serves(ALL, earlier) == earlier.read_text()
+
+
+def test_a_run_that_wants_more_than_the_one_before_asks_for_it(tmp_path: Path) -> None:
+    earlier = tmp_path / actions.WANTED
+    earlier.write_text(actions.what_serves(FEW, earlier))
+    assert json.loads(actions.what_serves(ALL, earlier)) == ALL
+    assert json.loads(actions.what_serves(OTHER, earlier)) == OTHER

@@ -1,0 +1,190 @@
+"""Source packages that only tests need: in the recipe, and in the graph of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backport import plan, recipe_file, versions
+from backport.errors import RecipeError
+from backport.plan import Selection
+from backport.recipe import Recipe
+from tests.support import recipes
+from tests.support.recipes import SHA256, SourceSpec, Spec
+
+SPEC = Spec(
+    sources=(
+        SourceSpec("alpha", quilt={"series": ("one.patch",)}),
+        SourceSpec("beta", needs=("alpha",)),
+    ),
+    variants={"plain": ("alpha",)},
+    matrix=(
+        {"name": "smoke", "source": "alpha"},
+        {
+            "name": "upgrade",
+            "source": "beta",
+            "matrix": True,
+            "with": ["beta-0.5"],
+            "control": {"test": "upgrade-control", "variant": "plain"},
+        },
+        {"name": "others", "source": "alpha", "matrix": True, "with": ["gamma-9"]},
+    ),
+)
+
+
+def old(source: str, version: str, **more: Any) -> dict[str, Any]:
+    """The table of a test source."""
+    return {
+        "source": source,
+        "version": version,
+        "series": ["xenial", "yakkety"],
+        "purpose": "what the machines have before",
+        "upstream": {"url": f"https://example.org/{source}-{version}.tar.gz", "sha256": SHA256}
+        | {"file": f"{source}-{version}.tar.gz"},
+        **more,
+    }
+
+
+TABLES = {
+    "beta-0.5": old("beta", "0.5", needs=["gamma-9"], **{"debian-version": "0.5-3"}),
+    "gamma-9": old("gamma", "9", series=["xenial"]),
+}
+
+
+def path_of(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> Path:
+    """A recipe with these test sources."""
+    for name in tables:
+        debian = root / "patches" / "test-sources" / name / "debian"
+        debian.mkdir(parents=True, exist_ok=True)
+        (debian / "control").write_text(f"Source: {name}\n")
+    content = recipes.data(SPEC)
+    content["test-source"] = {
+        name: table | {"series": table["series"]} for name, table in tables.items()
+    }
+    return recipes.write(root, SPEC, content)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    tables = TABLES | {"beta-0.5": TABLES["beta-0.5"] | {"series": ["xenial"]}}
+    return recipe_file.load(path_of(tmp_path, tables))
+
+
+def names(recipe: Recipe, kind: str, selection: Selection | None = None) -> set[str]:
+    steps = plan.make(recipe, selection or Selection(), "stand-in")
+    return {name.partition("/")[2] for name, step in steps.items() if step.kind == kind}
+
+
+def test_a_test_source_is_read_with_its_version_as_it_stands(recipe: Recipe) -> None:
+    one = recipe.test_source("beta-0.5")
+    assert one is not None
+    assert (one.package.name, one.package.version) == ("beta", "0.5")
+    assert versions.test_source_version(one.package)[0] == "0.5-3"
+    assert recipe.built("beta-0.5") is one.package
+    assert recipe.built("beta").version == "1.0"
+
+
+def test_a_test_source_has_no_place_in_the_versions_of_the_update(recipe: Recipe) -> None:
+    assert {row.source for row in versions.table(recipe, {})} == {"alpha", "beta"}
+
+
+def test_it_is_built_in_the_series_that_it_is_for_with_what_it_needs(recipe: Recipe) -> None:
+    steps = plan.make(recipe, Selection(), "stand-in")
+    assert names(recipe, "fetch") == {"alpha", "beta", "beta-0.5", "gamma-9"}
+    assert set(steps["build/xenial/beta-0.5"].needs) == {
+        "source/xenial/beta-0.5",
+        "base/xenial",
+        "build/xenial/gamma-9",
+    }
+    assert not any(name.startswith("build/yakkety/beta-0.5") for name in steps)
+
+
+def test_only_the_row_that_names_it_has_its_packages_and_so_has_its_control(
+    recipe: Recipe,
+) -> None:
+    steps = plan.make(recipe, Selection(), "stand-in")
+    has = {name for name, step in steps.items() if "build/xenial/beta-0.5" in step.needs}
+    assert has == {"test/xenial/beta.upgrade", "test/xenial/beta.upgrade-control+plain"}
+
+
+def test_a_row_runs_in_the_series_that_its_test_sources_are_for(recipe: Recipe) -> None:
+    assert names(recipe, "test") == {
+        "xenial/alpha.smoke",
+        "xenial/alpha.others",
+        "xenial/beta.upgrade",
+        "xenial/beta.upgrade-control+plain",
+        "yakkety/alpha.smoke",
+    }
+
+
+def test_a_run_that_needs_none_of_them_makes_none(recipe: Recipe) -> None:
+    asked = Selection(tests=("smoke",))
+    assert names(recipe, "build", asked) == {
+        "xenial/alpha",
+        "xenial/beta",
+        "yakkety/alpha",
+        "yakkety/beta",
+    }
+
+
+def test_another_version_is_another_source_step(recipe: Recipe) -> None:
+    before = plan.make(recipe, Selection(), "stand-in")["source/xenial/gamma-9"]
+    one = recipe.test_sources[1]
+    newer = replace(one, package=replace(one.package, debian_version="9-2"))
+    changed = replace(recipe, test_sources=(recipe.test_sources[0], newer))
+    after = plan.make(changed, Selection(), "stand-in")["source/xenial/gamma-9"]
+    assert before.inputs != after.inputs
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        (
+            {"alpha": old("alpha", "0.5")},
+            "test-source.alpha: a source package of the update has that name; name it otherwise",
+        ),
+        (
+            TABLES,
+            "test-source.beta-0.5.series: gamma-9 is not made for yakkety; add it to "
+            "test-source.gamma-9.series, or take it out here",
+        ),
+        (
+            {"one": old("one", "1", needs=["two"]), "two": old("two", "1", needs=["one"])},
+            "test-source.one.needs: the sources need each other in a cycle: one -> two -> one; "
+            "take one of these out of needs",
+        ),
+        (
+            {"one": old("one", "1", needs=["two"])},
+            "test-source.one.needs: 'two' is no source or test source of this recipe; write one "
+            "of alpha, beta, one, or add it",
+        ),
+        (
+            {"one": old("one", "1", **{"debian-version": "2-1"})},
+            "test-source.one.debian-version: '2-1' is of upstream's 2, and version is '1'; make "
+            "the two agree",
+        ),
+        (
+            {"one": old("one", "1")},
+            "matrix.test[2].with: 'beta-0.5' is no test source of this recipe; write one of one, "
+            "or add it",
+        ),
+    ],
+)
+def test_a_wrong_test_source_is_refused_in_one_sentence(
+    tmp_path: Path, tables: dict[str, dict[str, Any]], sentence: str
+) -> None:
+    path = path_of(tmp_path, tables)
+    with pytest.raises(RecipeError, match=f"^backport.toml: {re.escape(sentence)}$"):
+        recipe_file.load(path)
+
+
+def test_a_test_source_without_packaging_is_refused(tmp_path: Path) -> None:
+    path = path_of(tmp_path, {"one": old("one", "1")})
+    (tmp_path / "patches/test-sources/one/debian/control").unlink()
+    with pytest.raises(RecipeError, match=r"test-source\.one\.base: there is neither"):
+        recipe_file.load(path)
