@@ -306,6 +306,14 @@ def what_serves(wanted: Mapping[str, list[str]], earlier: Path) -> str:
     return json.dumps(wanted, indent=1)
 
 
+def base_kind(store: Store) -> str:
+    """The kind of base that the work folder's bases are of; "" where there is none or several."""
+    kinds = {
+        read_prepared(path.parent).kind for path in (store.work / "base").glob(f"*/{PREPARED}")
+    }
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
 def read_prepared(folder: Path) -> PreparedBase:
     """The base that a base step prepared."""
     data = json.loads((folder / PREPARED).read_text())

@@ -59,8 +59,16 @@ def _probe(series: Series, patience: float, answered: set[str]) -> None:
         answered.add(series.name)
 
 
-def choose(recipe: Recipe, named: str = "") -> tuple[Base, str]:
+def choose(
+    recipe: Recipe, named: str = "", *, offline: bool = False, before: str = ""
+) -> tuple[Base, str]:
     """The base, and a note for the user where it was not named ("" otherwise).
+
+    Parameters:
+        named: the kind of base that the user names.
+        offline: ask no archive, and download nothing.
+        before: the kind that the work folder was last used with; taken where none is named and
+            none can be asked.
 
     Raises:
         UsageError: there is no base of that name.
@@ -68,9 +76,14 @@ def choose(recipe: Recipe, named: str = "") -> tuple[Base, str]:
     if named and named not in KINDS:
         raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(KINDS)}")
     if named == "ubuntu":
-        return Ubuntu(), ""
+        return Ubuntu(offline=offline), ""
     if named == "stand-in":
-        return StandIn(recipe.root), ""
+        return StandIn(recipe.root, offline=offline), ""
+    if offline and before == "ubuntu":
+        return Ubuntu(offline=True), ""
+    if offline:
+        note = "" if before else _stand_in_for("offline, the Ubuntu archive is not asked")
+        return StandIn(recipe.root, offline=True), note
     archive = Ubuntu()
     try:
         archive.check_keyring()
@@ -80,7 +93,10 @@ def choose(recipe: Recipe, named: str = "") -> tuple[Base, str]:
         reason = f"{error.what} ({error.where})"
     if not reason:
         return archive, ""
-    note = (
+    return StandIn(recipe.root), _stand_in_for(reason)
+
+
+def _stand_in_for(reason: str) -> str:
+    return (
         f"{reason}: builds and tests use the stand-in base (Debian bullseye); name one with --base"
     )
-    return StandIn(recipe.root), note

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.archive.machine_sources import Suite, machine_suites
+from backport.archive.machine_sources import Suite
 from backport.archive.private_apt import Deb, LostFileError, PrivateApt
-
-__all__ = ["Pool", "Suite", "collect", "machine_suites"]
+from backport.errors import RemoteError
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ def collect(
     with_local: Mapping[str, Sequence[str]] | None = None,
     older_for_lost: bool = False,
     retries: int = 4,
+    offline: bool = False,
 ) -> Pool:
     """The packages that groups of relations need, each group with all that it depends on.
 
@@ -58,15 +58,23 @@ def collect(
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
         retries: how often apt tries again after a broken connection.
+        offline: ask no archive; all has to be in the cache.
 
     Raises:
         InputError: a signature or hash is wrong, or a relation cannot be met.
-        RemoteError: the archive does not answer. MachineError: the disk is full.
+        RemoteError: the archive does not answer, or may not be asked.
+        MachineError: the disk is full.
     """
     found = _read(manifest)
     if not found or not all(
         deb.local or deb.is_in(cache) for debs in found.values() for deb in debs
     ):
+        if offline:
+            raise RemoteError(
+                "the base has to be downloaded first, and the network may not be used",
+                where=str(cache),
+                advice="run once without --offline",
+            )
         manifest.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
             apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)

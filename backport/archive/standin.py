@@ -36,6 +36,7 @@ class StandIn:
         root: the recipe's folder; not read here, a stand-in is the same for every recipe.
         suites: the archive; without it Debian's, from this machine's own mirrors.
         table: the table of modules.
+        offline: download nothing.
     """
 
     kind = "stand-in"
@@ -46,10 +47,12 @@ class StandIn:
         *,
         suites: Sequence[Suite] = (),
         table: ModuleTable | None = None,
+        offline: bool = False,
     ) -> None:
         self.root = root
         self.table = table if table is not None else load_table()
         self._suites = tuple(suites)
+        self._offline = offline
 
     def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
         """What the prepared base depends on, as names and hashes."""
@@ -143,6 +146,7 @@ class StandIn:
                 cache=cache,
                 with_local=with_local,
                 older_for_lost=True,
+                offline=self._offline,
             )
 
     def _modules_key(self, architecture: str) -> str:
@@ -152,7 +156,7 @@ class StandIn:
     def _modules(self, folder: Path, system: Path, cache: Path, architecture: str) -> None:
         if folder.is_dir():
             return
-        files = standin_modules.files(self.table, cache)
+        files = standin_modules.files(self.table, cache, offline=self._offline)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
             fresh = Path(scratch) / "modules"
             fresh.mkdir()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backport.archive import chroot, localrepo, pypi
-from backport.errors import InputError, RecipeError
+from backport.errors import InputError, RecipeError, RemoteError
 from backport.source import fetch
 from backport.toml_table import Table
 
@@ -271,18 +271,25 @@ def dummy_control(dummy: Dummy) -> dict[str, str]:
     }
 
 
-def files(table: ModuleTable, cache: Path) -> dict[str, Path]:
+def files(table: ModuleTable, cache: Path, *, offline: bool = False) -> dict[str, Path]:
     """The file of each module, by its sha256, from the cache or the package index.
 
     Raises:
-        RemoteError: the index does not answer. InputError: a file is another one.
+        RemoteError: the index does not answer, or may not be asked. InputError: a file is
+            another one.
     """
-    return {one.sha256: _published(one, cache) for one in table.everything}
+    return {one.sha256: _published(one, cache, offline) for one in table.everything}
 
 
-def _published(module: Module, cache: Path) -> Path:
+def _published(module: Module, cache: Path, offline: bool) -> Path:
     found = fetch.cached(cache, module.sha256, module.file)
     if found is not None:
         return found
+    if offline:
+        raise RemoteError(
+            f"{module.file} is not in the cache, and the network may not be used",
+            where=str(cache),
+            advice="run once without --offline",
+        )
     place = pypi.resolve(module.project, module.file)
     return fetch.fetch(place, module.sha256, cache, name=module.file)

@@ -32,6 +32,7 @@ class Ubuntu:
             that BACKPORT_UBUNTU_KEYRING names, else the one of the package ubuntu-keyring.
         pockets: which pockets beside the release pocket, as suffixes of the suite's name.
         retries: how often a broken connection is begun anew.
+        offline: download nothing.
     """
 
     kind = "ubuntu"
@@ -42,11 +43,13 @@ class Ubuntu:
         pockets: Sequence[str] = ("-updates", "-security"),
         *,
         retries: int = 4,
+        offline: bool = False,
     ) -> None:
         named = os.environ.get(KEYRING_VARIABLE, "")
         self.keyring = keyring or (Path(named).absolute() if named else KEYRING)
         self._pockets = tuple(pockets)
         self._retries = retries
+        self._offline = offline
 
     def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
         """What the prepared base depends on, as names and hashes."""
@@ -112,6 +115,7 @@ class Ubuntu:
                 architecture=architecture,
                 cache=cache,
                 retries=self._retries,
+                offline=self._offline,
             )
             made = systems.Systems(pool, home, origin=self.kind, epoch=_EPOCH)
             made.make()

@@ -50,17 +50,15 @@ def run(args: argparse.Namespace) -> int:
     began = time.time()
     recipe = recipe_file.load(args.recipe)
     selection = common.selection(args, recipe)
-    if args.until in ("build", "test"):
-        base, note = choose.choose(recipe, args.base)
-    else:
-        base, note = choose.choose(recipe, "stand-in")
+    store = Store(common.work_folder(args, recipe))
+    named = args.base if args.until in ("build", "test") else "stand-in"
+    base, note = choose.choose(recipe, named, offline=args.offline, before=actions.base_kind(store))
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade.refuse_downward(recipe, archive)
     # What the packages want of the base is known only later, and is an output of its own step.
     nothing = Wanted((), (), frozenset())
     base_inputs = {series.name: base.inputs(series, nothing) for series in recipe.series}
     steps = planning.make(recipe, selection, base.kind, base_inputs)
-    store = Store(common.work_folder(args, recipe))
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
     table = actions.Actions(recipe, store, base, options).table()
     shown_base = base.kind if args.until in ("build", "test") else ""

@@ -223,8 +223,11 @@ def _unfit(report: PatchReport, reports: tuple[PatchReport, ...]) -> PatchError:
     wrong = [hunk for hunk in report.hunks if hunk.fit.outcome != "exact"]
     first = wrong[0]
     fit = first.fit
-    found = f"found {fit.found!r}" if fit.found else "found the file's end"
-    place = f"line {fit.line}: expected {fit.expected!r}, {found}"
+    lines = [text.rstrip("\n") for text in (fit.expected, fit.found)]
+    if lines[0] == lines[1]:  # they differ in how they end
+        lines = [fit.expected, fit.found]
+    found = f"found {lines[1]!r}" if fit.found else "found the file's end"
+    place = f"line {fit.line}: expected {lines[0]!r}, {found}"
     if not fit.expected:
         place = f"the file has only {fit.line - 1} lines"
     match fit.outcome:

@@ -158,6 +158,21 @@ def test_a_named_base_is_taken_and_nobody_is_asked(named: str, kind: type) -> No
     assert (note, asked) == ("", [])
 
 
+@pytest.mark.parametrize(
+    ("before", "kind", "told"),
+    [("", StandIn, True), ("stand-in", StandIn, False), ("ubuntu", Ubuntu, False)],
+)
+def test_offline_no_archive_is_asked_and_the_base_of_the_work_folder_is_taken(
+    before: str, kind: type, told: bool
+) -> None:
+    asked: list[socket.socket] = []
+    with speaker(asked.append) as uri:
+        one = recipe(Series("xenial", "16.04", uri))
+        base, note = choose(one, offline=True, before=before)
+    assert isinstance(base, kind)
+    assert ("offline" in note, asked) == (told, [])
+
+
 def test_a_base_that_there_is_not_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no base 'debian'") as caught:
         choose(recipe(), "debian")

@@ -21,7 +21,9 @@ def fill(archive: Archive) -> None:
     archive.sign()
 
 
-def collect(suite: Suite, folder: Path, *relations: str, lost: bool = False) -> list[str]:
+def collect(
+    suite: Suite, folder: Path, *relations: str, lost: bool = False, offline: bool = False
+) -> list[str]:
     found = mirror.collect(
         [suite],
         {"wanted": relations},
@@ -30,6 +32,7 @@ def collect(suite: Suite, folder: Path, *relations: str, lost: bool = False) -> 
         cache=folder / "cache",
         older_for_lost=lost,
         retries=0,
+        offline=offline,
     )
     return [path.name for path in found.groups["wanted"]]
 
@@ -190,6 +193,20 @@ def test_an_archive_that_does_not_answer_is_an_error_of_the_network(
     with pytest.raises(RemoteError) as caught:
         collect(suite, tmp_path, "tool")
     assert one_sentence(caught.value)
+
+
+def test_offline_the_archive_is_not_asked_and_the_sentence_says_what_helps(
+    tmp_path: Path, archive: Archive, key_home: Path
+) -> None:
+    fill(archive)
+    with archive.served() as uri:
+        suite = archive.seen_at(uri, keyring(key_home))
+        with pytest.raises(RemoteError, match="run once without --offline") as caught:
+            collect(suite, tmp_path, "tool", offline=True)
+        assert one_sentence(caught.value)
+        assert not (tmp_path / "cache").exists()
+        brought = collect(suite, tmp_path, "tool")
+        assert collect(suite, tmp_path, "tool", offline=True) == brought
 
 
 def test_what_the_host_has_configured_does_not_count(

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.archive.mirror import machine_suites
+from backport.archive.machine_sources import machine_suites
 from backport.process import require, run
 from backport.testbed.host import as_root
 

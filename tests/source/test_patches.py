@@ -54,7 +54,7 @@ def test_an_offset_is_refused_and_says_how_far(tmp_path: Path) -> None:
     to = tree(tmp_path, BEFORE.replace("line 20\n", "line 20\nmore\nand more\n"))
     assert apply(tmp_path, PATCH, to) == (
         "one.patch: hunk 2 of src/main.txt fits only with an offset, 2 lines further down: "
-        "line 27: expected 'line 27\\n', found 'line 25\\n'; "
+        "line 27: expected 'line 27', found 'line 25'; "
         "refresh the patch for this version with: quilt push -f, then quilt refresh"
     )
 
@@ -63,15 +63,15 @@ def test_fuzz_is_refused(tmp_path: Path) -> None:
     to = tree(tmp_path, BEFORE.replace("line 33\n", "other\n"))
     assert (
         "hunk 2 of src/main.txt fits only with fuzz 1: "
-        "line 33: expected 'line 33\\n', found 'other\\n'"
+        "line 33: expected 'line 33', found 'other'"
     ) in apply(tmp_path, PATCH, to)
 
 
 def test_a_hunk_that_fails_says_what_it_found(tmp_path: Path) -> None:
     to = tree(tmp_path, BEFORE.replace("line 10\n", "other\n").replace("line 30\n", "another\n"))
     assert (
-        "one.patch: hunk 1 of src/main.txt does not apply: line 10: expected 'line 10\\n', "
-        "found 'other\\n'; hunks that do not fit: 2"
+        "one.patch: hunk 1 of src/main.txt does not apply: line 10: expected 'line 10', "
+        "found 'other'; hunks that do not fit: 2"
     ) in apply(tmp_path, PATCH, to)
 
 
