@@ -20,7 +20,7 @@ from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import owner, sandbox
+from backport.build import owner, sandbox, variation
 from backport.build import repositories as local
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
@@ -31,6 +31,8 @@ from backport.verdict import Broken, Failed, Passed
 LOG = "build.log"
 INSIDE = "/srv/backport"
 _SCRATCH = ".build-"
+# Now and then the tar that unpacks the chroot dies on a loaded machine, before the build began.
+_SESSIONS = 2
 _NOTE = "owner.json"
 # A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
 _MEMORY_NEEDED = 6 * 2**30
@@ -47,13 +49,15 @@ class BuildOptions:
 
     `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
     (without one: beside the results); `jobs` is what the package's build may use at once;
-    `memory` unpacks the chroot into memory (None: when there is enough of it).
+    `memory` unpacks the chroot into memory (None: when there is enough of it); `varied` builds
+    under another path, user, umask, locale and time zone.
     """
 
     keep: bool = False
     keep_at: Path | None = None
     jobs: int = 1
     memory: bool | None = None
+    varied: bool = False
 
 
 def build(
@@ -110,8 +114,11 @@ def build(
         plan = _Plan(builder, scratch, stage, chroot, tuple(repositories), in_memory)
         plan.write(dsc.name, architecture, series, options)
         log = result / LOG
-        completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
-        judged = _judge(completed, result, log)
+        for _ in range(_SESSIONS):
+            completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
+            judged = _judge(completed, result, log)
+            if judged.stage != "create-session":
+                break
         _own(result)
         kept = None
         if not isinstance(judged.verdict, Passed):
@@ -198,6 +205,9 @@ class _Plan:
     def write(self, dsc: str, architecture: str, series: str, options: BuildOptions) -> None:
         """Write sbuild's configuration and the script that enters the sandbox."""
         (self.scratch / "setup" / "sbuild.conf").write_text(self._config(architecture, options))
+        vary = self.scratch / "setup" / "vary"
+        vary.write_text(variation.SCRIPT)
+        vary.chmod(0o755)
         (self.scratch / "enter").write_text(self._script(dsc, series, keep=options.keep))
 
     def _config(self, architecture: str, options: BuildOptions) -> str:
@@ -244,6 +254,8 @@ class _Plan:
             "key_id": "undef",
             "dpkg_buildpackage_user_options": "[]",
         }
+        if options.varied:
+            settings |= variation.settings(f"{INSIDE}/setup/vary")
         return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
 
     def _script(self, dsc: str, series: str, *, keep: bool) -> str:
