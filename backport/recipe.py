@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from backport.recipe_bug import BugText
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Series:
     version: str
     mirror: str = ""
     archive: Mapping[str, Published] = dataclasses.field(default_factory=dict)
-    toolchain: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    toolchain: Mapping[str, Published] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,23 @@ class ControlEdit:
 
 
 @dataclass(frozen=True)
+class PackagingEdit:
+    """A recorded change of one file of the base's debian/, made by the source's overlay.
+
+    `file` is its path below debian/. With `replaces` the overlay's file takes its place, with
+    `removes` it is taken out, and each text in `requires` has to be in it as the base has it.
+    `series` empty means every series.
+    """
+
+    file: str
+    reason: str
+    replaces: bool = False
+    removes: bool = False
+    requires: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """One source package of the update.
 
@@ -111,6 +131,7 @@ class Source:
     next_version: str = ""
     base: BasePin | None = None
     control: tuple[ControlEdit, ...] = ()
+    packaging: tuple[PackagingEdit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,7 +213,8 @@ class Recipe:
     `as_of` is the day that the archive is looked at: what was published, superseded or removed
     later does not count. None means now. It makes an update of the past reproducible; a recipe
     whose day is in the past must never be uploaded, since the archive has gone on: `upload`
-    refuses it.
+    refuses it. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
+    maintainer's.
     """
 
     path: Path
@@ -209,6 +231,8 @@ class Recipe:
     full: tuple[str, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
     as_of: datetime.date | None = None
+    key: str = ""
+    bug_text: BugText | None = None
     test_sources: tuple[TestSource, ...] = ()
 
     def one_series(self, name: str) -> Series:
@@ -251,6 +275,26 @@ def quilt_series_file(source: Source, series: str, variant: Variant | None = Non
         if candidate.is_file():
             return candidate
     return None
+
+
+_LEFT_OUT = re.compile(r"~$|\.py[co]$|\.orig$|\.rej$|^\..*\.sw[a-p]$")
+
+
+def overlay_files(source: Source, series: str) -> dict[str, Path]:
+    """The packaging that is laid over a base: each file by its path below debian/.
+
+    ``overlay/`` in the source's folder of patches holds for every Ubuntu series, and
+    ``overlay.SERIES/`` for that one; a file there wins. What editors and Python leave behind is
+    left out.
+    """
+    found: dict[str, Path] = {}
+    for folder in (source.patches / "overlay", source.patches / f"overlay.{series}"):
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.is_dir() or "__pycache__" in parts or _LEFT_OUT.search(path.name):
+                continue
+            found["/".join(parts)] = path
+    return found
 
 
 def patch_names(quilt_series: Path | None) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]*")
 # A variant's name is a part of its packages' versions.
 VARIANT = re.compile(r"[a-z]+")
 _FILE = re.compile(r"[^/\s.][^/\s]*")
+_PACKAGING = re.compile(r"(?:[^/\s.][^/\s]*/)*[^/\s.][^/\s]*")
 _LAUNCHPAD = re.compile(r"[a-z0-9][a-z0-9+.-]*/[a-z0-9][a-z0-9+.-]*")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~-]*[A-Za-z0-9.+]|[0-9]")
 
@@ -126,6 +127,7 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                     where=f"{where}.control[{number}]",
                     advice=f"write the archive's version there, or upload {name} there too",
                 )
+    _check_overlay(source, series, where)
     advice = "a file's name, without a folder"
     if source.upstream is not None:
         _plain(source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice)
@@ -137,6 +139,17 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                 where=f"{where}.base.dsc",
                 advice="name the .dsc of the source package",
             )
+
+
+def _check_overlay(source: Source, series: list[str], where: str) -> None:
+    for number, edit in enumerate(source.packaging, start=1):
+        _known(edit.series, series, f"{where}.packaging[{number}].series", "series")
+        advice = "a path below debian/, such as certbot.postrm"
+        _plain(edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice)
+    for folder in source.patches.glob("overlay.*"):
+        if folder.is_dir():
+            name = folder.name.partition(".")[2]
+            _known((name,), series, f"{where}.patches ({folder.name})", "series")
 
 
 def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:

@@ -7,13 +7,14 @@ import tomllib
 from datetime import date
 from pathlib import Path
 
-from backport import recipe_checks
+from backport import recipe_bug, recipe_checks
 from backport.errors import RecipeError
 from backport.recipe import (
     BasePin,
     Control,
     ControlEdit,
     MatrixTest,
+    PackagingEdit,
     Published,
     Recipe,
     Retired,
@@ -73,6 +74,7 @@ def _recipe(top: Table, path: Path) -> Recipe:
         date=update.string("date", advice="write the changelog's date as in RFC 5322"),
         ppa=update.string("ppa", ""),
         as_of=_day(update, "as-of"),
+        key=update.string("key", ""),
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
@@ -82,6 +84,7 @@ def _recipe(top: Table, path: Path) -> Recipe:
         ),
         full=matrix.strings("full", ()),
         matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
+        bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
     )
     for table in (update, matrix, top):
         table.done()
@@ -106,7 +109,7 @@ def _series(name: str, table: Table) -> Series:
         version=table.string("version", advice='write the release, such as "16.04"'),
         mirror=table.string("mirror", ""),
         archive={source: _published(inner) for source, inner in table.tables("archive")},
-        toolchain=table.mapping("toolchain"),
+        toolchain=_toolchain(table.table("toolchain")),
     )
     if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", series.version):
         raise RecipeError(
@@ -116,6 +119,18 @@ def _series(name: str, table: Table) -> Series:
         )
     table.done()
     return series
+
+
+def _toolchain(table: Table) -> dict[str, Published]:
+    """The tools' versions: a string is a version that nobody has confirmed."""
+    found = {}
+    for name in table.keys():  # noqa: SIM118
+        if table.is_string(name):
+            found[name] = Published(_version(table, name, empty='write "" if it is not known'))
+        else:
+            found[name] = _published(table.table(name))
+    table.done()
+    return found
 
 
 def _published(table: Table) -> Published:
@@ -146,6 +161,7 @@ def _source(name: str, table: Table, root: Path) -> Source:
         tests=root / table.string("tests", f"autopkgtest/{name}"),
         changes=table.strings("changes"),
         control=tuple(_control_edit(inner) for inner in table.array("control")),
+        packaging=tuple(_packaging_edit(inner) for inner in table.array("packaging")),
     )
     if not source.changes:
         raise RecipeError(
@@ -270,6 +286,25 @@ def _control_edit(table: Table) -> ControlEdit:
     if not (edit.add or edit.drop or edit.replace):
         raise RecipeError(
             "this edit changes nothing", where=table.where, advice="give add, drop or replace"
+        )
+    return edit
+
+
+def _packaging_edit(table: Table) -> PackagingEdit:
+    edit = PackagingEdit(
+        file=table.string("file", advice="write a path below debian/"),
+        reason=table.string("reason"),
+        replaces=table.boolean("replaces", False),
+        removes=table.boolean("removes", False),
+        requires=table.strings("requires", ()),
+        series=table.strings("series", ()),
+    )
+    table.done()
+    if (edit.replaces and edit.removes) or not (edit.replaces or edit.removes or edit.requires):
+        raise RecipeError(
+            "it is not clear what this edit does",
+            where=table.where,
+            advice="give replaces or removes, or what the file requires",
         )
     return edit
 

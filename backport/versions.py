@@ -22,6 +22,7 @@ from backport.recipe import (
     Series,
     Source,
     Variant,
+    overlay_files,
     patch_names,
     quilt_series_file,
 )
@@ -105,8 +106,12 @@ def upstream_part(version: str) -> str:
 
 
 def has_delta(source: Source, series: str) -> bool:
-    """Whether the recipe changes what is in the binary packages, for that series."""
-    return bool(patch_names(quilt_series_file(source, series)))
+    """Whether the recipe changes what is in the binary packages, for that series.
+
+    That is a quilt patch, or packaging laid over that of the base.
+    """
+    patched = bool(patch_names(quilt_series_file(source, series)))
+    return patched or bool(overlay_files(source, series))
 
 
 def published_version(source: Source, series: Series) -> tuple[str, str]:

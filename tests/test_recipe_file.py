@@ -162,7 +162,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     [
         ("sources", "write source"),
         ("update.maintaner", "write maintainer"),
-        ("update.colour", "known keys: as-of, bug, date, maintainer, name, ppa"),
+        ("update.colour", "known keys: as-of, bug, date, key, maintainer, name, ppa"),
         ("series.xenial.miror", "write mirror"),
         ("series.xenial.archive.alpha.confirm", "write confirmed"),
         ("source.alpha.need", "write needs"),

@@ -9,13 +9,14 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backport.errors import RemoteError, UsageError
-from backport.launchpad.patience import Patience, RefusedError, UnansweredError
+from backport.launchpad.patience import ConflictError, Patience, RefusedError, UnansweredError
 from backport.launchpad.publication import Publication, SourceFile
 
 ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
@@ -26,7 +27,6 @@ _ALIASES = {
     "qastaging": "https://api.qastaging.launchpad.net/",
 }
 _VERSION = "devel"
-_APPLICATION = "sru-backport-toolkit"
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ def service_root(given: str = "") -> str:
 
 
 class LaunchpadlibClient:
-    """Asks Launchpad through launchpadlib, without a login.
+    """Asks Launchpad through launchpadlib, anonymously or logged in.
 
     One object may be used by several threads: httplib2 is not made for that, so one question
     is asked at a time.
@@ -92,10 +92,19 @@ class LaunchpadlibClient:
         cache: a folder for launchpadlib's HTTP cache.
         root: see `service_root`.
         patience: the bounds of waiting and repeating.
+        login: ask as the user (see `credentials.session`); without it as nobody.
     """
 
-    def __init__(self, cache: Path, *, root: str = "", patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        root: str = "",
+        patience: Patience | None = None,
+        login: bool = False,
+    ) -> None:
         self.root = service_root(root)
+        self._login = login
         self._cache = cache
         self._patience = patience or Patience()
         self._lock = threading.RLock()
@@ -110,7 +119,7 @@ class LaunchpadlibClient:
             self._known.pop(f"ubuntu/{series}", None)
             return str(self._one_series(session, "ubuntu", series).status)
 
-        return self._ask(f"the status of the series {series}", question)
+        return self.ask(f"the status of the series {series}", question)
 
     def published_sources(
         self,
@@ -133,11 +142,11 @@ class LaunchpadlibClient:
                 wanted["distro_series"] = self._one_series(session, distribution, series)
             archive = self._load(session, f"{distribution}/+archive/primary")
             records = archive.getPublishedSources(**wanted)
-            return tuple(_publication(record, distribution) for record in records)
+            return tuple(read_publication(record, distribution) for record in records)
 
         place = f"{distribution} {series}".rstrip()
         exact = f"{source} {version}".rstrip()
-        return self._ask(f"the publications of {exact} in {place}", question)
+        return self.ask(f"the publications of {exact} in {place}", question)
 
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """See `LaunchpadClient`."""
@@ -155,7 +164,7 @@ class LaunchpadlibClient:
             )
 
         what = f"the files of {publication.source} {publication.version}"
-        return self._ask(what, question)
+        return self.ask(what, question)
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""
@@ -176,58 +185,51 @@ class LaunchpadlibClient:
         return self._known[path]
 
     def _ask(self, what: str, question: Callable[[Any], T]) -> T:
+        return self.ask(what, question)
+
+    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
+        """Carry out `question` with the session of launchpadlib, one at a time.
+
+        Parameters:
+            what: what is asked, for the sentence "WHAT cannot be DOING, since Launchpad …".
+            doing: "read", or what a change does, such as "posted".
+
+        Raises:
+            ConflictError: somebody else changed the entry in the meantime (412).
+            RefusedError: Launchpad does not know it, or does not show or allow it.
+            RemoteError: Launchpad is broken or cannot be reached.
+        """
         with self._lock:
             if self._out_of_reach is not None:
-                raise self._error(what, self._out_of_reach)
+                raise self._error(what, self._out_of_reach, doing)
             try:
                 if self._session is None:
                     self._session = self._open()
                 return _carry_out(question, self._session)
             except UnansweredError as error:
-                raise self._error(what, error) from error
+                raise self._error(what, error, doing) from error
 
-    def _error(self, what: str, error: UnansweredError) -> RemoteError:
+    def _error(self, what: str, error: UnansweredError, doing: str = "read") -> RemoteError:
         advice = error.advice or "try again later"
         kind = RefusedError if error.refused else RemoteError
-        return kind(
-            f"{what} cannot be read, since Launchpad {error.what}", where=self.root, advice=advice
-        )
+        if error.status == 412:
+            kind = ConflictError
+        said = f"{what} cannot be {doing}, since Launchpad {error.what}"
+        return kind(said, where=self.root, advice=advice)
 
     def _open(self) -> Any:
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
-        import httplib2  # noqa: PLC0415
-        from launchpadlib.launchpad import Launchpad  # noqa: PLC0415
+        from backport.launchpad import credentials, login  # noqa: PLC0415
 
-        from backport.launchpad.transport import PatientRequest, reach  # noqa: PLC0415
-
-        parts = urlsplit(self.root)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        proxy = httplib2.proxy_info_from_environment(parts.scheme)
-        if proxy is not None and not proxy.bypass_host(host):
-            host, port = proxy.proxy_host, proxy.proxy_port
         try:
-            reach(host, port, self._patience.connect)
+            login.reach_root(self.root, self._patience)
         except UnansweredError as error:
             self._out_of_reach = error
             raise
-        patience = self._patience
-
-        def patient(session: Any, *args: Any) -> Any:
-            connection = Launchpad.httpFactory(session, *args)
-            connection.request = PatientRequest(connection, patience)
-            return connection
-
-        login = type("PatientLaunchpad", (Launchpad,), {"httpFactory": patient})
-        self._cache.mkdir(parents=True, exist_ok=True)
+        if self._login:
+            return credentials.session(self.root, self._cache, patience=self._patience)
         return _carry_out(
-            lambda _: login.login_anonymously(  # type: ignore[attr-defined]
-                _APPLICATION,
-                service_root=self.root,
-                launchpadlib_dir=str(self._cache),
-                timeout=patience.answer,
-                version=_VERSION,
-            ),
-            None,
+            lambda _: login.open_anonymous(self.root, self._cache, self._patience), None
         )
 
 
@@ -264,16 +266,36 @@ def _refused(response: Any, content: bytes) -> UnansweredError:
     match response.status:
         case 401 | 403:
             what, advice = f"refuses it ({response.status})", "it may be private: log in"
+            if skew := _skew(response.get("date", "")):
+                advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
             what, advice = "does not know it (404)", "check the spelling"
+        case 412:
+            what, advice = "has a newer version of it (412)", "look at it, and try again"
         case status:
             what, advice = f"answered {status} {response.reason}".rstrip(), ""
     error = UnansweredError(f"{what}: {said}" if said else what, advice=advice)
     error.refused = response.status // 100 == 4
+    error.status = response.status
     return error
 
 
-def _publication(record: Any, distribution: str) -> Publication:
+def _skew(date: str) -> str:
+    """How far this machine's clock is from the server's, in words; "" for under ten minutes.
+
+    A signed request whose time is too far from the server's is refused (RFC 5849, 3.3).
+    """
+    try:
+        seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    if abs(seconds) < 600:
+        return ""
+    return f"{abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'}"
+
+
+def read_publication(record: Any, distribution: str) -> Publication:
+    """A publication record as launchpadlib gives it, as data of ours."""
     return Publication(
         distribution=distribution,
         source=str(record.source_package_name),

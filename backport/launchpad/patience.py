@@ -10,14 +10,20 @@ from backport.errors import RemoteError
 class UnansweredError(RemoteError):
     """Launchpad gave no usable answer; `what` goes on after "Launchpad", as in "answered 503".
 
-    `refused` is whether it understood and refused: another question may well be answered.
+    `refused` is whether it understood and refused: another question may well be answered;
+    `status` is its HTTP status, 0 where there is none.
     """
 
     refused = False
+    status = 0
 
 
 class RefusedError(RemoteError):
     """Launchpad answered that what was asked for does not exist or may not be seen."""
+
+
+class ConflictError(RefusedError):
+    """Somebody else has changed the entry since it was read; nothing was written."""
 
 
 @dataclass(frozen=True)

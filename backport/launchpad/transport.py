@@ -100,7 +100,7 @@ class PatientRequest:
             except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
                 # A connection that broke off may still hold half of an old answer.
                 self._connection.close()
-                trouble = _in_words(error)
+                trouble = in_words(error)
                 final = final or isinstance(error, ssl.SSLCertVerificationError)
             else:
                 garbled = _garbled(response, content, accept)
@@ -143,7 +143,7 @@ def reach(host: str, port: int, seconds: float) -> None:
         try:
             socket.create_connection((host, port), timeout=seconds).close()
         except OSError as error:
-            result.append(_in_words(error))
+            result.append(in_words(error))
         else:
             result.append("")
 
@@ -156,7 +156,8 @@ def reach(host: str, port: int, seconds: float) -> None:
         raise UnansweredError(result[0])
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What went wrong with a connection, as it goes on after the server's name."""
     match error:
         case ssl.SSLError():
             words = f"cannot be trusted: {error.reason or error}"

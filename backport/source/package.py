@@ -16,6 +16,7 @@ from backport.source.dep8 import ShippedTest, add_tests
 from backport.source.dpkg import Dpkg, isolated
 from backport.source.dsc import DscInfo, file_version, read_dsc, upstream_part
 from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
+from backport.source.overlay import lay_over
 from backport.source.patches import PatchReport, apply_series, read_series
 from backport.source.tarball import compression, unpack
 
@@ -122,7 +123,13 @@ def make(
                 advice="pin a .dsc, or give the upstream tarball in the recipe",
             )
         reports = apply_series(job.patches, [path.name for path in job.patches], patched)
-        notes = _edit_control(job)
+        said = {
+            "VERSION": version,
+            "SERIES": series.name,
+            "MAINTAINER": recipe.maintainer,
+            "DATE": recipe.date,
+        }
+        notes = lay_over(source, series.name, job.debian, said) + _edit_control(job)
         _add_patches(job)
         tests = add_tests(source.tests, job.debian)
         _add_changelog(job, fresh=base_dsc is None)

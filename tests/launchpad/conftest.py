@@ -15,6 +15,9 @@ from backport.launchpad.client import LaunchpadlibClient
 from backport.launchpad.patience import Patience
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
+from tests.support.upload_server.fixtures import case, public_keys, upload_template
+
+__all__ = ["case", "public_keys", "upload_template"]
 
 QUICK = Patience(connect=2.0, answer=2.0, attempts=4, first_wait=0.01, longest_wait=0.5, total=10.0)
 

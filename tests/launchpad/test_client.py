@@ -215,7 +215,7 @@ def test_an_answer_of_another_shape_is_an_error_and_no_traceback(
     client.series_status("zesty")
     world.entries["/ubuntu/+archive/primary"].kind = "person"
     world.entries["/ubuntu/+archive/primary"].values |= dict.fromkeys(
-        ("display_name", "is_team", "is_valid", "time_zone")
+        ("display_name", "gpg_keys_collection_link", "is_team", "is_valid", "time_zone")
     )
     with pytest.raises(RemoteError, match="cannot be understood"):
         versions(client)

@@ -62,8 +62,7 @@ def test_an_offset_is_refused_and_says_how_far(tmp_path: Path) -> None:
 def test_fuzz_is_refused(tmp_path: Path) -> None:
     to = tree(tmp_path, BEFORE.replace("line 33\n", "other\n"))
     assert (
-        "hunk 2 of src/main.txt fits only with fuzz 1: "
-        "line 33: expected 'line 33', found 'other'"
+        "hunk 2 of src/main.txt fits only with fuzz 1: line 33: expected 'line 33', found 'other'"
     ) in apply(tmp_path, PATCH, to)
 
 

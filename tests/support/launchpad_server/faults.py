@@ -54,6 +54,11 @@ class Faults:
                     return fault
         return None
 
+    def clear(self) -> None:
+        """Forget the faults that are left: from now on all goes well."""
+        with self._lock:
+            self._waiting.clear()
+
     def left(self) -> list[Fault]:
         """The faults that no request has met (those of "for ever" are not counted)."""
         with self._lock:

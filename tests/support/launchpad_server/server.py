@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email
 import json
 import re
 import socket
@@ -13,12 +14,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urlsplit
 
 from . import wadl
 from .faults import Fault, Faults
 from .table import BY_NAME, TYPES, Operation
-from .world import Created, Entry, NotThereError, WebLink, World
+from .world import Created, DeniedError, Entry, WebLink, World
 
 SAYS = "a stand-in for tests, not Launchpad"
 _VERSION = "devel"
@@ -50,6 +51,7 @@ class StandIn:
         self.faults = Faults()
         self.page_size = page_size
         self.requests: list[str] = []
+        self.clock_offset = 0.0
         owner = self
 
         class Handler(_Handler):
@@ -103,7 +105,11 @@ class StandIn:
             data["web_link"] = self.root + entry.path.lstrip("/")
         for one in kind.fields:
             value = entry.values[one.key]
-            data[one.key] = self.link(value) if one.target and value else value
+            if isinstance(value, str) and value.startswith("web:/"):
+                value = self.root + value.removeprefix("web:/")
+            elif one.target and value:
+                value = self.link(value)
+            data[one.key] = value
         return data
 
     def plain(self, value: Any) -> Any:
@@ -157,27 +163,56 @@ class StandIn:
         parts = urlsplit(target)
         path = parts.path
         with self.world.lock:
-            if path in self.world.redirects:
-                there = self.root + self.world.redirects[path].lstrip("/")
-                return Answer(303, headers={"Location": there})
-            if path in self.world.files:
-                return Answer(200, self.world.files[path], "application/octet-stream")
-            if not (path + "/").startswith(f"/{_VERSION}/"):
-                return Answer(404, b"<html><body>Lost something?</body></html>", "text/html")
+            for change in self.world.before:
+                change()
+            outside = self._outside(method, parts, headers, body)
+            if outside is not None:
+                return outside
             inner = "/" + path.removeprefix(f"/{_VERSION}").strip("/")
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            if method not in ("GET", "HEAD") and not _token(headers):
-                return _text(401, "Anonymous requests cannot change anything.")
-            return self._dispatch(method, inner, query, headers, body)
+            refused = self._refused(method, inner, _token(headers))
+            return refused or self._dispatch(method, inner, query, headers, body)
+
+    def _outside(self, method: str, parts: SplitResult, headers: Any, body: bytes) -> Answer | None:
+        """The answer for what is not of the web service; None where it is."""
+        path = parts.path
+        if path in self.world.redirects:
+            there = self.root + self.world.redirects[path].lstrip("/")
+            return Answer(303, headers={"Location": there})
+        if path in self.world.files:
+            zipped = {"Content-Encoding": "gzip"} if path.endswith(".txt.gz") else {}
+            kind = "text/plain" if zipped else "application/octet-stream"
+            return Answer(200, self.world.files[path], kind, zipped)
+        if path in self.world.pages:
+            form = _form(headers, body) if method == "POST" else dict(parse_qsl(parts.query))
+            return _text(*self.world.pages[path](method, form, _token(headers)))
+        if not (path + "/").startswith(f"/{_VERSION}/"):
+            return Answer(404, b"<html><body>Lost something?</body></html>", "text/html")
+        return None
+
+    def _refused(self, method: str, path: str, token: str) -> Answer | None:
+        """What a request without the right login gets; a look at oneself is answered here too."""
+        if token and self.world.tokens is not None and token not in self.world.tokens:
+            return _text(401, "Unknown access token")
+        if path == "/people/+me" and token:
+            return Answer(303, headers={"Location": self.link(self.world.me)})
+        if path == "/people/+me":
+            return _text(401, "You need to be logged in to view this URL.")
+        if method not in ("GET", "HEAD") and not token:
+            return _text(401, "Anonymous requests cannot change anything.")
+        return None
 
     def _dispatch(
-        self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes
+        self, method: str, path: str, query: dict[str, Any], headers: Any, body: bytes
     ) -> Answer:
         if path == "/":
             return self._service_root(headers)
+        for hidden, status in self.world.hidden.items():
+            if path == hidden or path.startswith(f"{hidden}/"):
+                return _text(status, f"Object: <stand-in>, name: '{path}'")
         entry = self.world.entries.get(path)
         if method == "POST":
-            query = {key: one[0] for key, one in parse_qs(body.decode()).items()}
+            query = _form(headers, body)
         if "ws.op" in query and entry is not None:
             return self._operate(method, entry, query)
         if method == "GET" and path in self.world.collections:
@@ -206,10 +241,11 @@ class StandIn:
             for one in TYPES
             if one.collection
         }
+        data["me_link"] = self.link("/people/+me")
         data["resource_type_link"] = f"{self.base}#service-root"
         return Answer(200, json.dumps(data).encode())
 
-    def _operate(self, method: str, entry: Entry, query: dict[str, str]) -> Answer:
+    def _operate(self, method: str, entry: Entry, query: dict[str, Any]) -> Answer:
         name = query["ws.op"]
         known = {(one.method, one.name): one for one in BY_NAME[entry.kind].operations}
         operation = known.get((method, name))
@@ -220,22 +256,23 @@ class StandIn:
             return _text(400, wrong)
         try:
             result = self.world.operations[entry.kind, name](self.world, entry, given)
-        except NotThereError as error:
-            return _text(404, str(error))
+        except DeniedError as error:
+            return _text(error.status, str(error))
         if isinstance(result, Created):
             return Answer(201, headers={"Location": self.link(result.entry.path)})
         if operation.returns.startswith("["):
             return self.page(result, entry.path, query)
         return Answer(200, json.dumps(self.plain(result)).encode())
 
-    def _arguments(self, operation: Operation, query: dict[str, str]) -> dict[str, Any]:
+    def _arguments(self, operation: Operation, query: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {}
         for param in operation.params:
             if param.name not in query:
                 continue
             value: Any = query[param.name]
-            with contextlib.suppress(ValueError):
-                value = json.loads(value)
+            if param.kind != "binary":
+                with contextlib.suppress(ValueError):
+                    value = json.loads(value)
             if param.target and isinstance(value, str):
                 value = "/" + value.removeprefix(self.base).lstrip("/")
             given[param.name] = value
@@ -267,6 +304,23 @@ def _wrong_argument(operation: Operation, given: dict[str, Any]) -> str:
         if param.options and value is not None and value not in param.options:
             return f'{param.name}: Invalid value "{value}".'
     return ""
+
+
+def _form(headers: Any, body: bytes) -> dict[str, Any]:
+    """The fields of a posted form; a file stays as bytes."""
+    kind = headers.get("Content-Type") or ""
+    if not kind.startswith("multipart/form-data"):
+        return {key: one[0] for key, one in parse_qs(body.decode()).items()}
+    head = f"Content-Type: {kind}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+    fields: dict[str, Any] = {}
+    for part in email.message_from_bytes(head + body).walk():
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str):
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            binary = part.get_filename() is not None or name == "data"
+            fields[name] = content if binary else content.decode()
+    return fields
 
 
 def _token(headers: Any) -> str:
@@ -343,6 +397,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
         except OSError:
             self.close_connection = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, from a clock that may be off (`StandIn.clock_offset`, in seconds)."""
+        return super().date_time_string((timestamp or time.time()) + self.standin.clock_offset)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing: the requests are kept in `StandIn.requests`."""

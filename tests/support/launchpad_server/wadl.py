@@ -19,7 +19,9 @@ _HEAD = """<?xml version="1.0"?>
 
 _SCALAR = """<wadl:resource_type id="ScalarValue"><wadl:method name="GET" id="ScalarValue-get">
 <wadl:response><wadl:representation mediaType="application/json"/></wadl:response>
-</wadl:method></wadl:resource_type>"""
+</wadl:method></wadl:resource_type>
+<wadl:resource_type id="HostedFile"><wadl:method name="GET" id="HostedFile-get">
+<wadl:response><wadl:representation/></wadl:response></wadl:method></wadl:resource_type>"""
 
 
 def document(base: str) -> bytes:
@@ -44,6 +46,7 @@ def _root(base: str) -> Iterator[str]:
     for one in TYPES:
         if one.collection:
             yield _plain(f"{one.collection}_collection_link", f"{base}#{one.collection}")
+    yield _plain("me_link", f"{base}#person")
     yield _plain("resource_type_link", "")
     yield "</wadl:representation>"
 
@@ -65,7 +68,7 @@ def _link(field: Field, base: str) -> str | None:
 
 
 def _kind(field: Field) -> str:
-    return "xsd:dateTime" if field.kind == "datetime" else ""
+    return {"datetime": "xsd:dateTime", "binary": "binary"}.get(field.kind, "")
 
 
 def _options(field: Field) -> str:
@@ -146,6 +149,8 @@ def _operation(one: Type, operation: Operation, base: str) -> str:
     response = ""
     if operation.method == "POST":
         form = "application/x-www-form-urlencoded"
+        if any(param.kind == "binary" for param in operation.params):
+            form = "multipart/form-data"
         request = f'<wadl:representation mediaType="{form}">{request}</wadl:representation>'
         if operation.returns:
             response = (

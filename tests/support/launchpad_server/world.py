@@ -41,8 +41,19 @@ class Created:
     entry: Entry
 
 
-class NotThereError(Exception):
+class DeniedError(Exception):
+    """The operation is not allowed, or asks for what cannot be: `status`, with this text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class NotThereError(DeniedError):
     """The operation looked for something that is not there: 404, with this text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(404, text)
 
 
 class World:
@@ -56,6 +67,16 @@ class World:
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.source_files: dict[str, list[tuple[str, bytes]]] = {}
+        # Entries and all below them that are not shown, with the status that says so.
+        self.hidden: dict[str, int] = {}
+        # Called before each request: what has changed since the last one.
+        self.before: list[Callable[[], None]] = []
+        # The entry of the person that is logged in.
+        self.me = "/~tester"
+        # The OAuth tokens that are accepted; None accepts every one.
+        self.tokens: set[str] | None = None
+        # Pages outside the web service: method, fields and token give status and text.
+        self.pages: dict[str, Callable[[str, Mapping[str, Any], str], tuple[int, str]]] = {}
         self._next = 1000
         for kind in BY_NAME.values():
             if kind.collection:

@@ -1,0 +1,195 @@
+"""The commands about the update's bug on Launchpad: bug, sponsor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backport import recipe_bug, recipe_file
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.errors import InputError, RecipeError, UsageError
+from backport.recipe import Recipe
+
+if TYPE_CHECKING:
+    from backport.launchpad.bug_plan import Wanted
+    from backport.launchpad.client import LaunchpadlibClient
+
+_MILESTONES = ("uploaded", "published")
+_REFUSED = 6
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    sub = common.add(subs, "bug", bug, "show how the bug differs from the recipe, and set it")
+    sub.add_argument("--set", action="store_true", help="make the changes, after a question")
+    sub.add_argument("--yes", action="store_true", help="do not ask (with --set)")
+    sub.add_argument(
+        "--status", default="", metavar="NAME", help="raise the series' tasks to this status"
+    )
+    sub.add_argument(
+        "--milestone",
+        action="append",
+        default=[],
+        choices=_MILESTONES,
+        help="comment on what was reached, from the records of upload and wait",
+    )
+    sub.add_argument(
+        "--message", type=Path, metavar="FILE", help="post this text as a comment, once"
+    )
+    sub = common.add(
+        subs, "sponsor", sponsor, "attach the debdiffs to the bug and subscribe the sponsors"
+    )
+    common.select(sub)
+    sub.add_argument("--dry-run", action="store_true", help="show what would be done")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def bug(args: argparse.Namespace) -> int:
+    """Show the bug and the difference; with --set make it as wanted."""
+    from backport.launchpad import bug as bugs  # noqa: PLC0415 - launchpadlib takes its time
+    from backport.launchpad import bug_plan, bug_show  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    number = _number(recipe)
+    with closing(_client(args, login=args.set)) as client:
+        wanted = _wanted(args, recipe, client)
+        found = bugs.read(client, number, rights=args.set)
+        plan = bug_plan.make(found, wanted)
+        if args.json:
+            print(json.dumps(bug_show.plan_json(found, plan)), flush=True)
+        elif not args.quiet:
+            print(bug_show.bug_text(found, wanted))
+            print(bug_show.plan_text(plan), flush=True)
+        if not args.set or not plan.changes or not _agreed(args, len(plan.changes)):
+            return 0
+        applied = bugs.apply(client, found, wanted)
+        if args.json:
+            print(json.dumps(bug_show.applied_json(applied)))
+        elif not args.quiet:
+            print(bug_show.applied_text(applied))
+            print(bug_show.plan_text(applied.left))
+        if applied.troubles and not args.json:
+            print(f"backport: {applied.troubles[0].error}.", file=sys.stderr)
+    return _REFUSED if applied.troubles or applied.left.changes else 0
+
+
+def sponsor(args: argparse.Namespace) -> int:
+    """Attach what is missing and subscribe the team, after a question."""
+    from backport.launchpad import sponsor as sponsoring  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    number = _number(recipe)
+    selection = common.selection(args, recipe)
+    pairs = [
+        (source.name, series.name)
+        for series in recipe.series
+        for source in recipe.sources
+        if series.name in source.series
+        and series.name in (selection.series or (series.name,))
+        and source.name in (selection.sources or (source.name,))
+    ]
+    debdiffs, notes = sponsoring.find(common.work_folder(args, recipe), pairs)
+    with closing(_client(args, login=not args.dry_run)) as client:
+        state = sponsoring.read(client, number, [one.title for one in debdiffs])
+        todo = sponsoring.plan(state, debdiffs)
+        for text in (*notes, *todo.notes):
+            common.note(text, args)
+        if args.json:
+            data = {
+                "event": "sponsor",
+                "number": number,
+                "attach": [one.title for one in todo.attach],
+                "subscribe": [sponsoring.TEAM] if todo.subscribe else [],
+            }
+            print(json.dumps(data), flush=True)
+        elif not args.quiet:
+            for one in todo.attach:
+                print(f"to attach to bug {number}: {one.title}")
+            if todo.subscribe:
+                print(f"to subscribe: {sponsoring.TEAM}")
+            if not todo:
+                print(f"bug {number} has every debdiff, and {sponsoring.TEAM} is subscribed.")
+        count = len(todo.attach) + todo.subscribe
+        if args.dry_run or not todo or not _agreed(args, count):
+            return 0
+        for done in sponsoring.carry_out(client, number, debdiffs):
+            if args.json:
+                print(json.dumps({"event": "done", "what": done}))
+            elif not args.quiet:
+                print(f"done: {done}")
+    return 0
+
+
+def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+
+    return LaunchpadlibClient(args.cache / "launchpad", login=login)
+
+
+def _number(recipe: Recipe) -> int:
+    if recipe.bug <= 0:
+        raise RecipeError(
+            "the recipe names no bug",
+            where=f"{recipe.path.name}: update.bug",
+            advice="write the Launchpad bug's number",
+        )
+    return recipe.bug
+
+
+def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> Wanted:
+    from backport.launchpad import bug_comments  # noqa: PLC0415
+    from backport.launchpad.bug_plan import Wanted  # noqa: PLC0415
+    from backport.launchpad.publication import OBSOLETE_SERIES  # noqa: PLC0415
+
+    if args.status:
+        try:
+            recipe_bug.known_status(args.status, "--status")
+        except RecipeError as error:
+            raise UsageError(error.what, where=error.where, advice=error.advice) from error
+    work = common.work_folder(args, recipe)
+    comments = [bug_comments.milestone(recipe, work, client.root, one) for one in args.milestone]
+    if args.message:
+        comments.append(_message(args.message))
+    affected = {source.name: source.series for source in recipe.sources}
+    affected.update({retired.name: retired.series for retired in recipe.retired})
+    return Wanted(
+        affected=affected,
+        uploaded=frozenset((one.name, series) for one in recipe.sources for series in one.series),
+        obsolete=frozenset(
+            one.name for one in recipe.series if client.series_status(one.name) == OBSOLETE_SERIES
+        ),
+        text=recipe.bug_text,
+        status=args.status,
+        comments=tuple(comments),
+    )
+
+
+def _message(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the message cannot be read: {error}", where=str(path)) from error
+    if not text:
+        raise InputError("the message is empty", where=str(path), advice="write the comment")
+    return text
+
+
+def _agreed(args: argparse.Namespace, count: int) -> bool:
+    """Ask on the terminal.
+
+    Raises:
+        UsageError: nobody is there to answer.
+    """
+    if args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is there to be asked", where="--yes", advice="say --yes to make the changes"
+        )
+    print(f"Make {count} change{'s' if count > 1 else ''} on Launchpad? [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,189 @@
+"""The command `test --on ppa`: Ubuntu's autopkgtest service as the engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from backport import recipe_file, ui, verdict
+from backport.commands import common, waiting
+from backport.errors import UsageError
+from backport.events import Note
+from backport.recipe import Recipe
+from backport.store import Store
+from backport.verdict import Skipped
+
+if TYPE_CHECKING:
+    from backport.launchpad.autopkgtest_results import Controlled, Reader, Tested
+    from backport.launchpad.autopkgtest_service import Request
+    from backport.launchpad.client import LaunchpadlibClient
+    from backport.launchpad.ppa import PpaName
+
+RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    """Add what only `test` has for the service."""
+    sub.add_argument(
+        "--on",
+        choices=("local", "ppa"),
+        default="local",
+        help="where the tests run: in testbeds here, or on Ubuntu's autopkgtest service",
+    )
+    sub.add_argument(
+        "--arch", action="append", default=[], metavar="NAME", help="only these (with --on ppa)"
+    )
+    sub.add_argument(
+        "--control-ppa",
+        default="",
+        metavar="OWNER/NAME",
+        help="a throw-away PPA with the packages of a variant, for the controls (with --on ppa)",
+    )
+    sub.add_argument(
+        "--results",
+        default="",
+        metavar="URL",
+        help=f"where the service keeps its results (with --on ppa; {RESULTS_VARIABLE})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the addresses that request the tests, and read what results there are."""
+    from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
+    from backport.launchpad import autopkgtest_service as service  # noqa: PLC0415
+    from backport.launchpad import ppa as ppas  # noqa: PLC0415
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.patience import Patience  # noqa: PLC0415
+    from backport.testbed.matrix import control_of, test_names  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    common.selection(args, recipe)
+    for arch in args.arch:
+        if arch not in service.ARCHITECTURES:
+            raise UsageError(
+                f"the service has no architecture {arch!r}",
+                where="--arch",
+                advice=f"name one of {', '.join(service.ARCHITECTURES)}",
+            )
+    ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
+    second = ppas.parse_name(args.control_ppa, where="--control-ppa") if args.control_ppa else None
+    if second == ppa:
+        raise UsageError("the control needs a PPA of its own", where="--control-ppa")
+    store = Store(common.work_folder(args, recipe))
+    root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
+    reader = results.Reader(root, Patience())
+    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
+        uploads, notes = waiting.recorded(args, store.work, str(ppa), client.root)
+        for text in notes:
+            common.note(text, args)
+        requests = service.requests(
+            ((one.source, one.series, one.version) for one in uploads),
+            args.arch or service.ARCHITECTURES,
+            ppa,
+        )
+        asker = _Second(second, client, reader, store)
+        tested: list[Tested] = []
+        controls: list[Controlled] = []
+        for request in requests:
+            control = control_of(recipe.source(request.source).tests)
+            wanted = test_names(control) if control else ()
+            tested.append(results.read(reader, request, wanted, store))
+            controls += asker.controls(recipe, request, wanted)
+        data = results.summary_json(str(ppa), str(second or ""), tested, controls)
+        path = results.write_summary(store, data)
+    if args.json:
+        print(json.dumps({"event": "ppa-tests", **data}))
+    else:
+        _show(tested, controls, args)
+        if not args.quiet:
+            print(f"All of it is in {path}.")
+    return _exit_code(args, tested, controls)
+
+
+@dataclass(frozen=True)
+class _Second:
+    """The throw-away PPA of the controls, or None, and who asks about it."""
+
+    ppa: PpaName | None
+    client: LaunchpadlibClient
+    reader: Reader
+    store: Store
+
+    def controls(
+        self, recipe: Recipe, request: Request, wanted: tuple[str, ...]
+    ) -> list[Controlled]:
+        """The controls of the tests that have a variant and that the package ships."""
+        from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
+
+        by_variant: dict[str, list[str]] = {}
+        for row in recipe.matrix:
+            if row.source == request.source and row.name in wanted and not row.matrix:
+                for control in row.controls:
+                    if control.variant:
+                        by_variant.setdefault(control.variant, []).append(row.name)
+        made: list[Controlled] = []
+        for variant, tests in by_variant.items():
+            if self.ppa is None:
+                reason = f"name a PPA with the packages of the variant {variant}: --control-ppa"
+                made += [results.not_run(request, test, reason) for test in tests]
+                continue
+            version = _newest(self.client, self.ppa, request.source, request.series)
+            if not version:
+                reason = f"{self.ppa} has no {request.source} for {request.series}"
+                made += [results.not_run(request, test, reason) for test in tests]
+                continue
+            other = replace(request, version=version, ppa=self.ppa)
+            made += results.control(self.reader, other, tests, variant, self.store)
+        return made
+
+
+def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) -> str:
+    from debian.debian_support import Version  # noqa: PLC0415
+
+    from backport.launchpad.ppa import Ppa  # noqa: PLC0415
+
+    found = [
+        one.version
+        for one in Ppa(client, ppa).records(source)
+        if one.series == series and one.in_archive
+    ]
+    return str(max(found, key=Version)) if found else ""
+
+
+def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Namespace) -> None:
+    waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.url]
+    if waiting_for and not args.quiet:
+        print("To request these tests, open each address in a browser that is logged in to")
+        print("Launchpad as somebody who may upload the package:")
+        for one in waiting_for:
+            print(f"  {one.request.url}")
+    for one in tested:
+        if one.url and not (args.quiet and verdict.kind(one.verdict) == "passed"):
+            what = f"{one.request.series}/{one.request.source} on {one.request.arch}"
+            reason = verdict.text(one.verdict)
+            print(f"{what}: {verdict.kind(one.verdict)}{': ' + reason if reason else ''}")
+    said: dict[str, int] = {}
+    for control in controls:
+        what = f"control of {control.test} ({control.series}/{control.source})"
+        line = f"{what}: {verdict.kind(control.verdict)}: {verdict.text(control.verdict)}"
+        if not (args.quiet and verdict.kind(control.verdict) == "passed"):
+            said[line] = said.get(line, 0) + 1
+    for line, count in said.items():
+        print(f"{line}{f' ({count} architectures)' if count > 1 else ''}")
+    if not args.quiet:
+        kinds = [verdict.kind(one.verdict) for one in tested]
+        counts = ", ".join(f"{kinds.count(one)} {one}" for one in dict.fromkeys(kinds))
+        print(ui.event_line(Note(f"{len(tested)} requests: {counts or 'none'}")))
+
+
+def _exit_code(args: argparse.Namespace, tested: list[Tested], controls: list[Controlled]) -> int:
+    from backport.launchpad.autopkgtest_results import code  # noqa: PLC0415
+
+    every = [one.verdict for one in tested] + [one.verdict for one in controls]
+    if any(code(one) for one in every):
+        return 4
+    return 4 if args.strict and any(isinstance(one, Skipped) for one in every) else 0

@@ -1,0 +1,167 @@
+"""The commands that bring the update to Launchpad's PPA: upload."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from backport import recipe_file, upgrade
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.errors import UsageError
+from backport.recipe import Recipe
+from backport.store import Store
+
+if TYPE_CHECKING:
+    from backport.launchpad.client import LaunchpadlibClient
+    from backport.launchpad.dput import Server
+    from backport.launchpad.ppa import Ppa
+    from backport.launchpad.upload_plan import Plan
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    sub = common.add(subs, "upload", upload, "sign the source packages and send them to the PPA")
+    common.select(sub)
+    sub.add_argument("--dry-run", action="store_true", help="show the plan only; sign nothing")
+    sub.add_argument("--key", default="", metavar="KEY", help="who signs (the recipe's key)")
+    sub.add_argument("--method", choices=("ftp", "sftp"), default="", help="how it is sent (ftp)")
+    sub.add_argument(
+        "--force", default="", metavar="REASON", help="though a build or test has not passed"
+    )
+    sub.add_argument(
+        "--rejected",
+        action="append",
+        default=[],
+        metavar="SERIES/SOURCE",
+        help="a mail said that this upload was rejected: take the next number",
+    )
+    sub.add_argument(
+        "--minutes", type=float, default=60.0, metavar="N", help="the longest wait for the PPA (60)"
+    )
+
+
+def upload(args: argparse.Namespace) -> int:
+    """Plan, check, sign and send; the next call goes on from where this one ended."""
+    from backport.launchpad import dput  # noqa: PLC0415 - launchpadlib takes its time to load
+    from backport.launchpad import ppa as ppas  # noqa: PLC0415
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    common.selection(args, recipe)
+    name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
+    if args.minutes <= 0:
+        raise UsageError("this is no number of minutes", where="--minutes")
+    store = Store(common.work_folder(args, recipe))
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
+        server = dput.server(args.method, client.root)
+        with store.locked():
+            return _upload(
+                args, recipe, store, client=client, ppa=ppas.Ppa(client, name), server=server
+            )
+
+
+def _upload(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    store: Store,
+    *,
+    client: LaunchpadlibClient,
+    ppa: Ppa,
+    server: Server,
+) -> int:
+    from backport.launchpad import upload as uploading  # noqa: PLC0415
+    from backport.launchpad import upload_facts, upload_plan, upload_tested  # noqa: PLC0415
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if args.json:
+            print(json.dumps(event), flush=True)
+        elif not args.quiet:
+            print(uploading.as_line(event), flush=True)
+
+    for one in args.rejected:
+        if not uploading.mark_rejected(store.work, str(ppa.name), client.root, one):
+            raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
+    account = ppa.account()
+    upload_facts.check_clock(ppa)
+    ppa.check()
+    archive = upload_facts.archive_now(recipe, client, args.cache)
+    upgrade.refuse_downward(recipe, archive)
+    series = tuple(args.series) or tuple(one.name for one in recipe.series)
+    wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
+    sources = uploading.closure(recipe, wanted)
+    gatherer = upload_facts.Gatherer(
+        recipe=recipe,
+        store=store,
+        client=client,
+        ppa=ppa,
+        archive=archive,
+        tested=upload_tested.look(recipe, store, series),
+        who=upload_facts.signer(args.key or signing_key(recipe), account),
+        asked_series=tuple(args.series),
+        forced=args.force,
+    )
+    pairs = upload_plan.order(recipe, series, sources)
+    for pair in pairs:
+        gatherer.make(*pair)
+    facts = {pair: gatherer.facts(*pair) for pair in pairs}
+    items = tuple(
+        upload_plan.item_of(one, uploading.needs_of(recipe, *pair)) for pair, one in facts.items()
+    )
+    key = gatherer.who.key
+    plan = upload_plan.Plan(
+        ppa=str(ppa.name),
+        server=str(server),
+        account=account.name,
+        signer=key.fingerprint if key else "",
+        base=gatherer.tested.base,
+        items=upload_plan.blocked(items),
+    )
+    _show(plan, args)
+    if args.dry_run or plan.refused or not plan.to_send:
+        return plan.exit_code
+    assert key is not None, "the check of the key has held"
+    sender = uploading.Sender(
+        recipe=recipe,
+        work=store.work,
+        ppa=ppa,
+        root=client.root,
+        plan=plan,
+        server=server,
+        key=key,
+        made=gatherer.made,
+        earlier={pair: one.earlier for pair, one in facts.items()},
+        updates={pair: one.update for pair, one in facts.items()},
+        steps={pair: one.steps for pair, one in facts.items()},
+        forced=args.force,
+        tell=tell,
+        waiting=uploading.waiting(args.minutes),
+    )
+    done = sender.run()
+    if args.json:
+        names = [f"{one.series}/{one.source}={one.version}" for one in done]
+        print(json.dumps({"event": "uploaded", "uploads": names}))
+    elif not args.quiet:
+        print(f"{len(done)} of {len(plan.items)} uploaded; follow the builds with: backport wait")
+    return plan.exit_code
+
+
+def signing_key(recipe: Recipe) -> str:
+    """The key of the recipe: the one that it names, else that of its maintainer's address."""
+    return recipe.key or f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
+
+
+def _show(plan: Plan, args: argparse.Namespace) -> None:
+    from backport.launchpad import upload_plan  # noqa: PLC0415
+
+    if args.json:
+        print(json.dumps(plan.to_json()), flush=True)
+    elif not args.quiet:
+        print(upload_plan.as_text(plan), flush=True)
+    for item in plan.items:
+        if item.action in (upload_plan.REFUSE, upload_plan.SKIP) and not args.json:
+            print(f"backport: {item.name}: {item.reason}.", file=sys.stderr)

@@ -1,0 +1,138 @@
+"""The command that follows the builds on Launchpad: wait."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backport import recipe_file
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from backport.launchpad.builds import Upload
+
+_FAILED = 4
+_UPLOAD = re.compile(r"(?P<series>[a-z]+)/(?P<source>[a-z0-9][a-z0-9+.-]+)=(?P<version>[^\s/]+)")
+
+
+def register(subs: Subparsers) -> None:
+    """Add the command of this group."""
+    sub = common.add(subs, "wait", wait, "follow the builds of what was uploaded to the PPA")
+    common.select(sub)
+    sub.add_argument(
+        "--upload",
+        action="append",
+        default=[],
+        metavar="SERIES/SOURCE=VERSION",
+        help="wait for this, instead of what the records of upload say",
+    )
+    sub.add_argument(
+        "--minutes", type=float, default=240.0, metavar="N", help="the longest wait (240)"
+    )
+    sub.add_argument(
+        "--interval", type=float, default=60.0, metavar="SECONDS", help="between two looks (60)"
+    )
+    sub.add_argument(
+        "--retries",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often a build is started again after a problem of the build farm (3); "
+        "with 0 no login is needed",
+    )
+    sub.add_argument(
+        "--lines", type=int, default=40, metavar="N", help="lines of a failed build's log (40)"
+    )
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait; 0 if all is published, 4 if something failed or the time is over."""
+    from backport.launchpad import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
+    from backport.launchpad import wait as waiting  # noqa: PLC0415
+    from backport.launchpad import wait_show  # noqa: PLC0415
+    from backport.launchpad.builds import Builds  # noqa: PLC0415
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    common.selection(args, recipe)
+    for name in ("minutes", "interval"):
+        if not 0 < getattr(args, name) < 1e6:
+            raise UsageError("this is no time to wait", where=f"--{name}", advice="give minutes")
+    ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
+    work = common.work_folder(args, recipe)
+    login = args.retries > 0
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=login)) as client:
+        uploads, notes = _uploads(args, work, str(ppa), client.root)
+        with wait_show.shown(common.how(args)) as sink:
+            for text in notes:
+                sink(waiting.Noted(text))
+            bounds = waiting.Bounds(
+                limit=args.minutes * 60,
+                interval=args.interval,
+                retries=max(0, args.retries),
+                lines=max(1, args.lines),
+            )
+            ended = waiting.Wait(Builds(client, ppa), str(ppa), work, sink, bounds).run(uploads)
+    return 0 if ended.reason == "all published" else _FAILED
+
+
+def _uploads(
+    args: argparse.Namespace, work: Path, ppa: str, root: str
+) -> tuple[list[Upload], list[str]]:
+    """What is waited for, and a note for each upload that is not."""
+    from backport.launchpad.builds import Upload  # noqa: PLC0415
+
+    if args.upload:
+        found = []
+        for text in args.upload:
+            match = _UPLOAD.fullmatch(text)
+            if match is None:
+                raise UsageError(
+                    f"{text!r} names no upload",
+                    where="--upload",
+                    advice="write SERIES/SOURCE=VERSION",
+                )
+            found.append(Upload(match["source"], match["series"], match["version"]))
+        return found, []
+    return recorded(args, work, ppa, root)
+
+
+def recorded(
+    args: argparse.Namespace, work: Path, ppa: str, root: str
+) -> tuple[list[Upload], list[str]]:
+    """What was uploaded by the records, and a note for each upload that Launchpad does not have.
+
+    Raises:
+        InputError: nothing was.
+    """
+    from debian.debian_support import Version  # noqa: PLC0415
+
+    from backport.launchpad import upload_state  # noqa: PLC0415
+    from backport.launchpad.builds import Upload  # noqa: PLC0415
+
+    newest: dict[tuple[str, str], upload_state.Upload] = {}
+    for one in upload_state.read(work, ppa, root):
+        key = (one.series, one.source)
+        chosen = one.series in (args.series or (one.series,)) and one.source in (
+            args.source or (one.source,)
+        )
+        if chosen and (key not in newest or Version(newest[key].version) < Version(one.version)):
+            newest[key] = one
+    sent = [one for one in newest.values() if one.state in ("sent", "accepted")]
+    notes = [
+        f"{one.series}/{one.source} {one.version} is {one.state} and is not waited for"
+        for one in newest.values()
+        if one not in sent
+    ]
+    if not sent:
+        raise InputError(
+            "; ".join(notes) or f"nothing was uploaded to {ppa} yet",
+            where=str(work / upload_state.FOLDER),
+            advice="run: backport upload",
+        )
+    return [Upload(one.source, one.series, one.version) for one in sent], notes

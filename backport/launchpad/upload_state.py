@@ -1,0 +1,116 @@
+"""The record of every upload, as a JSON file below ``uploads/`` in the work folder.
+
+It is what the next call goes on from, and what the evidence is made of. It is written before
+anything is sent, and after every change of its state:
+
+``signed``, ``sending`` (or the program was killed then), ``broken`` (the transfer ended before
+the .changes, so the server has nothing), ``sent``, ``accepted`` (Launchpad shows the version),
+``rejected``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backport.errors import InputError
+
+FOLDER = "uploads"
+STATES = ("signed", "sending", "broken", "sent", "accepted", "rejected")
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload of a source to a PPA.
+
+    Parameters:
+        version: in the PPA; `update` is the version that the update itself will have.
+        content: the sha256 of each file but the .dsc and the .changes: what a signature leaves.
+        files: the sha256 of each file that is sent, signatures included.
+        signer: the fingerprint of the key.
+        forced: the reason of --force; "" where every build and test had passed.
+        steps: the build and the tests of this source package, each with its state.
+        base: the kind of base that they ran on.
+        times: when each state began, in ISO 8601, UTC.
+    """
+
+    source: str
+    series: str
+    version: str
+    update: str
+    ppa: str
+    root: str
+    server: str
+    content: Mapping[str, str]
+    files: Mapping[str, str]
+    signer: str
+    account: str
+    base: str
+    steps: Mapping[str, str]
+    forced: str = ""
+    state: str = "signed"
+    reason: str = ""
+    times: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix."""
+        return f"{self.series}_{self.source}_{self.version.replace(':', '%3a')}"
+
+
+def write(work: Path, upload: Upload) -> Path:
+    """Keep a record, by one rename."""
+    folder = work / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{upload.name}.json"
+    text = json.dumps({"format": _FORMAT, **asdict(upload)}, indent=1, sort_keys=True) + "\n"
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".new-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def moved(work: Path, upload: Upload, state: str, reason: str = "") -> Upload:
+    """Write the record with its new state, and return it."""
+    times = {**upload.times, state: datetime.now(UTC).isoformat(timespec="seconds")}
+    new = replace(upload, state=state, reason=reason, times=times)
+    write(work, new)
+    return new
+
+
+def read(work: Path, ppa: str, root: str) -> tuple[Upload, ...]:
+    """Every record of a PPA of that Launchpad, in the order of the files' names.
+
+    Raises:
+        InputError: a record is damaged; without it an upload could be sent twice.
+    """
+    found = []
+    for path in sorted((work / FOLDER).glob("[!.]*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data.pop("format") != _FORMAT or data["state"] not in STATES:
+                raise ValueError
+            upload = Upload(**data)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                "this record of an upload cannot be read",
+                where=str(path),
+                advice="mend it, or move it away after a look at the PPA",
+            ) from error
+        if (upload.ppa, upload.root) == (ppa, root):
+            found.append(upload)
+    return tuple(found)

@@ -1,0 +1,190 @@
+"""Packaging files that the recipe lays over debian/, whichever base that comes from.
+
+``patches/SOURCE/overlay/`` holds files under the names that they get in debian/, and
+``overlay.SERIES/`` those that only one Ubuntu series gets; a file there wins. A file that takes
+the place of one of the base has to be named in the recipe (``[[source.NAME.packaging]]``), so that
+no change of the base is overwritten unseen. The file ``control.binary`` is none of debian/: it
+holds paragraphs of binary packages, which are added at the end of debian/control. In a file
+NEWS the words ``{VERSION}``, ``{SERIES}``, ``{MAINTAINER}`` and ``{DATE}`` stand for the package's.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
+
+from backport.errors import InputError
+from backport.recipe import PackagingEdit, Source, overlay_files
+
+BINARY = "control.binary"
+"""The overlay's file of binary packages that debian/control gets in addition."""
+
+_WORD = re.compile(r"\{([A-Z]+)\}")
+# Each has a writer of its own, which would undo what an overlay puts there.
+_TAKEN = {
+    "changelog": "put its items into the recipe's changes",
+    "control": f"write control edits into the recipe, or new packages into {BINARY}",
+    "control.in": f"write control edits into the recipe, or new packages into {BINARY}",
+    "patches": "put patches beside the overlay, and name them in the quilt series",
+    "tests": "put tests into the source's folder of tests",
+}
+
+
+def edits_for(source: Source, series: str) -> tuple[PackagingEdit, ...]:
+    """The recipe's packaging edits of a source that hold for an Ubuntu series."""
+    return tuple(edit for edit in source.packaging if not edit.series or series in edit.series)
+
+
+def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str]) -> tuple[str, ...]:
+    """Put the overlay of a source into `debian`, and take out what the recipe takes out.
+
+    Parameters:
+        series: the Ubuntu series that the package is for.
+        debian: the folder debian/ of the unpacked base.
+        said: what ``{NAME}`` stands for in a file NEWS, by name.
+
+    Returns a note for the reviewer on every file of the base that changed.
+
+    Raises:
+        InputError: a file would replace one of the base and the recipe does not say so, the base
+            lacks what the recipe replaces, removes or requires, or a file cannot be used.
+    """
+    files = overlay_files(source, series)
+    edits = edits_for(source, series)
+    where = f"packaging of {source.name} for {series}"
+    for edit in edits:
+        _check_edit(edit, files, debian, where)
+    replaced = {edit.file for edit in edits if edit.replaces}
+    notes = []
+    for edit in edits:
+        if edit.removes:
+            (debian / edit.file).unlink()
+            notes.append(f"debian/{edit.file} was removed: {edit.reason}")
+    for name, path in files.items():
+        if name == BINARY:
+            continue
+        _put(name, path, debian, name in replaced, where)
+        if name.rpartition("/")[2].rpartition(".")[2] == "NEWS":
+            _fill(debian / name, path, said)
+        if name in replaced:
+            reason = next(edit.reason for edit in edits if edit.file == name)
+            notes.append(f"debian/{name} was replaced: {reason}")
+    if BINARY in files:
+        notes.append(_add_packages(files[BINARY], debian))
+    return tuple(notes)
+
+
+def _check_edit(edit: PackagingEdit, files: Iterable[str], debian: Path, where: str) -> None:
+    path = debian / edit.file
+    if not path.is_file() or path.is_symlink():
+        raise InputError(
+            f"the base has no file debian/{edit.file}",
+            where=where,
+            advice="look at the base, and mend the recipe's packaging edits",
+        )
+    if edit.replaces and edit.file not in files:
+        raise InputError(
+            f"the recipe replaces debian/{edit.file}, and the overlay has no such file",
+            where=where,
+            advice="add the file, or take the edit out",
+        )
+    if edit.removes and edit.file in files:
+        raise InputError(
+            f"the recipe removes debian/{edit.file}, and the overlay brings it",
+            where=where,
+            advice='write "replaces = true" to put the overlay\'s in its place',
+        )
+    text = _squeezed(path.read_text(encoding="utf-8", errors="replace"))
+    for wanted in edit.requires:
+        if _squeezed(wanted) not in text:
+            raise InputError(
+                f"debian/{edit.file} of the base does not say {wanted!r}, which the overlay "
+                f"relies on ({edit.reason})",
+                where=where,
+                advice="compare the base with the overlay, and mend the one or the other",
+            )
+
+
+def _squeezed(text: str) -> str:
+    """The text with every run of blanks, line ends and continued lines as one blank."""
+    return " ".join(text.replace("\\\n", " ").split())
+
+
+def _put(name: str, path: Path, debian: Path, replaced: bool, where: str) -> None:
+    first = PurePosixPath(name).parts[0]
+    if first in _TAKEN:
+        raise InputError(
+            f"the overlay brings debian/{first}, which the toolkit writes",
+            where=str(path),
+            advice=_TAKEN[first],
+        )
+    if path.is_symlink() or not path.is_file():
+        raise InputError("this is no plain file", where=str(path), advice="replace it by one")
+    target = debian / name
+    if (target.exists() or target.is_symlink()) and not replaced:
+        raise InputError(
+            f"the base has a debian/{name}, and the recipe does not say that it is replaced",
+            where=where,
+            advice=f'add [[source.NAME.packaging]] with file = "{name}", replaces = true and a '
+            "reason, or rename the overlay's file",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The mode says whether a file is run: it goes along.
+    shutil.copy(path, target)
+
+
+def _fill(target: Path, path: Path, said: Mapping[str, str]) -> None:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in said:
+            raise InputError(
+                f"{match[0]} stands for nothing",
+                where=str(path),
+                advice=f"write one of {', '.join(f'{{{name}}}' for name in said)}",
+            )
+        return said[match[1]]
+
+    target.write_text(_WORD.sub(value, path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _add_packages(path: Path, debian: Path) -> str:
+    """Add the paragraphs of binary packages to debian/control, and to control.in if there is one.
+
+    Returns the note about it.
+    """
+    text = path.read_text(encoding="utf-8").strip("\n") + "\n"
+    packages = _packages(text, str(path))
+    if not packages or "" in packages:
+        raise InputError(
+            "these are not the paragraphs of binary packages",
+            where=str(path),
+            advice="let each begin with the field Package",
+        )
+    for name in ("control", "control.in"):
+        control = debian / name
+        if not control.is_file():
+            continue
+        there = control.read_text(encoding="utf-8")
+        for package in _packages(there, f"debian/{name} of the base"):
+            if package and package in packages:
+                raise InputError(
+                    f"the base builds the package {package} already",
+                    where=str(path),
+                    advice="take its paragraph out, or edit the base's in the recipe",
+                )
+        control.write_text(there.rstrip("\n") + "\n\n" + text, encoding="utf-8")
+    return f"debian/control has in addition: {', '.join(packages)}"
+
+
+def _packages(text: str, where: str) -> list[str]:
+    try:
+        paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
+    except (SyntaxOrParseError, ValueError) as error:
+        raise InputError(
+            f"this is no control file: {error}", where=where, advice="mend it"
+        ) from error
+    return [str(paragraph.get("Package", "")).strip() for paragraph in paragraphs]

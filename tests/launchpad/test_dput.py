@@ -1,0 +1,112 @@
+"""The generated configuration, the servers that are let through, and transfers that hang."""
+
+from __future__ import annotations
+
+import configparser
+import socket
+from pathlib import Path
+
+import pytest
+
+from backport.errors import InputError, MachineError, UsageError
+from backport.launchpad import dput
+from backport.launchpad.client import PRODUCTION
+from backport.launchpad.dput import Server, configuration, send, server
+from backport.launchpad.ppa import PpaName
+from backport.launchpad.signing import find_key, sign_upload
+from tests.launchpad.test_signing import described
+
+PPA = PpaName("me", "it")
+LOCAL = "http://127.0.0.1:9/"
+
+
+def test_launchpads_own_server_is_the_usual_one() -> None:
+    assert server("", PRODUCTION, named="") == Server("ftp", "ppa.launchpad.net", 21)
+    assert server("sftp", PRODUCTION, named="") == Server("sftp", "ppa.launchpad.net", 22)
+
+
+@pytest.mark.parametrize(
+    ("method", "root", "named", "said"),
+    [
+        ("", LOCAL, "", "no upload server of it is named"),
+        ("", PRODUCTION, "ftp://upload.ubuntu.com", "the Ubuntu archive's own upload server"),
+        ("", LOCAL, "ftp://upload.ubuntu.com:21", "the Ubuntu archive's own upload server"),
+        ("", PRODUCTION, "ftp://127.0.0.1:2121", "is not the upload server of https"),
+        ("", LOCAL, "ftp://ppa.launchpad.net", "is not the upload server of http"),
+        ("", LOCAL, "http://127.0.0.1", "is no upload server"),
+        ("", LOCAL, "ftp://127.0.0.1/ubuntu", "is no upload server"),
+        ("", LOCAL, "ftp://127.0.0.1:port", "is no address"),
+        ("sftp", LOCAL, "ftp://127.0.0.1", "does not fit to --method sftp"),
+    ],
+)
+def test_a_server_that_is_not_that_launchpads_is_refused(
+    method: str, root: str, named: str, said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        server(method, root, named=named)
+
+
+def test_the_configuration_knows_one_ppa_and_one_series() -> None:
+    text = configuration(Server("ftp", "127.0.0.1", 2121), PPA, "noble", "me", "ftp")
+    parser = configparser.ConfigParser()
+    parser.read_string(text)
+
+    assert parser.sections() == ["the-ppa"]
+    found = dict(parser["the-ppa"])
+    assert (found["fqdn"], found["incoming"]) == ("127.0.0.1:2121", "~me/ubuntu/it/")
+    assert (found["login"], found["allowed_distributions"]) == ("anonymous", "^noble$")
+    assert found["default_host_main"] == "the-ppa"
+    assert found["allow_unsigned_uploads"] == "0"
+
+
+def fake_program(folder: Path, name: str, says: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    path.chmod(0o755)
+
+
+def test_dput_ng_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_program(tmp_path, "dput", "1.35 (dput-ng)")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(MachineError, match="not the classic one") as caught:
+        dput._dput()
+    assert "sudo apt install dput" in caught.value.advice
+
+
+def signed(tmp_path: Path) -> Path:
+    """A signed .changes that says it is for noble."""
+    changes = described(tmp_path / "in")
+    text = changes.read_text()
+    head = "Format: 1.8\nSource: a\nVersion: 1-1\nArchitecture: source\nDistribution: noble\n"
+    changes.write_text(text.replace("Format: 1.8\nSource: a\n", head))
+    sign_upload(changes, find_key("good@example.org"), tmp_path / "out")
+    return tmp_path / "out" / changes.name
+
+
+def test_a_server_that_never_answers_ends_at_the_time_limit(  # type: ignore[no-untyped-def]
+    tmp_path: Path, keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(keys.home))
+    changes = signed(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        to = Server("ftp", "127.0.0.1", mute.getsockname()[1])
+        sent = send(changes, to, PPA, "noble", "me", log=tmp_path / "log", seconds=2.0)
+
+    assert "did not take it within" in sent.trouble
+    assert sent.certain
+    assert not (changes.parent / "dput.cf").exists()
+
+
+def test_dput_refuses_another_series_and_an_unsigned_file(  # type: ignore[no-untyped-def]
+    tmp_path: Path, keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(keys.home))
+    changes = signed(tmp_path)
+    to = Server("ftp", "127.0.0.1", 9)
+
+    with pytest.raises(InputError, match="noble to the-ppa not allowed"):
+        send(changes, to, PPA, "jammy", "me", log=tmp_path / "log")
+    unsigned = tmp_path / "in" / changes.name
+    with pytest.raises(InputError, match="dput refuses to send it"):
+        send(unsigned, to, PPA, "noble", "me", log=tmp_path / "log")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from debian.debian_support import Version
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backport.errors import InputError
+from backport.launchpad.ppa import parse_name
+from backport.launchpad.ppa_version import last_number, number_of, ppa_version
+
+UPDATES = st.from_regex(
+    r"[0-9](\.[0-9]{1,2}){0,2}-[0-9]((ubuntu|~ubuntu)0?\.1[46]\.04\.1)?", fullmatch=True
+)
+
+
+@given(UPDATES, st.integers(1, 999))
+def test_it_sorts_below_the_update_and_numbers_go_up(update: str, number: int) -> None:
+    ours = Version(ppa_version(update, number))
+
+    assert ours < Version(update)
+    assert ours < Version(ppa_version(update, number + 1))
+    assert number_of(str(ours), update) == number
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0-1", "1.0-1~ppa", "1.0-1~ppa0", "1.0-1~ppa01", "1.0-2~ppa1", "1.0-1~ppa1~x"]
+)
+def test_other_versions_have_no_number(version: str) -> None:
+    assert number_of(version, "1.0-1") == 0
+
+
+def test_the_last_number_is_the_highest_of_that_update() -> None:
+    used = ["1.0-1~ppa2", "1.0-1~ppa10", "1.0-2~ppa30", "1.0-1"]
+
+    assert last_number("1.0-1", used) == 10
+    assert last_number("1.0-3", used) == 0
+
+
+@pytest.mark.parametrize("text", ["me/it", "ppa:me/it", "~me/ubuntu/it"])
+def test_a_ppas_name_gives_its_path_and_folder(text: str) -> None:
+    name = parse_name(text, where="here")
+
+    assert (str(name), name.incoming) == ("ppa:me/it", "~me/ubuntu/it/")
+    assert name.path == "~me/+archive/ubuntu/it"
+
+
+@pytest.mark.parametrize(
+    "text", ["ubuntu", "ubuntu/primary", "me/primary", "me/../ubuntu", "Me/It", "me/it/more", "/it"]
+)
+def test_what_is_no_ppa_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no PPA"):
+        parse_name(text, where="here")

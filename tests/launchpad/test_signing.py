@@ -1,0 +1,220 @@
+"""Signing with the real gpg: keys with and without a passphrase, and every way it can fail."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from debian.deb822 import Changes
+
+from backport.errors import InputError, MachineError
+from backport.launchpad import signing
+from backport.launchpad.signing import find_key, sign_upload, with_new_hashes
+
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def locked_home() -> Iterator[Path]:
+    """A GNUPGHOME with one key, of locked@example.org, that has a passphrase."""
+    home = Path(tempfile.mkdtemp(prefix="gpg-"))
+    home.chmod(0o700)
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--no-tty"]
+    gpg += ["--pinentry-mode", "loopback", "--passphrase", PASSPHRASE, "--quick-generate-key"]
+    subprocess.run(
+        [*gpg, "Locked <locked@example.org>", "ed25519", "sign", "0"],
+        check=True,
+        capture_output=True,
+    )
+    yield home
+    kill_agent(home)
+    shutil.rmtree(home)
+
+
+def kill_agent(home: Path) -> None:
+    subprocess.run(
+        ["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], check=False, capture_output=True
+    )
+
+
+@pytest.fixture
+def good(keys, monkeypatch: pytest.MonkeyPatch) -> signing.Key:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("GNUPGHOME", str(keys.home))
+    return find_key("good@example.org")
+
+
+def described(folder: Path, *, buildinfo: bool = False) -> Path:
+    """An upload whose .changes lists a .dsc, a tarball, and maybe a .buildinfo."""
+    folder.mkdir()
+    (folder / "a_1.orig.tar.gz").write_bytes(b"tarball")
+    (folder / "a_1-1.dsc").write_text("Format: 3.0 (quilt)\nSource: a\n")
+    names = ["a_1-1.dsc", "a_1.orig.tar.gz"]
+    if buildinfo:
+        (folder / "a_1-1_source.buildinfo").write_text(
+            "Format: 1.0\nSource: a\n" + sums(folder, ["a_1-1.dsc"])
+        )
+        names.append("a_1-1_source.buildinfo")
+    text = f"Format: 1.8\nSource: a\n{sums(folder, names)}"
+    changes = folder / "a_1-1_source.changes"
+    changes.write_text(text)
+    return changes
+
+
+def sums(folder: Path, names: list[str]) -> str:
+    text = ""
+    for field, kind in (("Checksums-Sha1", "sha1"), ("Checksums-Sha256", "sha256")):
+        text += f"{field}:\n"
+        for name in names:
+            data = (folder / name).read_bytes()
+            text += f" {hashlib.new(kind, data).hexdigest()} {len(data)} {name}\n"
+    text += "Files:\n"
+    for name in names:
+        data = (folder / name).read_bytes()
+        text += f" {hashlib.md5(data).hexdigest()} {len(data)} misc optional {name}\n"
+    return text
+
+
+def signer(path: Path) -> str:
+    done = subprocess.run(
+        ["gpg", "--batch", "--status-fd", "1", "--verify", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
+    return found[1] if found and done.returncode == 0 else ""
+
+
+def test_each_file_is_signed_and_the_next_has_its_new_hashes(
+    tmp_path: Path, good: signing.Key
+) -> None:
+    changes = described(tmp_path / "in", buildinfo=True)
+
+    hashes = sign_upload(changes, good, tmp_path / "out")
+
+    out = tmp_path / "out"
+    for name in ("a_1-1.dsc", "a_1-1_source.buildinfo", "a_1-1_source.changes"):
+        assert signer(out / name) == good.fingerprint
+    said = Changes((out / changes.name).read_bytes())
+    for field, kind in (("Checksums-Sha1", "sha1"), ("Checksums-Sha256", "sha256")):
+        for entry in said[field]:
+            data = (out / entry["name"]).read_bytes()
+            assert entry[kind] == hashlib.new(kind, data).hexdigest()
+            assert int(entry["size"]) == len(data)
+    for entry in said["Files"]:
+        data = (out / entry["name"]).read_bytes()
+        assert (entry["md5sum"], entry["section"]) == (hashlib.md5(data).hexdigest(), "misc")
+    info = (out / "a_1-1_source.buildinfo").read_text()
+    assert hashlib.sha256((out / "a_1-1.dsc").read_bytes()).hexdigest() in info
+    assert hashes[changes.name] == hashlib.sha256((out / changes.name).read_bytes()).hexdigest()
+    assert "PGP" not in changes.read_text(), "what was given stays as it was"
+
+
+def test_a_file_that_is_not_the_one_listed_is_not_signed(tmp_path: Path, good: signing.Key) -> None:
+    changes = described(tmp_path / "in")
+    (tmp_path / "in" / "a_1.orig.tar.gz").write_bytes(b"another")
+
+    with pytest.raises(InputError, match=r"a_1.orig.tar.gz is not the file that it lists"):
+        sign_upload(changes, good, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_passphrase_from_a_file_signs_without_anybody(
+    tmp_path: Path, locked_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(locked_home))
+    kill_agent(locked_home)
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE)
+    secret.chmod(0o600)
+    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
+    key = find_key("locked@example.org")
+
+    sign_upload(described(tmp_path / "in"), key, tmp_path / "out")
+
+    assert signer(tmp_path / "out" / "a_1-1.dsc") == key.fingerprint
+
+
+def test_a_wrong_passphrase_is_told_and_nothing_is_left(
+    tmp_path: Path, locked_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GNUPGHOME", str(locked_home))
+    kill_agent(locked_home)
+    secret = tmp_path / "passphrase"
+    secret.write_text("wrong donkey")
+    secret.chmod(0o600)
+    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
+    key = find_key("locked@example.org")
+
+    with pytest.raises(MachineError, match="the passphrase is wrong") as caught:
+        sign_upload(described(tmp_path / "in"), key, tmp_path / "out")
+    assert "donkey" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "passphrase"]
+
+
+def test_a_passphrase_that_others_may_read_is_refused(
+    tmp_path: Path, good: signing.Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE)
+    secret.chmod(0o640)
+    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
+
+    with pytest.raises(InputError, match=r"others may read this passphrase \(mode 0640\)"):
+        sign_upload(described(tmp_path / "in"), good, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("nobody@example.org", "gpg has no secret key for nobody@example.org"),
+        ("expired@example.org", "of expired <expired@example.org> has expired"),
+        ("@example.org", "gpg has 2 keys for @example.org"),
+    ],
+)
+@pytest.mark.usefixtures("good")
+def test_a_key_that_does_not_serve_is_named_with_the_reason(wanted: str, said: str) -> None:
+    with pytest.raises(MachineError, match=re.escape(said)):
+        find_key(wanted)
+
+
+COLONS = """\
+sec:u:255:22:0123456789ABCDEF:1700000000:::u:::scESC:::{primary}::ed25519:::0:
+fpr:::::::::AAAAAAAAAAAAAAAAAAAAAAAA0123456789ABCDEF:
+uid:u::::1700000000::HASH::On a card <card@example.org>::::::::::0:
+ssb:u:255:22:FEDCBA9876543210:1700000000::::::s:::{sub}::ed25519::
+fpr:::::::::BBBBBBBBBBBBBBBBBBBBBBBBFEDCBA9876543210:
+"""
+
+
+def test_a_key_on_a_smartcard_is_known_by_its_serial_number() -> None:
+    text = COLONS.format(primary="#", sub="D2760001240102010006000000010000")
+
+    ((key, trouble),) = signing._parsed(text)
+
+    assert trouble == ""
+    assert key.card == "D2760001240102010006000000010000"
+    assert key.fingerprint == "AAAAAAAAAAAAAAAAAAAAAAAA0123456789ABCDEF"
+
+
+def test_a_key_whose_secret_part_is_elsewhere_cannot_sign() -> None:
+    ((_, trouble),) = signing._parsed(COLONS.format(primary="#", sub="#"))
+
+    assert trouble == "has its secret part elsewhere"
+
+
+def test_only_the_lines_of_that_file_get_new_hashes(tmp_path: Path) -> None:
+    file = tmp_path / "a.dsc"
+    file.write_bytes(b"new")
+    other = f" {'0' * 64} 3 aa.dsc\n {'1' * 64} 3 a.dsc.asc\n"
+
+    text = with_new_hashes(f"{other} {'0' * 64} 9 a.dsc\n {'0' * 32} 9 misc optional a.dsc\n", file)
+
+    sha256, md5 = hashlib.sha256(b"new").hexdigest(), hashlib.md5(b"new").hexdigest()
+    assert text == f"{other} {sha256} 3 a.dsc\n {md5} 3 misc optional a.dsc\n"

@@ -1,0 +1,206 @@
+"""What holds an upload back before anything leaves the machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.launchpad_server.world_ppa import Arrived
+from tests.support.upload_server.case import ARCHIVE, Case
+
+VERSION = "1.0-1ubuntu0.24.04.1"
+ORIG = "greeter_1.0.orig.tar.gz"
+
+
+def refused(case: Case, *args: str, check: str, exit_code: int) -> str:
+    """Upload, which one check refuses; what it says. Nothing was signed or sent."""
+    ran = case.upload(*args)
+    assert ran.exit_code == exit_code, ran.out + ran.err
+    assert ran.item("noble/greeter")["action"] == "refused"
+    said = ran.check("noble/greeter", check)
+    assert not said["holds"]
+    assert case.intake.sessions == []
+    assert not list((case.work / "uploads").glob("*.json"))
+    return str(said["detail"])
+
+
+def change_recipe(case: Case, before: str, after: str) -> None:
+    text = case.recipe.read_text()
+    assert before in text
+    case.recipe.write_text(text.replace(before, after))
+
+
+def test_a_day_in_the_past_is_refused(case: Case) -> None:
+    case.ready()
+    change_recipe(case, "bug = ", 'as-of = "2026-01-01"\nbug = ')
+
+    assert "as of 2026-01-01" in refused(case, check="day", exit_code=3)
+
+
+def test_a_tarball_of_that_name_in_the_ppa_has_to_be_the_same(case: Case) -> None:
+    case.ready()
+    old = Arrived("greeter", "1.0-1~older", "noble", case.fingerprint, {ORIG: b"other"}, ())
+    case.ppas.publish(ARCHIVE, old, status="Deleted")
+
+    said = refused(case, check="tarball", exit_code=3)
+
+    assert said.startswith(f"the PPA (noble) has another {ORIG} (sha256 ")
+
+
+def test_a_tarball_of_that_name_in_the_archive_has_to_be_the_same(case: Case) -> None:
+    case.ready()
+    case.world.publish("jammy", "greeter", "1.0-1", files={ORIG: b"other"})
+
+    assert "the archive (jammy) has another" in refused(case, check="tarball", exit_code=3)
+
+
+def test_the_archives_own_tarball_is_confirmed_by_its_hash(case: Case) -> None:
+    case.ready()
+    content = (case.template / "archive/greeter" / ORIG).read_bytes()
+    case.world.publish("noble", "greeter", "1.0-1", files={ORIG: content})
+
+    ran = case.upload("--dry-run")
+
+    assert ran.exit_code == 0, ran.out
+    assert ran.check("noble/greeter", "tarball")["detail"] == "the same as in the archive (noble)"
+    assert ran.check("noble/greeter", "archive")["detail"] == "it has 1.0-1, confirmed"
+
+
+def test_a_higher_version_in_the_ppa_is_refused(case: Case) -> None:
+    case.ready()
+    newer = Arrived("greeter", "1.0-2", "noble", case.fingerprint, {}, ())
+    case.ppas.publish(ARCHIVE, newer)
+
+    assert refused(case, check="version", exit_code=3) == (
+        f"the PPA has 1.0-2 in noble, and {VERSION}~ppa1 is not higher"
+    )
+
+
+def test_an_update_that_the_archive_has_already_is_refused(case: Case) -> None:
+    case.ready()
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
+
+    assert f"the archive has {VERSION}" in refused(case, check="version", exit_code=3)
+
+
+def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> None:
+    case.failing = ("test/noble/greeter.says",)
+    case.ready()
+
+    said = refused(case, check="tests", exit_code=4)
+    forced = case.upload("--force", "the testbed has no sound card")
+
+    assert "(test/noble/greeter.says: failed: tests: it says nothing)" in said
+    assert forced.exit_code == 0, forced.err
+    (record,) = case.records()
+    assert record["forced"] == "the testbed has no sound card"
+    assert record["steps"]["test/noble/greeter.says"] == "failed: tests: it says nothing"
+
+
+def test_what_was_built_before_a_change_is_not_uploaded(case: Case) -> None:
+    case.ready()
+    change_recipe(case, "Greet the series.", "Greet the series loudly.")
+
+    ran = case.upload("--force", "it is in a hurry")
+
+    assert ran.exit_code == 3
+    assert "source/noble/greeter: it is not run since something changed" in ran.err
+    assert "backport run" in ran.err
+    assert case.intake.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("nobody@example.org", "gpg has no secret key for nobody@example.org"),
+        ("expired@example.org", "has expired"),
+        ("stranger@example.org", "Launchpad's account tester does not have the key"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_refused(case: Case, key: str, said: str) -> None:
+    case.ready()
+
+    assert said in refused(case, "--key", key, check="key", exit_code=5)
+
+
+def test_the_recipe_names_the_key(case: Case) -> None:
+    case.ready()
+    change_recipe(case, "bug = ", 'key = "expired@example.org"\nbug = ')
+
+    assert "has expired" in refused(case, check="key", exit_code=5)
+
+
+def test_an_account_without_the_right_is_refused(case: Case) -> None:
+    case.ready()
+    case.ppas.uploaders[ARCHIVE] = {"somebody-else"}
+
+    assert "no upload rights" in refused(case, check="account", exit_code=6)
+
+
+def test_a_relation_that_the_ppas_version_does_not_meet_is_refused(case: Case) -> None:
+    case.sources = {"greeter": ("helper",), "helper": ()}
+    edit = (
+        '\n[[source.greeter.control]]\nparagraph = "greeter"\nfield = "Depends"\n'
+        'add = ["helper (>= {helper}TILDE)"]\nreason = "the new one"\n'
+    )
+    case.write(more=edit.replace("TILDE", ""))
+    case.prepare()
+
+    said = refused(case, check="relations", exit_code=3)
+    case.write(more=edit.replace("TILDE", "~"))
+    case.prepare()
+    mended = case.upload("--dry-run")
+
+    assert said.startswith(f"it asks for helper (>= {VERSION}), where the PPA has {VERSION}~ppa1")
+    assert mended.exit_code == 0, mended.out
+
+
+def test_one_refusal_keeps_the_whole_update_back(case: Case) -> None:
+    case.sources = {"greeter": ("helper",), "helper": ()}
+    case.failing = ("build/noble/greeter",)
+    case.ready()
+
+    ran = case.upload()
+
+    assert ran.exit_code == 4
+    assert ran.item("noble/helper")["action"] in ("upload", "refused")
+    assert case.intake.sessions == []
+
+
+@pytest.mark.parametrize(
+    ("ppa", "exit_code", "said"),
+    [("", 3, "names no PPA"), ("tester/nothing", 6, "does not know it (404)")],
+)
+def test_a_ppa_that_is_not_there_is_refused(
+    case: Case, ppa: str, exit_code: int, said: str
+) -> None:
+    case.ready()
+    change_recipe(case, 'ppa = "tester/greetings"', f"ppa = {json.dumps(ppa)}")
+
+    ran = case.upload()
+
+    assert ran.exit_code == exit_code
+    assert said in ran.err
+    assert case.intake.sessions == []
+
+
+def test_a_wrong_clock_is_noticed_before_anything_is_signed(case: Case) -> None:
+    case.ready()
+    case.standin.clock_offset = -7200.0
+
+    ran = case.upload()
+
+    assert ran.exit_code == 5
+    assert "this machine's clock is 120 minutes ahead of Launchpad's" in ran.err
+    assert case.intake.sessions == []
+
+
+def test_the_upload_server_has_to_be_of_the_launchpad_that_is_asked(case: Case) -> None:
+    case.ready()
+    case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", "ftp://ppa.launchpad.net")
+
+    ran = case.upload()
+
+    assert ran.exit_code == 2
+    assert "ppa.launchpad.net is not the upload server of http://127.0.0.1" in ran.err

@@ -1,0 +1,202 @@
+"""The plan from given facts: every check, what becomes of an item, and the order."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backport.launchpad.publication import Publication, SourceFile
+from backport.launchpad.upload_plan import (
+    Facts,
+    Item,
+    Known,
+    as_text,
+    blocked,
+    checks_of,
+    item_of,
+    order,
+)
+from backport.launchpad.upload_plan import Plan as UploadPlan
+from backport.launchpad.upload_source import Made, unmet
+from backport.launchpad.upload_state import Upload
+from backport.recipe import BasePin, Published, Source
+from tests.support.recipes import SourceSpec, Spec, load
+
+TODAY = datetime.date(2026, 11, 23)
+UPDATE = "1.0-1ubuntu0.16.04.1"
+VERSION = f"{UPDATE}~ppa1"
+HASHES = {"a_1.0.orig.tar.gz": "1" * 64, f"a_{VERSION}.dsc": "2" * 64, "a.debian.tar.xz": "3" * 64}
+
+SOURCE = Source(
+    name="a",
+    version="1.0",
+    debian_version="1.0-1",
+    series=("xenial",),
+    upstream=None,
+    patches=Path(),
+    tests=Path(),
+    changes=("Change it.",),
+    base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
+)
+FACTS = Facts(
+    source=SOURCE,
+    series="xenial",
+    update=UPDATE,
+    version=VERSION,
+    today=TODAY,
+    as_of=None,
+    series_status="Supported",
+    asked_by_name=False,
+    archive=Published("0.9-1", "a record"),
+    said=Published("0.9-1", "a record"),
+    relied={"xenial": Published("0.9-1", "a record")},
+    records=(),
+    hashes=HASHES,
+    known=(),
+    differing=(),
+    unmet=(),
+    steps={"build/xenial/a": "passed", "test/xenial/a.says": "passed"},
+)
+
+
+def record(version: str, *, series: str = "xenial", status: str = "Published") -> Publication:
+    files = tuple(SourceFile(name, 1, digest, "x") for name, digest in HASHES.items())
+    return Publication(
+        "ubuntu", "a", version, series, "Release", "main", status, "", "link", files=files
+    )
+
+
+def test_all_checks_hold_for_good_facts() -> None:
+    assert [check.name for check in checks_of(FACTS) if not check.holds] == []
+    assert item_of(FACTS, ()).action == "upload"
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "exit_code", "said"),
+    [
+        ({"allowed": "no right"}, "account", 6, "no right"),
+        ({"key_trouble": "it has expired"}, "key", 5, "it has expired"),
+        ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
+        ({"as_of": datetime.date(2026, 11, 22)}, "day", 3, "as of 2026-11-22"),
+        ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
+        ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
+        ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
+        ({"said": None}, "archive", 3, "the recipe says none"),
+        ({"archive": Published(UPDATE, "x"), "said": Published(UPDATE)}, "version", 3, "archive"),
+        ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2"),
+        ({"known": (Known("a_1.0.orig.tar.gz", "9" * 64, "the PPA"),)}, "tarball", 3, "another"),
+        ({"differing": ("debian/rules",)}, "content", 4, "debian/rules"),
+        ({"unmet": ("b (>= 2), where the PPA has 2~ppa1",)}, "relations", 3, "(>= {NAME}~)"),
+        ({"steps": {"build/xenial/a": "never run"}}, "tests", 4, "never run"),
+    ],
+)
+def test_a_check_that_does_not_hold_refuses_the_item(
+    change: dict[str, object], check: str, exit_code: int, said: str
+) -> None:
+    facts = replace(FACTS, **change)  # type: ignore[arg-type]
+
+    item = item_of(facts, ())
+
+    assert (item.action, item.exit_code) == ("refused", exit_code)
+    (bad,) = [one for one in item.checks if not one.holds]
+    assert bad.name == check
+    assert said in bad.detail
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"as_of": TODAY},
+        {"records": (record("1.0-2", series="zesty"),)},
+        {"records": (record("1.0-2", status="Deleted"),)},
+        {"known": (Known("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
+        {"known": (Known("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
+        {"said": None, "archive": Published("1.0-1", "a record")},
+        {"archive": Published("", "a record"), "said": None},
+        {"steps": {"build/xenial/a": "never run"}, "forced": "a reason"},
+    ],
+)
+def test_what_only_looks_alike_does_not_refuse_it(change: dict[str, object]) -> None:
+    assert item_of(replace(FACTS, **change), ()).action == "upload"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("named", "exit_code"), [(False, 0), (True, 6)])
+def test_an_obsolete_series_is_skipped(named: bool, exit_code: int) -> None:
+    item = item_of(replace(FACTS, series_status="Obsolete", asked_by_name=named), ())
+
+    assert (item.action, item.exit_code) == ("skipped", exit_code)
+    assert item.reason.startswith("skipped (obsolete: Launchpad takes no uploads for xenial")
+
+
+def test_what_is_there_with_our_content_needs_nothing() -> None:
+    assert item_of(replace(FACTS, records=(record(VERSION),)), ()).action == "is there"
+
+
+def test_what_is_there_with_other_content_is_refused() -> None:
+    other = replace(record(VERSION), files=(SourceFile("a_1.0.orig.tar.gz", 1, "8" * 64, "x"),))
+
+    assert item_of(replace(FACTS, records=(other,)), ()).action == "refused"
+
+
+@pytest.mark.parametrize(
+    ("state", "action"), [("broken", "go on"), ("sent", "go on"), ("rejected", "upload")]
+)
+def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
+    earlier = Upload("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
+                     state=state)  # fmt: skip
+
+    assert item_of(replace(FACTS, earlier=earlier), ()).action == action
+
+
+def test_what_needs_a_refused_one_is_refused_too() -> None:
+    first = item_of(replace(FACTS, allowed="no"), ())
+    second = Item("b", "xenial", VERSION, "upload", ("xenial/a",), ())
+
+    result = blocked((first, second))
+
+    assert [one.action for one in result] == ["refused", "refused"]
+    assert result[1].reason == "it needs xenial/a, which cannot be uploaded"
+    plan = UploadPlan("ppa:me/it", "ftp://x", "me", "KEY", "ubuntu", result)
+    assert plan.exit_code == 6
+    assert "NO  account: no" in as_text(plan)
+
+
+def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path,
+        Spec(sources=(SourceSpec("beta", needs=("alpha",)), SourceSpec("alpha"))),
+    )
+
+    pairs = order(recipe, ("yakkety", "xenial"), ("alpha", "beta"))
+
+    assert pairs == [
+        ("alpha", "yakkety"), ("beta", "yakkety"), ("alpha", "xenial"), ("beta", "xenial"),
+    ]  # fmt: skip
+
+
+def made(name: str, *relations: tuple[str, str, str]) -> Made:
+    return Made(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), tuple(relations))
+
+
+@pytest.mark.parametrize(
+    ("relation", "met"),
+    [
+        (("b", ">=", UPDATE), False),
+        (("b", ">=", f"{UPDATE}~"), True),
+        (("b", "=", UPDATE), False),
+        (("b", "=", VERSION), True),
+        (("b", "<<", UPDATE), True),
+        (("b", ">>", VERSION), False),
+        (("b", "<=", UPDATE), True),
+        (("elsewhere", ">=", "9"), True),
+    ],
+)
+def test_relations_are_met_by_the_ppas_own_versions(
+    relation: tuple[str, str, str], met: bool
+) -> None:
+    found = unmet(made("a", relation), [made("a"), made("b")])
+
+    assert (found == ()) == met

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from backport import plan, versions
+from backport.errors import InputError
+from backport.recipe import ControlEdit, PackagingEdit, Recipe
+from backport.source.overlay import lay_over
+from tests.source.packages import SPEC, make_on_base, make_own, own_packaging, unpacked
+from tests.support.source_builder import build_dsc, make_recipe, orig_tarball, write_files
+
+BASE = dataclasses.replace(
+    SPEC, debian={"small.cron.d": "0 0 * * * root true\n", "small.postrm": "#!/bin/sh\nrm -rf /x\n"}
+)
+REPLACE = PackagingEdit("small.cron.d", "another hour", replaces=True)
+REMOVE = PackagingEdit("small.postrm", "it deletes too much", removes=True)
+NEW_CRON = "0 5 * * * root true\n"
+BINARY = "Package: old-small\nArchitecture: all\nDescription: transitional\n It is empty.\n"
+
+
+def recipe_on(root: Path, files: Mapping[str, str], *edits: PackagingEdit) -> Recipe:
+    """A recipe of `small` with these files of patches and these packaging edits."""
+    recipe = make_recipe(root, BASE, patches=files)
+    return with_edits(recipe, *edits)
+
+
+def with_edits(recipe: Recipe, *edits: PackagingEdit) -> Recipe:
+    source = dataclasses.replace(recipe.sources[0], packaging=edits)
+    return dataclasses.replace(recipe, sources=(source,))
+
+
+def made_debian(root: Path, recipe: Recipe) -> Path:
+    """The folder debian/ of the package that the recipe makes of the archive's base."""
+    package = make_on_base(root, recipe, build_dsc(BASE, root / "archive"))
+    return unpacked(package, root / "unpacked") / "debian"
+
+
+def refusal(root: Path, files: Mapping[str, str], *edits: PackagingEdit) -> str:
+    recipe = recipe_on(root, files, *edits)
+    with pytest.raises(InputError) as caught:
+        make_on_base(root, recipe, build_dsc(BASE, root / "archive"))
+    assert list((root / "out").glob("*")) == []
+    return str(caught.value)
+
+
+def test_a_file_is_added_replaced_and_removed_on_the_archives_base(tmp_path: Path) -> None:
+    files = {"overlay/small.cron.d": NEW_CRON, "overlay/wrapper!": "#!/bin/sh\ntrue\n"}
+    debian = made_debian(tmp_path, recipe_on(tmp_path, files, REPLACE, REMOVE))
+    assert (debian / "small.cron.d").read_text() == NEW_CRON
+    assert not (debian / "small.postrm").exists()
+    assert (debian / "wrapper").stat().st_mode & 0o111
+    assert (debian / "rules").is_file()
+
+
+def test_the_same_overlay_goes_onto_our_own_packaging(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path, BASE, patches={"overlay/small.cron.d": NEW_CRON})
+    package = make_own(tmp_path, with_edits(recipe, REPLACE), orig)
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "debian/small.cron.d").read_text() == NEW_CRON
+
+
+def test_a_series_own_overlay_wins_and_is_for_it_alone(tmp_path: Path) -> None:
+    files = {"overlay/note": "all\n", "overlay.xenial/note": "xenial\n"}
+    recipe, orig = own_packaging(tmp_path, patches=files)
+    for series, text in (("xenial", "xenial\n"), ("zesty", "all\n")):
+        tree = unpacked(make_own(tmp_path, recipe, orig, series), tmp_path / series)
+        assert (tree / "debian/note").read_text() == text
+
+
+def test_what_was_replaced_and_removed_is_noted_with_its_reason(tmp_path: Path) -> None:
+    recipe = recipe_on(tmp_path, {"overlay/small.cron.d": NEW_CRON}, REPLACE, REMOVE)
+    package = make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
+    assert "debian/small.cron.d was replaced: another hour" in package.notes
+    assert "debian/small.postrm was removed: it deletes too much" in package.notes
+
+
+def test_a_file_of_the_base_is_not_replaced_unnamed(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"overlay/small.cron.d": NEW_CRON})
+    assert "debian/small.cron.d, and the recipe does not say that it is replaced" in said
+
+
+def test_a_base_that_lacks_what_is_replaced_or_removed_is_refused(tmp_path: Path) -> None:
+    for name, edit in (
+        ("a", PackagingEdit("small.timer", "why", replaces=True)),
+        ("b", PackagingEdit("small.timer", "why", removes=True)),
+    ):
+        files = {"overlay/small.timer": "x\n"} if edit.replaces else {}
+        assert "has no file debian/small.timer" in refusal(tmp_path / name, files, edit)
+
+
+def test_an_edit_without_its_file_and_a_file_without_its_edit_are_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path / "a", {}, REPLACE)
+    assert "replaces debian/small.cron.d, and the overlay has no such file" in said
+    said = refusal(tmp_path / "b", {"overlay/small.postrm": "x\n"}, REMOVE)
+    assert "removes debian/small.postrm, and the overlay brings it" in said
+
+
+def test_a_base_whose_rules_do_not_say_what_is_relied_on_is_refused(tmp_path: Path) -> None:
+    edit = PackagingEdit("rules", "the timer's lines", requires=("dh_systemd_enable x.timer",))
+    said = refusal(tmp_path, {}, edit)
+    assert "does not say 'dh_systemd_enable x.timer', which the overlay relies on" in said
+
+
+def test_blanks_and_continued_lines_do_not_matter_in_what_is_required(tmp_path: Path) -> None:
+    debian = write_files(tmp_path / "debian", {"rules": "x:\n\tdh_a --b \\\n\t\tc.timer\n"})
+    edit = PackagingEdit("rules", "why", requires=("dh_a --b c.timer",))
+    recipe = recipe_on(tmp_path, {}, edit)
+    assert lay_over(recipe.sources[0], "xenial", debian, {}) == ()
+
+
+@pytest.mark.parametrize("name", ["control", "control.in", "changelog", "patches/x", "tests/x"])
+def test_what_the_toolkit_writes_is_no_overlays(tmp_path: Path, name: str) -> None:
+    said = refusal(tmp_path, {f"overlay/{name}": "x\n"})
+    assert f"the overlay brings debian/{name.partition('/')[0]}, which the toolkit writes" in said
+
+
+def test_a_link_in_an_overlay_is_refused(tmp_path: Path) -> None:
+    recipe = recipe_on(tmp_path, {"overlay/note": "x\n"})
+    link = recipe.sources[0].patches / "overlay" / "link"
+    link.symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match="this is no plain file"):
+        make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
+
+
+def test_packages_are_added_to_the_control_file_and_can_be_edited(tmp_path: Path) -> None:
+    recipe = recipe_on(tmp_path, {"overlay.xenial/control.binary": BINARY})
+    edit = ControlEdit("old-small", "Depends", "what took its place", add=("small",))
+    source = dataclasses.replace(recipe.sources[0], control=(edit,))
+    debian = made_debian(tmp_path, dataclasses.replace(recipe, sources=(source,)))
+    text = (debian / "control").read_text()
+    assert re.search(r"\n\nPackage: old-small\nArchitecture: all\nDepends: small\n", text)
+    assert not (debian / "control.binary").exists()
+
+
+def test_a_package_that_the_base_builds_is_not_added_again(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"overlay/control.binary": BINARY.replace("old-small", "small")})
+    assert "the base builds the package small already" in said
+
+
+@pytest.mark.parametrize("text", ["Architecture: all\n", "no field\n", ""])
+def test_what_is_no_binary_package_is_not_added(tmp_path: Path, text: str) -> None:
+    refusal(tmp_path, {"overlay/control.binary": text})
+
+
+def test_the_news_has_the_packages_version_and_series(tmp_path: Path) -> None:
+    news = "small ({VERSION}) {SERIES}; urgency=low\n\n  * It is new.\n\n -- {MAINTAINER}  {DATE}\n"
+    recipe, orig = own_packaging(tmp_path, patches={"overlay/small.NEWS": news})
+    package = make_own(tmp_path, recipe, orig)
+    text = (unpacked(package, tmp_path / "unpacked") / "debian/small.NEWS").read_text()
+    assert text.startswith(f"small ({package.version}) xenial; urgency=low\n")
+    assert f"\n -- {recipe.maintainer}  {recipe.date}\n" in text
+
+
+def test_an_unknown_word_in_the_news_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"overlay/small.NEWS": "small ({VERSOIN}) x; urgency=low\n"})
+    assert "{VERSOIN} stands for nothing" in said
+
+
+def test_an_overlay_is_a_delta_and_a_changed_file_makes_the_source_anew(tmp_path: Path) -> None:
+    recipe = recipe_on(tmp_path, {})
+    orig_tarball(SPEC, tmp_path)
+    series = recipe.one_series("xenial")
+    assert "~ubuntu" in versions.published_version(recipe.sources[0], series)[0]
+    before = plan.make(recipe, plan.Selection(until="source"), "stand-in")
+    note = recipe.sources[0].patches / "overlay" / "note"
+    write_files(note.parent, {"note": "one\n"})
+    assert "~ubuntu" not in versions.published_version(recipe.sources[0], series)[0]
+    first = plan.make(recipe, plan.Selection(until="source"), "stand-in")
+    note.write_text("two\n")
+    second = plan.make(recipe, plan.Selection(until="source"), "stand-in")
+    name = "source/xenial/small"
+    assert len({steps[name].inputs for steps in (before, first, second)}) == 3
+
+
+def test_what_an_editor_left_is_not_laid_over(tmp_path: Path) -> None:
+    files = {"overlay/note": "x\n", "overlay/note~": "y\n", "overlay/.note.swp": "z\n"}
+    debian = made_debian(tmp_path, recipe_on(tmp_path, files))
+    assert sorted(path.name for path in debian.glob("*note*")) == ["note"]

@@ -1,0 +1,261 @@
+"""Bugs in the stand-in's world: tasks, nominations, messages, attachments, subscriptions.
+
+Who may do what is modelled on Launchpad: anybody that is logged in may comment and add a task, a
+series is nominated by a bug supervisor or driver, and approved by a driver or uploader. With the
+approval every source package of the bug gets a task in that series; a source package that comes
+later gets one in every approved series.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+
+from .world import Created, DeniedError, Entry, NotThereError, Value, World
+
+_WHEN = "2026-11-23T10:00:00.000000+00:00"
+_TAG = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+
+
+class Bugs:
+    """The bugs of a world; the person that is logged in has the `rights`.
+
+    `rights` may hold "nominate" and "approve".
+    """
+
+    def __init__(self, world: World, rights: Iterable[str] = ("nominate", "approve")) -> None:
+        self.world = world
+        self.rights = set(rights)
+        world.operations.update(
+            {
+                ("bug", "addTask"): self._add_task,
+                ("bug", "addNomination"): self._nominate,
+                ("bug", "getNominations"): self._nominations,
+                ("bug", "canBeNominatedFor"): self._can_be_nominated,
+                ("bug", "newMessage"): self._new_message,
+                ("bug", "addAttachment"): self._attach,
+                ("bug", "subscribe"): self._subscribe,
+                ("bug_nomination", "canApprove"): lambda *_: "approve" in self.rights,
+                ("bug_nomination", "approve"): self._approve,
+            }
+        )
+        for name in ("tester", "ubuntu-sponsors"):
+            if f"/~{name}" not in world.entries:
+                world.add("person", f"/~{name}", name=name, display_name=name, is_valid=True)
+
+    def add(
+        self,
+        number: int,
+        title: str,
+        description: str,
+        *,
+        tags: Iterable[str] = (),
+        tasks: Iterable[str] = (),
+    ) -> Entry:
+        """Add a bug. A task is ``SOURCE`` or ``SERIES/SOURCE``, for Ubuntu."""
+        path = f"/bugs/{number}"
+        bug = self.world.add(
+            "bug",
+            path,
+            id=number,
+            title=title,
+            description=description,
+            tags=sorted(tags),
+            private=False,
+            information_type="Public",
+            owner_link="/~tester",
+            message_count=0,
+            **{
+                f"{one}_collection_link": f"{path}/{one}"
+                for one in ("attachments", "bug_tasks", "messages", "subscriptions")
+            },
+        )
+        for part, kind in (
+            ("attachments", "bug_attachment"),
+            ("messages", "message"),
+            ("subscriptions", "bug_subscription"),
+        ):
+            below = functools.partial(self.below, kind, path)
+            self.world.collections[f"{path}/{part}"] = (f"{kind}-page-resource", below)
+        own = functools.partial(self.tasks, bug)
+        self.world.collections[f"{path}/bug_tasks"] = ("bug_task-page-resource", own)
+        self._message(bug, title, description)
+        for one in tasks:
+            series, _, source = one.rpartition("/")
+            self._task(bug, self.target(source, series))
+        return bug
+
+    def below(self, kind: str, path: str) -> list[Entry]:
+        """The entries of a kind that belong to a bug."""
+        return [one for one in self.world.all(kind) if one.path.startswith(f"{path}/")]
+
+    def tasks(self, bug: Entry) -> list[Entry]:
+        """The tasks of a bug."""
+        return [one for one in self.world.all("bug_task") if one.values["bug_link"] == bug.path]
+
+    def task(self, number: int, target: str) -> Entry:
+        """The task of a bug at ``SOURCE`` or ``SERIES/SOURCE`` (KeyError where there is none)."""
+        series, _, source = target.rpartition("/")
+        return self.world.entries[f"{self.target(source, series).path}/+bug/{number}"]
+
+    def comments(self, number: int) -> list[str]:
+        """The text of each message, the description's own first."""
+        return [str(one.values["content"]) for one in self.below("message", f"/bugs/{number}")]
+
+    def target(self, source: str, series: str = "") -> Entry:
+        """The source package that a task is for, in the distribution or a series of it."""
+        path = f"/ubuntu/{series}/+source/{source}" if series else f"/ubuntu/+source/{source}"
+        if path in self.world.entries:
+            return self.world.entries[path]
+        if series:
+            link = f"/ubuntu/{series}"
+            return self.world.add("source_package", path, name=source, distroseries_link=link)
+        return self.world.add(
+            "distribution_source_package", path, name=source, distribution_link="/ubuntu"
+        )
+
+    def _task(self, bug: Entry, target: Entry) -> Entry:
+        path = f"{target.path}/+bug/{bug.values['id']}"
+        if path in self.world.entries:
+            return self.world.entries[path]
+        return self.world.add(
+            "bug_task",
+            path,
+            bug_link=bug.path,
+            target_link=target.path,
+            bug_target_name=_target_name(target),
+            status="New",
+            importance="Undecided",
+            date_created=_WHEN,
+        )
+
+    def _message(self, bug: Entry, subject: str, content: str) -> Entry:
+        count = len(self.below("message", bug.path))
+        bug.values["message_count"] = count + 1
+        return self.world.add(
+            "message",
+            f"{bug.path}/comments/{count}",
+            subject=subject,
+            content=content,
+            owner_link=self.world.me,
+            date_created=_WHEN,
+        )
+
+    # Named operations
+
+    def _target_of(self, given: Mapping[str, Value]) -> Entry:
+        path = str(given["target"])
+        match = re.fullmatch(r"/ubuntu(?:/([a-z]+))?/\+source/([a-z0-9+.-]+)", path)
+        if match:
+            return self.target(match[2], match[1] or "")
+        if path not in self.world.entries:
+            raise NotThereError(f"No such target: {path}")
+        return self.world.entries[path]
+
+    def _add_task(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        target = self._target_of(given)
+        if f"{target.path}/+bug/{bug.values['id']}" in world.entries:
+            asked = f"A fix for this bug has already been requested for {_target_name(target)}"
+            raise DeniedError(400, asked)
+        if target.kind == "distribution_source_package":
+            for one in self.below("bug_nomination", bug.path):
+                if one.values["status"] == "Approved":
+                    series = str(one.values["target_link"]).rpartition("/")[2]
+                    self._task(bug, self.target(str(target.values["name"]), series))
+        return Created(self._task(bug, target))
+
+    def _found(self, bug: Entry, target: Entry) -> Entry | None:
+        for one in self.below("bug_nomination", bug.path):
+            if one.values["target_link"] == target.path:
+                return one
+        return None
+
+    def _can_be_nominated(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        target = self._target_of(given)
+        has = any(
+            str(one.values["target_link"]).startswith(f"{target.path}/") for one in self.tasks(bug)
+        )
+        return target.kind == "distro_series" and not has and self._found(bug, target) is None
+
+    def _nominate(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        target = self._target_of(given)
+        name = str(target.values["name"]).capitalize()
+        if not self._can_be_nominated(world, bug, given):
+            raise DeniedError(400, f"This bug cannot be nominated for {name}.")
+        if target.values["status"] == "Obsolete":
+            raise DeniedError(400, f"{name} is an obsolete series.")
+        if "nominate" not in self.rights:
+            raise DeniedError(400, "Only bug supervisors or owners can nominate bugs.")
+        return Created(
+            world.add(
+                "bug_nomination",
+                f"{bug.path}/nominations/{world.number()}",
+                bug_link=bug.path,
+                target_link=target.path,
+                owner_link=world.me,
+                status="Nominated",
+                date_created=_WHEN,
+            )
+        )
+
+    def _nominations(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        found = self.below("bug_nomination", bug.path)
+        wanted = given.get("target")
+        return [one for one in found if wanted in (None, one.values["target_link"])]
+
+    def _approve(self, world: World, nomination: Entry, _: Mapping[str, Value]) -> Value:
+        if "approve" not in self.rights:
+            raise DeniedError(401, "You may not approve this nomination.")
+        nomination.values.update(status="Approved", decider_link=world.me, date_decided=_WHEN)
+        bug = world.entries[str(nomination.values["bug_link"])]
+        series = str(nomination.values["target_link"]).rpartition("/")[2]
+        for task in self.tasks(bug):
+            target = world.entries[str(task.values["target_link"])]
+            if target.kind == "distribution_source_package":
+                self._task(bug, self.target(str(target.values["name"]), series))
+        return None
+
+    def _new_message(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        subject = given.get("subject") or f"Re: {bug.values['title']}"
+        return Created(self._message(bug, str(subject), str(given["content"])))
+
+    def _attach(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        message = self._message(bug, str(given["filename"]), str(given["comment"]))
+        path = f"{bug.path}/+attachment/{world.number()}"
+        world.files[f"/devel{path}/data"] = given["data"]
+        return Created(
+            world.add(
+                "bug_attachment",
+                path,
+                bug_link=bug.path,
+                data_link=f"{path}/data",
+                message_link=message.path,
+                title=given.get("description") or given["filename"],
+                type="Patch" if given.get("is_patch") else "Unspecified",
+            )
+        )
+
+    def _subscribe(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
+        person = str(given["person"])
+        if person not in world.entries:
+            raise NotThereError(f"No such person: {person}")
+        path = f"{bug.path}/+subscription/{person.removeprefix('/~')}"
+        if path not in world.entries:
+            world.add(
+                "bug_subscription",
+                path,
+                bug_link=bug.path,
+                person_link=person,
+                subscribed_by_link=world.me,
+                date_created=_WHEN,
+            )
+        return Created(world.entries[path])
+
+
+def _target_name(target: Entry) -> str:
+    name = str(target.values["name"])
+    if target.kind != "source_package":
+        return f"{name} (Ubuntu)"
+    series = str(target.values["distroseries_link"]).rpartition("/")[2]
+    return f"{name} (Ubuntu {series.capitalize()})"

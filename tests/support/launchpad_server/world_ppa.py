@@ -1,0 +1,342 @@
+"""PPAs in the stand-in's world: people with keys, the login, uploads, their builds, rejections.
+
+The rules of an upload are modelled on Launchpad's (lp.archiveuploader): who may upload, which
+series takes uploads, versions that only go up and are used once, tarballs that never change.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from debian.debian_support import Version
+
+from .world import DeniedError, Entry, Value, World
+
+_WHEN = "2026-11-23T12:00:00.000000+00:00"
+_OPEN = ("Supported", "Current Stable Release", "Active Development", "Pre-release Freeze")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A source package as it came in: `files` has the content of each."""
+
+    source: str
+    version: str
+    series: str
+    signer: str
+    files: Mapping[str, bytes]
+    binaries: tuple[str, ...]
+
+
+class RejectedError(Exception):
+    """The upload is refused, for this reason: Launchpad sends it in a mail."""
+
+
+class Ppas:
+    """The people, keys and PPAs of a world.
+
+    `mails` are the rejections, as "VERSION: reason"; `builds` says what becomes of a build, by
+    source ("Successfully built" otherwise); with `steps` 0 an upload is published at once, else
+    after so many looks at its builds. `refuse` is a reason to reject whatever comes; with
+    `records_rejections` the queue has a record of it, else there is only the mail.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.mails: list[str] = []
+        self.builds: dict[str, str] = {}
+        self.steps = 0
+        self.records_rejections = False
+        self.refuse = ""
+        self.uploaders: dict[str, set[str]] = {}
+        self.keys: dict[str, list[str]] = {}
+        self._looks: dict[str, int] = {}
+        world.operations.update(
+            {
+                ("archive", "checkUpload"): self._check_upload,
+                ("distro_series", "getPackageUploads"): self._package_uploads,
+                ("source_package_publishing_history", "getBuilds"): self._builds,
+                ("source_package_publishing_history", "getPublishedBinaries"): self._binaries,
+            }
+        )
+
+    def person(self, name: str, fingerprints: Iterable[str] = ()) -> Entry:
+        """Add a person with the OpenPGP keys that they have confirmed."""
+        path = f"/~{name}"
+        keys = f"{path}/gpg_keys"
+        entry = self.world.entries.get(path) or self.world.add("person", path)
+        entry.values |= {"name": name, "display_name": name.capitalize(), "is_valid": True}
+        entry.values["gpg_keys_collection_link"] = keys
+        self.keys[name] = [one.upper() for one in fingerprints]
+
+        def every() -> list[Entry]:
+            return [
+                self.world.entries.get(f"{path}/+gpg-keys/{one}")
+                or self.world.add(
+                    "gpg_key", f"{path}/+gpg-keys/{one}", fingerprint=one, keyid=one[-8:]
+                )
+                for one in self.keys[name]
+            ]
+
+        self.world.collections[keys] = ("gpg_key-page-resource", every)
+        return entry
+
+    def ppa(self, owner: str, name: str, uploaders: Iterable[str] = ()) -> Entry:
+        """Add a PPA; its owner and the `uploaders` may upload."""
+        path = f"/~{owner}/+archive/ubuntu/{name}"
+        self.uploaders[path] = {owner, *uploaders}
+        return self.world.add(
+            "archive",
+            path,
+            name=name,
+            displayname=f"PPA {name} of {owner}",
+            distribution_link="/ubuntu",
+            owner_link=f"/~{owner}",
+            private=False,
+            reference=f"~{owner}/ubuntu/{name}",
+        )
+
+    def receive(self, folder: PurePosixPath, upload: Arrived) -> Entry | None:
+        """Take an upload into the PPA whose folder it came to; None where it is rejected."""
+        with self.world.lock:
+            try:
+                archive = self._archive_of(folder)
+                self._check(archive, upload)
+            except RejectedError as error:
+                self._reject(folder, upload, str(error))
+                return None
+            return self.publish(archive.path, upload, status="Published" if not self.steps else "")
+
+    def publish(self, archive: str, upload: Arrived, *, status: str = "Published") -> Entry:
+        """Publish a source package in an archive; `status` "" begins as Pending."""
+        path = f"{archive}/+sourcepub/{self.world.number()}"
+        entry = self.world.add(
+            "source_package_publishing_history",
+            path,
+            archive_link=archive,
+            distro_series_link=f"/ubuntu/{upload.series}",
+            component_name="main",
+            section_name="misc",
+            date_created=_WHEN,
+            date_published=_WHEN if status else None,
+            display_name=f"{upload.source} {upload.version} in {upload.series}",
+            pocket="Release",
+            source_package_name=upload.source,
+            source_package_version=upload.version,
+            status=status or "Pending",
+        )
+        for older in self.world.all("source_package_publishing_history"):
+            values = older.values
+            same = ("archive_link", "distro_series_link", "source_package_name")
+            if (
+                older is not entry
+                and all(values[key] == entry.values[key] for key in same)
+                and values["status"] in ("Published", "Pending")
+            ):
+                values |= {"status": "Superseded", "date_superseded": _WHEN}
+        self.world.source_files[path] = []
+        for name, content in upload.files.items():
+            where = f"+sourcefiles/{quote(upload.source)}/{quote(upload.version)}/{quote(name)}"
+            stored = f"/librarian/{self.world.number()}/{quote(name)}"
+            self.world.files[stored] = content
+            self.world.redirects[f"{archive}/{where}"] = stored
+            self.world.source_files[path].append((f"{archive}/{where}", content))
+        self._queue(archive, upload, "Done")
+        build = self.world.add(
+            "build",
+            f"{archive}/+build/{self.world.number()}",
+            arch_tag="amd64",
+            archive_link=archive,
+            buildstate="Needs building",
+            can_be_retried=False,
+            pocket="Release",
+            source_package_name=upload.source,
+            source_package_version=upload.version,
+            title=f"amd64 build of {upload.source} {upload.version}",
+        )
+        build.values["current_source_publication_link"] = path
+        for name in upload.binaries:
+            self.world.add(
+                "binary_package_publishing_history",
+                f"{archive}/+binarypub/{self.world.number()}",
+                archive_link=archive,
+                binary_package_name=name,
+                binary_package_version=upload.version,
+                build_link=build.path,
+                component_name="main",
+                date_created=_WHEN,
+                pocket="Release",
+                source_package_name=upload.source,
+                source_package_version=upload.version,
+                status="Pending",
+            )
+        if not self.steps:
+            self._finish(build, entry)
+        return entry
+
+    def reject_later(self, archive: str, upload: Arrived) -> None:
+        """A person rejects an upload: there is a record of it in the queue."""
+        self._queue(archive, upload, "Rejected")
+
+    def _finish(self, build: Entry, source: Entry) -> None:
+        state = self.builds.get(str(build.values["source_package_name"]), "Successfully built")
+        build.values["buildstate"] = state
+        source.values |= {"status": "Published", "date_published": _WHEN}
+        if state == "Successfully built":
+            for one in self._binaries_of(build):
+                one.values |= {"status": "Published", "date_published": _WHEN}
+
+    def _archive_of(self, folder: PurePosixPath) -> Entry:
+        """The archive that a folder of the upload server stands for."""
+        match folder.parts:
+            case (owner, "ubuntu", name) if owner.startswith("~"):
+                found = self.world.entries.get(f"/{owner}/+archive/ubuntu/{name}")
+                if found is None:
+                    raise RejectedError(f"Could not find a PPA {name} of {owner}.")
+                return found
+            case ("ubuntu",):
+                raise RejectedError("The signer may not upload to the Ubuntu archive.")
+        raise RejectedError(f"{folder} is no place for an upload.")
+
+    def _check(self, archive: Entry, upload: Arrived) -> None:
+        if self.refuse:
+            raise RejectedError(self.refuse)
+        signers = [name for name, keys in self.keys.items() if upload.signer in keys]
+        if not signers:
+            raise RejectedError(f"The key {upload.signer} is not registered in Launchpad.")
+        if signers[0] not in self.uploaders[archive.path]:
+            raise RejectedError(f"{signers[0]} has no upload rights to this PPA.")
+        series = self.world.entries.get(f"/ubuntu/{upload.series}")
+        if series is None:
+            raise RejectedError(f"Unable to find distroseries: {upload.series}")
+        if series.values["status"] not in _OPEN:
+            raise RejectedError(f"{upload.series} is {series.values['status']}.")
+        older = [
+            one
+            for one in self.world.all("source_package_publishing_history")
+            if one.values["archive_link"] == archive.path
+            and one.values["source_package_name"] == upload.source
+        ]
+        for one in older:
+            version = str(one.values["source_package_version"])
+            if version == upload.version:
+                raise RejectedError(f"Source {upload.source} {version} is already in the archive.")
+            same = one.values["distro_series_link"] == f"/ubuntu/{upload.series}"
+            live = one.values["status"] in ("Published", "Pending")
+            if same and live and Version(version) >= Version(upload.version):
+                raise RejectedError(
+                    f"Version older than that in the archive. {upload.version} <= {version}"
+                )
+        self._check_files(upload)
+
+    def _check_files(self, upload: Arrived) -> None:
+        """A file of the same name has the same content, in the PPA and in the primary archive."""
+        for path, files in self.world.source_files.items():
+            if path not in self.world.entries:
+                continue
+            for web, content in files:
+                name = web.rpartition("/")[2]
+                if quote(name) in map(quote, upload.files) and upload.files[name] != content:
+                    raise RejectedError(
+                        f"File {name} already exists, but uploaded version has different contents."
+                    )
+
+    def _reject(self, folder: PurePosixPath, upload: Arrived, reason: str) -> None:
+        self.mails.append(f"{upload.source} {upload.version}: {reason}")
+        if self.records_rejections:
+            self._queue(self._archive_of(folder).path, upload, "Rejected")
+
+    def _queue(self, archive: str, upload: Arrived, status: str) -> None:
+        self.world.add(
+            "package_upload",
+            f"/ubuntu/{upload.series}/+upload/{self.world.number()}",
+            archive_link=archive,
+            date_created=_WHEN,
+            display_name=upload.source,
+            display_version=upload.version,
+            distroseries_link=f"/ubuntu/{upload.series}",
+            package_name=upload.source,
+            package_version=upload.version,
+            pocket="Release",
+            status=status,
+        )
+
+    def _check_upload(self, _world: World, archive: Entry, given: Mapping[str, Value]) -> Value:
+        name = str(given["person"]).rpartition("~")[2]
+        if name not in self.uploaders.get(archive.path, set()):
+            raise DeniedError(403, "Signer has no upload rights to this PPA.")
+        return None
+
+    def _package_uploads(self, world: World, series: Entry, given: Mapping[str, Value]) -> Value:
+        def fits(entry: Entry) -> bool:
+            values = entry.values
+            name = given.get("name")
+            equal = {"version": "package_version", "status": "status", "archive": "archive_link"}
+            return (
+                values["distroseries_link"] == series.path
+                and (name is None or values["package_name"] == name)
+                and all(given.get(key) in (None, values[field]) for key, field in equal.items())
+            )
+
+        return [one for one in world.all("package_upload") if fits(one)]
+
+    def _builds(self, world: World, record: Entry, _given: Mapping[str, Value]) -> Value:
+        link = "current_source_publication_link"
+        found = [one for one in world.all("build") if one.values[link] == record.path]
+        self._looks[record.path] = self._looks.get(record.path, 0) + 1
+        if self.steps and self._looks[record.path] == self.steps:
+            for build in found:
+                self._finish(build, record)
+        return found
+
+    def _binaries_of(self, build: Entry) -> list[Entry]:
+        every = self.world.all("binary_package_publishing_history")
+        return [one for one in every if one.values["build_link"] == build.path]
+
+    def _binaries(self, world: World, record: Entry, _given: Mapping[str, Value]) -> Value:
+        link = "current_source_publication_link"
+        builds = [one for one in world.all("build") if one.values[link] == record.path]
+        return [one for build in builds for one in self._binaries_of(build)]
+
+
+class Login:
+    """The pages of the OAuth login; `answer` is what the person does: approve, decline, or ""."""
+
+    def __init__(self, world: World, answer: str = "approve") -> None:
+        self.answer = answer
+        self.authorized: set[str] = set()
+        self.pages_seen: list[str] = []
+        self.token, self.secret = "access-token-of-tester", "a-secret-that-nobody-may-see"
+        self.secrets = [self.secret, "secret-of-the-request"]
+        page: dict[str, Callable[[str, Mapping[str, Any], str], tuple[int, str]]] = {
+            "/+request-token": self._request,
+            "/+authorize-token": self._authorize,
+            "/+access-token": functools.partial(self._access, world),
+        }
+        world.pages.update(page)
+        world.tokens = set()
+
+    def _request(self, _method: str, _form: Mapping[str, Any], _token: str) -> tuple[int, str]:
+        return 200, '{"oauth_token": "request1", "oauth_token_secret": "secret-of-the-request"}'
+
+    def _authorize(self, _method: str, form: Mapping[str, Any], _token: str) -> tuple[int, str]:
+        self.pages_seen.append(str(form.get("oauth_token")))
+        if self.answer == "approve":
+            self.authorized.add(str(form.get("oauth_token")))
+        return 200, "a stand-in for tests, not Launchpad: the page where you would log in"
+
+    def _access(
+        self, world: World, _method: str, form: Mapping[str, Any], _token: str
+    ) -> tuple[int, str]:
+        if self.answer == "decline":
+            return 403, "End-user refused to authorize request token."
+        if form.get("oauth_token") not in self.authorized:
+            return 401, "Request token has not yet been reviewed. Try again later."
+        assert world.tokens is not None
+        world.tokens.add(self.token)
+        return 200, f"oauth_token={self.token}&oauth_token_secret={self.secret}&lp.context=None"

@@ -1,0 +1,319 @@
+"""A small update that is ready to be uploaded, with the stand-ins that it is uploaded to.
+
+The store is written by a real run of the graph: sources are fetched and made as always, and the
+actions of base, build and test, which need a root and minutes, only leave their files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backport import actions, cli, execute, process, recipe_file
+from backport import plan as planning
+from backport.actions import Actions, Options
+from backport.archive.base import Wanted
+from backport.archive.standin import StandIn as StandInBase
+from backport.plan import Selection, Step
+from backport.store import Outcome, Store
+from backport.verdict import Failed, Passed
+from tests.support.launchpad_server import StandIn, World
+from tests.support.launchpad_server.world_ppa import Ppas
+from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
+
+from .ftp import FtpServer
+from .intake import Intake
+from .sftp import SftpServer
+
+OWNER, PPA = "tester", "greetings"
+ARCHIVE = f"/~{OWNER}/+archive/ubuntu/{PPA}"
+SERIES = {"noble": "24.04", "jammy": "22.04", "yakkety": "16.10"}
+TOKEN = "token-of-tester"
+SECRET = "secret-of-tester"
+
+RECIPE = """\
+[update]
+name = "greetings"
+bug = 2100000
+maintainer = "Good <good@example.org>"
+date = "Mon, 23 Nov 2026 12:00:00 +0000"
+ppa = "{owner}/{ppa}"
+"""
+SOURCE = """
+[source.{name}]
+version = "1.0"
+debian-version = "1.0-1"
+series = {series}
+needs = {needs}
+changes = ["Greet the series."]
+
+[source.{name}.base]
+version = "1.0-1"
+dsc = "{dsc}"
+sha256 = "{sha256}"
+path = "{path}"
+"""
+TESTS = """
+[[matrix.test]]
+name = "says"
+source = "{name}"
+"""
+
+
+@dataclass
+class Ran:
+    """A command that has ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What ``--json`` printed."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The plan that was printed."""
+        return next(event for event in self.events if event["event"] == "plan")
+
+    def item(self, name: str) -> dict[str, Any]:
+        """One item of the plan, such as ``noble/greeter``."""
+        return next(one for one in self.plan["items"] if f"{one['series']}/{one['source']}" == name)
+
+    def check(self, name: str, check: str) -> dict[str, Any]:
+        """One check of an item of the plan."""
+        found: dict[str, Any] = next(
+            one for one in self.item(name)["checks"] if one["name"] == check
+        )
+        return found
+
+
+@dataclass
+class Case:
+    """The update, its work folder, and the servers."""
+
+    root: Path
+    home: Path
+    template: Path
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    world: World
+    standin: StandIn
+    ppas: Ppas
+    intake: Intake
+    ftp: FtpServer
+    fingerprint: str
+    series: tuple[str, ...] = ("noble",)
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"greeter": ()})
+    failing: tuple[str, ...] = ()
+
+    @property
+    def work(self) -> Path:
+        """The work folder."""
+        return self.root / "build"
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe's file."""
+        return self.root / "backport.toml"
+
+    def write(self, *, update: str = "", more: str = "") -> None:
+        """Write the recipe: `update` goes into its table update, `more` to its end."""
+        text = RECIPE.format(owner=OWNER, ppa=PPA) + update
+        for name in sorted(self.series, key=lambda one: SERIES[one]):
+            text += f'\n[series.{name}]\nversion = "{SERIES[name]}"\n'
+        for name, needs in self.sources.items():
+            dsc = build_dsc(PackageSpec(name), self.root / "archive" / name)
+            text += SOURCE.format(
+                name=name,
+                series=json.dumps(list(self.series)),
+                needs=json.dumps(list(needs)),
+                dsc=dsc.name,
+                sha256=hashlib.sha256(dsc.read_bytes()).hexdigest(),
+                path=dsc,
+            )
+            text += TESTS.format(name=name)
+            patch = patch_text(
+                "README",
+                "small\n",
+                "greetings\n",
+                header="Description: greet\nAuthor: A <a@example.org>\nForwarded: not-needed\n"
+                "Bug-Ubuntu: https://bugs.launchpad.net/bugs/2100000\n",
+            )
+            write_files(
+                self.root / "patches" / name, {"greet.patch": patch, "series": "greet.patch\n"}
+            )
+            tests = "Tests: says\nDepends: @\n"
+            write_files(
+                self.root / "autopkgtest" / name,
+                {"control": tests, "says!": "#!/bin/sh\nexit 0\n"},
+            )
+        self.recipe.write_text(text + more)
+
+    def ready(self) -> None:
+        """Write the recipe and prepare the store, as they were made once for all tests.
+
+        With other series, sources or failing steps than the usual they are made for this test.
+        """
+        if (self.series, self.sources, self.failing) != (("noble",), {"greeter": ()}, ()):
+            self.write()
+            self.prepare()
+            return
+        if not (self.template / "build").is_dir():
+            made = replace(self, root=self.template)
+            made.write()
+            made.prepare()
+        shutil.copytree(self.template, self.root, dirs_exist_ok=True)
+
+    def prepare(self) -> None:
+        """Make the source packages, and leave records of builds and tests in the store."""
+        recipe = recipe_file.load(self.recipe)
+        store = Store(self.work)
+        base = StandInBase(recipe.root, offline=True)
+        nothing = Wanted((), (), frozenset())
+        inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
+        steps = planning.make(recipe, Selection(), base.kind, inputs)
+        table = Actions(recipe, store, base, Options(self.home / "cache", offline=True)).table()
+        own = {"base": self._base, "build": self._build}
+        with store.locked():
+            results = execute.run(
+                steps,
+                table | dict.fromkeys(("test", "check"), self._test) | own,
+                store,
+                jobs=2,
+                sink=lambda _: None,
+                base=base.kind,
+            )
+        bad = [name for name, one in results.items() if not isinstance(one.verdict, Passed)]
+        assert [name for name in bad if not name.startswith(("build/", "test/", "check/"))] == [], (
+            bad
+        )
+
+    def _base(self, _step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        told = {"kind": "stand-in", "suite": "bullseye", "differing": []}
+        told |= dict.fromkeys(("repository", "chroot", "testbed_root"), "/nowhere")
+        (out / actions.PREPARED).write_text(json.dumps(told))
+        return Outcome(Passed(), (actions.PREPARED,))
+
+    def _build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        made = needs[f"source/{step.series}/{step.source}"]
+        (out / "package.deb").write_bytes(actions.one_file(made, "*.dsc").read_bytes())
+        return self._verdict(step, Outcome(Passed(), ("package.deb",)))
+
+    def _test(self, step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        return self._verdict(step, Outcome(Passed()))
+
+    def _verdict(self, step: Step, good: Outcome) -> Outcome:
+        return Outcome(Failed("tests", "it says nothing")) if step.name in self.failing else good
+
+    def run(self, command: str, *args: str) -> Ran:
+        """Run ``backport COMMAND`` on this update."""
+        own = ["--recipe", str(self.recipe), "--work", str(self.work)]
+        own += ["--cache", str(self.home / "cache")]
+        self.capsys.readouterr()
+        # A command begins with a fresh state of the running programs.
+        self.monkeypatch.setattr(process, "_registry", None)
+        self.monkeypatch.setattr(process, "_stopping", threading.Event())
+        exit_code = cli.main([command, *own, *args])
+        said = self.capsys.readouterr()
+        return Ran(exit_code, said.out, said.err)
+
+    def upload(self, *args: str) -> Ran:
+        """Run ``backport upload --json``."""
+        return self.run("upload", "--json", *args)
+
+    def use_sftp(self, server: SftpServer) -> None:
+        """Upload through SFTP from now on."""
+        self.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", server.address)
+        self.monkeypatch.setenv("BACKPORT_SSH_OPTIONS", server.options)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records of uploads that were kept, in the order of their names."""
+        found = sorted((self.work / "uploads").glob("*.json"))
+        return [json.loads(path.read_text()) for path in found]
+
+    def in_ppa(self) -> list[tuple[str, str, str]]:
+        """What the PPA has: (source, series, version) of every record."""
+        return [
+            (
+                str(one.values["source_package_name"]),
+                str(one.values["distro_series_link"]).rpartition("/")[2],
+                str(one.values["source_package_version"]),
+            )
+            for one in self.world.all("source_package_publishing_history")
+            if one.values["archive_link"] == ARCHIVE
+        ]
+
+    def sent(self, part: str) -> int:
+        """How many connections have brought a file whose name has this part."""
+        return sum(any(part in name for name in session) for session in self.intake.sessions)
+
+
+def write_credentials(path: Path, root: str, *, token: str = TOKEN) -> Path:
+    """A file of credentials as the login writes it."""
+    path.write_text(
+        f"[1]\nconsumer_key = sru-backport-toolkit\nconsumer_secret = \naccess_token = {token}\n"
+        f"access_secret = {SECRET}\nservice_root = {root}\n"
+    )
+    path.chmod(0o600)
+    return path
+
+
+def public_keyring(home: Path, secret_home: Path) -> Path:
+    """A GNUPGHOME for the server, with the public keys of another."""
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "--batch", "--quiet", "--no-tty", "--no-autostart"]
+    exported = subprocess.run(
+        [*gpg, "--homedir", str(secret_home), "--export"], capture_output=True, check=True
+    ).stdout
+    subprocess.run(
+        [*gpg, "--homedir", str(home), "--import"], input=exported, capture_output=True, check=True
+    )
+    return home
+
+
+def fingerprint_of(home: Path, who: str) -> str:
+    """The fingerprint of the primary key of an address."""
+    done = subprocess.run(
+        ["gpg", "--homedir", str(home), "--batch", "--with-colons", "--list-keys", who],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("fpr:")]
+    return lines[0].split(":")[9]
+
+
+def world() -> World:
+    """Ubuntu with its series; yakkety has ended."""
+    made = World()
+    made.distribution("ubuntu")
+    for name, version in SERIES.items():
+        status = "Obsolete" if name == "yakkety" else "Supported"
+        made.series("ubuntu", name, version, status)
+    return made
+
+
+def environment(case: Case, keys_home: Path) -> dict[str, str]:
+    """The variables that a command runs with."""
+    return {
+        "BACKPORT_LAUNCHPAD_ROOT": case.standin.root,
+        "BACKPORT_UPLOAD_SERVER": case.ftp.address,
+        "BACKPORT_POLL_SECONDS": "0.05",
+        "BACKPORT_LAUNCHPAD_CREDENTIALS": str(case.home / "credentials"),
+        "GNUPGHOME": str(keys_home),
+        "HOME": str(case.home),
+        "USER": os.environ.get("USER", "tester"),
+    }

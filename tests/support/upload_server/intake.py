@@ -1,0 +1,101 @@
+"""What happens to the files of a connection: signatures, hashes, rules, then the PPA's world."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import tempfile
+import threading
+from pathlib import Path, PurePosixPath
+
+from debian.deb822 import Changes, Dsc
+
+from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError
+
+SAYS = "a stand-in for tests, not Launchpad"
+
+
+class Intake:
+    """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
+
+    `sessions` lists what each connection brought, as names of files; `silent` drops an upload
+    without a trace, as when its mail was lost. `cut` names a part of a file's name after whose
+    first half the connection breaks, once.
+    """
+
+    def __init__(self, ppas: Ppas, keyring: Path) -> None:
+        self.ppas = ppas
+        self.sessions: list[list[str]] = []
+        self.silent = False
+        self.cut = ""
+        self._keyring = keyring
+        self._lock = threading.Lock()
+
+    def breaks(self, name: str) -> bool:
+        """Whether the connection is to break in the middle of this file; only once."""
+        with self._lock:
+            if self.cut and self.cut in name:
+                self.cut = ""
+                return True
+        return False
+
+    def ended(self, folder: Path) -> None:
+        """A connection has ended: process every .changes that it brought, in its folder."""
+        with self._lock:
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            self.sessions.append([str(path.relative_to(folder)) for path in files])
+            for changes in files:
+                if changes.suffix == ".changes" and not self.silent:
+                    self._process(changes, PurePosixPath(changes.parent.relative_to(folder)))
+
+    def _process(self, changes: Path, place: PurePosixPath) -> None:
+        try:
+            upload = self._checked(changes)
+        except RejectedError as error:
+            self.ppas.mails.append(f"{changes.name}: {error}")
+            return
+        self.ppas.receive(place, upload)
+
+    def _checked(self, changes: Path) -> Arrived:
+        """The upload, once its signatures and hashes are right."""
+        signer = self._signer(changes)
+        said = Changes(changes.read_bytes())
+        files: dict[str, bytes] = {}
+        for entry in said["Checksums-Sha256"]:
+            path = changes.parent / str(entry["name"])
+            content = path.read_bytes() if path.is_file() else b""
+            if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+                raise RejectedError(f"File {path.name} is not the file that the changes lists.")
+            files[path.name] = content
+        described = [name for name in files if name.endswith(".dsc")]
+        if len(described) != 1:
+            raise RejectedError("The upload has no .dsc.")
+        dsc = Dsc(files[described[0]])
+        for name in (*described, *(name for name in files if name.endswith(".buildinfo"))):
+            if self._signer(changes.parent / name) != signer:
+                raise RejectedError(f"File {name} is signed by somebody else.")
+        for entry in dsc["Checksums-Sha256"]:
+            if hashlib.sha256(files.get(str(entry["name"]), b"")).hexdigest() != entry["sha256"]:
+                raise RejectedError(f"Unable to find {entry['name']} in upload or distribution.")
+        return Arrived(
+            source=str(said["Source"]),
+            version=str(said["Version"]),
+            series=str(said["Distribution"]),
+            signer=signer,
+            files=files,
+            binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
+        )
+
+    def _signer(self, path: Path) -> str:
+        """The fingerprint of the primary key that signed a file, as gpg says it."""
+        with tempfile.TemporaryDirectory() as name:
+            out = Path(name) / "text"
+            command = ["gpg", "--homedir", str(self._keyring), "--batch", "--no-tty"]
+            command += ["--no-autostart"]
+            command += ["--status-fd", "1", "--output", str(out), "--verify", str(path)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
+        if done.returncode != 0 or found is None:
+            raise RejectedError(f"GPG verification of {path.name} failed.")
+        return found[1]
