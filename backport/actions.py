@@ -63,6 +63,7 @@ class Actions:
             "wanted": self.wanted,
             "base": self.prepare_base,
             "build": self.build,
+            "check": self.check,
             "test": self.test,
         }
 
@@ -122,9 +123,15 @@ class Actions:
             for field in _RELATIONS:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
             test |= run_relations(one_file(folder, "*.debian.tar.*"))
+        # Their control names them in a run that makes none of them too.
+        for one in self.recipe.test_sources:
+            own |= binary_packages(one.package.patches / "debian" / "control")
         control = self.recipe.root / "autopkgtest" / "matrix" / "control"
-        # The matrix's tests run on variants; where none is made, nothing makes their packages.
-        if control.is_file() and any("+" in name for name in needs):
+        # The matrix's tests run on variants and beside test sources; where none is made, nothing
+        # makes their packages.
+        last = [name.rpartition("/")[2] for name in needs]
+        made = any("+" in name or self.recipe.test_source(name) for name in last)
+        if control.is_file() and made:
             test |= set(test_depends(control.read_text()))
         data = {
             "build": sorted(build),
@@ -173,6 +180,13 @@ class Actions:
             path for path in out.iterdir() if path.suffix in (".deb", ".changes", ".buildinfo")
         ]
         return Outcome(result.verdict, relative(sorted(files), out))
+
+    def check(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Look for what is wrong with an update, and write down what was found."""
+        from backport.check import steps  # noqa: PLC0415 - only a run that checks needs it
+
+        with self.store.temporary(f"work/{step.name}") as scratch:
+            return steps.action(self.recipe, step, out, needs, scratch)
 
     def test(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
@@ -256,6 +270,13 @@ def one_file(folder: Path, pattern: str) -> Path:
 def built_debs(folders: Iterable[Path]) -> list[Path]:
     """The .deb files in the folders of build steps."""
     return sorted(path for folder in folders for path in folder.glob("*.deb"))
+
+
+def binary_packages(control: Path) -> set[str]:
+    """The binary packages that a packaging's debian/control makes."""
+    with control.open(encoding="utf-8") as stream:
+        paragraphs = list(Deb822.iter_paragraphs(stream, use_apt_pkg=False))
+    return {paragraph["Package"] for paragraph in paragraphs if "Package" in paragraph}
 
 
 def test_depends(control: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """recipe -> graph of steps. Pure: what a step needs and which inputs it reads, nothing run.
 
-The way of the data is fetch, source, wanted, base, build, test; a step's name is also its
+The way of the data is fetch, source, wanted, base, build, check, test; a step's name is also its
 folder below the work folder.
 """
 
@@ -19,12 +19,13 @@ from backport.recipe import (
     Source,
     TestSource,
     Variant,
+    overlay_files,
     patch_names,
     quilt_series_file,
 )
 from backport.versions import with_versions
 
-KINDS = ("fetch", "source", "wanted", "base", "build", "test")
+KINDS = ("fetch", "source", "wanted", "base", "build", "check", "test")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Step:
     @property
     def name(self) -> str:
         """Such as ``build/xenial/python-certbot`` or ``test/zesty/python-acme.smoke``."""
-        last = self.source + (f".{self.test}" if self.test else "")
+        last = ".".join(part for part in (self.source, self.test) if part)
         last += f"+{self.variant}" if self.variant else ""
         return "/".join(part for part in (self.kind, self.series, last) if part)
 
@@ -112,6 +113,8 @@ def _source_step(
         # Entries of the changelog that are newer than this go into the source .changes.
         "since": published.version if published else "",
     }
+    if source.packaging:
+        said["packaging"] = [asdict(edit) for edit in source.packaging]
     if name != source.name:
         said["package"] = (source.name, source.debian_version)
     inputs = {
@@ -123,6 +126,9 @@ def _source_step(
     }
     if source.base is None:
         inputs["packaging"] = hash_tree(source.patches / "debian")
+    if overlay := overlay_files(source, series):
+        names = (str(path.relative_to(source.patches)) for path in overlay.values())
+        inputs["overlay"] = hash_tree(source.patches, names)
     return Step(
         "source",
         series,
@@ -277,6 +283,9 @@ def make(
         steps[step.name] = step
         previous = step.name
     steps |= _builds_and_tests(recipe, selection, series_names, sources, variants)
+    from backport.check import planned  # noqa: PLC0415 - it makes steps of this module's
+
+    steps |= {step.name: step for step in planned.steps(recipe, steps, long=selection.long)}
     return _until(steps, selection)
 
 
@@ -288,6 +297,9 @@ def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
         found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
         packaging = source.patches / "debian"
         found.append((f"packaging of {source.name}", hash_tree(packaging, ["control"])))
+    for one in recipe.test_sources:
+        packaging = one.package.patches / "debian"
+        found.append((f"packaging of {one.name}", hash_tree(packaging, ["control"])))
     return tuple(found)
 
 

@@ -38,8 +38,8 @@ class TestLine:
 class Line:
     """One source package in one series.
 
-    `made` and `build` are verdicts, "" where that was not asked for; `reason` is why one of them
-    is no pass, and `folder` is where to look.
+    `made`, `build` and `check` are verdicts, "" where that was not asked for; `reason` is why one
+    of them is no pass, and `folder` is where to look. `found` is what the check found, in words.
     """
 
     series: str
@@ -51,6 +51,8 @@ class Line:
     reason: str
     tests: tuple[TestLine, ...]
     folder: str
+    check: str = ""
+    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def make(
         for source in recipe.sources
         if f"source/{series.name}/{source.name}" in results
     ]
-    told = {f"{kind}/{line.series}/{line.source}" for line in lines for kind in ("source", "build")}
+    kinds = ("source", "build", "check")
+    told = {f"{kind}/{line.series}/{line.source}" for line in lines for kind in kinds}
     other = tuple(
         _test_line(steps[name], result)
         for name, result in results.items()
@@ -154,7 +157,9 @@ def _line(
 ) -> Line:
     made = results[f"source/{series}/{source}"]
     built = results.get(f"build/{series}/{source}")
-    bad = [one for one in (made, built) if one and not isinstance(one.verdict, Passed)]
+    checked = results.get(f"check/{series}/{source}")
+    steps_done = (made, built, checked)
+    bad = [one for one in steps_done if one and not isinstance(one.verdict, Passed)]
     return Line(
         series,
         source,
@@ -170,6 +175,8 @@ def _line(
             and (steps[name].series, steps[name].source) == (series, source)
         ),
         (bad[0] if bad else built or made).name,
+        verdict.kind(checked.verdict) if checked else "",
+        verdict.text(checked.verdict) if checked and isinstance(checked.verdict, Passed) else "",
     )
 
 
@@ -253,9 +260,13 @@ def as_text(summary: Summary, work: str) -> str:
 
 def _table(summary: Summary) -> list[str]:
     """A row a line; its tests are in it if there is room, else below, one a line."""
-    rows = [("series", "source package", "version", "build")]
-    rows += [(line.series, line.source, line.version, _built(line)) for line in summary.lines]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    rows: list[tuple[str, ...]] = [("series", "source package", "version", "build", "check")]
+    rows += [
+        (line.series, line.source, line.version, _built(line), line.check) for line in summary.lines
+    ]
+    if not any(line.check for line in summary.lines):
+        rows = [row[:4] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     tests: list[tuple[TestLine, ...]] = [(), *(line.tests for line in summary.lines)]
     text = []
     for row, some in zip(rows, tests, strict=True):

@@ -113,9 +113,29 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
         },
         "build/zesty/beta": {"source/zesty/beta", "base/zesty"},
         "build/zesty/beta+plain": {"source/zesty/beta+plain", "base/zesty"},
+        **_checks_of("xenial", ("alpha", "beta", "gamma")),
+        **_checks_of("yakkety", ("alpha", "beta")),
+        **_checks_of("zesty", ("beta",)),
+        "check/xenial/alpha.reproducible": {
+            "source/xenial/alpha",
+            "base/xenial",
+            "build/xenial/alpha",
+        },
         **_tests_of("xenial", ("alpha", "beta", "gamma"), ("smoke", "race", "crash")),
         **_tests_of("yakkety", ("alpha", "beta"), ("smoke", "race")),
         **_tests_of("zesty", ("beta",), ("race",)),
+    }
+
+
+def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
+    """The check of each source package, which reads all that there is of it."""
+    return {
+        f"check/{series}/{name}": {
+            f"fetch/{name}",
+            f"source/{series}/{name}",
+            f"build/{series}/{name}",
+        }
+        for name in built
     }
 
 
@@ -331,7 +351,8 @@ def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path)
     assert changed(made(recipe), after) == set()
     newer = replace(seen, version="0.9-2")
     after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
-    assert changed(made(recipe), after) == {"source/xenial/alpha"}
+    checks = {f"check/xenial/{name}" for name in ("alpha", "beta", "gamma")}
+    assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
 
 
 def test_a_quilt_series_of_the_upstream_version_is_read_in_place_of_the_common_one(
@@ -406,6 +427,7 @@ def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:
         ("wanted", {"fetch", "source", "wanted"}),
         ("base", {"fetch", "source", "wanted", "base"}),
         ("build", {"fetch", "source", "wanted", "base", "build"}),
+        ("check", {"fetch", "source", "wanted", "base", "build", "check"}),
         ("test", set(KINDS)),
     ],
 )

@@ -87,15 +87,15 @@ def test_the_lines_are_in_the_recipes_order_by_series_and_then_by_source(recipe:
 def test_the_text_of_a_run_that_passed(recipe: Recipe) -> None:
     expected = """
 Summary
-  series   source package           version                        build        tests
-  xenial   python-beta-with-a-name  1.0-0ubuntu0.16.04.1~standin1  passed 12 s
-  xenial   gamma                    1.0-0ubuntu0.16.04.1~standin1  passed 12 s
+  series   source package           version                        build        check   tests
+  xenial   python-beta-with-a-name  1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
+  xenial   gamma                    1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
       smoke passed
       race passed
       harm (control on plain) passed
-  yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  smoke passed
-  yakkety  python-beta-with-a-name  1.0-0ubuntu0.16.10.1~standin1  passed 12 s
-  yakkety  gamma                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s
+  yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed  smoke passed
+  yakkety  python-beta-with-a-name  1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
+  yakkety  gamma                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
       smoke passed
       race passed
       harm (control on plain) passed
@@ -113,13 +113,18 @@ def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe)
         Cause(
             "build/yakkety/alpha",
             "failed",
-            ("build/yakkety/python-beta-with-a-name", *(f"test/yakkety/{name}" for name in tests)),
+            (
+                "build/yakkety/python-beta-with-a-name",
+                *(f"test/yakkety/{name}" for name in tests),
+                "check/yakkety/alpha",
+                "check/yakkety/python-beta-with-a-name",
+            ),
         ),
     )
     lines = summary.as_text(told, "/w").splitlines()
     assert "  yakkety/alpha: build: the unit tests failed" in lines
     assert "      see /w/build/yakkety/alpha" in lines
-    assert "  5 steps skipped since: build/yakkety/alpha failed" in lines
+    assert "  7 steps skipped since: build/yakkety/alpha failed" in lines
     assert not any("did not pass" in line for line in lines)
     assert told.counts == {"passed": 3, "failed": 0, "skipped": 4, "broken": 0}
 

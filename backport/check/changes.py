@@ -1,0 +1,201 @@
+"""What changed against the base, and whether the changelog and the patches say why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from debian.changelog import Changelog
+from debian.deb822 import Deb822
+
+from backport.check import finding
+from backport.check.finding import Finding
+from backport.source import control, dep3, diff
+from backport.source.files import tree_hashes
+
+_ADVICE = "say it in the recipe's changes, or take it back"
+# Words of a patch's name or description that say nothing of what it does.
+_EMPTY = {"with", "from", "that", "this", "into", "when", "have", "does", "patch", "debian"}
+_RELATIONS = (
+    "Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch", "Build-Conflicts",
+    "Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Breaks", "Conflicts",
+    "Provides", "Replaces",
+)  # fmt: skip
+# Written anew by every update of Debian's package in Ubuntu (DebianMaintainerField).
+_MAINTAINER = {"maintainer", "xsbc-original-maintainer"}
+
+
+def new_entries(changelog: str, since: str = "") -> str:
+    """The text of a changelog's entries above the version `since`; without it, of the newest.
+
+    Parameters:
+        changelog: the text of debian/changelog.
+    """
+    texts: list[str] = []
+    for block in Changelog(changelog):
+        if str(block.version) == since or (texts and not since):
+            break
+        texts.append("\n".join(block.changes()))
+    return "\n".join(texts)
+
+
+def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
+    """Files below debian/ that changed and that the changelog does not speak of.
+
+    Parameters:
+        old, new: the unpacked source packages, without their patches applied.
+        spoken: the new entries of the changelog.
+    """
+    said = _words(spoken)
+    had, has = (tree_hashes(tree / "debian") for tree in (old, new))
+    found = []
+    for name in sorted(had.keys() | has.keys()):
+        if had.get(name) == has.get(name) or name in ("changelog", "patches/series"):
+            continue
+        if name.startswith("patches/") and name.endswith((".patch", ".diff")) and name in has:
+            continue  # see `patches`
+        deed = "was added" if name not in had else "was removed" if name not in has else "changed"
+        if name in ("control", "control.in") and deed == "changed":
+            texts = [(tree / "debian" / name).read_text("utf-8", "replace") for tree in (old, new)]
+            why = [f"{one} changed" for one in _control_changes(*texts) if not _says(said, one)]
+        else:
+            why = [] if _speaks_of(said, name) else [f"it {deed}"]
+        for one in why:
+            text = f"{one}, and the changelog does not speak of it"
+            found.append(
+                finding.make("unexplained-change", "error", f"debian/{name}", text, _ADVICE)
+            )
+    return tuple(found)
+
+
+def patches(new: Path, old: Path | None, spoken: str) -> tuple[Finding, ...]:
+    """The quilt patches that the base does not have: their headers, and the changelog.
+
+    Parameters:
+        old: the unpacked base; None where there is none.
+        spoken: the new entries of the changelog.
+    """
+    said, found = _words(spoken), []
+    for name, path in _quilt(new).items():
+        place, text = f"debian/patches/{name}", path.read_text("utf-8", "replace")
+        before = _quilt(old).get(name) if old is not None else None
+        if before is not None and before.read_bytes() == path.read_bytes():
+            continue
+        if name.startswith("debian-changes") or "automatically" in text.partition("\n---")[0]:
+            why = "dpkg-source made it of a change outside debian/ that no patch of a name has"
+            advice = "make a patch with a header of it"
+            found.append(finding.make("change-outside-debian", "error", place, why, advice))
+            continue
+        try:
+            header, _ = diff.parse(text)
+        except diff.DiffError as error:
+            why = f"it is no patch: {error}"
+            found.append(finding.make("not-parsed", "error", place, why, "make it anew"))
+            continue
+        read = dep3.read(header)
+        for fault in dep3.faults(read):
+            why = f"the header {fault}"
+            found.append(
+                finding.make("patch-without-dep3", "error", place, why, "complete its header")
+            )
+        about = _words(f"{Path(name).stem} {read.description}") - _EMPTY
+        if name not in spoken and len(about & said) < min(2, len(about)):
+            why = "the patch is new, and the changelog does not speak of it"
+            found.append(finding.make("unexplained-change", "error", place, why, _ADVICE))
+    return tuple(found)
+
+
+def outside(upstream: Path, new: Path) -> tuple[Finding, ...]:
+    """Files outside debian/ that differ from upstream's before any patch.
+
+    Parameters:
+        upstream: the unpacked orig tarballs.
+        new: the unpacked source package, without its patches applied.
+    """
+    had, has = (tree_hashes(tree, but=("debian", ".pc")) for tree in (upstream, new))
+    return tuple(
+        finding.make(
+            "change-outside-debian",
+            "error",
+            name,
+            "it differs from upstream's, and by no quilt patch",
+            "make a patch with a header of it",
+        )
+        for name in sorted(had.keys() | has.keys())
+        if had.get(name) != has.get(name)
+    )
+
+
+def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Orig tarballs of the same name as the base's that are other files.
+
+    Parameters:
+        old, new: the sha256 of each orig tarball, by name.
+    """
+    return tuple(
+        finding.make(
+            "change-outside-debian",
+            "error",
+            name,
+            "the orig tarball is another file than the base's of that name",
+            "use the base's, byte for byte: Launchpad refuses another one",
+        )
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name]
+    )
+
+
+def _quilt(tree: Path) -> dict[str, Path]:
+    """The patches that a source package's quilt series names, in order."""
+    folder = tree / "debian" / "patches"
+    names = [name for name in ("ubuntu.series", "series") if (folder / name).is_file()]
+    if not names:
+        return {}
+    lines = (folder / names[0]).read_text("utf-8", "replace").splitlines()
+    listed = [line.partition("#")[0].split() for line in lines]
+    return {words[0]: folder / words[0] for words in listed if words}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9][a-z0-9+.]{2,}[a-z0-9]", text.lower()))
+
+
+def _says(said: set[str], change: str) -> bool:
+    """Whether a change of debian/control is spoken of: its package or field is named."""
+    names = re.findall(r"[a-z0-9][a-z0-9+.-]+", change.lower().removesuffix(" changed"))
+    return any(_words(name) <= said for name in names if _words(name))
+
+
+def _speaks_of(said: set[str], name: str) -> bool:
+    """Whether a file of debian/ is spoken of: by its name, its folder or its package's."""
+    path = Path(name)
+    if path.parts[0] == "tests":
+        return bool(said & {"test", "tests", "autopkgtest", "autopkgtests", "dep8", "dep-8"})
+    names = [path.name, path.stem, path.name.partition(".")[0], *path.parts[:-1]]
+    return any(_words(one) and _words(one) <= said for one in names)
+
+
+def _control_changes(old: str, new: str) -> Iterable[str]:
+    """Each change of debian/control: ``Field: package`` for a relation, else the field."""
+    had, has = _paragraphs(old), _paragraphs(new)
+    for package in sorted(had.keys() | has.keys()):
+        if package not in has or package not in had:
+            yield f"the package {package}"
+            continue
+        before, after = had[package], has[package]
+        for field in sorted({*before, *after}):
+            one, other = before.get(field, ""), after.get(field, "")
+            if " ".join(one.split()) == " ".join(other.split()) or field.lower() in _MAINTAINER:
+                continue
+            if field in _RELATIONS:
+                both = set(control.relations(one)) ^ set(control.relations(other))
+                for name in sorted({re.split(r"[\s(:\[<]", text)[0] for text in both}):
+                    yield f"{field}: {name}"
+            else:
+                yield field
+
+
+def _paragraphs(text: str) -> dict[str, Deb822]:
+    paragraphs = Deb822.iter_paragraphs(text, use_apt_pkg=False)
+    return {one.get("Package", "source"): one for one in paragraphs}

@@ -1,0 +1,152 @@
+"""A finding: what one check has to say about one place, with the rule that it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from backport.check import rules
+from backport.errors import InputError
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+# The name of the file with the findings in a check's folder.
+FILE = "findings.json"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found.
+
+    `rule` is a rule's name in `rules`, `place` the file (and line) or package it is about, `why`
+    what is wrong there, `advice` what to do, `reference` where the rule is written. A finding
+    that the base has as well is not `new`; only a new error makes a check fail.
+    """
+
+    rule: str
+    severity: Severity
+    place: str
+    why: str
+    advice: str
+    reference: str
+    new: bool = True
+
+    @property
+    def fails(self) -> bool:
+        """Whether a check fails because of it."""
+        return self.new and self.severity == "error"
+
+
+def make(
+    rule: str, severity: Severity, place: str, why: str, advice: str, *, reference: str = ""
+) -> Finding:
+    """A new finding; without a `reference` it has its rule's.
+
+    Raises:
+        KeyError: there is no rule of that name.
+    """
+    return Finding(rule, severity, place, why, advice, reference or rules.RULES[rule].reference)
+
+
+def against_base(findings: Iterable[Finding], base: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, each marked as new or not, by what the base has.
+
+    The same rule with the same reason is the same finding wherever it stands, since lines move
+    and versions are part of files' names; as many as the base has of it are not new.
+    """
+    had = Counter((one.rule, one.why) for one in base)
+    marked = []
+    for one in findings:
+        known = had[(one.rule, one.why)] > 0
+        had[(one.rule, one.why)] -= known
+        marked.append(dataclasses.replace(one, new=not known))
+    return tuple(marked)
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What fails comes first, then by severity, rule and place; the same one is there once."""
+    return tuple(
+        sorted(
+            dict.fromkeys(findings),
+            key=lambda one: (
+                not one.fails,
+                SEVERITIES.index(one.severity),
+                one.rule,
+                one.place,
+                one.why,
+            ),
+        )
+    )
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many there are of each severity, of the new ones only."""
+    found = Counter(one.severity for one in findings if one.new)
+    return {severity: found[severity] for severity in SEVERITIES}
+
+
+def counts_text(findings: Iterable[Finding]) -> str:
+    """The counts for a person, such as ``2 errors, 1 warning`` or ``no findings``.
+
+    >>> counts_text([])
+    'no findings'
+    """
+    words = {"error": ("error", "errors"), "warning": ("warning", "warnings")}
+    words["info"] = ("note", "notes")
+    parts = [
+        f"{number} {words[severity][number != 1]}"
+        for severity, number in counts(findings).items()
+        if number
+    ]
+    return ", ".join(parts) or "no findings"
+
+
+def write(findings: Iterable[Finding], path: Path) -> None:
+    """Write the findings as JSON."""
+    data = [dataclasses.asdict(one) for one in findings]
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(path: Path) -> tuple[Finding, ...]:
+    """The findings that `write` wrote.
+
+    Raises:
+        InputError: the file is not there, or is no such file.
+    """
+    try:
+        return tuple(from_json(one) for one in json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"the findings cannot be read: {error}",
+            where=str(path),
+            advice="check again with: backport check",
+        ) from error
+
+
+def from_json(data: Any) -> Finding:
+    """One finding from JSON data.
+
+    Raises:
+        ValueError: a field is missing, unknown, or has a value of another type; or the rule or
+            severity is none that the toolkit knows.
+    """
+    kinds = {field.name: bool if field.name == "new" else str for field in _FIELDS}
+    if not isinstance(data, dict) or data.keys() != kinds.keys():
+        raise ValueError(f"a finding has the fields {', '.join(kinds)}")
+    for name, kind in kinds.items():
+        if not isinstance(data[name], kind):
+            raise ValueError(f"a finding's {name} is a {kind.__name__}, not {data[name]!r}")
+    if data["severity"] not in SEVERITIES:
+        raise ValueError(f"{data['severity']!r} is no severity")
+    if data["rule"] not in rules.RULES:
+        raise ValueError(f"{data['rule']!r} is no rule")
+    return Finding(**data)
+
+
+_FIELDS = dataclasses.fields(Finding)

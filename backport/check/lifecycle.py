@@ -1,0 +1,269 @@
+"""Install, upgrade, remove and purge the packages of a series, in one testbed after the other.
+
+Each package is installed, removed and purged in the same clone of the testbed, where what it
+depends on stays from one to the next. What is left behind afterwards is compared with what was
+there when only its dependencies were. An upgrade has a clone of its own for each set of older
+packages that the recipe builds as test sources.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shlex
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from backport.archive import localrepo
+from backport.check import binaries, finding
+from backport.check.finding import Finding
+from backport.errors import MachineError
+from backport.plan import Step
+from backport.process import Completed, run
+from backport.recipe import Recipe
+from backport.source.changelog import timestamp
+from backport.testbed.lxc import Testbed, attach
+from backport.testbed.setup import PLACE, write_testbed_setup
+
+LOG = "lifecycle.log"
+_APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
+# Where packages and the system itself write what belongs to no package.
+_NOISE = re.compile(
+    r"/(?:proc|sys|dev|run|tmp|srv/backport|root|home|media|mnt|var/(?:cache|tmp|run|log|lock)"
+    r"|var/lib/(?:apt|dpkg|systemd|ucf|update-rc\.d|python|logrotate|dbus))(?:/|$)"
+    r"|/etc/(?:ld\.so\.cache|mtab|resolv\.conf|hosts|hostname|machine-id|\.pwd\.lock"
+    r"|(?:passwd|group|shadow|gshadow|subuid|subgid)-?)$|\.py[co]$|/__pycache__(?:/|$)"
+)
+# Logs of packages are theirs to purge (Policy 10.8); those of the system are not.
+_LOGS = re.compile(r"/var/log/(?!apt|dpkg|alternatives|journal|syslog|auth|daemon|[bw]tmp|lastlog|"
+                   r"faillog|term|unattended|kern|messages|debug|user|cron)")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Package:
+    """A binary package: its name, version and file."""
+
+    name: str
+    version: str
+    deb: Path
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A running clone of a testbed, and the log of what is done in it."""
+
+    name: str
+    testbed: Testbed
+    log: Path
+
+    def shell(self, script: str, timeout: float = 900.0) -> Completed:
+        """Run a shell script in it, as root; its output also goes to the log."""
+        done = run(attach(self.name, ["sh", "-c", script]), timeout=timeout)
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {script}\n{done.output}\n[exit {done.exit_code}]\n")
+        return done
+
+    def apt(self, words: str) -> Completed:
+        """Run apt-get."""
+        return self.shell(f"{_APT} {words}")
+
+    def use(self, names: Sequence[str]) -> None:
+        """Let apt see these repositories of the testbed only, the preferred one first.
+
+        Raises:
+            MachineError: they cannot be set up.
+        """
+        places = [self.testbed.place(name) for name in names]
+        with tempfile.TemporaryDirectory() as folder:
+            outside = [self.testbed.outside(place) for place in places]
+            write_testbed_setup(Path(folder), outside, places)
+            packed = io.BytesIO()
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                archive.add(folder, ".")
+        script = f"mkdir -p {PLACE} && base64 -d | tar -C {PLACE} -x && sh {PLACE}/prepare"
+        text = base64.encodebytes(packed.getvalue()).decode()
+        done = run(attach(self.name, ["sh", "-c", script]), input_text=text, timeout=300)
+        if done.exit_code != 0:
+            raise MachineError(f"the repositories cannot be set up: {done.tail(1)}")
+
+    def versions(self, names: Iterable[str]) -> dict[str, str]:
+        """The versions of those packages that are installed whole."""
+        form = "${Package} ${db:Status-Abbrev} ${Version}\\n"
+        done = self.shell(f"dpkg-query -W -f {shlex.quote(form)} {_words(names)} 2>/dev/null")
+        rows = (line.split() for line in done.output.splitlines())
+        return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "ii"}
+
+
+def check(
+    recipe: Recipe, step: Step, needs: Mapping[str, Path], out: Path, scratch: Path
+) -> tuple[Finding, ...]:
+    """Try the whole life of the packages of a series; parameters as of `action`.
+
+    Raises:
+        MachineError: a testbed does not start.
+    """
+    from backport.actions import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
+
+    base = read_prepared(needs[f"base/{step.series}"])
+    builds = {
+        name.rpartition("/")[2]: packages(folder)
+        for name, folder in needs.items()
+        if name.startswith("build/")
+    }
+    own = [one for name, some in builds.items() if not recipe.test_source(name) for one in some]
+    groups = list(older(recipe, {name: builds[name] for name in builds}, own))
+    epoch, repositories = int(timestamp(recipe.date)), {"base": base.repository}
+    for name, some in (("new", own), *((f"old{i}", old) for i, old in enumerate(groups))):
+        debs = [one.deb for one in some]
+        made = localrepo.publish(debs, scratch / name, origin=BUILT_ORIGIN, epoch=epoch)
+        repositories[name] = made.path
+    found: list[Finding] = []
+    with Testbed(base.testbed_root, repositories) as testbed:
+        with testbed.booted() as name:
+            clone = Clone(name, testbed, out / LOG)
+            clone.use(("new", "base"))
+            for package in own:
+                found += life(clone, package, {one.name for one in own})
+        for number, old in enumerate(groups):
+            with testbed.booted() as name:
+                clone = Clone(name, testbed, out / LOG)
+                found += upgrade(clone, f"old{number}", old, own)
+    covered = {one.name for old in groups for one in old}
+    found += [
+        finding.make(
+            "no-older-version",
+            "info",
+            one.name,
+            f"no older version of {one.name} at hand in {step.series}: the upgrade was not tried",
+            "add the archive's version to the recipe as [test-source.NAME]",
+        )
+        for one in own
+        if one.name not in covered
+    ]
+    return tuple(found)
+
+
+def packages(folder: Path) -> list[Package]:
+    """The binary packages in a build's folder."""
+    found = []
+    for deb in sorted(folder.glob("*.deb")):
+        control = binaries.control(deb)
+        found.append(Package(control["Package"], control["Version"], deb))
+    return found
+
+
+def older(
+    recipe: Recipe, builds: Mapping[str, list[Package]], own: Sequence[Package]
+) -> Iterator[list[Package]]:
+    """Sets of older packages that fit together: a test source with all that it needs.
+
+    A set counts only if it has an older version of one of our packages.
+    """
+    tests = {name for name in builds if recipe.test_source(name) is not None}
+    needed = {need for name in tests for need in recipe.built(name).needs}
+    ours = {one.name: one.version for one in own}
+    for root in sorted(tests - needed):
+        names, todo = [], [root]
+        while todo:
+            name = todo.pop()
+            if name in tests and name not in names:
+                names.append(name)
+                todo += recipe.built(name).needs
+        group = [one for name in names for one in builds[name]]
+        if any(
+            one.name in ours and Version(one.version) < Version(ours[one.name]) for one in group
+        ):
+            yield group
+
+
+def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
+    """Install, remove and purge one package.
+
+    Parameters:
+        own: the names of all packages of the update; others are there before, and stay.
+    """
+    plan = clone.apt(f"--simulate install {package.name}")
+    comes = re.findall(r"(?m)^Inst (\S+)", plan.output)
+    others = [name for name in comes if name not in own]
+    if plan.exit_code == 0 and others:
+        clone.apt(f"install --no-install-recommends {_words(others)}")
+    before = _files(clone)
+    done = clone.apt(f"install --no-install-recommends {package.name}")
+    mine = [name for name in comes if name in own] or [package.name]
+    if done.exit_code != 0 or clone.versions([package.name]).get(package.name) != package.version:
+        yield _fault("install-fails", package.name, "it cannot be installed", done)
+        clone.apt(f"purge {_words(mine)}")
+        return
+    for word, states in (("remove", ("rc", "un", "")), ("purge", ("un", ""))):
+        words = _words(mine) if word == "purge" else package.name
+        done = clone.apt(f"{word} {words}")
+        state = clone.shell(
+            f"dpkg-query -W -f '${{db:Status-Abbrev}}' {package.name} 2>/dev/null"
+        ).output.strip()
+        if done.exit_code != 0 or state not in states:
+            why = f"{word} fails" if done.exit_code else f"after {word} its state is {state!r}"
+            yield _fault("remove-fails", package.name, why, done)
+    for path in sorted(_files(clone) - before):
+        yield finding.make(
+            "purge-leaves-files",
+            "warning",
+            package.name,
+            f"after the purge {path} is still there",
+            "remove it in postrm purge, or say why it has to stay",
+        )
+
+
+def upgrade(
+    clone: Clone, repository: str, old: Sequence[Package], own: Sequence[Package]
+) -> Iterator[Finding]:
+    """Install the older packages, then do what a user's machine does with the update.
+
+    Parameters:
+        repository: the name of the testbed's repository that has the older ones.
+    """
+    clone.use((repository, "base"))
+    names = [one.name for one in old]
+    place = ", ".join(sorted({f"{one.name} {one.version}" for one in old}))
+    done = clone.apt(f"install --no-install-recommends {_words(names)}")
+    had = clone.versions(names)
+    if done.exit_code != 0 or set(had) != set(names):
+        raise MachineError(f"the older packages cannot be installed: {done.tail(1)}", where=place)
+    clone.use(("new", "base"))
+    done = clone.apt("dist-upgrade")
+    audit = clone.shell("dpkg --audit").output.strip()
+    if done.exit_code != 0 or audit:
+        yield _fault("upgrade-fails", place, audit or "the upgrade fails", done)
+        return
+    has = clone.versions(names)
+    for one in own:
+        if one.name in had and has.get(one.name) != one.version:
+            now = has.get(one.name) or "not installed"
+            why = f"after the upgrade {one.name} is {now}, not {one.version}"
+            advice = "see why apt keeps it back, in lifecycle.log"
+            yield finding.make("upgrade-fails", "error", place, why, advice)
+
+
+def _fault(rule: str, place: str, why: str, done: Completed) -> Finding:
+    lines = [line for line in done.output.splitlines() if line.startswith(("E:", "dpkg: error"))]
+    told = f": {lines[0]}" if lines else ""
+    return finding.make(rule, "error", place, f"{why}{told}", f"see {LOG}")
+
+
+def _files(clone: Clone) -> set[str]:
+    """What is there in the clone, without what belongs to no package."""
+    done = run(attach(clone.name, ["find", "/", "-xdev"]), timeout=300)
+    return {
+        line
+        for line in done.output.splitlines()
+        if line.startswith("/") and (_LOGS.match(line) or not _NOISE.search(line))
+    }
+
+
+def _words(names: Iterable[str]) -> str:
+    return " ".join(shlex.quote(name) for name in names)

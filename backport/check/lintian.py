@@ -1,0 +1,139 @@
+"""lintian's tags as findings, with what does not hold for the target series yet as notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport.check import finding, tables
+from backport.check.ceiling import TOOLS, Ceiling
+from backport.check.finding import Finding, Severity
+from backport.errors import MachineError
+from backport.process import require, run
+
+PROFILES = Path("/usr/share/lintian/profiles")
+_LINE = re.compile(
+    r"(?P<letter>[EWI]): (?P<package>\S+?)(?: (?P<kind>source|udeb|changes|buildinfo))?: "
+    r"(?P<tag>\S+)(?: (?P<context>.*?))??(?: \[(?P<pointer>[^\]]*)\])?$"
+)
+_SEVERITIES: dict[str, Severity] = {"E": "error", "W": "warning", "I": "info"}
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One line of lintian's output; `kind` is "" for a binary package."""
+
+    severity: Severity
+    package: str
+    kind: str
+    name: str
+    context: str
+    pointer: str
+
+    @property
+    def text(self) -> str:
+        """The tag with its context."""
+        return f"{self.name} {self.context}".strip()
+
+
+def read(output: str) -> tuple[Tag, ...]:
+    """The tags in lintian's output; remarks and overridden tags are left out."""
+    found = []
+    for line in output.splitlines():
+        if (match := _LINE.match(line)) is not None:
+            found.append(
+                Tag(
+                    _SEVERITIES[match["letter"]],
+                    match["package"],
+                    match["kind"] or "",
+                    match["tag"],
+                    (match["context"] or "").strip(),
+                    match["pointer"] or "",
+                )
+            )
+    return tuple(found)
+
+
+def profile(series: str, profiles: Path = PROFILES) -> str:
+    """The profile for an Ubuntu series, the distribution's where it has none of its own."""
+    for name in (f"ubuntu/{series}", "ubuntu/main"):
+        if (profiles / f"{name}.profile").is_file():
+            return name
+    return ""
+
+
+def run_lintian(files: Sequence[Path], name: str, log: Path) -> tuple[Tag, ...]:
+    """Run lintian on packages and .changes files.
+
+    Parameters:
+        name: the profile, "" for lintian's own choice.
+        log: the file that its output goes to.
+
+    Raises:
+        MachineError: lintian is not installed, or fails.
+    """
+    args = ["--no-cfg", "--allow-root", "--fail-on", "none", "--tag-display-limit", "0"]
+    args += ["--display-info", *(["--profile", name] if name else [])]
+    env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
+    done = run([require("lintian", "lintian"), *args, *files], env=env, timeout=900)
+    log.write_text(done.output, encoding="utf-8")
+    if done.exit_code != 0 or "Lintian run stopped" in done.output:
+        raise MachineError(f"lintian fails: {done.tail(3)}", where=str(files[0]))
+    return read(done.output)
+
+
+def findings(
+    tags: Iterable[Tag], ceiling: Ceiling, base: Iterable[Tag] | None
+) -> tuple[Finding, ...]:
+    """The tags as findings.
+
+    Parameters:
+        ceiling: the series; a tag that asks for a newer tool than it has becomes a note.
+        base: the tags of the base's source package, None where there is no base. What the base
+            has as well is not new. Its binary packages were not built, so that an error in a
+            binary package is a warning then.
+    """
+    made = []
+    for tag in tags:
+        severity, advice = tag.severity, f"run: lintian-explain-tags {tag.name}"
+        note = _not_yet(tag, ceiling)
+        if note:
+            severity, advice = "info", note
+        elif base is not None and not tag.kind and severity == "error":
+            severity = "warning"
+            advice += "; see whether the archive's package has it too"
+        where = f"{tag.package} {tag.kind}".strip()
+        place = f"{where}: {tag.pointer}" if tag.pointer else where
+        made.append(finding.make("lintian", severity, place, tag.text, advice))
+    had = [
+        finding.make("lintian", tag.severity, "", tag.text, "") for tag in base or () if tag.kind
+    ]
+    return finding.against_base(made, had)
+
+
+def _not_yet(tag: Tag, ceiling: Ceiling) -> str:
+    """Why a tag does not hold for the series; "" where it does, or that is not known."""
+    if tag.name == "debian-revision-not-well-formed" and "~standin" in tag.context:
+        return "the version is for testing only, and is never uploaded"
+    for table in tables.load("lintian").values():
+        entry = table.begins(tag.text)
+        if entry is not None and ceiling.has(entry.tool, entry.since) is False:
+            return (
+                f"nothing to do in {ceiling.series}: it asks for what came with "
+                f"{TOOLS[entry.tool]} {entry.since}"
+            )
+    return ""
+
+
+def about_profile(series: str, name: str) -> tuple[Finding, ...]:
+    """What a reader has to know of the profile that was used."""
+    if name == f"ubuntu/{series}":
+        return ()
+    if name:
+        why = f"lintian has no profile of {series}; its profile of today's Ubuntu, {name}, was used"
+    else:
+        why = "lintian has no profile of Ubuntu; the one of this machine's distribution was used"
+    advice = "read a tag that asks for something newer than the series with that in mind"
+    return (finding.make("lintian-not-run", "info", f"series {series}", why, advice),)

@@ -1,0 +1,99 @@
+"""The steps of the kind ``check`` in the graph of a run, and what each of them reads."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from backport.plan import Step, hash_text, hash_tree
+from backport.recipe import Recipe
+
+# Checks that build or install again, beside the one that only reads.
+REPRODUCIBLE = "reproducible"
+LIFECYCLE = "lifecycle"
+
+
+def steps(recipe: Recipe, made: Mapping[str, Step], *, long: bool) -> Iterator[Step]:
+    """The checks of a run.
+
+    Every source package is checked in every series. A plain run builds one of them a second
+    time, the first of the recipe in its first series; a long one all of them, and it installs,
+    upgrades, removes and purges all packages of each series.
+
+    Parameters:
+        made: the steps that are there already, fetch to build.
+    """
+    builds = [
+        step
+        for step in made.values()
+        if step.kind == "build" and not step.variant and recipe.test_source(step.source) is None
+    ]
+    for step in builds:
+        source = f"source/{step.series}/{step.source}"
+        yield Step(
+            "check",
+            step.series,
+            step.source,
+            needs=(f"fetch/{step.source}", source, step.name),
+            inputs=(
+                ("recipe", hash_text(_said(recipe, step.source, step.series))),
+                ("checks", _version_of_checks()),
+            ),
+        )
+    for step in builds if long else builds[:1]:
+        yield Step(
+            "check",
+            step.series,
+            step.source,
+            REPRODUCIBLE,
+            needs=(*step.needs, step.name),
+            inputs=(("checks", _version_of_checks()),),
+        )
+    for series in dict.fromkeys(step.series for step in builds) if long else ():
+        older = [
+            step.name
+            for step in made.values()
+            if step.kind == "build"
+            and step.series == series
+            and recipe.test_source(step.source) is not None
+        ]
+        own = [step.name for step in builds if step.series == series]
+        yield Step(
+            "check",
+            series,
+            test=LIFECYCLE,
+            needs=(f"base/{series}", *own, *older),
+            inputs=(("checks", _version_of_checks()),),
+        )
+
+
+def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
+    """What a check reads of the recipe."""
+    series, source = recipe.one_series(series_name), recipe.source(source_name)
+    later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
+    said = {
+        "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
+        "archive": {name: one.version for name, one in series.archive.items()},
+        "later": [(one.name, repr(one.archive.get(source_name))) for one in later],
+        "series": source.series,
+        "bug": (recipe.bug, repr(recipe.bug_text), recipe.path.name),
+        "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
+        "retired": [repr(one) for one in recipe.retired],
+        "base": source.base.version if source.base else "",
+    }
+    return json.dumps(said, sort_keys=True)
+
+
+@functools.cache
+def _version_of_checks() -> str:
+    """The hash of the checks themselves, and of the lintian that is installed."""
+    here = Path(__file__).parent
+    names = (str(path.relative_to(here)) for path in here.rglob("*") if path.is_file())
+    rules = [name for name in names if name.endswith((".py", ".toml"))]
+    lintian = Path("/usr/bin/lintian")
+    changed = str(lintian.stat().st_mtime_ns) if lintian.is_file() else ""
+    return hash_text(hash_tree(here, rules) + changed)

@@ -1,0 +1,259 @@
+"""The rules of the SRU process that can be checked before anything is uploaded.
+
+The rules: https://documentation.ubuntu.com/project/SRU/ (requirements, bug template, NEW queue).
+What only Launchpad knows, such as the bug's text as it is there, is not asked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.changelog import Changelog
+from debian.deb822 import Changes, Deb822
+from debian.debian_support import Version
+
+from backport.check import finding
+from backport.check.finding import Finding
+from backport.recipe import Recipe, Series, Source, overlay_files, patch_names, quilt_series_file
+from backport.source import control
+from backport.source.changelog import lp_bugs
+from backport.source.files import tree_hashes
+from backport.versions import built_version
+
+_WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
+_NO_RISK = re.compile(
+    r"\W*(none|low|very low|minimal|n/?a|nothing|no risk|tbd|todo)\b.{0,20}", re.S
+)
+_DEPENDS = ("Pre-Depends", "Depends", "Recommends")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One source package for one series, as it was made.
+
+    `tree` and `base` are the unpacked source packages without their patches applied; `base` is
+    None where the recipe pins none. `changes` is the source .changes.
+    """
+
+    recipe: Recipe
+    source: Source
+    series: Series
+    tree: Path
+    changes: Path
+    base: Path | None = None
+
+    @property
+    def changelog(self) -> Changelog:
+        """The changelog of the upload."""
+        return Changelog((self.tree / "debian" / "changelog").read_text("utf-8"))
+
+
+def check(upload: Upload) -> tuple[Finding, ...]:
+    """All rules on one upload."""
+    found = [*_bug(upload), *_version(upload), *_later(upload), *_new_source(upload)]
+    found += [*template(upload.recipe), *_binaries(upload), *_dependencies(upload)]
+    return (*found, *_unrelated(upload))
+
+
+def _since(upload: Upload) -> str:
+    """The version of the newest changelog entry that is not this update's."""
+    if upload.base is not None:
+        text = (upload.base / "debian" / "changelog").read_text("utf-8")
+        return str(Changelog(text, max_blocks=1).version)
+    return ""
+
+
+def _bug(upload: Upload) -> Iterable[Finding]:
+    bug, since = upload.recipe.bug, _since(upload)
+    for block in upload.changelog:
+        if str(block.version) == since:
+            break
+        if not lp_bugs("\n".join(block.changes())):
+            yield finding.make(
+                "bug-reference",
+                "error",
+                f"debian/changelog, {block.version}",
+                "the entry refers to no Launchpad bug",
+                f"refer to it as (LP: #{bug}) in the recipe's changes",
+            )
+        if not since:
+            break
+    fixed = str(Changes(upload.changes.read_bytes()).get("Launchpad-Bugs-Fixed", "")).split()
+    if str(bug) not in fixed:
+        yield finding.make(
+            "bug-reference",
+            "error",
+            upload.changes.name,
+            f"the field Launchpad-Bugs-Fixed does not name {bug}",
+            "make the .changes with dpkg's vendor Ubuntu, and since the archive's version",
+        )
+
+
+def _version(upload: Upload) -> Iterable[Finding]:
+    first = upload.changelog[0]
+    version, series = str(first.version), upload.series
+    planned, rule = built_version(upload.source, series)
+    if version != planned:
+        why = f"its version is {version}, and the rule of the series makes it {planned} ({rule})"
+        yield finding.make(
+            "version-form", "error", "debian/changelog", why, "make the source package anew"
+        )
+    elif "~standin" in version:
+        why = f"{version} is for testing only: the recipe pins no .dsc of the archive"
+        yield finding.make(
+            "version-form", "info", "debian/changelog", why, "run: backport pin, where it can be"
+        )
+    published = series.archive.get(upload.source.name)
+    has = published.version if published else ""
+    # Once it is published, the archive's version is our own.
+    if has and "~standin" not in version and Version(version) < Version(has):
+        why = f"{version} does not sort above the archive's {has}"
+        yield finding.make("version-form", "error", "debian/changelog", why, "see: backport plan")
+    targets = str(first.distributions).split()
+    if targets != [series.name]:
+        yield finding.make(
+            "changelog-series",
+            "error",
+            "debian/changelog",
+            f"the newest entry is for {' '.join(targets) or 'no series'}, not for {series.name}",
+            f"write {series.name}",
+        )
+
+
+def _later(upload: Upload) -> Iterable[Finding]:
+    source, own = upload.source, Version(upload.series.version)
+    for later in upload.recipe.series:
+        if Version(later.version) <= own or later.name in source.series:
+            continue
+        published = later.archive.get(source.name)
+        place = f"series {later.name}"
+        ours = built_version(source, upload.series)[0]
+        if published is None or not published.version:
+            why = f"{later.name} has no {source.name}, and the update uploads none there"
+            advice = f"add {later.name} to the source's series, or say on the bug why not"
+            yield finding.make("later-series", "error", place, why, advice)
+        elif Version(published.version) <= Version(ours):
+            why = f"{later.name} has {published.version}, which does not sort above {ours}"
+            advice = f"add {later.name} to the source's series"
+            yield finding.make("later-series", "error", place, why, advice)
+        elif not published.confirmed:
+            why = f"that {later.name} has {source.name} {published.version} is a conjecture"
+            advice = "confirm it on Launchpad before the upload"
+            yield finding.make("later-series", "warning", place, why, advice)
+
+
+def template(recipe: Recipe) -> Iterable[Finding]:
+    """What the recipe's text for the bug lacks of the SRU template."""
+    bug = recipe.bug_text
+    place = f"{recipe.path.name}, [bug]"
+    if bug is None:
+        why = "the recipe has no text for the bug, so the template was not checked"
+        advice = "write it under [bug], or complete the bug on Launchpad"
+        yield finding.make("sru-not-checked", "info", place, why, advice)
+        return
+    for text, heading in (
+        (bug.impact, "Impact"),
+        (bug.test_plan, "Test Plan"),
+        (bug.problems, "Where problems could occur"),
+    ):
+        if not text.strip() or re.search(r"\bTODO\b", text):
+            why = f"the section [ {heading} ] is not filled in"
+            yield finding.make("bug-template", "error", place, why, "write it")
+    if _NO_RISK.fullmatch(bug.problems.lower()):
+        why = "the section [ Where problems could occur ] says that there are none"
+        advice = "write what would break first, and how it shows"
+        yield finding.make("bug-template", "error", place, why, advice)
+
+
+def _new_source(upload: Upload) -> Iterable[Finding]:
+    published = upload.series.archive.get(upload.source.name)
+    if published is None:
+        why = f"whether {upload.series.name} has {upload.source.name} is not known"
+        advice = f"write it under [series.{upload.series.name}.archive]"
+        yield finding.make("sru-not-checked", "info", upload.source.name, why, advice)
+    elif not published.version:
+        why = f"the source package is new in {upload.series.name}"
+        yield finding.make("new-source", "warning", upload.source.name, why, _WHOM)
+
+
+def _binaries(upload: Upload) -> Iterable[Finding]:
+    names = [name for name in _paragraphs(upload.tree) if name != "source"]
+    published = upload.series.archive.get(upload.source.name)
+    if upload.base is not None:
+        had = _paragraphs(upload.base)
+        fresh = [name for name in names if name not in had]
+    elif published is not None and not published.version:
+        fresh = names
+    else:
+        why = "which binary packages the archive has is not known without a pinned .dsc"
+        advice = "pin it with: backport pin"
+        yield finding.make("sru-not-checked", "info", upload.source.name, why, advice)
+        return
+    left = [
+        one.name
+        for one in upload.recipe.retired
+        if upload.source.name in one.by and upload.series.name in one.series
+    ]
+    unless = f", unless it comes from {' or '.join(left)}, which is superseded" if left else ""
+    for name in fresh:
+        why = f"the binary package {name} is new in {upload.series.name}{unless}"
+        yield finding.make("new-binary", "warning", name, why, _WHOM)
+
+
+def _dependencies(upload: Upload) -> Iterable[Finding]:
+    """Packages that a binary package newly needs: against the base, or by the recipe's edits."""
+    # Without a base, our own packaging is what the recipe's edits change.
+    before = upload.base / "debian" if upload.base else upload.source.patches / "debian"
+    had, series = _paragraphs(before.parent), upload.series
+    for package, paragraph in _paragraphs(upload.tree).items():
+        if package == "source" or package not in had:
+            continue
+        for name in sorted(_needed(paragraph) - _needed(had[package])):
+            # A source package often has the name of the package that others depend on.
+            has = series.archive.get(name)
+            new = has is not None and not has.version
+            extra = f", which is new in {series.name}" if new else ""
+            advice = _WHOM if new else "name it on the bug, and ask the SRU team"
+            why = f"{package} newly needs {name}{extra}"
+            yield finding.make("new-dependency", "warning", package, why, advice)
+
+
+def _needed(paragraph: Deb822) -> set[str]:
+    return {
+        _name(relation)
+        for one in _DEPENDS
+        for relation in control.relations(paragraph.get(one, ""))
+        if not relation.startswith("$")
+    }
+
+
+def _name(relation: str) -> str:
+    return re.split(r"[\s(:\[<|]", relation.strip())[0]
+
+
+def _unrelated(upload: Upload) -> Iterable[Finding]:
+    """What differs from the base without being the recipe's."""
+    if upload.base is None:
+        return
+    source = upload.source
+    quilt = patch_names(quilt_series_file(source, upload.series.name))
+    ours = {"changelog", "control", "control.in", "patches/series", "patches/ubuntu.series"}
+    ours |= {f"patches/{name}" for name in quilt}
+    ours |= set(overlay_files(source, upload.series.name))
+    ours |= {edit.file for edit in source.packaging}
+    had, has = (tree_hashes(tree / "debian") for tree in (upload.base, upload.tree))
+    for name in sorted(had.keys() | has.keys()):
+        if had.get(name) == has.get(name) or name in ours or name.startswith("tests/"):
+            continue
+        why = "it differs from the base, and nothing in the recipe asks for that"
+        advice = "take the change back, or record it in the recipe"
+        yield finding.make("unrelated-change", "error", f"debian/{name}", why, advice)
+
+
+def _paragraphs(tree: Path) -> dict[str, Deb822]:
+    text = (tree / "debian" / "control").read_text("utf-8")
+    paragraphs = Deb822.iter_paragraphs(text, use_apt_pkg=False)
+    return {one.get("Package", "source"): one for one in paragraphs}

@@ -1,0 +1,111 @@
+"""The checks of one source package that only read: nothing is built or installed again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from backport.check import ceiling, changes, finding, lintian, packaging, shipped, sru
+from backport.check.finding import Finding
+from backport.recipe import Recipe
+from backport.source import dsc as dsc_files
+from backport.source import tarball
+from backport.source.changelog import timestamp
+from backport.source.dpkg import isolated
+
+
+def check(
+    recipe: Recipe, source_name: str, series_name: str, needs: Mapping[str, Path], scratch: Path
+) -> tuple[tuple[Finding, ...], str]:
+    """All that can be checked of one source package without building it again.
+
+    Parameters:
+        needs: the folders of the fetch, source and build steps, by the kind of step.
+        scratch: an empty folder to work in.
+
+    Returns:
+        The findings, and lintian's output.
+
+    Raises:
+        InputError, StepError: a package cannot be read.
+        MachineError: lintian is not installed, or fails.
+    """
+    source, series = recipe.source(source_name), recipe.one_series(series_name)
+    dpkg = isolated(scratch, int(timestamp(recipe.date)))
+    dsc = _one(needs["source"], "*.dsc")
+    info = dsc_files.read_dsc(dsc)
+    tree, upstream = scratch / "tree", scratch / "upstream"
+    dpkg.unpack(dsc, tree, patches=False)
+    debs = sorted(needs["build"].glob("*.deb"))
+    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
+    base = None
+    found: list[Finding] = []
+    limit, had = ceiling.of(series), ceiling.of(series)
+    units = _check_ceiling(dsc, tree, limit)
+    if base_dsc is not None:
+        base = scratch / "base"
+        dpkg.unpack(base_dsc, base, patches=False)
+        _check_ceiling(base_dsc, base, had)
+        before = {file.name: file.sha256 for file in dsc_files.read_dsc(base_dsc).files}
+        found += changes.other_upstream(
+            {name: before[name] for name in dsc_files.read_dsc(base_dsc).origs()},
+            {file.name: file.sha256 for file in info.files},
+        )
+    in_source = finding.against_base(limit.findings, had.findings)
+    limit.findings = []
+    shipped.check_debs(debs, limit, units)
+    found += [*in_source, *limit.findings, *limit.not_known()]
+    _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
+    found += changes.outside(upstream, tree)
+    text = (tree / "debian" / "changelog").read_text("utf-8")
+    spoken = changes.new_entries(text, source.base.version if source.base else "")
+    if base is not None:
+        found += changes.packaging(base, tree, spoken)
+    found += changes.patches(tree, base, spoken)
+    made = _one(needs["source"], "*_source.changes")
+    found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    found += _lintian(made, debs, base_dsc, limit, scratch)
+    log = "".join(path.read_text() for path in sorted(scratch.glob("lintian-*.log")))
+    return finding.ordered(found), log
+
+
+def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> frozenset[str]:
+    """Compare a source package with the ceiling; returns the texts of its units."""
+    packaging.check(tree / "debian", limit)
+    names = [file.name for file in dsc_files.read_dsc(dsc).files]
+    shipped.check_dsc(dsc, names, limit)
+    return shipped.check_tree(tree, limit)
+
+
+def _lintian(
+    made: Path, debs: list[Path], base_dsc: Path | None, limit: ceiling.Ceiling, scratch: Path
+) -> list[Finding]:
+    profile = lintian.profile(limit.series)
+    tags = lintian.run_lintian([made, *debs], profile, scratch / "lintian-update.log")
+    base = None
+    if base_dsc is not None:
+        base = lintian.run_lintian([base_dsc], profile, scratch / "lintian-base.log")
+    return [
+        *lintian.findings(tags, limit, base),
+        *lintian.about_profile(limit.series, profile),
+    ]
+
+
+def _unpack_upstream(origs: list[Path], folder: Path) -> None:
+    """Unpack orig tarballs as dpkg-source does: further ones into folders of their own."""
+    parts = {
+        orig: orig.name.partition(".orig")[2].partition(".tar")[0].removeprefix("-")
+        for orig in origs
+        if not orig.name.endswith(".asc")
+    }
+    for orig, component in sorted(parts.items(), key=lambda item: item[1]):
+        place = folder / component if component else folder
+        if component:
+            shutil.rmtree(place, ignore_errors=True)
+        tarball.unpack(orig, place)
+
+
+def _one(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found

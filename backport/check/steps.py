@@ -1,0 +1,57 @@
+"""The actions of the steps of the kind ``check``, and what their verdict is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from backport.check import finding, lifecycle, planned, reproducible, static
+from backport.check.finding import FILE, Finding
+from backport.plan import Step
+from backport.recipe import Recipe
+from backport.store import Outcome
+from backport.verdict import Failed, Passed
+
+LINTIAN_LOG = "lintian.log"
+
+
+def action(
+    recipe: Recipe,
+    step: Step,
+    out: Path,
+    needs: Mapping[str, Path],
+    scratch: Path,
+) -> Outcome:
+    """Carry out a check.
+
+    Parameters:
+        out: the step's folder; the findings go there as findings.json, and all logs.
+        needs: the folders of the steps that it needs, by name.
+        scratch: an empty folder to work in.
+
+    Raises:
+        InputError, StepError: a package cannot be read.
+        MachineError: a program is missing or fails, or a testbed does not start.
+    """
+    if step.test == planned.REPRODUCIBLE:
+        return outcome(reproducible.check(recipe, step, needs, out, scratch), out)
+    if step.test == planned.LIFECYCLE:
+        return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
+    by_kind = {
+        kind: next(folder for name, folder in needs.items() if name.startswith(f"{kind}/"))
+        for kind in ("fetch", "source", "build")
+    }
+    found, log = static.check(recipe, step.source, step.series, by_kind, scratch)
+    (out / LINTIAN_LOG).write_text(log)
+    return outcome(found, out)
+
+
+def outcome(findings: tuple[Finding, ...], out: Path) -> Outcome:
+    """Write the findings into the step's folder; only a new error makes the check fail."""
+    finding.write(findings, out / FILE)
+    told = finding.counts_text(findings)
+    bad = [one for one in findings if one.fails]
+    if bad:
+        first = f"{bad[0].place}: {bad[0].why} ({bad[0].rule})"
+        return Outcome(Failed("check", f"{told}; the first: {first}", FILE), (FILE,))
+    return Outcome(Passed(told), (FILE,))
