@@ -10,7 +10,7 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport import process
+from backport import process, recorder
 from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
 from backport.events import Finished, Planned, Sink, Started
 from backport.plan import Step
@@ -85,8 +85,7 @@ def run(
             process.stop_all()
             _, left = wait(running, timeout=_GRACE_SECONDS)
             if left:
-                # What is noted there is ours, and did not end when it was asked to.
-                process.use_registry(store.work / "running")
+                process.kill_all()
             raise
     return {name: results[name] for name in steps}
 
@@ -123,7 +122,8 @@ def _run_one(
     scratch = store.scratch(step.name)
     needs = {need: store.folder(need) for need in step.needs}
     try:
-        outcome = actions[step.kind](step, scratch, needs)
+        with recorder.recording() as recording:
+            outcome = actions[step.kind](step, scratch, needs)
     except (MachineError, RemoteError) as error:
         outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
     except BackportError as error:
@@ -133,4 +133,5 @@ def _run_one(
         return None
     if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
         outcome = replace(outcome, exit_code=StepError.exit_code)
+    recording.write(scratch / recorder.FILE)
     return store.commit(step.name, key, outcome, scratch, started)

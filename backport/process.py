@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport import recorder
 from backport.errors import MachineError
 
 _GRACE_SECONDS = 10.0
@@ -82,7 +83,7 @@ def run(
     command = tuple(str(arg) for arg in args)
     if _stopping.is_set():
         return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     sink = log.open("ab") if log is not None else None
     try:
         try:
@@ -121,17 +122,40 @@ def run(
         if sink is not None:
             sink.close()
     text = (output or b"").decode("utf-8", "replace")
-    return Completed(command, child.returncode, text, time.monotonic() - started, timed_out)
+    seconds = time.monotonic() - started
+    recorder.note(
+        recorder.Command(
+            command,
+            str(cwd or ""),
+            dict(env or {}),
+            input_text is not None,
+            log.name if log is not None else "",
+            round(began, 3),
+            round(seconds, 3),
+            child.returncode,
+            timed_out,
+        )
+    )
+    return Completed(command, child.returncode, text, seconds, timed_out)
 
 
 def stop_all() -> None:
     """End every running program and start no further one (used at an interrupt)."""
     _stopping.set()
+    _signal_all(signal.SIGTERM)
+
+
+def kill_all() -> None:
+    """Kill every program that still runs: it was asked to end, by `stop_all`, and did not."""
+    _signal_all(signal.SIGKILL)
+
+
+def _signal_all(number: signal.Signals) -> None:
     with _lock:
         groups = list(_running)
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGTERM)
+            os.killpg(group, number)
 
 
 def use_registry(folder: Path) -> list[str]:

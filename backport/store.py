@@ -166,6 +166,13 @@ class Store:
             "seconds": round(seconds, 3),
             "started": round(started, 3),
             "outputs": outputs,
+            "logs": {
+                str(path.relative_to(scratch)): _describe(path)
+                for path in sorted(scratch.rglob("*"))
+                if path.is_file()
+                and not path.is_symlink()
+                and str(path.relative_to(scratch)) not in outputs
+            },
         }
         (scratch / RECORD).write_text(json.dumps(record, indent=1) + "\n")
         target = self.folder(name)

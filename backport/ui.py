@@ -20,7 +20,7 @@ from backport.plan import Step
 from backport.verdict import Passed
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}
-_COLUMNS = ("source", "build", "test")
+_COLUMNS = ("source", "build", "check", "test")
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -119,7 +119,9 @@ class LiveTable:
     def _render(self) -> Table:
         title = escape(f"base: {self._base}") if self._base else None
         table = Table(title=title, title_justify="left")
-        for heading in ("series", "source package", *_COLUMNS):
+        checked = any(step.kind == "check" for step in self._steps.values())
+        columns = [column for column in _COLUMNS if checked or column != "check"]
+        for heading in ("series", "source package", *columns):
             table.add_column(heading)
         rows: dict[tuple[str, str], dict[str, list[Step]]] = {}
         for step in self._steps.values():
@@ -130,7 +132,7 @@ class LiveTable:
                 row = f"{step.kind} {step.source}".strip()
                 rows.setdefault((step.series, row), {})["source"] = [step]
         for (series, source), cells in sorted(rows.items(), key=lambda row: row[0]):
-            shown = (self._cell(cells.get(column, [])) for column in _COLUMNS)
+            shown = (self._cell(cells.get(column, [])) for column in columns)
             table.add_row(series, source, *shown)
         table.caption = escape("\n".join(self._notes[-5:])) or None
         table.caption_justify = "left"

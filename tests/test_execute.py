@@ -429,4 +429,4 @@ def test_after_a_kill_the_next_run_goes_on_from_there(run: Run) -> None:
     assert run.output("c") == "a 1\nb \nc \n"
     assert (left, run.store.interrupted) == (True, False)
     folder = run.store.folder("build/b")
-    assert sorted(path.name for path in folder.iterdir()) == ["out", RECORD]
+    assert sorted(path.name for path in folder.iterdir()) == ["commands.jsonl", "out", RECORD]

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from types import ModuleType
 
@@ -65,7 +66,8 @@ class Systems:
         """
         with ThreadPoolExecutor(max_workers=len(others) + 2) as threads:
             running = [
-                threads.submit(job) for job in (*others, self._make_chroot, self._make_testbed)
+                threads.submit(copy_context().run, job)  # with the step that records
+                for job in (*others, self._make_chroot, self._make_testbed)
             ]
         for job in running:
             job.result()

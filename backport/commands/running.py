@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 
 from backport import execute, recipe_file, summary, ui, upgrade, versions
 from backport import plan as planning
-from backport.commands import common
+from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
 from backport.events import Note
 from backport.plan import Step
+from backport.sru import ending
 from backport.store import Result, Store
 from backport.verdict import Passed
 
@@ -39,10 +41,14 @@ def register(subs: Subparsers) -> None:
             sub.add_argument("--test", action="append", default=[], metavar="NAME")
             sub.add_argument("--long", action="store_true", help="test every series in full")
             sub.add_argument("--strict", action="store_true", help="a skipped test is a failure")
+        if name == "test":
+            ppa_tests.add_options(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
+    if getattr(args, "on", "local") == "ppa":
+        return ppa_tests.run(args)
     from backport import actions  # noqa: PLC0415 - a run with nothing to do starts faster
     from backport.archive import choose  # noqa: PLC0415
     from backport.archive.base import Wanted  # noqa: PLC0415
@@ -51,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_file.load(args.recipe)
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
-    named = args.base if args.until in ("build", "test") else "stand-in"
+    named = args.base if args.until in ("build", "check", "test") else "stand-in"
     base, note = choose.choose(recipe, named, offline=args.offline, before=actions.base_kind(store))
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade.refuse_downward(recipe, archive)
@@ -61,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     steps = planning.make(recipe, selection, base.kind, base_inputs)
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
     table = actions.Actions(recipe, store, base, options).table()
-    shown_base = base.kind if args.until in ("build", "test") else ""
+    shown_base = base.kind if args.until in ("build", "check", "test") else ""
+    rows, evidence, problem = versions.table(recipe, archive), "", None
     with store.locked():
         with ui.shown(common.how(args)) as sink:
             actions.tidy(store, sink)
@@ -73,18 +80,29 @@ def run(args: argparse.Namespace) -> int:
             recipe,
             steps,
             results,
-            {(row.source, row.series): row.built for row in versions.table(recipe, archive)},
+            {(row.source, row.series): row.built for row in rows},
             base=shown_base,
             suite=suite,
             differing=differing,
             seconds=time.time() - began,
         )
         summary.write(told, store.work / "summary.json")
+        if args.until == "test":
+            shown = {(row.source, row.series): row.built for row in rows}
+            evidence, problem = ending.after_run(
+                recipe, steps, results, versions=shown, store=store, cache=args.cache
+            )
     if args.json:
         print(json.dumps({"event": "summary", **told.to_json()}))
     elif not args.quiet:
         print(summary.as_text(told, str(store.work)))
-    return summary.exit_code(results.values(), strict=getattr(args, "strict", False))
+        if evidence:
+            print(f"Evidence: {evidence}")
+    code = summary.exit_code(results.values(), strict=getattr(args, "strict", False))
+    if problem is not None:
+        print(f"no evidence: {problem}", file=sys.stderr)
+        return code or problem.exit_code
+    return code
 
 
 def _prepared(

@@ -2,8 +2,9 @@
 
 A control writes ``control.json`` with an ``outcome`` of ``harm-seen``, ``not-seen`` or ``broken``
 and the number of ``rounds``. A test of concurrency writes ``result.json`` with
-``failed_processes`` of ``total_processes``, one of properties with its ``checks``, how many of
-them failed (``failed_checks``) and how many the testbed could not run (``skipped_checks``).
+``failed_processes`` of ``total_processes``, one of orders of two processes with ``bad_orders`` of
+``total_orders``, one of properties with its ``checks``, how many of them failed
+(``failed_checks``) and how many the testbed could not run (``skipped_checks``).
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def of_test(verdict: Verdict, artifacts: Path) -> Verdict:
         what, failed, total = "processes", report.get("failed_processes"), report["total_processes"]
     elif isinstance(report.get("checks"), list):
         what, failed, total = "checks", report.get("failed_checks"), len(report["checks"])
+    elif "total_orders" in report:
+        what, failed, total = "orders", report.get("bad_orders"), report["total_orders"]
     else:
         return verdict
     if failed != 0 or not total:

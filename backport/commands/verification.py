@@ -1,0 +1,207 @@
+"""The commands for the person on the checklist: verify, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backport import recipe_file
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.errors import InputError, StepError, UsageError
+from backport.recipe import Recipe
+
+if TYPE_CHECKING:
+    from backport.sru.checklist_data import Checklist
+    from backport.sru.facts import Facts
+    from backport.sru.manifest import Manifest
+
+CHECKLIST = "checklist.json"
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    text = "show what is done and missing until the update is verified, by what evidence"
+    sub = common.add(subs, "verify", verify, text)
+    sub.add_argument("--evidence", type=Path, metavar="DIR", help="its folder (the newest)")
+    sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
+    sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in, for --test")
+    sub.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="for --test"
+    )
+    sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
+    sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
+    sub.add_argument("--offline", action="store_true", help="ask nobody")
+    sub = common.add(subs, "report", report, "write the report of the update as one page")
+    sub.add_argument("--evidence", type=Path, metavar="DIR", help="its folder (the newest)")
+    sub.add_argument("--out", type=Path, metavar="FILE", help="where the page goes")
+    sub.add_argument("--markdown", action="store_true", help="print it for a comment on the bug")
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Print the checklist, write it for the report, and post it when asked."""
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.sru import checklist, comment, facts, posting  # noqa: PLC0415
+
+    if args.offline and (args.post or args.test):
+        raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
+    recipe = recipe_file.load(args.recipe)
+    work = common.work_folder(args, recipe)
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
+        known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
+        if args.test:
+            _test(args, recipe, work, known)
+        folder, checked_sha = _evidence(args, work, proposed=True)
+        found = _checked(folder)
+        made = checklist.make(recipe, found, known, sha256=checked_sha)
+        _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
+        comments = {
+            one.name: comment.make(recipe, folder, found, known, checklist=made, series=one.name)
+            for one in recipe.series
+        }
+        page = folder.parent / f"{folder.name}.html"
+        _page(work, folder, page, made)
+        _tell(args, made, comments, known)
+        _say(args, {"event": "report", "path": str(page)}, f"Report: {page}")
+        if args.post and not args.dry_run:
+            if not made.tags or known.bug is None:
+                raise StepError(
+                    "nothing is posted, since no series is proved whole",
+                    where=f"LP: #{recipe.bug}",
+                    advice="the checklist says what is missing",
+                )
+            for one in posting.post(client, known.bug, made.tags, comments):
+                done = [name for name in ("comment", "tags") if getattr(one, name)]
+                said = " and ".join(done) if done else "nothing: all was there already"
+                _say(args, {"event": "posted", "series": one.series, "posted": done},
+                     f"Posted for {one.series}: {said}.")  # fmt: skip
+    return 0 if made.tags or not made.count("missing") else 4
+
+
+def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
+    from backport import ui  # noqa: PLC0415
+    from backport.actions import Options  # noqa: PLC0415
+    from backport.archive import choose  # noqa: PLC0415
+    from backport.sru import proposed  # noqa: PLC0415
+
+    proposed.published(recipe, known)  # before anything is prepared
+    base, _ = choose.choose(recipe, args.base or "ubuntu")
+    with ui.shown(common.how(args)) as sink:
+        proposed.run(recipe, known, work, base, Options(args.cache), jobs=args.jobs, sink=sink)
+
+
+def report(args: argparse.Namespace) -> int:
+    """Write the page, or print it as Markdown."""
+    from backport.sru import report as reports  # noqa: PLC0415
+    from backport.sru.checklist_data import Checklist  # noqa: PLC0415
+
+    recipe = recipe_file.load(args.recipe)
+    work = common.work_folder(args, recipe)
+    folder, _ = _evidence(args, work, proposed=False)
+    out = args.out or folder.parent / f"{folder.name}.html"
+    said = reports.read_json(work / CHECKLIST)
+    try:
+        known = Checklist.from_json(said) if said else None
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            "this checklist cannot be read",
+            where=str(work / CHECKLIST),
+            advice="run: backport verify",
+        ) from error
+    # A checklist of other evidence says nothing about this one.
+    known = known if known and known.evidence == folder.name else None
+    if args.markdown:
+        risk = reports.read_json(work / "risk" / "risk.json")
+        text = reports.as_markdown(reports.make(folder, None, risk=risk, checklist=known))
+        if args.out:
+            _write(args.out, text)
+        _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
+        return 0
+    _page(work, folder, out, known)
+    _say(args, {"event": "report", "path": str(out)}, f"The report is in {out}")
+    return 0
+
+
+def _page(work: Path, folder: Path, out: Path, known: Checklist | None) -> None:
+    """Write the page."""
+    from backport.sru import report as reports  # noqa: PLC0415
+
+    risk = reports.read_json(work / "risk" / "risk.json")
+    made = reports.make(folder, out, risk=risk, checklist=known)
+    _write(out, reports.as_html(made))
+
+
+def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
+    """The folder of the evidence, and its archive's sha256."""
+    import hashlib  # noqa: PLC0415
+
+    places = [work / "proposed" / "evidence" / "latest", work / "evidence" / "latest"]
+    found = [path for path in places if path.exists()]
+    if not proposed:
+        found.sort(key=lambda path: -path.resolve().stat().st_mtime)
+    folder = args.evidence or (found[0] if found else None)
+    if folder is None or not folder.is_dir():
+        raise InputError(
+            "there is no evidence yet" if folder is None else "this is no folder of evidence",
+            where=str(folder or work / "evidence"),
+            advice="run: backport run",
+        )
+    folder = folder.resolve()
+    packed = folder.with_name(f"{folder.name}.tar.zst")
+    if not packed.is_file():
+        raise InputError(
+            "the evidence's archive is not beside its folder, so its hash is not known",
+            where=str(packed),
+            advice="run: backport evidence",
+        )
+    with packed.open("rb") as file:
+        return folder, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked(folder: Path) -> Manifest:
+    from backport.sru import check  # noqa: PLC0415
+
+    checked = check.check(folder)
+    if checked.faults:
+        raise InputError(
+            f"the evidence is faulty, so it proves nothing ({checked.faults[0]})",
+            where=str(folder),
+            advice="get the evidence anew, or run: backport evidence",
+        )
+    return checked.manifest
+
+
+def _tell(
+    args: argparse.Namespace, made: Checklist, comments: dict[str, str], known: Facts
+) -> None:
+    from backport.sru import checklist_text  # noqa: PLC0415
+
+    if args.json:
+        data = {**made.to_json(), "troubles": known.troubles, "comments": comments}
+        print(json.dumps({"event": "checklist", **data}))
+        return
+    print(checklist_text.as_text(made, quiet=args.quiet))
+    for trouble in known.troubles:
+        print(f"Not read: {trouble}.")
+    if args.dry_run or args.post:
+        for change in made.tags:
+            print(f"\nThe comment for {change.series}:\n\n{comments[change.series]}\n")
+            print(f"Tags: + {change.add}  - {', '.join(change.remove)}")
+
+
+def _say(args: argparse.Namespace, data: dict[str, object], text: str) -> None:
+    if args.json:
+        print(json.dumps(data))
+    elif not args.quiet:
+        print(text)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)

@@ -1,0 +1,1 @@
+"""What makes an update believable: evidence, the checklist, the comment, the report."""

@@ -1,0 +1,314 @@
+"""Make the evidence of a run: one folder and one archive, from what the store holds.
+
+Packages go in as they are; logs without what must not leave the machine. Nothing changed means
+the same evidence, byte for byte; it is made once and never again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backport import __version__, plan, verdict
+from backport.actions import PREPARED
+from backport.errors import InputError
+from backport.plan import Step
+from backport.recipe import Recipe
+from backport.sru import archive, manifest, scrub
+from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
+from backport.sru.run_record import FOLDER, RunRecord
+from backport.store import RECORD, Store
+
+MADE = "made.json"
+LATEST = "latest"
+_INPUTS = "inputs"
+# What these steps make is what is uploaded or installed: it may not be changed.
+_FIXED = ("fetch", "source", "build")
+
+Sign = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Evidence on disk: its folder, its archive and that archive's sha256.
+
+    `fresh` says that it was made just now, `removed` what was taken out of its logs, by kind.
+    """
+
+    name: str
+    folder: Path
+    archive: Path
+    sha256: str
+    fresh: bool
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+def make(
+    recipe: Recipe,
+    store: Store,
+    run: RunRecord,
+    cache: Path,
+    *,
+    sign: Sign | None = None,
+    secrets: Sequence[str] = (),
+) -> Made:
+    """Make the evidence of a run below ``evidence/`` in the work folder, unless it is there.
+
+    Parameters:
+        cache: the folder of downloads, whose path is taken out of the logs.
+        sign: writes a detached signature beside the manifest that it is given.
+        secrets: values that must not be in it, beside those of the environment.
+
+    Raises:
+        InputError: a file that cannot be changed holds what must not leave the machine, a log is
+            not what its step left, or a step of the run is not there any more. Nothing is made.
+    """
+    home = store.work / FOLDER
+    known = _made(home)
+    if sign is None and (found := known.get(run.key)):
+        one = Made(
+            found["name"], home / found["name"], home / found["archive"], found["sha256"], False
+        )
+        if one.archive.is_file() and (one.folder / manifest.FILE).is_file():
+            _point(home, one.name)
+            return one
+    _refuse_changed(recipe, run)
+    home.mkdir(parents=True, exist_ok=True)
+    folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
+    resolved = {f"{name}": path.resolve() for name, path in folders.items()}
+    needles = scrub.needles(resolved, secrets=secrets)
+    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
+    try:
+        told = _Collector(scratch, needles).collect(recipe, store, run)
+        (scratch / manifest.FILE).write_text(told.to_text())
+        if sign is not None:
+            sign(scratch / manifest.FILE)
+        packed = archive.pack(scratch, home / f".new-{told.name}{archive.SUFFIX}", told.name)
+        folder, target = home / told.name, home / f"{told.name}{archive.SUFFIX}"
+        if folder.exists():
+            shutil.rmtree(folder)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+        packed.replace(target)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        for left in home.glob(f".new-*{archive.SUFFIX}"):
+            left.unlink()
+        raise
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    known[run.key] = {"name": told.name, "archive": target.name, "sha256": digest}
+    _write(home / MADE, json.dumps(known, indent=1) + "\n")
+    _point(home, told.name)
+    removed: dict[str, int] = {}
+    for content in told.files.values():
+        for what, number in content.removed.items():
+            removed[what] = removed.get(what, 0) + number
+    return Made(told.name, folder, target, digest, True, removed)
+
+
+def _refuse_changed(recipe: Recipe, run: RunRecord) -> None:
+    """Refuse a recipe, patches or tests that are not those which the run has read."""
+    now = plan.make(recipe, plan.Selection(long=True), "")
+    for step in run.steps:
+        if step.kind in ("fetch", "source", "test") and (
+            step.name not in now or now[step.name].inputs != step.inputs
+        ):
+            raise InputError(
+                "the recipe, or what lies beside it, was changed after this step had run",
+                where=step.name,
+                advice="run: backport run",
+            )
+
+
+class _Collector:
+    """Puts files into a new folder, and notes each."""
+
+    def __init__(self, out: Path, needles: Sequence[scrub.Needle]) -> None:
+        self._out = out
+        self._needles = needles
+        self._files: dict[str, Content] = {}
+        self._links: dict[str, str] = {}
+        self._unrecorded: list[str] = []
+
+    def collect(self, recipe: Recipe, store: Store, run: RunRecord) -> Manifest:
+        """Put all in, and return its manifest."""
+        for path in _input_files(recipe):
+            name = f"{_INPUTS}/{path.relative_to(recipe.root)}"
+            self._put(name, path, path.read_bytes(), fixed=False)
+        steps = [self._step(step, store, run) for step in run.steps]
+        bases = [
+            _base(step.series, store)
+            for step in run.steps
+            if step.kind == "base" and (store.folder(step.name) / PREPARED).is_file()
+        ]
+        found = Manifest(
+            update=recipe.name,
+            bug=recipe.bug,
+            toolkit=__version__,
+            bases=tuple(bases),
+            versions=run.versions,
+            steps=tuple(steps),
+            files=dict(sorted(self._files.items())),
+            links=dict(sorted(self._links.items())),
+            unrecorded=tuple(sorted(self._unrecorded)),
+        )
+        # A verdict's words may have a path in them.
+        text = json.dumps(found.data())
+        return (
+            found if scrub.scrub(text.encode(), self._needles).removed == {} else self._clean(found)
+        )
+
+    def _clean(self, found: Manifest) -> Manifest:
+        text = scrub.scrub(json.dumps(found.data()).encode(), self._needles).content.decode()
+        data = json.loads(text)
+        data["sha256"] = manifest.digest_of(data)
+        return manifest.read(json.dumps(data, indent=1, sort_keys=True) + "\n", manifest.FILE)
+
+    def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
+        key, kind, _ = run.ended[step.name]
+        folder = store.folder(step.name)
+        common = (
+            step.name, step.kind, step.series, step.source, step.test, step.variant, step.control,
+            step.needs, step.inputs,
+        )  # fmt: skip
+        if not key:
+            # It could not begin: what it needs did not pass.
+            reason = "a step that it needs did not pass"
+            return StepRecord(*common, "", verdict.Skipped(reason), 0, "", 0.0, 0.0, {}, "")
+        last = store.last(step.name)
+        if last is None or (last.key, verdict.kind(last.verdict)) != (key, kind):
+            raise InputError(
+                "this step is not what the last run left",
+                where=step.name,
+                advice="run: backport run",
+            )
+        record = json.loads((folder / RECORD).read_text())
+        inside = f"steps/{step.name}"
+        for path in sorted(folder.rglob("*")):
+            relative = str(path.relative_to(folder))
+            if path.is_symlink():
+                self._links[f"{inside}/{relative}"] = str(path.readlink())
+            elif path.is_file() and relative != RECORD:
+                content = self._whole(step, path, relative, record)
+                fixed = step.kind in _FIXED and relative in record["outputs"]
+                self._put(f"{inside}/{relative}", path, content, fixed=fixed)
+        return StepRecord(
+            *common,
+            key,
+            last.verdict,
+            last.exit_code,
+            last.digest,
+            last.started,
+            last.seconds,
+            {path: entry[2] for path, entry in record["outputs"].items()},
+            inside,
+        )
+
+    def _whole(self, step: Step, path: Path, relative: str, record: Mapping[str, Any]) -> bytes:
+        """A file's content, held against what it was when the step ended."""
+        content = path.read_bytes()
+        entry = record["outputs"].get(relative) or record.get("logs", {}).get(relative)
+        if entry is None:
+            if "logs" in record:
+                raise InputError(
+                    "this file came into the step's folder after the step had ended",
+                    where=f"{step.name}/{relative}",
+                    advice="remove it, or the step's folder, and run: backport run",
+                )
+            self._unrecorded.append(f"steps/{step.name}/{relative}")
+        elif hashlib.sha256(content).hexdigest() != entry[2]:
+            cut = f"is cut off ({len(content)} of {entry[0]} bytes)"
+            what = cut if len(content) < entry[0] else "was changed after its step had ended"
+            raise InputError(
+                f"this file {what}",
+                where=f"{step.name}/{relative}",
+                advice="remove the step's folder and run: backport run",
+            )
+        return content
+
+    def _put(self, name: str, path: Path, content: bytes, *, fixed: bool) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        target = self._out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if fixed:
+            # What was fetched by its hash came from outside, and knows nothing of this machine.
+            fetched = name.startswith("steps/fetch/") or any(
+                one.sha256 == digest for one in self._files.values()
+            )
+            if not fetched and (what := scrub.seen(content, self._needles)):
+                raise _refusal(path, what)
+            self._files[name] = Content(len(content), digest)
+            target.write_bytes(content)
+            return
+        executable = bool(path.stat().st_mode & 0o100)
+        try:
+            scrubbed = scrub.scrub(content, self._needles)
+        except ValueError as error:
+            raise _refusal(path, str(error)) from error
+        target.write_bytes(scrubbed.content)
+        self._files[name] = Content(
+            len(scrubbed.content),
+            hashlib.sha256(scrubbed.content).hexdigest(),
+            digest if scrubbed.removed else "",
+            executable,
+            scrubbed.removed,
+        )
+        target.chmod(0o755 if executable else 0o644)
+
+
+def _refusal(path: Path, what: str) -> InputError:
+    return InputError(
+        f"this file holds {what}, which cannot be taken out of it; no evidence is made",
+        where=str(path),
+        advice="make it anew without that",
+    )
+
+
+def _input_files(recipe: Recipe) -> Iterator[Path]:
+    """The recipe, and what lies beside it that the steps read."""
+    yield recipe.path
+    folders: Iterable[str] = ("patches", "autopkgtest")
+    for folder in folders:
+        for path in sorted((recipe.root / folder).rglob("*")):
+            if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
+                yield path
+
+
+def _base(series: str, store: Store) -> BaseRecord:
+    data = json.loads((store.folder(f"base/{series}") / PREPARED).read_text())
+    differing = tuple(
+        (one["package"], one["series_version"], one["base_version"]) for one in data["differing"]
+    )
+    return BaseRecord(series, data["kind"], data["suite"], differing)
+
+
+def _made(home: Path) -> dict[str, dict[str, str]]:
+    try:
+        found = json.loads((home / MADE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _point(home: Path, name: str) -> None:
+    """Let `latest` lead to the folder of that name."""
+    link = home / LATEST
+    if link.is_symlink() and str(link.readlink()) == name:
+        return
+    fresh = home / f".{LATEST}.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(name)
+    fresh.replace(link)
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)

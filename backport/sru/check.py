@@ -1,0 +1,190 @@
+"""Check evidence on any machine: every hash, the chain of the steps, completeness, signature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport import recorder, verdict
+from backport.errors import InputError
+from backport.sru import archive, manifest, signature
+from backport.sru.manifest import Manifest, StepRecord
+from backport.sru.signature import Signed
+
+# What a step of a kind cannot have ended without, whatever its verdict.
+_LOGS = {"build": "build.log", "test": "log"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong with evidence: the file or step, and what it is."""
+
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Evidence that was looked at: its table of contents, what is wrong, who signed it.
+
+    `sha256` is the archive's, "" for a folder. `notes` say what could not be known.
+    """
+
+    manifest: Manifest
+    faults: tuple[Fault, ...]
+    signed: Signed
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """The folder of the evidence at `path`: itself, or what the archive holds, for a while.
+
+    Raises:
+        InputError: there is no evidence there, or the archive is damaged.
+    """
+    if path.is_dir():
+        yield path
+        return
+    if not path.is_file():
+        raise InputError(
+            "there is no evidence here", where=str(path), advice="name its folder or .tar.zst file"
+        )
+    scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
+    try:
+        yield archive.unpack(path, scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load(folder: Path) -> Manifest:
+    """The manifest in a folder of evidence.
+
+    Raises:
+        InputError: it is missing, damaged or was changed.
+    """
+    path = folder / manifest.FILE
+    try:
+        return manifest.read(path.read_text(), manifest.FILE)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"this is no evidence: it has no {manifest.FILE}",
+            where=str(folder),
+            advice="name the folder or .tar.zst file that `backport evidence` made",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the manifest was changed: it is no text",
+            where=manifest.FILE,
+            advice="get the evidence anew",
+        ) from error
+
+
+def check(path: Path, *, keyring: Path | None = None) -> Checked:
+    """Check evidence whole; what is wrong with its files is in the result, file by file.
+
+    Parameters:
+        path: its folder or archive.
+        keyring: public keys that must have signed it; without one the user's own keys are
+            asked, and a signature of an unknown key is no fault.
+
+    Raises:
+        InputError: there is no evidence, the archive is damaged, or the manifest was changed.
+    """
+    with opened(path) as folder:
+        found = load(folder)
+        faults = [*_files(folder, found), *_steps(folder, found)]
+        signed = signature.verify(folder, keyring)
+    if signed.state == "bad":
+        faults.append(Fault(manifest.SIGNATURE, "the signature is not one of this manifest"))
+    if keyring is not None and signed.state in ("none", "unknown key"):
+        what = "it is not signed" if signed.state == "none" else f"signed by {signed.key}"
+        faults.append(Fault(manifest.SIGNATURE, f"{what}, and not by a key of {keyring.name}"))
+    notes = []
+    if found.unrecorded:
+        notes.append(
+            f"for {len(found.unrecorded)} files nothing says what they were when their step "
+            "ended: an older toolkit ran it"
+        )
+    if signed.state == "unknown key":
+        notes.append(f"it is signed by the key {signed.key}, which is not known here")
+    digest = ""
+    if path.is_file():
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Checked(found, tuple(faults), signed, digest, tuple(notes))
+
+
+def _files(folder: Path, found: Manifest) -> Iterator[Fault]:
+    for name, content in found.files.items():
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            yield Fault(name, "it is missing")
+            continue
+        size = path.stat().st_size
+        if size < content.size:
+            yield Fault(name, f"it is cut off: {size} of {content.size} bytes are there")
+            continue
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != content.sha256:
+            yield Fault(name, "it was changed: it does not have the sha256 of the manifest")
+        elif bool(path.stat().st_mode & 0o100) != content.executable:
+            yield Fault(name, "it was changed: its mode is not that of the manifest")
+    own = {manifest.FILE, manifest.SIGNATURE}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if (path.is_symlink() or not path.is_dir()) and name not in own | found.files.keys():
+            yield Fault(name, "the manifest does not know this file")
+
+
+def _steps(folder: Path, found: Manifest) -> Iterator[Fault]:
+    """What the steps say of each other, and whether each left what its kind leaves."""
+    digests = {one.name: one.digest for one in found.steps}
+    for step in found.steps:
+        if missing := [need for need in step.needs if need not in digests]:
+            yield Fault(step.name, f"the step that it needs is not there: {missing[0]}")
+            continue
+        if not step.key:
+            if step.passed:
+                yield Fault(step.name, "it passed, but it has no key: it never ran")
+            continue
+        if step.passed and step.key != step.expected_key(digests):
+            yield Fault(step.name, "its key is not that of its inputs: evidence of another run")
+        if step.digest != step.expected_digest():
+            yield Fault(step.name, "its outputs are not those that its hash speaks of")
+        yield from _outputs(step, found)
+        yield from _logs(step, folder, found)
+
+
+def _outputs(step: StepRecord, found: Manifest) -> Iterator[Fault]:
+    for name, digest in step.outputs.items():
+        content = found.files.get(f"{step.folder}/{name}")
+        if content is None:
+            yield Fault(f"{step.folder}/{name}", "it is an output of its step, and missing")
+        elif (content.recorded or content.sha256) != digest:
+            yield Fault(f"{step.folder}/{name}", "it is not the output that its step recorded")
+
+
+def _logs(step: StepRecord, folder: Path, found: Manifest) -> Iterator[Fault]:
+    log = _LOGS.get(step.kind)
+    ran = step.kind != "test" or verdict.kind(step.verdict) != "broken"
+    if log and ran and step.passed and f"{step.folder}/{log}" not in found.files:
+        yield Fault(step.name, f"it passed, but its log is missing: {log}")
+    name = f"{step.folder}/{recorder.FILE}"
+    if name in found.files:
+        try:
+            for line in (folder / name).read_text().splitlines():
+                json.loads(line)
+        except (OSError, ValueError):
+            yield Fault(name, "the record of its commands cannot be read")

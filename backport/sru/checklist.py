@@ -1,0 +1,354 @@
+"""The checklist of the SRU process and of the certbot exception, decided by facts alone.
+
+Rules: Ubuntu's SRU documentation (https://documentation.ubuntu.com/project/SRU/), named by their
+pages. What nobody here can know is said to be unknown, with the address where it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from backport import versions
+from backport.recipe import Recipe
+from backport.sru import proof, template
+from backport.sru.checklist_data import Checklist, Item, State, TagChange
+from backport.sru.facts import Facts, uploads
+from backport.sru.manifest import Manifest
+
+AGEING_DAYS = 7
+CERTBOT_SOURCES = (
+    "python-acme",
+    "python-certbot",
+    "python-certbot-apache",
+    "python-certbot-nginx",
+)
+_BUG = "https://bugs.launchpad.net/bugs/{}"
+_EXCUSES = "https://ubuntu-archive-team.ubuntu.com/proposed-migration/{}/update_excuses.html#{}"
+_PENDING = "https://ubuntu-archive-team.ubuntu.com/pending-sru.html"
+_TEST_SCRIPT = "https://wiki.ubuntu.com/StableReleaseUpdates/Certbot/TestScript"
+_BY_ACME = ("concurrent-renew", "renew", "obtain")
+
+
+def make(
+    recipe: Recipe,
+    found: Manifest,
+    facts: Facts,
+    *,
+    sha256: str,
+    now: datetime | None = None,
+) -> Checklist:
+    """The checklist of an update.
+
+    Parameters:
+        found: the evidence, checked. sha256: of its archive. now: the time, in UTC.
+    """
+    moment = now or datetime.now(UTC)
+    list_ = _List(recipe, found, facts, sha256, moment)
+    items = tuple(list_.items())
+    tags = tuple(list_.tags())
+    return Checklist(recipe.bug, found.name, sha256, facts.asked, items, tags)
+
+
+class _List:
+    def __init__(
+        self, recipe: Recipe, found: Manifest, facts: Facts, sha256: str, now: datetime
+    ) -> None:
+        self._recipe = recipe
+        self._found = found
+        self._facts = facts
+        self._sha256 = sha256
+        self._now = now
+        self._pairs = uploads(recipe)
+        self._place = f"LP: #{recipe.bug}"
+        self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+        self._proofs = {
+            one.name: proof.tests(recipe, found, facts, one.name) for one in recipe.series
+        }
+
+    def items(self) -> Iterator[Item]:
+        """Every line, the bug's first."""
+        yield from self._bug()
+        for series in self._recipe.series:
+            pairs = [pair for pair in self._pairs if pair[1] == series.name]
+            for pair in pairs:
+                yield from self._package(pair)
+            if pairs:
+                yield from self._series(series.name)
+        if any(source in CERTBOT_SOURCES for source, _ in self._pairs):
+            yield from self._certbot()
+
+    def _bug(self) -> Iterator[Item]:
+        bug, address = self._facts.bug, _BUG.format(self._recipe.bug)
+        if bug is None:
+            why = self._facts.troubles[0] if self._facts.troubles else "Launchpad was not asked."
+            yield Item(
+                "unknown", self._place, "The bug is public and its template filled in", _full(why),
+                "requirements; bug-template", address, advice="Look at the bug."
+            )  # fmt: skip
+            return
+        yield Item(
+            "done", self._place, "The bug is public", f"It can be read: {bug.title}",
+            "requirements", address,
+        )  # fmt: skip
+        required: tuple[str, ...] = template.REQUIRED
+        if any(source in CERTBOT_SOURCES for source, _ in self._pairs):
+            required = (*required, *template.CERTBOT)
+        lacks = template.faults(bug.description, required)
+        yield Item(
+            "missing" if lacks else "done",
+            self._place,
+            "The description is the filled-in template",
+            _full("; ".join(lacks)) if lacks else f"It has {', '.join(required)}.",
+            "bug-template; exception-Certbot-Updates" if len(required) > 3 else "bug-template",
+            address,
+            advice="Fill it in: backport bug." if lacks else "",
+        )
+        for source in dict.fromkeys(source for source, _ in self._pairs):
+            task = bug.task(source)
+            released = task is not None and task.status == "Fix Released"
+            status = task.status if task else "no task"
+            yield Item(
+                "done" if released else "missing", source,
+                "The development release has the fix", f"Its task: {status}.",
+                "requirements, development release first", address,
+                advice="" if released else "A person has to see that it is fixed there first.",
+            )  # fmt: skip
+        for source, series in self._pairs:
+            if bug.task(source, series) is None:
+                yield Item(
+                    "missing", f"{source} in {series}", "The bug has a task for it",
+                    "There is none.", "howto/standard", address, advice="Add it: backport bug.",
+                )  # fmt: skip
+
+    def _package(self, pair: tuple[str, str]) -> Iterator[Item]:
+        source, series = pair
+        place, ours = f"{source} in {series}", self._ours[pair]
+        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
+        there = self._facts.in_pocket(pair, "Proposed")
+        updates = self._facts.in_pocket(pair, "Updates")
+        if self._is_new(pair):
+            yield Item(
+                "person", place, "A new source package needs two approvals",
+                "The series does not have this source: an archive admin and the SRU team both "
+                "have to agree, first to the source and then to its binaries.",
+                "howto/special, NEW queue", address,
+                advice="Ask on a tracking bug before the upload.",
+            )  # fmt: skip
+        if pair not in self._facts.publications:
+            yield Item(
+                "unknown", place, f"{ours} is in {series}-proposed",
+                _full(self._facts.troubles[0]) if self._facts.troubles
+                else "Launchpad was not asked.",
+                "explanation/pipeline", address, advice=f"Look at {address}.",
+            )  # fmt: skip
+            return
+        if there is None:
+            yield Item(
+                "done" if updates and updates.version == ours else "missing", place,
+                f"{ours} is in {series}-proposed",
+                f"{series}-updates has it already." if updates and updates.version == ours
+                else f"{series}-proposed has no {source}.",
+                "explanation/pipeline", address,
+                advice="" if updates and updates.version == ours
+                else "The SRU team accepts it from the queue, after the upload.",
+            )  # fmt: skip
+        else:
+            same = there.version == ours
+            yield Item(
+                "done" if same else "missing", place, f"{ours} is in {series}-proposed",
+                f"It has {there.version}, {there.status} since {there.published[:10]}."
+                + ("" if same else " That is another version than this update's."),
+                "explanation/pipeline", address,
+            )  # fmt: skip
+            yield self._ageing(pair, there.published)
+            yield Item(
+                "unknown", place, "No autopkgtest of it or of what depends on it regressed",
+                "Launchpad does not tell the results of the archive's own autopkgtests.",
+                "explanation/pipeline; release gate", _EXCUSES.format(series, source),
+                advice="Look there; retry flaky ones, and ask for a hint for known bad tests only.",
+            )  # fmt: skip
+        yield self._phasing(pair)
+
+    def _ageing(self, pair: tuple[str, str], published: str) -> Item:
+        source, series = pair
+        place = f"{source} in {series}"
+        what = f"It has been in {series}-proposed for {AGEING_DAYS} days"
+        if not published:
+            return Item("unknown", place, what, "The record has no date.", "pipeline")
+        days = (self._now - datetime.fromisoformat(published)).total_seconds() / 86400
+        old = days >= AGEING_DAYS
+        return Item(
+            "done" if old else "missing", place, what,
+            f"{max(0, int(days))} days, since {published[:10]}.", "explanation/pipeline, ageing",
+            f"https://launchpad.net/ubuntu/{series}/+source/{source}",
+            advice="" if old else "Wait.",
+        )  # fmt: skip
+
+    def _phasing(self, pair: tuple[str, str]) -> Item:
+        source, series = pair
+        place, what = f"{source} in {series}", "It is released to all users"
+        rule = "explanation/standard-processes, phasing"
+        updates, ours = self._facts.in_pocket(pair, "Updates"), self._ours[pair]
+        if updates is None or updates.version != ours:
+            return Item(
+                "person", place, what, f"It is not in {series}-updates yet.", rule, _PENDING,
+                advice="The SRU team releases it, not on a Friday, Saturday or Sunday.",
+            )  # fmt: skip
+        shares = [one.phased for one in self._facts.updates.get(pair, ()) if one.phased is not None]
+        if not shares:
+            why = f"In {series}-updates since {updates.published[:10]}, for everybody."
+            return Item("done", place, what, why, rule)
+        why = f"In {series}-updates, offered to {min(shares)} % of the users."
+        advice = (
+            "A regression sets it to 0 %: look at the error reports." if min(shares) == 0 else ""
+        )
+        return Item("missing", place, what, why, rule, advice=advice or "Wait.")
+
+    def _series(self, series: str) -> Iterator[Item]:
+        proofs = self._proofs[series]
+        if not proofs:
+            yield Item(
+                "missing", series, "The tests passed with the packages in -proposed",
+                "The recipe has no test for this series.", "reference/sru-verification",
+            )  # fmt: skip
+        for one in proofs:
+            yield Item(
+                "missing" if one.lacks else "done",
+                f"{one.source} in {series}",
+                f"{one.test} passed with the packages in {series}-proposed",
+                _full(one.lacks) if one.lacks
+                else "The files that were tested are the published ones, by sha256.",
+                "reference/sru-verification",
+                one.log,
+                one.sha256,
+                one.advice,
+            )  # fmt: skip
+        yield from self._tag(series)
+        later = [one.name for one in self._recipe.series]
+        for name in later[later.index(series) + 1 :]:
+            for source, _ in [pair for pair in self._pairs if pair[1] == name]:
+                if (source, series) in self._pairs:
+                    yield self._later(source, series, name)
+
+    def _tag(self, series: str) -> Iterator[Item]:
+        bug = self._facts.bug
+        if bug is None:
+            return
+        what, rule = f"The bug is tagged verification-done-{series}", "reference/sru-verification"
+        address = _BUG.format(self._recipe.bug)
+        failed = [tag for tag in bug.tags if tag in (f"verification-failed-{series}",
+                  f"verification-{series}-failed", "regression-proposed")]  # fmt: skip
+        if failed:
+            yield Item(
+                "missing", series, what, f"Somebody has set {', '.join(failed)}.", rule, address,
+                advice="Find out what failed; only a person can decide that it is well now.",
+            )  # fmt: skip
+        elif f"verification-done-{series}" in bug.tags:
+            proved = all(not one.lacks for one in self._proofs[series]) and self._proofs[series]
+            why = "It is." if proved else "It is, but not by this evidence."
+            yield Item(
+                "done" if proved else "person", series, what, why, rule, address,
+                advice="" if proved else "Ask who set it, and by what test.",
+            )  # fmt: skip
+        elif f"verification-needed-{series}" in bug.tags:
+            proposed = any(one.series == series for one in self.tags())
+            yield Item(
+                "missing", series, what,
+                "It is proposed: all that it says is proved." if proposed
+                else "It is not proposed, since the tests above are not all proved.",
+                rule, address,
+                advice="Post it: scripts/verify-sru --post." if proposed else "",
+            )  # fmt: skip
+        else:
+            yield Item(
+                "missing", series, what, f"The SRU team has not asked yet: no "
+                f"verification-needed-{series}.", rule, address, advice="Wait for its acceptance.",
+            )  # fmt: skip
+
+    def _later(self, source: str, series: str, later: str) -> Item:
+        place, what = f"{source} in {series}", f"{later} has it already"
+        rule = "release gate: later series first"
+        updates = self._facts.in_pocket((source, later), "Updates")
+        status = {one.status for one in self._facts.publications.get((source, later), ())}
+        address = f"https://launchpad.net/ubuntu/{later}/+source/{source}"
+        if (source, later) not in self._facts.publications:
+            return Item("unknown", place, what, "It was not asked.", rule, address)
+        if updates is not None and updates.version == self._ours[source, later]:
+            return Item("done", place, what, f"{later}-updates has it.", rule, address)
+        ended = status and status <= {"Obsolete", "Superseded", "Deleted"}
+        why = f"{later} has ended: nothing is published there any more." if ended else (
+            f"{later}-updates does not have {self._ours[source, later]}.")  # fmt: skip
+        return Item("person" if ended else "missing", place, what, why, rule, address)
+
+    def _certbot(self) -> Iterator[Item]:
+        rule = "exception-Certbot-Updates, verification"
+        for series in self._recipe.series:
+            if ("python-certbot", series.name) not in self._pairs:
+                continue
+            proved = [
+                one for one in self._proofs[series.name]
+                if not one.lacks and one.test in _BY_ACME
+            ]  # fmt: skip
+            yield Item(
+                "done" if proved else "missing", series.name,
+                "A certificate was acquired through ACME with the packages in -proposed",
+                f"{proved[0].test} does it, against a CA of its own." if proved
+                else "No test of the evidence proves it.",
+                rule, proved[0].log if proved else "", proved[0].sha256 if proved else "",
+            )  # fmt: skip
+        yield Item(
+            "person", self._place,
+            "Apache and nginx were configured, and answered over HTTPS with the certificate",
+            "A person has to do it on a machine with the packages from -proposed.", rule,
+            _TEST_SCRIPT, advice="The test script may help; it wants root on a throw-away machine.",
+        )  # fmt: skip
+        posted = self._facts.bug is not None and any(
+            self._sha256 and self._sha256 in comment for comment in self._facts.bug.comments
+        )
+        state: State = "unknown" if self._facts.bug is None else "done" if posted else "missing"
+        yield Item(
+            state, self._place, "A comment says that this was done, with the packages' versions",
+            "It is there, with this evidence's hash." if posted
+            else "There is none of this evidence.",
+            rule, _BUG.format(self._recipe.bug),
+        )  # fmt: skip
+
+    def tags(self) -> Iterator[TagChange]:
+        """The tags that are proposed: where every test of the series is proved, and no other."""
+        bug = self._facts.bug
+        if bug is None:
+            return
+        for series in (one.name for one in self._recipe.series):
+            pairs = [pair for pair in self._pairs if pair[1] == series]
+            needed, done = f"verification-needed-{series}", f"verification-done-{series}"
+            bad = {f"verification-failed-{series}", f"verification-{series}-failed"}
+            proofs = self._proofs[series]
+            published = all(
+                (there := self._facts.in_pocket(pair, "Proposed")) is not None
+                and there.version == self._ours[pair]
+                for pair in pairs
+            )
+            if (
+                pairs
+                and published
+                and proofs
+                and not any(one.lacks for one in proofs)
+                and needed in bug.tags
+                and not bad & {*bug.tags}
+                and "regression-proposed" not in bug.tags
+            ):
+                yield TagChange(series, done, (needed,))
+
+    def _is_new(self, pair: tuple[str, str]) -> bool:
+        source, series = pair
+        said = self._recipe.one_series(series).archive.get(source)
+        there = [one for one in self._facts.publications.get(pair, ()) if one.pocket != "Proposed"]
+        if pair in self._facts.publications:
+            return not there
+        return said is not None and not said.version
+
+
+def _full(text: str) -> str:
+    """A sentence: with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."

@@ -1,0 +1,77 @@
+"""The checklist as data: what is done, by what evidence, what is missing, who has to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+State = Literal["done", "missing", "person", "unknown"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of the checklist.
+
+    `state` is done, missing, person (only a person can do it) or unknown (nobody here can tell).
+    `place` is the series, source or bug it is about; `why` says what is known, `evidence` by
+    which file (a path in the evidence, with `sha256`) or address, `advice` what to do next, and
+    `rule` where it is written.
+    """
+
+    state: State
+    place: str
+    what: str
+    why: str
+    rule: str
+    evidence: str = ""
+    sha256: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class TagChange:
+    """A tag that is proposed: set `add` and remove `remove`."""
+
+    series: str
+    add: str
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """The checklist of an update.
+
+    `evidence` is the name of the evidence that it is about, `sha256` its archive's; `asked` is
+    when Launchpad was asked (ISO 8601), "" if it was not. `tags` are proposed only where all
+    that they say is proved.
+    """
+
+    bug: int
+    evidence: str
+    sha256: str
+    asked: str
+    items: tuple[Item, ...]
+    tags: tuple[TagChange, ...] = ()
+
+    def count(self, state: State) -> int:
+        """How many lines have that state."""
+        return sum(one.state == state for one in self.items)
+
+    def to_json(self) -> dict[str, Any]:
+        """The checklist as JSON data, read back by `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Checklist:
+        """The checklist that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError: the data was not written by `to_json`.
+        """
+        items = tuple(Item(**one) for one in data["items"])
+        tags = tuple(
+            TagChange(one["series"], one["add"], tuple(one["remove"])) for one in data["tags"]
+        )
+        return cls(**{**data, "items": items, "tags": tags})

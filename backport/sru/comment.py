@@ -1,0 +1,108 @@
+"""The verification comment of a series: what was tested, from where, how, and by what evidence."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from backport import recorder, verdict
+from backport.recipe import Recipe
+from backport.sru.checklist_data import Checklist
+from backport.sru.facts import Facts
+from backport.sru.manifest import Manifest, StepRecord
+from backport.sru.proof import tests
+
+
+def make(
+    recipe: Recipe,
+    folder: Path,
+    found: Manifest,
+    facts: Facts,
+    *,
+    checklist: Checklist,
+    series: str,
+) -> str:
+    """The comment on one series. It says only what the evidence and Launchpad say.
+
+    It names the versions as ``apt policy`` does, as SRU documentation, reference/sru-verification
+    asks for. The same evidence gives the same text.
+
+    Parameters:
+        folder: the evidence's folder.
+    """
+    change = next((one for one in checklist.tags if one.series == series), None)
+    proofs = tests(recipe, found, facts, series)
+    title = "Verification done" if change else "Verification NOT complete"
+    lines = [f"{title} for {series}.", ""]
+    lines += ["Packages tested, as apt policy has them:"]
+    lines += _policy(recipe, found, facts, series)
+    lines += ["", "Tests:"]
+    for one in proofs:
+        step = found.step(f"test/{series}/{one.source}.{one.test}")
+        said = ""
+        if step is not None:
+            detail = verdict.text(step.verdict)
+            said = verdict.kind(step.verdict) + (f", {detail}" if detail else "")
+        lines.append(f"  {one.source} {one.test}: {said or 'not run'}")
+        if one.lacks:
+            lines.append(f"    does not count: {one.lacks}")
+        if one.sha256:
+            lines.append(f"    log sha256 {one.sha256}")
+    commands = _commands(folder, found, series)
+    if commands:
+        lines += ["", "Commands:", *(f"  {command}" for command in commands)]
+    base = found.base(series)
+    lines += [
+        "",
+        f"Base: {base.kind} ({base.suite})." if base else "Base: none.",
+        f"Evidence: {found.name}.tar.zst, sha256 {checklist.sha256}",
+    ]
+    return "\n".join(lines)
+
+
+def _policy(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> list[str]:
+    lines: list[str] = []
+    place = recipe.one_series(series)
+    for source in recipe.sources:
+        pair = (source.name, series)
+        build = found.step(f"build/{series}/{source.name}")
+        if build is None:
+            continue
+        there = facts.in_pocket(pair, "Proposed")
+        published = {one.sha256: one for one in facts.binaries.get(pair, ())}
+        for name, digest in sorted(build.outputs.items()):
+            if not name.endswith(".deb"):
+                continue
+            package, version, _ = name.removesuffix(".deb").split("_")
+            one = published.get(digest)
+            lines += [f"{package}:", f"  Installed: {one.version if one else version}"]
+            if one is not None and there is not None:
+                origin = f"{place.mirror} {series}-proposed/{there.component}"
+                lines.append(f"  Origin: {origin}")
+            else:
+                lines.append("  Origin: built locally, NOT the published file")
+            lines.append(f"  {name} sha256 {digest}")
+    return lines
+
+
+def _commands(folder: Path, found: Manifest, series: str) -> list[str]:
+    """The commands that ran the tests: those with autopkgtest in them."""
+    shown: list[str] = []
+    for step in found.steps:
+        if (step.kind, step.series) == ("test", series) and not step.control:
+            shown += [
+                f"{shlex.join(words)}"
+                for words in _recorded(folder, step)
+                if "autopkgtest" in words
+            ]
+    return shown
+
+
+def _recorded(folder: Path, step: StepRecord) -> list[list[str]]:
+    try:
+        lines = (folder / step.folder / recorder.FILE).read_text().splitlines()
+        found = [json.loads(line) for line in lines]
+    except (OSError, ValueError):
+        return []
+    return [list(one["args"]) for one in found if "args" in one]

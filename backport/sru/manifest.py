@@ -1,0 +1,214 @@
+"""The evidence's table of contents: every file by sha256, every step with what it read and said.
+
+The manifest has a hash of itself, so a change of one byte of it is seen as well; a signature of
+the manifest is one of all that it lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from backport import verdict
+from backport.errors import InputError
+from backport.plan import hash_text
+from backport.verdict import Verdict
+
+FILE = "manifest.json"
+SIGNATURE = f"{FILE}.asc"
+FORMAT = 1
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file of the evidence: its size in bytes, sha256, and whether it may be run.
+
+    Where something was taken out of it (`removed`: what, how often), `recorded` is the sha256
+    that it had when its step ended; else "".
+    """
+
+    size: int
+    sha256: str
+    recorded: str = ""
+    executable: bool = False
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step as the store recorded it.
+
+    `inputs` are names and hashes of what it read beside the outputs of `needs`; `outputs` maps
+    each output to its sha256 when the step ended. `started` is in seconds since 1970, `seconds`
+    how long it took. `folder` is where its files are in the evidence.
+    """
+
+    name: str
+    kind: str
+    series: str
+    source: str
+    test: str
+    variant: str
+    control: bool
+    needs: tuple[str, ...]
+    inputs: tuple[tuple[str, str], ...]
+    key: str
+    verdict: Verdict
+    exit_code: int
+    digest: str
+    started: float
+    seconds: float
+    outputs: Mapping[str, str]
+    folder: str
+
+    def expected_digest(self) -> str:
+        """The hash over the outputs, as the store makes it."""
+        return hash_text(json.dumps(sorted([path, one] for path, one in self.outputs.items())))
+
+    def expected_key(self, digests: Mapping[str, str]) -> str:
+        """The key that the step's inputs and the outputs of its needs make."""
+        mine = sorted((need, digests[need]) for need in self.needs)
+        return hash_text(json.dumps([self.name, self.inputs, mine]))
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passed; skipped or broken is not passed."""
+        return verdict.kind(self.verdict) == "passed"
+
+
+@dataclass(frozen=True)
+class BaseRecord:
+    """What a series' packages were built and tested on.
+
+    `differing` lists the packages whose versions are not the series' (package, the series'
+    version or "", the base's).
+    """
+
+    series: str
+    kind: str
+    suite: str
+    differing: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run did. `update` is the recipe's name, `bug` its bug, `toolkit` our version.
+
+    `versions` maps series/source to the version that was made, `links` a symbolic link of the
+    artifacts to its target. `unrecorded` are files whose hash was not taken when their step
+    ended, so nothing says that they are whole.
+    """
+
+    update: str
+    bug: int
+    toolkit: str
+    bases: tuple[BaseRecord, ...]
+    versions: Mapping[str, str]
+    steps: tuple[StepRecord, ...]
+    files: Mapping[str, Content]
+    links: Mapping[str, str] = field(default_factory=dict)
+    unrecorded: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The evidence's name: the update's, and the beginning of the manifest's own hash."""
+        return f"{self.update}-{self.digest[:16]}"
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 over all that the manifest says."""
+        return digest_of(self.data())
+
+    def step(self, name: str) -> StepRecord | None:
+        """The step of that name."""
+        return next((one for one in self.steps if one.name == name), None)
+
+    def base(self, series: str) -> BaseRecord | None:
+        """The base of a series."""
+        return next((one for one in self.bases if one.series == series), None)
+
+    def to_text(self) -> str:
+        """The manifest as the text of its file."""
+        data = self.data()
+        return json.dumps({**data, "sha256": digest_of(data)}, indent=1, sort_keys=True) + "\n"
+
+    def data(self) -> dict[str, Any]:
+        """The manifest as JSON data, without its own hash."""
+        steps = [{**asdict(one), "verdict": verdict.to_json(one.verdict)} for one in self.steps]
+        data = {**asdict(self), "steps": steps, "format": FORMAT}
+        found: dict[str, Any] = json.loads(json.dumps(data))
+        return found
+
+
+def read(text: str, where: str) -> Manifest:
+    """Read a manifest's text, and hold it against its own hash.
+
+    Raises:
+        InputError: it is no manifest, of another format, or was changed.
+    """
+    try:
+        data = json.loads(text)
+        said, number = data.pop("sha256"), data.pop("format")
+        if number != FORMAT:
+            raise InputError(
+                f"the evidence has the format {number!r}, and this toolkit reads {FORMAT}",
+                where=where,
+                advice="use the toolkit that made it",
+            )
+        found = _manifest(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"this is no manifest of evidence, or it is damaged ({type(error).__name__})",
+            where=where,
+            advice="get the evidence anew",
+        ) from error
+    if found.digest != said or found.to_text() != text:
+        raise InputError(
+            "the manifest was changed: it does not have the hash that it says",
+            where=where,
+            advice="get the evidence anew",
+        )
+    return found
+
+
+def _manifest(data: dict[str, Any]) -> Manifest:
+    steps = tuple(
+        StepRecord(
+            **{
+                **one,
+                "needs": tuple(one["needs"]),
+                "inputs": tuple((str(name), str(value)) for name, value in one["inputs"]),
+                "verdict": verdict.from_json(one["verdict"]),
+            }
+        )
+        for one in data["steps"]
+    )
+    bases = tuple(
+        BaseRecord(
+            one["series"],
+            one["kind"],
+            one["suite"],
+            tuple((str(a), str(b), str(c)) for a, b, c in one["differing"]),
+        )
+        for one in data["bases"]
+    )
+    files = {path: Content(**one) for path, one in data["files"].items()}
+    for path, one in files.items():
+        if not _SHA256.fullmatch(one.sha256) or path.startswith("/") or ".." in path.split("/"):
+            raise ValueError(path)
+    unrecorded = tuple(str(one) for one in data["unrecorded"])
+    return Manifest(
+        **{**data, "steps": steps, "bases": bases, "files": files, "unrecorded": unrecorded}
+    )
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """The hash of what a manifest says, whatever its spaces and the order of its keys."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""Post the verification on the bug: a comment and the tags of a series, once.
+
+The bug is read right before each change, and again after it. Where somebody else has changed the
+verification's tags in the meantime nothing is written: a person has to look at what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backport.errors import RemoteError
+from backport.launchpad import bug as bugs
+from backport.launchpad.bug import Asker
+from backport.launchpad.bug_plan import Bug
+from backport.launchpad.bug_text import tidy
+from backport.launchpad.patience import ConflictError
+from backport.sru.checklist_data import TagChange
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What was written for a series; nothing where all was there already."""
+
+    series: str
+    comment: bool
+    tags: bool
+
+
+def post(
+    client: Asker, seen: Bug, changes: tuple[TagChange, ...], comments: Mapping[str, str]
+) -> tuple[Posted, ...]:
+    """Write the comment and the tags of each series that are not there yet.
+
+    Parameters:
+        seen: the bug as it was when the tags were proposed.
+        comments: the comment of each series.
+
+    Raises:
+        ConflictError: somebody has changed the tags of a series meanwhile; nothing is written for
+            it, and what was written for others stays.
+        RemoteError: Launchpad refused, or cannot be reached; the next call goes on from there.
+    """
+    posted = []
+    for change in changes:
+        now = bugs.read(client, seen.number)
+        if _is_done(now, change) and _has(now, comments[change.series]):
+            posted.append(Posted(change.series, comment=False, tags=False))
+            continue
+        _unchanged(client, seen, now, change)
+        comment = not _has(now, comments[change.series])
+        if comment:
+            _write(client, seen.number, comments[change.series])
+        tags = not _is_done(now, change)
+        if tags:
+            _tag(client, seen, change)
+        posted.append(Posted(change.series, comment, tags))
+    return tuple(posted)
+
+
+def _is_done(bug: Bug, change: TagChange) -> bool:
+    return change.add in bug.tags and not {*change.remove} & {*bug.tags}
+
+
+def _has(bug: Bug, comment: str) -> bool:
+    return any(tidy(one) == tidy(comment) for one in bug.comments)
+
+
+def _about(tags: tuple[str, ...], series: str) -> set[str]:
+    """The tags that say something about the verification of a series."""
+    return {tag for tag in tags if tag.startswith("verification-") and series in tag} | {
+        tag for tag in tags if tag.startswith(("regression-", f"block-proposed-{series}"))
+    }
+
+
+def _unchanged(client: Asker, seen: Bug, now: Bug, change: TagChange) -> None:
+    was, are = _about(seen.tags, change.series), _about(now.tags, change.series)
+    if was != are and not _is_done(now, change):
+        more = ", ".join(sorted(are - was)) or "none"
+        gone = ", ".join(sorted(was - are)) or "none"
+        raise ConflictError(
+            f"somebody else has changed the tags about {change.series} in the meantime (set: "
+            f"{more}; removed: {gone}); the tags stay as they are",
+            where=f"{client.root}, bug {seen.number}",
+            advice="find out why, and run the command again",
+        )
+
+
+def _write(client: Asker, number: int, comment: str) -> None:
+    def question(session: Any) -> None:
+        session.load(f"bugs/{number}").newMessage(content=comment)
+
+    try:
+        client.ask(f"bug {number} (a comment)", question, doing="changed")
+    except RemoteError:
+        # The answer may be lost though the comment is there.
+        if not _has(bugs.read(client, number), comment):
+            raise
+
+
+def _tag(client: Asker, seen: Bug, change: TagChange) -> None:
+    def question(session: Any) -> None:
+        found = session.load(f"bugs/{seen.number}")
+        now = Bug(seen.number, "", "", tuple(map(str, found.tags)), (), (), ())
+        _unchanged(client, seen, now, change)
+        # Launchpad saves a list that is assigned, not one that is changed in its place.
+        found.tags = sorted(({*now.tags} - {*change.remove}) | {change.add})
+        found.lp_save()
+
+    try:
+        client.ask(f"bug {seen.number} (its tags)", question, doing="changed")
+    except ConflictError:
+        # 412: the bug was changed while we looked at it, perhaps in another part.
+        client.ask(f"bug {seen.number} (its tags)", question, doing="changed")
+    except RemoteError:
+        if not _is_done(bugs.read(client, seen.number), change):
+            raise

@@ -1,0 +1,103 @@
+"""Whether evidence proves that the tests of a series passed with the packages in -proposed.
+
+By hash and by nothing else: the .deb files that a test was given are the ones that Launchpad
+publishes, of exactly that version; the base was Ubuntu's; every test of the recipe ran, passed,
+and its controls saw the harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backport import verdict
+from backport.plan import Selection, wanted_tests
+from backport.recipe import Recipe
+from backport.sru.facts import Facts
+from backport.sru.manifest import Manifest, StepRecord
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A test of a source in a series: `lacks` is "" where it is proved, else why it is not.
+
+    `log` is the log's path in the evidence, `sha256` that file's.
+    """
+
+    source: str
+    series: str
+    test: str
+    lacks: str
+    log: str = ""
+    sha256: str = ""
+    advice: str = ""
+
+
+def tests(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> tuple[Proof, ...]:
+    """The proof of every test that the recipe has for a series, its controls included."""
+    proofs = []
+    for row in wanted_tests(recipe, series, Selection()):
+        proofs.append(_one(found, facts, (row.source, series), row.name, control=False))
+        for control in row.controls:
+            mark = f"+{control.variant}" if control.variant else ""
+            name = f"{control.test}{mark}"
+            proofs.append(_one(found, facts, (row.source, series), name, control=True))
+    return tuple(proofs)
+
+
+def _one(
+    found: Manifest, facts: Facts, pair: tuple[str, str], test: str, *, control: bool
+) -> Proof:
+    source, series = pair
+    step = found.step(f"test/{series}/{source}.{test}")
+    what = "control" if control else "test"
+    if step is None:
+        return Proof(source, series, test, f"this {what} is not in the evidence", advice=_RUN)
+    log = f"{step.folder}/log" if step.folder else ""
+    content = found.files.get(log)
+    place = (log, content.sha256) if content else ("", "")
+    state, said = verdict.kind(step.verdict), verdict.text(step.verdict)
+    if state == "skipped":
+        return Proof(source, series, test, f"skipped, which is no pass: {said}", *place, _RUN)
+    if state != "passed":
+        return Proof(source, series, test, f"{state}: {said}", *place, "Look at its log.")
+    base = found.base(series)
+    if base is None or base.kind != "ubuntu":
+        kind = f"{base.kind} ({base.suite})" if base else "an unknown base"
+        return Proof(source, series, test, f"passed on {kind} only, not on Ubuntu", *place, _RUN)
+    lacks = _packages(step, found, facts, control=control)
+    return Proof(source, series, test, lacks, *place, _RUN if lacks else "")
+
+
+_RUN = "Run it on Ubuntu with the published packages: scripts/verify-sru --test."
+
+
+def _packages(step: StepRecord, found: Manifest, facts: Facts, *, control: bool) -> str:
+    """Why the packages that a test was given are not those in -proposed; "" if they are.
+
+    A control has packages of its own in place of some; the others are the same.
+    """
+    builds = [one for one in map(found.step, step.needs) if one is not None and one.kind == "build"]
+    if control:
+        builds = [one for one in builds if not one.variant]
+    elif not builds:
+        return "passed, but with no package of this update"
+    for build in builds:
+        pair = (build.source, build.series)
+        there = facts.in_pocket(pair, "Proposed")
+        made = found.versions.get(f"{build.series}/{build.source}", "")
+        if there is None:
+            if pair in facts.publications:
+                return f"passed, but {build.source} is not in {build.series}-proposed"
+            return f"passed, but what {build.series}-proposed has of {build.source} is not known"
+        if there.version != made:
+            return (
+                f"passed, but with {build.source} {made}, and {build.series}-proposed has "
+                f"{there.version}: evidence of another version"
+            )
+        published = {one.sha256 for one in facts.binaries.get(pair, ()) if one.sha256}
+        debs = {name: one for name, one in build.outputs.items() if name.endswith(".deb")}
+        strange = sorted(name for name, digest in debs.items() if digest not in published)
+        if strange or not debs:
+            name = strange[0] if strange else build.source
+            return f"passed, but {name} is not the file that is published: it was built elsewhere"
+    return ""

@@ -1,0 +1,155 @@
+"""Test the packages that Launchpad publishes in -proposed, and not what was built here.
+
+The graph of steps stays the same; a build step takes the published files by their sha256 in
+place of building. The evidence of such a run is the only one that verifies anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from backport import execute, versions
+from backport import plan as planning
+from backport.actions import Actions, Options, tidy
+from backport.archive.base import Base, Wanted
+from backport.archive.localrepo import link_or_copy
+from backport.errors import InputError
+from backport.events import Sink
+from backport.plan import Selection, Step, hash_text
+from backport.recipe import Recipe
+from backport.source import fetch
+from backport.sru import bundle, run_record
+from backport.sru.bundle import Made
+from backport.sru.facts import Facts, Pair, PublishedFile
+from backport.store import Outcome, Result, Store
+from backport.verdict import Passed
+
+FOLDER = "proposed"
+
+
+class PublishedActions(Actions):
+    """As `Actions`, but a build of the update's own takes the published files."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        store: Store,
+        base: Base,
+        options: Options,
+        *,
+        published: Mapping[Pair, tuple[PublishedFile, ...]],
+    ) -> None:
+        super().__init__(recipe, store, base, options)
+        self._published = published
+
+    def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Fetch the published binary packages by their hashes; a control's are built."""
+        files = self._published.get((step.source, step.series))
+        if step.variant or files is None:
+            return super().build(step, out, needs)
+        names = []
+        for one in files:
+            if not one.file.endswith(".deb"):
+                continue
+            cache, offline = self.options.cache, self.options.offline
+            got = fetch.fetch(one.url, one.sha256, cache, name=one.file, offline=offline)
+            link_or_copy(got, out / one.file)
+            names.append(one.file)
+        text = "".join(f"fetched {one.url}, sha256 {one.sha256}\n" for one in files)
+        (out / "build.log").write_text(text)
+        return Outcome(Passed(f"{len(names)} published packages"), tuple(sorted(names)))
+
+
+def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedFile, ...]]:
+    """The files of every pair whose version in -proposed is the update's.
+
+    Raises:
+        InputError: there is none, so that nothing can be tested; or a file has no sha256.
+    """
+    ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+    found = {}
+    for pair, files in facts.binaries.items():
+        there = facts.in_pocket(pair, "Proposed")
+        if there is None or there.version != ours.get(pair) or not files:
+            continue
+        for one in files:
+            if not one.sha256:
+                raise InputError(
+                    "Launchpad does not say the sha256 of this file, so it is not tested",
+                    where=one.file,
+                    advice="try again when its publication is complete",
+                )
+        found[pair] = files
+    if not found:
+        why = f" ({facts.troubles[0]})" if facts.troubles else ""
+        raise InputError(
+            f"no package of this update is known to be in -proposed{why}",
+            where=recipe.path.name,
+            advice="verify when the SRU team has accepted it",
+        )
+    return found
+
+
+def run(
+    recipe: Recipe,
+    facts: Facts,
+    work: Path,
+    base: Base,
+    options: Options,
+    *,
+    jobs: int,
+    sink: Sink,
+) -> tuple[dict[str, Result], Made]:
+    """Test what is published, in a store of its own below the work folder; make its evidence.
+
+    Parameters:
+        work: the work folder; its prepared bases are used. jobs: how many steps run at once.
+
+    Raises:
+        InputError: see `published`, and `bundle.make`.
+    """
+    files = published(recipe, facts)
+    series = tuple(dict.fromkeys(name for _, name in files))
+    home = work / FOLDER
+    home.mkdir(parents=True, exist_ok=True)
+    (work / "bases").mkdir(exist_ok=True)
+    if not (home / "bases").exists():
+        (home / "bases").symlink_to("../bases")
+    store = Store(home)
+    steps = plan(recipe, base, files, series)
+    table = PublishedActions(recipe, store, base, options, published=files).table()
+    with store.locked():
+        tidy(store, sink)
+        results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
+        shown = {pair: facts_version(facts, pair) for pair in files}
+        record = run_record.make(steps, results, shown)
+        record.write(store.work)
+        made = bundle.make(recipe, store, record, options.cache)
+    return results, made
+
+
+def facts_version(facts: Facts, pair: Pair) -> str:
+    """The version that -proposed has; "" for none."""
+    there = facts.in_pocket(pair, "Proposed")
+    return there.version if there else ""
+
+
+def plan(
+    recipe: Recipe,
+    base: Base,
+    files: Mapping[Pair, tuple[PublishedFile, ...]],
+    series: tuple[str, ...],
+) -> dict[str, Step]:
+    """The graph of a run whose builds are the published files."""
+    nothing = Wanted((), (), frozenset())
+    inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
+    steps = planning.make(recipe, Selection(series), base.kind, inputs)
+    for name, step in steps.items():
+        found = files.get((step.source, step.series))
+        if step.kind == "build" and not step.variant and found is not None:
+            said = hash_text(json.dumps([asdict(one) for one in found], sort_keys=True))
+            steps[name] = replace(step, inputs=(*step.inputs, ("published", said)))
+    return steps

@@ -1,0 +1,161 @@
+"""The report: one HTML page that needs nothing else, and the same as Markdown for a comment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from backport.errors import InputError
+from backport.sru import charts, check
+from backport.sru.checklist_data import Checklist
+from backport.sru.report_data import Report, gather
+
+_WORDS = {"passed": "✓", "failed": "✕", "skipped": "–", "broken": "!"}
+_ITEMS = {"done": "✓", "missing": "✕", "person": "☞", "unknown": "?"}
+_NAMES = {
+    "done": "done",
+    "missing": "missing",
+    "person": "for a person",
+    "unknown": "not known here",
+}
+
+
+def make(
+    evidence: Path,
+    out: Path | None,
+    *,
+    risk: Mapping[str, Any] | None = None,
+    checklist: Checklist | None = None,
+) -> Report:
+    """Gather a report from a folder of evidence, which is checked first.
+
+    Parameters:
+        evidence: the folder. out: the page's file, for its links; None for no links.
+        risk: what `backport risk` wrote. checklist: what `backport verify` found.
+
+    Raises:
+        InputError: the evidence is faulty, or a checklist is of other evidence.
+    """
+    checked = check.check(evidence)
+    if checked.faults:
+        raise InputError(
+            f"the evidence is faulty, so nothing is reported from it ({checked.faults[0]})",
+            where=str(evidence),
+            advice="get the evidence anew, or run: backport evidence",
+        )
+    if checklist is not None and checklist.evidence != checked.manifest.name:
+        raise InputError(
+            f"the checklist is about the evidence {checklist.evidence}, not this one",
+            where=str(evidence),
+            advice="run: backport verify",
+        )
+    link = ""
+    if out is not None:
+        relative = os.path.relpath(evidence.resolve(), out.resolve().parent)
+        link = quote(relative)
+    packed = evidence.resolve().with_name(f"{evidence.resolve().name}.tar.zst")
+    digest = ""
+    if packed.is_file():
+        import hashlib  # noqa: PLC0415
+
+        with packed.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return gather(
+        evidence,
+        checked.manifest,
+        link=link,
+        archive=packed.name if digest else "",
+        sha256=digest,
+        risk=risk,
+        checklist=checklist,
+    )
+
+
+def as_html(report: Report) -> str:
+    """The page: self-contained, without a script; links lead into the evidence's folder."""
+    return _render("report.html.j2", report)
+
+
+def as_markdown(report: Report) -> str:
+    """The same for a comment on the bug: no links into files, since nobody else has them."""
+    lines = [line.rstrip() for line in _render("report.md.j2", report).splitlines()]
+    text: list[str] = []
+    for line in lines:
+        if line or (text and text[-1]):
+            text.append(line)
+    return "\n".join(text).strip("\n") + "\n"
+
+
+def read_json(path: Path) -> Mapping[str, Any] | None:
+    """A file that another command may have written; None if there is none.
+
+    Raises:
+        InputError: it is there and cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"this file cannot be read ({error})", where=str(path), advice="remove it"
+        ) from error
+    return data if isinstance(data, dict) else None
+
+
+def risk_table(risk: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of remedies against the times of other jobs, of the last case."""
+    case = risk["cases"][-1]
+    admins = {row["admins"]: row["admins_title"] for row in case["rows"]}
+    remedies: dict[str, dict[str, Any]] = {}
+    for row in case["rows"]:
+        one = remedies.setdefault(row["remedy"], {"title": row["title"], "cells": {}})
+        one["cells"][row["admins"]] = (
+            charts.odds(row["error"]),
+            charts.odds(row["mismatch"]),
+            bool(row.get("tolerable")),
+        )
+    return {"name": case["name"], "admins": admins, "remedies": list(remedies.values())}
+
+
+def _render(template: str, report: Report) -> str:
+    environment = Environment(
+        loader=PackageLoader("backport.sru", "."),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = charts.duration
+    environment.filters["number"] = charts.number
+    environment.filters["day"] = _day
+    names = {
+        "signs": _WORDS,
+        "item_signs": _ITEMS,
+        "item_names": _NAMES,
+        "bar": lambda share, kind: Markup(charts.bar(share, kind)),
+        "share": lambda bad, total: Markup(charts.share(bad, total)),
+        "histogram": lambda one: Markup(charts.histogram(one.title, one.bins, one.unit)),
+        "ticks": charts.ticks,
+        "breakable": _breakable,
+        "risk_table": risk_table,
+    }
+    return environment.get_template(template).render(report=report, **names)
+
+
+def _breakable(version: str) -> Markup:
+    """A version that may be broken where a person would: before a hyphen or a tilde."""
+    return Markup(re.sub(r"([-~+])", r"<wbr>\1", str(escape(version))))
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,112 @@
+"""What the last run was about: its steps, their keys, and the versions that it made.
+
+The store knows how each step ended, but not which of its steps belong to one run. `run` writes
+this at its end; `evidence` and `report` read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from backport.errors import InputError
+from backport.plan import Step, hash_text
+from backport.store import Result
+
+FILE = "run.json"
+FOLDER = "evidence"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run: its steps, those that others need first, and how each ended.
+
+    `ended` maps a step to (key, kind of verdict, start): together they say whether anything has
+    changed since. `versions` maps series/source to the version that was made.
+    """
+
+    steps: tuple[Step, ...]
+    ended: Mapping[str, tuple[str, str, float]]
+    versions: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """Changes when a step ran anew, or another set of steps was asked for."""
+        return hash_text(json.dumps(_data(self), sort_keys=True))
+
+    def write(self, work: Path) -> None:
+        """Write it below the work folder, by one rename; nothing where nothing has changed."""
+        text = json.dumps(_data(self), indent=1) + "\n"
+        path = work / FILE
+        if path.is_file() and path.read_text() == text:
+            return
+        fresh = path.with_name(f".{FILE}.new")
+        fresh.write_text(text)
+        fresh.replace(path)
+
+
+def make(
+    steps: Mapping[str, Step],
+    results: Mapping[str, Result],
+    versions: Mapping[tuple[str, str], str],
+) -> RunRecord:
+    """The record of a run that has ended.
+
+    Parameters:
+        versions: the version of each (source, series).
+    """
+    shown = {
+        f"{step.series}/{step.source}": versions.get((step.source, step.series), "")
+        for step in steps.values()
+        if step.kind == "source" and not step.variant
+    }
+    ended = {
+        # A step that could not begin has no key, and the time of this run says nothing.
+        name: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
+        for name, one in results.items()
+    }
+    return RunRecord(tuple(steps.values()), ended, shown)
+
+
+def read(work: Path) -> RunRecord:
+    """The record of the last run.
+
+    Raises:
+        InputError: nothing has been run in this work folder, or the record is damaged.
+    """
+    path = work / FILE
+    try:
+        data = json.loads(path.read_text())
+        steps = tuple(
+            Step(
+                **{
+                    **one,
+                    "needs": tuple(one["needs"]),
+                    "inputs": tuple((name, value) for name, value in one["inputs"]),
+                }
+            )
+            for one in data["steps"]
+        )
+        ended = {name: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
+        return RunRecord(steps, ended, data["versions"])
+    except FileNotFoundError as error:
+        raise InputError(
+            "nothing has been run in this work folder yet",
+            where=str(work),
+            advice="run: backport run",
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            "the record of the last run is damaged", where=str(path), advice="run: backport run"
+        ) from error
+
+
+def _data(record: RunRecord) -> dict[str, Any]:
+    return {
+        "steps": [asdict(one) for one in record.steps],
+        "ended": {name: list(one) for name, one in record.ended.items()},
+        "versions": dict(record.versions),
+    }

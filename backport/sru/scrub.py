@@ -1,0 +1,209 @@
+"""What must not leave the machine, and how it is taken out of logs: names, paths, secrets.
+
+A log may be changed; a package may not, since its hash is the evidence: where one of them holds
+what cannot stay, no evidence is made at all.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import socket
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.I)
+# These identify nobody, though they may be some machine's name or home.
+_NOBODY = ("localhost", "localhost.localdomain", "/", "/root", "/nonexistent")
+_HOST = "HOST"
+_SHORTEST_SECRET = 6
+# A short name is found by chance in compressed data.
+_SHORTEST_IN_BINARY = 6
+
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?(?:-----END \1-----|\Z)", re.S
+)
+_PATTERNS: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    ("a private key", _PRIVATE_KEY, "[private key removed]"),
+    (
+        "a password in an address",
+        re.compile(r"(?<=://)[^\s/:@\[\]'\"]+:[^\s/@'\"]+(?=@[A-Za-z0-9\[])"),
+        "[removed]",
+    ),
+    (
+        "an authorization",
+        re.compile(
+            r"(?i)(\bAuthorization['\"]?\s*[:=]\s*['\"]?)(?!\[removed\])[A-Za-z]+[ ][^\r\n'\"]{6,}"
+        ),
+        r"\1[removed]",
+    ),
+    (
+        "a token",
+        re.compile(
+            r"(?i)(\b(?:oauth_token|oauth_token_secret|oauth_signature|access_token|api_?key"
+            r"|access_secret)['\"]?\s*[:=]\s*['\"]?)(?!\[removed\])[A-Za-z0-9%._~+/-]{8,}"
+        ),
+        r"\1[removed]",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Needle:
+    """A text that must not be in the evidence: what it is, and what takes its place."""
+
+    text: str
+    what: str
+    instead: str
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds it as a whole word or path, so that no other word is torn."""
+        before = r"(?<![\w.+=/-])" if self.text.startswith("/") else r"(?<![\w+=])"
+        return re.compile(before + re.escape(self.text) + r"(?![\w+=-])")
+
+
+def needles(
+    folders: Mapping[str, Path],
+    *,
+    environ: Mapping[str, str] | None = None,
+    host: str = "",
+    home: Path | None = None,
+    secrets: Sequence[str] = (),
+) -> tuple[Needle, ...]:
+    """What this machine and this user have that must not leave it; the longest comes first.
+
+    Parameters:
+        folders: folders by the name that takes their place, such as ``WORK``.
+        environ: the environment; variables named like a secret are one.
+        host: the machine's name. home: the user's home folder.
+        secrets: more values that must not be there.
+    """
+    environ = os.environ if environ is None else environ
+    host = host or socket.gethostname()
+    home = home or Path.home()
+    found = [
+        Needle(str(path), "a path of this machine", f"${name}") for name, path in folders.items()
+    ]
+    found.append(Needle(str(home), "the home path", "~"))
+    names = {host, host.partition(".")[0]} - {"", *_NOBODY}
+    found += [Needle(name, "the host name", _HOST) for name in names]
+    values = {value for name, value in environ.items() if _SECRET_NAME.search(name)} | {*secrets}
+    found += [
+        Needle(value, "a secret of the environment", "[removed]")
+        for value in values
+        if len(value) >= _SHORTEST_SECRET and not Path(value).exists()
+    ]
+    return tuple(
+        sorted({one for one in found if one.text}, key=lambda one: (-len(one.text), one.text))
+    )
+
+
+@dataclass(frozen=True)
+class Scrubbed:
+    """A file's content as it may leave the machine, and what was taken out, by kind."""
+
+    content: bytes
+    removed: Mapping[str, int]
+
+
+def scrub(content: bytes, found: Sequence[Needle]) -> Scrubbed:
+    """Take out of a text all that must not leave the machine.
+
+    Raises:
+        ValueError: it is no text, and holds something that cannot be taken out; the message says
+            what it is, never its value.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        if what := seen(content, found):
+            raise ValueError(what) from None
+        return Scrubbed(content, {})
+    removed: dict[str, int] = {}
+    for needle in found:
+        if needle.text in text:
+            # A secret is one wherever it stands; a name is one as a word only.
+            if needle.instead == "[removed]":
+                number = text.count(needle.text)
+                text = text.replace(needle.text, needle.instead)
+            else:
+                instead = needle.instead
+                text, number = needle.pattern.subn(lambda _, new=instead: new, text)  # type: ignore[misc]
+            if number:
+                removed[needle.what] = removed.get(needle.what, 0) + number
+    for what, pattern, instead in _PATTERNS:
+        text, number = pattern.subn(instead, text)
+        if number:
+            removed[what] = removed.get(what, 0) + number
+    if what := _in_text(text, found):
+        raise ValueError(what)
+    return Scrubbed(text.encode() if removed else content, removed)
+
+
+def seen(content: bytes, found: Sequence[Needle]) -> str:
+    """What a file holds that must not leave the machine, compressed or not; "" for nothing.
+
+    A file that cannot be changed is asked this. What names nobody may be there: the home of root,
+    and a host name that is an ordinary word, as documentation has it too.
+    """
+    for layer in _layers(content):
+        try:
+            what = _in_text(layer.decode("utf-8"), _identifying(found))
+        except UnicodeDecodeError:
+            what = next(
+                (
+                    one.what
+                    for one in _identifying(found)
+                    if len(one.text) >= _SHORTEST_IN_BINARY and one.text.encode() in layer
+                ),
+                "",
+            )
+        if what:
+            return what
+    return ""
+
+
+def _identifying(found: Sequence[Needle]) -> list[Needle]:
+    """What a package may not hold: no home of root, no host name that is an ordinary word."""
+    return [
+        one
+        for one in found
+        if one.text not in _NOBODY
+        and (one.instead != _HOST or (len(one.text) >= 6 and not re.fullmatch("[a-z]+", one.text)))
+    ]
+
+
+def _in_text(text: str, found: Sequence[Needle]) -> str:
+    for needle in found:
+        if needle.text in text:
+            whole = needle.instead == "[removed]" or needle.pattern.search(text)
+            if whole:
+                return needle.what
+    return ""
+
+
+def _layers(content: bytes) -> Iterator[bytes]:
+    """A file, and what is packed in it: ar archives (such as .deb) and compressed files."""
+    yield content
+    if content.startswith(b"!<arch>\n"):
+        place = 8
+        while place + 60 <= len(content):
+            with suppress(ValueError):
+                size = int(content[place + 48 : place + 58])
+                yield from _layers(content[place + 60 : place + 60 + size])
+                place += 60 + size + size % 2
+                continue
+            break
+        return
+    unpack = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
+    for magic, function in unpack.items():
+        if content.startswith(magic):
+            with suppress(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
+                yield function(content)

@@ -1,0 +1,95 @@
+"""A real browser, headless: what it shows of a page, and what axe-core has to say about it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import axe_core_python
+
+_AXE = Path(str(axe_core_python.__file__)).with_name("axe.min.js")
+_LOOK = """
+addEventListener("load", async () => {
+  const found = await axe.run(document, {resultTypes: ["violations"]});
+  const wide = [...document.body.querySelectorAll("*")]
+    .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+    .filter(one => !one.closest(".only-read, thead"))
+    .map(one => one.outerHTML.slice(0, 120));
+  const told = document.createElement("pre");
+  told.id = "told";
+  told.textContent = JSON.stringify({
+    width: innerWidth,
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    wide: wide,
+    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    violations: found.violations.map(
+      one => [one.id, one.help, one.nodes.map(node => node.html.slice(0, 160))]),
+  });
+  document.body.append(told);
+});
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the browser found: pixels that are wider than the window, and axe's violations."""
+
+    width: int
+    overflow: int
+    wide: Sequence[str]
+    dark: bool
+    violations: Sequence[Any]
+
+
+def program() -> str:
+    """The browser's program; the tests cannot do without it."""
+    for name in ("chromium-headless-shell", "chromium"):
+        if path := shutil.which(name):
+            return path
+    raise AssertionError("no Chromium is installed: run scripts/install test")
+
+
+def look(page: Path, width: int, *, dark: bool = False) -> Look:
+    """Open a copy of a page beside it, with axe-core in it, in a window of that width."""
+    text = page.read_text()
+    assert "<script" not in text
+    inside = f"<script>{_AXE.read_text()}</script><script>{_LOOK}</script></body>"
+    copy = page.with_name(f".{page.name}")
+    copy.write_text(text.replace("</body>", inside))
+    try:
+        words = ["--dump-dom", "--virtual-time-budget=30000", f"--window-size={width},900"]
+        shown = _run(words, copy, dark=dark)
+    finally:
+        copy.unlink()
+    match = re.search(r'<pre id="told">(.*?)</pre>', shown, re.DOTALL)
+    assert match, "axe-core did not come to an end"
+    return Look(**json.loads(html.unescape(match[1])))
+
+
+def screenshot(page: Path, out: Path, width: int, height: int) -> tuple[int, int]:
+    """Write what the window shows as a PNG; returns its size in pixels."""
+    words = ["--hide-scrollbars", f"--screenshot={out}", f"--window-size={width},{height}"]
+    _run(words, page, dark=False)
+    content = out.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n")
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+
+
+def _run(words: Sequence[str], page: Path, *, dark: bool) -> str:
+    scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    command = [program(), "--headless", "--no-sandbox", "--disable-gpu", *scheme, *words]
+    done = subprocess.run(
+        [*command, page.absolute().as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout

@@ -1,0 +1,165 @@
+"""Small runs of the real executor and store: a recipe, its plan, and files as the steps leave them.
+
+Nothing is built: the actions write what sbuild and autopkgtest would leave, in few bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backport import execute, versions
+from backport import plan as planning
+from backport.check import finding
+from backport.execute import Action
+from backport.plan import Selection, Step
+from backport.process import run as run_program
+from backport.recipe import Recipe
+from backport.sru import bundle, run_record
+from backport.sru.bundle import Made
+from backport.store import Outcome, Store
+from backport.verdict import Broken, Passed, Skipped, Verdict
+from tests.support.recipes import SourceSpec, Spec, load
+
+SPEC = Spec(
+    sources=(SourceSpec("alpha", quilt={"series": ("lock.patch",)}),),
+    series=("xenial", "yakkety"),
+    archive={("alpha", "xenial"): "0.9-1", ("alpha", "yakkety"): "0.9-1"},
+    variants={"unpatched": ("alpha",)},
+    full=("xenial",),
+    matrix=(
+        {"name": "smoke", "source": "alpha"},
+        {
+            "name": "renew",
+            "source": "alpha",
+            "run": "full",
+            "control": {"test": "renew-control", "variant": "unpatched"},
+        },
+    ),
+)
+RESULT = {"failed_processes": 0, "total_processes": 20, "outcome": "passed", "test": "renew"}
+ROUND = {"failed": 3, "harm": ["file-exists"], "processes": [{"returncode": 1}] * 4}
+CONTROL = {
+    "outcome": "harm-seen",
+    "rounds": 7,
+    "test": "renew-control",
+    "cases": [{"case": "due", "outcome": "harm-seen", "rounds": [ROUND]}],
+}
+
+
+@dataclass
+class Place:
+    """Where a small run happens, and what its steps are to leave.
+
+    `verdicts` replaces the verdict of a step, `files` adds text files to a step's folder; `kind`
+    is the base's, `debs` the content of a step's binary package.
+    """
+
+    root: Path
+    spec: Spec = SPEC
+    kind: str = "stand-in"
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    debs: dict[str, bytes] = field(default_factory=dict)
+    checked: bool = True
+    findings: tuple[finding.Finding, ...] = ()
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root / "work")
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    def recipe(self) -> Recipe:
+        return load(self.root / "recipe", self.spec)
+
+    def run(self) -> run_record.RunRecord:
+        """Run all steps that are not up to date, and note the run."""
+        recipe = self.recipe()
+        steps = planning.make(recipe, Selection(), self.kind)
+        if not self.checked:
+            steps = {name: step for name, step in steps.items() if step.kind != "check"}
+        action: Action = self._act
+        table = dict.fromkeys(planning.KINDS, action)
+        results = execute.run(steps, table, self.store, jobs=1, sink=lambda _: None)
+        made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
+        record = run_record.make(steps, results, made)
+        record.write(self.store.work)
+        return record
+
+    def evidence(self, **options: Any) -> Made:
+        """Run, and make the evidence."""
+        record = self.run()
+        return bundle.make(self.recipe(), self.store, record, self.cache, **options)
+
+    def version(self, series: str) -> str:
+        """The version of alpha that is made for a series."""
+        rows = versions.table(self.recipe(), {})
+        return next(one.built for one in rows if (one.source, one.series) == ("alpha", series))
+
+    def _act(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        write: Callable[[Step, Path], tuple[str, ...]] = getattr(self, f"_{step.kind}", self._other)
+        outputs = write(step, out)
+        for name, text in self.files.get(step.name, {}).items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text)
+        verdict = self.verdicts.get(step.name, Passed("as it should be"))
+        # What a step that did not pass leaves is no output.
+        kept = () if isinstance(verdict, (Broken, Skipped)) else outputs
+        return Outcome(verdict, kept)
+
+    def _fetch(self, step: Step, out: Path) -> tuple[str, ...]:
+        name = f"{step.source}-1.0.tar.gz"
+        (out / name).write_bytes(b"upstream\n")
+        return (name,)
+
+    def _source(self, step: Step, out: Path) -> tuple[str, ...]:
+        run_program(["tar", "--version"], log=out / "source.log")
+        name = f"{step.source}_{self.version(step.series)}{step.variant}"
+        (out / f"{name}.dsc").write_text(f"Source: {step.source}\n")
+        (out / f"{name}_source.changes").write_text("Launchpad-Bugs-Fixed: 1\n")
+        return (f"{name}.dsc", f"{name}_source.changes")
+
+    def _other(self, step: Step, out: Path) -> tuple[str, ...]:
+        name = f"{step.kind}.json"
+        (out / name).write_text("{}\n")
+        return (name,)
+
+    def _check(self, _step: Step, out: Path) -> tuple[str, ...]:
+        finding.write(self.findings, out / finding.FILE)
+        return (finding.FILE,)
+
+    def _base(self, step: Step, out: Path) -> tuple[str, ...]:
+        place = self.store.work / "bases"
+        differing = [{"package": "python", "series_version": "2.7.11-1", "base_version": "2.7.18"}]
+        prepared = {
+            "kind": self.kind,
+            "suite": "Debian bullseye" if self.kind == "stand-in" else f"Ubuntu {step.series}",
+            "repository": str(place / "repository"),
+            "chroot": str(place / "chroot.tar"),
+            "testbed_root": str(place / "testbed"),
+            "differing": differing if self.kind == "stand-in" else [],
+        }
+        (out / "prepared.json").write_text(json.dumps(prepared))
+        return ("prepared.json",)
+
+    def _build(self, step: Step, out: Path) -> tuple[str, ...]:
+        name = f"{step.source}_{self.version(step.series)}{step.variant}_all.deb"
+        content = f"the package of {step.name}\n".encode()
+        (out / name).write_bytes(self.debs.get(step.name, content))
+        (out / "build.log").write_text(f"sbuild builds {name}\nit is done\n")
+        return (name,)
+
+    def _test(self, step: Step, out: Path) -> tuple[str, ...]:
+        (out / "log").write_text(f"autopkgtest of {step.test}\n{step.test} PASS\n")
+        (out / "summary").write_text(f"{step.test} PASS\n")
+        if step.test != "smoke":
+            (out / "artifacts").mkdir()
+            report = ("control.json", CONTROL) if step.control else ("result.json", RESULT)
+            (out / "artifacts" / report[0]).write_text(json.dumps(report[1]))
+        return ()

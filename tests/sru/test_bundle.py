@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backport import cleaning
+from backport.errors import InputError
+from backport.sru import archive, bundle, check, manifest, run_record, scrub
+from backport.verdict import Failed
+from tests.sru.runs import Place
+
+LOG = "test/xenial/alpha.smoke"
+
+
+def everything(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+# --------------------------------------------------------------------- what is in it
+
+
+def test_evidence_lists_every_file_that_is_in_it(place: Place) -> None:
+    made = place.evidence()
+    found = check.load(made.folder)
+    there = {
+        str(path.relative_to(made.folder)) for path in made.folder.rglob("*") if path.is_file()
+    }
+    assert there == {*found.files, manifest.FILE}
+    assert check.check(made.archive).faults == ()
+    assert check.check(made.folder).faults == ()
+
+
+def test_evidence_holds_the_recipe_the_patches_the_packages_and_the_logs(place: Place) -> None:
+    found = check.load(place.evidence().folder)
+    for name in (
+        "inputs/backport.toml",
+        "inputs/patches/alpha/lock.patch",
+        "inputs/autopkgtest/alpha/control",
+        "steps/fetch/alpha/alpha-1.0.tar.gz",
+        f"steps/build/xenial/alpha/alpha_{place.version('xenial')}_all.deb",
+        "steps/build/xenial/alpha/build.log",
+        "steps/test/xenial/alpha.renew/artifacts/result.json",
+        "steps/test/xenial/alpha.renew-control+unpatched/artifacts/control.json",
+    ):
+        assert name in found.files, name
+
+
+def test_evidence_says_which_base_it_was_and_which_versions_differ(place: Place) -> None:
+    found = check.load(place.evidence().folder)
+    base = found.base("xenial")
+    assert base is not None
+    assert (base.kind, base.suite) == ("stand-in", "Debian bullseye")
+    assert base.differing == (("python", "2.7.11-1", "2.7.18"),)
+
+
+def test_evidence_names_every_command_with_its_arguments_and_its_programs_version(
+    place: Place,
+) -> None:
+    folder = place.evidence().folder
+    lines = (folder / "steps/source/xenial/alpha/commands.jsonl").read_text().splitlines()
+    program, command = (json.loads(line) for line in lines)
+    assert (program["program"], program["package"]) == ("tar", "tar")
+    assert program["version"]
+    assert command["args"] == ["tar", "--version"]
+    assert (command["exit_code"], command["log"]) == (0, "source.log")
+
+
+def test_a_step_that_could_not_begin_is_in_it_as_skipped(place: Place) -> None:
+    place.verdicts["build/xenial/alpha"] = Failed("build", "it does not compile", "build.log")
+    made = place.evidence()
+    found = check.load(made.folder)
+    step = found.step(LOG)
+    assert step is not None
+    assert not step.passed
+    assert type(step.verdict).__name__ == "Skipped"
+    assert check.check(made.archive).faults == ()
+
+
+# ------------------------------------------------------------------ made once, always the same
+
+
+def test_the_same_steps_give_the_same_bytes(place: Place) -> None:
+    made = place.evidence()
+    before = made.archive.read_bytes()
+    shutil.rmtree(place.store.work / run_record.FOLDER)
+    again = place.evidence()
+    assert again.fresh
+    assert (again.name, again.archive.read_bytes()) == (made.name, before)
+
+
+def test_nothing_is_made_where_nothing_has_changed(place: Place) -> None:
+    made = place.evidence()
+    stamp = made.archive.stat().st_mtime_ns
+    again = place.evidence()
+    assert (made.fresh, again.fresh) == (True, False)
+    assert (again.sha256, again.archive.stat().st_mtime_ns) == (made.sha256, stamp)
+
+
+def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place) -> None:
+    made = place.evidence()
+    place.files[LOG] = {"more": "another log\n"}
+    shutil.rmtree(place.store.folder(LOG))
+    again = place.evidence()
+    assert again.name != made.name
+    assert made.archive.is_file()
+    assert (again.archive.parent / "latest").resolve() == again.folder.resolve()
+
+
+def test_clean_never_removes_evidence(place: Place) -> None:
+    made = place.evidence()
+    gone = list(cleaning.old(place.store, 1e12))
+    assert gone
+    assert not [path for path in gone if path.is_relative_to(made.folder.parent)]
+
+
+def test_evidence_of_a_store_that_has_gone_on_is_refused(place: Place) -> None:
+    record = place.run()
+    shutil.rmtree(place.store.folder(LOG))
+    with pytest.raises(InputError, match="not what the last run left"):
+        place_make(place, record)
+
+
+def test_evidence_of_a_recipe_that_was_changed_since_is_refused(place: Place) -> None:
+    place.run()
+    record = run_record.read(place.store.work)
+    recipe = place.recipe()
+    (recipe.root / "patches/alpha/lock.patch").write_text("Description: another\n")
+    with pytest.raises(InputError, match="changed after this step had run"):
+        bundle.make(recipe, place.store, record, place.cache)
+    assert not list((place.store.work / run_record.FOLDER).glob("*"))
+
+
+def place_make(place: Place, record: run_record.RunRecord) -> None:
+    bundle.make(place.recipe(), place.store, record, place.cache)
+
+
+# ------------------------------------------------------------------------- logs as they were
+
+
+def test_a_log_that_was_cut_off_after_its_step_gives_no_evidence(place: Place) -> None:
+    record = place.run()
+    log = place.store.folder(LOG) / "log"
+    log.write_bytes(log.read_bytes()[:-5])
+    with pytest.raises(
+        InputError, match=r"alpha.smoke/log: this file is cut off \(\d+ of \d+ bytes"
+    ):
+        place_make(place, record)
+    assert not list((place.store.work / run_record.FOLDER).glob("*"))
+
+
+def test_a_log_that_was_changed_after_its_step_gives_no_evidence(place: Place) -> None:
+    record = place.run()
+    log = place.store.folder(LOG) / "log"
+    log.write_bytes(log.read_bytes().replace(b"PASS", b"FAIL"))
+    with pytest.raises(InputError, match="changed after its step had ended"):
+        place_make(place, record)
+
+
+def test_a_file_that_came_after_the_step_gives_no_evidence(place: Place) -> None:
+    record = place.run()
+    (place.store.folder(LOG) / "invented").write_text("PASS\n")
+    with pytest.raises(InputError, match="invented: this file came into"):
+        place_make(place, record)
+
+
+# -------------------------------------------------------------- what must not leave the machine
+
+PLANTED = {
+    "host": "build-host-7",
+    "home": "/home/alice-b",
+    "token": "k3y-of-launchpad-0815",
+}
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setattr("socket.gethostname", lambda: PLANTED["host"])
+    monkeypatch.setenv("HOME", PLANTED["home"])
+    monkeypatch.setenv("MY_API_TOKEN", PLANTED["token"])
+    return PLANTED
+
+
+def test_no_secret_host_name_or_home_path_is_in_the_evidence(
+    place: Place, planted: dict[str, str]
+) -> None:
+    place.files[LOG] = {
+        "log": f"host {planted['host']}; {planted['home']}/work/x\n"
+        "Authorization: Basic QWxhZGRpbg==\n"
+        f"token={planted['token']} at {place.store.work}/test\n"
+        "http://user:hunter22@proxy.example.org/\n",
+        "artifacts/privkey.pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n"
+        "-----END RSA PRIVATE KEY-----\n",
+        "artifacts/oauth": 'oauth_token="abcdefgh12345", oauth_signature="%26zyxwvu987"\n',
+    }
+    made = place.evidence()
+    shutil.rmtree(place.root / "out", ignore_errors=True)
+    content = everything(archive.unpack(made.archive, place.root / "out"))
+    for value in (
+        *planted.values(),
+        "QWxhZGRpbg",
+        "hunter22",
+        "MIIEow",
+        "abcdefgh12345",
+        "zyxwvu987",
+    ):
+        assert value.encode() not in content, value
+    assert str(place.store.work).encode() not in content
+    assert b"host HOST; ~/work/x" in content
+    assert sum(made.removed.values()) >= 9
+    assert check.check(made.archive).faults == ()
+
+
+def test_a_package_with_a_home_path_in_it_gives_no_evidence(
+    place: Place, planted: dict[str, str]
+) -> None:
+    place.debs["build/xenial/alpha"] = f"built in {planted['home']}/src\n".encode()
+    record = place.run()
+    with pytest.raises(InputError, match="holds the home path, which cannot be taken out") as error:
+        place_make(place, record)
+    assert planted["home"] not in str(error.value.what)
+    assert not list((place.store.work / run_record.FOLDER).glob("*"))
+
+
+def test_a_secret_that_is_packed_in_a_package_is_found(
+    place: Place, planted: dict[str, str]
+) -> None:
+    data = lzma.compress(b"\0\xff" + planted["token"].encode())
+    header = f"{'data.tar.xz':16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode()
+    place.debs["build/xenial/alpha"] = b"!<arch>\n" + header + data
+    record = place.run()
+    with pytest.raises(InputError, match="holds a secret of the environment"):
+        place_make(place, record)
+
+
+def test_a_binary_artifact_with_a_secret_gives_no_evidence(
+    place: Place, planted: dict[str, str]
+) -> None:
+    record = place.run()
+    record_file = place.store.folder(LOG) / "step.json"
+    core = place.store.folder(LOG) / "core"
+    core.write_bytes(b"\xff\xfe" + planted["token"].encode())
+    data = json.loads(record_file.read_text())
+    del data["logs"]  # as a step of an older toolkit, which did not note its logs
+    record_file.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="core: this file holds a secret"):
+        place_make(place, record)
+
+
+def test_what_names_nobody_stays() -> None:
+    found = scrub.needles({}, environ={}, host="vm", home=Path("/root"))
+    text = b"the vmlinuz of lvm is on vm\n/root/x and chroot/root/y\n"
+    done = scrub.scrub(text, found)
+    assert done.content == b"the vmlinuz of lvm is on HOST\n~/x and chroot/root/y\n"
+    assert scrub.seen(b"vm in /root", found) == ""
+
+
+def test_links_are_told_and_not_followed(place: Place) -> None:
+    record = place.run()
+    (place.store.folder(LOG) / "link").symlink_to("/etc/hostname")
+    place_make(place, record)
+    folder = place.store.work / run_record.FOLDER / "latest"
+    found = check.load(folder)
+    assert found.links == {f"steps/{LOG}/link": "/etc/hostname"}
+    assert not (folder / f"steps/{LOG}/link").exists()

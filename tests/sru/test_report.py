@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from backport import cli
+from backport.check import finding, rules
+from backport.errors import InputError
+from backport.sru import check, report
+from backport.sru.checklist_data import Checklist, Item, TagChange
+from backport.verdict import Failed, Skipped
+from tests.sru import browser
+from tests.sru.runs import Place
+
+RENEW = "test/xenial/alpha.renew"
+SMOKE = "test/xenial/alpha.smoke"
+HISTOGRAMS = {
+    "histograms": [
+        {
+            "title": "Start of renewals, by hour",
+            "unit": "systems",
+            "bins": [[f"{hour:02}:00", hour * 13 % 29] for hour in range(24)],
+        }
+    ]
+}
+RISK = {
+    "sound": True,
+    "tolerable": 1e-6,
+    "cases": [
+        {
+            "name": "a case",
+            "rows": [
+                {
+                    "remedy": "cron", "title": "today's cron job", "admins": "same",
+                    "admins_title": "noon and midnight", "error": 0.005, "mismatch": 2e-5,
+                    "tolerable": False,
+                },
+                {
+                    "remedy": "cron+lock", "title": "locking", "admins": "same",
+                    "admins_title": "noon and midnight", "error": None, "mismatch": 0.0,
+                    "tolerable": True,
+                },
+            ],
+        }
+    ],
+}  # fmt: skip
+
+
+def page_of(place: Place, **more: object) -> Path:
+    """The page of a small run, beside its evidence."""
+    folder = place.evidence().folder
+    out = folder.parent / "report.html"
+    made = report.make(folder, out, **more)  # type: ignore[arg-type]
+    out.write_text(report.as_html(made))
+    return out
+
+
+def checklist(name: str) -> Checklist:
+    items = (
+        Item("done", "LP: #1", "The bug is public", "It can be read.", "requirements", "https://x"),
+        Item(
+            "missing",
+            "xenial",
+            "The tests passed",
+            "Skipped.",
+            "verification",
+            "steps/log",
+            "a" * 64,
+        ),
+        Item("person", "xenial", "Apache was configured", "By hand.", "exception"),
+        Item("unknown", "xenial", "No regression", "Not told.", "pipeline"),
+    )
+    tags = (TagChange("xenial", "verification-done-xenial", ("verification-needed-xenial",)),)
+    return Checklist(1, name, "b" * 64, "2026-11-23T12:00:00+00:00", items, tags)
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.add(tag)
+        self.links += [str(values[name]) for name in ("href", "src") if values.get(name)]
+        if values.get("id"):
+            self.ids.add(str(values["id"]))
+
+
+def parsed(page: Path) -> _Links:
+    links = _Links()
+    links.feed(page.read_text())
+    return links
+
+
+@pytest.fixture
+def rich(place: Place) -> Place:
+    """A run with everything that the report can show."""
+    place.files[SMOKE] = {
+        "artifacts/schedule.json": json.dumps(HISTOGRAMS),
+        "artifacts/interleaving.json": json.dumps({"schedules": 12345, "harm": 0, "seconds": 3.5}),
+    }
+    return place
+
+
+# ---------------------------------------------------------------------------- the page
+
+
+def test_the_page_needs_nothing_from_outside_and_no_script(rich: Place) -> None:
+    page = page_of(rich, risk=RISK)
+    found, text = parsed(page), page.read_text()
+    assert not found.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_every_link_leads_to_a_file_of_the_evidence_or_to_the_bug(rich: Place) -> None:
+    page = page_of(rich)
+    found = parsed(page)
+    inside = [link for link in found.links if not link.startswith(("#", "https://"))]
+    assert len(inside) > 8
+    for link in inside:
+        assert (page.parent / unquote(link)).is_file(), link
+    for link in found.links:
+        if link.startswith("#"):
+            assert link[1:] in found.ids, link
+
+
+def test_every_verdict_of_the_matrix_has_a_link_to_its_log(place: Place) -> None:
+    found = parsed(page_of(place))
+    name = place.evidence().folder.name
+    for step in (
+        "build/xenial/alpha/build.log",
+        "build/yakkety/alpha/build.log",
+        "test/xenial/alpha.smoke/log",
+        "test/xenial/alpha.renew-control%2Bunpatched/log",
+    ):
+        assert f"{name}/steps/{step}" in found.links, step
+
+
+def test_a_stand_in_is_said_at_the_top(place: Place) -> None:
+    text = page_of(place).read_text()
+    assert "Built and tested on a stand-in, not on Ubuntu." in text
+    assert text.index("stand-in, not on Ubuntu") < text.index("<main>")
+
+
+def test_packages_of_the_real_archive_have_no_such_warning(tmp_path: Path) -> None:
+    text = page_of(Place(tmp_path, kind="ubuntu")).read_text()
+    assert "stand-in" not in text
+
+
+def test_what_was_not_run_is_said_plainly(place: Place) -> None:
+    place.checked = False
+    text = page_of(place).read_text()
+    for what in ("schedule", "interleavings", "the risk", "the checks", "the checklist"):
+        assert re.search(rf'<p class="not-run">Not run:[^<]*{what}', text), what
+
+
+def test_a_skipped_test_does_not_read_like_a_pass(place: Place) -> None:
+    place.verdicts[RENEW] = Skipped("no IPv6 here")
+    text = page_of(place).read_text()
+    assert "1 skipped" in text
+    assert "renew skipped: no IPv6 here" in text
+    assert re.search(r'class="chip skipped"[^>]*><span[^>]*>–</span>renew', text)
+
+
+def test_a_failed_build_shows_its_reason(place: Place) -> None:
+    place.verdicts["build/yakkety/alpha"] = Failed("build", "it does not compile", "build.log")
+    text = page_of(place).read_text()
+    assert "build failed: build: it does not compile" in text
+    assert "1 of 2 built" in text
+
+
+def test_the_test_stands_beside_its_control_with_numbers(place: Place) -> None:
+    text = page_of(place).read_text()
+    assert "Without the change (unpatched)" in text
+    assert "3 of 4 processes failed" in text
+    assert "file-exists" in text
+    assert "0 of 20 processes failed" in text
+
+
+def test_a_patch_is_shown_with_its_header_and_the_series_that_have_it(place: Place) -> None:
+    text = page_of(place).read_text()
+    assert "change lock.patch" in text
+    assert "1 file, 1 lines added, 1 removed; in xenial, yakkety" in text
+    assert "Author: Test Maintainers" in text
+
+
+def test_histograms_interleavings_and_risk_are_shown_where_they_are(rich: Place) -> None:
+    text = page_of(rich, risk=RISK).read_text()
+    assert "Start of renewals, by hour" in text
+    assert text.count('<rect class="bar"') == 24
+    assert "12,345" in text
+    assert "1 in 200" in text
+    assert "no bound measured" in text
+    assert "mismatch: never" in text
+
+
+def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
+    rule = next(iter(rules.RULES))
+    old = finding.make(rule, "error", "debian/old", "an old fault", "leave it")
+    place.findings = (
+        finding.make(rule, "warning", "debian/rules", "a small fault", "look at it"),
+        finding.make(rule, "error", "debian/control", "a new fault", "mend it"),
+        dataclasses.replace(old, new=False),
+    )
+    text = page_of(place).read_text()
+    found = check.load(place.evidence().folder)
+    checks = sum(step.kind == "check" for step in found.steps)
+    assert checks >= 2
+    assert text.index("a new fault") < text.index("a small fault") < text.index("an old fault")
+    assert f"{checks} new errors<small>{3 * checks} findings in all" in text
+
+
+def test_words_of_a_log_cannot_put_markup_into_the_page(place: Place) -> None:
+    place.verdicts[RENEW] = Failed("test", "<script>alert(1)</script>")
+    text = page_of(place).read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_the_checklist_is_shown_with_its_evidence(place: Place) -> None:
+    name = place.evidence().folder.name
+    text = page_of(place, checklist=checklist(name)).read_text()
+    assert "1 of 4 done" in text
+    assert "verification-done-xenial" in text
+    for words in ("for a person", "not known here", "missing"):
+        assert words in text
+
+
+def test_a_checklist_of_other_evidence_is_refused(place: Place) -> None:
+    folder = place.evidence().folder
+    with pytest.raises(InputError, match="not this one"):
+        report.make(folder, None, checklist=checklist("other-0123"))
+
+
+def test_faulty_evidence_is_not_reported(place: Place) -> None:
+    folder = place.evidence().folder
+    (folder / f"steps/{SMOKE}/log").write_text("all well\n")
+    with pytest.raises(InputError, match="nothing is reported from it"):
+        report.make(folder, None)
+
+
+# ---------------------------------------------------------------------------- in a browser
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width: int) -> None:
+    name = rich.evidence().folder.name
+    page = page_of(rich, risk=RISK, checklist=checklist(name))
+    for dark in (False, True):
+        look = browser.look(page, width, dark=dark)
+        assert (look.width, look.dark) == (width, dark)
+        assert look.violations == []
+        assert (look.overflow, look.wide) == (0, [])
+    picture = page.with_suffix(f".{width}.png")
+    assert browser.screenshot(page, picture, width, 1200) == (width, 1200)
+    # An empty page compresses to a few kilobytes.
+    assert picture.stat().st_size > 30_000
+
+
+# ------------------------------------------------------------------- Markdown and the command
+
+
+def test_the_markdown_says_the_same_without_links_into_files(rich: Place) -> None:
+    folder = rich.evidence().folder
+    text = report.as_markdown(report.make(folder, None, risk=RISK))
+    assert "not on Ubuntu" in text
+    assert f"  * xenial: {rich.version('xenial')}; source passed, build passed" in text
+    assert "lock.patch (xenial, yakkety)" in text
+    assert "Start of renewals, by hour" in text
+    assert "steps/" not in text
+    assert "\n\n\n" not in text
+
+
+def test_the_command_writes_the_page_beside_the_evidence(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place.evidence().folder
+    own = ["--recipe", str(place.root / "recipe/backport.toml"), "--work", str(place.store.work)]
+    assert cli.main(["report", *own]) == 0
+    page = folder.parent / f"{folder.name}.html"
+    assert f"The report is in {page}" in capsys.readouterr().out
+    assert f"{folder.name}/steps/{SMOKE}/log" in parsed(page).links
+    assert cli.main(["report", *own, "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("# small, LP: #1\n")
+
+
+def test_without_evidence_the_command_says_what_to_run(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.recipe()
+    own = ["--recipe", str(place.root / "recipe/backport.toml"), "--work", str(place.store.work)]
+    assert cli.main(["report", *own]) == 3
+    assert "there is no evidence yet; run: backport run" in capsys.readouterr().err
+
+
+def test_an_old_checklist_is_left_out(place: Place) -> None:
+    place.evidence()
+    own = ["--recipe", str(place.root / "recipe/backport.toml"), "--work", str(place.store.work)]
+    old = dataclasses.replace(checklist("small-0123"), items=())
+    (place.store.work / "checklist.json").write_text(json.dumps(old.to_json()))
+    assert cli.main(["report", *own]) == 0
+    (page,) = (place.store.work / "evidence").glob("*.html")
+    assert "Not run: the checklist was not made." in page.read_text()

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backport import cli
+from backport.actions import Options
+from backport.archive import choose
+from backport.errors import HashMismatchError, InputError, RemoteError
+from backport.launchpad.client import ROOT_VARIABLE, LaunchpadlibClient
+from backport.launchpad.credentials import VARIABLE
+from backport.launchpad.patience import ConflictError
+from backport.plan import Step
+from backport.sru import checklist, facts, posting, proposed
+from backport.sru.facts import Facts
+from tests.launchpad.conftest import QUICK
+from tests.sru import scenes
+from tests.sru.runs import Place
+from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.launchpad_server.world_bugs import Bugs
+from tests.support.launchpad_server.world_builds import Farm
+from tests.support.logged_in import credentials_file
+
+COMMENT = "Verification done for xenial.\n\nAll is well."
+BUG = "/bugs/1"
+
+
+@dataclass
+class Scene:
+    """A Launchpad with the update in -proposed, a bug that waits for it, and its evidence."""
+
+    place: Place
+    world: World
+    standin: StandIn
+    bugs: Bugs
+    farm: Farm
+    client: LaunchpadlibClient
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self.world.entries[BUG].values["tags"])
+
+    def set_tags(self, *tags: str) -> None:
+        self.world.entries[BUG].values["tags"] = sorted(tags)
+
+    def facts(self) -> Facts:
+        return facts.read(self.place.recipe(), self.client, scenes.NOW)
+
+    def changes(self) -> list[str]:
+        return [one for one in self.standin.requests if not one.startswith("GET")]
+
+    def command(self, *more: str) -> list[str]:
+        own = ["--recipe", str(self.place.root / "recipe/backport.toml")]
+        own += ["--work", str(self.place.store.work), "--cache", str(self.place.cache)]
+        return ["verify", *own, *more]
+
+
+@pytest.fixture
+def scene(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    scenes.place(place)
+    place.evidence()
+    world = World()
+    world.distribution("ubuntu")
+    farm = Farm(world)
+    for series, version in (("xenial", "16.04"), ("yakkety", "16.10")):
+        world.series("ubuntu", series, version, "Supported")
+        world.publish(series, "alpha", "0.9-1")
+        entry = world.publish(
+            series, "alpha", place.version(series), pocket="Proposed", date=scenes.SINCE
+        )
+        farm.build(entry, binaries={"alpha": scenes.deb(place, series)}, indep=True)
+    farm.now = 10_000.0
+    bugs = Bugs(world)
+    tasks = ["alpha", "xenial/alpha", "yakkety/alpha"]
+    bugs.add(1, "It breaks", scenes.GOOD, tags=(*scenes.NEEDED, "sru"), tasks=tasks)
+    with StandIn(world) as standin:
+        login = credentials_file(place.root / "login", standin.root)
+        monkeypatch.setenv(VARIABLE, str(login))
+        monkeypatch.setenv(ROOT_VARIABLE, standin.root)
+        client = LaunchpadlibClient(
+            place.root / "launchpadlib", root=standin.root, patience=QUICK, login=True
+        )
+        yield Scene(place, world, standin, bugs, farm, client)
+        client.close()
+        assert standin.faults.left() == [], "a fault was planned that no request has met"
+
+
+# ------------------------------------------------------------------------------ what is read
+
+
+def test_the_bug_the_publications_and_the_files_hashes_are_read(scene: Scene) -> None:
+    found = scene.facts()
+    assert found.troubles == ()
+    assert found.bug is not None
+    assert set(scenes.NEEDED) <= {*found.bug.tags}
+    there = found.in_pocket(("alpha", "xenial"), "Proposed")
+    assert there is not None
+    assert there.version == scene.place.version("xenial")
+    (file,) = found.binaries["alpha", "xenial"]
+    assert file.sha256 == hashlib.sha256(scenes.deb(scene.place, "xenial")).hexdigest()
+    assert file.phased is None
+
+
+def test_the_share_of_a_phased_update_is_read(scene: Scene) -> None:
+    scene.farm.advance()
+    for entry in scene.world.all("binary_package_publishing_history"):
+        entry.values["phased_update_percentage"] = 40
+    (file,) = scene.facts().binaries["alpha", "xenial"]
+    assert file.phased == 40
+
+
+def test_a_private_bug_is_told_and_the_rest_is_read(scene: Scene) -> None:
+    del scene.world.entries[BUG]
+    found = scene.facts()
+    assert found.bug is None
+    assert "does not exist, or is private" in found.troubles[0]
+    assert ("alpha", "xenial") in found.binaries
+
+
+def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) -> None:
+    scenes.place(place)
+    client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", patience=QUICK)
+    found = facts.read(place.recipe(), client, scenes.NOW)
+    assert (found.bug, dict(found.publications)) == (None, {})
+    assert len(found.troubles) == 1
+
+
+# ------------------------------------------------------------------------------- posting, once
+
+
+def change(scene: Scene) -> tuple[Facts, checklist.Checklist]:
+    known = scene.facts()
+    made = scenes.checklist(scene.place, known)
+    assert [one.series for one in made.tags] == ["xenial", "yakkety"]
+    return known, made
+
+
+def post(scene: Scene, known: Facts, made: checklist.Checklist) -> tuple[posting.Posted, ...]:
+    assert known.bug is not None
+    comments = {series: f"{COMMENT}\n{series}" for series in scenes.SERIES}
+    return posting.post(scene.client, known.bug, made.tags, comments)
+
+
+def test_comment_and_tags_are_written_once(scene: Scene) -> None:
+    known, made = change(scene)
+    posted = post(scene, known, made)
+    assert [(one.comment, one.tags) for one in posted] == [(True, True)] * 2
+    assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
+    assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
+    before = scene.changes()
+    again = post(scene, scene.facts(), made)
+    assert [(one.comment, one.tags) for one in again] == [(False, False)] * 2
+    assert scene.changes() == before
+
+
+def test_a_tag_that_somebody_else_has_set_meanwhile_is_not_overwritten(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.set_tags(*scenes.NEEDED, "verification-failed-xenial")
+    with pytest.raises(ConflictError, match="set: verification-failed-xenial; removed: none"):
+        post(scene, known, made)
+    assert "verification-done-xenial" not in scene.tags
+    assert not any(COMMENT in one for one in scene.bugs.comments(1))
+
+
+def test_a_tag_that_somebody_else_has_removed_meanwhile_is_not_overwritten(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.set_tags("sru")
+    with pytest.raises(ConflictError, match="removed: verification-needed-xenial"):
+        post(scene, known, made)
+    assert scene.tags == ["sru"]
+
+
+def test_other_tags_that_somebody_has_set_meanwhile_stay(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.set_tags(*scenes.NEEDED, "sru", "patch")
+    post(scene, known, made)
+    assert {"patch", "sru", "verification-done-xenial"} <= {*scene.tags}
+
+
+def test_what_somebody_else_has_done_meanwhile_is_not_done_again(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.set_tags("verification-done-xenial", "verification-done-yakkety")
+    posted = post(scene, known, made)
+    assert [(one.comment, one.tags) for one in posted] == [(True, False)] * 2
+    assert not [one for one in scene.changes() if one.startswith("PATCH")]
+
+
+def test_a_change_of_the_bug_in_the_last_moment_is_looked_at_again(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.standin.faults.add(Fault("status", on=f"PATCH /devel{BUG}$", status=412))
+    post(scene, known, made)
+    assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
+
+
+def test_a_comment_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
+    known, made = change(scene)
+    scene.standin.faults.add(Fault("close", on=f"POST /devel{BUG}$", after=True))
+    try:
+        post(scene, known, made)
+    except RemoteError:
+        post(scene, scene.facts(), made)
+    assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
+
+
+# ------------------------------------------------------------------------------- the command
+
+
+def test_the_command_shows_posts_and_repeats_nothing(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(scene.command("--dry-run", "--post")) == 0
+    shown = capsys.readouterr().out
+    assert "Proposed: verification-done-xenial, in place of verification-needed-xenial." in shown
+    assert "Verification done for yakkety." in shown
+    assert scene.changes() == []
+    assert cli.main(scene.command("--post")) == 0
+    assert "Posted for xenial: comment and tags." in capsys.readouterr().out
+    assert "verification-done-xenial" in scene.tags
+    before = scene.changes()
+    cli.main(scene.command("--post"))
+    assert scene.changes() == before
+    page = (scene.place.store.work / "evidence" / "latest").resolve()
+    assert "No tag is proposed" in page.with_name(f"{page.name}.html").read_text()
+
+
+def test_the_command_posts_nothing_for_a_stand_in(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.place.kind = "stand-in"
+    scene.place.evidence()
+    assert cli.main(scene.command("--post")) == 4
+    told = capsys.readouterr()
+    assert "only, not on Ubuntu" in told.out
+    assert "nothing is posted, since no series is proved whole" in told.err
+    assert scene.changes() == []
+
+
+def test_the_command_tells_json(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(scene.command("--json")) == 0
+    data = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert data["event"] == "checklist"
+    assert [one["series"] for one in data["tags"]] == ["xenial", "yakkety"]
+    assert data["comments"]["xenial"].startswith("Verification done for xenial.")
+
+
+def test_offline_nobody_is_asked_and_nothing_can_be_posted(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(scene.command("--offline")) == 4
+    assert scene.standin.requests == []
+    assert cli.main(scene.command("--offline", "--post")) == 2
+    assert "--offline" in capsys.readouterr().err
+
+
+def test_faulty_evidence_proves_nothing(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = (scene.place.store.work / "evidence" / "latest").resolve()
+    (folder / "steps/test/xenial/alpha.smoke/log").write_text("all well\n")
+    assert cli.main(scene.command("--post")) == 3
+    assert "the evidence is faulty, so it proves nothing" in capsys.readouterr().err
+    assert scene.changes() == []
+
+
+# ------------------------------------------------------------- testing what is in -proposed
+
+
+def actions(scene: Scene, known: Facts) -> proposed.PublishedActions:
+    recipe = scene.place.recipe()
+    base, _ = choose.choose(recipe, "stand-in")
+    files = proposed.published(recipe, known)
+    options = Options(scene.place.cache)
+    return proposed.PublishedActions(recipe, scene.place.store, base, options, published=files)
+
+
+def test_a_build_step_takes_the_published_files_by_their_hashes(
+    scene: Scene, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    outcome = actions(scene, scene.facts()).build(Step("build", "xenial", "alpha"), out, {})
+    (name,) = outcome.outputs
+    assert (out / name).read_bytes() == scenes.deb(scene.place, "xenial")
+
+
+def test_a_published_file_with_another_hash_is_refused(scene: Scene, tmp_path: Path) -> None:
+    known = scene.facts()
+    for path in [path for path in scene.world.files if path.endswith(".deb")]:
+        scene.world.files[path] = b"another package"
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(HashMismatchError):
+        actions(scene, known).build(Step("build", "xenial", "alpha"), out, {})
+    assert not list(out.iterdir())
+
+
+def test_another_version_in_proposed_is_not_tested(scene: Scene) -> None:
+    for entry in scene.world.all("source_package_publishing_history"):
+        if entry.values["pocket"] == "Proposed":
+            entry.values["source_package_version"] = "1.0-1ubuntu0.99"
+    with pytest.raises(InputError, match="no package of this update is known to be in -proposed"):
+        proposed.published(scene.place.recipe(), scene.facts())
+
+
+def test_the_published_files_are_part_of_the_keys_of_what_is_built_on_them(scene: Scene) -> None:
+    recipe, known = scene.place.recipe(), scene.facts()
+    base, _ = choose.choose(recipe, "stand-in")
+    files = proposed.published(recipe, known)
+    steps = proposed.plan(recipe, base, files, ("xenial",))
+    said = dict(steps["build/xenial/alpha"].inputs)
+    assert "published" in said
+    assert "published" not in dict(steps["build/xenial/alpha+unpatched"].inputs)
+    assert "build/yakkety/alpha" not in steps
