@@ -11,11 +11,35 @@ from contextlib import contextmanager
 from types import FrameType
 
 from backport import __version__
-from backport.commands import machine, recipes, running
+from backport.commands import (
+    bugs,
+    checks,
+    evidence,
+    machine,
+    manual,
+    publish,
+    recipes,
+    risk,
+    running,
+    verification,
+    waiting,
+)
 from backport.errors import BackportError, UsageError
 
 _PROGRAM = "backport"
-_GROUPS = (running, recipes, machine)
+_GROUPS = (
+    running,
+    checks,
+    recipes,
+    evidence,
+    verification,
+    publish,
+    waiting,
+    bugs,
+    risk,
+    machine,
+    manual,
+)
 
 
 class EndedError(BaseException):
@@ -40,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     subs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.register(subs)
+    top.set_defaults(parser=parser)
     return top
 
 

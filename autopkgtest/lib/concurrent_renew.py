@@ -22,8 +22,9 @@ import renewal_race
 
 LEAST_PROCESSES = 2
 MOST_PROCESSES = 20
-PACKAGES = ("certbot", "python-certbot", "python-acme", "python-filelock", "python-cryptography",
-            "python2.7")
+PACKAGES = ("certbot", "python-certbot", "python-certbot-apache", "python-certbot-nginx",
+            "python-acme", "python-filelock", "python-cryptography", "python2.7", "apache2",
+            "nginx")
 ARGUMENTS_VARIABLE = "CONCURRENT_RENEW_ARGUMENTS"
 PASSED, FAILED, BROKEN = 0, 1, 2
 
@@ -56,7 +57,8 @@ def read_arguments(argument_parser, arguments):
 
 def known_cases():
     """All cases that can be named."""
-    return renewal_race.CASES + (renewal_race.DEFAULT_CASE,)
+    return (renewal_race.CASES + (renewal_race.DEFAULT_CASE,) + renewal_race.SERVER_CASES +
+            renewal_race.APART_CASES)
 
 
 def in_testbed():
@@ -135,10 +137,14 @@ def one_line(report, observation):
         "wrong" if report["findings"] else "ok")
 
 
-def main(arguments):
-    """Run the test; returns the exit code."""
+def main(arguments, cases=None):
+    """Run the test; returns the exit code.
+
+    ``cases`` are those of a test that has its own: without, and without --case, all that need
+    no web server.
+    """
     options = read_arguments(parser(__doc__.split("\n")[0]), arguments)
-    cases = options.cases
+    cases = options.cases or cases
     if not cases:
         cases = list(renewal_race.CASES)
         if in_testbed():

@@ -20,6 +20,7 @@ import time
 import acme_store
 import barrier
 import lineage
+import tls_servers
 from acme_authority import Policy
 from webroot_server import WebrootServer
 
@@ -39,9 +40,12 @@ class SceneError(Exception):
 class Case(collections.namedtuple("Case", "reason authenticator directories")):
     """What is raced.
 
-    ``reason`` is "due" or "forced", ``authenticator`` "webroot" or
-    "standalone", ``directories`` "own" (temporary ones, named on the command
-    line) or "default" (those of the system: only in a throw-away testbed).
+    ``reason`` is "due" or "forced"; ``authenticator`` "webroot" or
+    "standalone", or "apache" or "nginx", which then is the installer too: the
+    renewal proves its name through that server by tls-sni-01 and reloads it.
+    ``directories`` is "own" (temporary ones, named on the command line),
+    "default" (those of the system: only in a throw-away testbed) or "apart":
+    every process has its own, and only the server's root is one.
     """
 
     def __str__(self):
@@ -52,6 +56,9 @@ class Case(collections.namedtuple("Case", "reason authenticator directories")):
 CASES = tuple(Case(reason, authenticator, "own")
               for authenticator in ("standalone", "webroot") for reason in ("due", "forced"))
 DEFAULT_CASE = Case("due", "standalone", "default")
+SERVER_CASES = tuple(Case(reason, kind, "own")
+                     for kind in tls_servers.KINDS for reason in ("due", "forced"))
+APART_CASES = tuple(Case("due", kind, "apart") for kind in tls_servers.KINDS)
 
 
 class Observation(collections.namedtuple(
@@ -90,6 +97,7 @@ class Scene(object):
         self.base = tempfile.mkdtemp(prefix="{0}.".format(case), dir=settings.base)
         self._ca = None
         self._web = None
+        self._tls = None
         self._made = []
 
     def __enter__(self):
@@ -99,6 +107,11 @@ class Scene(object):
             self._obtain()
             acme_store.write_policy(self.state, Policy())
             self._copy(self._roots(), "saved")
+            if self._tls is not None:
+                self._tls.use(self.config)
+        except tls_servers.ServerError as error:
+            self.__exit__()
+            raise SceneError(str(error))
         except BaseException:
             self.__exit__()
             raise
@@ -108,6 +121,8 @@ class Scene(object):
         if self._web is not None:
             self._web.stop()
             self._web = None
+        if self._tls is not None:
+            self._tls.stop()
         if self._ca is not None and self._ca.poll() is None:
             self._ca.terminate()
             self._ca.wait()
@@ -119,9 +134,9 @@ class Scene(object):
         """The CA's state directory."""
         return os.path.join(self.base, "ca")
 
-    def renew_command(self):
-        """The command that is raced."""
-        command = self.settings.certbot + ["-q", "renew"] + self._directory_options()
+    def renew_command(self, roots=None):
+        """The command that is raced, on certbot's usual directories here or on others."""
+        command = self.settings.certbot + ["-q", "renew"] + self._directory_options(roots)
         return command + (["--force-renewal"] if self.case.reason == "forced" else [])
 
     def race(self, processes=None):
@@ -130,10 +145,15 @@ class Scene(object):
         account = fingerprints(os.path.join(self.config, "accounts"))
         events = len(acme_store.read_events(self.state))
         outputs = tempfile.mkdtemp(prefix="race.", dir=self.base)
+        processes = processes or self.settings.processes
+        commands = [self.renew_command()] * processes
+        places = []
+        if self.case.directories == "apart":
+            places = [self._copied_roots(outputs, number) for number in range(1, processes)]
+            commands[1:] = [self.renew_command(roots) for roots in places]
         try:
             results = barrier.run_together(
-                [self.renew_command()] * (processes or self.settings.processes), outputs,
-                self.settings.limit_seconds, environment())
+                commands, outputs, self.settings.limit_seconds, self.environment())
         except barrier.BarrierError as error:
             raise SceneError(str(error))
         new_events = acme_store.read_events(self.state)[events:]
@@ -141,16 +161,34 @@ class Scene(object):
         return Observation(
             self.case, results, before, lineage.versions(self.config, NAME),
             sum(1 for event in new_events if event["event"] == "issued"),
-            most_together(new_events), lineage.check(self.config, NAME),
+            most_together(new_events),
+            self.findings() + [one for roots in places for one in _copy_findings(roots[0])],
             sorted(path for path in set(account) | set(after)
                    if account.get(path) != after.get(path)),
             self._ca_answers())
 
+    def findings(self):
+        """What is wrong with the lineage now, and with what a server hands out of it."""
+        found = lineage.check(self.config, NAME)
+        return found + (self._tls.findings(self.config) if self._tls is not None else [])
+
+    def environment(self):
+        """The environment of every certbot here."""
+        found = environment()
+        if self._tls is not None:
+            found.update(self._tls.environment)
+        return found
+
     def reset(self):
-        """Put certbot's directories back to how they were before the first race."""
+        """Put the directories of certbot and a server back to how they were at first."""
         for number, path in enumerate(self._roots()):
             shutil.rmtree(path)
             shutil.copytree(os.path.join(self.base, "saved", str(number)), path, symlinks=True)
+        if self._tls is not None:
+            try:
+                self._tls.reset()
+            except tls_servers.ServerError as error:
+                raise SceneError(str(error))
 
     def keep_logs(self, directory):
         """Copy certbot's and the CA's logs of this scene to a directory, for the evidence."""
@@ -161,7 +199,7 @@ class Scene(object):
         shutil.copytree(self.logs, os.path.join(target, "certbot"))
 
     def _choose_directories(self):
-        if self.case.directories == "own":
+        if self.case.directories != "default":
             self.config, self.work, self.logs = [
                 os.path.join(self.base, part) for part in ("config", "work", "logs")]
             return
@@ -174,10 +212,26 @@ class Scene(object):
                     "where certbot was never used.".format(path))
             self._made.append(path)
 
-    def _directory_options(self):
+    def _directory_options(self, roots=None):
         if self.case.directories == "default":
             return []
-        return ["--config-dir", self.config, "--work-dir", self.work, "--logs-dir", self.logs]
+        config, work, logs = roots or self._roots()
+        return ["--config-dir", config, "--work-dir", work, "--logs-dir", logs]
+
+    def _copied_roots(self, target, number):
+        """Copy certbot's directories as they are now; returns the copies."""
+        copies = [os.path.join(target, "{0}.{1}".format(part, number))
+                  for part in ("config", "work", "logs")]
+        for path, copy in zip(self._roots(), copies):
+            shutil.copytree(path, copy, symlinks=True)
+        conf = os.path.join(copies[0], "renewal", NAME + ".conf")
+        with open(conf) as source:
+            text = source.read()
+        for path, copy in zip(self._roots(), copies):
+            text = text.replace(path, copy)
+        with open(conf, "w") as stream:
+            stream.write(text)
+        return copies
 
     def _roots(self):
         return [self.config, self.work, self.logs]
@@ -195,12 +249,19 @@ class Scene(object):
             self.http_01_port = self._web.port
         else:
             self.http_01_port = free_port()
+        self.tls_sni_01_port = free_port()
+        if self.case.authenticator in tls_servers.KINDS:
+            place = os.path.join(self.base, "server")
+            os.mkdir(place)
+            self._tls = tls_servers.make(self.case.authenticator, place, NAME, self.tls_sni_01_port)
+            self._tls.start()
         port_file = os.path.join(self.base, "ca.port")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "acme_v1_ca.py")
         with open(os.path.join(self.base, "ca.output"), "wb") as output:
             self._ca = subprocess.Popen(
                 [sys.executable, script, "--port", "0", "--port-file", port_file,
-                 "--http-01-port", str(self.http_01_port), "--state", self.state],
+                 "--http-01-port", str(self.http_01_port), "--tls-sni-01-port",
+                 str(self.tls_sni_01_port), "--state", self.state],
                 stdout=output, stderr=subprocess.STDOUT, close_fds=True)
         deadline = time.time() + START_SECONDS
         while not os.path.exists(port_file):
@@ -217,14 +278,21 @@ class Scene(object):
     def _obtain(self):
         command = self.settings.certbot + [
             "certonly", "-n", "--agree-tos", "-m", CONTACT, "-d", NAME,
-            "--server", self.server, "--preferred-challenges", "http",
-            "--http-01-port", str(self.http_01_port)] + self._directory_options()
+            "--server", self.server] + self._directory_options()
+        # 0.10.0 forgets which challenge was preferred, and renews by the other one.
+        command += ["--tls-sni-01-port", str(self.tls_sni_01_port)]
+        if self._tls is not None:
+            command += ["--" + self.case.authenticator, "--preferred-challenges", "tls-sni"]
+            command += self._tls.options
+        else:
+            command += ["--preferred-challenges", "http",
+                        "--http-01-port", str(self.http_01_port)]
         if self.case.authenticator == "webroot":
             command += ["--webroot", "-w", self.webroot]
-        else:
+        elif self.case.authenticator == "standalone":
             command += ["--standalone"]
         outputs = tempfile.mkdtemp(prefix="obtain.", dir=self.base)
-        result = barrier.run_alone(command, outputs, OBTAIN_SECONDS, environment())
+        result = barrier.run_alone(command, outputs, OBTAIN_SECONDS, self.environment())
         if result.returncode != 0:
             raise SceneError(
                 "certbot could not obtain the first certificate (exit {0}): {1}".format(
@@ -248,8 +316,9 @@ def judge(observation):
     """All Findings about one race; none means that it went as it should.
 
     Due: the certificate is renewed once, whoever comes first.  Forced: each
-    process renews, one after the other.  In both cases every process ends
-    with 0 and is silent, and the lineage and the account are whole.
+    process renews, one after the other; apart: each renews its own.  In all
+    cases every process ends with 0 and is silent, and the lineage and the
+    account are whole.
     """
     found = []
     for number, result in enumerate(observation.results):
@@ -267,6 +336,8 @@ def judge(observation):
     wanted = 1 if observation.case.reason == "due" else len(observation.results)
     newest = observation.before[-1] if observation.before else 0
     expected = observation.before + list(range(newest + 1, newest + 1 + wanted))
+    if observation.case.directories == "apart":
+        wanted = len(observation.results)
     if observation.after != expected:
         found.append(Finding(
             "versions", None, "The versions should be {0} and are {1}.".format(
@@ -285,6 +356,15 @@ def judge(observation):
         found.append(Finding("account", None, "The account's file {0} changed.".format(path)))
     if not observation.ca_alive:
         found.append(Finding("ca", None, "The stand-in CA no longer answered after the race."))
+    return found
+
+
+def _copy_findings(config):
+    """What is wrong in directories that one process had for itself: renewed once, and whole."""
+    found = lineage.check(config, NAME)
+    if lineage.versions(config, NAME) != [1, 2]:
+        found.append(lineage.Finding("versions", config, "{0} has the versions {1}.".format(
+            config, lineage.versions(config, NAME))))
     return found
 
 

@@ -22,6 +22,8 @@ SOURCES = (
 # What the archive of each series has, or these sources build.
 ARCHIVE = {
     "certbot",
+    "cron",
+    "faketime",
     "python-acme",
     "python-certbot",
     "python-certbot-apache",
@@ -31,6 +33,7 @@ ARCHIVE = {
     "python2.7",
     "python3",
     "python3-acme",
+    "unattended-upgrades",
 }
 # The fields and restrictions that autopkgtest knows; it skips a test with another one.
 FIELDS = {"Tests", "Depends", "Restrictions"}

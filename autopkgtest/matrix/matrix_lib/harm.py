@@ -40,11 +40,17 @@ HARM = (
     ("link-gone", r"expected .* to be a symlink"),
     ("challenge-gone", r"Invalid response from http://\S+: status 404"),
     ("challenge-gone", r"urn:acme:error:connection"),
+    # Another process took its virtual host for the challenge away, or reverted it.
+    ("challenge-gone", r"The certificate at \S+ does not carry \S+\.acme\.invalid"),
+    ("recovery", r"Unable to revert temporary config|Incomplete or failed recovery"),
+    ("recovery", r"Could not be found to be deleted"),
+    ("server", r"Error while running (apache2ctl|nginx)|(Apache|[Nn]ginx) [Rr]estart [Ff]ailed"),
+    ("server", r"The (apache|nginx) plugin is not working|Error parsing|parsing failed"),
     ("recovery", r"Encountered exception during recovery"),
     ("broken-configuration", r"Renewal configuration file .* (is broken|produced)"),
 )
 # That the CA cannot reach certbot is not that certbot cannot reach the CA.
-CA_FETCH = re.compile(r"Could not fetch \S+: .*")
+CA_FETCH = re.compile(r"Could not (fetch \S+|connect to \S+ over TLS): .*")
 # What no number of certbots does to each other: the scene itself is broken.
 UNRELATED = (
     ("no-ca", r"Connection refused|Max retries exceeded|NewConnectionError|Connection aborted"),
@@ -141,7 +147,7 @@ def overall(outcomes):
     return SEEN if set(outcomes) == set([SEEN]) else NOT_SEEN
 
 
-def main(arguments):
+def main(arguments, cases=renewal_race.CASES):
     """Run the control, write ``control.json``; 0 harm seen, 1 not seen, 2 broken."""
     parser = concurrent_renew.parser(__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=MOST_ROUNDS,
@@ -156,7 +162,7 @@ def main(arguments):
             result["certbot"], options.processes))
         settings = renewal_race.Settings(
             options.certbot, options.processes, options.limit_seconds, base)
-        for case in options.cases or renewal_race.CASES:
+        for case in options.cases or cases:
             result["cases"].append(control_case(case, settings, options.rounds, options.artifacts))
         result["outcome"] = overall([report["outcome"] for report in result["cases"]])
     except renewal_race.SceneError as error:

@@ -1,9 +1,7 @@
 """This certbot and certbot 0.14.2 exclude each other, whoever comes first.
 
-0.14.2 comes from the environment variable CERTBOT_014, a directory for
-PYTHONPATH with the packages certbot and acme of that version and their
-egg-info.  Without it nothing can be tested: the outcome is broken.  Plugins
-of 0.10.2 must not be installed: 0.14.2 refuses to start beside them.
+0.14.2 is where ``newer_certbot`` finds it.  Without it nothing can be tested:
+the outcome is broken.
 
 The first certbot registers with a server on loopback that takes the connection
 and says nothing: as long as that lasts, it is at work and holds its locks.
@@ -12,23 +10,16 @@ The second one meets it for certain; then the connection is closed.
 Runs under Python 2.7 and 3.
 """
 
-import os
 import socket
-import subprocess
 
 import lock_check
 import lock_limits
 import lock_place
 import lock_probe
-import lock_variant
-import renewal_race
+import newer_certbot
 
 NAME = "lock-interop"
-VARIABLE = "CERTBOT_014"
-VERSION = "certbot 0.14.2"
 ROUNDS = 50
-START = "import sys; sys.argv[0] = 'certbot'; from certbot.main import main; sys.exit(main())"
-REFUSES = "Another instance of Certbot is already running"
 # Which directories both use in a round, the one that is watched first; otherwise the second has
 # its own.
 SHARED = (("config", "work", "logs"), ("logs",), ("config",), ("work",))
@@ -40,46 +31,14 @@ def add_options(parser):
                         help="how many rounds, half of them each way (default {0})".format(ROUNDS))
 
 
-class Newer(object):
-    """Certbot 0.14.2, as a command and the environment that it needs."""
-
-    command = [lock_variant.INTERPRETER, "-W", "ignore", "-c", START]
-
-    def __init__(self, directory):
-        self.environment = {"PYTHONPATH": directory, "PYTHONWARNINGS": "ignore"}
-
-    def check(self):
-        """Raise PlaceError unless this is the version that is meant and it starts."""
-        full = renewal_race.environment()
-        full.update(self.environment)
-        asked = subprocess.Popen(self.command + ["--version"], env=full, cwd="/",
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        text = asked.communicate()[0].decode("utf-8", "replace").strip()
-        if asked.returncode != 0 or text.splitlines()[-1:] != [VERSION]:
-            raise lock_place.PlaceError("{0} should hold {1}, and says: {2}".format(
-                VARIABLE, VERSION, text[-300:]))
-
-
-def newer_certbot():
-    """The certbot 0.14.2 that the environment names; PlaceError when there is none."""
-    directory = os.environ.get(VARIABLE)
-    if not directory or not os.path.isdir(os.path.join(directory, "certbot")):
-        raise lock_place.PlaceError(
-            "There is no certbot 0.14.2: set {0} to a directory that holds its packages certbot "
-            "and acme.".format(VARIABLE))
-    found = Newer(os.path.abspath(directory))
-    found.check()
-    return found
-
-
 def _this_first(place):
-    newer = newer_certbot()
+    newer = newer_certbot.command()
     place.nothing_due()
     return _rounds(place, lambda number: _meet(place, newer, number, newer_is_first=False))
 
 
 def _newer_first(place):
-    newer = newer_certbot()
+    newer = newer_certbot.command()
     # 0.10.2 warns of what 0.14.2 has renewed, lock or no lock: here that one finds nothing due.
     place.nothing_due()
     return _rounds(place, lambda number: _meet(place, newer, number, newer_is_first=True))
@@ -145,16 +104,14 @@ def _meet(place, newer, number, newer_is_first):
     directories = dict((name, getattr(place, name) if name in shared else place.spare(name))
                        for name in SHARED[0])
     path = place.lock_file(getattr(place, shared[0]))
-    certbots = [place.certbot, newer.command]
-    environments = [{}, newer.environment]
+    certbots = [place.certbot, newer]
     if newer_is_first:
         certbots.reverse()
-        environments.reverse()
     server = Silent()
     try:
         first = place.start(_command(
             place, certbots[0], "-q", "register", "-n", "--agree-tos", "-m", "a@example.org",
-            "--server", server.directory), environment=environments[0])
+            "--server", server.directory))
         if not server.await_client(first, place.limit):
             raise lock_place.PlaceError("The first certbot did not come to work: {0}".format(
                 lock_place.said(first.wait(place.limit))))
@@ -162,8 +119,7 @@ def _meet(place, newer, number, newer_is_first):
         if first.pid not in lock_probe.lockers_of(path):
             found.append(lock_check.Finding(
                 "no-lock", "The first certbot is at work and does not hold {0}.".format(path)))
-        second = place.start(_command(place, certbots[1], "-q", "renew", **directories),
-                             environment=environments[1])
+        second = place.start(_command(place, certbots[1], "-q", "renew", **directories))
         judge = _waits if newer_is_first else _refuses
         return found + judge(place, first, second, server, path)
     finally:
@@ -175,7 +131,7 @@ def _refuses(place, first, second, server, path):
     result = second.wait(place.limit)
     server.close()
     found = []
-    if result.returncode != 1 or REFUSES not in result.stdout + result.stderr:
+    if result.returncode != 1 or newer_certbot.REFUSES not in result.stdout + result.stderr:
         found.append(lock_check.Finding("not-excluded", (
             "Certbot 0.14.2 ended with {0} while this one worked on {1}, and said: {2}").format(
                 result.returncode, path, lock_place.said(result))))

@@ -1,0 +1,205 @@
+"""The test that no order of two writers does harm, and its control.
+
+As a test: the installed packages; every order must be fine.  As a control: the
+same orders on unpatched packages, or on patched ones with the mutations below,
+and the harm must show.  Writes ``result.json`` or ``control.json``, and
+``interleaving.json`` with all counts.  Exit code 0: passed, or every harm seen;
+1: a bad order, or harm not seen; 2: broken, nothing could be tested.
+
+Runs under Python 2.7 and 3.
+"""
+
+from __future__ import print_function
+
+import argparse
+import collections
+import multiprocessing
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+
+import concurrent_renew
+import interleaving_engine
+import interleaving_lineage
+import interleaving_measure
+import lock_check
+import lock_variant
+import renewal_race
+
+MEMORY = "/dev/shm"
+REASONS = ("due", "forced")
+# Probabilities of a switch after each step: a now and then, and two processors side by side.
+CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
+MUTATIONS = (
+    lock_check.Mutation("no lock is taken", "main.py", "            lock.enter(config)\n",
+                        "            pass\n"),
+    lock_check.Mutation("a lock that another process holds counts as taken", "lock.py",
+                        "        if error.errno in (errno.EACCES, errno.EAGAIN):\n"
+                        "            return False\n",
+                        "        if error.errno in (errno.EACCES, errno.EAGAIN):\n"
+                        "            return True\n"),
+)
+
+
+class Settings(collections.namedtuple("Settings", "switches sample checked random")):
+    """How much is run of each subject; as in interleaving_measure.Plan."""
+
+
+TEST = Settings(switches=2, sample=300, checked=100, random=50)
+LONG_TEST = Settings(switches=3, sample=0, checked=500, random=500)
+CONTROL = Settings(switches=1, sample=300, checked=50, random=50)
+LONG_CONTROL = Settings(switches=3, sample=0, checked=500, random=500)
+
+
+class Subject(collections.namedtuple("Subject", "name path")):
+    """What is run: the installed certbot (``path`` None) or a changed copy."""
+
+
+def parser(description, settings):
+    """The options."""
+    result = argparse.ArgumentParser(description=description)
+    for name, text in (
+            ("switches", "every order with up to so many switches"),
+            ("sample", "so many orders with one switch more, chosen at random"),
+            ("checked", "run so many of the orders that are known without a run"),
+            ("random", "so many orders with a switch at random after each step, per probability")):
+        value = getattr(settings, name)
+        result.add_argument("--" + name, type=int, default=value,
+                            help="{0} (default {1})".format(text, value))
+    result.add_argument("--seed", type=int, default=1, help="of all random choices (default 1)")
+    result.add_argument("--jobs", type=int, default=multiprocessing.cpu_count(),
+                        help="pairs of writers at once (default: one for each processor)")
+    result.add_argument("--reason", action="append", dest="reasons", choices=REASONS,
+                        help="why both renew, repeatable (default: both reasons)")
+    result.add_argument("--certbot", type=shlex.split, default=["certbot"],
+                        help="the certbot command that obtains the first certificate")
+    result.add_argument("--artifacts", default=(
+        os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")),
+                        help="directory for the results")
+    return result
+
+
+def main(description, arguments, settings, control=False):
+    """Run the test or its control; returns the exit code."""
+    options = concurrent_renew.read_arguments(
+        parser(description.split("\n")[0], settings), arguments)
+    result = {"test": "interleaving" + ("-control" if control else ""),
+              "outcome": lock_check.BROKEN, "packages": concurrent_renew.package_versions(),
+              "pairs": []}
+    base = tempfile.mkdtemp(prefix="interleaving.", dir=(
+        MEMORY if os.access(MEMORY, os.W_OK) else os.environ.get("AUTOPKGTEST_TMP")))
+    try:
+        result["certbot"] = concurrent_renew.certbot_version(options.certbot)
+        package = lock_variant.package_directory()
+        result["variant"] = lock_variant.variant_of(package)
+        print("{0} ({1}), every order with up to {2} switches, {3} processes".format(
+            result["certbot"], result["variant"], options.switches, options.jobs))
+        for subject in _subjects(result["variant"], package, base, control):
+            for reason in options.reasons or REASONS:
+                result["pairs"].append(_run(subject, reason, base, options))
+        judge(result, control)
+    except (renewal_race.SceneError, lock_variant.VariantError,
+            interleaving_engine.EngineError) as error:
+        result["outcome"] = lock_check.BROKEN
+        result["error"] = str(error)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    return _finish(result, options.artifacts, control)
+
+
+def _subjects(variant, package, base, control):
+    if not control or variant != lock_check.PATCHED:
+        return [Subject("as installed", None)]
+    found = []
+    for mutation in MUTATIONS:
+        target = tempfile.mkdtemp(prefix="mutated.", dir=base)
+        lock_variant.mutated_copy(package, mutation, target)
+        found.append(Subject("{0}: {1}".format(mutation.path, mutation.name), target))
+    return found
+
+
+def _run(subject, reason, base, options):
+    room = tempfile.mkdtemp(prefix="pair.", dir=base)
+    template = interleaving_lineage.prepare(options.certbot, room, reason)
+    plan = interleaving_measure.Plan(
+        options.switches, options.sample, options.checked, options.random, CHANCES, options.seed,
+        max(1, options.jobs))
+    measured = interleaving_measure.measure(
+        interleaving_lineage, lambda directory: interleaving_lineage.make_place(
+            template, directory, reason == "forced", subject.path), room, plan)
+    shutil.rmtree(room, ignore_errors=True)
+    measured.update(subject=subject.name, reason=reason)
+    _say(measured)
+    return measured
+
+
+def judge(result, control):
+    """Set the outcome, and how many orders there were and how many of them are bad."""
+    rows = [row for pair in result["pairs"] for row in pair["switches"] + pair["random"]]
+    result["total_orders"] = sum(row["orders"] for row in rows)
+    result["bad_orders"] = sum(row["bad"] for row in rows)
+    for pair in result["pairs"]:
+        if any(tuple(words) != (interleaving_lineage.FINE,) and not (
+                set(words) <= set([interleaving_lineage.FINE, interleaving_lineage.BOTH_WROTE]))
+               for words in pair["alone"]["outcomes"]):
+            result["error"] = "A writer alone already goes wrong: {0}.".format(pair["subject"])
+            result["outcome"] = lock_check.BROKEN
+            return
+        if pair.get("wrongly_known"):
+            result["error"] = "An order that was taken as known came out otherwise: {0}.".format(
+                pair["wrongly_known"][0])
+            result["outcome"] = lock_check.BROKEN
+            return
+    if not control:
+        # Without switches and blocks nothing was interleaved, and nothing is proved.
+        tried = all(sum(row["orders"] for row in pair["switches"][1:]) for pair in result["pairs"])
+        if not tried or not result["pairs"]:
+            result["error"] = "No order with a switch was run."
+        else:
+            result["outcome"] = (
+                lock_check.FAILED if result["bad_orders"] else lock_check.PASSED)
+        return
+    wanted = (interleaving_lineage.MISMATCH, interleaving_lineage.INCONSISTENT,
+              interleaving_lineage.ERROR)
+    seen = [all(any(row[word] for row in pair["switches"] + pair["random"]) for word in wanted)
+            for pair in result["pairs"]]
+    result["outcome"] = lock_check.SEEN if seen and all(seen) else lock_check.NOT_SEEN
+
+
+def _say(measured):
+    print("{0}, {1}: {2} and {3} steps alone; {4} runs, {5:.0f} s, {6} a second".format(
+        measured["subject"], measured["reason"], measured["alone"]["steps"][0],
+        measured["alone"]["steps"][1], measured["runs"], measured["seconds"],
+        measured["runs_per_second"]))
+    for row in measured["switches"]:
+        print("  {0} switches, {1}: {2}".format(row["switches"], row["how"], _line(row)))
+    for row in measured["random"]:
+        print("  a switch after each step with {0:.2f}: {1}".format(row["chance"], _line(row)))
+    sys.stdout.flush()
+
+
+def _line(row):
+    both = row["of"][interleaving_lineage.BOTH_WROTE]
+    return ("{0} orders, {1} blocked, {2} infeasible, {3} with an error, {4} mismatches, "
+            "{5} inconsistent; both wrote in {6}, {7} mismatches").format(
+                row["orders"], row["blocked"], row["infeasible"], row["error"], row["mismatch"],
+                row["inconsistent"], both["orders"], both["mismatch"])
+
+
+def _finish(result, artifacts, control):
+    concurrent_renew.write_json(artifacts, "interleaving.json", result)
+    short = dict((key, value) for key, value in result.items() if key != "pairs")
+    if control:
+        short["rounds"] = result.get("total_orders", 0)
+        codes = {lock_check.SEEN: 0, lock_check.NOT_SEEN: 1}
+    else:
+        codes = {lock_check.PASSED: 0, lock_check.FAILED: 1}
+    concurrent_renew.write_json(artifacts, "control.json" if control else "result.json", short)
+    print("{0}: {1}, {2} of {3} orders bad".format(
+        result["test"], result["outcome"], result.get("bad_orders", 0),
+        result.get("total_orders", 0)))
+    if "error" in result:
+        print("Broken: " + result["error"])
+    return codes.get(result["outcome"], 2)

@@ -1,0 +1,111 @@
+"""Certbot 0.14.2 goes on with what this certbot left behind: nothing in it stops the later one.
+
+That is the way of a machine after a release upgrade, or with certbot-auto.
+The first certbot obtains, renews, or is killed; then 0.14.2 lists and renews
+what lies there, with the same cli.ini.
+
+Runs under Python 2.7 and 3.
+"""
+
+import os
+
+import lock_check
+import lock_place
+import lock_probe
+import newer_certbot
+import renewal_race
+
+NAME = "lock-successor"
+KEY_IN_SETTINGS = lock_check.mutated(
+    "the limit is kept as a key in cli.ini",
+    "        self._limit = timeout()\n",
+    "        self._limit = timeout(); open(os.path.join(config.config_dir, 'cli.ini'), 'a')"
+    ".write('lock-timeout = 60\\n')\n",
+    "exit")
+SETTINGS = "# What an administrator wrote.\nemail = admin@example.org\n"
+
+
+def _settings(place):
+    """A cli.ini that both certbots are given; returns its path."""
+    path = os.path.join(place.config, "cli.ini")
+    with open(path, "w") as target:
+        target.write(SETTINGS)
+    return path
+
+
+def _newer(place, *words):
+    """Run 0.14.2 on the directories of this place."""
+    place.certbot, own = newer_certbot.command(), place.certbot
+    try:
+        return place.run(place.command(*words))
+    finally:
+        place.certbot = own
+
+
+def _goes_on(place, settings, versions):
+    """Findings about 0.14.2 after versions 1 to ``versions``: it lists, has nothing due, renews."""
+    found = []
+    listed = _newer(place, "certificates", "-c", settings)
+    found.extend(lock_place.ended_well(listed, quiet=False))
+    if renewal_race.NAME not in listed.stdout:
+        found.append(lock_check.Finding("exit", "0.14.2 does not list the certificate: {0}".format(
+            lock_place.said(listed))))
+    for expected, words in ((versions, ()), (versions + 1, ("--force-renewal",))):
+        result = _newer(place, "-q", "renew", "-c", settings, *words)
+        found.extend(lock_place.renewed(place, result, range(1, expected + 1), quiet=True))
+    return found
+
+
+def _renewed_before(place):
+    """After a renewal: configuration, renewal configuration, account and logs."""
+    settings = _settings(place)
+    first = place.run(place.renewal("-c", settings))
+    found = lock_place.renewed(place, first)
+    with open(settings) as source:
+        if source.read() != SETTINGS:
+            found.append(lock_check.Finding("settings", "certbot changed {0}.".format(settings)))
+    for path in place.left_over():
+        found.append(lock_check.Finding("left-over", "{0} is left.".format(path)))
+    return found + _goes_on(place, settings, 2)
+
+
+def _killed_before(place):
+    """After a kill: the lock files of a certbot that could not remove them."""
+    settings = _settings(place)
+    paused = os.path.join(place.spare("hook"), "paused")
+    victim = place.start(place.renewal(
+        "--pre-hook", "sh -c 'echo >{0}; sleep 100'".format(paused)))
+    if not lock_place.wait_until(lambda: os.path.exists(paused), place.limit):
+        raise lock_place.PlaceError("The hook was not reached: {0}".format(
+            victim.text("stderr")[-500:]))
+    if lock_probe.holder_of(place.config) != victim.pid:
+        raise lock_place.PlaceError("The certbot that is to be killed does not hold the lock.")
+    victim.kill()
+    if len(place.left_over()) != len(place.directories):
+        raise lock_place.PlaceError("The killed certbot left no lock files: that proves nothing.")
+    found = lock_place.renewed(
+        place, _newer(place, "-q", "renew", "-c", settings, "--pre-hook", "true"))
+    # 0.14.2 rewrites the renewal configuration: the earlier certbot can go on with that too.
+    found.extend(lock_place.renewed(
+        place, place.run(place.renewal("--force-renewal", "--pre-hook", "true")), (1, 2, 3),
+        quiet=False))
+    return found
+
+
+def _ended_before(place):
+    """After a regular end: nothing in the place of a lock file."""
+    place.nothing_due()
+    settings = _settings(place)
+    found = lock_place.ended_well(place.run(place.renewal("-c", settings)))
+    return found + _goes_on(place, settings, 2)
+
+
+CHECKS = (
+    lock_check.Check("renewed-before", KEY_IN_SETTINGS, _renewed_before),
+    lock_check.Check("killed-before", KEY_IN_SETTINGS, _killed_before),
+    lock_check.Check("ended-before", lock_check.mutated(
+        "a directory is left in the place of the lock file",
+        "                os.remove(self._lock_file)\n",
+        "                os.remove(self._lock_file) or os.mkdir(self._lock_file)\n",
+        "exit"), _ended_before),
+)

@@ -1,0 +1,216 @@
+"""Pairs of renewals: run two with an offset, and say how that ended.
+
+An outcome is one of four, the worst that was seen: ``mismatch`` (what live/
+shows is a certificate with another one's key), ``inconsistent`` (any other
+damage of the lineage), ``error`` (a process failed or wrote something, so that
+cron sends a mail), ``fine``.
+
+Runs under Python 2.7.
+"""
+
+import errno
+import json
+import os
+import signal
+import time
+
+import lineage
+import race_audit
+import race_warm
+from cryptography import x509
+from cryptography.hazmat.backends import default_backend
+from cryptography.hazmat.primitives import serialization
+
+LIMIT_SECONDS = 120
+# How long a run that has come to its window waits there for the other one.
+GATE_SECONDS = 1.0
+LEAD_SECONDS = 0.03
+
+
+class Disk(object):
+    """Where the lineages are: ``delay_seconds`` after each write stand for a slow disk."""
+
+    def __init__(self, name, delay_seconds=0.0, emulated=""):
+        self.name = name
+        self.delay_seconds = delay_seconds
+        self.emulated = emulated
+
+
+class Gate(object):
+    """Where two runs meet before their windows; ``apart_seconds`` is what the second waits more.
+
+    Who comes first waits for the other, but not for ever: with a lock the
+    other one does not come.
+    """
+
+    def __init__(self, directory, apart_seconds):
+        self.directory = directory
+        self.apart_seconds = apart_seconds
+
+    def install(self, number):
+        """In a child: stop before a lineage's new version is written, once."""
+        from certbot import storage
+        plain = storage.RenewableCert.save_successor
+        gate = self
+
+        def save_successor(*arguments, **named):
+            """Meet, then do as ever."""
+            gate._meet(number)
+            return plain(*arguments, **named)
+
+        storage.RenewableCert.save_successor = save_successor
+
+    def clear(self):
+        """Make it ready for the next pair."""
+        for name in os.listdir(self.directory):
+            os.unlink(os.path.join(self.directory, name))
+
+    def _meet(self, number):
+        mine = os.path.join(self.directory, str(number))
+        theirs = os.path.join(self.directory, str(1 - number))
+        if os.path.exists(mine):
+            return
+        with open(mine + ".new", "w") as target:
+            target.write(repr(time.time()))
+        os.rename(mine + ".new", mine)
+        deadline = time.time() + GATE_SECONDS
+        while not os.path.exists(theirs):
+            if time.time() > deadline:
+                return
+            time.sleep(0.001)
+        moments = []
+        for path in (mine, theirs):
+            with open(path) as source:
+                moments.append(float(source.read()))
+        race_warm.wait_until(
+            max(moments) + 0.005 + (self.apart_seconds if number == 1 else 0))
+
+
+def run(scene, commands, offsets, disk, gate=None, places=False, roots=None):
+    """Run certbots side by side; returns a list with a dictionary for each.
+
+    ``commands`` are argument lists, ``offsets`` the seconds after which each begins.
+    """
+    begin = time.time() + LEAD_SECONDS
+    children = {}
+    runs = []
+    for number, (arguments, offset) in enumerate(zip(commands, offsets)):
+        audit = race_audit.Audit(roots or [scene.config], disk.delay_seconds, places)
+        record = scene.output(number, "audit")
+        if os.path.exists(record):
+            os.unlink(record)
+
+        def prepare(audit=audit, number=number):
+            """Before a child becomes certbot."""
+            if gate is not None:
+                gate.install(number)
+            audit.install()
+
+        pid = race_warm.start(
+            arguments, scene.output(number, "stdout"), scene.output(number, "stderr"),
+            begin + offset, prepare, lambda audit=audit, record=record: audit.save(record))
+        children[pid] = number
+        runs.append({"start": begin + offset, "end": None, "code": None, "timed_out": False})
+    _await(children, runs, begin + max(offsets) + LIMIT_SECONDS)
+    for number, one in enumerate(runs):
+        one["output"] = _text(scene.output(number, "stdout")) + _text(
+            scene.output(number, "stderr"))
+        one["writes"] = _record(scene.output(number, "audit"))
+        one["window"] = race_audit.window(one["writes"], scene.config)
+    return runs
+
+
+def judge(scene, name, runs):
+    """A dictionary about what happened to a lineage under two runs."""
+    first, second = runs
+    windows = [one["window"] for one in runs]
+    findings = lineage.check(scene.config, name)
+    mail = any(one["code"] != 0 or one["output"] for one in runs)
+    if mismatched(scene.config, name):
+        outcome = "mismatch"
+    elif findings:
+        outcome = "inconsistent"
+    else:
+        outcome = "error" if mail else "fine"
+    return {
+        "offset": second["start"] - first["start"],
+        "overlapped": second["start"] < first["end"] and first["start"] < second["end"],
+        "raced": all(windows) and windows[0][0] <= windows[1][1] and windows[1][0] <= windows[0][1],
+        "apart": windows[1][0] - windows[0][0] if all(windows) else None,
+        "outcome": outcome,
+        "mail": mail,
+        "versions": len(lineage.versions(scene.config, name)),
+        "findings": sorted(set(finding.kind for finding in findings)),
+        "codes": [one["code"] for one in runs],
+        "said": [_last_line(one["output"]) for one in runs],
+        "timed_out": any(one["timed_out"] for one in runs),
+    }
+
+
+def mismatched(config, name):
+    """Whether a server that reads live/ now gets a certificate with another one's key."""
+    live = os.path.join(config, "live", name)
+    try:
+        key = serialization.load_pem_private_key(
+            _bytes(os.path.join(live, "privkey.pem")), None, default_backend())
+    except (IOError, OSError, ValueError, TypeError):
+        return False  # unreadable is another finding
+    numbers = key.public_key().public_numbers()
+    for kind in ("cert", "fullchain"):
+        try:
+            certificate = x509.load_pem_x509_certificate(
+                _bytes(os.path.join(live, kind + ".pem")), default_backend())
+        except (IOError, OSError, ValueError, TypeError):
+            continue
+        if certificate.public_key().public_numbers() != numbers:
+            return True
+    return False
+
+
+def _await(children, runs, deadline):
+    left = set(children)
+    late = False
+    while left:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid in left:
+            one = runs[children[pid]]
+            one["end"] = time.time()
+            one["code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+            left.discard(pid)
+            continue
+        if not late and time.time() > deadline:
+            late = True
+            for pid in left:
+                runs[children[pid]]["timed_out"] = True
+                _kill(pid)
+        time.sleep(0.002)
+
+
+def _kill(pid):
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except OSError as error:
+            if error.errno != errno.ESRCH:
+                raise
+
+
+def _text(path):
+    return _bytes(path).decode("utf-8", "replace") if os.path.exists(path) else ""
+
+
+def _bytes(path):
+    with open(path, "rb") as source:
+        return source.read()
+
+
+def _record(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as source:
+        return json.load(source)
+
+
+def _last_line(text):
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""

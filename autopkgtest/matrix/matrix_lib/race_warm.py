@@ -1,0 +1,130 @@
+"""Certbots from one interpreter that has loaded everything: each is a forked child.
+
+A plain certbot spends most of a second on importing.  Here that is done once;
+a child then runs the very ``certbot.main.main`` of the package, in a session
+of its own, with its own output files, as ``cron`` would start it.
+
+Runs under Python 2.7.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import time
+import traceback
+
+SHORT_VARIABLE = "RACE_SLEEP_FACTOR"
+# Shorter sleeps are not waits for a server, but polls, as of a lock.
+LEAST_SHORTENED_SECONDS = 1.0
+
+
+def load():
+    """Import certbot and its plugins."""
+    from certbot import main  # noqa: F401
+    from certbot.plugins import disco
+    disco.PluginsRegistry.find_all()
+    # What requests loads on its first use.
+    import encodings.idna  # noqa: F401
+
+
+def sleep_factor():
+    """By what sleeps of a second and more are multiplied: 1.0 is certbot as it is."""
+    return float(os.environ.get(SHORT_VARIABLE, "1"))
+
+
+def start(arguments, stdout, stderr, moment, prepare=None, finish=None):
+    """Fork a certbot; returns its process number.
+
+    ``arguments`` are those after the program's name, ``moment`` (seconds since
+    1970) when it begins, ``prepare`` is called in the child before and
+    ``finish`` after it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        os.setsid()
+        _redirect(stdout, stderr)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        if prepare is not None:
+            prepare()
+        _shorten_sleeps()
+        wait_until(moment)
+        code = _run(arguments)
+        if finish is not None:
+            finish()
+    except BaseException:  # whatever it is, the child must not go on as its parent
+        traceback.print_exc()
+    finally:
+        _flush()
+        os._exit(code)
+
+
+def wait_until(moment):
+    """Sleep until a moment; the last millisecond is waited for awake."""
+    while True:
+        left = moment - time.time()
+        if left <= 0:
+            return
+        if left > 0.001:
+            _SLEEP(left - 0.001)
+
+
+_SLEEP = time.sleep
+
+
+def _shorten_sleeps():
+    factor = sleep_factor()
+    if factor != 1.0:
+        time.sleep = lambda seconds: _SLEEP(
+            seconds * factor if seconds >= LEAST_SHORTENED_SECONDS else seconds)
+
+
+def _redirect(stdout, stderr):
+    for number, path, flags in ((0, os.devnull, os.O_RDONLY),
+                                (1, stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+                                (2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
+        descriptor = os.open(path, flags, 0o600)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
+def _run(arguments):
+    """What the script of the package and the interpreter's end do; returns the exit code."""
+    from certbot import main
+    sys.argv = ["certbot"] + list(arguments)
+    try:
+        # Its default was read from sys.argv when the module was loaded.
+        result = main.main(list(arguments))
+    except SystemExit as error:
+        result = error.code
+    except BaseException:
+        result = _unhandled()
+    if result is not None and not isinstance(result, int):
+        sys.stderr.write("{0}\n".format(result))
+        result = 1
+    atexit._run_exitfuncs()
+    return result or 0
+
+
+def _unhandled():
+    """What the interpreter does with what nobody caught: certbot has a hook for it."""
+    try:
+        sys.excepthook(*sys.exc_info())
+    except SystemExit as error:
+        return error.code
+    return 1
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (IOError, ValueError):
+            pass

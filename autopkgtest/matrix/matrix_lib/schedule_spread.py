@@ -1,0 +1,252 @@
+"""The moments of the schedule: evenly over the day, and none in a rush after a boot.
+
+What systemd itself draws is read from it after each restart of the timer; the
+cron job is run as it is shipped, with its sleep written down in place of slept.
+The clock is never set.  systemd counts the timer's two halves of the day in
+local time, and only the next one can be read: so one half of the moments is
+read with the zone 12 hours further, where the same two points change places.
+
+Runs under Python 2.7 and 3.
+"""
+
+from __future__ import print_function
+
+import os
+import re
+import time
+
+import schedule_statistics
+import upgrade_check
+import upgrade_machine
+from upgrade_check import Broken, Finding, check
+from upgrade_machine import BOTH, CRON_FILE, STAMP, must, read, run, write
+
+NAME = "schedule-spread"
+MOMENTS = 2000
+# A measurement fails where an even spread would look so uneven once in 10,000 times.
+LEAST_P = 1e-4
+ZONES = ("UTC", "Etc/GMT-12")
+_LOOP = """
+i=0
+while [ $i -lt {count} ]; do
+    touch {stamp}
+    systemctl restart certbot.timer || exit 1
+    systemctl show -p NextElapseUSecRealtime certbot.timer || exit 1
+    i=$((i + 1))
+    [ $((i % 20)) -ne 0 ] || systemctl reset-failed certbot.timer
+done
+"""
+# What a shell does in a mount namespace of its own, where no systemd is to be seen.
+_HIDE_SYSTEMD = "mount -t tmpfs tmpfs /run && "
+
+
+def _install(machine):
+    if machine.target == "update":
+        machine.install("certbot")
+    else:
+        machine.baseline(BOTH, certificate=False)
+
+
+def _judge(machine, what, moments):
+    result = schedule_statistics.summary(moments)
+    result["systemd_measured"] = machine.facts()["systemd"]
+    machine.details[what] = result
+    artifacts = os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")
+    upgrade_check.write_json(artifacts, "spread-{0}-{1}.json".format(
+        what, "after" if machine.target == "update" else "before"), result)
+    print("{0}: {1} moments, D {2}, p {3:.4g}, by hour {4}".format(
+        what, result["moments"], result["ks_d"], result["ks_p"], result["hours"]))
+    if result["moments"] < MOMENTS:
+        raise Broken("Only {0} moments could be read.".format(result["moments"]))
+    if result["ks_p"] < LEAST_P:
+        return [Finding("clustered", "The moments are not even over the day: p {0:.3g}.".format(
+            result["ks_p"]))]
+    return []
+
+
+def _timer(machine):
+    _install(machine)
+    write("/etc/systemd/system/certbot.timer.d/own.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+    moments = []
+    try:
+        for zone in ZONES:
+            _set_zone(zone)
+            text = must(["sh", "-c", _LOOP.format(count=MOMENTS // len(ZONES), stamp=STAMP)],
+                        timeout=1500).text
+            moments += [int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+                        for hours, minutes, seconds in re.findall(
+                            r"Realtime=\S+ [0-9-]+ (\d\d):(\d\d):(\d\d)", text)]
+    finally:
+        _set_zone("UTC")
+    return _judge(machine, "timer", moments)
+
+
+def _set_zone(name):
+    path = "/usr/share/zoneinfo/" + name
+    if not os.path.exists(path):
+        raise Broken("There is no time zone {0}.".format(name))
+    if os.path.lexists("/etc/localtime"):
+        os.unlink("/etc/localtime")
+    os.symlink(path, "/etc/localtime")
+    # systemd reads the zone when it starts.
+    must(["systemctl", "daemon-reexec"])
+
+
+def _job():
+    jobs = upgrade_machine.jobs_in(read(CRON_FILE))
+    if len(jobs) != 1:
+        raise Broken("{0} has {1} jobs.".format(CRON_FILE, len(jobs)))
+    fields = [line.split() for line in read(CRON_FILE).splitlines() if line[:1].isdigit()][0]
+    step = re.match(r"\*/(\d+)$", fields[1])
+    if fields[0] != "0" or not step:
+        raise Broken("The job's times are not understood: {0}".format(fields[:2]))
+    return jobs[0], list(range(0, 24, int(step.group(1))))
+
+
+def _cron(machine):
+    """The job as it stands, where systemd does not run; certbot itself is left out of it."""
+    _install(machine)
+    # So that the job ends where certbot would begin: the update's by its switch, the
+    # archive's by another program of the name certbot.
+    must(["systemctl", "disable", "--now", "certbot.timer"])
+    stub = "/usr/local/sbin/certbot"
+    command, hours = _job()
+    script = "/var/tmp/own-job"
+    write(script, "#!/bin/sh\n" + command + "\n", 0o755)
+    write(stub, "#!/bin/sh\nexit 0\n", 0o755)
+    sleeper = upgrade_machine.no_sleep()
+    sleeper.path = "/var/tmp/no-sleep"
+    try:
+        with sleeper:
+            result = run(["unshare", "--mount", "sh", "-c", _HIDE_SYSTEMD + (
+                "i=0; while [ $i -lt {0} ]; do {1} || exit 1; i=$((i + 1)); done".format(
+                    MOMENTS, script))], timeout=1500)
+            seconds = sleeper.seconds()
+    finally:
+        os.unlink(stub)
+    if result.code != 0:
+        raise Broken("The cron job ended with {0}: {1}".format(result.code, result.text[-500:]))
+    moments = [hours[number % len(hours)] * 3600 + second
+               for number, second in enumerate(seconds)]
+    found = _judge(machine, "cron", moments)
+    if result.text.strip():
+        found.append(Finding("output", "The cron job wrote: {0}".format(result.text.strip()[:500])))
+    return found
+
+
+def _cron_under_systemd(machine):
+    """Where systemd runs the job does nothing: it does not even wait."""
+    _install(machine)
+    sleeper = upgrade_machine.no_sleep()
+    with sleeper:
+        result = run(["sh", "-c", _job()[0]])
+        seconds = sleeper.seconds()
+    found = []
+    if result.code != 0 or result.text.strip():
+        found.append(Finding("output", "The job ended with {0} and wrote: {1}".format(
+            result.code, result.text.strip()[:500])))
+    if seconds:
+        found.append(Finding("schedule", "Under systemd the job slept {0} s.".format(seconds)))
+    return found
+
+
+_FAKE_NOON = """
+mount -t tmpfs tmpfs /run && mkdir -p /run/lock /run/crond
+exec faketime -f '@2026-11-23 11:59:56' cron -f
+"""
+
+
+def _without_systemd(machine, enabled):
+    """cron itself, in a place without systemd, at a noon that only it sees."""
+    machine.baseline(BOTH)
+    machine.upgrade()
+    if not enabled:
+        must(["systemctl", "disable", "--now", "certbot.timer"])
+    mail, sendmail = "/var/tmp/own-mail", "/usr/sbin/sendmail"
+    if os.path.exists(sendmail):
+        raise Broken("There is a {0} already.".format(sendmail))
+    write(mail, "")
+    write(sendmail, "#!/bin/sh\ncat >>{0}\n".format(mail), 0o755)
+    sleeper = upgrade_machine.no_sleep()
+    sleeper.path = "/var/tmp/no-sleep"
+    try:
+        with sleeper:
+            # At most so long; the end of unshare is the end of all in its place.
+            run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                 "sh", "-c", _FAKE_NOON], timeout=75)
+            seconds = sleeper.seconds()
+    finally:
+        os.unlink(sendmail)
+    machine.details["slept"] = seconds
+    found = []
+    if len(seconds) != 1 or not 0 <= seconds[0] < 43200:
+        found.append(Finding("schedule", "cron's job slept {0} s, not once within 12 h.".format(
+            seconds)))
+    if read(mail):
+        found.append(Finding("output", "cron sent mail: {0}".format(read(mail)[:800])))
+    wanted = [1, 2] if enabled else [1]
+    if machine.certificate.versions() != wanted:
+        found.append(Finding("versions", "The versions should be {0} and are {1}.".format(
+            wanted, machine.certificate.versions())))
+    return found
+
+
+def _without_systemd_enabled(machine):
+    return _without_systemd(machine, True)
+
+
+def _without_systemd_disabled(machine):
+    return _without_systemd(machine, False)
+
+
+def _missed(machine):
+    """What was missed while the machine was off comes later than at once."""
+    _install(machine)
+    long_ago = time.time() - 3 * 86400
+    must(["systemctl", "stop", "certbot.timer"])
+    os.utime(STAMP, (long_ago, long_ago))
+    sleeper = upgrade_machine.no_sleep()
+    sleeper.path = "/var/tmp/no-sleep"
+    # As an older systemd would: the missed moment comes as soon as the timer starts.
+    write("/etc/systemd/system/certbot.timer.d/own.conf", (
+        "[Timer]\nOnCalendar=\nOnCalendar=*:*:*\nRandomizedDelaySec=0\n"))
+    with sleeper:
+        must(["systemctl", "daemon-reload"])
+        must(["systemctl", "start", "certbot.timer"])
+        time.sleep(5)
+        run(["systemctl", "stop", "certbot.timer"])
+        run(["sh", "-c", "while systemctl is-active -q certbot.service; do sleep 1; done"],
+            timeout=60)
+        seconds = sleeper.seconds()
+        by_hand_from = len(seconds)
+        run(["systemctl", "start", "certbot.service"], timeout=60)
+        by_hand = sleeper.seconds()[by_hand_from:]
+    machine.details["slept"] = seconds
+    found = []
+    age = _age_of_systemd()
+    machine.details["age"] = age
+    if age > 560:
+        raise Broken("systemd runs for {0} s: the first minutes after a boot are over.".format(age))
+    if not seconds or not all(0 <= second < 3600 for second in seconds):
+        found.append(Finding("rush", "After a boot the service slept {0} s before it began.".format(
+            seconds)))
+    if by_hand:
+        found.append(Finding("waits", "Started by hand, the service slept {0} s.".format(by_hand)))
+    return found
+
+
+def _age_of_systemd():
+    text = run(["systemctl", "show", "-p", "UserspaceTimestampMonotonic"]).text
+    now = float(read("/proc/uptime").split()[0])
+    return int(now - int(text.strip().split("=")[1]) / 1000000.0)
+
+
+CHECKS = (
+    # First: it is about the minutes after a boot.
+    check("missed-moment", _missed, "rush"),
+    check("timer", _timer, "clustered"),
+    check("cron", _cron, "clustered"),
+    check("cron-under-systemd", _cron_under_systemd),
+    check("cron-without-systemd", _without_systemd_enabled),
+    check("cron-without-systemd-disabled", _without_systemd_disabled),
+)

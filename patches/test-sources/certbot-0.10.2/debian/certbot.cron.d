@@ -1,0 +1,1 @@
+../../../python-certbot/debian/certbot.cron.d
