@@ -255,7 +255,7 @@ class _Plan:
             "dpkg_buildpackage_user_options": "[]",
         }
         if options.varied:
-            settings |= variation.settings(f"{INSIDE}/setup/vary")
+            settings |= variation.settings(f"{INSIDE}/setup", self.builder.name)
         return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
 
     def _script(self, dsc: str, series: str, *, keep: bool) -> str:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 PATH = "/srv/another/place-to-build"
-# Before the build command (sbuild.conf(5), BUILD_ENV_CMND). The time zone needs no tzdata, and
-# is more than a day ahead of the usual one's west: the date is another one.
+# Runs debian/rules: dpkg-buildpackage(1) itself sets the environment and the umask to what is
+# usual. The time zone needs no tzdata, and is a whole day ahead: the date is always another one.
 SCRIPT = """\
 #!/bin/sh
 umask 0002
 unset LANGUAGE
-export LC_ALL=C LANG=C TZ=ELSEWHERE-14 USER=someone LOGNAME=someone HOME=/nonexistent/elsewhere
+export LC_ALL=C LANG=C TZ=ELSEWHERE-24 USER=someone LOGNAME=someone HOME=/nonexistent/elsewhere
 exec "$@"
 """
 
 
-def settings(script: str) -> dict[str, str]:
+def settings(inside: str, user: str) -> dict[str, str]:
     """Settings of sbuild, as Perl expressions: another path and user, and the script.
 
     Parameters:
-        script: the path of `SCRIPT` inside the chroot.
+        inside: the folder inside the chroot that has `SCRIPT` as vary, and the script apply.
+        user: the usual user's name; sbuild looks at what was built as that one.
     """
+    add = ["useradd", "--system", "--no-create-home", "--gid", "sbuild", user]
+    words = ", ".join(f"'{word}'" for word in add)
     return {
         "build_path": f"'{PATH}'",
         "build_user": "'another-builder'",
-        "build_env_cmnd": f"'{script}'",
+        "dpkg_buildpackage_user_options": f"[ '-R{inside}/vary debian/rules' ]",
+        "external_commands": (
+            f"{{ 'chroot-setup-commands' => [ [ 'sh', '{inside}/apply' ], [ {words} ] ] }}"
+        ),
     }

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.arfile import ArError, ArFile
 from debian.deb822 import Deb822
-from debian.debfile import DebFile
 
 from backport import process
 from backport.errors import InputError
 
+_MAGIC = b"!<arch>\n"
 # A file above this is no script, unit or module that anybody wrote.
 _LARGEST = 2_000_000
 
@@ -28,15 +28,23 @@ class Member:
 
 
 def members(deb: Path) -> tuple[str, ...]:
-    """The names of a .deb's members, such as ``data.tar.xz`` (deb(5)).
+    """The names of a .deb's members, such as ``data.tar.xz`` (deb(5), ar(5)).
 
     Raises:
         InputError: it is no .deb.
     """
-    try:
-        return tuple(name.rstrip("/") for name in ArFile(str(deb)).getnames())
-    except (ArError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"this is no binary package: {error}", where=str(deb)) from error
+    found = []
+    with deb.open("rb") as file:
+        magic = file.read(8)
+        while magic == _MAGIC and (header := file.read(60)):
+            if len(header) < 60 or not header[48:58].strip().isdigit():
+                raise InputError("this is no binary package: it is cut off", where=str(deb))
+            found.append(header[:16].decode("ascii", "replace").strip().rstrip("/"))
+            size = int(header[48:58])
+            file.seek(size + size % 2, 1)
+    if not found:
+        raise InputError("this is no binary package: it is no archive of ar", where=str(deb))
+    return tuple(found)
 
 
 def control(deb: Path) -> Deb822:
@@ -57,13 +65,18 @@ def files(deb: Path) -> Iterator[Member]:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        with DebFile(str(deb)).data.tgz() as tarball:
-            for info in tarball:
-                if info.isfile() and info.size <= _LARGEST:
-                    stream = tarball.extractfile(info)
-                    assert stream is not None, "a regular file has a content"
-                    path = info.name.removeprefix("./")
-                    yield Member(path, info.mode & 0o7777, stream.read())
-    except (tarfile.TarError, ArError, OSError, EOFError) as error:
-        raise InputError(f"the package cannot be read: {error}", where=str(deb)) from error
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = Path(folder) / "data.tar"
+        done = process.run(["dpkg-deb", "--fsys-tarfile", deb], log=unpacked)
+        try:
+            if done.exit_code != 0:
+                raise tarfile.TarError(f"dpkg-deb ends with exit code {done.exit_code}")
+            with tarfile.open(unpacked) as tarball:
+                for info in tarball:
+                    if info.isfile() and info.size <= _LARGEST:
+                        stream = tarball.extractfile(info)
+                        assert stream is not None, "a regular file has a content"
+                        path = info.name.removeprefix("./")
+                        yield Member(path, info.mode & 0o7777, stream.read())
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InputError(f"the package cannot be read: {error}", where=str(deb)) from error

@@ -58,7 +58,7 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
         deed = "was added" if name not in had else "was removed" if name not in has else "changed"
         if name in ("control", "control.in") and deed == "changed":
             texts = [(tree / "debian" / name).read_text("utf-8", "replace") for tree in (old, new)]
-            why = [f"{one} changed" for one in _control_changes(*texts) if not _says(said, one)]
+            why = [f"{one} changed" for one in _control_changes(*texts) if not _says(spoken, one)]
         else:
             why = [] if _speaks_of(said, name) else [f"it {deed}"]
         for one in why:
@@ -158,13 +158,18 @@ def _quilt(tree: Path) -> dict[str, Path]:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z0-9][a-z0-9+.]{2,}[a-z0-9]", text.lower()))
+    whole = re.findall(r"[a-z0-9][a-z0-9+.]{2,}[a-z0-9]", text.lower())
+    return {*whole, *(part for word in whole for part in word.split(".") if len(part) > 3)}
 
 
-def _says(said: set[str], change: str) -> bool:
+def _says(spoken: str, change: str) -> bool:
     """Whether a change of debian/control is spoken of: its package or field is named."""
-    names = re.findall(r"[a-z0-9][a-z0-9+.-]+", change.lower().removesuffix(" changed"))
-    return any(_words(name) <= said for name in names if _words(name))
+    names = re.findall(r"[a-z0-9][a-z0-9+.-]+", change.lower())
+    return any(
+        re.search(rf"(?<![a-z0-9+-]){re.escape(name)}(?![a-z0-9+-])", spoken.lower())
+        for name in names
+        if name not in ("the", "package")
+    )
 
 
 def _speaks_of(said: set[str], name: str) -> bool:

@@ -120,7 +120,10 @@ def read(path: Path) -> tuple[Finding, ...]:
         InputError: the file is not there, or is no such file.
     """
     try:
-        return tuple(from_json(one) for one in json.loads(path.read_text()))
+        data = json.loads(path.read_text())
+        if not isinstance(data, list):
+            raise ValueError("it is no list")
+        return tuple(from_json(one) for one in data)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"the findings cannot be read: {error}",

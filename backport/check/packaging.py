@@ -46,10 +46,11 @@ def check(debian: Path, ceiling: Ceiling) -> None:
     control = debian / "control"
     try:
         paragraphs = list(Deb822.iter_paragraphs(control.read_text("utf-8"), use_apt_pkg=False))
+        if not paragraphs or "Source" not in paragraphs[0]:
+            raise ValueError("it does not begin with a field Source")
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        paragraphs = []
         _unreadable(ceiling, "debian/control", error)
-    if paragraphs:
+    else:
         _check_control(paragraphs, ceiling)
         _check_level(debian, paragraphs[0], ceiling)
     _check_rules(debian / "rules", ceiling)

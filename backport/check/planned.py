@@ -9,6 +9,7 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
+from backport.build import variation
 from backport.plan import Step, hash_text, hash_tree
 from backport.recipe import Recipe
 
@@ -51,7 +52,10 @@ def steps(recipe: Recipe, made: Mapping[str, Step], *, long: bool) -> Iterator[S
             step.source,
             REPRODUCIBLE,
             needs=(*step.needs, step.name),
-            inputs=(("checks", _version_of_checks()),),
+            inputs=(
+                ("checks", _version_of_checks()),
+                ("variation", hash_text(variation.SCRIPT + variation.PATH)),
+            ),
         )
     for series in dict.fromkeys(step.series for step in builds) if long else ():
         older = [

@@ -175,12 +175,6 @@ def _rules() -> tuple[Rule, ...]:
             "https://reproducible-builds.org/docs/",
         ),
         Rule(
-            "reproducible-not-checked",
-            "the second build was not made",
-            "A plain run builds one source package a second time; --long builds all of them.",
-            "docs/checks.md",
-        ),
-        Rule(
             "install-fails",
             "a package of the update cannot be installed",
             "Each binary package has to install in a clean testbed of the series.",
@@ -196,7 +190,8 @@ def _rules() -> tuple[Rule, ...]:
         Rule(
             "remove-fails",
             "a package of the update cannot be removed or purged",
-            "Remove and purge have to work, each on its own.",
+            "Remove and purge have to work, each on its own: a script that fails leaves a package "
+            "that the user cannot get rid of.",
             _POLICY + "ch-maintainerscripts.html",
         ),
         Rule(

@@ -66,7 +66,7 @@ def check_debs(debs: Iterable[Path], ceiling: Ceiling, told: frozenset[str] = fr
                     "newer-compression", where, f"{deb.name}'s member {name}", "dpkg", advice
                 )
             else:
-                what = f"{deb.name}'s member {name}"
+                what = f"the package's member {name}"
                 ceiling.uses("newer-compression", entry, where, what)
         found = list(binaries.files(deb))
         own = {part for one in found for part in _module_names(one.path)}
@@ -82,7 +82,8 @@ def check_dsc(dsc: Path, names: Iterable[str], ceiling: Ceiling) -> None:
         if (match := re.search(r"\.tar\.(\w+)$", name)) is None:
             continue
         entry = table.find(match[1])
-        what = f"the compression {match[1]} of {name}"
+        kind = "upstream's tarball" if ".orig" in name else "the packaging"
+        what = f"the compression {match[1]} of {kind}"
         if entry is None:
             ceiling.never(
                 "newer-compression", dsc.name, what, "dpkg", "pack it again, with xz or gz"

@@ -1,0 +1,78 @@
+"""Tiny packages with faults in their scripts, whose life is led in one real testbed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport.archive import localrepo
+from backport.check import lifecycle
+from backport.check.finding import Finding
+from backport.check.lifecycle import Clone, Package
+from backport.testbed.lxc import Testbed
+from tests.build.packages import make_repository
+
+# What each package's scripts do wrong; "" is nothing.
+NEW: Mapping[str, Mapping[str, str]] = {
+    "sound": {"postinst": "touch /var/lib/sound", "postrm": "rm -f /var/lib/sound"},
+    "stubborn": {"prerm": '[ "$1" != remove ]'},
+    "untidy": {"postinst": "echo x > /var/lib/untidy; mkdir -p /etc/untidy"},
+    "unfit": {"postinst": "echo unfit >&2; exit 1"},
+    "follower": {"depends": "sound"},
+}
+OLD = ("sound", "unfit")
+
+
+@dataclass(frozen=True)
+class Lives:
+    """The findings by package, and those of the upgrades by the older package's name."""
+
+    found: Mapping[str, list[Finding]]
+    upgrades: Mapping[str, list[Finding]]
+    log: str
+
+
+def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, str]) -> Package:
+    """A .deb with maintainer scripts of one line each."""
+    tree = folder / f".{name}-{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    extra = f"Depends: {scripts['depends']}\n" if "depends" in scripts else ""
+    (tree / "DEBIAN" / "control").write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
+        f"Maintainer: Nobody <nobody@example.org>\n{extra}Description: a package of the tests\n"
+    )
+    for script, text in scripts.items():
+        if script != "depends":
+            path = tree / "DEBIAN" / script
+            path.write_text(f"#!/bin/sh\nset -e\n{text}\n")
+            path.chmod(0o755)
+    deb = folder / f"{name}_{version}_all.deb"
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(deb)]
+    subprocess.run(command, check=True, capture_output=True)
+    return Package(name, version, deb)
+
+
+def lead_lives(root: Path, folder: Path) -> Lives:
+    """Install, remove and purge each package of `NEW`, and upgrade to it from those in `OLD`."""
+    new = [make_package(folder, name, "2.0", scripts) for name, scripts in NEW.items()]
+    old = [make_package(folder, name, "1.0", {}) for name in OLD]
+    repositories = {"base": make_repository(folder / "base", {"nothing": "1.0"})}
+    for name, packages in (("new", new), *((f"old-{one.name}", [one]) for one in old)):
+        debs = [one.deb for one in packages]
+        made = localrepo.publish(debs, folder / name, origin=name, epoch=1_500_000_000)
+        repositories[name] = made.path
+    log, found, upgrades = folder / "log", {}, {}
+    with Testbed(root, repositories) as testbed:
+        with testbed.booted() as clone_name:
+            clone = Clone(clone_name, testbed, log)
+            clone.use(("new", "base"))
+            for one in new:
+                found[one.name] = list(lifecycle.life(clone, one, set(NEW)))
+        with testbed.booted() as clone_name:
+            clone = Clone(clone_name, testbed, log)
+            for one in old:
+                name = f"old-{one.name}"
+                upgrades[one.name] = list(lifecycle.upgrade(clone, name, [one], new))
+    return Lives(found, upgrades, log.read_text())

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backport.check import binaries, shipped
+from backport.check.ceiling import Ceiling
+from backport.errors import InputError
+from tests.check.lives import make_package
+from tests.check.trees import toolchain
+
+
+def test_the_members_and_the_control_of_a_package_are_read(tmp_path: Path) -> None:
+    deb = make_package(tmp_path, "sound", "1.0", {"depends": "other"}).deb
+    assert binaries.members(deb) == ("debian-binary", "control.tar.gz", "data.tar.gz")
+    assert binaries.control(deb)["Depends"] == "other"
+    assert list(binaries.files(deb)) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\nshort"])
+def test_what_is_no_package_is_refused(tmp_path: Path, content: bytes) -> None:
+    deb = tmp_path / "x.deb"
+    deb.write_bytes(content)
+    for read in (binaries.members, binaries.control, lambda path: list(binaries.files(path))):
+        with pytest.raises(InputError, match=r"x\.deb"):
+            read(deb)  # type: ignore[operator]
+
+
+def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str]:
+    """What is found in a package with these files, above the tools of xenial."""
+    scripts = {"depends": depends} if depends else {}
+    tree = folder / ".small-1.0"
+    for name, text in files.items():
+        path = tree / name.removesuffix("!")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755 if name.endswith("!") else 0o644)
+    (tree).mkdir(parents=True, exist_ok=True)
+    deb = make_package(folder, "small", "1.0", scripts).deb
+    ceiling = Ceiling("xenial", toolchain())
+    shipped.check_debs([deb], ceiling)
+    return [f"{one.rule} {one.place}" for one in ceiling.findings]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "rule"),
+    [
+        ("usr/lib/python3/dist-packages/a.py", "f'{1}'\n", "newer-python-syntax"),
+        ("usr/lib/python2.7/dist-packages/a.py", "import enum\n", "newer-python-module"),
+        ("usr/bin/small!", "#!/usr/bin/python3\nimport secrets\n", "newer-python-module"),
+        ("usr/share/small/a.py", "f'{1}'\n", ""),
+        ("usr/share/doc/small/examples/a.py", "f'{1}'\n", ""),
+        ("usr/lib/python2.7/dist-packages/a.py", "print 'x'\n", ""),
+        ("lib/systemd/system/a.service", "[Service]\nDynamicUser=yes\n", "newer-unit-directive"),
+        ("etc/a.service", "[Service]\nDynamicUser=yes\n", ""),
+    ],
+)
+def test_a_file_is_read_as_what_its_place_makes_it(
+    tmp_path: Path, path: str, text: str, rule: str
+) -> None:
+    found = of_files(tmp_path, {path: text})
+    if not rule:
+        assert found == []
+    else:
+        (one,) = found
+        assert one.startswith(f"{rule} small: {path.removesuffix('!')}:")
+
+
+def test_a_module_that_the_package_brings_itself_or_depends_on_is_not_missed(
+    tmp_path: Path,
+) -> None:
+    place = "usr/lib/python2.7/dist-packages"
+    files = {f"{place}/a.py": "import queue\n", f"{place}/queue.py": "\n"}
+    assert of_files(tmp_path / "own", files) == []
+    files = {f"{place}/a.py": "import enum\n"}
+    assert of_files(tmp_path / "other", files, depends="python-enum34 | python (>= 3)") == []

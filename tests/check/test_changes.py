@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backport.check import changes
+from tests.check import trees
+from tests.check.trees import tree
+
+CHANGELOG = """\
+small (3) xenial; urgency=medium
+
+  * Third. (LP: #3)
+
+ -- A Tester <tester@example.org>  Mon, 23 Nov 2026 12:00:00 +0000
+
+small (2) xenial; urgency=medium
+
+  * Second. (LP: #2)
+
+ -- A Tester <tester@example.org>  Mon, 23 Nov 2026 11:00:00 +0000
+
+small (1) xenial; urgency=medium
+
+  * First.
+
+ -- A Tester <tester@example.org>  Mon, 23 Nov 2026 10:00:00 +0000
+"""
+
+
+def test_the_new_entries_are_those_above_the_bases() -> None:
+    assert "Third" in changes.new_entries(CHANGELOG)
+    assert "Second" not in changes.new_entries(CHANGELOG)
+    both = changes.new_entries(CHANGELOG, "1")
+    assert ("Third" in both, "Second" in both, "First" in both) == (True, True, False)
+
+
+def told(root: Path, files: dict[str, str], spoken: str) -> list[tuple[str, str]]:
+    old, new = tree(root, name="old"), tree(root, files, name="new")
+    found = changes.packaging(old, new, spoken)
+    return [(one.place, one.why.partition(",")[0]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "left"),
+    [
+        ("Depend on ed.", []),
+        ("Depend on sed.", ["Depends: ed changed"]),
+        ("Depend on another package.", ["Depends: ed changed"]),
+        ("Change the Depends field.", []),
+    ],
+)
+def test_a_new_relation_is_spoken_of_by_its_package(
+    tmp_path: Path, spoken: str, left: list[str]
+) -> None:
+    control = trees.CONTROL.replace("${python:Depends}", "${python:Depends}, ed")
+    found = told(tmp_path, {"control": control}, spoken)
+    assert found == [("debian/control", why) for why in left]
+
+
+@pytest.mark.parametrize(
+    ("files", "spoken", "left"),
+    [
+        ({"rules!": "#!/usr/bin/make -f\n"}, "Change debian/rules.", []),
+        ({"rules!": "#!/usr/bin/make -f\n"}, "Be faster.", ["debian/rules"]),
+        ({"tests/control": "Tests: x\n"}, "Add autopkgtests.", []),
+        ({"tests/control": "Tests: x\n"}, "Be faster.", ["debian/tests/control"]),
+        ({"small.timer": "[Timer]\n"}, "Add a timer to small.", []),
+        ({"changelog": CHANGELOG}, "", []),
+        ({"control": trees.CONTROL.replace("ubuntu-devel-discuss", "another")}, "", []),
+    ],
+)
+def test_a_changed_file_has_to_be_spoken_of(
+    tmp_path: Path, files: dict[str, str], spoken: str, left: list[str]
+) -> None:
+    assert [place for place, _ in told(tmp_path, files, spoken)] == left
+
+
+def test_a_patch_that_dpkg_source_made_is_a_change_without_a_patch(tmp_path: Path) -> None:
+    files = {"patches/debian-changes": "Description: x\n", "patches/series": "debian-changes\n"}
+    (found,) = changes.patches(tree(tmp_path, files), None, "x")
+    assert (found.rule, found.fails) == ("change-outside-debian", True)
+
+
+def test_a_patch_of_the_base_is_not_looked_at_again(tmp_path: Path) -> None:
+    files = {"patches/old.patch": "no header\n", "patches/series": "old.patch\n"}
+    old, new = tree(tmp_path, files, name="old"), tree(tmp_path, files, name="new")
+    assert changes.patches(new, old, "") == ()
+    assert changes.patches(new, tree(tmp_path, name="bare"), "")[0].rule == "not-parsed"
+
+
+def test_another_orig_tarball_of_the_same_name_is_refused() -> None:
+    (found,) = changes.other_upstream({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"})
+    assert (found.place, found.fails) == ("b", True)
+    assert changes.other_upstream({"a": "1"}, {"a": "1", "c": "4"}) == ()

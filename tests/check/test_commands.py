@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from backport import cli
+from backport.check import rules
+
+
+def test_explain_prints_what_a_rule_means(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in rules.RULES:
+        assert cli.main(["explain", name]) == 0
+        assert capsys.readouterr().out == rules.explain(name) + "\n"
+
+
+def test_explain_without_a_rule_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(rules.RULES)
+
+
+def test_explain_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "new-source", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "new-source"
+    assert told["reference"] == rules.RULES["new-source"].reference
+
+
+def test_an_unknown_rule_is_a_usage_error_that_names_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["explain", "new-sorce"]) == 2
+    assert "did you mean new-source" in capsys.readouterr().err
+    assert cli.main(["explain", "zzz"]) == 2
+    assert "see all of them with: backport explain" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from backport import recipe as update
+from backport.check import lifecycle
+from backport.check.lifecycle import Package
+from backport.recipe import Recipe
+from tests.check.lives import Lives, make_package
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+OWN = [Package("alpha", "2.0", Path("a.deb")), Package("beta", "2.0", Path("b.deb"))]
+
+
+def recipe_with(root: Path, **versions: str) -> Recipe:
+    """A recipe with test sources of these names and upstream versions."""
+    recipe = recipes.load(root, Spec(sources=(SourceSpec("alpha"),)))
+    source = recipe.sources[0]
+    tests = tuple(
+        update.TestSource(name, replace(source, version=version), "for a test")
+        for name, version in versions.items()
+    )
+    return replace(recipe, test_sources=tests)
+
+
+def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(tmp_path: Path) -> None:
+    recipe = recipe_with(tmp_path, old_a="0.4", old_b="0.4", mid="0.8", new="3.0", other="0.1")
+    builds = {
+        "old_a": [Package("alpha", "0.4-1", Path("x.deb"))],
+        "old_b": [Package("beta", "0.4-1", Path("x.deb")), Package("gone", "0.4-1", Path("x"))],
+        "mid": [Package("alpha", "0.8-1", Path("x.deb"))],
+        "new": [Package("alpha", "3.0-1", Path("x.deb"))],
+        "other": [Package("unknown", "0.1-1", Path("x.deb"))],
+        "alpha": OWN,
+    }
+    groups = list(lifecycle.older(recipe, builds, OWN))
+    assert [[(one.name, one.version) for one in group] for group in groups] == [
+        [("alpha", "0.4-1"), ("beta", "0.4-1"), ("gone", "0.4-1")],
+        [("alpha", "0.8-1")],
+    ]
+    assert list(lifecycle.not_tried("xenial", OWN, groups)) == []
+    left = lifecycle.not_tried("xenial", OWN, groups[1:])
+    assert [(one.rule, one.severity, one.place) for one in left] == [
+        ("no-older-version", "info", "beta")
+    ]
+
+
+def test_the_packages_of_a_build_are_read_from_their_files(tmp_path: Path) -> None:
+    made = make_package(tmp_path, "sound", "1.0", {})
+    assert lifecycle.packages(tmp_path) == [made]
+
+
+def test_a_package_that_is_left_alone_by_its_faulty_neighbours_has_no_finding(
+    lives: Lives,
+) -> None:
+    assert lives.found["sound"] == []
+    assert lives.found["follower"] == []
+    assert lives.upgrades["sound"] == []
+
+
+def test_a_fault_names_the_package_what_failed_and_the_log(lives: Lives) -> None:
+    (broken,) = lives.found["unfit"]
+    assert (broken.rule, broken.severity, broken.place) == ("install-fails", "error", "unfit")
+    assert "cannot be installed" in broken.why
+    assert broken.advice == "see lifecycle.log"
+    left = {one.why for one in lives.found["untidy"] if one.rule == "purge-leaves-files"}
+    assert left == {
+        "after the purge /var/lib/untidy is still there",
+        "after the purge /etc/untidy is still there",
+    }
+    assert "[exit 0]" in lives.log

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from backport.build import sbuild, variation
+from backport.check import reproducible
+from backport.verdict import Passed
+from tests.build.bullseye import Bullseye
+from tests.build.packages import make_deb, make_repository, make_source
+
+# What a build should never write down: each line is another in the second build.
+TELLTALES = """\
+pwd
+echo $$USER
+umask
+date +%F
+echo $$LC_ALL
+echo $$HOME
+"""
+
+
+def test_a_package_that_tells_how_it_was_built_is_not_the_same_in_a_varied_build(
+    base: Bullseye, tmp_path: Path
+) -> None:
+    commands = "mkdir -p debian/tmp/srv\n" + "".join(
+        f"{line} > debian/tmp/srv/{number}\n" for number, line in enumerate(TELLTALES.splitlines())
+    )
+    dsc = make_source(tmp_path / "source", "teller", commands=commands)
+    repository = make_repository(tmp_path / "repository", {"nothing": "1.0"})
+    for name, varied in (("one", False), ("two", True)):
+        result = sbuild.build(
+            dsc,
+            chroot=base.chroot,
+            repositories=[repository],
+            out=tmp_path / name,
+            options=sbuild.BuildOptions(varied=varied),
+        )
+        assert isinstance(result.verdict, Passed), result.tail
+
+    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+
+    assert found.fails
+    assert (found.rule, found.advice) == ("not-reproducible", "see teller.diffoscope.txt")
+    report = (tmp_path / "teller.diffoscope.txt").read_text()
+    for number in range(len(TELLTALES.splitlines())):
+        assert f"/srv/{number}" in report
+    assert f"+{variation.PATH}" in report
+    assert "+someone" in report
+    assert "+0002" in report
+
+
+def test_a_package_that_only_one_build_makes_is_said(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        make_deb(tmp_path / name, "common", "1.0")
+    make_deb(tmp_path / "two", "extra", "1.0")
+    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+    assert (found.place, found.why) == ("extra_1.0_all.deb", "only the second build makes it")
+
+
+def test_diffoscope_names_what_differs(tmp_path: Path) -> None:
+    for name, depends in (("one", ""), ("two", "other")):
+        (tmp_path / name).mkdir()
+        make_deb(tmp_path / name, "common", "1.0", depends)
+    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+    assert found.why.startswith("two builds differ: ")
+    assert "./control" in found.why
+    assert "+Depends: other" in (tmp_path / "common.diffoscope.txt").read_text()

@@ -1,0 +1,117 @@
+"""A whole check of a source package that was really made, with a .deb beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backport.check import finding, static, steps
+from backport.check.finding import Finding
+from backport.plan import Step
+from backport.recipe import BasePin, ControlEdit, Recipe
+from backport.verdict import Failed, Passed
+from tests.build.packages import make_deb
+from tests.check.trees import toolchain
+from tests.source import packages as made
+from tests.support.source_builder import PackageSpec, build_dsc, make_recipe, patch_text
+
+COPYRIGHT = {
+    "copyright": "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+}
+# An old fault of the base, which no check may hold against the update.
+SPEC = PackageSpec(
+    debian={**COPYRIGHT, "small.service": "[Service]\nExecStart=/bin/true\nRestartSteps=3\n"}
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "build").mkdir()
+    make_deb(tmp_path / "build", "small", made.BASE_VERSION)
+    return tmp_path
+
+
+def checked(
+    place: Path,
+    *,
+    quilt: dict[str, str],
+    changes: tuple[str, ...],
+    control: tuple[ControlEdit, ...] = (),
+) -> tuple[Recipe, tuple[Finding, ...]]:
+    """Make the update on a base, and check it as a run would."""
+    dsc = build_dsc(SPEC, place / "fetch")
+    recipe = make_recipe(place, SPEC, patches=quilt, changes=changes, control=control)
+    package = made.make_on_base(place, recipe, dsc)
+    base = BasePin(SPEC.version, dsc.name, "0" * 64, path=str(dsc))
+    recipe = replace(
+        recipe,
+        sources=(replace(recipe.sources[0], base=base),),
+        series=tuple(replace(one, toolchain=toolchain()) for one in recipe.series),
+    )
+    needs = {"fetch": place / "fetch", "source": package.dsc.parent, "build": place / "build"}
+    scratch = place / "scratch"
+    scratch.mkdir()
+    found, log = static.check(recipe, "small", "xenial", needs, scratch)
+    assert log
+    return recipe, found
+
+
+def test_a_sound_update_has_no_error_and_the_faults_of_its_base_are_not_new(place: Path) -> None:
+    quilt = {"lock.patch": made.PATCH, "series": "lock.patch\n"}
+    _, found = checked(place, quilt=quilt, changes=("Wait for the lock in src/main.txt.",))
+    assert [one for one in found if one.fails] == []
+    (old,) = [one for one in found if "RestartSteps" in one.why]
+    assert (old.severity, old.new) == ("error", False)
+    assert isinstance(steps.outcome(found, place).verdict, Passed)
+    assert finding.read(place / finding.FILE) == found
+
+
+def test_a_patch_that_brings_something_newer_than_the_series_has_fails(place: Path) -> None:
+    before = made.SPEC.files["src/main.txt"]
+    patch = patch_text("src/main.txt", before, made.AFTER, header="Description: the lock\n")
+    quilt = {"lock.patch": patch, "series": "lock.patch\n"}
+    edit = ControlEdit("source", "Build-Depends", "it", add=("debhelper (>= 12)",))
+    with pytest.raises(Exception, match="no Author"):
+        # What has no whole header is not even made; the check of a base's own is its last net.
+        checked(place, quilt=quilt, changes=("Wait.",), control=(edit,))
+    _, found = checked(
+        _fresh(place),
+        quilt={"lock.patch": made.PATCH, "series": "lock.patch\n"},
+        changes=("Say hello.",),
+        control=(edit,),
+    )
+    rules = {one.rule for one in found if one.fails}
+    assert rules == {"newer-build-dependency", "unexplained-change"}
+    verdict = steps.outcome(found, place).verdict
+    assert isinstance(verdict, Failed)
+    assert "errors" in verdict.detail
+    assert verdict.log == finding.FILE
+
+
+def _fresh(place: Path) -> Path:
+    folder = place / "again"
+    (folder / "build").mkdir(parents=True)
+    make_deb(folder / "build", "small", made.BASE_VERSION)
+    return folder
+
+
+def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
+    dsc = build_dsc(made.SPEC, place / "archive")
+    recipe, orig = made.own_packaging(place / "own", made.SPEC)
+    package = made.make_own(place / "own", recipe, orig)
+    assert dsc.is_file()
+    out, scratch = place / "out", place / "scratch"
+    out.mkdir()
+    scratch.mkdir()
+    needs = {
+        "fetch/small": orig.parent,
+        "source/xenial/small": package.dsc.parent,
+        "build/xenial/small": place / "build",
+    }
+    outcome = steps.action(recipe, Step("check", "xenial", "small"), out, needs, scratch)
+    assert outcome.outputs == (finding.FILE,)
+    assert (out / steps.LINTIAN_LOG).read_text()
+    found = finding.read(out / finding.FILE)
+    assert {"toolchain-unknown", "version-form"} <= {one.rule for one in found}
