@@ -75,6 +75,9 @@ def bug(args: argparse.Namespace) -> int:
             print(bug_show.plan_text(applied.left))
         if applied.troubles and not args.json:
             print(f"backport: {applied.troubles[0].error}.", file=sys.stderr)
+        elif applied.left.changes and not args.json:
+            left = "the bug has changed meanwhile, and is not as wanted; run the command again"
+            print(f"backport: {left}.", file=sys.stderr)
     return _REFUSED if applied.troubles or applied.left.changes else 0
 
 

@@ -184,9 +184,6 @@ class LaunchpadlibClient:
             self._known[path] = session.load(path)
         return self._known[path]
 
-    def _ask(self, what: str, question: Callable[[Any], T]) -> T:
-        return self.ask(what, question)
-
     def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
         """Carry out `question` with the session of launchpadlib, one at a time.
 

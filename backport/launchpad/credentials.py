@@ -70,9 +70,12 @@ class FilePlace:
             raise InputError(
                 f"the credentials cannot be read: {error.strerror}", where=str(self.path)
             ) from error
-        with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
-            self._check(os.fstat(file.fileno()))
-            text = file.read()
+        try:
+            self._check(os.fstat(handle))
+            with os.fdopen(handle, encoding="utf-8", errors="replace", closefd=False) as file:
+                text = file.read()
+        finally:
+            os.close(handle)
         parser = _parsed(text, str(self.path))
         made_for = parser.get(_SECTION, _ROOT_KEY, fallback=PRODUCTION)
         if made_for != root:

@@ -5,19 +5,19 @@ This module loads launchpadlib, so it is imported only where Launchpad is asked.
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httplib2
 from launchpadlib.credentials import (
+    AccessToken,
     Credentials,
     CredentialStore,
     RequestTokenAuthorizationEngine,
@@ -51,11 +51,13 @@ def reach_root(root: str, patience: Patience) -> None:
     reach(host, port, patience.connect)
 
 
-def _patient(patience: Patience) -> Any:
-    """The class Launchpad, with connections that have this patience."""
+def _patient(patience: Patience, opened: list[Any] | None = None) -> Any:
+    """The class Launchpad, with connections that have this patience, noted in `opened`."""
 
     def patient(session: Any, *args: Any) -> Any:
         connection = Launchpad.httpFactory(session, *args)
+        if opened is not None:
+            opened.append(connection)
         connection.request = PatientRequest(connection, patience)
         return connection
 
@@ -103,6 +105,7 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
         self._patience = patience
         self._person = person
         self._seconds = seconds
+        self._secret = ""
 
     def __call__(self, credentials: Any, store: Store) -> Any:
         """Log in, and keep the token.
@@ -128,15 +131,21 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
                 where=self.service_root,
                 advice=advice,
             )
-        with _socket_time_limit(self._patience.answer):
-            try:
-                return super().__call__(credentials, store)
-            except HTTPError as error:
-                raise self._failed(f"answered {error.response.status}") from error
-            except (OSError, httplib2.HttpLib2Error) as error:
-                raise self._failed(in_words(error)) from error
-            except (LookupError, ValueError, TypeError) as error:
-                raise self._failed("gives an answer that cannot be understood") from error
+        try:
+            return super().__call__(credentials, store)
+        except (OSError, HTTPException, httplib2.HttpLib2Error) as error:
+            raise self._failed(in_words(error)) from error
+        except (LookupError, ValueError, TypeError) as error:
+            raise self._failed("gives an answer that cannot be understood") from error
+
+    def get_request_token(self, credentials: Any) -> str:
+        """A token that the page is shown for; the secret that belongs to it stays here."""
+        status, content = self._post("+request-token", credentials, "", "")
+        if status != 200:
+            raise self._failed(f"answered {status}")
+        data = json.loads(content)
+        self._secret = str(data["oauth_token_secret"])
+        return str(data["oauth_token"])
 
     def make_end_user_authorize_token(self, credentials: Any, request_token: str) -> None:
         """Show the page, and wait until it was answered.
@@ -153,23 +162,47 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
         if _has_browser():
             webbrowser.open(page)
         end = time.monotonic() + self._seconds
-        while credentials.access_token is None:
-            try:
-                credentials.exchange_request_token_for_access_token(self.web_root)
-            except HTTPError as error:
-                if error.response.status == 403:
-                    raise RefusedError(
-                        "the login was declined in the browser", where=self.web_root
-                    ) from error
-                if error.response.status != 401:  # which is: not answered yet
-                    raise
-                if time.monotonic() > end:
-                    raise RemoteError(
-                        f"the login was not answered within {self._seconds:.0f} s",
-                        where=self.web_root,
-                        advice="run the command again",
-                    ) from error
-                time.sleep(min(_POLL_SECONDS, self._seconds / 10))
+        while True:
+            status, content = self._post("+access-token", credentials, request_token, self._secret)
+            match status:
+                case 200:
+                    credentials.access_token = AccessToken.from_string(content)
+                    return
+                case 401:  # not answered yet
+                    if time.monotonic() > end:
+                        raise RemoteError(
+                            f"the login was not answered within {self._seconds:.0f} s",
+                            where=self.web_root,
+                            advice="run the command again",
+                        )
+                    time.sleep(min(_POLL_SECONDS, self._seconds / 10))
+                case 403:
+                    raise RefusedError("the login was declined in the browser", where=self.web_root)
+                case _:
+                    raise self._failed(f"answered {status}")
+
+    def _post(self, page: str, credentials: Any, token: str, secret: str) -> tuple[int, str]:
+        """Ask one of the two pages of the login, as launchpadlib does, but with a time limit."""
+        fields = {
+            "oauth_consumer_key": credentials.consumer.key,
+            "oauth_signature_method": "PLAINTEXT",
+            "oauth_signature": f"&{secret}",
+        }
+        if token:
+            fields["oauth_token"] = token
+        headers = {
+            "Referer": self.web_root,
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        connection = httplib2.Http(timeout=self._patience.answer)
+        try:
+            response, content = connection.request(
+                self.web_root + page, method="POST", headers=headers, body=urlencode(fields)
+            )
+        finally:
+            connection.close()
+        return int(response.status), content.decode("utf-8", "replace")
 
     def _failed(self, how: str) -> RemoteError:
         return RemoteError(
@@ -184,17 +217,6 @@ def _has_browser() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
-@contextmanager
-def _socket_time_limit(seconds: float) -> Iterator[None]:
-    """launchpadlib's login opens connections without a time limit; give them this one."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
 def open_session(
     root: str, cache: Path, patience: Patience, store: Store, *, person: bool, seconds: float
 ) -> Any:
@@ -206,6 +228,7 @@ def open_session(
     """
     engine = BrowserLogin(root, patience, person=person, seconds=seconds)
     known = store.load(engine.unique_consumer_id)
+    opened: list[Any] = []
     try:
         reach_root(root, patience)
         if known is None:
@@ -213,7 +236,7 @@ def open_session(
             fresh.consumer = engine.consumer
             known = engine(fresh, store)
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _patient(patience)(
+        return _patient(patience, opened)(
             known,
             engine,
             store,
@@ -224,12 +247,22 @@ def open_session(
             version=API_VERSION,
         )
     except UnansweredError as error:
+        _close(opened)
         raise RemoteError(
             f"Launchpad {error.what}", where=root, advice=error.advice or "try again later"
         ) from error
     except HTTPError as error:
+        _close(opened)
         raise RemoteError(
             f"Launchpad answered {error.response.status} at the login",
             where=root,
             advice="try again later",
         ) from error
+    except BaseException:
+        _close(opened)
+        raise
+
+
+def _close(connections: list[Any]) -> None:
+    for connection in connections:
+        connection.close()

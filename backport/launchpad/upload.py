@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backport.errors import RemoteError, StepError
+from backport.errors import BackportError, RemoteError, StepError
 from backport.launchpad import dput, signing, upload_state
-from backport.launchpad.dput import Server
+from backport.launchpad.dput import Sent, Server
 from backport.launchpad.ppa import Ppa
 from backport.launchpad.publication import Publication
 from backport.launchpad.signing import Key
@@ -207,10 +207,11 @@ class Sender:
             self.tell({"event": "sends", "name": item.name, "version": item.version})
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
-            sent = dput.send(
-                changes, self.server, self.ppa.name, item.series, self.plan.account,
-                log=self.work / upload_state.FOLDER / LOG, seconds=self.waiting.transfer,
-            )  # fmt: skip
+            try:
+                sent = self._transfer(item, changes)
+            except BackportError:
+                upload_state.moved(self.work, upload, "signed")  # nothing has left the machine
+                raise
             if sent.trouble:
                 state = "broken" if sent.certain else "sending"
                 upload_state.moved(self.work, upload, state, sent.trouble)
@@ -226,6 +227,17 @@ class Sender:
             )
         self.tell({"event": "accepted", "name": item.name, "version": item.version})
         return upload_state.moved(self.work, upload, "accepted")
+
+    def _transfer(self, item: Item, changes: Path) -> Sent:
+        return dput.send(
+            changes,
+            self.server,
+            self.ppa.name,
+            item.series,
+            self.plan.account,
+            log=self.work / upload_state.FOLDER / LOG,
+            seconds=self.waiting.transfer,
+        )
 
     def _arrived(self, item: Item, upload: Upload, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.

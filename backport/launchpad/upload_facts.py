@@ -90,7 +90,8 @@ class Gatherer:
     _earlier: dict[tuple[str, str], Upload | None] = field(default_factory=dict)
     _records: dict[str, tuple[Publication, ...]] = field(default_factory=dict)
     _status: dict[str, str] = field(default_factory=dict)
-    _allowed: dict[tuple[str, str], str] = field(default_factory=dict)
+    _allowed: dict[str, str] = field(default_factory=dict)
+    _bases: dict[str, str] = field(default_factory=dict)
 
     def series_status(self, series: str) -> str:
         """The status of a series on Launchpad, such as Supported."""
@@ -161,6 +162,7 @@ class Gatherer:
             unmet=upload_source.unmet(made, update_mates) if made else (),
             steps=self.tested.of(source, series),
             forced=self.forced,
+            base_trouble=self._base_trouble(source),
             allowed=self._trouble_uploading(source, series) if made else "",
             key_trouble=self.who.trouble,
             earlier=self._earlier.get((source, series)),
@@ -178,6 +180,7 @@ class Gatherer:
             fetched=self.store.folder(f"fetch/{source}"),
             update_dsc=update_dsc,
             out=out,
+            key=self.tested.results[f"source/{series}/{source}"].key,
         )
 
     def _with_files(self, source: str, series: str, update: str) -> tuple[Publication, ...]:
@@ -215,14 +218,38 @@ class Gatherer:
         return tuple(one for one in found if one.name in made.origs)
 
     def _trouble_uploading(self, source: str, series: str) -> str:
-        key = (series, "")  # the right to a PPA is one for all of it
-        if key not in self._allowed:
+        # The right to a PPA is one for all its sources.
+        if series not in self._allowed:
             try:
                 self.ppa.check_may_upload(source, series)
-                self._allowed[key] = ""
+                self._allowed[series] = ""
             except RefusedError as error:
-                self._allowed[key] = error.what
-        return self._allowed[key]
+                self._allowed[series] = error.what
+        return self._allowed[series]
+
+    def _base_trouble(self, source: str) -> str:
+        """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
+        if source not in self._bases:
+            self._bases[source] = self._compare_base(source)
+        return self._bases[source]
+
+    def _compare_base(self, source: str) -> str:
+        base = self.recipe.source(source).base
+        if base is None:
+            return ""
+        for distribution in ("ubuntu", "debian"):
+            found = self.client.published_sources(
+                source, version=base.version, distribution=distribution
+            )
+            if found:
+                files = self.client.source_files(found[0])
+                if any((one.name, one.sha256) == (base.dsc, base.sha256) for one in files):
+                    return ""
+                return f"{distribution}'s {base.version} is another; pin it with: backport pin"
+        return (
+            f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's archive, "
+            "so it is nobody's base; pin one that is, with: backport pin"
+        )
 
 
 def _still_good(

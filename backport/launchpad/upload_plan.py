@@ -45,8 +45,8 @@ class Facts:
     has (None where nobody knows), `said` what the recipe says that it has, `relied` every archive
     version of that source, in any series, that the proof relies on. `records` are the PPA's.
     `hashes` has our files; `known` those that Launchpad has under a name of ours. `steps` are the
-    states of build and tests. `allowed` says why the account may not upload ("" if it may),
-    `key_trouble` what is wrong with the key.
+    states of build and tests. `base_trouble` says why the base is not the archive's own ("" if it
+    is), `allowed` why the account may not upload, `key_trouble` what is wrong with the key.
     """
 
     source: Source
@@ -67,6 +67,7 @@ class Facts:
     unmet: tuple[str, ...]
     steps: Mapping[str, str]
     forced: str = ""
+    base_trouble: str = ""
     allowed: str = ""
     key_trouble: str = ""
     earlier: Upload | None = None
@@ -165,7 +166,9 @@ def _base(facts: Facts) -> Check:
             "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin",
             InputError.exit_code,
         )
-    return Check("base", True, f"{base.dsc}, sha256 {base.sha256[:12]}…")
+    if facts.base_trouble:
+        return Check("base", False, f"{base.dsc}: {facts.base_trouble}", InputError.exit_code)
+    return Check("base", True, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it")
 
 
 def _day(facts: Facts) -> Check:

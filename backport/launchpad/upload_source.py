@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from debian.deb822 import Deb822, Dsc, PkgRelation
@@ -21,6 +22,7 @@ from backport.source.dpkg import isolated
 from backport.source.files import sha256_of, tree_hashes
 
 _CHANGELOG = "debian/changelog"
+_RECORD = "made.json"
 _RELATIONS = ("Pre-Depends", "Depends", "Build-Depends", "Build-Depends-Indep")
 _RELATIONS_TOO = ("Build-Depends-Arch", "Recommends")
 
@@ -61,18 +63,25 @@ def make(
     fetched: Path,
     update_dsc: Path,
     out: Path,
+    key: str,
 ) -> Made:
     """Make the source package of a PPA, and compare it with the update's own.
+
+    What an earlier call made of the same things is taken again.
 
     Parameters:
         version: the version in the PPA.
         fetched: the folder of the fetch step, with the base's .dsc and its files.
         update_dsc: the update's own source package, its files beside it.
         out: the folder for the files; what is there is replaced.
+        key: the key of the step that made the update's own: the hash of all that goes in.
 
     Raises: as `package.make` does.
     """
     assert source.base is not None, "only a source with the archive's own base is uploaded"
+    kept = _kept(out, key, version)
+    if kept is not None:
+        return kept
     published = series.archive.get(source.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out, ignore_errors=True)
@@ -93,7 +102,7 @@ def make(
     files = {name: out / name for name in (*names, made.dsc.name)}
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".comparing-") as name:
         differing, relations = _compare(update_dsc, made.dsc, Path(name), timestamp(recipe.date))
-    return Made(
+    result = Made(
         source=source.name,
         series=series.name,
         version=version,
@@ -105,6 +114,26 @@ def make(
         binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
         relations=relations,
     )
+    sums = {"key": key, "changes_sha256": sha256_of(result.changes)}
+    told = {**sums, **asdict(result), "changes": result.changes.name}
+    (out / _RECORD).write_text(json.dumps(told, indent=1) + "\n")
+    return result
+
+
+def _kept(out: Path, key: str, version: str) -> Made | None:
+    """What an earlier call made, if it is of the same key and version and unchanged."""
+    try:
+        data = json.loads((out / _RECORD).read_text(encoding="utf-8"))
+        if (data.pop("key"), data["version"]) != (key, version):
+            return None
+        changes = data.pop("changes_sha256")
+        lists = {name: tuple(data[name]) for name in ("origs", "differing", "binaries")}
+        relations = tuple(tuple(one) for one in data["relations"])
+        made = Made(**{**data, **lists, "relations": relations, "changes": out / data["changes"]})
+        same = all(sha256_of(out / name) == digest for name, digest in made.hashes.items())
+        return made if same and sha256_of(made.changes) == changes else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None  # it is made anew
 
 
 def _compare(

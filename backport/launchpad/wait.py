@@ -123,7 +123,9 @@ class Wait:
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    rows: dict[tuple[Upload, str], Row] = field(default_factory=dict)
+    rows: dict[tuple[Upload, str], Row] = field(default_factory=dict, init=False)
+    _retries: dict[str, int] = field(default_factory=dict, init=False)
+    _logs: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self, uploads: Iterable[Upload]) -> Ended:
         """Wait; the same as the last event.
@@ -134,7 +136,6 @@ class Wait:
             InputError: the kept state is damaged.
         """
         self._retries = _read_retries(self.work, self.builds.root)
-        self._logs: dict[str, str] = {}
         open_uploads = list(dict.fromkeys(uploads))
         started = self.clock()
         answered: float | None = None

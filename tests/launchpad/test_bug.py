@@ -12,6 +12,7 @@ from backport.launchpad import bug as bugs
 from backport.launchpad import bug_plan
 from backport.launchpad.bug_plan import AddComment, AddTask, Approve, SetDescription, SetStatus
 from backport.launchpad.bug_plan import Wanted as What
+from backport.launchpad.bug_text import merged
 from backport.launchpad.client import LaunchpadlibClient
 from backport.launchpad.credentials import VARIABLE
 from backport.launchpad.patience import RefusedError
@@ -19,7 +20,7 @@ from backport.recipe_bug import BugText
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.logged_in import credentials_file
+from tests.support.upload_server.case import write_credentials
 
 NUMBER = 77
 TEXT = BugText("It breaks.", "1. Break it.", "It might break elsewhere.", tags=("sru",))
@@ -43,7 +44,7 @@ def there(world: World) -> Bugs:
 def writer(
     standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LaunchpadlibClient]:
-    path = credentials_file(tmp_path / "login", standin.root)
+    path = write_credentials(tmp_path / "login", standin.root)
     monkeypatch.setenv(VARIABLE, str(path))
     client = LaunchpadlibClient(
         tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
@@ -146,6 +147,23 @@ def test_an_edit_by_somebody_else_since_it_was_shown_is_not_overwritten(
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
     (left,) = applied.left.changes
     assert "Since tuesday" in str(left)
+
+
+def test_an_edit_while_the_changes_are_made_is_left_for_the_next_call(
+    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, world: World
+) -> None:
+    bug = world.entries["/bugs/77"]
+    bug.values["description"] = merged("Since monday.", TEXT)
+
+    def edit() -> None:
+        if any(one.startswith("POST") for one in standin.requests):
+            bug.values["description"] = "Jane has begun anew."
+
+    world.before.append(edit)
+    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
+    assert bug.values["description"] == "Jane has begun anew."
+    assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
+    assert [type(one) for one in applied.left.changes] == [SetDescription]
 
 
 def test_a_status_that_somebody_else_set_since_it_was_shown_stays(

@@ -17,8 +17,8 @@ from tests.support import recipes
 from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm, ends
-from tests.support.logged_in import credentials_file
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.upload_server.case import write_credentials
 
 SPEC = Spec(
     sources=(
@@ -39,7 +39,7 @@ VERSION = "1.0-1~ubuntu16.04.1~ppa1"
 @pytest.fixture(autouse=True)
 def asked(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
-    monkeypatch.setenv(VARIABLE, str(credentials_file(tmp_path / "login", standin.root)))
+    monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
 
 
 @pytest.fixture

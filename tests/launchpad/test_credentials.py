@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,10 @@ class Place:
             person=person,
             login_seconds=seconds,
         )
-        return str(made.me.name)
+        try:
+            return str(made.me.name)
+        finally:
+            made._browser._connection.close()
 
 
 @pytest.fixture
@@ -260,7 +264,8 @@ def test_a_client_with_login_asks_as_the_user(
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_CREDENTIALS", str(file))
     client = LaunchpadlibClient(tmp_path / "x", root=here.standin.root, patience=QUICK, login=True)
 
-    assert client.ask("the account", lambda lp: str(lp.me.name)) == "tester"
+    with closing(client):
+        assert client.ask("the account", lambda lp: str(lp.me.name)) == "tester"
 
 
 def test_a_client_without_a_login_says_what_to_do(

@@ -13,7 +13,7 @@ from backport.launchpad.patience import RefusedError
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.logged_in import credentials_file
+from tests.support.upload_server.case import write_credentials
 
 NUMBER = 77
 
@@ -29,7 +29,7 @@ def there(world: World) -> Bugs:
 def writer(
     standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LaunchpadlibClient]:
-    monkeypatch.setenv(VARIABLE, str(credentials_file(tmp_path / "login", standin.root)))
+    monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
     client = LaunchpadlibClient(
         tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
     )

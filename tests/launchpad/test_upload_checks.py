@@ -58,13 +58,34 @@ def test_a_tarball_of_that_name_in_the_archive_has_to_be_the_same(case: Case) ->
 def test_the_archives_own_tarball_is_confirmed_by_its_hash(case: Case) -> None:
     case.ready()
     content = (case.template / "archive/greeter" / ORIG).read_bytes()
-    case.world.publish("noble", "greeter", "1.0-1", files={ORIG: content})
+    dsc = (case.template / "archive/greeter/greeter_1.0-1.dsc").read_bytes()
+    case.world.publish("noble", "greeter", "1.0-1", files={ORIG: content, "greeter_1.0-1.dsc": dsc})
 
     ran = case.upload("--dry-run")
 
     assert ran.exit_code == 0, ran.out
     assert ran.check("noble/greeter", "tarball")["detail"] == "the same as in the archive (noble)"
     assert ran.check("noble/greeter", "archive")["detail"] == "it has 1.0-1, confirmed"
+
+
+def test_a_base_that_no_archive_has_is_refused(case: Case) -> None:
+    case.ready()
+    del case.world.entries[
+        next(
+            one.path
+            for one in case.world.all("source_package_publishing_history")
+            if one.values["archive_link"] == "/debian/+archive/primary"
+        )
+    ]
+
+    assert "has no record of greeter 1.0-1" in refused(case, check="base", exit_code=3)
+
+
+def test_a_base_that_is_not_the_archives_own_is_refused(case: Case) -> None:
+    case.ready()
+    case.world.publish("jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
+
+    assert "ubuntu's 1.0-1 is another" in refused(case, check="base", exit_code=3)
 
 
 def test_a_higher_version_in_the_ppa_is_refused(case: Case) -> None:
@@ -96,6 +117,16 @@ def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> 
     (record,) = case.records()
     assert record["forced"] == "the testbed has no sound card"
     assert record["steps"]["test/noble/greeter.says"] == "failed: tests: it says nothing"
+
+
+def test_a_package_that_was_tampered_with_is_made_anew(case: Case) -> None:
+    case.ready()
+    (kept,) = (case.work / "uploads/unsigned/noble_greeter").glob("*.debian.tar.xz")
+    good = kept.read_bytes()
+    kept.write_bytes(b"another")
+
+    assert case.upload("--dry-run").exit_code == 0
+    assert kept.read_bytes() == good
 
 
 def test_what_was_built_before_a_change_is_not_uploaded(case: Case) -> None:
@@ -146,6 +177,7 @@ def test_a_relation_that_the_ppas_version_does_not_meet_is_refused(case: Case) -
     )
     case.write(more=edit.replace("TILDE", ""))
     case.prepare()
+    case.publish_bases(case.root)
 
     said = refused(case, check="relations", exit_code=3)
     case.write(more=edit.replace("TILDE", "~"))

@@ -80,6 +80,7 @@ def test_all_checks_hold_for_good_facts() -> None:
         ({"allowed": "no right"}, "account", 6, "no right"),
         ({"key_trouble": "it has expired"}, "key", 5, "it has expired"),
         ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
+        ({"base_trouble": "nobody has it"}, "base", 3, "nobody has it"),
         ({"as_of": datetime.date(2026, 11, 22)}, "day", 3, "as of 2026-11-22"),
         ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),

@@ -21,7 +21,7 @@ from backport.launchpad.wait import Bounds, Changed, Ended, Event, Failed, Noted
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
-from tests.support.logged_in import credentials_file
+from tests.support.upload_server.case import write_credentials
 
 PPA = PpaName("me", "sru")
 APP = Upload("app", "xenial", "1.0-1~ppa1")
@@ -74,7 +74,7 @@ class Scene:
 def scene(
     standin: StandIn, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scene]:
-    login = credentials_file(tmp_path / "login", standin.root)
+    login = write_credentials(tmp_path / "login", standin.root)
     monkeypatch.setenv(VARIABLE, str(login))
     client = LaunchpadlibClient(
         tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True

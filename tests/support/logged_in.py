@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from tests.support.upload_server.case import write_credentials as credentials_file
 
-_TEXT = """[1]
-consumer_key = sru-backport-toolkit
-consumer_secret =
-access_token = {token}
-access_secret = secret
-service_root = {root}
-"""
-
-
-def credentials_file(path: Path, root: str, token: str = "token") -> Path:
-    """Write the file, with the mode that it has to have."""
-    path.touch(mode=0o600)
-    path.write_text(_TEXT.format(token=token, root=root))
-    return path
+__all__ = ["credentials_file"]

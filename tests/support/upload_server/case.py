@@ -170,12 +170,26 @@ class Case:
         if (self.series, self.sources, self.failing) != (("noble",), {"greeter": ()}, ()):
             self.write()
             self.prepare()
+            self.publish_bases(self.root)
             return
         if not (self.template / "build").is_dir():
             made = replace(self, root=self.template)
             made.write()
             made.prepare()
+            self.publish_bases(self.template)
+            assert made.upload("--dry-run").exit_code == 0
+            self.standin.requests.clear()
+            shutil.copytree(self.template, self.root, dirs_exist_ok=True)
+            return
         shutil.copytree(self.template, self.root, dirs_exist_ok=True)
+        self.publish_bases(self.template)
+
+    def publish_bases(self, root: Path) -> None:
+        """Debian has the base of every source, as Launchpad knows it."""
+        for name in self.sources:
+            files = (root / "archive" / name).iterdir()
+            content = {path.name: path.read_bytes() for path in files if path.is_file()}
+            self.world.publish("sid", name, "1.0-1", distribution="debian", files=content)
 
     def prepare(self) -> None:
         """Make the source packages, and leave records of builds and tests in the store."""
@@ -299,6 +313,8 @@ def fingerprint_of(home: Path, who: str) -> str:
 def world() -> World:
     """Ubuntu with its series; yakkety has ended."""
     made = World()
+    made.distribution("debian")
+    made.series("debian", "sid", "", "Experimental")
     made.distribution("ubuntu")
     for name, version in SERIES.items():
         status = "Obsolete" if name == "yakkety" else "Supported"

@@ -95,3 +95,6 @@ class _Data(DTPHandler):  # type: ignore[misc]
             handler.close()
             return
         super().handle_read()
+
+    # pyftpdlib calls it by this name.
+    handle_read_event = handle_read
