@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -273,3 +274,19 @@ def test_the_lock_is_free_again_after_an_error(store: Store) -> None:
         raise RuntimeError
     with store.locked():
         assert store.scratch(NAME).is_dir()
+
+
+# ------------------------------------------------------------------------------- the logs
+
+
+def test_the_record_has_the_hash_of_every_log_and_a_changed_log_is_no_reason_to_run_again(
+    store: Store,
+) -> None:
+    commit(store)
+    folder = store.folder(NAME)
+    record = json.loads((folder / RECORD).read_text())
+    size, _, digest = record["logs"]["log"]
+    assert (size, digest) == (13, hashlib.sha256(b"it went well\n").hexdigest())
+    assert record["outputs"].keys() == {"alpha.deb"}
+    (folder / "log").write_text("changed\n")
+    assert store.fresh(NAME, KEY) is not None

@@ -18,6 +18,7 @@ from typing import Any
 from backport import __version__, plan, verdict
 from backport.actions import PREPARED
 from backport.errors import InputError
+from backport.launchpad import credentials
 from backport.plan import Step
 from backport.recipe import Recipe
 from backport.sru import archive, manifest, scrub
@@ -28,6 +29,18 @@ from backport.store import RECORD, Store
 MADE = "made.json"
 LATEST = "latest"
 _INPUTS = "inputs"
+_RECORDS = "records"
+# What other commands know of this update: uploads, what is published, the PPA's tests, the risk.
+_RECORD_FILES = (
+    "uploads/*.json",
+    "published/*/*.json",
+    "ppa-test/summary.json",
+    "ppa-test/*/*/result.json",
+    "ppa-test/*/*/step.json",
+    "ppa-test/*/*/log.gz",
+    "ppa-test/*/*/result.tar",
+    "risk/risk.json",
+)
 # What these steps make is what is uploaded or installed: it may not be changed.
 _FIXED = ("fetch", "source", "build")
 
@@ -71,7 +84,8 @@ def make(
     """
     home = store.work / FOLDER
     known = _made(home)
-    if sign is None and (found := known.get(run.key)):
+    key = _key(run, store.work)
+    if sign is None and (found := known.get(key)):
         one = Made(
             found["name"], home / found["name"], home / found["archive"], found["sha256"], False
         )
@@ -82,6 +96,9 @@ def make(
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
     resolved = {f"{name}": path.resolve() for name, path in folders.items()}
+    kept = credentials.place()
+    if isinstance(kept, credentials.FilePlace):
+        secrets = (*secrets, *scrub.kept_secrets(kept.path))
     needles = scrub.needles(resolved, secrets=secrets)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
     try:
@@ -103,7 +120,7 @@ def make(
         raise
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    known[run.key] = {"name": told.name, "archive": target.name, "sha256": digest}
+    known[key] = {"name": told.name, "archive": target.name, "sha256": digest}
     _write(home / MADE, json.dumps(known, indent=1) + "\n")
     _point(home, told.name)
     removed: dict[str, int] = {}
@@ -141,6 +158,9 @@ class _Collector:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
             name = f"{_INPUTS}/{path.relative_to(recipe.root)}"
+            self._put(name, path, path.read_bytes(), fixed=False)
+        for path in _records(store.work):
+            name = f"{_RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
         bases = [
@@ -279,6 +299,20 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         for path in sorted((recipe.root / folder).rglob("*")):
             if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
                 yield path
+
+
+def _records(work: Path) -> Iterator[Path]:
+    for pattern in _RECORD_FILES:
+        yield from sorted(path for path in work.glob(pattern) if path.is_file())
+
+
+def _key(run: RunRecord, work: Path) -> str:
+    """Changes with the run, and with the records of other commands."""
+    digests = [
+        (str(path.relative_to(work)), hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in _records(work)
+    ]
+    return plan.hash_text(json.dumps([run.key, digests]))
 
 
 def _base(series: str, store: Store) -> BaseRecord:

@@ -326,7 +326,7 @@ class _List:
             proofs = self._proofs[series]
             published = all(
                 (there := self._facts.in_pocket(pair, "Proposed")) is not None
-                and there.version == self._ours[pair]
+                and (there.version, there.status) == (self._ours[pair], "Published")
                 for pair in pairs
             )
             if (

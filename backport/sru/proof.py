@@ -35,17 +35,25 @@ class Proof:
 def tests(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> tuple[Proof, ...]:
     """The proof of every test that the recipe has for a series, its controls included."""
     proofs = []
+    own = frozenset(source.name for source in recipe.sources)
     for row in wanted_tests(recipe, series, Selection()):
-        proofs.append(_one(found, facts, (row.source, series), row.name, control=False))
+        proofs.append(_one(found, facts, (row.source, series), row.name, own=own))
         for control in row.controls:
             mark = f"+{control.variant}" if control.variant else ""
             name = f"{control.test}{mark}"
-            proofs.append(_one(found, facts, (row.source, series), name, control=True))
+            one = _one(found, facts, (row.source, series), name, own=own, control=True)
+            proofs.append(one)
     return tuple(proofs)
 
 
 def _one(
-    found: Manifest, facts: Facts, pair: tuple[str, str], test: str, *, control: bool
+    found: Manifest,
+    facts: Facts,
+    pair: tuple[str, str],
+    test: str,
+    *,
+    own: frozenset[str],
+    control: bool = False,
 ) -> Proof:
     source, series = pair
     step = found.step(f"test/{series}/{source}.{test}")
@@ -64,19 +72,26 @@ def _one(
     if base is None or base.kind != "ubuntu":
         kind = f"{base.kind} ({base.suite})" if base else "an unknown base"
         return Proof(source, series, test, f"passed on {kind} only, not on Ubuntu", *place, _RUN)
-    lacks = _packages(step, found, facts, control=control)
+    lacks = _packages(step, found, facts, own=own, control=control)
     return Proof(source, series, test, lacks, *place, _RUN if lacks else "")
 
 
 _RUN = "Run it on Ubuntu with the published packages: scripts/verify-sru --test."
 
 
-def _packages(step: StepRecord, found: Manifest, facts: Facts, *, control: bool) -> str:
+def _packages(
+    step: StepRecord, found: Manifest, facts: Facts, *, own: frozenset[str], control: bool
+) -> str:
     """Why the packages that a test was given are not those in -proposed; "" if they are.
 
-    A control has packages of its own in place of some; the others are the same.
+    A control has packages of its own in place of some; the others are the same. Packages that
+    are made for tests only, such as old versions, are nobody's upload.
+
+    Parameters:
+        own: the sources that the update uploads.
     """
-    builds = [one for one in map(found.step, step.needs) if one is not None and one.kind == "build"]
+    needs = [one for one in map(found.step, step.needs) if one is not None]
+    builds = [one for one in needs if one.kind == "build" and one.source in own]
     if control:
         builds = [one for one in builds if not one.variant]
     elif not builds:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from backport.errors import InputError
 from backport.sru import charts, check
 from backport.sru.checklist_data import Checklist
-from backport.sru.report_data import Report, gather
+from backport.sru.report_data import INTERLEAVING_COUNTS, Report, gather
 
 _WORDS = {"passed": "✓", "failed": "✕", "skipped": "–", "broken": "!"}
 _ITEMS = {"done": "✓", "missing": "✕", "person": "☞", "unknown": "?"}
@@ -58,6 +58,15 @@ def make(
             where=str(evidence),
             advice="run: backport verify",
         )
+    if risk is not None:
+        try:
+            risk_table(risk)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(
+                f"the assessment of the risk is not as this toolkit writes it ({error!r})",
+                where="risk.json",
+                advice="run: backport risk",
+            ) from error
     link = ""
     if out is not None:
         relative = os.path.relpath(evidence.resolve(), out.resolve().parent)
@@ -115,16 +124,26 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
 def risk_table(risk: Mapping[str, Any]) -> dict[str, Any]:
     """The table of remedies against the times of other jobs, of the last case."""
     case = risk["cases"][-1]
+    if not (float(risk["tolerable"]) > 0 and isinstance(risk["sound"], bool)):
+        raise ValueError("tolerable, sound")
     admins = {row["admins"]: row["admins_title"] for row in case["rows"]}
     remedies: dict[str, dict[str, Any]] = {}
     for row in case["rows"]:
         one = remedies.setdefault(row["remedy"], {"title": row["title"], "cells": {}})
         one["cells"][row["admins"]] = (
-            charts.odds(row["error"]),
-            charts.odds(row["mismatch"]),
+            _odds(row["mail"]),
+            _odds(row["mismatch"]),
             bool(row.get("tolerable")),
         )
     return {"name": case["name"], "admins": admins, "remedies": list(remedies.values())}
+
+
+def _odds(share: Mapping[str, Any] | None) -> str:
+    """Odds in words; a bound is said to be one: then nothing was seen."""
+    if share is None:
+        return charts.odds(None)
+    words = charts.odds(float(share["value"]))
+    return f"at most {words}" if share["bound"] and words.startswith("1 in") else words
 
 
 def _render(template: str, report: Report) -> str:
@@ -146,6 +165,7 @@ def _render(template: str, report: Report) -> str:
         "share": lambda bad, total: Markup(charts.share(bad, total)),
         "histogram": lambda one: Markup(charts.histogram(one.title, one.bins, one.unit)),
         "ticks": charts.ticks,
+        "interleaving_counts": INTERLEAVING_COUNTS,
         "breakable": _breakable,
         "risk_table": risk_table,
     }

@@ -6,6 +6,7 @@ Every part that was not run is there and says so; nothing is left out silently.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from backport.source import dep3
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 
+INTERLEAVING_COUNTS = ("orders", "blocked", "error", "mismatch", "inconsistent")
+_SPREAD = re.compile(r"spread-(.+)-(before|after)\.json")
 STATES = ("passed", "failed", "skipped", "broken")
 
 
@@ -109,6 +112,29 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class Interleaving:
+    """A test of the orders of two writers: how many were run, and how many went wrong.
+
+    `rows` are kinds of orders, each with the numbers of `INTERLEAVING_COUNTS`.
+    """
+
+    name: str
+    verdict: Chip
+    orders: int
+    bad: int
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class PpaTest:
+    """A test that Ubuntu's own service ran on the packages of a PPA."""
+
+    name: str
+    version: str
+    verdict: Chip
+
+
+@dataclass(frozen=True)
 class FindingLine:
     """A finding of a check, and where its check's log is."""
 
@@ -131,8 +157,9 @@ class Report:
     changes: Mapping[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
     histograms: tuple[Histogram, ...]
-    interleavings: tuple[tuple[str, Chip, tuple[tuple[str, str], ...]], ...]
+    interleavings: tuple[Interleaving, ...]
     risk: Mapping[str, Any]
+    ppa: tuple[PpaTest, ...]
     builds: tuple[tuple[str, Chip], ...]
     findings: tuple[FindingLine, ...]
     checks_run: bool
@@ -187,6 +214,7 @@ def gather(
         histograms=tuple(view.histograms()),
         interleavings=tuple(view.interleavings()),
         risk=risk or {},
+        ppa=tuple(view.ppa()),
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
             for one in found.steps
@@ -316,34 +344,65 @@ class _View:
                 )
 
     def histograms(self) -> Iterator[Histogram]:
-        """Every ``histograms`` list in a JSON artifact of a test."""
+        """What the test of the schedule wrote: the moments of the renewals, by hour of the day."""
         for step, name, data in self._json_artifacts():
-            for one in (
-                data.get("histograms", []) if isinstance(data.get("histograms"), list) else []
-            ):
-                try:
-                    bins = tuple((str(label), float(number)) for label, number in one["bins"])
-                    yield Histogram(
-                        str(one["title"]),
-                        str(one.get("unit", "")),
-                        bins,
-                        str(one.get("note", f"{step.series}, {step.test}")),
-                        self._href(name),
-                    )
-                except (KeyError, TypeError, ValueError):
-                    continue
+            match = _SPREAD.fullmatch(name.rpartition("/")[2])
+            hours = data.get("hours")
+            if match is None or not isinstance(hours, list):
+                continue
+            which = "with the update" if match[2] == "after" else "before the update"
+            note = f"{step.series}, {which}: {data.get('moments', sum(hours)):,} moments"
+            if isinstance(data.get("ks_p"), float):
+                note += f", Kolmogorov-Smirnov D {data.get('ks_d')}, p {data['ks_p']:.3g}"
+            yield Histogram(
+                f"{match[1]}: moments by hour of the day",
+                "moments",
+                tuple((f"{hour}:00", float(number)) for hour, number in enumerate(hours)),
+                note,
+                self._href(name),
+            )
 
-    def interleavings(self) -> Iterator[tuple[str, Chip, tuple[tuple[str, str], ...]]]:
-        """The numbers at the top of every ``interleaving.json``."""
+    def interleavings(self) -> Iterator[Interleaving]:
+        """What every ``interleaving.json`` counted."""
         for step, name, data in self._json_artifacts():
             if name.endswith("/interleaving.json"):
-                plain = tuple(
-                    (key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-                    for key, value in data.items()
-                    if isinstance(value, (int, float, str)) and not isinstance(value, bool)
-                )
                 what = f"{step.test} in {step.series}"
-                yield what + (f" ({step.variant})" if step.variant else ""), self.chip(step), plain
+                rows = [
+                    (
+                        f"{pair.get('subject', '')}, {pair.get('reason', '')}: "
+                        + (
+                            f"{row['switches']} switches, {row.get('how', '')}"
+                            if "switches" in row
+                            else f"random, chance {row.get('chance')}"
+                        ),
+                        tuple(int(row.get(key, 0)) for key in INTERLEAVING_COUNTS),
+                    )
+                    for pair in data.get("pairs", [])
+                    for row in [*pair.get("switches", []), *pair.get("random", [])]
+                ]
+                yield Interleaving(
+                    what + (f" ({step.variant})" if step.variant else ""),
+                    self.chip(step),
+                    int(data.get("total_orders", 0)),
+                    int(data.get("bad_orders", 0)),
+                    tuple(rows),
+                )
+
+    def ppa(self) -> Iterator[PpaTest]:
+        """What ``backport test --on ppa`` brought, with its controls."""
+        data = _read(self._folder / "records/ppa-test/summary.json")
+        for part in ("tests", "controls"):
+            for one in data.get(part, []) if isinstance(data.get(part), list) else []:
+                state = str(one.get("verdict", ""))
+                if not isinstance(one, dict) or state not in STATES:
+                    continue
+                name = f"{one.get('source', '')} in {one.get('series', '')}, {one.get('arch', '')}"
+                if part == "controls":
+                    name += f", control {one.get('test', '')}"
+                words = next((str(one[k]) for k in ("detail", "reason", "stage") if one.get(k)), "")
+                address = str(one.get("result") or one.get("request") or "")
+                link = address if address.startswith("https://") else ""
+                yield PpaTest(name, str(one.get("version", "")), Chip(state, state, link, words))
 
     def findings(self, checks: Sequence[StepRecord]) -> Iterator[FindingLine]:
         """What the checks found, the new errors first."""

@@ -7,6 +7,7 @@ what cannot stay, no evidence is made at all.
 from __future__ import annotations
 
 import bz2
+import configparser
 import gzip
 import lzma
 import os
@@ -67,6 +68,21 @@ class Needle:
         """Finds it as a whole word or path, so that no other word is torn."""
         before = r"(?<![\w.+=/-])" if self.text.startswith("/") else r"(?<![\w+=])"
         return re.compile(before + re.escape(self.text) + r"(?![\w+=-])")
+
+
+def kept_secrets(path: Path) -> tuple[str, ...]:
+    """The values in a file of Launchpad credentials; none where there is no such file."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text())
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return ()
+    return tuple(
+        value
+        for section in parser.sections()
+        for name, value in parser.items(section)
+        if name in ("access_token", "access_secret")
+    )
 
 
 def needles(

@@ -9,9 +9,11 @@ import pytest
 
 from backport import cleaning
 from backport.errors import InputError
+from backport.launchpad import credentials
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from backport.verdict import Failed
 from tests.sru.runs import Place
+from tests.support.logged_in import credentials_file
 
 LOG = "test/xenial/alpha.smoke"
 
@@ -108,6 +110,18 @@ def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place)
     assert again.name != made.name
     assert made.archive.is_file()
     assert (again.archive.parent / "latest").resolve() == again.folder.resolve()
+
+
+def test_records_of_uploads_and_of_the_ppa_are_in_it_and_make_new_evidence(place: Place) -> None:
+    made = place.evidence()
+    record = place.store.work / "uploads/alpha.json"
+    record.parent.mkdir()
+    record.write_text(f'{{"at": "{place.store.work}/source"}}\n')
+    again = place.evidence()
+    assert again.name != made.name
+    assert (again.folder / "records/uploads/alpha.json").read_text() == '{"at": "$WORK/source"}\n'
+    assert check.check(again.archive).faults == ()
+    assert not place.evidence().fresh
 
 
 def test_clean_never_removes_evidence(place: Place) -> None:
@@ -248,6 +262,18 @@ def test_a_binary_artifact_with_a_secret_gives_no_evidence(
     record_file.write_text(json.dumps(data))
     with pytest.raises(InputError, match="core: this file holds a secret"):
         place_make(place, record)
+
+
+def test_a_kept_login_is_never_in_the_evidence(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = credentials_file(
+        place.root / "login", "http://127.0.0.1:9/", token="t0ken-of-launchpad"
+    )
+    monkeypatch.setenv(credentials.VARIABLE, str(login))
+    place.files[LOG] = {"log": "logged in with t0ken-of-launchpad\n"}
+    made = place.evidence()
+    assert (made.folder / f"steps/{LOG}/log").read_text() == "logged in with [removed]\n"
 
 
 def test_what_names_nobody_stays() -> None:

@@ -138,8 +138,15 @@ def _superseded(known: Facts) -> Facts:
     return replace(known, publications={**known.publications, XENIAL: gone})
 
 
+def _pending(known: Facts) -> Facts:
+    there, *rest = known.publications[XENIAL] or (scenes.publication("xenial", "1"),)
+    still = (replace(there, status="Pending"), *rest)
+    return replace(known, publications={**known.publications, XENIAL: still})
+
+
 LACKS = (
-    _failed_tag, _regression, _not_asked_for, _no_bug, _not_published, _no_files, _superseded,
+    _pending, _failed_tag, _regression, _not_asked_for, _no_bug, _not_published, _no_files,
+    _superseded,
 )  # fmt: skip
 
 

@@ -20,14 +20,18 @@ from tests.sru.runs import Place
 
 RENEW = "test/xenial/alpha.renew"
 SMOKE = "test/xenial/alpha.smoke"
-HISTOGRAMS = {
-    "histograms": [
+SPREAD = {"moments": 332, "ks_d": 0.0421, "ks_p": 0.587, "hours": [n * 13 % 29 for n in range(24)]}
+INTERLEAVING = {
+    "total_orders": 12345,
+    "bad_orders": 0,
+    "pairs": [
         {
-            "title": "Start of renewals, by hour",
-            "unit": "systems",
-            "bins": [[f"{hour:02}:00", hour * 13 % 29] for hour in range(24)],
+            "subject": "renew",
+            "reason": "due",
+            "switches": [{"switches": 2, "how": "all", "orders": 12000, "blocked": 7}],
+            "random": [{"chance": 0.1, "orders": 345, "mismatch": 3}],
         }
-    ]
+    ],
 }
 RISK = {
     "sound": True,
@@ -38,12 +42,15 @@ RISK = {
             "rows": [
                 {
                     "remedy": "cron", "title": "today's cron job", "admins": "same",
-                    "admins_title": "noon and midnight", "error": 0.005, "mismatch": 2e-5,
+                    "admins_title": "noon and midnight",
+                    "mail": {"value": 0.005, "bound": False},
+                    "mismatch": {"value": 2e-5, "bound": True},
                     "tolerable": False,
                 },
                 {
                     "remedy": "cron+lock", "title": "locking", "admins": "same",
-                    "admins_title": "noon and midnight", "error": None, "mismatch": 0.0,
+                    "admins_title": "noon and midnight",
+                    "mail": None, "mismatch": {"value": 0.0, "bound": False},
                     "tolerable": True,
                 },
             ],
@@ -105,8 +112,8 @@ def parsed(page: Path) -> _Links:
 def rich(place: Place) -> Place:
     """A run with everything that the report can show."""
     place.files[SMOKE] = {
-        "artifacts/schedule.json": json.dumps(HISTOGRAMS),
-        "artifacts/interleaving.json": json.dumps({"schedules": 12345, "harm": 0, "seconds": 3.5}),
+        "artifacts/spread-timer-after.json": json.dumps(SPREAD),
+        "artifacts/interleaving.json": json.dumps(INTERLEAVING),
     }
     return place
 
@@ -190,16 +197,20 @@ def test_the_test_stands_beside_its_control_with_numbers(place: Place) -> None:
 def test_a_patch_is_shown_with_its_header_and_the_series_that_have_it(place: Place) -> None:
     text = page_of(place).read_text()
     assert "change lock.patch" in text
-    assert "1 file, 1 lines added, 1 removed; in xenial, yakkety" in text
+    assert "1 file, 1 line added, 1 removed; in xenial, yakkety" in text
     assert "Author: Test Maintainers" in text
 
 
 def test_histograms_interleavings_and_risk_are_shown_where_they_are(rich: Place) -> None:
     text = page_of(rich, risk=RISK).read_text()
-    assert "Start of renewals, by hour" in text
+    assert "timer: moments by hour of the day" in text
+    assert "xenial, with the update: 332 moments, Kolmogorov-Smirnov D 0.0421, p 0.587" in text
     assert text.count('<rect class="bar"') == 24
-    assert "12,345" in text
+    assert "12,345 orders of the writers’ steps were run; 0 of them went wrong" in text
+    assert "renew, due: 2 switches, all" in text
+    assert "renew, due: random, chance 0.1" in text
     assert "1 in 200" in text
+    assert "mismatch: at most 1 in 50,000" in text
     assert "no bound measured" in text
     assert "mismatch: never" in text
 
@@ -218,6 +229,19 @@ def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
     assert checks >= 2
     assert text.index("a new fault") < text.index("a small fault") < text.index("an old fault")
     assert f"{checks} new errors<small>{3 * checks} findings in all" in text
+
+
+def test_the_ppas_tests_are_shown_where_they_are(place: Place) -> None:
+    record = place.store.work / "ppa-test/summary.json"
+    record.parent.mkdir(parents=True)
+    test = {"source": "alpha", "series": "xenial", "arch": "amd64", "version": "1.0-1~ppa1"}
+    skipped = {**test, "test": "renew-control", "verdict": "skipped", "reason": "not run: no PPA"}
+    data = {"tests": [{**test, "verdict": "passed", "result": "https://example.org/r"}]}
+    record.write_text(json.dumps({**data, "controls": [skipped]}))
+    text = page_of(place).read_text()
+    assert 'class="chip passed" href="https://example.org/r"' in text
+    assert "alpha in xenial, amd64, control renew-control" in text
+    assert "not run: no PPA" in text
 
 
 def test_words_of_a_log_cannot_put_markup_into_the_page(place: Place) -> None:
@@ -240,6 +264,12 @@ def test_a_checklist_of_other_evidence_is_refused(place: Place) -> None:
     folder = place.evidence().folder
     with pytest.raises(InputError, match="not this one"):
         report.make(folder, None, checklist=checklist("other-0123"))
+
+
+def test_a_damaged_assessment_of_the_risk_is_refused(place: Place) -> None:
+    folder = place.evidence().folder
+    with pytest.raises(InputError, match="is not as this toolkit writes it"):
+        report.make(folder, None, risk={"cases": [{"rows": []}], "sound": True})
 
 
 def test_faulty_evidence_is_not_reported(place: Place) -> None:
@@ -276,7 +306,9 @@ def test_the_markdown_says_the_same_without_links_into_files(rich: Place) -> Non
     assert "not on Ubuntu" in text
     assert f"  * xenial: {rich.version('xenial')}; source passed, build passed" in text
     assert "lock.patch (xenial, yakkety)" in text
-    assert "Start of renewals, by hour" in text
+    assert "timer: moments by hour of the day" in text
+    assert "alpha.smoke" not in text
+    assert "0 of 12345 orders went wrong" in text
     assert "steps/" not in text
     assert "\n\n\n" not in text
 

@@ -16,7 +16,8 @@ from backport.launchpad.client import ROOT_VARIABLE, LaunchpadlibClient
 from backport.launchpad.credentials import VARIABLE
 from backport.launchpad.patience import ConflictError
 from backport.plan import Step
-from backport.sru import checklist, facts, posting, proposed
+from backport.sru import facts, posting, proposed
+from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
 from tests.launchpad.conftest import QUICK
 from tests.sru import scenes
@@ -133,14 +134,14 @@ def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) 
 # ------------------------------------------------------------------------------- posting, once
 
 
-def change(scene: Scene) -> tuple[Facts, checklist.Checklist]:
+def change(scene: Scene) -> tuple[Facts, Checklist]:
     known = scene.facts()
     made = scenes.checklist(scene.place, known)
     assert [one.series for one in made.tags] == ["xenial", "yakkety"]
     return known, made
 
 
-def post(scene: Scene, known: Facts, made: checklist.Checklist) -> tuple[posting.Posted, ...]:
+def post(scene: Scene, known: Facts, made: Checklist) -> tuple[posting.Posted, ...]:
     assert known.bug is not None
     comments = {series: f"{COMMENT}\n{series}" for series in scenes.SERIES}
     return posting.post(scene.client, known.bug, made.tags, comments)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from backport import execute, plan, recipe_file, versions
+from backport.actions import Actions, Options
+from backport.archive import choose
+from backport.errors import InputError, UsageError
+from backport.plan import Selection
+from backport.sru import bundle, rerun, run_record
+from backport.sru.bundle import Made
+from backport.store import Store
+from tests.sru.runs import Place
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
+    """Evidence of a run that really fetched and made a source package, and its cache."""
+    root = tmp_path_factory.mktemp("real")
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        text = b"lock.patch\n"
+        info = tarfile.TarInfo("alpha-1.0/README")
+        info.size = len(text)
+        tar.addfile(info, BytesIO(text))
+    (root / "alpha-1.0.tar.gz").write_bytes(content.getvalue())
+    spec = Spec(
+        (SourceSpec("alpha", series=("xenial",), quilt={"series": ("lock.patch",)}),), ("xenial",)
+    )
+    data = recipes.data(spec)
+    data["source"]["alpha"]["upstream"] = {
+        "path": str(root / "alpha-1.0.tar.gz"),
+        "file": "alpha-1.0.tar.gz",
+        "sha256": hashlib.sha256(content.getvalue()).hexdigest(),
+    }
+    path = recipes.write(root / "recipe", spec, data)
+    packaging = root / "recipe/patches/alpha/debian"
+    (packaging / "rules").write_text("#!/usr/bin/make -f\n%:\n\tdh $@\n")
+    (packaging / "rules").chmod(0o755)
+    (packaging / "compat").write_text("9\n")
+    (packaging / "source").mkdir()
+    (packaging / "source/format").write_text("3.0 (quilt)\n")
+    (root / "recipe/autopkgtest/alpha/smoke").write_text("#!/bin/sh\ntrue\n")
+    recipe = recipe_file.load(path)
+    store = Store(root / "work")
+    steps = plan.make(recipe, Selection(until="source"), "")
+    base, _ = choose.choose(recipe, "stand-in")
+    table = Actions(recipe, store, base, Options(root / "cache")).table()
+    results = execute.run(steps, table, store, jobs=1, sink=lambda _: None)
+    made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
+    record = run_record.make(steps, results, made)
+    assert {kind for _, kind, _ in record.ended.values()} == {"passed"}, results
+    return bundle.make(recipe, store, record, root / "cache"), root / "cache"
+
+
+def test_a_source_package_is_made_again_from_the_evidence_alone_with_the_same_bytes(
+    real: tuple[Made, Path], tmp_path: Path
+) -> None:
+    made, _ = real
+    again = rerun.rerun(made.archive, "source/xenial/alpha", tmp_path / "empty", work=None)
+    assert again.agrees
+    assert again.different == ()
+    assert any(name.endswith(".dsc") for name in again.same)
+
+
+def test_a_fetch_is_done_again(real: tuple[Made, Path]) -> None:
+    made, cache = real
+    again = rerun.rerun(made.archive, "fetch/alpha", cache, work=None, offline=True)
+    assert (again.agrees, again.same) == (True, ("alpha-1.0.tar.gz",))
+
+
+def test_an_output_that_is_not_made_again_is_different(place: Place) -> None:
+    # The small runs' files are no real packages: a real step fails on them, and that is told.
+    made = place.evidence()
+    with pytest.raises(InputError):
+        rerun.rerun(made.archive, "source/xenial/alpha", place.cache, work=None)
+
+
+def test_a_build_without_its_base_says_what_is_missing(place: Place) -> None:
+    made = place.evidence()
+    with pytest.raises(InputError, match="needs the base that it ran on, which is not part"):
+        rerun.rerun(made.archive, "build/xenial/alpha", place.cache, work=None)
+
+
+def test_a_base_of_another_kind_is_refused(place: Place, tmp_path: Path) -> None:
+    made = place.evidence()
+    other = Place(tmp_path / "other", kind="ubuntu")
+    other.run()
+    with pytest.raises(InputError, match=r"is ubuntu .*, and the evidence's was stand-in"):
+        rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
+
+
+def test_a_base_and_a_step_that_is_not_there_are_refused(place: Place) -> None:
+    made = place.evidence()
+    with pytest.raises(UsageError, match="a base is prepared from an archive"):
+        rerun.rerun(made.archive, "base/xenial", place.cache, work=None)
+    with pytest.raises(UsageError, match="the evidence has no step 'build/xenial/beta'"):
+        rerun.rerun(made.archive, "build/xenial/beta", place.cache, work=None)
+
+
+def test_nothing_of_faulty_evidence_is_run(place: Place) -> None:
+    made = place.evidence()
+    (made.folder / "inputs/backport.toml").write_text("")
+    with pytest.raises(InputError, match="the evidence is faulty, so nothing of it is run"):
+        rerun.rerun(made.folder, "fetch/alpha", place.cache, work=None)

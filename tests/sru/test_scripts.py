@@ -1,0 +1,112 @@
+"""scripts/build beside an executable that stands in for the toolkit's own command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+COMMAND = """#!/bin/sh
+echo "$@" >arguments
+echo '{"event": "planned"}'
+if [ -e wait ]; then touch begun; while [ -e wait ]; do sleep 0.05; done; fi
+trap 'exit 143' TERM
+if [ -e hang ]; then touch begun; while :; do sleep 0.05; done; fi
+tty >terminal || true
+echo '{"event": "summary", "counts": {"passed": 1}}'
+exit $(cat code 2>/dev/null || echo 0)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(SCRIPTS / "build", tmp_path / "scripts")
+    for path, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", COMMAND)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+        (tmp_path / path).chmod(0o755)
+    return tmp_path
+
+
+def start(checkout: Path, *args: str, wait: str = "0") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [checkout / "scripts/build", *args],
+        env={"PATH": os.environ["PATH"], "BACKPORT_WAIT": wait},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def begun(checkout: Path) -> None:
+    end = time.monotonic() + 60
+    while not (checkout / "begun").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_it_prints_the_summary_alone_as_json_and_keeps_all_events(checkout: Path) -> None:
+    child = start(checkout, "--series", "xenial")
+    out, err = child.communicate()
+    assert (child.returncode, err) == (0, "")
+    assert json.loads(out) == {"event": "summary", "counts": {"passed": 1}}
+    assert (checkout / "arguments").read_text() == "run --json --series xenial\n"
+    events = (checkout / "build/events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in events] == ["planned", "summary"]
+    assert (checkout / "terminal").read_text() == "not a tty\n"
+
+
+@pytest.mark.parametrize("code", [3, 4, 5, 6])
+def test_its_exit_code_is_the_commands(checkout: Path, code: int) -> None:
+    (checkout / "code").write_text(str(code))
+    child = start(checkout)
+    child.communicate()
+    assert child.returncode == code
+
+
+def test_the_second_at_the_same_time_says_so_and_ends_with_75(checkout: Path) -> None:
+    (checkout / "wait").touch()
+    with start(checkout) as first:
+        begun(checkout)
+        with start(checkout) as second:
+            out, err = second.communicate()
+        assert second.returncode == 75
+        assert json.loads(out)["event"] == "busy"
+        assert "another one is running" in err
+        (checkout / "wait").unlink()
+        assert '"summary"' in first.communicate()[0]
+    assert first.returncode == 0
+
+
+def test_the_second_waits_where_it_is_told_to(checkout: Path) -> None:
+    (checkout / "wait").touch()
+    with start(checkout) as first:
+        begun(checkout)
+        with start(checkout, wait="60") as second:
+            time.sleep(0.2)
+            assert second.poll() is None
+            (checkout / "wait").unlink()
+            assert '"summary"' in second.communicate()[0]
+        first.communicate()
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_a_signal_ends_the_command_and_frees_the_checkout(checkout: Path) -> None:
+    (checkout / "hang").touch()
+    with start(checkout) as first:
+        begun(checkout)
+        first.send_signal(signal.SIGTERM)
+        first.communicate()
+    assert first.returncode == 143
+    (checkout / "hang").unlink()
+    child = start(checkout)
+    child.communicate()
+    assert child.returncode == 0
