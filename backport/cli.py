@@ -13,6 +13,7 @@ from types import FrameType
 from backport import __version__
 from backport.commands import (
     bugs,
+    campaign,
     checks,
     evidence,
     machine,
@@ -37,6 +38,7 @@ _GROUPS = (
     waiting,
     bugs,
     risk,
+    campaign,
     machine,
     manual,
 )

@@ -11,6 +11,7 @@ from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe import Recipe
+from backport.store import Store
 
 _SOURCE = "python-certbot"
 _SEED = 1640978
@@ -41,7 +42,17 @@ def register(subs: Subparsers) -> None:
 
 def risk(args: argparse.Namespace) -> int:
     """Print the assessment, and write it and its plots below the work folder."""
-    from backport.risk import admins, assessment, measured, plot, remedies, tell  # noqa: PLC0415
+    from backport.risk import (  # noqa: PLC0415
+        admins,
+        assessment,
+        campaign,
+        field,
+        measured,
+        plot,
+        plugins,
+        remedies,
+        tell,
+    )
     from backport.risk.model import Renewal  # noqa: PLC0415
 
     if (args.length is None) != (args.window is None):
@@ -67,6 +78,8 @@ def risk(args: argparse.Namespace) -> int:
         _packaged(recipe, args.timer, "certbot.timer"),
         known,
     )
+    series = (recipe.full or tuple(one.name for one in recipe.series))[0]
+    tested = campaign.total(campaign.load(field.folder(Store(work), series, "")), "")
     result = assessment.assess(
         found,
         known,
@@ -76,14 +89,26 @@ def risk(args: argparse.Namespace) -> int:
         given=given,
         trials=args.trials,
         seed=args.seed,
+        locked_trials=tested.trials if not tested.failed else 0,
     )
-    data = assessment.as_json(result)
+    studies = plugins.load(work)
+    data = {
+        **assessment.as_json(result),
+        "campaign": campaign.as_json(tested),
+        "plugins": plugins.as_json(studies),
+    }
+    more = [*campaign.lines(tested), *plugins.lines(studies)]
     files = {
         "risk.json": json.dumps(data, indent=1) + "\n",
-        "risk.txt": tell.as_text(result),
-        "risk.md": tell.as_markdown(result),
+        "risk.txt": tell.as_text(result) + "\n".join(more) + "\n",
+        "risk.md": tell.as_markdown(result) + "\n\n".join(more) + "\n",
         "remedies.svg": plot.remedies_svg(result.cases[-1]),
-        **{f"curve-{one.variant}-{one.disk}.svg": plot.curve_svg(one) for one in result.measured},
+        **{
+            f"curve-{one.variant}-{one.disk.replace(' ', '-')}-{one.sleep.split()[0]}.svg": (
+                plot.curve_svg(one)
+            )
+            for one in result.measured
+        },
     }
     for name, text in files.items():
         _write(work / "risk" / name, text)

@@ -18,11 +18,12 @@ from backport import actions, plan, recipe_file
 from backport.archive import localrepo
 from backport.build import sbuild
 from backport.build.sbuild import remove_tree
+from backport.errors import BackportError
 from backport.plan import Selection, Step
 from backport.recipe import patch_names, quilt_series_file
 from backport.source.changelog import timestamp
 from backport.verdict import Passed
-from tests.bench import figures
+from tests.bench import figures, lock_cost, risk_speed
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHANGED = "python-certbot"
@@ -82,6 +83,10 @@ class Bench:
             raise BenchError(f"backport {command} ended with {done.returncode}; see {self.work}")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         return seconds, [one["step"] for one in events if one["event"] == "started"]
+
+    def full_series(self) -> str:
+        """The series whose packages are measured: the first that is tested in full."""
+        return next(iter(self.series or recipe_file.load(self.recipe).full))
 
     def steps(self, until: str) -> dict[str, Step]:
         """The plan of the runs."""
@@ -219,6 +224,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = figures.table(
         rounds, bench.build_needs(), jobs, rerun=rerun, expected=expected, number=all_steps
     )
+    try:
+        rows += lock_cost.rows(lock_cost.measure(bench.work, bench.full_series()))
+        rows += risk_speed.rows(risk_speed.measure(bench.work, bench.full_series()))
+    except BackportError as error:
+        print(f"{figures.as_text(rows)}\nscripts/bench: {error}", file=sys.stderr)
+        return 4
     print(figures.as_text(rows))
     for what, names in (("not expected", rerun - expected), ("missing", expected - rerun)):
         if names:
