@@ -29,6 +29,8 @@ PROGRAMS = (
     ("apt-ftparchive", "apt-utils", "local repositories"),
     ("autopkgtest", "autopkgtest", "tests"),
     ("lxc-start", "lxc", "testbeds with systemd"),
+    ("lintian", "lintian", "checks"),
+    ("diffoscope", "diffoscope-minimal", "what differs between two builds"),
 )
 
 

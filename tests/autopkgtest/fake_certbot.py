@@ -136,7 +136,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("words", nargs="*")
     for flag in ("-q", "-n", "--agree-tos", "--webroot", "--force-renewal"):
         parser.add_argument(flag, action="store_true")
-    for option in ("-m", "--server", "--preferred-challenges", "--http-01-port"):
+    ports = ("--http-01-port", "--tls-sni-01-port")
+    for option in ("-m", "--server", "--preferred-challenges", *ports):
         parser.add_argument(option)
     parser.add_argument("-d", dest="domain")
     parser.add_argument("-w", dest="webroot_path", type=Path)

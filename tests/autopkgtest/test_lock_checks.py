@@ -25,6 +25,7 @@ TESTS = [
         "lock_prompt",
         "lock_crash",
         "lock_interop",
+        "lock_successor",
     )
 ]
 ALL_CHECKS = [check for module in TESTS for check in module.CHECKS]
@@ -218,8 +219,12 @@ def test_the_moments_of_a_seed_are_always_the_same() -> None:
     assert all(0 <= part < 1 for _, part in first)
 
 
-def test_without_certbot_0_14_nothing_can_be_tested(monkeypatch: pytest.MonkeyPatch) -> None:
-    interop: Any = library("lock_interop")
-    monkeypatch.delenv(interop.VARIABLE, raising=False)
+def test_without_certbot_0_14_nothing_can_be_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer: Any = library("newer_certbot")
+    monkeypatch.delenv(newer.VARIABLE, raising=False)
+    monkeypatch.setattr(newer, "DIRECTORY", str(tmp_path / "none"))
+    assert not newer.present()
     with pytest.raises(library("renewal_race").SceneError, match="set CERTBOT_014"):
-        interop.newer_certbot()
+        newer.command()

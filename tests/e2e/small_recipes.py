@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,6 +116,14 @@ def append(place: Place, text: str) -> None:
     """Add tables to the recipe."""
     path = place.root / "backport.toml"
     path.write_text(f"{path.read_text()}\n{text}")
+
+
+def say_in_the_changelog(place: Place, item: str) -> None:
+    """Put an item of one's own in the place of the one that `backport init` writes."""
+    path = place.root / "backport.toml"
+    text, number = re.subn(r"(?m)^changes = .*$", f'changes = ["{item}"]', path.read_text())
+    assert number == 1
+    path.write_text(text)
 
 
 def matrix_row(small: Small) -> str:

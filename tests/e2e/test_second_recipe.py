@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.small_recipes import PROGRAM, Small, add_patch, append, begin, matrix_row, one
+from tests.e2e.small_recipes import (
+    PROGRAM,
+    Small,
+    add_patch,
+    append,
+    begin,
+    matrix_row,
+    one,
+    say_in_the_changelog,
+)
 from tests.e2e.support import Place, must
 
 SERIES = "noble"
@@ -30,12 +39,13 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_and_tested(place: Plac
     add_patch(place, small, '"hello"', '"hello, noble"')
     append(place, EDIT)
     append(place, matrix_row(small))
+    say_in_the_changelog(place, "Greet the series (greeting.patch), and depend on ed.")
 
     ran = place.run("run", "--base", "stand-in", "--json")
 
     assert ran.exit_code == 0, ran.stdout + ran.stderr
     (line,) = ran.summary["lines"]
-    assert (line["version"], line["build"]) == (VERSION, "passed")
+    assert (line["version"], line["build"], line["check"]) == (VERSION, "passed", "passed")
     assert [test["verdict"] for test in line["tests"]] == ["passed"]
     assert ran.summary["testing_only"] == []
     built = one(place.work / BUILD, "greeter_*.deb")
@@ -44,6 +54,18 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_and_tested(place: Plac
     )
     said = (place.work / TEST / "says-stdout").read_text()
     assert said.startswith("2\ned\t")
+
+
+def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Place) -> None:
+    begin(place, SMALL, SERIES)
+    append(place, EDIT)
+
+    ran = place.run("check", "--base", "stand-in", "--json")
+
+    assert ran.exit_code == 4
+    ended = ran.finished(f"check/{SERIES}/greeter")
+    assert (ended["verdict"], ended["stage"]) == ("failed", "check")
+    assert "Depends: ed changed, and the changelog does not speak of it" in ended["detail"]
 
 
 def test_the_debdiff_shows_the_patch_the_edit_and_the_changelog_alone(place: Place) -> None:

@@ -56,6 +56,21 @@ def test_a_test_tells_its_numbers(tmp_path: Path) -> None:
     assert reports.of_test(Passed(), tmp_path) == Passed("0 of 20 processes failed")
 
 
+@pytest.mark.parametrize(
+    ("bad", "total", "verdict"),
+    [
+        (0, 60722, Passed("0 of 60722 orders failed")),
+        (2, 9, Broken("the test passed, but its report says 2 of 9 orders failed")),
+        (0, 0, Broken("the test passed, but its report says 0 of 0 orders failed")),
+    ],
+)
+def test_a_test_of_orders_needs_orders_and_no_bad_one(
+    tmp_path: Path, bad: int, total: int, verdict: Verdict
+) -> None:
+    report(tmp_path, "result.json", bad_orders=bad, total_orders=total)
+    assert reports.of_test(Passed(), tmp_path) == verdict
+
+
 @pytest.mark.parametrize(("failed", "total"), [(1, 20), (0, 0), (None, 3)])
 def test_a_test_whose_numbers_contradict_its_exit_code_is_broken(
     tmp_path: Path, failed: int | None, total: int

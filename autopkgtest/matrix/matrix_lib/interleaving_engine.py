@@ -13,13 +13,17 @@ Give it another pair of writers as a module with
 * ``write(place, role)``: the program under test, up to its end; its return
   value is that of ``sys.exit``;
 * ``reset(place)``: everything back to how it was before both writers;
-* ``outcome(place, execution)``: what came of it, a tuple of words; "fine" alone
-  if nothing is wrong;
+* ``outcome(place, execution)``: what came of it, a tuple of words;
+* ``lead(execution)``: how many steps a writer alone makes before its first write;
+* ``BAD``: the words that say that something is wrong; ``GROUPS``: those that
+  single out executions to be counted apart;
+* ``SYMMETRIC``: True if role 1 does in all orders what role 0 would do, so that
+  it is enough to begin with role 0;
 
 where ``place`` is a dictionary with at least ``base``, a directory of this pair
-alone (on a tmpfs, or it is slow), and ``role`` 0 or 1.  Both writers are one
-program in two processes that are alike as long as both have the same
-``write``; then ``SYMMETRIC = True`` saves the orders that role 1 begins.
+alone (on a tmpfs, or it is slow), and ``role`` 0 or 1.  Then
+``interleaving_measure.measure`` runs its orders; for a test of the matrix it
+gets an entry in ``interleaving_run.PAIRS``.
 
 Runs under Python 2.7 and 3.
 """
@@ -67,7 +71,8 @@ class Order(collections.namedtuple("Order", "first points")):
 class Writers(object):
     """Two writers of one place, ready to be run in any order.
 
-    Use it as a context manager.  ``alone`` has the execution of each writer by itself.
+    Use it as a context manager.  ``alone`` has the execution of each writer by itself,
+    ``alone_outcomes`` what came of it.
     """
 
     def __init__(self, pair, place):
@@ -78,6 +83,7 @@ class Writers(object):
         self._copies = [None, None]
         self._expressions = b""
         self.alone = []
+        self.alone_outcomes = []
 
     def __enter__(self):
         try:
@@ -115,8 +121,10 @@ class Writers(object):
             raise EngineError("Writer {0} alone was refused a lock.".format(role))
         self._channels[role].send(b"C" + self._expressions)
         segment = Segment(role, tuple(traces[role] or ()), ENDED)
-        return Execution(Order(role, ()), (segment,), (code,), (self._output(role),), 0, True,
-                         False)
+        execution = Execution(Order(role, ()), (segment,), (code,), (self._output(role),), 0,
+                              True, False)
+        self.alone_outcomes.append(self._pair.outcome(self._place, execution))
+        return execution
 
     def run(self, order):
         """Run one order from a fresh place; returns the Execution."""

@@ -21,6 +21,7 @@ Runs under Python 2.7 and 3.
 import errno
 import fcntl
 import os
+import subprocess
 import time
 
 try:
@@ -42,6 +43,8 @@ CALLS = {
     "utime": (1, True, "path"), "truncate": (1, True, "path"),
 }
 ON_DESCRIPTORS = ("read", "write", "fstat", "fchmod", "fchown", "ftruncate", "fsync")
+# What a program that is run may read and change.
+ANYTHING = "*"
 CHANGING = ("write", "fchmod", "fchown", "ftruncate")
 
 
@@ -83,7 +86,7 @@ class Gate(object):
         """
         self._ask()
         reads, changes = touches()
-        self.steps.append((name, path, tuple(reads), tuple(changes)))
+        self.steps.append((name, os.path.abspath(path), tuple(reads), tuple(changes)))
 
     def install(self):
         """Put the gate in front of this process's calls."""
@@ -106,6 +109,7 @@ class Gate(object):
         self._raw["fcntl"] = fcntl.fcntl
         fcntl.fcntl = self._fcntl
         time.sleep = self._sleep
+        subprocess.Popen = self._program(subprocess.Popen)
 
     def touched(self, path, follow):
         """The path, and where its links lead if the call follows them."""
@@ -232,6 +236,20 @@ class Gate(object):
             self.step("getlk", path, lambda: ([path + "#lock"], []))
         return self._raw["fcntl"](descriptor, operation, *argument)
 
+    def _program(self, real):
+        gate = self
+
+        class Popen(real):  # pylint: disable=too-few-public-methods
+            """A program that is told of a watched path is one step: it may do anything there."""
+
+            def __init__(self, args, *others, **named):
+                words = [args] if isinstance(args, str) else list(args)
+                mine = [word for word in words if gate.watches(word)]
+                if mine:
+                    gate.step("run", mine[0], lambda: ([ANYTHING], [ANYTHING]))
+                real.__init__(self, args, *others, **named)
+        return Popen
+
     def _sleep(self, _):
         if self._refused:
             self._blocked()
@@ -318,5 +336,7 @@ class GatedFile(object):
 def conflict(one, other):
     """Whether two steps touch the same thing and one of them changes it."""
     changed, others = set(one[3]), set(other[3])
+    if ANYTHING in changed or ANYTHING in others:
+        return True
     return bool(changed & others or changed.intersection(other[2]) or others.intersection(one[2]))
 

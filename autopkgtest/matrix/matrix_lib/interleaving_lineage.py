@@ -24,6 +24,8 @@ import lineage
 import renewal_race
 
 SYMMETRIC = True
+# The certificate is due, or it is renewed because the command says so.
+REASONS = ("due", "forced")
 NAME = renewal_race.NAME
 KINDS = lineage.KINDS
 LOCK_FILE = ".certbot.lock"
@@ -38,6 +40,8 @@ BAD = (MISMATCH, INCONSISTENT, ERROR, DEADLOCK, TWICE, MIXED)
 # Which of the executions are compared with each other.
 BOTH_WROTE, SAME_VERSION = "both-wrote", "same-version"
 GROUPS = (BOTH_WROTE, SAME_VERSION)
+# What must be seen where there is no lock.
+HARM = (MISMATCH, INCONSISTENT, ERROR)
 
 _SAVED = {}
 _JUDGED = {}
@@ -76,16 +80,17 @@ def prepare(certbot, base, reason="due"):
     return Template(saved, answers)
 
 
-def make_place(template, base, forced=False, path=None):
+def make_place(template, base, reason, path=None):
     """A place of its own for a pair of writers.
 
     Parameters:
         template: from ``prepare``.
         base: an existing directory, best on a tmpfs.
-        forced: renew though it is not due.
+        reason: one of REASONS.
         path: of a copy of certbot to import instead of the installed one.
     """
-    place = {"base": base, "path": path, "forced": forced, "answers": template.answers}
+    place = {"base": base, "path": path, "forced": reason == "forced",
+             "answers": template.answers}
     for part in ("config", "work", "logs"):
         place[part] = os.path.join(base, part)
     shutil.copytree(template.config, place["config"], symlinks=True)
@@ -93,29 +98,42 @@ def make_place(template, base, forced=False, path=None):
     text = _read(conf).replace(template.config, place["config"])
     with io.open(conf, "w") as target:
         target.write(text)
-    _make_alike(place)
+    make_alike(base, ("logs", "config", "work"))
     return place
 
 
-def _make_alike(place):
-    """Make the logs and work directory, so that locks are released in the same order everywhere.
+def make_alike(base, names):
+    """Make directories so that locks on them are released in the same order in every place.
 
     The patched certbot releases its locks in the order of a Python 2 dictionary by device and
     inode, which is another one in another place: the steps of two places could not be compared.
+
+    Parameters:
+        base: where they are made.
+        names: in the order in which they are locked; what is in one already stays in it.
     """
-    spare = ["{0}/spare.{1}".format(place["base"], number) for number in range(SPARES)]
+    spare = [os.path.join(base, "spare.{0}".format(number)) for number in range(SPARES)]
     for path in spare:
         os.mkdir(path)
-    for logs, work in itertools.permutations(spare, 2):
-        names = {}
-        for path in (logs, place["config"], work):
+    for chosen in itertools.permutations(spare, len(names)):
+        released = {}
+        for path in chosen:
             info = os.stat(path)
-            names[(info.st_dev, info.st_ino)] = path
-        if list(names.values()) == [logs, place["config"], work]:
-            os.rename(logs, place["logs"])
-            os.rename(work, place["work"])
-            return
-    raise interleaving_engine.EngineError("No directories were found with the wanted inodes.")
+            released[(info.st_dev, info.st_ino)] = path
+        if tuple(released.values()) == chosen:
+            break
+    else:
+        raise interleaving_engine.EngineError("No directories were found with the wanted inodes.")
+    for name, path in zip(names, chosen):
+        target = os.path.join(base, name)
+        if os.path.isdir(target):
+            for entry in os.listdir(target):
+                os.rename(os.path.join(target, entry), os.path.join(path, entry))
+            os.rmdir(target)
+        os.rename(path, target)
+    for path in spare:
+        if os.path.isdir(path):
+            os.rmdir(path)
 
 
 def watched(place):
@@ -133,8 +151,13 @@ def arguments(place):
     return words + (["--force-renewal"] if place["forced"] else [])
 
 
-def warm_up(place, role):
-    """Import certbot, and let the answers stand in for the CA."""
+def import_certbot(place, words):
+    """Import certbot as the command of the package would, in its environment.
+
+    Parameters:
+        place: with ``base`` and ``path``.
+        words: the command's arguments.
+    """
     os.environ.clear()
     os.environ.update({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                        "HOME": place["base"]})
@@ -142,21 +165,18 @@ def warm_up(place, role):
     if place["path"]:
         sys.path.insert(0, place["path"])
     # The command of the package is a script that runs certbot.main.
-    sys.argv = ["certbot"] + arguments(place)
-    import certbot.main  # pylint: disable=unused-import
-    import OpenSSL
+    sys.argv = ["certbot"] + words
+    __import__("certbot.main")
     import pkg_resources
-    from acme import jose
-    from certbot import client
     from certbot.plugins import disco
 
     require = pkg_resources.EntryPoint.require
     known = set()
 
-    def require_once(self, *words, **others):
+    def require_once(self, *arguments, **others):
         """As the real one, once for each entry point."""
         if str(self) not in known:
-            require(self, *words, **others)
+            require(self, *arguments, **others)
             known.add(str(self))
     pkg_resources.EntryPoint.require = require_once
     iterate = pkg_resources.iter_entry_points
@@ -169,6 +189,14 @@ def warm_up(place, role):
         return iter(points[group])
     pkg_resources.iter_entry_points = iterate_once
     disco.PluginsRegistry.find_all()
+
+
+def warm_up(place, role):
+    """Import certbot, and let the answers stand in for the CA."""
+    import_certbot(place, arguments(place))
+    import OpenSSL
+    from acme import jose
+    from certbot import client
 
     def certificate(text):
         """The certificate in a file's text."""
@@ -202,15 +230,20 @@ def reset(place):
             with open(path, "wb") as target:
                 target.write(content)
     for part in ("work", "logs"):
-        for name in os.listdir(place[part]):
-            path = os.path.join(place[part], name)
-            if os.path.isdir(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
+        empty(place[part])
     lock = os.path.join(place["config"], LOCK_FILE)
     if os.path.lexists(lock):
         os.unlink(lock)
+
+
+def empty(directory):
+    """Remove all in a directory; it stays the same one, which its lock is about."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
 
 
 def snapshot(place):

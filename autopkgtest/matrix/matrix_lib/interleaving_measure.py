@@ -125,7 +125,6 @@ def _explore(pair, make_place, base, plan):
 
 def _run_parts(pair, writers, place, tasks):
     alone = [len(one.steps(one.order.first)) for one in writers.alone]
-    outcomes = [pair.outcome(place, one) for one in writers.alone]
     firsts = collections.OrderedDict()
     for first, part, parts, switches in tasks:
         if first not in firsts:
@@ -133,7 +132,7 @@ def _run_parts(pair, writers, place, tasks):
                 lambda order: _run_one(pair, writers, place, order), alone, switches, first)
         firsts[first].explore(part, parts)
     return ({"steps": alone, "lead": [pair.lead(one) for one in writers.alone],
-             "outcomes": outcomes},
+             "outcomes": writers.alone_outcomes},
             [(first, explorer.found()) for first, explorer in firsts.items()])
 
 

@@ -13,6 +13,7 @@ from __future__ import print_function
 
 import argparse
 import collections
+import importlib
 import multiprocessing
 import os
 import shlex
@@ -22,14 +23,13 @@ import tempfile
 
 import concurrent_renew
 import interleaving_engine
-import interleaving_lineage
 import interleaving_measure
 import lock_check
 import lock_variant
 import renewal_race
 
 MEMORY = "/dev/shm"
-REASONS = ("due", "forced")
+PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx"}
 # Probabilities of a switch after each step: a now and then, and two processors side by side.
 CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
 MUTATIONS = (
@@ -51,13 +51,16 @@ TEST = Settings(switches=2, sample=300, checked=100, random=50)
 LONG_TEST = Settings(switches=3, sample=0, checked=500, random=500)
 CONTROL = Settings(switches=1, sample=300, checked=50, random=50)
 LONG_CONTROL = Settings(switches=3, sample=0, checked=500, random=500)
+# Each order of these runs nginx eight times.
+SLOW_TEST = Settings(switches=1, sample=300, checked=30, random=30)
+SLOW_CONTROL = Settings(switches=1, sample=150, checked=20, random=30)
 
 
 class Subject(collections.namedtuple("Subject", "name path")):
     """What is run: the installed certbot (``path`` None) or a changed copy."""
 
 
-def parser(description, settings):
+def parser(description, settings, pair):
     """The options."""
     result = argparse.ArgumentParser(description=description)
     for name, text in (
@@ -71,8 +74,9 @@ def parser(description, settings):
     result.add_argument("--seed", type=int, default=1, help="of all random choices (default 1)")
     result.add_argument("--jobs", type=int, default=multiprocessing.cpu_count(),
                         help="pairs of writers at once (default: one for each processor)")
-    result.add_argument("--reason", action="append", dest="reasons", choices=REASONS,
-                        help="why both renew, repeatable (default: both reasons)")
+    result.add_argument("--reason", action="append", dest="reasons", choices=pair.REASONS,
+                        help="why both write, repeatable (default: {0})".format(
+                            ", ".join(pair.REASONS)))
     result.add_argument("--certbot", type=shlex.split, default=["certbot"],
                         help="the certbot command that obtains the first certificate")
     result.add_argument("--artifacts", default=(
@@ -81,11 +85,12 @@ def parser(description, settings):
     return result
 
 
-def main(description, arguments, settings, control=False):
-    """Run the test or its control; returns the exit code."""
+def main(description, arguments, settings, control=False, pair="lineage"):
+    """Run the test or its control on the pair of that name; returns the exit code."""
+    name, pair = pair, importlib.import_module(PAIRS[pair])
     options = concurrent_renew.read_arguments(
-        parser(description.split("\n")[0], settings), arguments)
-    result = {"test": "interleaving" + ("-control" if control else ""),
+        parser(description.split("\n")[0], settings, pair), arguments)
+    result = {"test": "interleaving" + ("-control" if control else ""), "writers": name,
               "outcome": lock_check.BROKEN, "packages": concurrent_renew.package_versions(),
               "pairs": []}
     base = tempfile.mkdtemp(prefix="interleaving.", dir=(
@@ -97,9 +102,9 @@ def main(description, arguments, settings, control=False):
         print("{0} ({1}), every order with up to {2} switches, {3} processes".format(
             result["certbot"], result["variant"], options.switches, options.jobs))
         for subject in _subjects(result["variant"], package, base, control):
-            for reason in options.reasons or REASONS:
-                result["pairs"].append(_run(subject, reason, base, options))
-        judge(result, control)
+            for reason in options.reasons or pair.REASONS:
+                result["pairs"].append(_run(pair, subject, reason, base, options))
+        judge(pair, result, control)
     except (renewal_race.SceneError, lock_variant.VariantError,
             interleaving_engine.EngineError) as error:
         result["outcome"] = lock_check.BROKEN
@@ -120,72 +125,74 @@ def _subjects(variant, package, base, control):
     return found
 
 
-def _run(subject, reason, base, options):
+def _run(pair, subject, reason, base, options):
     room = tempfile.mkdtemp(prefix="pair.", dir=base)
-    template = interleaving_lineage.prepare(options.certbot, room, reason)
+    template = pair.prepare(options.certbot, room, reason)
     plan = interleaving_measure.Plan(
         options.switches, options.sample, options.checked, options.random, CHANCES, options.seed,
         max(1, options.jobs))
     measured = interleaving_measure.measure(
-        interleaving_lineage, lambda directory: interleaving_lineage.make_place(
-            template, directory, reason == "forced", subject.path), room, plan)
+        pair, lambda directory: pair.make_place(template, directory, reason, subject.path),
+        room, plan)
     shutil.rmtree(room, ignore_errors=True)
     measured.update(subject=subject.name, reason=reason)
-    _say(measured)
+    _say(pair, measured)
     return measured
 
 
-def judge(result, control):
+def judge(pair, result, control):
     """Set the outcome, and how many orders there were and how many of them are bad."""
-    rows = [row for pair in result["pairs"] for row in pair["switches"] + pair["random"]]
+    rows = [row for one in result["pairs"] for row in one["switches"] + one["random"]]
     result["total_orders"] = sum(row["orders"] for row in rows)
     result["bad_orders"] = sum(row["bad"] for row in rows)
-    for pair in result["pairs"]:
-        if any(tuple(words) != (interleaving_lineage.FINE,) and not (
-                set(words) <= set([interleaving_lineage.FINE, interleaving_lineage.BOTH_WROTE]))
-               for words in pair["alone"]["outcomes"]):
-            result["error"] = "A writer alone already goes wrong: {0}.".format(pair["subject"])
+    for one in result["pairs"]:
+        if any(set(words).intersection(pair.BAD) for words in one["alone"]["outcomes"]):
+            result["error"] = "A writer alone already goes wrong: {0}, {1}.".format(
+                one["subject"], one["alone"]["outcomes"])
             result["outcome"] = lock_check.BROKEN
             return
-        if pair.get("wrongly_known"):
+        if one.get("wrongly_known"):
             result["error"] = "An order that was taken as known came out otherwise: {0}.".format(
-                pair["wrongly_known"][0])
+                one["wrongly_known"][0])
             result["outcome"] = lock_check.BROKEN
             return
     if not control:
-        # Without switches and blocks nothing was interleaved, and nothing is proved.
-        tried = all(sum(row["orders"] for row in pair["switches"][1:]) for pair in result["pairs"])
+        # Without switches nothing was interleaved, and nothing is proved.
+        tried = all(sum(row["orders"] for row in one["switches"][1:]) for one in result["pairs"])
         if not tried or not result["pairs"]:
             result["error"] = "No order with a switch was run."
         else:
             result["outcome"] = (
                 lock_check.FAILED if result["bad_orders"] else lock_check.PASSED)
         return
-    wanted = (interleaving_lineage.MISMATCH, interleaving_lineage.INCONSISTENT,
-              interleaving_lineage.ERROR)
-    seen = [all(any(row[word] for row in pair["switches"] + pair["random"]) for word in wanted)
-            for pair in result["pairs"]]
+    seen = [all(any(row[word] for row in one["switches"] + one["random"]) for word in pair.HARM)
+            for one in result["pairs"]]
     result["outcome"] = lock_check.SEEN if seen and all(seen) else lock_check.NOT_SEEN
 
 
-def _say(measured):
+def _say(pair, measured):
     print("{0}, {1}: {2} and {3} steps alone; {4} runs, {5:.0f} s, {6} a second".format(
         measured["subject"], measured["reason"], measured["alone"]["steps"][0],
         measured["alone"]["steps"][1], measured["runs"], measured["seconds"],
         measured["runs_per_second"]))
     for row in measured["switches"]:
-        print("  {0} switches, {1}: {2}".format(row["switches"], row["how"], _line(row)))
+        print("  {0} switches, {1}: {2}".format(row["switches"], row["how"], _line(pair, row)))
     for row in measured["random"]:
-        print("  a switch after each step with {0:.2f}: {1}".format(row["chance"], _line(row)))
+        print("  a switch after each step with {0:.2f}: {1}".format(
+            row["chance"], _line(pair, row)))
     sys.stdout.flush()
 
 
-def _line(row):
-    both = row["of"][interleaving_lineage.BOTH_WROTE]
-    return ("{0} orders, {1} blocked, {2} infeasible, {3} with an error, {4} mismatches, "
-            "{5} inconsistent; both wrote in {6}, {7} mismatches").format(
-                row["orders"], row["blocked"], row["infeasible"], row["error"], row["mismatch"],
-                row["inconsistent"], both["orders"], both["mismatch"])
+def _line(pair, row):
+    parts = ["{0} orders, {1} blocked, {2} infeasible, {3} bad".format(
+        row["orders"], row["blocked"], row["infeasible"], row["bad"])]
+    parts += ["{0} {1}".format(row[word], word) for word in pair.BAD if row[word]]
+    for group in pair.GROUPS:
+        one = row["of"][group]
+        if one["orders"]:
+            parts.append("{0}: {1} of them, {2}".format(group, one["orders"], ", ".join(
+                "{0} {1}".format(one[word], word) for word in pair.BAD if one[word]) or "fine"))
+    return "; ".join(parts)
 
 
 def _finish(result, artifacts, control):

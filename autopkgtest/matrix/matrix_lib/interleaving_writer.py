@@ -76,6 +76,16 @@ class Stepped(object):
         self._channel.send(b"T" + marshal.dumps(self.gate.steps, 2))
         os._exit(code)
 
+    def fail(self, error):
+        """Say why there are no steps; of a copy, the engine learns it by its end."""
+        try:
+            if not self._copy:
+                # What is unread when a socket is closed takes the answer with it.
+                self._channel.recv(PACKET)
+            self._send("X {0!r}".format(error)[:PACKET // 2])
+        except (EnvironmentError, UnicodeError):
+            pass
+
     def _send(self, text):
         self._channel.send(text.encode("ascii"))
 
@@ -101,14 +111,15 @@ class Stepped(object):
             pid = os.fork()
             if pid == 0:
                 self._copy = True
-                self._redirect()
+                self.redirect()
                 return
             self._send("P {0}".format(pid))
             _, status = os.waitpid(pid, 0)
             self._send("E {0}".format(
                 os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)))
 
-    def _redirect(self):
+    def redirect(self):
+        """Let what is printed go to the file of this writer, which is emptied."""
         opened = os.open(self._output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         os.dup2(opened, 1)
         os.dup2(opened, 2)
@@ -135,24 +146,22 @@ def become(pair, place, role):
     if pid:
         its.close()
         return mine, pid
-    status = 2
+    stepped = Stepped(its, os.path.join(place["base"], "output.{0}".format(role)))
     try:
         mine.close()
         os.setsid()
-        stepped = Stepped(its, os.path.join(place["base"], "output.{0}".format(role)))
+        # Whatever the caller made of them: what is printed belongs to the descriptors.
+        stepped.redirect()
+        sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         pair.warm_up(place, role)
         gate = interleaving_gate.Gate(pair.watched(place), stepped.ask, stepped.blocked)
         stepped.gate = gate
         gate.install()
         stepped.end(outcome(lambda: pair.write(place, role)))
     except BaseException as error:  # pylint: disable=broad-except
-        try:
-            its.recv(PACKET)
-            its.send("X {0!r}".format(error).encode("ascii", "replace"))
-        except EnvironmentError:
-            pass
+        stepped.fail(error)
     finally:
-        os._exit(status)
+        os._exit(2)
 
 
 def expressions():
@@ -161,7 +170,7 @@ def expressions():
     for key in re._cache:  # pylint: disable=protected-access
         pattern, flags = key[-2:]
         if isinstance(pattern, (type(u""), type(b""))) and isinstance(flags, int):
-            found.append((pattern, flags))
+            found.append((pattern, int(flags)))
     return found
 
 

@@ -124,8 +124,7 @@ class Place(object):
         self.close()
         self.scene.reset()
         # Some certbots leave theirs: every check begins without any.
-        for path in self.left_over():
-            os.unlink(path)
+        self.clear()
 
     def nothing_due(self):
         """Make the certificate's version 2 the newest, with nothing due: renewed once, then copied.
@@ -137,8 +136,7 @@ class Place(object):
             found = renewed(self, self.run(self.renewal()))
             if found:
                 raise PlaceError("The renewal beforehand went wrong: " + found[0].sentence)
-            for path in self.left_over():
-                os.unlink(path)
+            self.clear()
             for name, path in zip(("logs", "config", "work"), self.directories):
                 shutil.copytree(path, os.path.join(saved, name), symlinks=True)
         for name, path in zip(("logs", "config", "work"), self.directories):
@@ -221,6 +219,14 @@ class Place(object):
     def left_over(self):
         """The lock files that lie about now."""
         return [path for path in map(self.lock_file, self.directories) if os.path.lexists(path)]
+
+    def clear(self):
+        """Remove what lies in the places of the lock files; a mutation can leave directories."""
+        for path in self.left_over():
+            if os.path.isdir(path) and not os.path.islink(path):
+                os.rmdir(path)
+            else:
+                os.unlink(path)
 
     def log_text(self):
         """All that certbot has logged since the reset and what was there before."""

@@ -50,7 +50,7 @@ COMMANDS = (
     ("forced", ("config_changes", "--num", "1")),
     ("due", ("renew",)),
     ("due", ("-q", "renew")),
-    ("due", ("renew", "-v", "--cert-name", HOST)),
+    ("due", ("renew", "--cert-name", HOST)),
     ("forced", ("renew",)),
     ("forced", ("-q", "renew")),
     ("forced", ("renew", "--force-renewal")),
@@ -212,7 +212,9 @@ class Side(object):
         if not os.path.exists(grown) or len(os.listdir(place.logs)) == len(before):
             return []
         with open(grown, "rb") as source:
-            return self._even(place, source.read().decode("utf-8", "replace")).splitlines()
+            text = self._even(place, source.read().decode("utf-8", "replace"))
+        # The CA offers its challenges in any order, and is asked until it has an answer.
+        return sorted(set(text.splitlines()))
 
 
 def differences(plain, patched):

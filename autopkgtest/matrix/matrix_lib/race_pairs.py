@@ -86,10 +86,11 @@ class Gate(object):
             max(moments) + 0.005 + (self.apart_seconds if number == 1 else 0))
 
 
-def run(scene, commands, offsets, disk, gate=None, places=False, roots=None):
+def run(scene, commands, offsets, disk, gate=None, places=False, roots=None, killer=None):
     """Run certbots side by side; returns a list with a dictionary for each.
 
-    ``commands`` are argument lists, ``offsets`` the seconds after which each begins.
+    ``commands`` are argument lists, ``offsets`` the seconds after which each begins;
+    ``killer.due(number, started, now)`` says whether to kill one now.
     """
     begin = time.time() + LEAD_SECONDS
     children = {}
@@ -111,7 +112,7 @@ def run(scene, commands, offsets, disk, gate=None, places=False, roots=None):
             begin + offset, prepare, lambda audit=audit, record=record: audit.save(record))
         children[pid] = number
         runs.append({"start": begin + offset, "end": None, "code": None, "timed_out": False})
-    _await(children, runs, begin + max(offsets) + LIMIT_SECONDS)
+    _await(children, runs, begin + max(offsets) + LIMIT_SECONDS, killer)
     for number, one in enumerate(runs):
         one["output"] = _text(scene.output(number, "stdout")) + _text(
             scene.output(number, "stderr"))
@@ -142,7 +143,7 @@ def judge(scene, name, runs):
         "versions": len(lineage.versions(scene.config, name)),
         "findings": sorted(set(finding.kind for finding in findings)),
         "codes": [one["code"] for one in runs],
-        "said": [_last_line(one["output"]) for one in runs],
+        "said": [_reason(one["output"]) for one in runs],
         "timed_out": any(one["timed_out"] for one in runs),
     }
 
@@ -167,7 +168,7 @@ def mismatched(config, name):
     return False
 
 
-def _await(children, runs, deadline):
+def _await(children, runs, deadline, killer):
     left = set(children)
     late = False
     while left:
@@ -178,6 +179,9 @@ def _await(children, runs, deadline):
             one["code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
             left.discard(pid)
             continue
+        for pid in left if killer is not None else ():
+            if killer.due(children[pid], runs[children[pid]]["start"], time.time()):
+                _kill(pid)
         if not late and time.time() > deadline:
             late = True
             for pid in left:
@@ -211,6 +215,8 @@ def _record(path):
         return json.load(source)
 
 
-def _last_line(text):
+def _reason(text):
+    """The line that says why a renewal failed, else the last one."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1][:200] if lines else ""
+    why = [line for line in lines if "unexpected error" in line]
+    return (why or lines or [""])[-1][-200:]

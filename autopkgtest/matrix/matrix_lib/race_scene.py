@@ -38,6 +38,8 @@ class RaceScene(object):
     Raises renewal_race.SceneError where it cannot be set up.
     """
 
+    ca_options = []
+
     def __init__(self, base, names, certbot, due=True):
         self.base = tempfile.mkdtemp(prefix="race.", dir=base)
         self.names = list(names)
@@ -58,14 +60,15 @@ class RaceScene(object):
                 "web", [sys.executable, "-c", WEB, LIB, self.webroot])
             port = self._serve("ca", [
                 sys.executable, os.path.join(LIB, "acme_v1_ca.py"), "--port", "0",
-                "--http-01-port", str(self.http_01_port), "--state", self.state, "--port-file"])
+                "--http-01-port", str(self.http_01_port), "--state", self.state,
+                ] + self.ca_options + ["--port-file"])
             self.server = "http://127.0.0.1:{0}/directory".format(port)
             if self.due:
                 acme_store.write_policy(self.state, renewal_race.DUE)
             for name in self.names:
                 self._obtain(name)
             acme_store.write_policy(self.state, Policy())
-            for part in ("config", "work", "logs"):
+            for part in ("config", "work", "logs") if self.names else ():
                 shutil.copytree(os.path.join(self.base, part),
                                 os.path.join(self.base, "saved", part), symlinks=True)
         except BaseException:
@@ -97,6 +100,12 @@ class RaceScene(object):
             shutil.rmtree(path, ignore_errors=True)
             shutil.copytree(os.path.join(self.base, "saved", part), path, symlinks=True)
         shutil.rmtree(os.path.join(self.webroot, ".well-known"), ignore_errors=True)
+
+    def forget(self, name):
+        """Remove a lineage until the next reset."""
+        for part in ("archive", "live"):
+            shutil.rmtree(os.path.join(self.config, part, name))
+        os.unlink(os.path.join(self.config, "renewal", name + ".conf"))
 
     def output(self, number, stream):
         """The path of an output of the process with that number."""

@@ -15,8 +15,9 @@ import time
 import traceback
 
 SHORT_VARIABLE = "RACE_SLEEP_FACTOR"
-# Shorter sleeps are not waits for a server, but polls, as of a lock.
-LEAST_SHORTENED_SECONDS = 1.0
+# certbot sleeps 3 s before it asks whether a challenge is valid.  Shorter sleeps are polls of a
+# lock, or the second that nginx is given to take over a configuration: they stay.
+LEAST_SHORTENED_SECONDS = 2.0
 
 
 def load():

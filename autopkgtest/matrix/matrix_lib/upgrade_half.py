@@ -13,6 +13,13 @@ from upgrade_machine import BOTH, CRON, OLD, must, run
 NAME = "half-upgraded"
 PARTS = ("python-acme", "python-certbot", "certbot", "python-certbot-apache",
          "python-certbot-nginx")
+# The plugins that can be loaded, as certbot loads them; also those that it does not list.
+_PLUGINS = """
+import pkg_resources
+for one in pkg_resources.iter_entry_points("certbot.plugins"):
+    one.load()
+    print(one.name)
+"""
 _OLD_VERSION = "0.10.2-0baseline1"
 
 
@@ -41,10 +48,10 @@ def _subsets(machine):
                         "With {0} upgraded, {1} ended with {2}: {3}").format(
                             ", ".join(subset), " ".join(command), result.code,
                             result.text[-600:])))
-            listed = run(["certbot", "plugins"]).text
+            listed = run(["python2.7", "-c", _PLUGINS]).text
             found += [Finding("plugin", "With {0} upgraded, the {1} plugin is missing.".format(
                 ", ".join(subset), name)) for name in ("apache", "nginx")
-                if "* " + name not in listed]
+                if name not in listed.split()]
             if "certbot" in subset:
                 must(["/usr/lib/certbot/scheduled-renewal", "check"])
             machine.install(*["{0}={1}".format(name, _OLD_VERSION) for name in PARTS])
@@ -55,19 +62,21 @@ def _subsets(machine):
 
 
 def _steps(machine, *wanted):
-    """What apt would do, as (Inst or Conf or Remv, package), in its order."""
+    """What apt would do, as (Inst or Conf or Remv, package, version), in its order."""
+    if machine.target != "update":
+        packages, version = upgrade_machine.BASELINE[machine.target]
+        wanted = ["{0}={1}".format(name, version) for name in packages]
     result = machine.apt("-s", "install", *wanted)
     if result.code != 0:
         raise Broken("apt refuses the upgrade: {0}".format(result.text.strip()[-1000:]))
-    return re.findall(r"^(Inst|Conf|Remv) (\S+)", result.text, re.M)
+    return re.findall(r"^(Inst|Conf|Remv) (\S+)(?: \[\S*\])? [\[(](\S+?)[\]) ]", result.text, re.M)
 
 
-def _fetched(folder, name):
-    """The file of the version of a package that apt would install."""
+def _fetched(folder, name, version):
+    """The file of a version of a package, from the archive."""
     run(["rm", "-rf", folder])
     must(["mkdir", "-p", folder])
-    must(["sh", "-c", "cd {0} && apt-get -q download {1}={2}".format(
-        folder, name, upgrade_machine.newest(name))])
+    must(["sh", "-c", "cd {0} && apt-get -q download {1}={2}".format(folder, name, version)])
     return must(["sh", "-c", "ls {0}/*.deb".format(folder)]).text.strip()
 
 
@@ -77,6 +86,8 @@ def _probe(when):
     if run(["systemctl", "cat", "certbot.service"]).code == 0:
         cursor = run(["journalctl", "-n", "0", "--show-cursor", "-q"]).text
         mark = re.search(r"cursor: (\S+)", cursor)
+        # No timer starts it as often as this does: systemd's limit of that is not the question.
+        run(["systemctl", "reset-failed", "certbot.service"])
         result = run(["systemctl", "start", "certbot.service"], timeout=120)
         # Another file on the disk than systemd knows is not the service's own word.
         text = "\n".join(line for line in result.text.splitlines() if "daemon-reload" not in line)
@@ -101,20 +112,29 @@ def _probe(when):
 def _between(machine, *wanted):
     """Upgrade step by step in apt's order, and start certbot between every two steps."""
     found, done = [], []
-    for number, (action, name) in enumerate(_steps(machine, *wanted)):
+    todo = _steps(machine, *wanted)
+    # apt hands several packages to one run of dpkg, which configures what others need first.
+    postponed = 0
+    while todo:
+        action, name, version = todo.pop(0)
         if action == "Remv":
             result = run(["dpkg", "--remove", "--force-depends", name])
         elif action == "Inst":
             result = run(["dpkg", "--auto-deconfigure", "--force-confold", "--unpack",
-                          _fetched("/var/tmp/own-debs", name)])
+                          _fetched("/var/tmp/own-debs", name, version)])
         else:
             result = run(["dpkg", "--force-confold", "--configure", name])
+            if "dependency problems" in result.text and postponed < len(todo):
+                todo.append((action, name, version))
+                postponed += 1
+                continue
         when = "after {0} {1}".format({"Inst": "unpacking", "Conf": "configuring",
                                        "Remv": "removing"}[action], name)
         done.append(when)
         if result.code != 0:
             raise Broken("dpkg failed {0}: {1}".format(when, result.text.strip()[-1000:]))
-        found += _probe("step {0}, {1}".format(number + 1, when))
+        postponed = 0
+        found += _probe("step {0}, {1}".format(len(done), when))
     machine.details["steps"] = done
     return found
 
@@ -153,6 +173,6 @@ def _between_old(machine):
 CHECKS = (
     check("every-subset", _subsets),
     check("between-0.10.2", _between_both),
-    check("between-0.8.1", _between_cron),
+    check("between-0.8.1", _between_cron, "service"),
     check("between-0.4.1", _between_old),
 )

@@ -193,7 +193,8 @@ class no_sleep(object):
     """
 
     PERL, MODULES = "/usr/local/sbin/perl", "/usr/local/lib/no-sleep"
-    path = "/run/no-sleep"
+    # Neither in /run nor in /var/tmp: a job may have these for itself.
+    path = "/var/lib/no-sleep"
 
     def __enter__(self):
         write(os.path.join(self.MODULES, "NoSleep.pm"), (

@@ -25,7 +25,8 @@ def main(module, description, arguments, control=False):
         print("Broken: this changes the system's packages, and is only for a throw-away testbed "
               "of autopkgtest, as root.")
         return 2
-    base = tempfile.mkdtemp(prefix="upgrade.", dir=os.environ.get("AUTOPKGTEST_TMP"))
+    # Not in /tmp: certbot.service has one for itself, and must find the challenges' folder.
+    base = tempfile.mkdtemp(prefix="upgrade.", dir="/var/lib")
     certificate = None
     try:
         certificate = upgrade_certificate.Certificate(base)

@@ -1,0 +1,223 @@
+"""The campaign: trials from a seed, until a number or a time is reached.
+
+Writes ``campaign.jsonl``, a line a trial, and ``campaign.json`` with the
+counts, the bound, and for each failed trial its plan, how often it fails
+again, and the smallest plan that still fails.  ``--only NUMBER`` repeats one
+trial.  Every hundredth trial runs with certbot's full sleeps.
+
+Exit code as a test: 0 no trial failed, 1 one did, 2 broken.  As a control:
+0 a trial failed, 1 none did, 2 broken.
+
+Runs under Python 2.7.
+"""
+
+from __future__ import print_function
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+import barrier
+import campaign_plan
+import campaign_trial
+import concurrent_renew
+import lock_variant
+import race_measure
+import race_pairs
+import race_scene
+import race_warm
+import renewal_race
+
+SEED = "1640978"
+FULL_EVERY = 100
+REPEATS = 8
+MOST_MINIMISED = 3
+VERSION = 1  # of the plans: rows of another version are another campaign
+
+
+def parser():
+    """The options."""
+    result = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    result.add_argument("--seed", default=SEED)
+    result.add_argument("--first", type=int, default=0, metavar="N", help="the first trial's number")
+    result.add_argument("--trials", type=int, default=150, metavar="N", help="at most so many")
+    result.add_argument("--seconds", type=float, default=600, help="at most so long")
+    result.add_argument("--examine-seconds", type=float, default=120, metavar="S",
+                        help="time for repeating failed trials and making them smaller")
+    result.add_argument("--only", type=int, metavar="N", help="repeat this trial alone")
+    result.add_argument("--workers", type=int, default=2, metavar="N", help="side by side")
+    result.add_argument("--certbot", default="certbot")
+    result.add_argument("--artifacts", default=(
+        os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")))
+    return result
+
+
+def main(arguments, control=False):
+    """Run the campaign; returns the exit code."""
+    options = concurrent_renew.read_arguments(parser(), arguments)
+    result = {"test": "campaign" + ("-control" if control else ""), "outcome": "broken",
+              "version": VERSION, "seed": options.seed, "first": options.first,
+              "packages": concurrent_renew.package_versions()}
+    base = tempfile.mkdtemp(prefix="campaign.", dir=race_measure.memory())
+    started = time.time()
+    try:
+        result["certbot"] = concurrent_renew.certbot_version([options.certbot])
+        result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
+        print("{0} ({1}), seed {2}, from trial {3}".format(
+            result["certbot"], result["variant"], options.seed, options.first))
+        race_warm.load()
+        os.environ.setdefault(race_warm.SHORT_VARIABLE, str(race_measure.SLEEP_FACTOR))
+        numbers = _numbers(options)
+        deadline = started + options.seconds
+        rows = race_measure.share_out(
+            numbers, options.workers, base,
+            lambda path, todo: _work(path, todo, options, deadline))
+        rows.sort(key=lambda row: row["number"])
+        result["seconds"] = round(time.time() - started, 1)
+        _count(result, rows)
+        _write_rows(options.artifacts, rows)
+        result["failures"] = _examine(rows, options, base)
+        failed = bool(result["failed"])
+        if not rows:
+            result["error"] = "No trial was run: give more time."
+        elif control:
+            result["outcome"] = "harm-seen" if failed else "not-seen"
+        else:
+            result["outcome"] = "failed" if failed else "passed"
+    except (renewal_race.SceneError, lock_variant.VariantError, barrier.BarrierError) as error:
+        result["error"] = str(error)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    if "error" in result:
+        print("Broken: {0}".format(result["error"]))
+    concurrent_renew.write_json(options.artifacts, "campaign.json", result)
+    if control:
+        concurrent_renew.write_json(options.artifacts, "control.json", {
+            "outcome": result["outcome"], "rounds": result.get("trials", 0)})
+    print("{0}: {1}".format(result["test"], result["outcome"]))
+    return {"passed": 0, "harm-seen": 0, "failed": 1, "not-seen": 1}.get(result["outcome"], 2)
+
+
+def _numbers(options):
+    if options.only is not None:
+        return [options.only] * REPEATS
+    return list(range(options.first, options.first + options.trials))
+
+
+def _scene(base, options):
+    return race_scene.RaceScene(base, campaign_plan.NAMES, [options.certbot])
+
+
+def _work(path, todo, options, deadline):
+    with _scene(os.path.dirname(path), options) as scene:
+        with open(path, "w") as target:
+            for number in todo:
+                if time.time() > deadline:
+                    break
+                plan = campaign_plan.draw(options.seed, number, ())
+                target.write(json.dumps(_one(plan, scene)) + "\n")
+
+
+def _one(plan, scene):
+    """Run one plan; a row."""
+    full = plan["number"] % FULL_EVERY == 0
+    shortened = os.environ[race_warm.SHORT_VARIABLE]
+    if full:
+        os.environ[race_warm.SHORT_VARIABLE] = "1"
+    started = time.time()
+    try:
+        trial = campaign_trial.Trial(plan, scene, race_pairs.Disk("tmpfs"))
+        findings = trial.run()
+    finally:
+        os.environ[race_warm.SHORT_VARIABLE] = shortened
+    return {"number": plan["number"], "seed": plan["seed"], "full": full,
+            "seconds": round(time.time() - started, 3), "pairs": trial.overlapped(),
+            "killed": trial.killed, "kinds": sorted(set(trial.kinds)), "findings": findings,
+            "plan": plan if findings else None}
+
+
+def _count(result, rows):
+    failed = [row for row in rows if row["findings"]]
+    result.update({
+        "trials": len(rows), "failed": len(failed),
+        "pairs": sum(row["pairs"] for row in rows),
+        "killed": sum(1 for row in rows if row["killed"]),
+        "full_sleep": sum(1 for row in rows if row["full"]),
+        "trials_an_hour": round(3600 * len(rows) / max(result["seconds"], 0.001), 1)})
+    kinds = {}
+    for row in failed:
+        for kind in row["kinds"]:
+            kinds[kind] = kinds.get(kind, 0) + 1
+    result["kinds"] = kinds
+    if rows and not failed:
+        # (1 - p)^n = 0.05; 3/n is what it is near.
+        result["bound"] = 1 - 0.05 ** (1.0 / len(rows))
+        print("{0} trials, none failed: below {1:.2g} per trial of this campaign, 95 %; "
+              "{2:.0f} an hour".format(len(rows), result["bound"], result["trials_an_hour"]))
+    else:
+        print("{0} of {1} trials failed: {2}; {3:.0f} an hour".format(
+            len(failed), len(rows), ", ".join("{0} {1}".format(kind, kinds[kind])
+                                              for kind in sorted(kinds)),
+            result["trials_an_hour"]))
+
+
+def _examine(rows, options, base):
+    """Repeat failed trials and make the first of each kind smaller."""
+    seen = set()
+    examined = []
+    failed = [row for row in rows if row["findings"]]
+    if not failed:
+        return examined
+    deadline = time.time() + options.examine_seconds
+    with _scene(base, options) as scene:
+        for row in failed:
+            kinds = tuple(row["kinds"])
+            if kinds in seen or len(examined) >= MOST_MINIMISED or time.time() > deadline:
+                continue
+            seen.add(kinds)
+            again = _failing(row["plan"], scene)
+            plan, rate = _minimise(row["plan"], again, scene, deadline)
+            examined.append({
+                "number": row["number"], "kinds": list(kinds), "findings": row["findings"],
+                "plan": row["plan"], "failed_again": again, "repeats": REPEATS,
+                "smallest": plan, "smallest_failed": rate,
+                "complete": time.time() <= deadline})
+            print("trial {0} ({1}): fails again {2} of {3} times; smallest: {4}, {5} of {3}".format(
+                row["number"], ", ".join(kinds), again, REPEATS, campaign_plan.told(plan), rate))
+            print("  - {0}".format(row["findings"][0].replace("\n", "\n    ")))
+            sys.stdout.flush()
+    return examined
+
+
+def _failing(plan, scene):
+    """How often a plan fails, in so many repeats."""
+    return sum(1 for _ in range(REPEATS) if _one(plan, scene)["findings"])
+
+
+def _minimise(plan, rate, scene, deadline):
+    """The smallest plan found that still fails, and how often it does."""
+    shrinking = True
+    while shrinking:
+        shrinking = False
+        for less in campaign_plan.smaller(plan):
+            if time.time() > deadline:
+                return plan, rate
+            failing = _failing(less, scene)
+            if failing:
+                plan, rate, shrinking = less, failing, True
+                break
+    return plan, rate
+
+
+def _write_rows(directory, rows):
+    if not directory:
+        return
+    path = os.path.join(directory, "campaign.jsonl")
+    with open(path + ".new", "w") as target:
+        for row in rows:
+            target.write(json.dumps(row, sort_keys=True) + "\n")
+    os.rename(path + ".new", path)

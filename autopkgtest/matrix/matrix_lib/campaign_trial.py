@@ -1,0 +1,206 @@
+"""One trial of the campaign: run a plan's processes, then look at everything.
+
+A finding is what no order of the processes, one after the other, could give:
+a process that fails or is not silent without a reason, one that never ends, a
+lineage that is not whole, a certificate issued twice, something left behind.
+
+Runs under Python 2.7.
+"""
+
+import os
+import signal
+
+import acme_store
+import lineage
+import race_pairs
+import race_warm
+
+LOCK = ".certbot.lock"
+SILENT = ("renew", "force")
+RECOVERY_LIMIT_SECONDS = 60
+# After a kill the next run says that it moves the links; that is certbot's own.
+HEALING = "Found a new cert /archive/ that was not linked to in /live/; fixing..."
+
+
+# The CA remembers a certificate that an earlier trial has revoked.
+REVOKED = "already revoked"
+
+
+class Trial(object):
+    """A plan in a scene; ``findings`` after ``run``.
+
+    ``servers`` maps a server's name to the options of certbot that choose it.
+    """
+
+    def __init__(self, plan, scene, disk, servers=None):
+        self.plan = plan
+        self.scene = scene
+        self.disk = disk
+        self.servers = servers or {}
+        self.findings = []
+        self.kinds = []
+        self.killed = any("kill_after" in process for process in plan["processes"])
+        self.deleted = set(process["name"] for process in plan["processes"]
+                           if process["command"] == "delete")
+
+    def run(self):
+        """Run it and look; returns the findings as sentences."""
+        self._prepare()
+        events = len(acme_store.read_events(self.scene.state))
+        runs = self._run_all()
+        issued = sum(1 for event in acme_store.read_events(self.scene.state)[events:]
+                     if event["event"] == "issued")
+        self._look_at_processes(runs)
+        if self.killed:
+            self._recover()
+        else:
+            self._look_at_lineages()
+            self._look_at_the_rest(issued)
+        return self.findings
+
+    def overlapped(self):
+        """How many pairs of writing processes the plan has, for the count of races."""
+        number = sum(1 for process in self.plan["processes"]
+                     if process["command"] != "certificates")
+        return number * (number - 1) // 2
+
+    def _prepare(self):
+        self.scene.reset()
+        for name in self.scene.names:
+            if name not in self.plan["lineages"]:
+                self.scene.forget(name)
+        self.hook_file = os.path.join(self.scene.base, "hooks")
+        if os.path.exists(self.hook_file):
+            os.unlink(self.hook_file)
+
+    def _run_all(self):
+        processes = self.plan["processes"]
+        killer = Killer([process.get("kill_after") for process in processes])
+        return race_pairs.run(
+            self.scene, [self._arguments(process) for process in processes],
+            [process["offset"] for process in processes], self.disk, killer=killer)
+
+    def _arguments(self, process):
+        command = process["command"]
+        directories = self.scene.directories()
+        if command in ("renew", "force"):
+            arguments = ["-q", "renew"] + directories + self._hooks(process)
+            return arguments + (["--force-renewal"] if command == "force" else [])
+        if command in ("certonly", "new"):
+            name = process.get("name", "new.example.org")
+            return (["certonly"] + self.scene.obtaining(name) + directories
+                    + ["--cert-name", name, "--force-renewal"])
+        if command == "revoke":
+            return ["revoke", "-n", "--server", self.scene.server, "--cert-path",
+                    os.path.join(self.scene.config, "live", process["name"], "cert.pem")
+                    ] + directories
+        if command == "delete":
+            return ["delete", "-n", "--cert-name", process["name"]] + directories
+        if command == "install":
+            live = os.path.join(self.scene.config, "live", process["name"])
+            return ["install", "-n", "-d", process["name"],
+                    "--cert-path", os.path.join(live, "cert.pem"),
+                    "--key-path", os.path.join(live, "privkey.pem"),
+                    "--chain-path", os.path.join(live, "chain.pem"),
+                    "--fullchain-path", os.path.join(live, "fullchain.pem"),
+                    ] + directories + self.servers[process["server"]]
+        return ["certificates"] + directories
+
+    def _hooks(self, process):
+        arguments = []
+        for kind in process.get("hooks", ()):
+            arguments += ["--{0}-hook".format(kind), "sleep {0}; echo {1} >> {2}".format(
+                process.get("hook_seconds", 0), kind, self.hook_file)]
+        return arguments
+
+    def _find(self, kind, sentence):
+        self.kinds.append(kind)
+        self.findings.append(sentence)
+
+    def _look_at_processes(self, runs):
+        for process, run in zip(self.plan["processes"], runs):
+            what = process["command"]
+            if run["timed_out"]:
+                self._find("stuck", "{0} did not end.".format(what))
+                continue
+            if "kill_after" in process and run["code"] == -signal.SIGKILL:
+                continue
+            text = run["output"].strip()
+            if self._may_fail(process) or (what == "revoke" and REVOKED in text):
+                continue
+            if self.killed and what in SILENT:
+                text = "\n".join(line for line in text.splitlines() if line != HEALING)
+            if run["code"] != 0:
+                self._find("exit", "{0} ended with {1}: {2}".format(what, run["code"], text[-300:]))
+            elif what in SILENT and text:
+                self._find("output", "{0} wrote: {1}".format(what, text[-300:]))
+
+    def _may_fail(self, process):
+        """Whether another process of the plan gives it a reason to fail in some order."""
+        others = [other for other in self.plan["processes"] if other is not process]
+        return process["command"] in ("delete", "revoke", "install", "certonly") and any(
+            other["command"] == "delete" and other["name"] == process["name"] for other in others)
+
+    def _look_at_lineages(self):
+        config = self.scene.config
+        for name in lineage.names(config):
+            for finding in lineage.check(config, name):
+                self._find("lineage-" + finding.kind, finding.sentence)
+            if race_pairs.mismatched(config, name):
+                self._find("mismatch", "live/{0} has a certificate with another's key.".format(name))
+        for name in self.plan["lineages"]:
+            if name not in self.deleted and not os.path.isdir(os.path.join(config, "live", name)):
+                self._find("lost", "The lineage {0} is gone.".format(name))
+
+    def _look_at_the_rest(self, issued):
+        for directory in (self.scene.config, self.scene.work, self.scene.logs):
+            if os.path.exists(os.path.join(directory, LOCK)):
+                self._find("lock-left", "{0} has a lock file left.".format(directory))
+        for parent, _, files in os.walk(self.scene.config):
+            for name in files:
+                if name.startswith("previous_") or name.endswith(".new"):
+                    self._find("left", "{0} was left.".format(os.path.join(parent, name)))
+        commands = set(process["command"] for process in self.plan["processes"])
+        if commands <= set(["renew", "certificates"]) and issued != len(self.plan["lineages"]):
+            self._find("issued", "{0} certificates were issued where {1} were due.".format(
+                issued, len(self.plan["lineages"])))
+
+    def _recover(self):
+        """After a kill the next renewal has to end well, and to leave a usable lineage."""
+        arguments = ["-q", "renew", "--force-renewal"] + self.scene.directories()
+        run, = race_pairs.run(self.scene, [arguments], [0], self.disk)
+        text = "\n".join(
+            line for line in run["output"].strip().splitlines() if line != HEALING)
+        if run["timed_out"] or run["code"] != 0 or text:
+            self._find("recovery", "After a kill the next renewal ended with {0}: {1}".format(
+                "the time limit" if run["timed_out"] else run["code"], text[-300:]))
+            return
+        for name in self.plan["lineages"]:
+            newest = lineage.versions(self.scene.config, name)[-1:]
+            for finding in lineage.check(self.scene.config, name):
+                # What a killed run leaves of a version that is no longer used harms nobody.
+                if finding.kind in ("no-link", "foreign-link", "wrong-link", "dangling-link",
+                                    "mixed-links", "old-links", "no-renewal"):
+                    self._find("recovery-" + finding.kind, finding.sentence)
+            if not newest or race_pairs.mismatched(self.scene.config, name):
+                self._find("recovery-mismatch", "After a kill and a renewal live/{0} has a "
+                           "certificate with another's key.".format(name))
+
+
+class Killer(object):
+    """Sends SIGKILL to processes so many seconds after their start, None for never."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def due(self, number, started, now):
+        """Whether process ``number`` is to be killed now; once."""
+        if self.after[number] is not None and now - started >= self.after[number]:
+            self.after[number] = None
+            return True
+        return False
+
+
+def shortened():
+    """Whether certbot's sleeps are shortened here."""
+    return race_warm.sleep_factor() != 1.0
