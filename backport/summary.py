@@ -6,7 +6,9 @@ Pure functions of the plan and the results; a skipped or broken test is counted,
 from __future__ import annotations
 
 import json
+import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -244,6 +246,7 @@ def as_text(summary: Summary, work: str) -> str:
         number = len(cause.skipped)
         steps = "1 step" if number == 1 else f"{number} steps"
         text.append(f"  {steps} skipped since: {cause.step} {cause.verdict}")
+    text += _found(summary, work)
     if summary.base:
         suite = f" ({summary.suite})" if summary.suite else ""
         text.append(f"Base of builds and tests: {summary.base}{suite}.")
@@ -280,6 +283,21 @@ def _table(summary: Summary) -> list[str]:
             text.append(f"  {cells}".rstrip())
             text += [f"      {_test_text(test)}" for test in some]
     return text
+
+
+def _found(summary: Summary, work: str) -> list[str]:
+    """What the checks that passed found all the same, and where it stands."""
+    found = Counter[str]()
+    for line in summary.lines:
+        for number, word in re.findall(r"(\d+) (warning|note)", line.found):
+            found[word] += int(number)
+    if not found:
+        return []
+    told = " and ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in found.items())
+    return _wrapped(
+        f"The checks found {told}, in {work}/check/SERIES/SOURCE/findings.json; what a rule means "
+        "is told by: backport explain RULE"
+    )
 
 
 def _built(line: Line) -> str:

@@ -106,6 +106,25 @@ Tests: 7 passed, 0 failed, 0 skipped, 0 broken. Time: 61 s. Files: /w"""
     assert summary.as_text(made(recipe), "/w") == expected
 
 
+def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe) -> None:
+    found = {
+        "check/xenial/gamma": Passed("1 warning, 20 notes"),
+        "check/yakkety/gamma": Passed("2 warnings"),
+        "check/yakkety/alpha": Passed("no findings"),
+    }
+    text = " ".join(summary.as_text(made(recipe, found), "/w").split())
+    assert "The checks found 3 warnings and 20 notes, in /w/check/SERIES/SOURCE/" in text
+    assert "backport explain RULE" in text
+
+
+def test_a_check_that_failed_says_why(recipe: Recipe) -> None:
+    failed = Failed("check", "1 error; the first: debian/compat: too new (newer-debhelper-level)")
+    told = made(recipe, {"check/xenial/gamma": failed})
+    (line,) = [one for one in told.lines if one.check == "failed"]
+    assert (line.series, line.source, line.folder) == ("xenial", "gamma", "check/xenial/gamma")
+    assert "xenial/gamma: check: 1 error" in summary.as_text(told, "/w")
+
+
 def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe) -> None:
     told = made(recipe, {"build/yakkety/alpha": Failed("build", "the unit tests failed")})
     tests = ("alpha.smoke", "gamma.smoke", "gamma.race", "gamma.harm+plain")

@@ -41,7 +41,7 @@ def uses(text: str) -> list[Use]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the file's literals, not of ours
         tree = ast.parse(text)
-    visitor = _Visitor()
+    visitor = _Visitor(_bound(tree))
     visitor.visit(tree)
     found = [*visitor.found, *_numbers(text)]
     first: dict[tuple[str, str], Use] = {}
@@ -108,6 +108,22 @@ def _numbers(text: str) -> Iterator[Use]:
         return
 
 
+def _bound(tree: ast.AST) -> set[str]:
+    """Every name that the file itself binds anywhere: those are not Python's own."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.ClassDef(name=name) | ast.arg(arg=name):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+    return found
+
+
 _EXCUSES = {"ImportError", "ModuleNotFoundError", "AttributeError", "NameError", "Exception"}
 _CONDITIONS = re.compile(
     r"version_info|hexversion|PY2|PY3|TYPE_CHECKING|hasattr|python_version|version_tuple"
@@ -117,10 +133,10 @@ _CONDITIONS = re.compile(
 class _Visitor(ast.NodeVisitor):
     """Collects what is used; in code that has another way, only syntax."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: set[str]) -> None:
         self.found: list[Use] = []
         self._names: dict[str, str] = {}
-        self._own: set[str] = set()
+        self._own = own
         self._excused = 0
 
     def _construct(self, what: str, node: ast.AST) -> None:
@@ -190,9 +206,7 @@ class _Visitor(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self._own.add(node.id)
-        elif node.id not in self._names and node.id not in self._own:
+        if node.id not in self._own:
             entry = tables.load("python")["name"].find(node.id)
             if entry is not None and not self._excused:
                 self.found.append(Use("module", node.lineno, node.id, entry, "builtins"))
@@ -228,8 +242,6 @@ class _Visitor(ast.NodeVisitor):
             self._construct("annotation of a function", node)
         if getattr(node, "type_params", None):
             self._construct("type statement or parameter", node)
-        self._own.update(one.arg for one in every)
-        self._own.add(node.name)
         self._decorators(node)
         self.generic_visit(node)
 
@@ -242,7 +254,6 @@ class _Visitor(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if node.keywords:
             self._construct("keyword in a class's bases", node)
-        self._own.add(node.name)
         self._decorators(node)
         self.generic_visit(node)
 
@@ -259,7 +270,6 @@ class _Visitor(ast.NodeVisitor):
             self._construct("keyword-only argument", node.kwonlyargs[0])
         if node.posonlyargs:
             self._construct("positional-only argument", node.posonlyargs[0])
-        self._own.update(one.arg for one in [*node.args, *node.kwonlyargs, *node.posonlyargs])
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:

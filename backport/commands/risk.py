@@ -98,17 +98,25 @@ def risk(args: argparse.Namespace) -> int:
         "plugins": plugins.as_json(studies),
     }
     more = [*campaign.lines(tested), *plugins.lines(studies)]
-    files = {
-        "risk.json": json.dumps(data, indent=1) + "\n",
-        "risk.txt": tell.as_text(result) + "\n".join(more) + "\n",
-        "risk.md": tell.as_markdown(result) + "\n\n".join(more) + "\n",
-        "remedies.svg": plot.remedies_svg(result.cases[-1]),
+    plots = {
+        "remedies.svg": plot.remedies_svg(result.cases[0]),
+        **{
+            f"remedies-{number}.svg": plot.remedies_svg(case)
+            for number, case in enumerate(result.cases[1:], 1)
+        },
         **{
             f"curve-{one.variant}-{one.disk.replace(' ', '-')}-{one.sleep.split()[0]}.svg": (
                 plot.curve_svg(one)
             )
             for one in result.measured
         },
+    }
+    data["plots"] = sorted(plots)
+    files = {
+        "risk.json": json.dumps(data, indent=1) + "\n",
+        "risk.txt": tell.as_text(result) + "\n".join(more) + "\n",
+        "risk.md": tell.as_markdown(result) + "\n\n".join(more) + "\n",
+        **plots,
     }
     for name, text in files.items():
         _write(work / "risk" / name, text)

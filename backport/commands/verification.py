@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from backport.sru.checklist_data import Checklist
     from backport.sru.facts import Facts
     from backport.sru.manifest import Manifest
+    from backport.sru.posting import Posted
 
 CHECKLIST = "checklist.json"
 
@@ -68,18 +70,29 @@ def verify(args: argparse.Namespace) -> int:
         _tell(args, made, comments, known)
         _say(args, {"event": "report", "path": str(page)}, f"Report: {page}")
         if args.post and not args.dry_run:
-            if not made.tags or known.bug is None:
+            tags = known.bug.tags if known.bug is not None else ()
+            done = [tag for tag in tags if tag.startswith("verification-done-")]
+            if done and not made.tags:
+                text = f"Nothing is posted: {', '.join(done)} is set already."
+                _say(args, {"event": "posted", "done": done}, text)
+            elif not made.tags or known.bug is None:
                 raise StepError(
                     "nothing is posted, since no series is proved whole",
                     where=f"LP: #{recipe.bug}",
                     advice="the checklist says what is missing",
                 )
-            for one in posting.post(client, known.bug, made.tags, comments):
-                done = [name for name in ("comment", "tags") if getattr(one, name)]
-                said = " and ".join(done) if done else "nothing: all was there already"
-                _say(args, {"event": "posted", "series": one.series, "posted": done},
-                     f"Posted for {one.series}: {said}.")  # fmt: skip
+            else:
+                _post(args, posting.post(client, known.bug, made.tags, comments))
     return 0 if made.tags or not made.count("missing") else 4
+
+
+def _post(args: argparse.Namespace, posted: tuple[Posted, ...]) -> None:
+    """Tell what was posted."""
+    for one in posted:
+        done = [name for name in ("comment", "tags") if getattr(one, name)]
+        said = " and ".join(done) if done else "nothing: all was there already"
+        data = {"event": "posted", "series": one.series, "posted": done}
+        _say(args, data, f"Posted for {one.series}: {said}.")
 
 
 def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
@@ -193,7 +206,7 @@ def _tell(
             print(f"Tags: + {change.add}  - {', '.join(change.remove)}")
 
 
-def _say(args: argparse.Namespace, data: dict[str, object], text: str) -> None:
+def _say(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:
     if args.json:
         print(json.dumps(data))
     elif not args.quiet:

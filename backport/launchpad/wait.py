@@ -179,7 +179,7 @@ class Wait:
             return gone
         self.rows.pop((upload, ""), None)
         phases = [self._judge(upload, build, seen) for build in seen.builds]
-        if all(one == states.PUBLISHED for one in phases) and seen.status == "Published":
+        if all(one == states.PUBLISHED for one in phases):
             self._record(upload, seen)
             return True
         return all(one in _ENDED for one in phases) and seen.status != "Pending"
@@ -201,7 +201,7 @@ class Wait:
         detail = build.dependencies if found == states.DEPENDENCY else ""
         if found == states.FARM:
             found, detail = self._again(upload, build)
-        if seen.status in _LEFT_ARCHIVE and found != states.PUBLISHED:
+        if seen.status in _LEFT_ARCHIVE:
             found, detail = states.GONE, f"the source package is {seen.status.lower()}"
         elif found == states.PUBLISHED and seen.status != "Published":
             found, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"

@@ -17,7 +17,8 @@ from markupsafe import Markup, escape
 from backport.errors import InputError
 from backport.sru import charts, check
 from backport.sru.checklist_data import Checklist
-from backport.sru.report_data import INTERLEAVING_COUNTS, Report, gather
+from backport.sru.report_data import gather
+from backport.sru.report_parts import INTERLEAVING_COUNTS, Report
 
 _WORDS = {"passed": "✓", "failed": "✕", "skipped": "–", "broken": "!"}
 _ITEMS = {"done": "✓", "missing": "✕", "person": "☞", "unknown": "?"}

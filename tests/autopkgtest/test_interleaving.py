@@ -148,7 +148,9 @@ def test_a_writer_without_a_step_cannot_be_stepped(tmp_path: Path) -> None:
         run(Pair(lambda _: None), tmp_path)
 
 
-def explored(pair: Pair, folder: Path, switches: int, *, reduce: bool = True) -> Any:
+def explored(
+    pair: Pair, folder: Path, switches: int, *, reduce: bool = True, symmetric: bool = True
+) -> Any:
     place = place_of(folder)
     with engine.Writers(pair, place) as writers:
         alone = [len(one.steps(one.order.first)) for one in writers.alone]
@@ -157,6 +159,7 @@ def explored(pair: Pair, folder: Path, switches: int, *, reduce: bool = True) ->
             alone,
             switches,
             reduce=reduce,
+            symmetric=symmetric,
         )
         explorer.explore()
     return explorer
@@ -209,6 +212,19 @@ def test_what_is_known_without_a_run_is_what_a_run_would_give(
         assert few.infeasible(switches) == every.infeasible(switches)
         for points, _ in every.orders(switches):
             assert few.outcome(points) == every.outcome(points)
+
+
+def test_two_different_writers_do_not_exchange_their_roles(tmp_path: Path) -> None:
+    def look_and_add(data: Path) -> None:
+        os.path.exists(data / "nothing")  # noqa: PTH110
+        add_one(data)
+
+    pair = Pair(look_and_add, copy_and_add)
+    few = explored(pair, tmp_path, 2, symmetric=False)
+    every = explored(pair, tmp_path, 2, symmetric=False, reduce=False)
+    assert few.runs < every.runs
+    for points, _ in every.orders(2):
+        assert few.outcome(points) == every.outcome(points)
 
 
 def test_a_process_that_ends_early_makes_orders_infeasible(tmp_path: Path) -> None:

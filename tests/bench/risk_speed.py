@@ -29,7 +29,7 @@ from tests.bench.figures import Row, as_text
 CHECKOUT = Path(__file__).resolve().parents[2]
 LEAST_FACTOR = 20.0
 _TEST = "race-measure"
-_PAIRS = 60
+_PAIRS = 120
 _SECONDS = 900.0
 
 

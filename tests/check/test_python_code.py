@@ -57,6 +57,7 @@ def test_a_construct_is_found_with_the_version_that_brought_it(what: str) -> Non
         ("import subprocess\nsubprocess.run(['x'])\n", "python3"),
         ("import secrets_of_ours\n", "python3"),
         ("from . import secrets\n", "python3"),
+        ("def f():\n    return breakpoint()\ndef breakpoint():\n    pass\n", "python3"),
         ("def choices():\n    pass\nchoices()\n", "python3"),
         (
             "import random\nclass A:\n    def choices(self):\n        return self.choices()\n",

@@ -247,6 +247,26 @@ def test_a_source_that_was_superseded_or_deleted_is_told(scene: Scene) -> None:
     assert "the source package is deleted" in wait_show.event_text(ended)
 
 
+def test_a_source_that_was_superseded_after_its_binaries_came_is_told_at_once(
+    scene: Scene,
+) -> None:
+    there = scene.accept()
+    scene.farm.build(there)
+    scene.farm.now = 1000.0
+    scene.farm.advance()
+    there.values["status"] = "Superseded"
+    assert scene.wait().reason == "failed"
+    assert scene.farm.now == 1000.0
+    assert not published.path_of(scene.work, "xenial", "app").exists()
+
+
+def test_a_source_that_is_pending_is_not_published_though_its_binaries_are(scene: Scene) -> None:
+    there = scene.farm.accept(scene.archive, "xenial", "app", APP.version, publish_after=900.0)
+    scene.farm.build(there)
+    assert scene.wait().reason == "all published"
+    assert scene.farm.now == 900.0
+
+
 @pytest.mark.parametrize("kind", ["html", "truncated", "reset"])
 def test_a_log_that_cannot_be_read_is_told_and_does_not_stop_the_wait(
     scene: Scene, kind: str
@@ -295,6 +315,7 @@ def test_launchpad_that_stays_away_ends_the_wait_in_one_sentence(scene: Scene) -
     scene.farm.build(scene.accept())
 
     def sleep(seconds: float) -> None:
+        assert scene.farm.now < 1000, "the wait goes on without an end"
         scene.farm.now += seconds
         scene.standin.faults.add(Fault("status", on="getBuilds", status=500, times=-1))
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 import tarfile
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -12,17 +15,31 @@ from backport.actions import Actions, Options
 from backport.archive import choose
 from backport.errors import InputError, UsageError
 from backport.plan import Selection
+from backport.recipe import Recipe
 from backport.sru import bundle, rerun, run_record
 from backport.sru.bundle import Made
+from backport.sru.run_record import RunRecord
 from backport.store import Store
 from tests.sru.runs import Place
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
 
+@dataclass(frozen=True)
+class Real:
+    """A run that really fetched and made a source package."""
+
+    recipe: Recipe
+    store: Store
+    record: RunRecord
+    cache: Path
+
+    def evidence(self) -> Made:
+        return bundle.make(self.recipe, self.store, self.record, self.cache)
+
+
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
-    """Evidence of a run that really fetched and made a source package, and its cache."""
+def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     root = tmp_path_factory.mktemp("real")
     content = BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
@@ -57,7 +74,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, Path]:
     made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
     record = run_record.make(steps, results, made)
     assert {kind for _, kind, _ in record.ended.values()} == {"passed"}, results
-    return bundle.make(recipe, store, record, root / "cache"), root / "cache"
+    return Real(recipe, store, record, root / "cache")
+
+
+@pytest.fixture(scope="module")
+def real(run: Real) -> tuple[Made, Path]:
+    """Its evidence, and its cache."""
+    return run.evidence(), run.cache
 
 
 def test_a_source_package_is_made_again_from_the_evidence_alone_with_the_same_bytes(
@@ -70,14 +93,32 @@ def test_a_source_package_is_made_again_from_the_evidence_alone_with_the_same_by
     assert any(name.endswith(".dsc") for name in again.same)
 
 
+def test_an_output_that_is_not_made_again_is_different(run: Real, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    shutil.copytree(run.store.work, work, ignore=shutil.ignore_patterns("evidence"))
+    folder = work / "source/xenial/alpha"
+    (packed,) = folder.glob("*.debian.tar.xz")
+    packed.write_bytes(packed.read_bytes() + b"more")
+    record = json.loads((folder / "step.json").read_text())
+    entry = record["outputs"][packed.name]
+    entry[0], entry[2] = packed.stat().st_size, hashlib.sha256(packed.read_bytes()).hexdigest()
+    told = [(name, one[2]) for name, one in sorted(record["outputs"].items())]
+    record["digest"] = plan.hash_text(json.dumps(told))
+    (folder / "step.json").write_text(json.dumps(record))
+    made = bundle.make(run.recipe, Store(work), run.record, run.cache)
+    again = rerun.rerun(made.archive, "source/xenial/alpha", run.cache, work=None)
+    assert again.different == (packed.name,)
+    assert not again.agrees
+
+
 def test_a_fetch_is_done_again(real: tuple[Made, Path]) -> None:
     made, cache = real
     again = rerun.rerun(made.archive, "fetch/alpha", cache, work=None, offline=True)
     assert (again.agrees, again.same) == (True, ("alpha-1.0.tar.gz",))
 
 
-def test_an_output_that_is_not_made_again_is_different(place: Place) -> None:
-    # The small runs' files are no real packages: a real step fails on them, and that is told.
+def test_a_step_that_cannot_be_done_from_the_evidence_says_why(place: Place) -> None:
+    # The small runs' files are no real packages: a real step fails on them.
     made = place.evidence()
     with pytest.raises(InputError):
         rerun.rerun(made.archive, "source/xenial/alpha", place.cache, work=None)

@@ -223,7 +223,8 @@ def test_the_command_shows_posts_and_repeats_nothing(
     assert "Posted for xenial: comment and tags." in capsys.readouterr().out
     assert "verification-done-xenial" in scene.tags
     before = scene.changes()
-    cli.main(scene.command("--post"))
+    assert cli.main(scene.command("--post")) == 4  # such as the ageing in the later series
+    assert "Nothing is posted: verification-done-xenial, " in capsys.readouterr().out
     assert scene.changes() == before
     page = (scene.place.store.work / "evidence" / "latest").resolve()
     assert "No tag is proposed" in page.with_name(f"{page.name}.html").read_text()

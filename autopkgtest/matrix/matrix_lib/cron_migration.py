@@ -210,15 +210,35 @@ def _unattended(machine):
     for name in ("python3", "cron", "faketime", "unattended-upgrades"):
         run(["apt-mark", "hold", name])
     try:
-        result = must(["unattended-upgrade", "-v", "-d"], timeout=900)
+        # It ends with 1 where it held something back.
+        result = run(["unattended-upgrade", "-v", "-d"], timeout=900)
     finally:
         os.unlink("/etc/apt/apt.conf.d/99own-unattended")
+    if result.code not in (0, 1) or "pkgs that look like they should be upgraded" not in (
+            result.text):
+        raise Broken("unattended-upgrade ended with {0}: {1}".format(
+            result.code, result.text.strip()[-1500:]))
     machine.details["unattended"] = result.text[-6000:]
     return result
 
 
 def _cron_unattended_changed(machine):
     return _held_back(machine, CRON, ("cron",))
+
+
+def _old_unattended_own_copy(machine):
+    """The same for a cron.d/certbot that no package owned."""
+    machine.baseline(OLD)
+    write(CRON_FILE, CHANGED)
+    result = _unattended(machine)
+    found = _notices_none(result) if state("certbot") != "ii" else []
+    broken = run(["dpkg", "--audit"]).text.strip()
+    if broken:
+        found.append(Finding("half", "unattended-upgrades left this: {0}".format(broken)))
+    if state("letsencrypt") not in ("ii",):
+        found.append(Finding("names", "letsencrypt is {0!r}.".format(state("letsencrypt"))))
+    machine.details["certbot"] = state("certbot")
+    return found + _kept(CHANGED)
 
 
 def _old_unattended(machine):
@@ -288,6 +308,30 @@ def _own_job_and_timer(machine):
             + _renewal(machine))
 
 
+def _renewals(machine, name):
+    """The old client renews, and after the upgrade the new one does."""
+    machine.baseline(name)
+    result = machine.certificate.renew_with(name)
+    if machine.certificate.versions() != [1, 2]:
+        return [Finding("before", "{0} did not renew before the upgrade: {1}".format(
+            name, result.text.strip()[-800:]))]
+    machine.upgrade()
+    # Older clients write the configuration anew, and leave out the hook that they do not know.
+    return machine.certificate.renewal_findings(hook=name == BOTH)
+
+
+def _old_renewals(machine):
+    return _renewals(machine, OLD)
+
+
+def _cron_renewals(machine):
+    return _renewals(machine, CRON)
+
+
+def _both_renewals(machine):
+    return _renewals(machine, BOTH)
+
+
 def _again(machine):
     """Configured once more, the package says nothing and changes nothing."""
     machine.baseline(OLD)
@@ -325,6 +369,7 @@ CHECKS = (
     check("xenial-own-cron-file", _old_own_copy, "two-schedules"),
     check("xenial-own-jobs", _old_own_jobs, "not-told"),
     check("xenial-unattended", _old_unattended),
+    check("xenial-own-cron-file-unattended", _old_unattended_own_copy),
     check("xenial-again", _again),
     check("each-kind-of-job", _each_job),
     check("cron-unchanged", _cron_unchanged),
@@ -339,4 +384,7 @@ CHECKS = (
     check("both-deleted", _both_deleted),
     check("both-and-own-job", _own_job_and_timer),
     check("running-renewal", _running_renewal),
+    check("xenial-renewal-before", _old_renewals),
+    check("cron-renewal-before", _cron_renewals),
+    check("both-renewal-before", _both_renewals),
 )

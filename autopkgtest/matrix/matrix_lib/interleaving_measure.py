@@ -112,7 +112,8 @@ def _explore(pair, make_place, base, plan):
     done = _in_parallel(plan.jobs, base, pair, make_place, _run_parts,
                         [tasks[number::plan.jobs] for number in range(plan.jobs)])
     alone = done[0][0]
-    explorers = [interleaving_orders.Explorer(None, alone["steps"], plan.switches, first)
+    explorers = [interleaving_orders.Explorer(
+        None, alone["steps"], plan.switches, first, pair.SYMMETRIC)
                  for first in firsts]
     for _, found in done:
         for first, one in found:
@@ -129,7 +130,8 @@ def _run_parts(pair, writers, place, tasks):
     for first, part, parts, switches in tasks:
         if first not in firsts:
             firsts[first] = interleaving_orders.Explorer(
-                lambda order: _run_one(pair, writers, place, order), alone, switches, first)
+                lambda order: _run_one(pair, writers, place, order), alone, switches, first,
+                pair.SYMMETRIC)
         firsts[first].explore(part, parts)
     return ({"steps": alone, "lead": [pair.lead(one) for one in writers.alone],
              "outcomes": writers.alone_outcomes},

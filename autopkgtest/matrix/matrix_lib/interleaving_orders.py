@@ -86,6 +86,9 @@ class Explorer(object):
         before = execution.segments[level - 1] if level else None
         movable = self._reduce and before is not None and (
             before.why == interleaving_engine.STOPPED) and before.steps[-1]
+        if points == (1,) and not self._symmetric:
+            # Without its one step the other process would begin: that is another explorer's.
+            movable = None
         answer = None
         for number in range(1, min(known.made, known.asked) + 1):
             child = points + (number,)

@@ -99,11 +99,16 @@ def main(description, arguments, settings, control=False, pair="lineage"):
         result["certbot"] = concurrent_renew.certbot_version(options.certbot)
         package = lock_variant.package_directory()
         result["variant"] = lock_variant.variant_of(package)
+        templates = {}
         print("{0} ({1}), every order with up to {2} switches, {3} processes".format(
             result["certbot"], result["variant"], options.switches, options.jobs))
         for subject in _subjects(result["variant"], package, base, control):
             for reason in options.reasons or pair.REASONS:
-                result["pairs"].append(_run(pair, subject, reason, base, options))
+                if reason not in templates:
+                    room = tempfile.mkdtemp(prefix=reason + ".", dir=base)
+                    templates[reason] = pair.prepare(options.certbot, room, reason)
+                result["pairs"].append(
+                    _run(pair, subject, reason, templates[reason], base, options))
         judge(pair, result, control)
     except (renewal_race.SceneError, lock_variant.VariantError,
             interleaving_engine.EngineError) as error:
@@ -125,9 +130,8 @@ def _subjects(variant, package, base, control):
     return found
 
 
-def _run(pair, subject, reason, base, options):
+def _run(pair, subject, reason, template, base, options):
     room = tempfile.mkdtemp(prefix="pair.", dir=base)
-    template = pair.prepare(options.certbot, room, reason)
     plan = interleaving_measure.Plan(
         options.switches, options.sample, options.checked, options.random, CHANCES, options.seed,
         max(1, options.jobs))
