@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,26 +12,33 @@ from debian.deb822 import Deb822, Dsc
 
 from backport import process, versions
 from backport.archive import localrepo
-from backport.archive.base import Base, Differing, PreparedBase, Wanted
+from backport.archive.base import Base, Wanted
 from backport.build import sbuild
 from backport.events import Note, Sink
 from backport.execute import Action
-from backport.plan import Step
+from backport.outputs import (
+    BUILT_ORIGIN,
+    PREPARED,
+    SHIPPED,
+    WANTED,
+    built_debs,
+    dsc_names,
+    kept_chroot,
+    one_file,
+    read_prepared,
+    what_serves,
+)
 from backport.recipe import Recipe
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package
 from backport.source.changelog import timestamp
+from backport.step import Step
 from backport.store import Outcome, Store, relative
 from backport.testbed import autopkgtest, lxc, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
 from backport.verdict import Broken, Failed, Passed, Verdict
 
-PREPARED = "prepared.json"
-WANTED = "wanted.json"
-# A base may have a test of the same name: then ours is shipped under another.
-SHIPPED = "tests.json"
-BUILT_ORIGIN = "backport-built"
 _RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # What autopkgtest itself and the tests' checks use inside a testbed.
 _TESTBED = ("dpkg-dev", "procps", "openssl", "apt", "ca-certificates")
@@ -241,11 +248,6 @@ def tidy(store: Store, sink: Sink) -> None:
     sbuild.remove_tree(scratch)
 
 
-def kept_chroot(store: Store, series: str, source: str) -> Path:
-    """Where a run with --keep leaves the chroot of a build that does not pass."""
-    return store.work / "kept" / f"{series}_{source}"
-
-
 def single_verdict(result: TestResult, name: str) -> Verdict:
     """The verdict of the one test that was asked for; no answer is Broken, never a pass."""
     for test in result.tests:
@@ -254,22 +256,6 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
     if isinstance(result.verdict, (Failed, Broken)):
         return result.verdict
     return Broken(f"autopkgtest did not report on {name}")
-
-
-def dsc_names(dsc: Path) -> tuple[str, ...]:
-    """The files that a .dsc lists."""
-    return tuple(entry["name"] for entry in Dsc(dsc.read_text())["Checksums-Sha256"])
-
-
-def one_file(folder: Path, pattern: str) -> Path:
-    """The one file of that pattern in a step's folder."""
-    (found,) = folder.glob(pattern)
-    return found
-
-
-def built_debs(folders: Iterable[Path]) -> list[Path]:
-    """The .deb files in the folders of build steps."""
-    return sorted(path for folder in folders for path in folder.glob("*.deb"))
 
 
 def binary_packages(control: Path) -> set[str]:
@@ -311,39 +297,3 @@ def _member(tarball: tarfile.TarFile, name: str) -> str:
     except KeyError:
         return ""
     return file.read().decode() if file is not None else ""
-
-
-def what_serves(wanted: Mapping[str, list[str]], earlier: Path) -> str:
-    """What the base has to hold, as the text of a file.
-
-    A run for a few sources wants less than one for all: then the base that an earlier run asked
-    for in the file `earlier` serves, and nothing is prepared anew.
-    """
-    if earlier.is_file():
-        text = earlier.read_text()
-        before = json.loads(text)
-        if all(set(wanted[key]) <= set(before.get(key, ())) for key in wanted):
-            return text
-    return json.dumps(wanted, indent=1)
-
-
-def base_kind(store: Store) -> str:
-    """The kind of base that the work folder's bases are of; "" where there is none or several."""
-    kinds = {
-        read_prepared(path.parent).kind for path in (store.work / "base").glob(f"*/{PREPARED}")
-    }
-    return kinds.pop() if len(kinds) == 1 else ""
-
-
-def read_prepared(folder: Path) -> PreparedBase:
-    """The base that a base step prepared."""
-    data = json.loads((folder / PREPARED).read_text())
-    differing = tuple(Differing(**one) for one in data["differing"])
-    return PreparedBase(
-        kind=data["kind"],
-        suite=data["suite"],
-        repository=Path(data["repository"]),
-        chroot=Path(data["chroot"]),
-        testbed_root=Path(data["testbed_root"]),
-        differing=differing,
-    )

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from backport.actions import PREPARED
-from backport.plan import KINDS
+from backport.outputs import PREPARED
+from backport.step import KINDS
 from backport.store import RECORD, Store
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backport.plan import Step
+from backport.step import Step
 from backport.store import Result
 
 

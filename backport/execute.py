@@ -10,10 +10,10 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport import process, recorder
+from backport import process, programs, recorder
 from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
 from backport.events import Finished, Planned, Sink, Started
-from backport.plan import Step
+from backport.step import Step
 from backport.store import Outcome, Result, Store, step_key
 from backport.verdict import Broken, Failed, Passed, Skipped
 
@@ -133,5 +133,5 @@ def _run_one(
         return None
     if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
         outcome = replace(outcome, exit_code=StepError.exit_code)
-    recording.write(scratch / recorder.FILE)
+    programs.write(recording, scratch / programs.FILE)
     return store.commit(step.name, key, outcome, scratch, started)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backport import actions
+from backport import outputs
 from backport.archive import localrepo
 from backport.build import sbuild
 from backport.errors import InputError
@@ -20,20 +20,20 @@ def shell(recipe: Recipe, store: Store, series: str, source: str) -> int:
     Raises:
         InputError: the series has not been built yet.
     """
-    kept = sorted(actions.kept_chroot(store, series, source).glob("*/bin"))
+    kept = sorted(outputs.kept_chroot(store, series, source).glob("*/bin"))
     if kept:
         return sbuild.shell(kept[0].parent)
     prepared = store.folder(f"base/{series}")
-    if not (prepared / actions.PREPARED).is_file():
+    if not (prepared / outputs.PREPARED).is_file():
         raise InputError(
             f"there is no testbed for {series} yet",
             where=str(store.work),
             advice=f"run: backport build --series {series} --source {source}",
         )
-    base = actions.read_prepared(prepared)
+    base = outputs.read_prepared(prepared)
     builds = [store.folder(f"build/{series}/{one.name}") for one in recipe.sources]
-    debs = actions.built_debs(folder for folder in builds if folder.is_dir())
+    debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
     with store.temporary(f"shell/{series}") as scratch:
-        built = localrepo.publish(debs, scratch / "built", origin=actions.BUILT_ORIGIN, epoch=0)
+        built = localrepo.publish(debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=0)
         with Testbed(base.testbed_root, {"built": built.path, "base": base.repository}) as testbed:
             return lxc.shell(testbed)

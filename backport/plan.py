@@ -6,13 +6,13 @@ folder below the work folder.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from backport.check import planned
 from backport.recipe import (
     MatrixTest,
     Recipe,
@@ -23,34 +23,8 @@ from backport.recipe import (
     patch_names,
     quilt_series_file,
 )
+from backport.step import KINDS, Step, hash_text, hash_tree
 from backport.versions import with_versions
-
-KINDS = ("fetch", "source", "wanted", "base", "build", "check", "test")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
-
-    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step that is a
-    `control` passes when it sees the harm.
-    """
-
-    kind: str
-    series: str = ""
-    source: str = ""
-    test: str = ""
-    variant: str = ""
-    needs: tuple[str, ...] = ()
-    inputs: tuple[tuple[str, str], ...] = ()
-    control: bool = False
-
-    @property
-    def name(self) -> str:
-        """Such as ``build/xenial/python-certbot`` or ``test/zesty/python-acme.smoke``."""
-        last = ".".join(part for part in (self.source, self.test) if part)
-        last += f"+{self.variant}" if self.variant else ""
-        return "/".join(part for part in (self.kind, self.series, last) if part)
 
 
 @dataclass(frozen=True)
@@ -62,25 +36,6 @@ class Selection:
     tests: tuple[str, ...] = ()
     until: str = "test"
     long: bool = False
-
-
-def hash_text(text: str) -> str:
-    """The sha256 of a text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def hash_tree(folder: Path, names: Iterable[str] | None = None) -> str:
-    """One hash over the names, modes and contents of the files below a folder.
-
-    `names` restricts it to these files; a folder that does not exist has the hash of nothing.
-    """
-    digest = hashlib.sha256()
-    files = (folder / name for name in names) if names is not None else folder.rglob("*")
-    for path in sorted(files):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode & 0o777:o}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def _json(value: Any) -> str:
@@ -283,8 +238,6 @@ def make(
         steps[step.name] = step
         previous = step.name
     steps |= _builds_and_tests(recipe, selection, series_names, sources, variants)
-    from backport.check import planned  # noqa: PLC0415 - it makes steps of this module's
-
     steps |= {step.name: step for step in planned.steps(recipe, steps, long=selection.long)}
     return _until(steps, selection)
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from backport import versions
-from backport.plan import KINDS, Step
 from backport.recipe import Recipe
+from backport.step import KINDS, Step
 from backport.versions import ArchiveVersions, Relation, Row
 
 

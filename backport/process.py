@@ -145,6 +145,11 @@ def stop_all() -> None:
     _signal_all(signal.SIGTERM)
 
 
+def stopping(seconds: float) -> bool:
+    """Wait so long; True as soon as `stop_all` was called."""
+    return _stopping.wait(seconds)
+
+
 def kill_all() -> None:
     """Kill every program that still runs: it was asked to end, by `stop_all`, and did not."""
     _signal_all(signal.SIGKILL)

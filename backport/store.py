@@ -20,7 +20,7 @@ from pathlib import Path
 
 from backport import verdict
 from backport.errors import MachineError
-from backport.plan import Step, hash_text
+from backport.step import Step, hash_text
 from backport.verdict import Passed, Verdict
 
 RECORD = "step.json"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from backport import verdict
-from backport.plan import Step
 from backport.recipe import Recipe
+from backport.step import Step
 from backport.store import Result
 from backport.verdict import Passed, Skipped
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from backport import verdict
 from backport.events import Event, Finished, Note, Planned, Sink, Started
-from backport.plan import Step
+from backport.step import Step
 from backport.verdict import Passed
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backport import actions
+from backport import actions, outputs
 from backport.archive.base import Differing, PreparedBase
 from backport.testbed.result import OneTest, TestResult
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
@@ -60,8 +60,8 @@ def test_a_prepared_base_is_read_as_it_was_written(tmp_path: Path) -> None:
         Path("/t"),
         (Differing("python-six", "1.10.0-3", "1.16.0-2"),),
     )
-    (tmp_path / actions.PREPARED).write_text(json.dumps(asdict(base), default=str))
-    assert actions.read_prepared(tmp_path) == base
+    (tmp_path / outputs.PREPARED).write_text(json.dumps(asdict(base), default=str))
+    assert outputs.read_prepared(tmp_path) == base
 
 
 ALL = {"build": ["debhelper", "python"], "test": ["apt"], "own": ["alpha", "beta"]}
@@ -70,15 +70,15 @@ OTHER = {"build": ["debhelper", "dh-python"], "test": ["apt"], "own": ["alpha"]}
 
 
 def test_a_run_that_wants_less_than_the_one_before_takes_its_base(tmp_path: Path) -> None:
-    earlier = tmp_path / actions.WANTED
-    assert json.loads(actions.what_serves(FEW, earlier)) == FEW
-    earlier.write_text(actions.what_serves(ALL, earlier))
-    assert actions.what_serves(FEW, earlier) == earlier.read_text()
-    assert actions.what_serves(ALL, earlier) == earlier.read_text()
+    earlier = tmp_path / outputs.WANTED
+    assert json.loads(outputs.what_serves(FEW, earlier)) == FEW
+    earlier.write_text(outputs.what_serves(ALL, earlier))
+    assert outputs.what_serves(FEW, earlier) == earlier.read_text()
+    assert outputs.what_serves(ALL, earlier) == earlier.read_text()
 
 
 def test_a_run_that_wants_more_than_the_one_before_asks_for_it(tmp_path: Path) -> None:
-    earlier = tmp_path / actions.WANTED
-    earlier.write_text(actions.what_serves(FEW, earlier))
-    assert json.loads(actions.what_serves(ALL, earlier)) == ALL
-    assert json.loads(actions.what_serves(OTHER, earlier)) == OTHER
+    earlier = tmp_path / outputs.WANTED
+    earlier.write_text(outputs.what_serves(FEW, earlier))
+    assert json.loads(outputs.what_serves(ALL, earlier)) == ALL
+    assert json.loads(outputs.what_serves(OTHER, earlier)) == OTHER

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport import cleaning
-from backport.actions import PREPARED
+from backport.outputs import PREPARED
 from backport.store import RECORD, Outcome, Store
 from backport.verdict import Passed
 

@@ -24,7 +24,7 @@ from backport.errors import (
     StepError,
 )
 from backport.events import Event, Finished, Planned, Started
-from backport.plan import Step
+from backport.step import Step
 from backport.store import RECORD, Outcome, Result, Store
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 

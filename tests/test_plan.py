@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backport import plan
-from backport.plan import KINDS, Selection, Step
+from backport.plan import Selection
 from backport.recipe import Recipe
+from backport.step import KINDS, Step, hash_tree
 from backport.store import step_key
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -499,5 +500,5 @@ def test_two_folders_have_one_hash_exactly_when_their_files_are_the_same(
         for path, content in files.items():
             (root / name / path).parent.mkdir(parents=True, exist_ok=True)
             (root / name / path).write_bytes(content)
-        hashes.append(plan.hash_tree(root / name))
+        hashes.append(hash_tree(root / name))
     assert (hashes[0] == hashes[1]) == (left == right)

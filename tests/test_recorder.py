@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backport import process, recorder
+from backport import process, programs, recorder
 from backport.errors import MachineError
 
 
@@ -21,8 +21,8 @@ def test_a_program_is_noted_with_its_arguments_and_its_end(tmp_path: Path) -> No
     assert (first.args, first.exit_code) == (("sh", "-c", "exit 3"), 3)
     assert (first.cwd, first.env, first.log) == (str(tmp_path), {"NAME": "value"}, "log")
     assert (first.stdin, second.stdin) == (False, True)
-    found.write(tmp_path / recorder.FILE)
-    assert "a secret" not in (tmp_path / recorder.FILE).read_text()
+    programs.write(found, tmp_path / programs.FILE)
+    assert "a secret" not in (tmp_path / programs.FILE).read_text()
 
 
 def test_a_program_that_ran_too_long_is_noted_as_such() -> None:
@@ -55,8 +55,8 @@ def test_threads_note_in_the_recording_that_they_were_started_in() -> None:
 def test_the_file_has_the_version_of_each_program_and_of_those_behind_it(tmp_path: Path) -> None:
     with recorder.recording() as found:
         process.run(["env", "--", "tar", "--version"])
-    found.write(tmp_path / recorder.FILE)
-    lines = [json.loads(line) for line in (tmp_path / recorder.FILE).read_text().splitlines()]
+    programs.write(found, tmp_path / programs.FILE)
+    lines = [json.loads(line) for line in (tmp_path / programs.FILE).read_text().splitlines()]
     owners = {one["program"]: one["package"] for one in lines if "program" in one}
     assert owners == {"env": "coreutils", "tar": "tar"}
     assert all(one["version"] for one in lines if "program" in one)
@@ -69,7 +69,7 @@ def test_a_program_of_no_package_is_told_without_a_version(tmp_path: Path) -> No
     program.chmod(0o755)
     with recorder.recording() as found:
         process.run([program])
-    (told,) = recorder.programs(found.commands)
+    (told,) = programs.programs(found.commands)
     assert (told.path, told.package, told.version) == (str(program), "", "")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import MachineError
-from backport.plan import Step
+from backport.step import Step
 from backport.store import RECORD, Outcome, Result, Store, relative, step_key
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from backport import plan, summary
-from backport.plan import Selection, Step
+from backport.plan import Selection
 from backport.recipe import Recipe
+from backport.step import Step
 from backport.store import Result
 from backport.summary import Cause, Summary
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict

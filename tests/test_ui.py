@@ -12,7 +12,7 @@ from rich.console import Console
 
 from backport import ui
 from backport.events import Event, Finished, Note, Planned, Started
-from backport.plan import Step
+from backport.step import Step
 from backport.store import Result
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 

@@ -15,11 +15,16 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 from types import ModuleType
+from typing import IO
 
+from backport import process
 from backport.archive import chroot, localrepo
 from backport.archive.localrepo import Repository
 from backport.archive.mirror import Pool
+from backport.errors import MachineError
 from backport.process import require, run
+
+_POLL_SECONDS = 0.2
 
 REQUIRED, BUILD, TESTBED = "required", "build", "testbed"
 """The groups of a pool that the systems are made from; `mirror.collect` finds the first."""
@@ -86,10 +91,28 @@ def alone(home: Path) -> Iterator[None]:
     """Use the folder while nobody else prepares a base in it; drop what a kill left half-made."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock)
         for left in home.glob(".new-*"):
             chroot.remove(left)
         yield
+
+
+def _wait_for(lock: IO[str]) -> None:
+    """Take the lock; a run that is to end does not wait on.
+
+    Raises:
+        MachineError: the run is being ended.
+    """
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if process.stopping(_POLL_SECONDS):
+                raise MachineError(
+                    "ended while another run prepared a base here", where=lock.name
+                ) from None
+        else:
+            return
 
 
 def architecture() -> str:

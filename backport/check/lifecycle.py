@@ -24,10 +24,10 @@ from backport.archive import localrepo
 from backport.check import binaries, finding
 from backport.check.finding import Finding
 from backport.errors import MachineError
-from backport.plan import Step
 from backport.process import Completed, run
 from backport.recipe import Recipe
 from backport.source.changelog import timestamp
+from backport.step import Step
 from backport.testbed.lxc import Testbed, attach
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -108,7 +108,7 @@ def check(
     Raises:
         MachineError: a testbed does not start.
     """
-    from backport.actions import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
+    from backport.outputs import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
 
     base = read_prepared(needs[f"base/{step.series}"])
     builds = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.build import variation
-from backport.plan import Step, hash_text, hash_tree
 from backport.recipe import Recipe
+from backport.step import Step, hash_text, hash_tree
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"

@@ -14,11 +14,11 @@ from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
 from backport.errors import StepError
-from backport.plan import Step
 from backport.process import require, run
 from backport.recipe import Recipe
 from backport.source.changelog import timestamp
 from backport.source.files import sha256_of
+from backport.step import Step
 from backport.verdict import Passed
 from backport.verdict import text as verdict_text
 
@@ -34,7 +34,7 @@ def check(
     Raises:
         StepError: the second build does not pass.
     """
-    from backport.actions import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
+    from backport.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
 
     own = f"build/{step.series}/{step.source}"
     dsc = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")

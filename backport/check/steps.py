@@ -7,8 +7,8 @@ from pathlib import Path
 
 from backport.check import finding, lifecycle, planned, reproducible, static
 from backport.check.finding import FILE, Finding
-from backport.plan import Step
 from backport.recipe import Recipe
+from backport.step import Step
 from backport.store import Outcome
 from backport.verdict import Failed, Passed
 

@@ -14,8 +14,8 @@ from backport import plan as planning
 from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
 from backport.events import Note
-from backport.plan import Step
 from backport.sru import ending
+from backport.step import Step
 from backport.store import Result, Store
 from backport.verdict import Passed
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
     if getattr(args, "on", "local") == "ppa":
         return ppa_tests.run(args)
-    from backport import actions  # noqa: PLC0415 - a run with nothing to do starts faster
+    from backport import actions, outputs  # noqa: PLC0415 - a run with nothing to do starts faster
     from backport.archive import choose  # noqa: PLC0415
     from backport.archive.base import Wanted  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"
-    base, note = choose.choose(recipe, named, offline=args.offline, before=actions.base_kind(store))
+    base, note = choose.choose(recipe, named, offline=args.offline, before=outputs.base_kind(store))
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade.refuse_downward(recipe, archive)
     # What the packages want of the base is known only later, and is an output of its own step.
@@ -109,13 +109,13 @@ def _prepared(
     steps: Mapping[str, Step], results: Mapping[str, Result], store: Store
 ) -> tuple[str, tuple[tuple[str, str, str], ...]]:
     """What the bases of this run come from, and where their versions are not the series'."""
-    from backport import actions  # noqa: PLC0415
+    from backport import outputs  # noqa: PLC0415
 
     suites: list[str] = []
     differing: list[tuple[str, str, str]] = []
     for name, step in steps.items():
         if step.kind == "base" and isinstance(results[name].verdict, Passed):
-            ready = actions.read_prepared(store.folder(name))
+            ready = outputs.read_prepared(store.folder(name))
             suites.append(ready.suite)
             differing += [
                 (one.package, one.series_version, one.base_version) for one in ready.differing

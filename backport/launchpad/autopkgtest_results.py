@@ -17,7 +17,7 @@ from backport.launchpad import autopkgtest_service as service
 from backport.launchpad import web_file
 from backport.launchpad.autopkgtest_service import Answer, Request
 from backport.launchpad.patience import Patience
-from backport.plan import hash_text
+from backport.step import hash_text
 from backport.store import Outcome, Result, Store
 from backport.verdict import Broken, Failed, Skipped, Verdict
 

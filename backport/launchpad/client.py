@@ -5,8 +5,6 @@ Nothing is asked before the first verb, and launchpadlib is not even loaded befo
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,18 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from backport.errors import RemoteError, UsageError
+from backport.errors import RemoteError
 from backport.launchpad.patience import ConflictError, Patience, RefusedError, UnansweredError
 from backport.launchpad.publication import Publication, SourceFile
-
-ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
-PRODUCTION = "https://api.launchpad.net/"
-_ALIASES = {
-    "production": PRODUCTION,
-    "staging": "https://api.staging.launchpad.net/",
-    "qastaging": "https://api.qastaging.launchpad.net/",
-}
-_VERSION = "devel"
+from backport.launchpad.service_root import service_root
 
 T = TypeVar("T")
 
@@ -65,23 +55,6 @@ class LaunchpadClient(Protocol):
         ...
 
 
-def service_root(given: str = "") -> str:
-    """The service root that is asked: `given`, else the environment's, else production.
-
-    Raises:
-        UsageError: it is neither an address nor one of production, staging and qastaging.
-    """
-    value = given or os.environ.get(ROOT_VARIABLE, "") or "production"
-    root = _ALIASES.get(value, value)
-    if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", root):
-        raise UsageError(
-            f"{value!r} is no service root",
-            where=ROOT_VARIABLE,
-            advice=f"write an http address or one of {', '.join(_ALIASES)}",
-        )
-    return root.rstrip("/").removesuffix(f"/{_VERSION}") + "/"
-
-
 class LaunchpadlibClient:
     """Asks Launchpad through launchpadlib, anonymously or logged in.
 
@@ -92,7 +65,7 @@ class LaunchpadlibClient:
         cache: a folder for launchpadlib's HTTP cache.
         root: see `service_root`.
         patience: the bounds of waiting and repeating.
-        login: ask as the user (see `credentials.session`); without it as nobody.
+        login: ask as the user (see `login.session`); without it as nobody.
     """
 
     def __init__(
@@ -216,7 +189,7 @@ class LaunchpadlibClient:
 
     def _open(self) -> Any:
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
-        from backport.launchpad import credentials, login  # noqa: PLC0415
+        from backport.launchpad import login  # noqa: PLC0415
 
         try:
             login.reach_root(self.root, self._patience)
@@ -224,7 +197,7 @@ class LaunchpadlibClient:
             self._out_of_reach = error
             raise
         if self._login:
-            return credentials.session(self.root, self._cache, patience=self._patience)
+            return login.session(self.root, self._cache, patience=self._patience)
         return _carry_out(
             lambda _: login.open_anonymous(self.root, self._cache, self._patience), None
         )

@@ -1,4 +1,4 @@
-"""Who the toolkit is on Launchpad: the kept OAuth token, and the one login in the browser.
+"""Who the toolkit is on Launchpad: where the OAuth token is kept.
 
 The token is kept in the desktop's keyring, or in a file that only its owner may read. Where
 `BACKPORT_LAUNCHPAD_CREDENTIALS` names a file, it is there and nowhere else: so that a machine
@@ -12,15 +12,13 @@ import configparser
 import io
 import os
 import stat
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from backport.errors import InputError, MachineError
-from backport.launchpad.client import PRODUCTION
-from backport.launchpad.patience import Patience
+from backport.launchpad.service_root import PRODUCTION
 
 VARIABLE = "BACKPORT_LAUNCHPAD_CREDENTIALS"
 # launchpadlib's own variable of the same meaning.
@@ -218,41 +216,3 @@ def _has_keyring() -> bool:
         return False
     backend = keyring.get_keyring()
     return not isinstance(backend, (fail.Keyring, null.Keyring)) and backend.priority >= 1
-
-
-def session(
-    root: str,
-    cache: Path,
-    *,
-    patience: Patience | None = None,
-    kept_in: Place | None = None,
-    person: bool | None = None,
-    login_seconds: float = 900.0,
-) -> Any:
-    """A launchpadlib object that is logged in; in the browser, if no token is kept yet.
-
-    Parameters:
-        root: the service root (see `client.service_root`).
-        cache: a folder for launchpadlib's HTTP cache; what needs a login stays out of the cache
-            of those who have none.
-        patience: the bounds of waiting and repeating.
-        kept_in: where the token is; see `place`.
-        person: whether somebody is there to log in; without it, whether stderr is a terminal.
-        login_seconds: how long the browser is waited for.
-
-    Raises:
-        MachineError: there is no token, and nobody to log in.
-        InputError: the kept token may be read by others, or is for another service root.
-        RemoteError: Launchpad cannot be reached, refuses the token, or the login was declined.
-    """
-    # launchpadlib takes a third of a second to load.
-    from backport.launchpad import login  # noqa: PLC0415
-
-    return login.open_session(
-        root,
-        cache / "logged-in",
-        patience or Patience(),
-        login.Store(kept_in or place(), root),
-        person=sys.stderr.isatty() if person is None else person,
-        seconds=login_seconds,
-    )

@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backport.errors import InputError, MachineError, RemoteError, UsageError
-from backport.launchpad.client import PRODUCTION
 from backport.launchpad.ppa import PpaName
+from backport.launchpad.service_root import PRODUCTION
 from backport.launchpad.signing import listed
 from backport.process import Completed, require, run
 

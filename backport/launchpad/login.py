@@ -26,11 +26,11 @@ from launchpadlib.launchpad import Launchpad
 from lazr.restfulclient.errors import HTTPError
 
 from backport.errors import MachineError, RemoteError
-from backport.launchpad.credentials import VARIABLE, Place
+from backport.launchpad.credentials import VARIABLE, Place, place
 from backport.launchpad.patience import Patience, RefusedError, UnansweredError
+from backport.launchpad.service_root import API_VERSION
 from backport.launchpad.transport import PatientRequest, in_words, reach
 
-API_VERSION = "devel"
 APPLICATION = "sru-backport-toolkit"
 # The login page offers these; the narrower one is enough for public bugs and PPAs.
 _LEVELS = ["WRITE_PUBLIC", "WRITE_PRIVATE"]
@@ -217,15 +217,44 @@ def _has_browser() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
-def open_session(
+def session(
+    root: str,
+    cache: Path,
+    *,
+    patience: Patience | None = None,
+    kept_in: Place | None = None,
+    person: bool | None = None,
+    login_seconds: float = 900.0,
+) -> Any:
+    """A launchpadlib object that is logged in; in the browser, if no token is kept yet.
+
+    Parameters:
+        root: the service root (see `service_root`).
+        cache: a folder for launchpadlib's HTTP cache; what needs a login stays out of the cache
+            of those who have none.
+        patience: the bounds of waiting and repeating.
+        kept_in: where the token is; see `place`.
+        person: whether somebody is there to log in; without it, whether stderr is a terminal.
+        login_seconds: how long the browser is waited for.
+
+    Raises:
+        MachineError: there is no token, and nobody to log in.
+        InputError: the kept token may be read by others, or is for another service root.
+        RemoteError: Launchpad cannot be reached, refuses the token, or the login was declined.
+    """
+    return _open_session(
+        root,
+        cache / "logged-in",
+        patience or Patience(),
+        Store(kept_in or place(), root),
+        person=sys.stderr.isatty() if person is None else person,
+        seconds=login_seconds,
+    )
+
+
+def _open_session(
     root: str, cache: Path, patience: Patience, store: Store, *, person: bool, seconds: float
 ) -> Any:
-    """A launchpadlib object with the kept login, or with one that is made now.
-
-    Parameters: as those of `credentials.session`.
-
-    Raises: as `credentials.session` does.
-    """
     engine = BrowserLogin(root, patience, person=person, seconds=seconds)
     known = store.load(engine.unique_consumer_id)
     opened: list[Any] = []

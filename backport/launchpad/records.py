@@ -19,9 +19,10 @@ from typing import Any
 from debian.debian_support import Version
 
 from backport.errors import RemoteError
-from backport.launchpad.client import PRODUCTION, LaunchpadClient, service_root
+from backport.launchpad.client import LaunchpadClient
 from backport.launchpad.patience import RefusedError
 from backport.launchpad.publication import Publication
+from backport.launchpad.service_root import PRODUCTION, service_root
 from backport.recipe import Published, Recipe
 
 FILE = "launchpad-records.json"

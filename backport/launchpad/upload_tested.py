@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from backport import actions, verdict
+from backport import outputs, verdict
 from backport import plan as planning
 from backport.archive import choose
 from backport.archive.base import Wanted
-from backport.plan import Selection, Step
+from backport.plan import Selection
 from backport.recipe import Recipe
+from backport.step import Step
 from backport.store import Result, Store, step_key
 
 
@@ -49,7 +50,7 @@ class Tested:
 
 def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
     """Compare the store's records with what a run would ask for now."""
-    kind = actions.base_kind(store)
+    kind = outputs.base_kind(store)
     base_inputs: dict[str, dict[str, str]] = {}
     if kind:
         base, _ = choose.choose(recipe, kind, offline=True)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import actions
+from backport import actions, outputs
 from backport import plan as planning
 from backport.archive import localrepo
 from backport.archive.base import PreparedBase
@@ -87,7 +87,7 @@ def run(recipe: Recipe, store: Store, wish: Wish, tell: Callable[[Chunk], None])
     base, debs = built(recipe, store, wish.series, _TEST, wish.variant)
     with store.temporary(f"repository/campaign-{place.name}") as scratch:
         repository = localrepo.publish(
-            debs, scratch / "built", origin=actions.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
+            debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
         ).path
         with (
             Testbed(base.testbed_root, {"built": repository, "base": base.repository}) as testbed,
@@ -161,5 +161,5 @@ def built(
         last = store.last(need)
         if last is None or not isinstance(last.verdict, Passed):
             raise StepError(f"{need} is not there", advice=f"run: backport build --series {series}")
-    base = actions.read_prepared(store.folder(f"base/{series}"))
-    return base, actions.built_debs(store.folder(need) for need in needs)
+    base = outputs.read_prepared(store.folder(f"base/{series}"))
+    return base, outputs.built_debs(store.folder(need) for need in needs)

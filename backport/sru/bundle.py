@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from backport import __version__, plan, verdict
-from backport.actions import PREPARED
 from backport.errors import InputError
 from backport.launchpad import credentials
-from backport.plan import Step
+from backport.outputs import PREPARED
 from backport.recipe import Recipe
 from backport.sru import archive, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
+from backport.step import Step, hash_text
 from backport.store import RECORD, Store
 
 MADE = "made.json"
@@ -312,7 +312,7 @@ def _key(run: RunRecord, work: Path) -> str:
         (str(path.relative_to(work)), hashlib.sha256(path.read_bytes()).hexdigest())
         for path in _records(work)
     ]
-    return plan.hash_text(json.dumps([run.key, digests]))
+    return hash_text(json.dumps([run.key, digests]))
 
 
 def _base(series: str, store: Store) -> BaseRecord:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import recorder, verdict
+from backport import programs, verdict
 from backport.errors import InputError
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
@@ -181,7 +181,7 @@ def _logs(step: StepRecord, folder: Path, found: Manifest) -> Iterator[Fault]:
     ran = step.kind != "test" or verdict.kind(step.verdict) != "broken"
     if log and ran and step.passed and f"{step.folder}/{log}" not in found.files:
         yield Fault(step.name, f"it passed, but its log is missing: {log}")
-    name = f"{step.folder}/{recorder.FILE}"
+    name = f"{step.folder}/{programs.FILE}"
     if name in found.files:
         try:
             for line in (folder / name).read_text().splitlines():

@@ -6,7 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
-from backport import recorder, verdict
+from backport import programs, verdict
 from backport.recipe import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -101,7 +101,7 @@ def _commands(folder: Path, found: Manifest, series: str) -> list[str]:
 
 def _recorded(folder: Path, step: StepRecord) -> list[list[str]]:
     try:
-        lines = (folder / step.folder / recorder.FILE).read_text().splitlines()
+        lines = (folder / step.folder / programs.FILE).read_text().splitlines()
         found = [json.loads(line) for line in lines]
     except (OSError, ValueError):
         return []

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backport.errors import BackportError
-from backport.plan import Step
 from backport.recipe import Recipe
 from backport.sru import run_record
+from backport.step import Step
 from backport.store import Result, Store
 
 

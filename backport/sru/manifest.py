@@ -16,7 +16,7 @@ from typing import Any
 
 from backport import verdict
 from backport.errors import InputError
-from backport.plan import hash_text
+from backport.step import hash_text
 from backport.verdict import Verdict
 
 FILE = "manifest.json"

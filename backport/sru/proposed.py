@@ -18,12 +18,13 @@ from backport.archive.base import Base, Wanted
 from backport.archive.localrepo import link_or_copy
 from backport.errors import InputError
 from backport.events import Sink
-from backport.plan import Selection, Step, hash_text
+from backport.plan import Selection
 from backport.recipe import Recipe
 from backport.source import fetch
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
 from backport.sru.facts import Facts, Pair, PublishedFile
+from backport.step import Step, hash_text
 from backport.store import Outcome, Result, Store
 from backport.verdict import Passed
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport import recipe_file, verdict
-from backport.actions import PREPARED, Actions, Options, read_prepared
+from backport.actions import Actions, Options
 from backport.archive import choose
 from backport.errors import InputError, UsageError
-from backport.plan import Step
+from backport.outputs import PREPARED, read_prepared
 from backport.sru import check
 from backport.sru.manifest import Manifest, StepRecord
+from backport.step import Step
 from backport.store import Store
 from backport.verdict import Verdict
 

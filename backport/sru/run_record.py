@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError
-from backport.plan import Step, hash_text
+from backport.step import Step, hash_text
 from backport.store import Result
 
 FILE = "run.json"

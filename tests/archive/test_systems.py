@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from backport import process
 from backport.archive import localrepo, systems
 from backport.archive.mirror import Pool
-from backport.errors import StepError
+from backport.errors import MachineError, StepError
 from tests.archive.packages import EPOCH, make_deb
 
 HOLD = """\
@@ -102,3 +103,26 @@ def test_hashes_tell_data_and_code_apart() -> None:
     assert systems.data_hash(["a", 1]) != systems.data_hash(["a", "1"])
     assert systems.data_hash([Path("a")]) == systems.data_hash(["a"])
     assert systems.code_hash(systems) != systems.code_hash(localrepo)
+
+
+def test_a_run_that_is_to_end_does_not_wait_for_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = threading.Event()
+    monkeypatch.setattr(process, "_stopping", stopping)
+    ended: list[str] = []
+
+    def wait() -> None:
+        with pytest.raises(MachineError) as caught, systems.alone(tmp_path):
+            ended.append("had the folder")
+        ended.append(str(caught.value))
+
+    with systems.alone(tmp_path):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        process.stop_all()
+        waiting.join(20)
+    assert len(ended) == 1
+    assert ended[0].endswith("ended while another run prepared a base here")

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport import actions, plan, recipe_file
+from backport import outputs, plan, recipe_file
 from backport.archive import localrepo
 from backport.build import sbuild
 from backport.build.sbuild import remove_tree
 from backport.errors import BackportError
-from backport.plan import Selection, Step
+from backport.plan import Selection
 from backport.recipe import patch_names, quilt_series_file
 from backport.source.changelog import timestamp
+from backport.step import Step
 from backport.verdict import Passed
 from tests.bench import figures, lock_cost, risk_speed
 
@@ -119,12 +120,12 @@ class Bench:
         for name in TopologicalSorter(needs).static_order():
             step = steps[name]
             mark = f"+{step.variant}" if step.variant else ""
-            dsc = actions.one_file(self.work / f"source/{step.series}/{step.source}{mark}", "*.dsc")
-            base = actions.read_prepared(self.work / f"base/{step.series}")
+            dsc = outputs.one_file(self.work / f"source/{step.series}/{step.source}{mark}", "*.dsc")
+            base = outputs.read_prepared(self.work / f"base/{step.series}")
             repositories = [base.repository]
-            if debs := actions.built_debs(out / need for need in needs[name]):
+            if debs := outputs.built_debs(out / need for need in needs[name]):
                 place = out / "repository" / name
-                origin = actions.BUILT_ORIGIN
+                origin = outputs.BUILT_ORIGIN
                 built = localrepo.publish(debs, place, origin=origin, epoch=epoch)
                 repositories.insert(0, built.path)
             started = time.monotonic()

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from backport import actions
+from backport import outputs
 from backport.archive import localrepo
 from backport.errors import BackportError, MachineError
 from backport.testbed import lxc
@@ -151,16 +151,16 @@ def in_testbed(work: Path, series: str, options: Sequence[str]) -> int:
     Raises:
         BackportError: the packages or the testbed are missing.
     """
-    base = actions.read_prepared(work / "base" / series)
+    base = outputs.read_prepared(work / "base" / series)
     builds = [path for path in sorted((work / "build" / series).iterdir()) if "+" not in path.name]
-    bare = actions.one_file(
+    bare = outputs.one_file(
         work / "build" / series / "python-certbot+unpatched", "python-certbot_*.deb"
     )
     with tempfile.TemporaryDirectory(prefix="lock-cost.") as folder:
         place = Path(folder)
         place.chmod(0o755)
         built = localrepo.publish(
-            actions.built_debs(builds), place / "built", origin=actions.BUILT_ORIGIN, epoch=0
+            outputs.built_debs(builds), place / "built", origin=outputs.BUILT_ORIGIN, epoch=0
         )
         subprocess.run(["dpkg-deb", "-x", bare, place / "unpatched"], check=True)
         folders = {

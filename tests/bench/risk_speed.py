@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import actions, recipe_file
+from backport import outputs, recipe_file
 from backport.archive import localrepo
 from backport.errors import BackportError, MachineError
 from backport.risk import field
@@ -71,7 +71,7 @@ def measure(work: Path, series: str, recipe_path: Path = CHECKOUT / "backport.to
     words = f"--free {_PAIRS} --aimed {_PAIRS} --full 0 --plain 6 --workers {cores + 1}"
     with store.temporary("repository/risk-speed") as scratch:
         repository = localrepo.publish(
-            debs, scratch / "built", origin=actions.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
+            debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
         ).path
         with Testbed(base.testbed_root, {"built": repository, "base": base.repository}) as testbed:
             autopkgtest.run(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from backport import plan
-from backport.plan import Selection, Step
+from backport.plan import Selection
 from backport.recipe import Published, Recipe
 from backport.recipe_bug import BugText
+from backport.step import Step
 from backport.store import step_key
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec

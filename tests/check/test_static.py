@@ -9,8 +9,8 @@ import pytest
 
 from backport.check import finding, static, steps
 from backport.check.finding import Finding
-from backport.plan import Step
 from backport.recipe import BasePin, ControlEdit, Recipe
+from backport.step import Step
 from backport.verdict import Failed, Passed
 from tests.build.packages import make_deb
 from tests.check.trees import toolchain

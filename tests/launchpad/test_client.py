@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from backport.errors import RemoteError, UsageError
-from backport.launchpad.client import LaunchpadlibClient, service_root
+from backport.launchpad.client import LaunchpadlibClient
 from backport.launchpad.patience import Patience, RefusedError
+from backport.launchpad.service_root import service_root
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]

@@ -18,7 +18,8 @@ from keyring.backend import KeyringBackend
 from backport.errors import BackportError, InputError, MachineError, RemoteError
 from backport.launchpad import credentials
 from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import FilePlace, place, session
+from backport.launchpad.credentials import FilePlace, place
+from backport.launchpad.login import session
 from backport.launchpad.patience import RefusedError
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World

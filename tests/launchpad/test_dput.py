@@ -10,9 +10,9 @@ import pytest
 
 from backport.errors import InputError, MachineError, UsageError
 from backport.launchpad import dput
-from backport.launchpad.client import PRODUCTION
 from backport.launchpad.dput import Server, configuration, send, server
 from backport.launchpad.ppa import PpaName
+from backport.launchpad.service_root import PRODUCTION
 from backport.launchpad.signing import find_key, sign_upload
 from tests.launchpad.test_signing import described
 

@@ -15,11 +15,12 @@ from backport import execute, versions
 from backport import plan as planning
 from backport.check import finding
 from backport.execute import Action
-from backport.plan import Selection, Step
+from backport.plan import Selection
 from backport.process import run as run_program
 from backport.recipe import Recipe
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
+from backport.step import KINDS, Step
 from backport.store import Outcome, Store
 from backport.verdict import Broken, Passed, Skipped, Verdict
 from tests.support.recipes import SourceSpec, Spec, load
@@ -85,7 +86,7 @@ class Place:
         if not self.checked:
             steps = {name: step for name, step in steps.items() if step.kind != "check"}
         action: Action = self._act
-        table = dict.fromkeys(planning.KINDS, action)
+        table = dict.fromkeys(KINDS, action)
         results = execute.run(steps, table, self.store, jobs=1, sink=lambda _: None)
         made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
         record = run_record.make(steps, results, made)

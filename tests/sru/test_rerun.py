@@ -19,6 +19,7 @@ from backport.recipe import Recipe
 from backport.sru import bundle, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
+from backport.step import hash_text
 from backport.store import Store
 from tests.sru.runs import Place
 from tests.support import recipes
@@ -103,7 +104,7 @@ def test_an_output_that_is_not_made_again_is_different(run: Real, tmp_path: Path
     entry = record["outputs"][packed.name]
     entry[0], entry[2] = packed.stat().st_size, hashlib.sha256(packed.read_bytes()).hexdigest()
     told = [(name, one[2]) for name, one in sorted(record["outputs"].items())]
-    record["digest"] = plan.hash_text(json.dumps(told))
+    record["digest"] = hash_text(json.dumps(told))
     (folder / "step.json").write_text(json.dumps(record))
     made = bundle.make(run.recipe, Store(work), run.record, run.cache)
     again = rerun.rerun(made.archive, "source/xenial/alpha", run.cache, work=None)

@@ -12,13 +12,14 @@ from backport import cli
 from backport.actions import Options
 from backport.archive import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
-from backport.launchpad.client import ROOT_VARIABLE, LaunchpadlibClient
+from backport.launchpad.client import LaunchpadlibClient
 from backport.launchpad.credentials import VARIABLE
 from backport.launchpad.patience import ConflictError
-from backport.plan import Step
+from backport.launchpad.service_root import ROOT_VARIABLE
 from backport.sru import facts, posting, proposed
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
+from backport.step import Step
 from tests.launchpad.conftest import QUICK
 from tests.sru import scenes
 from tests.sru.runs import Place

@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
-from backport import actions, cli, execute, process, recipe_file
+from backport import cli, execute, outputs, process, recipe_file
 from backport import plan as planning
 from backport.actions import Actions, Options
 from backport.archive.base import Wanted
 from backport.archive.standin import StandIn as StandInBase
-from backport.plan import Selection, Step
+from backport.plan import Selection
+from backport.step import Step
 from backport.store import Outcome, Store
 from backport.verdict import Failed, Passed
 from tests.support.launchpad_server import StandIn, World
@@ -218,12 +219,12 @@ class Case:
     def _base(self, _step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
         told = {"kind": "stand-in", "suite": "bullseye", "differing": []}
         told |= dict.fromkeys(("repository", "chroot", "testbed_root"), "/nowhere")
-        (out / actions.PREPARED).write_text(json.dumps(told))
-        return Outcome(Passed(), (actions.PREPARED,))
+        (out / outputs.PREPARED).write_text(json.dumps(told))
+        return Outcome(Passed(), (outputs.PREPARED,))
 
     def _build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         made = needs[f"source/{step.series}/{step.source}"]
-        (out / "package.deb").write_bytes(actions.one_file(made, "*.dsc").read_bytes())
+        (out / "package.deb").write_bytes(outputs.one_file(made, "*.dsc").read_bytes())
         return self._verdict(step, Outcome(Passed(), ("package.deb",)))
 
     def _test(self, step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:

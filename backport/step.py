@@ -1,0 +1,54 @@
+"""One step of a run: what it is, what it needs, and the hashes of what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+KINDS = ("fetch", "source", "wanted", "base", "build", "check", "test")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
+
+    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step that is a
+    `control` passes when it sees the harm.
+    """
+
+    kind: str
+    series: str = ""
+    source: str = ""
+    test: str = ""
+    variant: str = ""
+    needs: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    control: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as ``build/xenial/python-certbot`` or ``test/zesty/python-acme.smoke``."""
+        last = ".".join(part for part in (self.source, self.test) if part)
+        last += f"+{self.variant}" if self.variant else ""
+        return "/".join(part for part in (self.kind, self.series, last) if part)
+
+
+def hash_text(text: str) -> str:
+    """The sha256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_tree(folder: Path, names: Iterable[str] | None = None) -> str:
+    """One hash over the names, modes and contents of the files below a folder.
+
+    `names` restricts it to these files; a folder that does not exist has the hash of nothing.
+    """
+    digest = hashlib.sha256()
+    files = (folder / name for name in names) if names is not None else folder.rglob("*")
+    for path in sorted(files):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode & 0o777:o}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
