@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backport import plan
 from backport.plan import Selection
 from backport.recipe import Recipe
-from backport.step import KINDS, Step, hash_tree
+from backport.step import KINDS, Step
 from backport.store import step_key
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -64,15 +64,6 @@ def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
 
 
 # ------------------------------------------------------------------ the graph
-
-
-def test_a_step_is_named_by_its_kind_series_source_test_and_variant() -> None:
-    assert Step("fetch", source="alpha").name == "fetch/alpha"
-    assert Step("wanted").name == "wanted"
-    assert Step("base", "xenial").name == "base/xenial"
-    assert Step("build", "xenial", "alpha", variant="plain").name == "build/xenial/alpha+plain"
-    test = Step("test", "xenial", "alpha", "race-control", "plain")
-    assert test.name == "test/xenial/alpha.race-control+plain"
 
 
 def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
@@ -481,24 +472,3 @@ def test_long_runs_every_test_in_every_series(recipe: Recipe) -> None:
 def test_without_a_control_in_the_run_no_variant_is_built(recipe: Recipe) -> None:
     steps = made(recipe, Selection(tests=("smoke",)))
     assert not [name for name in steps if "+" in name]
-
-
-# ------------------------------------------------------------------ hashes
-
-
-@settings(max_examples=40)
-@given(
-    st.dictionaries(st.sampled_from(["a", "b", "c/d", "c/e"]), st.binary(max_size=4)),
-    st.dictionaries(st.sampled_from(["a", "b", "c/d", "c/e"]), st.binary(max_size=4)),
-)
-def test_two_folders_have_one_hash_exactly_when_their_files_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory, left: dict[str, bytes], right: dict[str, bytes]
-) -> None:
-    root = tmp_path_factory.mktemp("trees")
-    hashes = []
-    for name, files in (("left", left), ("right", right)):
-        for path, content in files.items():
-            (root / name / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / name / path).write_bytes(content)
-        hashes.append(hash_tree(root / name))
-    assert (hashes[0] == hashes[1]) == (left == right)
