@@ -292,13 +292,24 @@ def _refusal(path: Path, what: str) -> InputError:
 
 
 def _input_files(recipe: Recipe) -> Iterator[Path]:
-    """The recipe, and what lies beside it that the steps read."""
+    """The recipe, and what lies beside it that the steps read; a link stands for its file.
+
+    Raises:
+        InputError: a link leads out of the recipe's folder.
+    """
     yield recipe.path
     folders: Iterable[str] = ("patches", "autopkgtest")
     for folder in folders:
         for path in sorted((recipe.root / folder).rglob("*")):
-            if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
-                yield path
+            if not path.is_file() or "__pycache__" in path.parts:
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(recipe.root.resolve()):
+                raise InputError(
+                    "this link leads out of the recipe's folder; no evidence is made",
+                    where=str(path),
+                    advice="put the file itself there",
+                )
+            yield path
 
 
 def _records(work: Path) -> Iterator[Path]:

@@ -65,8 +65,14 @@ class Needle:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Finds it as a whole word or path, so that no other word is torn."""
-        before = r"(?<![\w.+=/-])" if self.text.startswith("/") else r"(?<![\w+=])"
+        """Finds it as a whole word or path, so that no other word is torn.
+
+        A path may stand behind an option (``--input=/path``, ``-I/path``), or below a chroot's.
+        """
+        if not self.text.startswith("/"):
+            before = r"(?<![\w+=])"
+        else:
+            before = "" if self.text.count("/") > 1 else r"(?<![\w.+/-])"
         return re.compile(before + re.escape(self.text) + r"(?![\w+=-])")
 
 

@@ -284,6 +284,21 @@ def test_what_names_nobody_stays() -> None:
     assert scrub.seen(b"vm in /root", found) == ""
 
 
+@pytest.mark.parametrize("before", ["--input=", "-I", "file:", "/srv/chroot"])
+def test_a_home_path_is_taken_out_whatever_stands_before_it(before: str) -> None:
+    found = scrub.needles({}, environ={}, host="vm", home=Path("/home/me"))
+    done = scrub.scrub(f"run {before}/home/me/x\n".encode(), found)
+    assert done.content == f"run {before}~/x\n".encode()
+    assert scrub.seen(f"{before}/home/me/x".encode(), found) == "the home path"
+
+
+def test_an_input_that_links_out_of_the_recipes_folder_makes_no_evidence(place: Place) -> None:
+    record = place.run()
+    (place.recipe().root / "patches/out").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match="this link leads out of the recipe's folder"):
+        place_make(place, record)
+
+
 def test_links_are_told_and_not_followed(place: Place) -> None:
     record = place.run()
     (place.store.folder(LOG) / "link").symlink_to("/etc/hostname")
