@@ -36,6 +36,7 @@ gets an entry in ``interleaving_run.PAIRS`` and has besides
 Runs under Python 2.7 and 3.
 """
 
+import errno
 import collections
 import marshal
 import os
@@ -221,6 +222,11 @@ class Writers(object):
             said = self._channels[role].recv(interleaving_writer.PACKET)
         except socket.timeout:
             raise EngineError("Writer {0} did not answer for {1} s.".format(role, LIMIT_SECONDS))
+        except socket.error as error:
+            # It ended before it had read what it was told.
+            if error.errno != errno.ECONNRESET:
+                raise
+            said = b""
         if not said:
             raise EngineError("Writer {0} is gone.".format(role))
         return said
