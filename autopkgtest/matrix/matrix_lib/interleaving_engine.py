@@ -223,10 +223,10 @@ class Writers(object):
         except socket.timeout:
             raise EngineError("Writer {0} did not answer for {1} s.".format(role, LIMIT_SECONDS))
         except socket.error as error:
-            # It ended before it had read what it was told.
+            # It ended before it had read all; the error is told once, before what it had said.
             if error.errno != errno.ECONNRESET:
                 raise
-            said = b""
+            said = self._channels[role].recv(interleaving_writer.PACKET)
         if not said:
             raise EngineError("Writer {0} is gone.".format(role))
         return said
