@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -128,6 +129,14 @@ def test_what_a_process_prints_and_how_it_ends_is_kept(tmp_path: Path) -> None:
     assert execution.codes == (0, 1)
     assert execution.outputs == ("", "It went wrong.\n")
     assert outcome == ("error",)
+
+
+def test_a_writer_leaves_the_scratch_folders_of_its_caller(tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        execution, outcome = run(Pair(add_one), tmp_path)
+        assert Path(folder).is_dir()
+    assert execution.outputs == ("", "")
+    assert outcome == ("fine",)
 
 
 def test_a_process_that_is_refused_a_lock_gives_way(tmp_path: Path) -> None:

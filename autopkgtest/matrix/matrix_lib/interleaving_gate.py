@@ -162,9 +162,10 @@ class Gate(object):
             return raw(descriptor, *arguments)
         return call
 
-    def _os_open(self, path, flags, *mode):
-        if not self.watches(path):
-            return self._raw["open"](path, flags, *mode)
+    def _os_open(self, path, flags, *mode, **others):
+        # A path below a descriptor (dir_fd) is not below the current directory.
+        if others or not self.watches(path):
+            return self._raw["open"](path, flags, *mode, **others)
         follow = not flags & (os.O_NOFOLLOW | os.O_EXCL)
         self._opening(path, flags & (os.O_CREAT | os.O_TRUNC), flags & os.O_CREAT, follow)
         descriptor = self._raw["open"](path, flags, *mode)

@@ -23,6 +23,7 @@ import os
 import re
 import socket
 import sys
+import weakref
 
 import interleaving_gate
 
@@ -150,6 +151,7 @@ def become(pair, place, role):
     try:
         mine.close()
         os.setsid()
+        leave_to_the_caller()
         # Whatever the caller made of them: what is printed belongs to the descriptors.
         stepped.redirect()
         sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
@@ -162,6 +164,13 @@ def become(pair, place, role):
         stepped.fail(error)
     finally:
         os._exit(2)
+
+
+def leave_to_the_caller():
+    """What the caller removes when it ends (its scratch folders) is not this copy's to remove."""
+    if hasattr(weakref, "finalize"):
+        for finalizer in list(weakref.finalize._registry):  # pylint: disable=protected-access
+            finalizer.atexit = False
 
 
 def expressions():
