@@ -185,8 +185,14 @@ def test_a_signal_ends_the_run_and_its_programs_and_the_next_run_goes_on(
         *("--recipe", str(tmp_path / recipes.FILE), "--cache", str(tmp_path / "cache")),
         PATH=f"{tools}:{os.environ['PATH']}",
     )
+    # Whoever runs the tests in the background may have let these signals be ignored.
     with subprocess.Popen(
-        words, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ["env", "--default-signal=INT,TERM,HUP", *words],
+        env=env,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as child:
         running = int(wait_for(tmp_path / "ready", child))
         child.send_signal(number)

@@ -26,6 +26,7 @@ TESTS = [
         "lock_crash",
         "lock_interop",
         "lock_successor",
+        "lock_unit_tests",
     )
 ]
 ALL_CHECKS = [check for module in TESTS for check in module.CHECKS]
@@ -228,3 +229,26 @@ def test_without_certbot_0_14_nothing_can_be_tested(
     assert not newer.present()
     with pytest.raises(library("renewal_race").SceneError, match="set CERTBOT_014"):
         newer.command()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kinds"),
+    [
+        (0, "test_a (certbot.tests.lock_test.A) ... ok\n\nRan 662 tests in 9.1s\n\nOK\n", []),
+        (0, "test_a (certbot.tests.main_test.A) ... ok\n\nRan 3 tests in 9.1s\n\nOK\n", ["none"]),
+        (0, "\nRan 0 tests in 0.0s\n\nOK\n", ["none"]),
+        (
+            1,
+            "ERROR: test_a (certbot.tests.lock_test.A)\nFAIL: test_b (certbot.tests.lock_test.B)\n"
+            "Ran 662 tests in 9.1s\n\nFAILED (failures=1, errors=1)\n",
+            ["unit-test", "unit-test"],
+        ),
+        (2, "lock_test: Ran 1 test in 9.1s\n", ["exit", "none"]),
+    ],
+)
+def test_unit_tests_pass_only_with_the_locks_own_among_them(
+    code: int, text: str, kinds: list[str]
+) -> None:
+    unit_tests: Any = library("lock_unit_tests")
+    result = library("barrier").Result(["python2.7"], code, "", text, 9.1, False)
+    assert [one.kind for one in unit_tests.judged(result)] == kinds

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -142,23 +142,41 @@ class Bench:
         remove_tree(out)
         return seconds
 
-    def round(self, first: figures.Round | None = None) -> figures.Round:
-        """Measure one round; with `first` the cold run is not repeated, and that one's counts."""
+    def cold(self) -> tuple[float, int]:
+        """A run from nothing but the downloads: its seconds, and the peak of memory in kB."""
         peak = self.home / "peak"
-        if first is None:
-            if self.work.exists():
-                remove_tree(self.work)
-            cold, _ = self.run("run", peak=peak)
-        else:
-            cold = first.cold
-        same, begun = self.run("run")
+        if self.work.exists():
+            remove_tree(self.work)
+        seconds, _ = self.run("run", peak=peak)
+        return seconds, int(peak.read_text())
+
+    def again(self) -> float:
+        """The seconds of a run with nothing changed."""
+        seconds, begun = self.run("run")
         if begun:
             raise BenchError(f"the second run began {', '.join(begun)}")
+        return seconds
+
+    def builds(self) -> float:
+        """The seconds of all builds, made again."""
         shutil.rmtree(self.work / "build")
-        builds, begun = self.run("build")
+        seconds, begun = self.run("build")
         if sorted(begun) != sorted(self.build_needs()):
             raise BenchError(f"not only builds were begun: {', '.join(begun)}")
-        return figures.Round(cold, same, builds, self.loop(), int(peak.read_text()))
+        return seconds
+
+    def rounds(self, number: int, *, cold_once: bool) -> Iterator[figures.Round]:
+        """Measure so many rounds; with `cold_once` the first cold run counts for all of them.
+
+        Packages that are built again are tested again, so runs with nothing changed come before.
+        """
+        cold, peak = self.cold()
+        again = [self.again() for _ in range(number if cold_once else 1)]
+        for index in range(number):
+            if index and not cold_once:
+                cold, peak = self.cold()
+                again.append(self.again())
+            yield figures.Round(cold, again[index], self.builds(), self.loop(), peak)
 
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:
         """Change a patch: the steps that run again, those that depend on it, and all."""
@@ -210,11 +228,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         bench.prepare()
         rounds: list[figures.Round] = []
-        for number in range(1, args.rounds + 1):
-            rounds.append(bench.round(rounds[0] if rounds and args.cold_once else None))
-            one = rounds[-1]
+        for one in bench.rounds(args.rounds, cold_once=args.cold_once):
+            rounds.append(one)
             print(
-                f"round {number}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "
+                f"round {len(rounds)}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "
                 f"{one.builds:.1f} s, in a loop {sum(one.loop.values()):.1f} s",
                 flush=True,
             )
@@ -228,6 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows += lock_cost.rows(lock_cost.measure(bench.work, bench.full_series()))
         rows += risk_speed.rows(risk_speed.measure(bench.work, bench.full_series()))
+        rows += risk_speed.other_rows(risk_speed.measure_others(bench.work, bench.full_series()))
     except BackportError as error:
         print(f"{figures.as_text(rows)}\nscripts/bench: {error}", file=sys.stderr)
         return 4

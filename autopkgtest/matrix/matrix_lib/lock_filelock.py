@@ -1,4 +1,4 @@
-"""The concurrency test and all lock tests once more, beside a later python-filelock.
+"""The concurrency test, the unit tests and all lock tests once more, beside a later python-filelock.
 
 The version that is loaded is looked at first: beside another one nothing would
 be tested.  Each test writes its own results into a directory of its name; the
@@ -22,12 +22,14 @@ import lock_inheritance
 import lock_prompt
 import lock_run
 import lock_security
+import lock_unit_tests
 import lock_variant
 import renewal_race
 
 NAME = "newer-filelock"
 VERSION = "2.0.8"
-MODULES = (lock_security, lock_environment, lock_inheritance, lock_prompt, lock_crash)
+MODULES = (lock_unit_tests, lock_security, lock_environment, lock_inheritance, lock_prompt,
+           lock_crash)
 ASK = "import filelock; print(filelock.__version__)"
 
 

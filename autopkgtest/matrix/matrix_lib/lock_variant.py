@@ -61,7 +61,7 @@ def mutated_copy(directory, mutation, target):
     # An ordinary user of a check imports it too.
     os.chmod(target, 0o755)
     copy = os.path.join(target, "certbot")
-    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*.pyc", "tests"))
+    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*.pyc"))
     path = os.path.join(copy, mutation.path)
     with open(path) as source:
         text = changed(source.read(), mutation)
