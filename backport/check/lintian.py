@@ -13,7 +13,6 @@ from backport.check.finding import Finding, Severity
 from backport.errors import MachineError
 from backport.process import require, run
 
-PROFILES = Path("/usr/share/lintian/profiles")
 _LINE = re.compile(
     r"(?P<letter>[EWI]): (?P<package>\S+?)(?: (?P<kind>source|udeb|changes|buildinfo))?: "
     r"(?P<tag>\S+)(?: (?P<context>.*?))??(?: \[(?P<pointer>[^\]]*)\])?$"
@@ -56,26 +55,22 @@ def read(output: str) -> tuple[Tag, ...]:
     return tuple(found)
 
 
-def profile(series: str, profiles: Path = PROFILES) -> str:
-    """The profile for an Ubuntu series, the distribution's where it has none of its own."""
-    for name in (f"ubuntu/{series}", "ubuntu/main"):
-        if (profiles / f"{name}.profile").is_file():
-            return name
-    return ""
-
-
-def run_lintian(files: Sequence[Path], name: str, log: Path) -> tuple[Tag, ...]:
+def run_lintian(
+    files: Sequence[Path], name: str, log: Path, *, include: Path | None = None
+) -> tuple[Tag, ...]:
     """Run lintian on packages and .changes files.
 
     Parameters:
         name: the profile, "" for lintian's own choice.
         log: the file that its output goes to.
+        include: a folder with profiles and data beside lintian's own.
 
     Raises:
         MachineError: lintian is not installed, or fails.
     """
     args = ["--no-cfg", "--allow-root", "--fail-on", "none", "--tag-display-limit", "0"]
     args += ["--display-info", *(["--profile", name] if name else [])]
+    args += ["--include-dir", str(include)] if include is not None else []
     env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
     done = run([require("lintian", "lintian"), *args, *files], env=env, timeout=900)
     log.write_text(done.output, encoding="utf-8")
@@ -117,8 +112,6 @@ def _not_yet(tag: Tag, ceiling: Ceiling) -> str:
     """Why a tag does not hold for the series; "" where it does, or that is not known."""
     if tag.name == "debian-revision-not-well-formed" and "~standin" in tag.context:
         return "the version is for testing only, and is never uploaded"
-    if tag.name == "bad-distribution-in-changes-file" and tag.context == ceiling.series:
-        return "nothing to do: this lintian does not know the series"
     for table in tables.load("lintian").values():
         entry = table.begins(tag.text)
         if entry is not None and ceiling.has(entry.tool, entry.since) is False:
@@ -130,12 +123,9 @@ def _not_yet(tag: Tag, ceiling: Ceiling) -> str:
 
 
 def about_profile(series: str, name: str) -> tuple[Finding, ...]:
-    """What a reader has to know of the profile that was used."""
-    if name == f"ubuntu/{series}":
-        return ()
+    """What a reader has to know of the profile that was used ("" for none of Ubuntu)."""
     if name:
-        why = f"lintian has no profile of {series}; its profile of today's Ubuntu, {name}, was used"
-    else:
-        why = "lintian has no profile of Ubuntu; the one of this machine's distribution was used"
+        return ()
+    why = "lintian has no profile of Ubuntu; the one of this machine's distribution was used"
     advice = "read a tag that asks for something newer than the series with that in mind"
     return (finding.make("lintian-not-run", "info", f"series {series}", why, advice),)

@@ -27,8 +27,9 @@ def _rules() -> tuple[Rule, ...]:
         Rule(
             "lintian",
             "lintian reports a tag",
-            "lintian looks at the source package and the binary packages for known mistakes. Its "
-            "profile for Ubuntu is used. A tag that the base's own source package has as well is "
+            "lintian looks at the source package and the binary packages for known mistakes, with "
+            "a profile of the target series: its name, its debhelper's levels and its Policy are "
+            "those of the recipe. A tag that the base's own source package has as well is "
             "not new. A tag that asks for something the target series does not have yet is a "
             "note: the series' own packages all have it. The tag's own text is printed by "
             "lintian-explain-tags TAG.",
@@ -37,8 +38,8 @@ def _rules() -> tuple[Rule, ...]:
         Rule(
             "lintian-not-run",
             "a part of lintian's check was not done",
-            "Where there is no file for a check to look at, or lintian has no profile for the "
-            "series, that is said and nothing is taken for checked.",
+            "Where there is no file for a check to look at, or lintian has no profile of Ubuntu, "
+            "that is said and nothing is taken for checked.",
             "lintian(1)",
         ),
         Rule(

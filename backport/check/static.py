@@ -6,7 +6,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.check import ceiling, changes, finding, lintian, packaging, shipped, sru
+from backport.check import (
+    ceiling,
+    changes,
+    finding,
+    lintian,
+    lintian_profile,
+    packaging,
+    shipped,
+    sru,
+)
 from backport.check.finding import Finding
 from backport.recipe import Recipe
 from backport.source import dsc as dsc_files
@@ -81,11 +90,14 @@ def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> frozenset[s
 def _lintian(
     made: Path, debs: list[Path], base_dsc: Path | None, limit: ceiling.Ceiling, scratch: Path
 ) -> list[Finding]:
-    profile = lintian.profile(limit.series)
-    tags = lintian.run_lintian([made, *debs], profile, scratch / "lintian-update.log")
+    own, include = lintian_profile.own(limit.series), scratch / "lintian"
+    include.mkdir()
+    profile = own or lintian_profile.make(limit, include)
+    update, older = (scratch / f"lintian-{name}.log" for name in ("update", "base"))
+    tags = lintian.run_lintian([made, *debs], profile, update, include=include)
     base = None
     if base_dsc is not None:
-        base = lintian.run_lintian([base_dsc], profile, scratch / "lintian-base.log")
+        base = lintian.run_lintian([base_dsc], profile, older, include=include)
     return [
         *lintian.findings(tags, limit, base),
         *lintian.about_profile(limit.series, profile),

@@ -96,7 +96,8 @@ def _check(args: argparse.Namespace) -> int:
 def _rerun(args: argparse.Namespace) -> int:
     from backport.sru import rerun  # noqa: PLC0415
 
-    again = rerun.rerun(args.file, args.rerun, args.cache, work=args.work, offline=args.offline)
+    work = args.work.resolve() if args.work else None
+    again = rerun.rerun(args.file, args.rerun, args.cache, work=work, offline=args.offline)
     if args.json:
         data = {
             "recorded": verdict.to_json(again.recorded),
@@ -115,7 +116,7 @@ def _rerun(args: argparse.Namespace) -> int:
             print(f"  {verdict.text(again.now)}")
         for what, names in (
             ("the same bytes", again.same),
-            ("not compared, it holds the date of the build", again.dated),
+            ("not compared, it holds the date or paths of its making", again.dated),
             ("DIFFERENT", again.different),
         ):
             for name in names:

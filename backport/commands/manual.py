@@ -68,7 +68,14 @@ def completion_of(parser: argparse.ArgumentParser, shell: str) -> str:
 
     if shell not in SHELLS:
         raise UsageError(f"there is no completion for {shell!r}", advice=f"name one of {SHELLS}")
-    _each(parser, lambda action: _complete_files(action, shtab.FILE, shtab.DIRECTORY))
+    from backport.check import rules  # noqa: PLC0415
+
+    def complete(action: argparse.Action) -> None:
+        _complete_files(action, shtab.FILE, shtab.DIRECTORY)
+        if action.dest == "rule":
+            action.choices = tuple(rules.RULES)
+
+    _each(parser, complete)
     return str(shtab.complete(parser, shell=shell)).rstrip("\n")
 
 

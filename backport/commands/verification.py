@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,9 @@ def verify(args: argparse.Namespace) -> int:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
-        made = checklist.make(recipe, found, known, sha256=checked_sha)
+        made = _recorded(
+            checklist.make(recipe, found, known, sha256=checked_sha), known, folder.parent
+        )
         _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
         comments = {
             one.name: comment.make(recipe, folder, found, known, checklist=made, series=one.name)
@@ -84,6 +88,17 @@ def verify(args: argparse.Namespace) -> int:
             else:
                 _post(args, posting.post(client, known.bug, made.tags, comments))
     return 0 if made.tags or not made.count("missing") else 4
+
+
+def _recorded(made: Checklist, known: Facts, home: Path) -> Checklist:
+    """The checklist with the file that keeps what Launchpad said; that is written here."""
+    if not known.asked:
+        return made
+    path = home / f"{made.evidence}.launchpad.json"
+    text = json.dumps(known.to_json(), indent=1, sort_keys=True) + "\n"
+    _write(path, text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return replace(made, record=path.name, record_sha256=digest)
 
 
 def _post(args: argparse.Namespace, posted: tuple[Posted, ...]) -> None:
@@ -150,8 +165,6 @@ def _page(work: Path, folder: Path, out: Path, known: Checklist | None) -> None:
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
     """The folder of the evidence, and its archive's sha256."""
-    import hashlib  # noqa: PLC0415
-
     places = [work / "proposed" / "evidence" / "latest", work / "evidence" / "latest"]
     found = [path for path in places if path.exists()]
     if not proposed:

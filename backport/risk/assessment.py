@@ -233,7 +233,12 @@ def as_json(assessment: Assessment) -> dict[str, Any]:
         "cases": [_case_json(case, fleet) for case in assessment.cases],
         "checks": [{**asdict(one), "agrees": one.agrees} for one in assessment.checks],
         "measured": [
-            {**asdict(one), "overlapping": one.overlapping} for one in assessment.measured
+            {
+                **asdict(one),
+                "overlapping": one.overlapping,
+                "fine": [asdict(share) for share in one.fine],
+            }
+            for one in assessment.measured
         ],
     }
 

@@ -42,6 +42,12 @@ class Measured:
     raced: Mapping[str, Rate]
     curve: tuple[tuple[float, float, Mapping[str, int]], ...]
     pairs_an_hour: float
+    shortcuts: tuple[str, ...] = ()
+
+    @property
+    def fine(self) -> tuple[Rate, ...]:
+        """Of each bin of the curve, how many pairs ended well, with the interval."""
+        return tuple(rate(counts["fine"], sum(counts.values())) for _, _, counts in self.curve)
 
     @property
     def overlapping(self) -> int:
@@ -111,6 +117,7 @@ def _one(one: dict[str, Any], data: dict[str, Any], series: str) -> Measured:
         _rates(raced),
         _curve(pairs, float(one["bin_seconds"])),
         float(one["pairs_an_hour"]),
+        tuple(map(str, one.get("shortcuts", ()))),
     )
 
 

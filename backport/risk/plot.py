@@ -59,16 +59,23 @@ def remedies_svg(case: Case) -> str:
 
 
 def curve_svg(one: Measured) -> str:
-    """The outcomes of pairs over the offset between the two starts, as stacked bars."""
+    """The outcomes of pairs over the offset between the two starts, as stacked bars.
+
+    The upright line in a bar is the interval of the rate of those that ended well.
+    """
     width, height, left, bottom, top = _WIDTH, 300, 60, 46, 40
     if not one.curve:
         return _svg(width, height, "no pairs", [_text(left, 150, "There is no pair to show.")])
     low, high = one.curve[0][0], one.curve[-1][1]
     scale = (width - left - _RIGHT) / (high - low)
     parts = []
-    for start, end, counts in one.curve:
+    whiskers = []
+    for (start, end, counts), fine in zip(one.curve, one.fine, strict=True):
         total = sum(counts.values())
         y = float(height - bottom)
+        middle = left + ((start + end) / 2 - low) * scale
+        ends = [y - (y - top) * share for share in (fine.low, fine.high)]
+        whiskers.append(_line(middle, ends[0], middle, ends[1], _INK))
         for name in OUTCOMES:
             tall = (height - bottom - top) * counts[name] / total
             y -= tall
@@ -79,6 +86,7 @@ def curve_svg(one: Measured) -> str:
                     f'fill="{_COLOURS[name]}"><title>{start:.2f} to {end:.2f} s: {name} '
                     f"{counts[name]} of {total}</title></rect>"
                 )
+    parts += whiskers
     for tick in range(math.ceil(low), math.floor(high) + 1):
         parts.append(_text(left + (tick - low) * scale, height - bottom + 16, f"{tick}", "middle"))
     for percent in (0, 50, 100):
@@ -93,7 +101,8 @@ def curve_svg(one: Measured) -> str:
     for name in OUTCOMES:
         parts.append(f'<rect x="{x}" y="14" width="10" height="10" fill="{_COLOURS[name]}"/>')
         parts.append(_text(x + 15, 23, name, size=12))
-        x += 40 + 7 * len(name)
+        x += 30 + 7 * len(name)
+    parts += [_line(x + 5, 14, x + 5, 24, _INK), _text(x + 15, 23, "95 % of fine", size=12)]
     title = f"{len(one.curve)} offsets, {one.pairs} pairs, {one.variant} packages, {one.disk}"
     parts.append(_text(width - _RIGHT, 23, title, "end", size=12))
     return _svg(width, height, f"Outcome of pairs, {one.variant}, {one.disk}", parts)

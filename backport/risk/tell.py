@@ -127,9 +127,11 @@ def _closing(assessment: Assessment) -> list[str]:
 
 def _measured(one: Measured) -> str:
     seen = ", ".join(f"{name} {share(one.outcomes[name])}" for name in OUTCOMES)
+    means = f" ({'; '.join(one.shortcuts)})" if one.shortcuts else ""
     return (
         f"Measured in {one.series or 'a testbed'}, {one.variant}, {one.disk}"
-        f"{f' ({one.emulated})' if one.emulated else ''}, certbot's sleep {one.sleep}: a renewal "
+        f"{f' ({one.emulated})' if one.emulated else ''}, certbot's sleep {one.sleep}"
+        f"{means}: a renewal "
         f"takes {one.lengths[0]:.2f} s ({one.lengths[1]:.2f} to {one.lengths[2]:.2f}), the write "
         f"window {one.windows[0] * 1000:.1f} ms ({one.windows[1] * 1000:.1f} to "
         f"{one.windows[2] * 1000:.1f}); of {one.overlapping} overlapping pairs: {seen}; a "

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from backport import versions
 from backport.recipe import Recipe
-from backport.sru import proof, template
+from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
 from backport.sru.facts import Facts, uploads
 from backport.sru.manifest import Manifest
@@ -174,14 +174,16 @@ class _List:
         source, series = pair
         place = f"{source} in {series}"
         what = f"It has been in {series}-proposed for {AGEING_DAYS} days"
+        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
         if not published:
-            return Item("unknown", place, what, "The record has no date.", "pipeline")
+            why = "The record has no date."
+            return Item("unknown", place, what, why, "explanation/pipeline, ageing", address)
         days = (self._now - datetime.fromisoformat(published)).total_seconds() / 86400
         old = days >= AGEING_DAYS
         return Item(
             "done" if old else "missing", place, what,
             f"{max(0, int(days))} days, since {published[:10]}.", "explanation/pipeline, ageing",
-            f"https://launchpad.net/ubuntu/{series}/+source/{source}",
+            address,
             advice="" if old else "Wait.",
         )  # fmt: skip
 
@@ -190,6 +192,7 @@ class _List:
         place, what = f"{source} in {series}", "It is released to all users"
         rule = "explanation/standard-processes, phasing"
         updates, ours = self._facts.in_pocket(pair, "Updates"), self._ours[pair]
+        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
         if updates is None or updates.version != ours:
             return Item(
                 "person", place, what, f"It is not in {series}-updates yet.", rule, _PENDING,
@@ -198,12 +201,12 @@ class _List:
         shares = [one.phased for one in self._facts.updates.get(pair, ()) if one.phased is not None]
         if not shares:
             why = f"In {series}-updates since {updates.published[:10]}, for everybody."
-            return Item("done", place, what, why, rule)
+            return Item("done", place, what, why, rule, address)
         why = f"In {series}-updates, offered to {min(shares)} % of the users."
         advice = (
             "A regression sets it to 0 %: look at the error reports." if min(shares) == 0 else ""
         )
-        return Item("missing", place, what, why, rule, advice=advice or "Wait.")
+        return Item("missing", place, what, why, rule, address, advice=advice or "Wait.")
 
     def _series(self, series: str) -> Iterator[Item]:
         proofs = self._proofs[series]
@@ -211,6 +214,7 @@ class _List:
             yield Item(
                 "missing", series, "The tests passed with the packages in -proposed",
                 "The recipe has no test for this series.", "reference/sru-verification",
+                manifest.FILE,
             )  # fmt: skip
         for one in proofs:
             yield Item(
@@ -220,7 +224,7 @@ class _List:
                 _full(one.lacks) if one.lacks
                 else "The files that were tested are the published ones, by sha256.",
                 "reference/sru-verification",
-                one.log,
+                one.log or manifest.FILE,
                 one.sha256,
                 one.advice,
             )  # fmt: skip
@@ -295,7 +299,8 @@ class _List:
                 "A certificate was acquired through ACME with the packages in -proposed",
                 f"{proved[0].test} does it, against a CA of its own." if proved
                 else "No test of the evidence proves it.",
-                rule, proved[0].log if proved else "", proved[0].sha256 if proved else "",
+                rule, proved[0].log if proved else manifest.FILE,
+                proved[0].sha256 if proved else "",
             )  # fmt: skip
         yield Item(
             "person", self._place,

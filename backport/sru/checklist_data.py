@@ -16,8 +16,8 @@ class Item:
 
     `state` is done, missing, person (only a person can do it) or unknown (nobody here can tell).
     `place` is the series, source or bug it is about; `why` says what is known, `evidence` by
-    which file (a path in the evidence, with `sha256`) or address, `advice` what to do next, and
-    `rule` where it is written.
+    which file (a path in the evidence, with a log's `sha256`) or address, `advice` what to do
+    next, and `rule` where it is written.
     """
 
     state: State
@@ -44,8 +44,9 @@ class Checklist:
     """The checklist of an update.
 
     `evidence` is the name of the evidence that it is about, `sha256` its archive's; `asked` is
-    when Launchpad was asked (ISO 8601), "" if it was not. `tags` are proposed only where all
-    that they say is proved.
+    when Launchpad was asked (ISO 8601), "" if it was not; `record` and `record_sha256` the file
+    beside the evidence with all that it said then. `tags` are proposed only where all that they
+    say is proved.
     """
 
     bug: int
@@ -54,6 +55,8 @@ class Checklist:
     asked: str
     items: tuple[Item, ...]
     tags: tuple[TagChange, ...] = ()
+    record: str = ""
+    record_sha256: str = ""
 
     def count(self, state: State) -> int:
         """How many lines have that state."""

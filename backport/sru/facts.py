@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -59,6 +59,18 @@ class Facts:
             if one.pocket == pocket and one.status in ("Published", "Pending")
         ]
         return there[0] if there else None
+
+    def to_json(self) -> dict[str, Any]:
+        """All that Launchpad said, as JSON data, so that what is read from it can be read again."""
+        lists = {
+            name: {
+                f"{series}/{source}": [asdict(one) for one in found]
+                for (source, series), found in getattr(self, name).items()
+            }
+            for name in ("publications", "binaries", "updates")
+        }
+        bug = asdict(self.bug) if self.bug is not None else None
+        return {"asked": self.asked, "bug": bug, **lists, "troubles": list(self.troubles)}
 
 
 NOT_ASKED = Facts("")

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from backport.errors import InputError
-from backport.sru import charts, check
+from backport.sru import charts, check, manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.report_data import gather
 from backport.sru.report_parts import INTERLEAVING_COUNTS, Report
@@ -44,7 +44,8 @@ def make(
         risk: what `backport risk` wrote. checklist: what `backport verify` found.
 
     Raises:
-        InputError: the evidence is faulty, or a checklist is of other evidence.
+        InputError: the evidence is faulty, or a checklist is of other evidence, or says
+            something by a file that the evidence does not have.
     """
     checked = check.check(evidence)
     if checked.faults:
@@ -59,6 +60,15 @@ def make(
             where=str(evidence),
             advice="run: backport verify",
         )
+    for item in checklist.items if checklist is not None else ():
+        known = (item.evidence in checked.manifest.files, item.evidence == manifest.FILE)
+        if not any((*known, item.evidence.startswith("https://"))):
+            raise InputError(
+                f"the checklist names {item.evidence or 'nothing'} for {item.what!r}, and the "
+                "evidence has no such file",
+                where=str(evidence),
+                advice="run: backport verify",
+            )
     if risk is not None:
         try:
             risk_table(risk)

@@ -32,6 +32,8 @@ from backport.sru.report_parts import (
     Patch,
     PpaTest,
     Report,
+    href,
+    log_of,
 )
 
 _SPREAD = re.compile(r"spread-(.+)-(before|after)\.json")
@@ -67,6 +69,7 @@ def gather(
     checks = [one for one in found.steps if one.kind == "check"]
     return Report(
         manifest=found,
+        link=link,
         recipe=recipe,
         archive=archive,
         sha256=sha256,
@@ -75,7 +78,7 @@ def gather(
         patches=tuple(view.patches(recipe)),
         changes={one.name: tuple(one.changes) for one in recipe.sources},
         pairs=tuple(view.pairs(recipe)),
-        histograms=tuple(view.histograms()),
+        histograms=tuple(view.histograms(recipe)),
         interleavings=tuple(view.interleavings()),
         risk=risk or {},
         ppa=tuple(view.ppa()),
@@ -103,9 +106,10 @@ class _View:
     def chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a step, with a link to its log."""
         state = verdict.kind(step.verdict)
-        names = ("build.log", "log", "source.log", finding.FILE)
-        log = next((name for name in names if f"{step.folder}/{name}" in self._found.files), "")
-        link = self._href(f"{step.folder}/{log}") if log else ""
+        files = self._found.files
+        findings = f"{step.folder}/{finding.FILE}"
+        log = findings if findings in files else log_of(step, files)
+        link = self._href(log) if log else ""
         return Chip(state, text or state, link, verdict.text(step.verdict), step.seconds)
 
     def lines(self, recipe: Recipe) -> Iterator[Line]:
@@ -207,8 +211,13 @@ class _View:
                     ),
                 )
 
-    def histograms(self) -> Iterator[Histogram]:
+    def histograms(self, recipe: Recipe) -> Iterator[Histogram]:
         """What the test of the schedule wrote: the moments of the renewals, by hour of the day."""
+        systemd = {
+            one.name: one.toolchain["systemd"].version
+            for one in recipe.series
+            if "systemd" in one.toolchain
+        }
         for step, name, data in self._json_artifacts():
             match = _SPREAD.fullmatch(name.rpartition("/")[2])
             hours = data.get("hours")
@@ -217,7 +226,11 @@ class _View:
             which = "with the update" if match[2] == "after" else "before the update"
             note = f"{step.series}, {which}: {data.get('moments', sum(hours)):,} moments"
             if isinstance(data.get("ks_p"), float):
-                note += f", Kolmogorov-Smirnov D {data.get('ks_d')}, p {data['ks_p']:.3g}"
+                p = f"{data['ks_p']:.3g}" if data["ks_p"] else "below 1e-300"
+                note += f", Kolmogorov-Smirnov D {data.get('ks_d')}, p {p}"
+            if measured := data.get("systemd_measured"):
+                of_series = systemd.get(step.series) or "not known"
+                note += f"; measured with systemd {measured}, that of {step.series} is {of_series}"
             yield Histogram(
                 f"{match[1]}: moments by hour of the day",
                 "moments",
@@ -254,7 +267,8 @@ class _View:
 
     def ppa(self) -> Iterator[PpaTest]:
         """What ``backport test --on ppa`` brought, with its controls."""
-        data = _read(self._folder / "records/ppa-test/summary.json")
+        record = "records/ppa-test/summary.json"
+        data = _read(self._folder / record)
         for part in ("tests", "controls"):
             for one in data.get(part, []) if isinstance(data.get(part), list) else []:
                 state = str(one.get("verdict", ""))
@@ -265,7 +279,7 @@ class _View:
                     name += f", control {one.get('test', '')}"
                 words = next((str(one[k]) for k in ("detail", "reason", "stage") if one.get(k)), "")
                 address = str(one.get("result") or one.get("request") or "")
-                link = address if address.startswith("https://") else ""
+                link = address if address.startswith("https://") else self._href(record)
                 yield PpaTest(name, str(one.get("version", "")), Chip(state, state, link, words))
 
     def findings(self, checks: Sequence[StepRecord]) -> Iterator[FindingLine]:
@@ -298,10 +312,7 @@ class _View:
         return _read(self._folder / step.folder / "artifacts" / name)
 
     def _href(self, name: str) -> str:
-        quoted = (
-            name.replace("%", "%25").replace("+", "%2B").replace("#", "%23").replace("?", "%3F")
-        )
-        return f"{self._link}/{quoted}" if self._link else ""
+        return href(self._link, name)
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

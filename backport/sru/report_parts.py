@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from backport import programs
 from backport.check import finding
 from backport.recipe import Recipe
+from backport.sru import manifest
 from backport.sru.checklist_data import Checklist
-from backport.sru.manifest import BaseRecord, Manifest
+from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 
 INTERLEAVING_COUNTS = ("orders", "blocked", "error", "mismatch", "inconsistent")
 STATES = ("passed", "failed", "skipped", "broken")
+# What tells best how a step went; the record of its commands is there for every step that ran.
+_LOGS = (
+    "build.log", "log", "source.log", "lintian.log", "second-build.log", "lifecycle.log",
+    programs.FILE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,9 +144,14 @@ class FindingLine:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows. `link` is what the evidence's files are below, from the page."""
+    """All that the page shows.
+
+    `link` is what the evidence's files are below, seen from the page; "" where the page has no
+    place, and so no links.
+    """
 
     manifest: Manifest
+    link: str
     recipe: Recipe
     archive: str
     sha256: str
@@ -161,3 +175,30 @@ class Report:
     def cells(self) -> int:
         """How many packages the update makes: sources times the series that get them."""
         return sum(bool(cell.version) for line in self.lines for cell in line.cells)
+
+    def href(self, name: str) -> str:
+        """The link to a file of the evidence; "" for one that it does not have."""
+        there = name in self.manifest.files or name == manifest.FILE
+        return href(self.link, name) if there else ""
+
+    def beside(self, name: str) -> str:
+        """The link to a file that lies beside the evidence's folder."""
+        return posixpath.normpath(href(f"{self.link}/..", name)) if self.link else ""
+
+    def log(self, step: StepRecord) -> str:
+        """The link to a step's log; "" for a step that never began."""
+        return self.href(log_of(step, self.manifest.files))
+
+
+def href(link: str, name: str) -> str:
+    """The link to a file below the folder that `link` leads to; "" where that is ""."""
+    return f"{link}/{quote(name)}" if link else ""
+
+
+def log_of(step: StepRecord, files: Mapping[str, Content]) -> str:
+    """The path of a step's log in the evidence; else that of its first file, "" for none."""
+    if not step.folder:
+        return ""
+    named = (f"{step.folder}/{name}" for name in _LOGS)
+    below = (name for name in files if name.startswith(f"{step.folder}/"))
+    return next((name for name in (*named, *below) if name in files), "")

@@ -1,7 +1,8 @@
 """Run one step of the evidence again, from the evidence's own inputs, and compare.
 
 Steps that fetch and make source packages need nothing else. Builds and tests also need the base
-that they ran on: a prepared one in a work folder of this machine.
+that they ran on: a prepared one in a work folder of this machine, which running a base step again
+puts there.
 """
 
 from __future__ import annotations
@@ -9,30 +10,38 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import recipe_file, verdict
+from backport import plan, recipe_file, verdict
 from backport.actions import Actions, Options
 from backport.archive import choose
+from backport.archive.base import PreparedBase
+from backport.build.sbuild import remove_tree
 from backport.errors import InputError, UsageError
-from backport.outputs import PREPARED, read_prepared
+from backport.outputs import PREPARED, WANTED, read_prepared
+from backport.plan import Selection
+from backport.recipe import Recipe
 from backport.sru import check
-from backport.sru.manifest import Manifest, StepRecord
+from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 from backport.step import Step
-from backport.store import Store
+from backport.store import Outcome, Store
 from backport.verdict import Verdict
 
-_KINDS = ("fetch", "source", "wanted", "check", "build", "test")
 # What a build writes beside the packages, with its date in it.
 _DATED = (".buildinfo", ".changes")
+# What these steps read is all of it in the evidence.
+_READ_INPUTS = ("fetch", "source", "test")
 
 
 @dataclass(frozen=True)
 class Again:
     """A step that ran again: both verdicts, and its outputs by whether they are the same bytes.
 
-    `dated` differ since they hold the date of the build; that is no fault.
+    `dated` differ since they hold the date of the build, or the paths of this machine; that is no
+    fault. Of a base its packages' versions are compared.
     """
 
     step: str
@@ -53,10 +62,11 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
 
     Parameters:
         cache: the folder of downloads. work: a work folder with prepared bases; None for none.
+            A base step that runs again leaves its base there, unless there is one.
         offline: fetch nothing.
 
     Raises:
-        UsageError: there is no such step, or its kind is not one that can run alone.
+        UsageError: there is no such step.
         InputError: the evidence is faulty, or the base is not at hand.
     """
     checked = check.check(path)
@@ -81,7 +91,7 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
                 offline=offline,
             )
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
 
 
 def _wanted(found: Manifest, name: str) -> StepRecord:
@@ -91,12 +101,6 @@ def _wanted(found: Manifest, name: str) -> StepRecord:
             f"the evidence has no step {name!r}",
             where="--rerun",
             advice=f"name one of its {len(found.steps)} steps, such as {found.steps[-1].name}",
-        )
-    if record.kind not in _KINDS:
-        raise UsageError(
-            "a base is prepared from an archive, not from the evidence",
-            where=name,
-            advice="run: backport run",
         )
     if not record.key:
         raise InputError(
@@ -121,10 +125,8 @@ def _run(
     shutil.copytree(folder / "inputs", inputs)
     (file,) = (path for path in inputs.iterdir() if path.suffix == ".toml")
     recipe = recipe_file.load(file)
+    _same_inputs(recipe, found, record)
     needs = {need: _need(need, folder, found, work) for need in record.needs}
-    store = Store(scratch / "work")
-    base, _ = choose.choose(recipe, "stand-in")  # no step that runs here prepares one
-    actions = Actions(recipe, store, base, Options(cache, offline)).table()
     step = Step(
         record.kind,
         record.series,
@@ -135,8 +137,24 @@ def _run(
         record.inputs,
         record.control,
     )
+    options = Options(cache, offline)
+    if step.kind == "base":
+        recorded = found.base(step.series)
+        base, _ = choose.choose(recipe, recorded.kind if recorded else "", offline=offline)
+        actions = Actions(recipe, Store(work or scratch / "work"), base, options)
+        return _base_again(actions, step, record, recorded, needs)
+    store = Store(scratch / "work")
+    if step.kind == "wanted":
+        # A run keeps what an earlier one wanted, where that serves.
+        store.folder(step.name).mkdir(parents=True)
+        shutil.copy(folder / record.folder / WANTED, store.folder(step.name))
+    base, _ = choose.choose(recipe, "stand-in")  # none is prepared here
     out = store.scratch(step.name)
-    outcome = actions[step.kind](step, out, needs)
+    outcome = Actions(recipe, store, base, options).table()[step.kind](step, out, needs)
+    return _compared(record, outcome, out)
+
+
+def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
     same, different, dated = [], [], []
     for name, digest in record.outputs.items():
         path = out / name
@@ -148,8 +166,42 @@ def _run(
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
     return Again(
-        step.name, record.verdict, outcome.verdict, tuple(same), tuple(different), tuple(dated)
+        record.name, record.verdict, outcome.verdict, tuple(same), tuple(different), tuple(dated)
     )
+
+
+def _same_inputs(recipe: Recipe, found: Manifest, record: StepRecord) -> None:
+    """Refuse inputs in the evidence that are not those which the step has read."""
+    if record.kind not in _READ_INPUTS:
+        return
+    now = plan.make(recipe, Selection(long=True), "").get(record.name)
+    if now is None or now.inputs != record.inputs:
+        raise InputError(
+            "the inputs in the evidence are not those that this step has read",
+            where=record.name,
+            advice=f"use the toolkit that made it ({found.toolkit}), or get the evidence anew",
+        )
+
+
+def _base_again(
+    actions: Actions,
+    step: Step,
+    record: StepRecord,
+    recorded: BaseRecord | None,
+    needs: Mapping[str, Path],
+) -> Again:
+    """Prepare a base anew, and compare what it is of and the versions of its packages."""
+    store, began = actions.store, time.time()
+    with store.locked(), store.temporary(f"again/{step.name}") as out:
+        outcome = actions.prepare_base(step, out, needs)
+        other = _other_than(read_prepared(out), recorded)
+        if not other and store.last(step.name) is None:
+            kept = store.scratch(step.name)
+            shutil.copy(out / PREPARED, kept)
+            store.commit(step.name, record.key, outcome, kept, began)
+    different = (f"{PREPARED} ({other})",) if other else ()
+    dated = () if other else (PREPARED,)
+    return Again(record.name, record.verdict, outcome.verdict, (), different, dated)
 
 
 def _need(need: str, folder: Path, found: Manifest, work: Path | None) -> Path:
@@ -164,26 +216,28 @@ def _need(need: str, folder: Path, found: Manifest, work: Path | None) -> Path:
             "this step needs the base that it ran on, which is not part of the evidence "
             f"({recorded.kind if recorded else 'unknown'}, {series})",
             where=need,
-            advice="name a work folder that has it with --work; `backport run` prepares it",
+            advice="name a work folder that has it with --work; `backport run` prepares it, and so "
+            f"does: backport evidence check FILE --rerun {need} --work DIR",
         )
-    prepared = read_prepared(there)
-    mine = {(one.package, one.base_version) for one in prepared.differing}
-    theirs = (
-        {(package, version) for package, _, version in recorded.differing} if recorded else set()
-    )
-    if recorded is None or (prepared.kind, prepared.suite) != (recorded.kind, recorded.suite):
+    other = _other_than(read_prepared(there), recorded)
+    if other:
         raise InputError(
-            f"the base in the work folder is {prepared.kind} ({prepared.suite}), and the "
-            f"evidence's was {f'{recorded.kind} ({recorded.suite})' if recorded else 'unknown'}",
-            where=need,
-            advice="name another work folder with --work",
-        )
-    if mine != theirs:
-        package, version = min(mine ^ theirs)
-        raise InputError(
-            f"the base in the work folder has other versions than the evidence's ({package} "
-            f"{version} is in one of them only)",
+            f"the base in the work folder is not the evidence's: {other}",
             where=need,
             advice="name another work folder with --work",
         )
     return there
+
+
+def _other_than(prepared: PreparedBase, recorded: BaseRecord | None) -> str:
+    """In what a base is another one than the evidence's; "" for the same."""
+    if recorded is None:
+        return "the evidence does not say which one it was"
+    if (prepared.kind, prepared.suite) != (recorded.kind, recorded.suite):
+        return f"{prepared.kind} ({prepared.suite}), not {recorded.kind} ({recorded.suite})"
+    mine = {(one.package, one.base_version) for one in prepared.differing}
+    theirs = {(package, version) for package, _, version in recorded.differing}
+    if mine != theirs:
+        package, version = min(mine ^ theirs)
+        return f"other versions, such as {package} {version}, which is in one of them only"
+    return ""

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 from tests.autopkgtest.support import library
@@ -20,12 +21,40 @@ def test_the_draws_reach_every_command_kills_and_hooks() -> None:
     assert {one["command"] for one in processes} == {name for name, _ in campaign_plan.COMMANDS}
     assert any("kill_after" in one for one in processes)
     assert any("hooks" in one for one in processes)
+    killed = {one["command"] for one in processes if "kill_after" in one}
+    assert killed == set(campaign_plan.KILLABLE)
     assert {len(plan["lineages"]) for plan in plans} == {1, 2, 3}
     for plan in plans:
         assert any(one["command"] not in campaign_plan.READING for one in plan["processes"])
         killed = [one for one in plan["processes"] if "kill_after" in one]
         # What a half-done deletion leaves is not the lock's matter.
         assert not killed or not any(one["command"] == "delete" for one in plan["processes"])
+
+
+def test_installs_reach_both_servers_beside_every_other_command() -> None:
+    plans = [campaign_plan.draw("s", number, ("apache", "nginx")) for number in range(1500)]
+    beside: dict[str, set[str]] = {}
+    for plan in plans:
+        for one in plan["processes"]:
+            if one["command"] == "install":
+                others = [other for other in plan["processes"] if other is not one]
+                beside.setdefault(one["server"], set()).update(other["command"] for other in others)
+    names = {name for name, _ in campaign_plan.COMMANDS}
+    assert beside == {"apache": names, "nginx": names}
+
+
+def test_the_events_of_a_ca_are_each_read_once(tmp_path: Path) -> None:
+    class Scene:
+        state = str(tmp_path)
+
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"event": "start"}\n')
+    events = library("campaign_trial").Events(Scene)
+    assert [one["event"] for one in events.new()] == ["start"]
+    assert events.new() == []
+    with log.open("a") as more:
+        more.write('{"event": "issued"}\n{"event": "request"}\n')
+    assert [one["event"] for one in events.new()] == ["issued", "request"]
 
 
 def test_nothing_is_installed_where_there_is_no_server() -> None:

@@ -30,6 +30,7 @@ ARCHIVE = {
     "python-certbot-nginx",
     "python-cryptography",
     "python-filelock",
+    "python-mock",
     "python2.7",
     "python3",
     "python3-acme",

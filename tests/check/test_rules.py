@@ -209,7 +209,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [lambda _world: lintian.findings([], Ceiling("xenial", {}), None)],
     ),
     "lintian-not-run": (
-        [lambda _world: lintian.about_profile("xenial", "ubuntu/main")],
+        [lambda _world: lintian.about_profile("xenial", "")],
         [lambda _world: lintian.about_profile("xenial", "ubuntu/xenial")],
     ),
     "unexplained-change": (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.e2e.reviewer import hand_over
 from tests.e2e.small_recipes import (
     PROGRAM,
     Small,
@@ -30,7 +33,9 @@ reason = "the test asks for it"
 """
 
 
-def test_a_first_recipe_with_a_patch_and_an_edit_is_built_and_tested(place: Place) -> None:
+def test_a_first_recipe_with_a_patch_and_an_edit_is_built_tested_and_believed_elsewhere(
+    place: Place, tmp_path: Path
+) -> None:
     # The base has to bring what the package, its test and the edit name, and nothing else names.
     small = Small(test_depends="bc").with_test(
         'test "$(greeter)" = "hello, noble"; echo 1+1 | bc; dpkg-query -W ed'
@@ -54,6 +59,23 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_and_tested(place: Plac
     )
     said = (place.work / TEST / "says-stdout").read_text()
     assert said.startswith("2\ned\t")
+
+    them = hand_over(place, tmp_path / "reviewer")
+    code, told = them.check()
+    assert (code, told["faults"]) == (0, [])
+    base = ("--work", str(place.work))
+    for step, more, same in (
+        (f"source/{SERIES}/greeter", (), ".dsc"),
+        ("wanted", (), "wanted.json"),
+        (BUILD, base, ".deb"),
+        (f"check/{SERIES}/greeter", (), "findings.json"),
+        (TEST, base, ""),
+        (f"base/{SERIES}", base, ""),
+    ):
+        code, told = them.check("--rerun", step, *more)
+        assert (code, told["agrees"], told["different"]) == (0, True, []), told
+        assert told["now"]["verdict"] == told["recorded"]["verdict"] == "passed"
+        assert not same or any(name.endswith(same) for name in told["same"]), step
 
 
 def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Place) -> None:

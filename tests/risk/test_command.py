@@ -63,6 +63,11 @@ def test_it_reads_what_was_measured_and_writes_tables_and_plots(
     assert case["harm"]["locked_mail"]["value"] == pytest.approx(0.139, abs=0.001)
     for name in ("remedies.svg", "curve-unpatched-tmpfs-full.svg", "curve-patched-tmpfs-full.svg"):
         ET.fromstring((tmp_path / "risk" / name).read_text())
+    fine = next(one for one in data["measured"] if one["variant"] == "unpatched")["fine"]
+    # Two pairs with offsets below half a second, one of them fine; and one beyond.
+    assert [(one["hits"], one["trials"]) for one in fine] == [(1, 2), (1, 1)]
+    assert fine[0]["low"] == pytest.approx(0.0126, abs=0.0001)
+    assert fine[0]["high"] == pytest.approx(0.9874, abs=0.0001)
     table = (tmp_path / "risk" / "risk.md").read_text()
     assert table.count("| locking, today's cron job |") == 8
 

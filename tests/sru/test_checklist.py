@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backport.sru import check, comment, template
+from backport.sru import check, comment, manifest, template
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist, Item
 from backport.sru.checklist_text import as_text
 from backport.sru.facts import NOT_ASKED, Facts
+from backport.sru.manifest import Manifest
 from backport.verdict import Broken, Failed, Skipped
 from tests.sru import scenes
 from tests.sru.runs import Place
@@ -33,6 +34,16 @@ def one_item(made: Checklist, words: str, place: str = "") -> Item:
     return found
 
 
+def claims_without_a_file(made: Checklist, found: Manifest) -> list[Item]:
+    """The lines that lead neither to a file of the evidence nor to an address."""
+    return [
+        one
+        for one in made.items
+        if one.evidence not in {*found.files, manifest.FILE}
+        and not one.evidence.startswith("https://")
+    ]
+
+
 # ------------------------------------------------------------------- what proves, and what not
 
 
@@ -45,6 +56,7 @@ def test_tags_are_proposed_where_every_test_passed_with_the_published_files(ubun
     tests = items(made, "passed with the packages")
     assert [one.state for one in tests] == ["done"] * 4
     found = scenes.manifest(ubuntu)
+    assert claims_without_a_file(made, found) == []
     for one in tests:
         assert one.sha256 == found.files[one.evidence].sha256
 
@@ -98,6 +110,7 @@ def test_a_test_that_did_not_run_is_missing(ubuntu: Place) -> None:
     ubuntu.verdicts["build/xenial/alpha"] = Failed("build", "no", "build.log")
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
     assert "skipped" in one_item(made, "smoke passed", "xenial").why.lower()
+    assert claims_without_a_file(made, scenes.manifest(ubuntu)) == []
 
 
 def test_without_launchpad_nothing_is_known_and_nothing_proposed(ubuntu: Place) -> None:
@@ -107,6 +120,7 @@ def test_without_launchpad_nothing_is_known_and_nothing_proposed(ubuntu: Place) 
     assert one_item(made, "is in xenial-proposed").why == "Launchpad was not asked."
     assert "is not known" in one_item(made, "smoke passed", "xenial").why
     assert "Launchpad was not asked." in as_text(made)
+    assert claims_without_a_file(made, scenes.manifest(ubuntu)) == []
 
 
 def _failed_tag(known: Facts) -> Facts:
@@ -156,6 +170,17 @@ def tested(ubuntu: Place) -> Place:
     return ubuntu
 
 
+@pytest.mark.parametrize("lack", LACKS)
+def test_each_lack_alone_keeps_xenial_from_being_proposed(
+    tested: Place, lack: Callable[[Facts], Facts]
+) -> None:
+    found = check.load(tested.store.work / "evidence" / "latest")
+    sound = scenes.facts(tested)
+    for known, proposed in ((sound, True), (lack(sound), False)):
+        made = make(tested.recipe(), found, known, sha256="e" * 64, now=scenes.NOW)
+        assert ("xenial" in [one.series for one in made.tags]) == proposed
+
+
 @given(lacks=st.lists(st.sampled_from(LACKS), min_size=1, unique=True))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_lacking_xenial_is_not_proposed(
@@ -168,6 +193,7 @@ def test_whatever_is_lacking_xenial_is_not_proposed(
     found = check.load(ubuntu.store.work / "evidence" / "latest")
     made = make(ubuntu.recipe(), found, known, sha256="e" * 64, now=scenes.NOW)
     assert "xenial" not in [one.series for one in made.tags]
+    assert claims_without_a_file(made, found) == []
 
 
 # ---------------------------------------------------------------------------- the bug itself

@@ -70,6 +70,7 @@ def test_the_completion_is_good_bash_and_has_every_command_and_option() -> None:
         (["backport", "verify", "--po"], ["--post"]),
         (["backport", "evidence", "ch"], ["check"]),
         (["backport", "completion", "z"], ["zsh"]),
+        (["backport", "explain", "new-s"], ["new-source"]),
     ],
 )
 def test_bash_completes(words: list[str], found: list[str]) -> None:

@@ -3,9 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -16,11 +14,18 @@ from backport.sru import check, report
 from backport.sru.checklist_data import Checklist, Item, TagChange
 from backport.verdict import Failed, Skipped
 from tests.sru import browser
+from tests.sru.links import Links
 from tests.sru.runs import Place
 
 RENEW = "test/xenial/alpha.renew"
 SMOKE = "test/xenial/alpha.smoke"
-SPREAD = {"moments": 332, "ks_d": 0.0421, "ks_p": 0.587, "hours": [n * 13 % 29 for n in range(24)]}
+SPREAD = {
+    "moments": 332,
+    "ks_d": 0.0421,
+    "ks_p": 0.587,
+    "hours": [n * 13 % 29 for n in range(24)],
+    "systemd_measured": "247",
+}
 INTERLEAVING = {
     "total_orders": 12345,
     "bad_orders": 0,
@@ -59,9 +64,9 @@ RISK = {
 }  # fmt: skip
 
 
-def page_of(place: Place, **more: object) -> Path:
-    """The page of a small run, beside its evidence."""
-    folder = place.evidence().folder
+def page_of(place: Place, folder: Path | None = None, **more: object) -> Path:
+    """The page of a small run, beside its evidence (in `folder`, if that is made already)."""
+    folder = folder or place.evidence().folder
     out = folder.parent / "report.html"
     made = report.make(folder, out, **more)  # type: ignore[arg-type]
     out.write_text(report.as_html(made))
@@ -77,35 +82,14 @@ def checklist(name: str) -> Checklist:
             "The tests passed",
             "Skipped.",
             "verification",
-            "steps/log",
+            f"steps/{SMOKE}/log",
             "a" * 64,
         ),
-        Item("person", "xenial", "Apache was configured", "By hand.", "exception"),
-        Item("unknown", "xenial", "No regression", "Not told.", "pipeline"),
+        Item("person", "xenial", "Apache was configured", "By hand.", "exception", "https://y"),
+        Item("unknown", "xenial", "No regression", "Not told.", "pipeline", "manifest.json"),
     )
     tags = (TagChange("xenial", "verification-done-xenial", ("verification-needed-xenial",)),)
     return Checklist(1, name, "b" * 64, "2026-11-23T12:00:00+00:00", items, tags)
-
-
-class _Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.ids: set[str] = set()
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.tags.add(tag)
-        self.links += [str(values[name]) for name in ("href", "src") if values.get(name)]
-        if values.get("id"):
-            self.ids.add(str(values["id"]))
-
-
-def parsed(page: Path) -> _Links:
-    links = _Links()
-    links.feed(page.read_text())
-    return links
 
 
 @pytest.fixture
@@ -123,26 +107,62 @@ def rich(place: Place) -> Place:
 
 def test_the_page_needs_nothing_from_outside_and_no_script(rich: Place) -> None:
     page = page_of(rich, risk=RISK)
-    found, text = parsed(page), page.read_text()
+    found, text = Links(page), page.read_text()
     assert not found.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
     assert "url(" not in text
     assert "@import" not in text
 
 
+def full_page(place: Place) -> tuple[Path, Path]:
+    """A page with every part in it that can be shown, and the folder of its evidence."""
+    rule = next(iter(rules.RULES))
+    place.findings = (finding.make(rule, "warning", "debian/rules", "a small fault", "look"),)
+    folder = place.evidence().folder
+    return page_of(place, folder, risk=RISK, checklist=checklist(folder.name)), folder
+
+
 def test_every_link_leads_to_a_file_of_the_evidence_or_to_the_bug(rich: Place) -> None:
-    page = page_of(rich)
-    found = parsed(page)
-    inside = [link for link in found.links if not link.startswith(("#", "https://"))]
-    assert len(inside) > 8
-    for link in inside:
-        assert (page.parent / unquote(link)).is_file(), link
-    for link in found.links:
-        if link.startswith("#"):
-            assert link[1:] in found.ids, link
+    found = Links(full_page(rich)[0])
+    assert len(found.inside) > 30
+    assert found.dead() == []
+
+
+def test_a_log_that_is_gone_is_a_dead_link(rich: Place) -> None:
+    page, folder = full_page(rich)
+    name = folder.name
+    for step in (SMOKE, "source/xenial/alpha", "check/xenial/alpha"):
+        for path in (folder / "steps" / step).iterdir():
+            if path.is_file():
+                path.unlink()
+        assert any(f"{name}/steps/{step}/" in link for link in Links(page).dead()), step
+
+
+def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(rich: Place) -> None:
+    rich.verdicts[SMOKE] = Skipped("no IPv6 here")
+    rich.verdicts["build/yakkety/alpha"] = Failed("build", "it does not compile", "build.log")
+    page, folder = full_page(rich)
+    found = check.load(folder)
+    rows = Links(page).rows
+    for section, number in (
+        ("evidence", len(found.steps)),
+        ("checklist", 4),
+        ("findings", sum(one.kind == "check" and bool(one.key) for one in found.steps)),
+        ("matrix", 1),
+    ):
+        assert sum(row.section == section for row in rows) == number, section
+    without = [row for row in rows if not row.links and row.section not in ("interleaving", "risk")]
+    assert without
+    assert all("never" in row.text and row.section == "evidence" for row in without)
+    never = {one.name for one in found.steps if not one.key}
+    assert {row.text.split()[0] for row in without} == never
+    ran = [row for row in rows if row.section == "evidence" and row.links]
+    for row in ran:
+        name = row.text.split()[0].replace("+", "%2B")
+        assert row.links[0].startswith(f"{found.name}/steps/{name}/"), row.text
 
 
 def test_every_verdict_of_the_matrix_has_a_link_to_its_log(place: Place) -> None:
-    found = parsed(page_of(place))
+    found = Links(page_of(place))
     name = place.evidence().folder.name
     for step in (
         "build/xenial/alpha/build.log",
@@ -205,6 +225,7 @@ def test_histograms_interleavings_and_risk_are_shown_where_they_are(rich: Place)
     text = page_of(rich, risk=RISK).read_text()
     assert "timer: moments by hour of the day" in text
     assert "xenial, with the update: 332 moments, Kolmogorov-Smirnov D 0.0421, p 0.587" in text
+    assert "; measured with systemd 247, that of xenial is not known" in text
     assert text.count('<rect class="bar"') == 24
     assert "12,345 orders of the writers’ steps were run; 0 of them went wrong" in text
     assert "renew, due: 2 switches, all" in text
@@ -266,6 +287,15 @@ def test_a_checklist_of_other_evidence_is_refused(place: Place) -> None:
         report.make(folder, None, checklist=checklist("other-0123"))
 
 
+def test_a_checklist_that_names_a_file_which_is_not_there_is_refused(place: Place) -> None:
+    folder = place.evidence().folder
+    known = checklist(folder.name)
+    for evidence in ("steps/log", "", "/etc/passwd"):
+        item = dataclasses.replace(known.items[0], evidence=evidence)
+        with pytest.raises(InputError, match="the evidence has no such file"):
+            report.make(folder, None, checklist=dataclasses.replace(known, items=(item,)))
+
+
 def test_a_damaged_assessment_of_the_risk_is_refused(place: Place) -> None:
     folder = place.evidence().folder
     with pytest.raises(InputError, match="is not as this toolkit writes it"):
@@ -321,7 +351,7 @@ def test_the_command_writes_the_page_beside_the_evidence(
     assert cli.main(["report", *own]) == 0
     page = folder.parent / f"{folder.name}.html"
     assert f"The report is in {page}" in capsys.readouterr().out
-    assert f"{folder.name}/steps/{SMOKE}/log" in parsed(page).links
+    assert f"{folder.name}/steps/{SMOKE}/log" in Links(page).links
     assert cli.main(["report", *own, "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("# small, LP: #1\n")
 

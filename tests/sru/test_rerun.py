@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from backport.archive import choose
 from backport.errors import InputError, UsageError
 from backport.plan import Selection
 from backport.recipe import Recipe
-from backport.sru import bundle, rerun, run_record
+from backport.sru import bundle, check, manifest, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
 from backport.step import hash_text
@@ -139,14 +139,47 @@ def test_a_base_of_another_kind_is_refused(place: Place, tmp_path: Path) -> None
     made = place.evidence()
     other = Place(tmp_path / "other", kind="ubuntu")
     other.run()
-    with pytest.raises(InputError, match=r"is ubuntu .*, and the evidence's was stand-in"):
+    with pytest.raises(InputError, match=r"ubuntu \(Ubuntu xenial\), not stand-in"):
         rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
 
 
-def test_a_base_and_a_step_that_is_not_there_are_refused(place: Place) -> None:
+def test_a_base_with_other_versions_is_refused(place: Place, tmp_path: Path) -> None:
     made = place.evidence()
-    with pytest.raises(UsageError, match="a base is prepared from an archive"):
-        rerun.rerun(made.archive, "base/xenial", place.cache, work=None)
+    other = Place(tmp_path / "other")
+    other.run()
+    prepared = other.store.work / "base/xenial/prepared.json"
+    prepared.write_text(prepared.read_text().replace("2.7.18", "2.7.9"))
+    with pytest.raises(InputError, match=r"other versions, such as python 2\.7\."):
+        rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
+
+
+def test_inputs_that_the_step_has_not_read_are_refused(real: tuple[Made, Path]) -> None:
+    # Whoever changes the recipe and makes all hashes anew has still not run that step with it.
+    made, cache = real
+    found = check.load(made.folder)
+    name = "inputs/patches/alpha/debian/rules"
+    rules = made.folder / name
+    before = rules.read_bytes()
+    try:
+        rules.write_bytes(before + b"\n# another\n")
+        content = replace(
+            found.files[name],
+            size=len(rules.read_bytes()),
+            sha256=hashlib.sha256(rules.read_bytes()).hexdigest(),
+        )
+        changed = replace(found, files={**found.files, name: content})
+        (made.folder / manifest.FILE).write_text(changed.to_text())
+        assert check.check(made.folder).faults == ()
+        with pytest.raises(InputError, match="are not those that this step has read"):
+            rerun.rerun(made.folder, "source/xenial/alpha", cache, work=None)
+    finally:
+        rules.write_bytes(before)
+        (made.folder / manifest.FILE).write_text(found.to_text())
+    assert rerun.rerun(made.folder, "source/xenial/alpha", cache, work=None).agrees
+
+
+def test_a_step_that_is_not_there_is_refused(place: Place) -> None:
+    made = place.evidence()
     with pytest.raises(UsageError, match="the evidence has no step 'build/xenial/beta'"):
         rerun.rerun(made.archive, "build/xenial/beta", place.cache, work=None)
 

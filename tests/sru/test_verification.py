@@ -22,6 +22,7 @@ from backport.sru.facts import Facts
 from backport.step import Step
 from tests.launchpad.conftest import QUICK
 from tests.sru import scenes
+from tests.sru.links import Links
 from tests.sru.runs import Place
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -227,8 +228,22 @@ def test_the_command_shows_posts_and_repeats_nothing(
     assert cli.main(scene.command("--post")) == 4  # such as the ageing in the later series
     assert "Nothing is posted: verification-done-xenial, " in capsys.readouterr().out
     assert scene.changes() == before
-    page = (scene.place.store.work / "evidence" / "latest").resolve()
-    assert "No tag is proposed" in page.with_name(f"{page.name}.html").read_text()
+    folder = (scene.place.store.work / "evidence" / "latest").resolve()
+    page = folder.with_name(f"{folder.name}.html")
+    assert "No tag is proposed" in page.read_text()
+    found = Links(page)
+    assert found.dead() == []
+    # What Launchpad said is kept, and the checklist leads to it.
+    record = folder.with_name(f"{folder.name}.launchpad.json")
+    assert record.name in found.links
+    said = json.loads(record.read_text())
+    assert "verification-done-xenial" in said["bug"]["tags"]
+    assert said["binaries"]["xenial/alpha"][0]["sha256"]
+    kept = json.loads((scene.place.store.work / "checklist.json").read_text())
+    assert kept["record_sha256"] == hashlib.sha256(record.read_bytes()).hexdigest()
+    rows = [row for row in found.rows if row.section == "checklist"]
+    assert len(rows) == len(kept["items"]) > 10
+    assert all(row.links for row in rows)
 
 
 def test_the_command_posts_nothing_for_a_stand_in(
@@ -256,6 +271,7 @@ def test_offline_nobody_is_asked_and_nothing_can_be_posted(
 ) -> None:
     assert cli.main(scene.command("--offline")) == 4
     assert scene.standin.requests == []
+    assert not [*(scene.place.store.work / "evidence").glob("*.launchpad.json")]
     assert cli.main(scene.command("--offline", "--post")) == 2
     assert "--offline" in capsys.readouterr().err
 

@@ -11,15 +11,18 @@ import random
 NAMES = ("one.example.org", "two.example.org", "three.example.org")
 NEW_NAME = "new.example.org"
 # Weights of the commands: mostly what cron, a timer and an administrator run.
-COMMANDS = (("renew", 45), ("force", 15), ("certonly", 12), ("new", 6), ("install", 8),
+COMMANDS = (("renew", 45), ("force", 15), ("certonly", 12), ("new", 6), ("install", 16),
             ("revoke", 5), ("delete", 5), ("certificates", 4))
 READING = ("certificates",)
 MOST_PROCESSES = 4
 LONGEST_OFFSET_SECONDS = 0.5
+# A renewal takes a few tenths of a second here, an install seconds.
+KILL_SECONDS = {"install": 2.0}
+USUAL_KILL_SECONDS = 0.6
 KILL_SHARE = 0.15
 HOOK_SHARE = 0.25
-# A killed run of these has left nothing that another command has to be blamed for.
-KILLABLE = ("renew", "force", "certonly")
+# What a killed run of these leaves is for the next one to put right.
+KILLABLE = ("renew", "force", "certonly", "install")
 
 
 def draw(seed, number, servers):
@@ -38,7 +41,9 @@ def draw(seed, number, servers):
             process["command"] in ("delete", "new") for process in processes):
         able = [process for process in processes if process["command"] in KILLABLE]
         if able:
-            chance.choice(able)["kill_after"] = round(chance.uniform(0.02, 0.6), 4)
+            chosen = chance.choice(able)
+            latest = KILL_SECONDS.get(chosen["command"], USUAL_KILL_SECONDS)
+            chosen["kill_after"] = round(chance.uniform(0.02, latest), 4)
     return plan
 
 

@@ -23,12 +23,12 @@ import time
 
 import barrier
 import campaign_plan
+import campaign_servers
 import campaign_trial
 import concurrent_renew
 import lock_variant
 import race_measure
 import race_pairs
-import race_scene
 import race_warm
 import renewal_race
 
@@ -36,7 +36,7 @@ SEED = "1640978"
 FULL_EVERY = 100
 REPEATS = 8
 MOST_MINIMISED = 3
-VERSION = 1  # of the plans: rows of another version are another campaign
+VERSION = 2  # of the plans: rows of another version are another campaign
 
 
 def parser():
@@ -50,10 +50,20 @@ def parser():
                         help="time for repeating failed trials and making them smaller")
     result.add_argument("--only", type=int, metavar="N", help="repeat this trial alone")
     result.add_argument("--workers", type=int, default=2, metavar="N", help="side by side")
+    result.add_argument("--servers", default=",".join(campaign_servers.KINDS), metavar="NAMES",
+                        type=_kinds, help="web servers to install into, or none (default: both)")
     result.add_argument("--certbot", default="certbot")
     result.add_argument("--artifacts", default=(
         os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")))
     return result
+
+
+def _kinds(text):
+    kinds = [] if text == "none" else text.split(",")
+    if set(kinds) - set(campaign_servers.KINDS):
+        raise argparse.ArgumentTypeError("name some of {0}, or none".format(
+            ", ".join(campaign_servers.KINDS)))
+    return kinds
 
 
 def main(arguments, control=False):
@@ -61,6 +71,7 @@ def main(arguments, control=False):
     options = concurrent_renew.read_arguments(parser(), arguments)
     result = {"test": "campaign" + ("-control" if control else ""), "outcome": "broken",
               "version": VERSION, "seed": options.seed, "first": options.first,
+              "servers": options.servers,
               "packages": concurrent_renew.package_versions()}
     base = tempfile.mkdtemp(prefix="campaign.", dir=race_measure.memory())
     started = time.time()
@@ -70,6 +81,11 @@ def main(arguments, control=False):
         print("{0} ({1}), seed {2}, from trial {3}".format(
             result["certbot"], result["variant"], options.seed, options.first))
         race_warm.load()
+        if options.servers:
+            if not concurrent_renew.in_testbed():
+                raise renewal_race.SceneError(
+                    "Servers are only started as root under autopkgtest: give --servers none.")
+            campaign_servers.load()
         os.environ.setdefault(race_warm.SHORT_VARIABLE, str(race_measure.SLEEP_FACTOR))
         numbers = _numbers(options)
         deadline = started + options.seconds
@@ -109,20 +125,22 @@ def _numbers(options):
 
 
 def _scene(base, options):
-    return race_scene.RaceScene(base, campaign_plan.NAMES, [options.certbot])
+    return campaign_servers.Scene(
+        base, campaign_plan.NAMES, [options.certbot], options.servers)
 
 
 def _work(path, todo, options, deadline):
     with _scene(os.path.dirname(path), options) as scene:
+        events = campaign_trial.Events(scene)
         with open(path, "w") as target:
             for number in todo:
                 if time.time() > deadline:
                     break
-                plan = campaign_plan.draw(options.seed, number, ())
-                target.write(json.dumps(_one(plan, scene)) + "\n")
+                plan = campaign_plan.draw(options.seed, number, options.servers)
+                target.write(json.dumps(_one(plan, scene, events)) + "\n")
 
 
-def _one(plan, scene):
+def _one(plan, scene, events):
     """Run one plan; a row."""
     full = plan["number"] % FULL_EVERY == 0
     shortened = os.environ[race_warm.SHORT_VARIABLE]
@@ -130,13 +148,15 @@ def _one(plan, scene):
         os.environ[race_warm.SHORT_VARIABLE] = "1"
     started = time.time()
     try:
-        trial = campaign_trial.Trial(plan, scene, race_pairs.Disk("tmpfs"))
+        trial = campaign_trial.Trial(plan, scene, race_pairs.Disk("tmpfs"), events)
         findings = trial.run()
     finally:
         os.environ[race_warm.SHORT_VARIABLE] = shortened
     return {"number": plan["number"], "seed": plan["seed"], "full": full,
             "seconds": round(time.time() - started, 3), "pairs": trial.overlapped(),
-            "killed": trial.killed, "kinds": sorted(set(trial.kinds)), "findings": findings,
+            "killed": trial.killed, "servers": sorted(set(one for one, _ in trial.installs)),
+            "commands": sorted(one["command"] for one in plan["processes"]),
+            "kinds": sorted(set(trial.kinds)), "findings": findings,
             "plan": plan if findings else None}
 
 
@@ -146,6 +166,9 @@ def _count(result, rows):
         "trials": len(rows), "failed": len(failed),
         "pairs": sum(row["pairs"] for row in rows),
         "killed": sum(1 for row in rows if row["killed"]),
+        "installing": dict((kind, sum(1 for row in rows if kind in row["servers"]))
+                           for kind in result["servers"]),
+        "commands": _commands(rows),
         "full_sleep": sum(1 for row in rows if row["full"]),
         "trials_an_hour": round(3600 * len(rows) / max(result["seconds"], 0.001), 1)})
     kinds = {}
@@ -165,6 +188,14 @@ def _count(result, rows):
             result["trials_an_hour"]))
 
 
+def _commands(rows):
+    found = {}
+    for row in rows:
+        for command in row["commands"]:
+            found[command] = found.get(command, 0) + 1
+    return found
+
+
 def _examine(rows, options, base):
     """Repeat failed trials and make the first of each kind smaller."""
     seen = set()
@@ -174,13 +205,16 @@ def _examine(rows, options, base):
         return examined
     deadline = time.time() + options.examine_seconds
     with _scene(base, options) as scene:
+        events = campaign_trial.Events(scene)
         for row in failed:
             kinds = tuple(row["kinds"])
             if kinds in seen or len(examined) >= MOST_MINIMISED or time.time() > deadline:
                 continue
             seen.add(kinds)
-            again = _failing(row["plan"], scene)
-            plan, rate = _minimise(row["plan"], again, scene, deadline)
+            again = _failing(row["plan"], scene, events, kinds)
+            plan, rate = _minimise(
+                row["plan"], again, lambda plan, kinds=kinds: _failing(
+                    plan, scene, events, kinds), deadline)
             examined.append({
                 "number": row["number"], "kinds": list(kinds), "findings": row["findings"],
                 "plan": row["plan"], "failed_again": again, "repeats": REPEATS,
@@ -193,12 +227,13 @@ def _examine(rows, options, base):
     return examined
 
 
-def _failing(plan, scene):
-    """How often a plan fails, in so many repeats."""
-    return sum(1 for _ in range(REPEATS) if _one(plan, scene)["findings"])
+def _failing(plan, scene, events, kinds):
+    """How often a plan fails in one of these kinds, in so many repeats."""
+    return sum(1 for _ in range(REPEATS) if set(kinds).intersection(
+        _one(plan, scene, events)["kinds"]))
 
 
-def _minimise(plan, rate, scene, deadline):
+def _minimise(plan, rate, failing, deadline):
     """The smallest plan found that still fails, and how often it does."""
     shrinking = True
     while shrinking:
@@ -206,9 +241,9 @@ def _minimise(plan, rate, scene, deadline):
         for less in campaign_plan.smaller(plan):
             if time.time() > deadline:
                 return plan, rate
-            failing = _failing(less, scene)
-            if failing:
-                plan, rate, shrinking = less, failing, True
+            found = failing(less)
+            if found:
+                plan, rate, shrinking = less, found, True
                 break
     return plan, rate
 

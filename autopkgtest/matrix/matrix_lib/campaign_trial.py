@@ -2,18 +2,18 @@
 
 A finding is what no order of the processes, one after the other, could give:
 a process that fails or is not silent without a reason, one that never ends, a
-lineage that is not whole, a certificate issued twice, something left behind.
+lineage that is not whole, a certificate issued twice, a web server that refuses
+its configuration or does not serve what was installed, something left behind.
 
 Runs under Python 2.7.
 """
 
+import json
 import os
 import signal
 
-import acme_store
 import lineage
 import race_pairs
-import race_warm
 
 LOCK = ".certbot.lock"
 SILENT = ("renew", "force")
@@ -29,33 +29,42 @@ REVOKED = "already revoked"
 class Trial(object):
     """A plan in a scene; ``findings`` after ``run``.
 
-    ``servers`` maps a server's name to the options of certbot that choose it.
+    ``events`` counts the CA's events of all trials of the scene.
     """
 
-    def __init__(self, plan, scene, disk, servers=None):
+    def __init__(self, plan, scene, disk, events):
         self.plan = plan
         self.scene = scene
         self.disk = disk
-        self.servers = servers or {}
+        self.events = events
         self.findings = []
         self.kinds = []
         self.killed = any("kill_after" in process for process in plan["processes"])
         self.deleted = set(process["name"] for process in plan["processes"]
                            if process["command"] == "delete")
+        self.installs = sorted(set((process["server"], process["name"])
+                                   for process in plan["processes"]
+                                   if process["command"] == "install"))
+        # A server that is told of a lineage which goes away has a broken configuration, rightly.
+        self.spoiled = set(server for server, name in self.installs if name in self.deleted)
 
     def run(self):
         """Run it and look; returns the findings as sentences."""
         self._prepare()
-        events = len(acme_store.read_events(self.scene.state))
-        runs = self._run_all()
-        issued = sum(1 for event in acme_store.read_events(self.scene.state)[events:]
-                     if event["event"] == "issued")
-        self._look_at_processes(runs)
-        if self.killed:
-            self._recover()
-        else:
-            self._look_at_lineages()
-            self._look_at_the_rest(issued)
+        self.events.new()
+        try:
+            runs = self._run_all()
+            issued = sum(1 for event in self.events.new() if event["event"] == "issued")
+            self._look_at_processes(runs)
+            if self.killed:
+                self._recover()
+            else:
+                self._look_at_lineages()
+                self._look_at_the_rest(issued)
+            self._look_at_servers()
+        finally:
+            for server in set(server for server, _ in self.installs):
+                self.scene.servers[server].put_back()
         return self.findings
 
     def overlapped(self):
@@ -103,7 +112,7 @@ class Trial(object):
                     "--key-path", os.path.join(live, "privkey.pem"),
                     "--chain-path", os.path.join(live, "chain.pem"),
                     "--fullchain-path", os.path.join(live, "fullchain.pem"),
-                    ] + directories + self.servers[process["server"]]
+                    "--no-redirect"] + directories + self.scene.servers[process["server"]].options
         return ["certificates"] + directories
 
     def _hooks(self, process):
@@ -137,6 +146,11 @@ class Trial(object):
 
     def _may_fail(self, process):
         """Whether another process of the plan gives it a reason to fail in some order."""
+        if process["command"] == "install" and process["server"] in self.spoiled:
+            return True
+        if process["command"] == "certificates":
+            # It only reads and takes no lock: a lineage may go away under its eyes.
+            return bool(self.deleted)
         others = [other for other in self.plan["processes"] if other is not process]
         return process["command"] in ("delete", "revoke", "install", "certonly") and any(
             other["command"] == "delete" and other["name"] == process["name"] for other in others)
@@ -152,6 +166,18 @@ class Trial(object):
             if name not in self.deleted and not os.path.isdir(os.path.join(config, "live", name)):
                 self._find("lost", "The lineage {0} is gone.".format(name))
 
+    def _look_at_servers(self):
+        """Each site that was asked for is served with its lineage, and no other is changed."""
+        for kind in sorted(set(server for server, _ in self.installs) - self.spoiled):
+            installed = [name for server, name in self.installs if server == kind]
+            for what, sentence in self.scene.servers[kind].wrong(self.scene.config, installed):
+                self._find(what, sentence)
+        if self.spoiled:
+            return
+        for part in ("temp_checkpoint", os.path.join("backups", "IN_PROGRESS")):
+            if os.path.isdir(os.path.join(self.scene.work, part)):
+                self._find("left", "{0} was left in the work directory.".format(part))
+
     def _look_at_the_rest(self, issued):
         for directory in (self.scene.config, self.scene.work, self.scene.logs):
             if os.path.exists(os.path.join(directory, LOCK)):
@@ -161,12 +187,13 @@ class Trial(object):
                 if name.startswith("previous_") or name.endswith(".new"):
                     self._find("left", "{0} was left.".format(os.path.join(parent, name)))
         commands = set(process["command"] for process in self.plan["processes"])
-        if commands <= set(["renew", "certificates"]) and issued != len(self.plan["lineages"]):
+        reading = set(["renew", "certificates"])
+        if "renew" in commands and commands <= reading and issued != len(self.plan["lineages"]):
             self._find("issued", "{0} certificates were issued where {1} were due.".format(
                 issued, len(self.plan["lineages"])))
 
     def _recover(self):
-        """After a kill the next renewal has to end well, and to leave a usable lineage."""
+        """After a kill the next commands have to end well, and to leave a usable lineage."""
         arguments = ["-q", "renew", "--force-renewal"] + self.scene.directories()
         run, = race_pairs.run(self.scene, [arguments], [0], self.disk)
         text = "\n".join(
@@ -185,6 +212,12 @@ class Trial(object):
             if not newest or race_pairs.mismatched(self.scene.config, name):
                 self._find("recovery-mismatch", "After a kill and a renewal live/{0} has a "
                            "certificate with another's key.".format(name))
+        for server, name in self.installs:
+            process = {"command": "install", "server": server, "name": name}
+            run, = race_pairs.run(self.scene, [self._arguments(process)], [0], self.disk)
+            if (run["timed_out"] or run["code"] != 0) and server not in self.spoiled:
+                self._find("recovery", "After a kill the next install in {0} ended with {1}: {2}"
+                           .format(server, run["code"], run["output"].strip()[-300:]))
 
 
 class Killer(object):
@@ -201,6 +234,17 @@ class Killer(object):
         return False
 
 
-def shortened():
-    """Whether certbot's sleeps are shortened here."""
-    return race_warm.sleep_factor() != 1.0
+class Events(object):
+    """The events of a scene's CA, each read once."""
+
+    def __init__(self, scene):
+        self._path = os.path.join(scene.state, "log.jsonl")
+        self._read = 0
+
+    def new(self):
+        """Those since the last call."""
+        with open(self._path, "rb") as source:
+            source.seek(self._read)
+            text = source.read()
+        self._read += len(text)
+        return [json.loads(line.decode("utf-8")) for line in text.splitlines()]

@@ -17,6 +17,8 @@ Give it another pair of writers as a module with
 * ``lead(execution)``: how many steps a writer alone makes before its first write;
 * ``BAD``: the words that say that something is wrong; ``GROUPS``: those that
   single out executions to be counted apart;
+* ``extend(gate, place)``, where there is more: other calls that are steps (those of a
+  library in C, say), each announced by ``gate.step``;
 * ``SYMMETRIC``: True if role 1 does in all orders what role 0 would do, so that
   it is enough to begin with role 0;
 
@@ -31,7 +33,7 @@ gets an entry in ``interleaving_run.PAIRS`` and has besides
   changed certbot to import or None;
 * ``HARM``: the words of ``BAD`` that a control has to see.
 
-``interleaving_nginx`` is an example.
+``interleaving_nginx`` is an example, ``interleaving_apache`` one with ``extend``.
 
 Runs under Python 2.7 and 3.
 """

@@ -29,7 +29,8 @@ import lock_variant
 import renewal_race
 
 MEMORY = "/dev/shm"
-PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx"}
+PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx",
+         "apache": "interleaving_apache"}
 # Probabilities of a switch after each step: a now and then, and two processors side by side.
 CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
 MUTATIONS = (
@@ -51,7 +52,7 @@ TEST = Settings(switches=2, sample=300, checked=100, random=50)
 LONG_TEST = Settings(switches=3, sample=0, checked=500, random=500)
 CONTROL = Settings(switches=1, sample=300, checked=50, random=50)
 LONG_CONTROL = Settings(switches=3, sample=0, checked=500, random=500)
-# Each order of these runs nginx eight times.
+# Each order of these runs nginx eight times, or Apache ten times.
 SLOW_TEST = Settings(switches=1, sample=300, checked=30, random=30)
 SLOW_CONTROL = Settings(switches=1, sample=150, checked=20, random=30)
 

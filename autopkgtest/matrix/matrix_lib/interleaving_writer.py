@@ -159,6 +159,8 @@ def become(pair, place, role):
         gate = interleaving_gate.Gate(pair.watched(place), stepped.ask, stepped.blocked)
         stepped.gate = gate
         gate.install()
+        if hasattr(pair, "extend"):
+            pair.extend(gate, place)
         stepped.end(outcome(lambda: pair.write(place, role)))
     except BaseException as error:  # pylint: disable=broad-except
         stepped.fail(error)

@@ -75,7 +75,7 @@ def main(description, arguments, control=False):
         print("Broken: {0}".format(error))
     result["failed_checks"] = sum(
         1 for one in result["checks"] if one["outcome"] not in (lock_check.PASSED, lock_check.SEEN))
-    result["skipped_checks"] = sum(one["skipped"] for one in result["checks"])
+    result["skipped_checks"] = sum(1 for one in result["checks"] if one["skipped"])
     result["rounds"] = len(result["checks"])
     concurrent_renew.write_json(artifacts, file_name, result)
     print("{0}: {1}, {2} tests".format(result["test"], result["outcome"], len(result["checks"])))

@@ -57,7 +57,8 @@ def judged(result):
 
 CHECKS = (
     lock_check.Check("unit-tests", lock_check.mutated(
-        "what is held by another process counts as locked",
-        "        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n", "        pass\n",
+        "a bad value counts as no time at all",
+        "TIMEOUT_VARIABLE, value, DEFAULT_TIMEOUT))\n    return DEFAULT_TIMEOUT",
+        "TIMEOUT_VARIABLE, value, DEFAULT_TIMEOUT))\n    return 0",
         "unit-test"), _unit_tests),
 )

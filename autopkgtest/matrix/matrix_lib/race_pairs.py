@@ -16,6 +16,7 @@ import time
 
 import lineage
 import race_audit
+import race_standing
 import race_warm
 from cryptography import x509
 from cryptography.hazmat.backends import default_backend
@@ -62,6 +63,8 @@ class Gate(object):
 
     def clear(self):
         """Make it ready for the next pair."""
+        if not os.path.isdir(self.directory):
+            os.mkdir(self.directory)
         for name in os.listdir(self.directory):
             os.unlink(os.path.join(self.directory, name))
 
@@ -86,33 +89,42 @@ class Gate(object):
             max(moments) + 0.005 + (self.apart_seconds if number == 1 else 0))
 
 
-def run(scene, commands, offsets, disk, gate=None, places=False, roots=None, killer=None):
+def prepare(one):
+    """In a run's process, before certbot begins; returns what is to be called at its end.
+
+    ``one`` has ``root``, ``delay``, ``record`` and ``gate``, as ``run`` makes it.
+    """
+    audit = race_audit.Audit([one["root"]], one["delay"])
+    if one["gate"]:
+        directory, apart_seconds, number = one["gate"]
+        Gate(directory, apart_seconds).install(number)
+    audit.install()
+    return lambda: audit.save(one["record"])
+
+
+def run(scene, commands, offsets, disk, gate=None, killer=None, standing=None):
     """Run certbots side by side; returns a list with a dictionary for each.
 
     ``commands`` are argument lists, ``offsets`` the seconds after which each begins;
-    ``killer.due(number, started, now)`` says whether to kill one now.
+    ``killer.due(number, started, now)`` says whether to kill one now.  With a
+    ``standing`` certbot all runs are copies of that.
     """
     begin = time.time() + LEAD_SECONDS
-    children = {}
-    runs = []
+    wanted = []
     for number, (arguments, offset) in enumerate(zip(commands, offsets)):
-        audit = race_audit.Audit(roots or [scene.config], disk.delay_seconds, places)
         record = scene.output(number, "audit")
         if os.path.exists(record):
             os.unlink(record)
-
-        def prepare(audit=audit, number=number):
-            """Before a child becomes certbot."""
-            if gate is not None:
-                gate.install(number)
-            audit.install()
-
-        pid = race_warm.start(
-            arguments, scene.output(number, "stdout"), scene.output(number, "stderr"),
-            begin + offset, prepare, lambda audit=audit, record=record: audit.save(record))
-        children[pid] = number
-        runs.append({"start": begin + offset, "end": None, "code": None, "timed_out": False})
-    _await(children, runs, begin + max(offsets) + LIMIT_SECONDS, killer)
+        wanted.append({
+            "arguments": arguments, "moment": begin + offset, "record": record,
+            "stdout": scene.output(number, "stdout"), "stderr": scene.output(number, "stderr"),
+            "root": scene.config, "delay": disk.delay_seconds,
+            "gate": gate and (gate.directory, gate.apart_seconds, number)})
+    source = standing or race_standing.Cold(prepare)
+    children = dict((pid, number) for number, pid in enumerate(source.start(wanted)))
+    runs = [{"start": one["moment"], "end": None, "code": None, "timed_out": False}
+            for one in wanted]
+    _await(source, children, runs, begin + max(offsets) + LIMIT_SECONDS, killer)
     for number, one in enumerate(runs):
         one["output"] = _text(scene.output(number, "stdout")) + _text(
             scene.output(number, "stderr"))
@@ -168,17 +180,17 @@ def mismatched(config, name):
     return False
 
 
-def _await(children, runs, deadline, killer):
+def _await(source, children, runs, deadline, killer):
     left = set(children)
     late = False
     while left:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid in left:
+        for pid, status, moment in source.ended():
+            if pid not in left:
+                continue
             one = runs[children[pid]]
-            one["end"] = time.time()
+            one["end"] = moment
             one["code"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
             left.discard(pid)
-            continue
         for pid in left if killer is not None else ():
             if killer.due(children[pid], runs[children[pid]]["start"], time.time()):
                 _kill(pid)
@@ -187,7 +199,6 @@ def _await(children, runs, deadline, killer):
             for pid in left:
                 runs[children[pid]]["timed_out"] = True
                 _kill(pid)
-        time.sleep(0.002)
 
 
 def _kill(pid):

@@ -7,12 +7,15 @@ import itertools
 import re
 
 import upgrade_machine
+import upgrade_wrapper
 from upgrade_check import Broken, Finding, check
 from upgrade_machine import BOTH, CRON, OLD, must, run
 
 NAME = "half-upgraded"
 PARTS = ("python-acme", "python-certbot", "certbot", "python-certbot-apache",
          "python-certbot-nginx")
+# Those whose scripts keep the service of older packages from starting.
+_GUARDED = PARTS[1:]
 # The plugins that can be loaded, as certbot loads them; also those that it does not list.
 _PLUGINS = """
 import pkg_resources
@@ -80,9 +83,13 @@ def _fetched(folder, name, version):
     return must(["sh", "-c", "ls {0}/*.deb".format(folder)]).text.strip()
 
 
-def _probe(when):
-    """Findings unless the service, and the wrapper as cron starts it, are silent and end with 0."""
+def probe(machine, when):
+    """Findings unless the service, and the wrapper as cron starts it, are silent and end with 0.
+
+    Nor may either run certbot while one of its packages is unpacked alone.
+    """
     found = []
+    ran_before = machine.certificate.runs()
     if run(["systemctl", "cat", "certbot.service"]).code == 0:
         cursor = run(["journalctl", "-n", "0", "--show-cursor", "-q"]).text
         mark = re.search(r"cursor: (\S+)", cursor)
@@ -106,6 +113,10 @@ def _probe(when):
         if result.code != 0 or result.text.strip():
             found.append(Finding("cron", "{0}: the cron job's wrapper ended with {1}: {2}".format(
                 when, result.code, result.text.strip()[-400:])))
+    half = [name for name in _GUARDED if upgrade_machine.state(name)[1:] not in ("", "i", "n", "c")]
+    if half and machine.certificate.runs() != ran_before:
+        found.append(Finding("ran", "{0}: certbot ran, with {1} not configured.".format(
+            when, ", ".join(half))))
     return found
 
 
@@ -134,7 +145,7 @@ def _between(machine, *wanted):
         if result.code != 0:
             raise Broken("dpkg failed {0}: {1}".format(when, result.text.strip()[-1000:]))
         postponed = 0
-        found += _probe("step {0}, {1}".format(len(done), when))
+        found += probe(machine, "step {0}, {1}".format(len(done), when))
     machine.details["steps"] = done
     return found
 
@@ -175,4 +186,4 @@ CHECKS = (
     check("between-0.10.2", _between_both),
     check("between-0.8.1", _between_cron, "service"),
     check("between-0.4.1", _between_old),
-)
+) + upgrade_wrapper.CHECKS

@@ -28,7 +28,11 @@ NAMES = ("certbot", "python-certbot", "python-acme", "python-certbot-apache",
 DIRECTORIES = ("/etc/letsencrypt", "/var/lib/letsencrypt", "/var/log/letsencrypt")
 CRON_FILE = "/etc/cron.d/certbot"
 STAMP = "/var/lib/systemd/timers/stamp-certbot.timer"
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 KEEP = ("-o", "Dpkg::Options::=--force-confold")
+APT = ("apt-get", "-y", "-q", "--no-install-recommends", "--allow-downgrades",
+       "-o", "Dpkg::Use-Pty=0")
 _LEFT = ("/etc/cron.d/certbot*", "/etc/systemd/system/certbot*", STAMP,
          "/etc/systemd/system/timers.target.wants/certbot.timer",
          "/var/lib/systemd/deb-systemd-helper-enabled/certbot*",
@@ -47,8 +51,7 @@ class Result(object):
 
 def run(command, timeout=600, environment=None, text=None):
     """Run a program to its end and return the Result; ``text`` goes to its input."""
-    full = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    full = dict(ENVIRONMENT)
     full.update(environment or {})
     process = subprocess.Popen(
         ["timeout", "--kill-after=10", str(timeout)] + list(command), stdin=subprocess.PIPE,
@@ -119,8 +122,7 @@ class Machine(object):
 
     def apt(self, *words):
         """apt-get with these words; returns the Result."""
-        return run(["apt-get", "-y", "-q", "--no-install-recommends", "--allow-downgrades",
-                    "-o", "Dpkg::Use-Pty=0"] + list(words))
+        return run(APT + tuple(words))
 
     def install(self, *packages, **options):
         """Install packages through apt; raises Broken when it fails.  ``keep`` keeps conffiles."""
@@ -138,13 +140,16 @@ class Machine(object):
         if certificate:
             self.certificate.put(name)
 
+    def wanted(self, *more):
+        """What apt has to be asked for, to upgrade what is installed to the target."""
+        if self.target == "update":
+            return ["certbot"] + list(more)
+        packages, version = BASELINE[self.target]
+        return ["{0}={1}".format(name, version) for name in packages + ("letsencrypt",)]
+
     def upgrade(self, *more, **options):
         """Upgrade what is installed to the target, as ``apt-get install certbot`` does."""
-        wanted = ["certbot"] + list(more)
-        if self.target != "update":
-            packages, version = BASELINE[self.target]
-            wanted = ["{0}={1}".format(name, version) for name in packages + ("letsencrypt",)]
-        result = self.install(*wanted, **options)
+        result = self.install(*self.wanted(*more), **options)
         self.details["apt"] = result.text[-6000:]
         return result
 
