@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from backport import ui, upgrade
-from backport.errors import UsageError
+from backport.errors import BackportError, UsageError
 from backport.events import Note
 from backport.plan import Selection
 from backport.recipe import Recipe
+from backport.store import Store
 from backport.versions import ArchiveVersions
 
 # argparse has no public name for it, and it takes no parameter when the program runs.
@@ -124,3 +125,26 @@ def note(text: str, args: argparse.Namespace) -> None:
         print(json.dumps(ui.event_json(Note(text))), flush=True)
     elif not args.quiet:
         print(ui.event_line(Note(text)), file=sys.stderr)
+
+
+def renew_evidence(args: argparse.Namespace, recipe: Recipe, store: Store) -> None:
+    """Make the last run's evidence anew, with what Launchpad has said since.
+
+    Says where it is, or on stderr why there is none; that does not undo what the command has
+    found out. Where nothing was run yet there is nothing to make.
+    """
+    from backport.sru import bundle, run_record  # noqa: PLC0415 - only a few commands need it
+
+    if not (store.work / run_record.FILE).is_file():
+        return
+    try:
+        with store.locked():
+            made = bundle.make(recipe, store, run_record.read(store.work), args.cache)
+    except BackportError as error:
+        print(f"no evidence: {error}", file=sys.stderr)
+        return
+    if args.json:
+        data = {"event": "evidence", "archive": str(made.archive), "sha256": made.sha256}
+        print(json.dumps(data), flush=True)
+    elif not args.quiet:
+        print(f"Evidence: {made.archive}")

@@ -12,6 +12,7 @@ from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, UsageError
+from backport.store import Store
 
 if TYPE_CHECKING:
     from backport.launchpad.builds import Upload
@@ -34,9 +35,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument(
         "--minutes", type=float, default=240.0, metavar="N", help="the longest wait (240)"
     )
-    sub.add_argument(
-        "--interval", type=float, default=60.0, metavar="SECONDS", help="between two looks (60)"
-    )
+    sub.add_argument("--interval", type=float, metavar="SECONDS", help="between two looks (60)")
     sub.add_argument(
         "--retries",
         type=int,
@@ -57,12 +56,15 @@ def wait(args: argparse.Namespace) -> int:
     from backport.launchpad import wait_show  # noqa: PLC0415
     from backport.launchpad.builds import Builds  # noqa: PLC0415
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.patience import poll_seconds  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe)
     common.selection(args, recipe)
-    for name in ("minutes", "interval"):
+    if args.interval is None:
+        args.interval = poll_seconds(waiting.Bounds.interval)
+    for name, unit in (("minutes", "minutes"), ("interval", "seconds")):
         if not 0 < getattr(args, name) < 1e6:
-            raise UsageError("this is no time to wait", where=f"--{name}", advice="give minutes")
+            raise UsageError("this is no time to wait", where=f"--{name}", advice=f"give {unit}")
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     work = common.work_folder(args, recipe)
     login = args.retries > 0
@@ -78,6 +80,7 @@ def wait(args: argparse.Namespace) -> int:
                 lines=max(1, args.lines),
             )
             ended = waiting.Wait(Builds(client, ppa), str(ppa), work, sink, bounds).run(uploads)
+    common.renew_evidence(args, recipe, Store(work))
     return 0 if ended.reason == "all published" else _FAILED
 
 

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
-from backport.errors import RemoteError
+from backport.errors import RemoteError, UsageError
+
+POLL_VARIABLE = "BACKPORT_POLL_SECONDS"
+
+
+def poll_seconds(usual: float) -> float:
+    """The seconds between two looks at Launchpad: those of the environment, else the `usual`.
+
+    Raises:
+        UsageError: the environment names no such time.
+    """
+    text = os.environ.get(POLL_VARIABLE, "")
+    if not text:
+        return usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise UsageError(
+            f"{text!r} is no number of seconds", where=POLL_VARIABLE, advice="correct or unset it"
+        )
+    return seconds
 
 
 class UnansweredError(RemoteError):

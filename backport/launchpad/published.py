@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from backport.errors import InputError
@@ -65,8 +66,11 @@ def path_of(work: Path, series: str, source: str) -> Path:
 
 
 def write(work: Path, record: Published) -> Path:
-    """Keep a record, by one rename."""
+    """Keep a record, by one rename; one that says the same is left as it is, with its time."""
     path = path_of(work, record.series, record.source)
+    with suppress(InputError):
+        if replace(read(path), seen=record.seen) == record:
+            return path
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1, sort_keys=True) + "\n"
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from backport.errors import BackportError, RemoteError, StepError
 from backport.launchpad import dput, signing, upload_state
 from backport.launchpad.dput import Sent, Server
+from backport.launchpad.patience import poll_seconds
 from backport.launchpad.ppa import Ppa
 from backport.launchpad.publication import Publication
 from backport.launchpad.signing import Key
@@ -23,8 +23,6 @@ from backport.source.files import sha256_of
 
 Tell = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
-# Seconds between two looks at Launchpad.
-POLL_VARIABLE = "BACKPORT_POLL_SECONDS"
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,9 @@ class Waiting:
 def waiting(minutes: float) -> Waiting:
     """The times for a longest wait of so many minutes; the environment may hurry the looks."""
     seconds = minutes * 60
-    poll = float(os.environ.get(POLL_VARIABLE) or Waiting.poll)
-    return Waiting(poll, min(seconds, Waiting.acceptance), seconds, Waiting.transfer)
+    return Waiting(
+        poll_seconds(Waiting.poll), min(seconds, Waiting.acceptance), seconds, Waiting.transfer
+    )
 
 
 @dataclass
@@ -292,9 +291,12 @@ def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
     """Note that a mail said an upload was rejected; False if none of that name was sent."""
     found = False
     for upload in upload_state.read(work, ppa, root):
-        if f"{upload.series}/{upload.source}" == name and upload.state in ("sent", "sending"):
+        if f"{upload.series}/{upload.source}" != name:
+            continue
+        if upload.state in ("sent", "sending"):
             upload_state.moved(work, upload, "rejected", "said by the user")
-            found = True
+        # A dry run may have noted it before.
+        found = found or upload.state in ("sent", "sending", "rejected")
     return found
 
 

@@ -226,11 +226,16 @@ def test_wait_exits_4_with_the_end_of_the_log_when_a_build_failed(
 
 
 def test_wait_refuses_what_names_no_upload_or_no_time(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(recipe, "wait", "--upload", "alpha") == 2
     assert run(recipe, "wait", "--minutes", "0") == 2
+    assert run(recipe, "wait", "--interval", "nan") == 2
     assert "write SERIES/SOURCE=VERSION" in capsys.readouterr().err
+    for text in ("soon", "0", "-1", "inf"):
+        monkeypatch.setenv("BACKPORT_POLL_SECONDS", text)
+        assert run(recipe, "wait") == 2
+        assert f"BACKPORT_POLL_SECONDS: {text!r} is no number" in capsys.readouterr().err
 
 
 def test_wait_does_not_wait_for_what_was_not_sent(

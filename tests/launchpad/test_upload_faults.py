@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import threading
 from functools import partial
 
 import pytest
@@ -109,6 +111,44 @@ def test_a_refused_connection_leaves_it_to_the_next_call(case: Case) -> None:
         goes_on(case)
 
 
+@pytest.mark.parametrize(
+    ("resets", "said"),
+    [(False, "127.0.0.1 did not take it within 2 s"), (True, "127.0.0.1 broke off the connection")],
+)
+def test_a_server_that_is_silent_or_resets_leaves_it_to_the_next_call(
+    case: Case, resets: bool, said: str
+) -> None:
+    case.ready()
+    case.monkeypatch.setattr("backport.launchpad.upload.Waiting.transfer", 2.0)
+    met: list[socket.socket] = []
+
+    def meet(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        met.append(connection)
+        if resets:
+            # A linger time of zero makes close() send RST (socket(7), SO_LINGER).
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=meet, args=(server,))
+        thread.start()
+        port = server.getsockname()[1]
+        case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", f"ftp://127.0.0.1:{port}")
+        ran = case.upload()
+        thread.join()
+    for one in met:
+        one.close()
+
+    assert ran.exit_code == 6
+    assert said in one_sentence(ran.err)
+    assert case.records()[0]["state"] == "broken"
+    case.monkeypatch.setattr("backport.launchpad.upload.Waiting.transfer", 1800.0)
+    case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", case.ftp.address)
+    goes_on(case)
+
+
 def test_a_server_that_refuses_a_file_is_named_with_its_reason(case: Case) -> None:
     case.ready()
     case.ftp.fail_with = "452 Insufficient storage space."
@@ -155,8 +195,10 @@ def test_a_rejection_by_mail_alone_is_waited_for_and_then_said_by_the_user(case:
     ran = case.upload("--minutes", "0.01")
     looked = case.upload("--minutes", "0.01")
     case.ppas.refuse = ""
+    dry = case.upload("--dry-run", "--rejected", "noble/greeter")
     again = case.upload("--rejected", "noble/greeter")
 
+    assert (dry.exit_code, dry.item("noble/greeter")["version"]) == (0, f"{VERSION}~ppa2")
     assert (ran.exit_code, looked.exit_code) == (6, 6)
     assert "run: backport upload --rejected noble/greeter" in one_sentence(ran.err)
     assert case.sent(".changes") == 2, "the second call only looked"

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,26 @@ def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene
     assert record.binaries[0].sha256 == hashlib.sha256(b"amd64").hexdigest()
     assert published.read_all(scene.work, "ppa:me/sru", scene.client.root) == (record,)
     assert published.read_all(scene.work, "ppa:me/other", scene.client.root) == ()
+
+
+def test_a_record_that_still_holds_keeps_its_time_and_another_one_replaces_it(
+    scene: Scene,
+) -> None:
+    scene.farm.build(scene.accept())
+    scene.wait()
+    path = published.path_of(scene.work, "xenial", "app")
+    old = replace(published.read(path), seen="2026-01-01T00:00:00+00:00")
+    path.unlink()
+    published.write(scene.work, old)
+
+    scene.wait()
+    assert published.read(path) == old
+
+    path.unlink()
+    published.write(scene.work, replace(old, version="0.9"))
+    scene.wait()
+    assert published.read(path).version == APP.version
+    assert published.read(path).seen != old.seen
 
 
 def test_a_package_for_all_architectures_is_kept_once(scene: Scene) -> None:

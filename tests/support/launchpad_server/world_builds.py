@@ -112,8 +112,13 @@ class Farm:
             status="Pending",
         )
         self.world.source_files[entry.path] = []
-        self._pending.append((self.now + publish_after, entry))
+        self.take(entry, publish_after=publish_after)
         return entry
+
+    def take(self, publication: Entry, *, publish_after: float = 90.0) -> None:
+        """Let a publication that is there be Pending, and Published after some seconds."""
+        publication.values.update(status="Pending", date_published=None)
+        self._pending.append((self.now + publish_after, publication))
 
     def build(
         self,

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from debian.debian_support import Version
 
 from .world import DeniedError, Entry, Value, World
+from .world_builds import Farm
 
 _WHEN = "2026-11-23T12:00:00.000000+00:00"
 _OPEN = ("Supported", "Current Stable Release", "Active Development", "Pre-release Freeze")
@@ -43,7 +44,8 @@ class Ppas:
     `mails` are the rejections, as "VERSION: reason"; `builds` says what becomes of a build, by
     source ("Successfully built" otherwise); with `steps` 0 an upload is published at once, else
     after so many looks at its builds. `refuse` is a reason to reject whatever comes; with
-    `records_rejections` the queue has a record of it, else there is only the mail.
+    `records_rejections` the queue has a record of it, else there is only the mail. With a `farm`
+    every upload is built there, by the farm's clock.
     """
 
     def __init__(self, world: World) -> None:
@@ -53,6 +55,7 @@ class Ppas:
         self.steps = 0
         self.records_rejections = False
         self.refuse = ""
+        self.farm: Farm | None = None
         self.uploaders: dict[str, set[str]] = {}
         self.keys: dict[str, list[str]] = {}
         self._looks: dict[str, int] = {}
@@ -147,6 +150,11 @@ class Ppas:
             self.world.redirects[f"{archive}/{where}"] = stored
             self.world.source_files[path].append((f"{archive}/{where}", content))
         self._queue(archive, upload, "Done")
+        if self.farm is not None:
+            self.farm.take(entry)
+            debs = {name: f"{name} {upload.version}".encode() for name in upload.binaries}
+            self.farm.build(entry, binaries=debs)
+            return entry
         build = self.world.add(
             "build",
             f"{archive}/+build/{self.world.number()}",

@@ -25,6 +25,7 @@ from backport.actions import Actions, Options
 from backport.archive.base import Wanted
 from backport.archive.standin import StandIn as StandInBase
 from backport.plan import Selection
+from backport.sru import run_record
 from backport.step import Step
 from backport.store import Outcome, Store
 from backport.verdict import Failed, Passed
@@ -211,6 +212,7 @@ class Case:
                 sink=lambda _: None,
                 base=base.kind,
             )
+            run_record.make(steps, results, {}).write(store.work)
         bad = [name for name, one in results.items() if not isinstance(one.verdict, Passed)]
         assert [name for name in bad if not name.startswith(("build/", "test/", "check/"))] == [], (
             bad
