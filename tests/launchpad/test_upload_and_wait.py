@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from tests.support.launchpad_server.world import Entry
 from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
 from tests.support.upload_server.case import SECRET, Case
@@ -13,7 +14,8 @@ VERSION = "1.0-1ubuntu0.24.04.1~ppa1"
 NUMBER = 2100000
 
 
-def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+def send(case: Case) -> Entry:
+    """Upload, and find the record of it."""
     case.ready()
     assert case.upload().exit_code == 0
     (publication,) = [
@@ -21,6 +23,11 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
         for one in case.world.all("source_package_publishing_history")
         if one.values["source_package_version"] == VERSION
     ]
+    return publication
+
+
+def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+    publication = send(case)
     farm = Farm(case.world)
     job = farm.build(publication, "amd64", ends("Chroot problem"), GOOD)
     farm.now = 400.0
@@ -48,13 +55,7 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
 
 def published(case: Case) -> None:
     """Upload, and let the farm build and publish it."""
-    case.ready()
-    assert case.upload().exit_code == 0
-    (publication,) = [
-        one
-        for one in case.world.all("source_package_publishing_history")
-        if one.values["source_package_version"] == VERSION
-    ]
+    publication = send(case)
     farm = Farm(case.world)
     farm.build(publication)
     farm.now = 2000.0
