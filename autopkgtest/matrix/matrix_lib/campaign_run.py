@@ -5,9 +5,6 @@ counts, the bound, and for each failed trial its plan, how often it fails
 again, and the smallest plan that still fails.  ``--only NUMBER`` repeats one
 trial.  Every hundredth trial runs with certbot's full sleeps.
 
-Exit code as a test: 0 no trial failed, 1 one did, 2 broken.  As a control:
-0 a trial failed, 1 none did, 2 broken.
-
 Runs under Python 2.7.
 """
 
@@ -16,19 +13,16 @@ from __future__ import print_function
 import argparse
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 
-import barrier
 import campaign_plan
 import campaign_servers
 import campaign_trial
 import concurrent_renew
-import lock_variant
 import race_measure
 import race_pairs
+import race_test
 import race_warm
 import renewal_race
 
@@ -69,53 +63,36 @@ def _kinds(text):
 def main(arguments, control=False):
     """Run the campaign; returns the exit code."""
     options = concurrent_renew.read_arguments(parser(), arguments)
-    result = {"test": "campaign" + ("-control" if control else ""), "outcome": "broken",
-              "version": VERSION, "seed": options.seed, "first": options.first,
-              "servers": options.servers,
-              "packages": concurrent_renew.package_versions()}
-    base = tempfile.mkdtemp(prefix="campaign.", dir=race_measure.memory())
+    facts = {"version": VERSION, "seed": options.seed, "first": options.first,
+             "servers": options.servers}
+    return race_test.conduct(
+        "campaign", "campaign.json", facts, options, control,
+        lambda result, base: _run(result, base, options), lambda result: result.get("trials", 0))
+
+
+def _run(result, base, options):
+    """Fill the result; returns whether a trial failed."""
     started = time.time()
-    try:
-        result["certbot"] = concurrent_renew.certbot_version([options.certbot])
-        result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
-        print("{0} ({1}), seed {2}, from trial {3}".format(
-            result["certbot"], result["variant"], options.seed, options.first))
-        race_warm.load()
-        if options.servers:
-            if not concurrent_renew.in_testbed():
-                raise renewal_race.SceneError(
-                    "Servers are only started as root under autopkgtest: give --servers none.")
-            campaign_servers.load()
-        os.environ.setdefault(race_warm.SHORT_VARIABLE, str(race_measure.SLEEP_FACTOR))
-        numbers = _numbers(options)
-        deadline = started + options.seconds
-        rows = race_measure.share_out(
-            numbers, options.workers, base,
-            lambda path, todo: _work(path, todo, options, deadline))
-        rows.sort(key=lambda row: row["number"])
-        result["seconds"] = round(time.time() - started, 1)
-        _count(result, rows)
-        _write_rows(options.artifacts, rows)
-        result["failures"] = _examine(rows, options, base)
-        failed = bool(result["failed"])
-        if not rows:
-            result["error"] = "No trial was run: give more time."
-        elif control:
-            result["outcome"] = "harm-seen" if failed else "not-seen"
-        else:
-            result["outcome"] = "failed" if failed else "passed"
-    except (renewal_race.SceneError, lock_variant.VariantError, barrier.BarrierError) as error:
-        result["error"] = str(error)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    if "error" in result:
-        print("Broken: {0}".format(result["error"]))
-    concurrent_renew.write_json(options.artifacts, "campaign.json", result)
-    if control:
-        concurrent_renew.write_json(options.artifacts, "control.json", {
-            "outcome": result["outcome"], "rounds": result.get("trials", 0)})
-    print("{0}: {1}".format(result["test"], result["outcome"]))
-    return {"passed": 0, "harm-seen": 0, "failed": 1, "not-seen": 1}.get(result["outcome"], 2)
+    race_test.tell_subject(result, [options.certbot], ", seed {0}, from trial {1}".format(
+        options.seed, options.first))
+    if options.servers:
+        if not concurrent_renew.in_testbed():
+            raise renewal_race.SceneError(
+                "Servers are only started as root under autopkgtest: give --servers none.")
+        campaign_servers.load()
+    os.environ.setdefault(race_warm.SHORT_VARIABLE, str(race_measure.SLEEP_FACTOR))
+    deadline = started + options.seconds
+    rows = race_measure.share_out(
+        _numbers(options), options.workers, base,
+        lambda path, todo: _work(path, todo, options, deadline))
+    rows.sort(key=lambda row: row["number"])
+    result["seconds"] = round(time.time() - started, 1)
+    _count(result, rows)
+    _write_rows(options.artifacts, rows)
+    if not rows:
+        raise renewal_race.SceneError("No trial was run: give more time.")
+    result["failures"] = _examine(rows, options, base)
+    return bool(result["failed"])
 
 
 def _numbers(options):

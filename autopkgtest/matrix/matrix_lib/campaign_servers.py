@@ -30,18 +30,11 @@ RELOAD_SECONDS = 10
 POLL_SECONDS = 0.05
 LOADED = ("certbot_apache.configurator", "augeas", "certbot_nginx.configurator")
 
-NGINX_CONF = """\
-pid {base}/nginx.pid;
-error_log {base}/error.log;
-events {{
-    worker_connections 128;
-}}
-http {{
-    access_log off;
+# The other site is in nginx.conf itself; those of the lineages have a file each.
+NGINX_CONF = tls_servers.NGINX_CONF.replace("http {{\n", """http {{
     server_names_hash_bucket_size 64;
     include {root}/sites/*;
-}}
-"""
+""")
 NGINX_SITE = """\
 server {{
     listen {address}:{port} ssl;
@@ -176,8 +169,10 @@ class Nginx(Sites, tls_servers.Nginx):
         os.makedirs(os.path.join(self.root, "sites"))
 
     def _configure(self, certificate, key):
-        _write(self._conf, NGINX_CONF.format(base=self.base, root=self.root))
-        for name in self.names + [OTHER]:
+        _write(self._conf, NGINX_CONF.format(
+            base=self.base, root=self.root, port="{0}:{1}".format(self.address, PORT),
+            name=OTHER, certificate=certificate, key=key))
+        for name in self.names:
             _write(self._site(name), NGINX_SITE.format(
                 address=self.address, port=PORT, name=name, certificate=certificate, key=key))
 

@@ -33,7 +33,8 @@ gets an entry in ``interleaving_run.PAIRS`` and has besides
   changed certbot to import or None;
 * ``HARM``: the words of ``BAD`` that a control has to see.
 
-``interleaving_nginx`` is an example, ``interleaving_apache`` one with ``extend``.
+``interleaving_nginx`` is an example, ``interleaving_apache`` one with ``extend``; what two
+installs in one server have in common is in ``interleaving_server``.
 
 Runs under Python 2.7 and 3.
 """

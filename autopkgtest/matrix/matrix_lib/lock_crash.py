@@ -129,15 +129,7 @@ def _stale(place):
     found = []
     for _ in range(STALE_ROUNDS):
         place.again()
-        paused = os.path.join(place.spare("hook"), "paused")
-        victim = place.start(place.renewal(
-            "--pre-hook", "sh -c '[ -e {0} ] || {{ echo >{0}; sleep 100; }}'".format(paused)))
-        if not lock_place.wait_until(lambda: os.path.exists(paused), place.limit):
-            raise lock_place.PlaceError("The hook was not reached: {0}".format(
-                victim.text("stderr")[-500:]))
-        if lock_probe.holder_of(place.config) != victim.pid:
-            raise lock_place.PlaceError("The certbot that is to be killed does not hold the lock.")
-        victim.kill()
+        place.kill_holding()
         following = place.start(place.renewal(), environment={"CERTBOT_LOCK_TIMEOUT": "0"})
         found.extend(lock_place.renewed(place, following.wait(place.limit)))
         for path in place.left_over():

@@ -188,6 +188,21 @@ class Place(object):
         """A process that nobody here started will write its id to this file: end it later."""
         self._strangers.append(path)
 
+    def kill_holding(self):
+        """Start a renewal, and kill it in its pre-hook while it holds the lock.
+
+        Raises PlaceError where it does not come to that.
+        """
+        paused = os.path.join(self.spare("hook"), "paused")
+        # A later run with this hook does not stop in it.
+        victim = self.start(self.renewal(
+            "--pre-hook", "sh -c '[ -e {0} ] || {{ echo >{0}; sleep 100; }}'".format(paused)))
+        if not wait_until(lambda: os.path.exists(paused), self.limit):
+            raise PlaceError("The hook was not reached: {0}".format(victim.text("stderr")[-500:]))
+        if lock_probe.holder_of(self.config) != victim.pid:
+            raise PlaceError("The certbot that is to be killed does not hold the lock.")
+        victim.kill()
+
     def hold(self, *directories):
         """Let another process hold the locks of directories; returns it when it does."""
         return self.start_ready(

@@ -11,7 +11,6 @@ import os
 
 import lock_check
 import lock_place
-import lock_probe
 import newer_certbot
 import renewal_race
 
@@ -87,15 +86,7 @@ def _renewed_before(place):
 def _killed_before(place):
     """After a kill: the lock files of a certbot that could not remove them."""
     settings = _settings(place)
-    paused = os.path.join(place.spare("hook"), "paused")
-    victim = place.start(place.renewal(
-        "--pre-hook", "sh -c 'echo >{0}; sleep 100'".format(paused)))
-    if not lock_place.wait_until(lambda: os.path.exists(paused), place.limit):
-        raise lock_place.PlaceError("The hook was not reached: {0}".format(
-            victim.text("stderr")[-500:]))
-    if lock_probe.holder_of(place.config) != victim.pid:
-        raise lock_place.PlaceError("The certbot that is to be killed does not hold the lock.")
-    victim.kill()
+    place.kill_holding()
     if len(place.left_over()) != len(place.directories):
         raise lock_place.PlaceError("The killed certbot left no lock files: that proves nothing.")
     found = _found(lock_place.renewed(

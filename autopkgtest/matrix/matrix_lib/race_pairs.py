@@ -102,28 +102,34 @@ def prepare(one):
     return lambda: audit.save(one["record"])
 
 
-def run(scene, commands, offsets, disk, gate=None, killer=None, standing=None):
+def wanted(scene, number, arguments, moment, disk, gate=None):
+    """What a run is to do, for ``prepare`` and for what starts it."""
+    return {"arguments": arguments, "moment": moment, "record": scene.output(number, "audit"),
+            "stdout": scene.output(number, "stdout"), "stderr": scene.output(number, "stderr"),
+            "root": scene.config, "delay": disk.delay_seconds,
+            "gate": gate and (gate.directory, gate.apart_seconds, number)}
+
+
+def run(scene, commands, offsets, disk, gate=None, killer=None, standing=None, keys=None):
     """Run certbots side by side; returns a list with a dictionary for each.
 
     ``commands`` are argument lists, ``offsets`` the seconds after which each begins;
     ``killer.due(number, started, now)`` says whether to kill one now.  With a
-    ``standing`` certbot all runs are copies of that.
+    ``standing`` certbot all runs are copies of that, and ``keys`` has one for each.
     """
     begin = time.time() + LEAD_SECONDS
-    wanted = []
+    todo = []
     for number, (arguments, offset) in enumerate(zip(commands, offsets)):
-        record = scene.output(number, "audit")
-        if os.path.exists(record):
-            os.unlink(record)
-        wanted.append({
-            "arguments": arguments, "moment": begin + offset, "record": record,
-            "stdout": scene.output(number, "stdout"), "stderr": scene.output(number, "stderr"),
-            "root": scene.config, "delay": disk.delay_seconds,
-            "gate": gate and (gate.directory, gate.apart_seconds, number)})
+        one = wanted(scene, number, arguments, begin + offset, disk, gate)
+        if os.path.exists(one["record"]):
+            os.unlink(one["record"])
+        if keys:
+            one["key"] = keys[number]
+        todo.append(one)
     source = standing or race_standing.Cold(prepare)
-    children = dict((pid, number) for number, pid in enumerate(source.start(wanted)))
+    children = dict((pid, number) for number, pid in enumerate(source.start(todo)))
     runs = [{"start": one["moment"], "end": None, "code": None, "timed_out": False}
-            for one in wanted]
+            for one in todo]
     _await(source, children, runs, begin + max(offsets) + LIMIT_SECONDS, killer)
     for number, one in enumerate(runs):
         one["output"] = _text(scene.output(number, "stdout")) + _text(

@@ -101,6 +101,10 @@ class RaceScene(object):
             shutil.copytree(os.path.join(self.base, "saved", part), path, symlinks=True)
         shutil.rmtree(os.path.join(self.webroot, ".well-known"), ignore_errors=True)
 
+    def pids(self):
+        """The processes of the servers."""
+        return [server.pid for server in self._servers]
+
     def forget(self, name):
         """Remove a lineage until the next reset."""
         for part in ("archive", "live"):

@@ -5,11 +5,15 @@ plugins and read its options, and touched none of its directories.  It stops at
 the first thing that ``certbot.main.main`` does after that, which is to make its
 configuration known to ``zope.component``.
 
+From a first run it can learn: it then loads the modules and compiles the
+patterns that this one has needed, which else each copy does again.
+
 Runs under Python 2.7.
 """
 
 import marshal
 import os
+import re
 import select
 import socket
 import sys
@@ -20,6 +24,7 @@ import race_warm
 
 PACKET = 1 << 16
 SHORTCUT = "the options are read once"
+LEARNT = "modules and patterns that a run needs are loaded beforehand"
 
 
 class StandingError(Exception):
@@ -60,15 +65,15 @@ class Standing(object):
     """Runs with the same arguments from where the options are read; a context manager.
 
     ``prepare`` is called in each copy with its dictionary and returns what is
-    to be called at its end.  Raises StandingError.
+    to be called at its end.  ``pid`` is its process.  Raises StandingError.
     """
 
     def __init__(self, arguments, prepare):
         self._channel, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sys.stdout.flush()
         sys.stderr.flush()
-        self._pid = os.fork()
-        if self._pid == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             code = 70
             try:
                 self._channel.close()
@@ -92,12 +97,22 @@ class Standing(object):
     def close(self):
         """End it."""
         self._channel.close()
-        os.waitpid(self._pid, 0)
+        os.waitpid(self.pid, 0)
 
     def start(self, runs):
         """As of Cold; the arguments are those that it stands with."""
-        self._channel.send(marshal.dumps(list(runs)))
+        self._channel.send(marshal.dumps((None, list(runs))))
         return marshal.loads(self._receive())
+
+    def learn(self, path, one):
+        """Let a copy run to its end, and load what that has needed; ``path`` is for its notes.
+
+        Raises StandingError where it does not end with 0.
+        """
+        self._channel.send(marshal.dumps((path, [one])))
+        self._receive()
+        if marshal.loads(self._receive())[1] != 0 or self._receive() != b"learnt":
+            raise StandingError("The run that was to be learnt from goes wrong.")
 
     def ended(self):
         """As of Cold."""
@@ -140,19 +155,49 @@ def _serve(channel, prepare):
         if not asked:
             os._exit(0)
         pids = []
-        for one in marshal.loads(asked):
+        notes, runs = marshal.loads(asked)
+        for one in runs:
             pid = os.fork()
             if pid == 0:
                 channel.close()
                 race_warm.become(one["stdout"], one["stderr"])
                 finish = prepare(one)
                 race_warm.wait_until(one["moment"])
-                return finish
+                return finish if notes is None else _noting(notes, finish)
             pids.append(pid)
         _tell(channel, marshal.dumps(pids))
         for _ in pids:
             pid, status = os.waitpid(-1, 0)
             _tell(channel, marshal.dumps((pid, status, time.time())))
+        if notes is not None:
+            _learn(notes)
+            _tell(channel, b"learnt")
+
+
+def _noting(path, finish):
+    """As ``finish``, and then write down which modules and patterns are there besides."""
+    modules, patterns = set(sys.modules), set(re._cache)
+
+    def noted():
+        """Write them down."""
+        finish()
+        new = sorted(name for name in set(sys.modules) - modules if sys.modules[name])
+        with open(path, "wb") as target:
+            marshal.dump((new, [key[1:3] for key in set(re._cache) - patterns]), target)
+
+    return noted
+
+
+def _learn(path):
+    """Load what is written down there."""
+    # Else what is compiled now may be thrown out again at once.
+    re._MAXCACHE = max(re._MAXCACHE, 1000)
+    with open(path, "rb") as source:
+        modules, patterns = marshal.load(source)
+    for name in modules:
+        __import__(name)
+    for pattern, flags in patterns:
+        re.compile(pattern, flags)
 
 
 def _tell(channel, what):

@@ -5,11 +5,7 @@ two such runs that no lock orders is a finding; then pairs of runs for two
 sites are let go at drawn moments, and what is left is looked at.  Writes
 ``study.json``.
 
-Exit code as a test: 0 no pair of a server's files is unordered and no round
-went wrong, 1 otherwise, 2 broken.  As a control: 0 something was found, 1
-nothing, 2 broken.
-
-Runs under Python 2.7, as root, in a testbed only.
+Harm is any of these.  Runs under Python 2.7, as root, in a testbed only.
 """
 
 from __future__ import print_function
@@ -21,16 +17,13 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-import barrier
 import concurrent_renew
 import lineage
-import lock_variant
-import race_measure
 import race_pairs
 import race_scene
+import race_test
 import race_warm
 import renewal_race
 import study_pairs
@@ -57,43 +50,25 @@ def parser():
 def main(arguments, control=False):
     """Run the study; returns the exit code."""
     options = concurrent_renew.read_arguments(parser(), arguments)
-    result = {"test": "plugin-study" + ("-control" if control else ""), "outcome": "broken",
-              "packages": concurrent_renew.package_versions(), "seed": options.seed,
-              "servers": []}
-    base = tempfile.mkdtemp(prefix="study.", dir=race_measure.memory())
-    started = time.time()
-    try:
-        if not concurrent_renew.in_testbed():
-            raise renewal_race.SceneError(
-                "The servers' own directories are only used as root under autopkgtest.")
-        result["certbot"] = concurrent_renew.certbot_version([options.certbot])
-        result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
-        print("{0} ({1})".format(result["certbot"], result["variant"]))
-        race_warm.load()
-        study_servers.allow_small_keys(base)
-        _free_the_ports()
-        for kind in (study_servers.Apache, study_servers.Nginx):
-            if not options.servers or kind.name in options.servers:
-                result["servers"].append(_study(kind, options, base))
-        seen = any(one["findings"] or one["findings_other_directories"] or one["wrong_rounds"]
-                   for one in result["servers"])
-        if control:
-            result["outcome"] = "harm-seen" if seen else "not-seen"
-        else:
-            result["outcome"] = "failed" if seen else "passed"
-    except (renewal_race.SceneError, lock_variant.VariantError, barrier.BarrierError) as error:
-        result["error"] = str(error)
-        print("Broken: {0}".format(error))
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    result["seconds"] = round(time.time() - started, 1)
-    concurrent_renew.write_json(options.artifacts, "study.json", result)
-    if control:
-        concurrent_renew.write_json(options.artifacts, "control.json", {
-            "outcome": result["outcome"], "rounds": sum(
-                len(one["rounds"]) for one in result["servers"])})
-    print("{0}: {1}".format(result["test"], result["outcome"]))
-    return {"passed": 0, "harm-seen": 0, "failed": 1, "not-seen": 1}.get(result["outcome"], 2)
+    return race_test.conduct(
+        "plugin-study", "study.json", {"seed": options.seed, "servers": []}, options, control,
+        lambda result, base: _study_all(result, base, options),
+        lambda result: sum(len(one["rounds"]) for one in result["servers"]))
+
+
+def _study_all(result, base, options):
+    """Fill the result; returns whether anything was found."""
+    if not concurrent_renew.in_testbed():
+        raise renewal_race.SceneError(
+            "The servers' own directories are only used as root under autopkgtest.")
+    race_test.tell_subject(result, [options.certbot])
+    study_servers.allow_small_keys(base)
+    _free_the_ports()
+    for kind in (study_servers.Apache, study_servers.Nginx):
+        if not options.servers or kind.name in options.servers:
+            result["servers"].append(_study(kind, options, base))
+    return any(one["findings"] or one["findings_other_directories"] or one["wrong_rounds"]
+               for one in result["servers"])
 
 
 def _free_the_ports():
