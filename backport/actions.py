@@ -124,9 +124,12 @@ class Actions:
         build: set[str] = set()
         test: set[str] = set(_TESTBED)
         own: set[str] = set()
-        for folder in needs.values():
+        made_in: dict[str, set[str]] = {}
+        for name, folder in needs.items():
             dsc = Dsc(one_file(folder, "*.dsc").read_text())
-            own |= {name.strip() for name in dsc["Binary"].split(",")}
+            names = {name.strip() for name in dsc["Binary"].split(",")}
+            own |= names
+            made_in.setdefault(name.split("/")[1], set()).update(names)
             for field in _RELATIONS:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
             test |= run_relations(one_file(folder, "*.debian.tar.*"))
@@ -144,6 +147,7 @@ class Actions:
             "build": sorted(build),
             "test": sorted(test),
             "own": sorted(own),
+            **{_made_in(series): sorted(names) for series, names in made_in.items()},
         }
         (out / WANTED).write_text(what_serves(data, self.store.folder(step.name) / WANTED))
         return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
@@ -151,13 +155,17 @@ class Actions:
     def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Prepare what the series' packages are built and tested on."""
         data = json.loads((needs["wanted"] / WANTED).read_text())
-        wanted = Wanted(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]))
+        own = frozenset(data["own"])
+        elsewhere = own.difference(data.get(_made_in(step.series), own))
+        wanted = Wanted(tuple(data["build"]), tuple(data["test"]), own, elsewhere)
         series = self.recipe.one_series(step.series)
         home = self.store.work / "bases"
         home.mkdir(exist_ok=True)
         prepared = self.base.prepare(series, wanted, home, self.options.cache)
         # Where the repository is stays the same when what is in it changes.
-        told = {**asdict(prepared), "state": prepared.repository.resolve().name}
+        state = [one.resolve().name for one in (prepared.repository, prepared.older) if one]
+        told = {name: one for name, one in asdict(prepared).items() if one is not None}
+        told["state"] = " ".join(state)
         (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
         detail = f"{prepared.kind} ({prepared.suite})"
         return Outcome(Passed(detail), (PREPARED,))
@@ -231,6 +239,11 @@ class Actions:
     def _publish(self, debs: list[Path], scratch: Path) -> Path:
         origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
         return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def _made_in(series: str) -> str:
+    """The key of what the update makes for a series, in what the base has to hold."""
+    return f"own of {series}"
 
 
 def tidy(store: Store, sink: Sink) -> None:

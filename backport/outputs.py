@@ -72,4 +72,5 @@ def read_prepared(folder: Path) -> PreparedBase:
         chroot=Path(data["chroot"]),
         testbed_root=Path(data["testbed_root"]),
         differing=differing,
+        older=Path(data["older"]) if data.get("older") else None,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,24 @@ from backport.versions import with_versions
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user asked for; empty means all. `long` adds what a plain run samples only."""
+    """What the user asked for; empty means all. `long` adds what a plain run samples only.
+
+    Without `checks` none is made. A run that names its `tests` does not install, upgrade, remove
+    and purge all packages.
+    """
 
     series: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     until: str = "test"
     long: bool = False
+    checks: bool = True
+
+    @property
+    def lives(self) -> bool:
+        """Whether the packages are installed, upgraded, removed and purged."""
+        wanted = self.checks and self.until in ("check", "test")
+        return wanted and (self.long or not self.tests)
 
 
 def _json(value: Any) -> str:
@@ -194,16 +205,20 @@ def make(
     series_names = [one.name for one in recipe.series if one.name in selection.series] or [
         one.name for one in recipe.series
     ]
-    chosen = selection.sources or tuple(source.name for source in recipe.sources)
+    asked = selection.sources or tuple(source.name for source in recipe.sources)
     extra = (
         name
         for series in series_names
         for test in wanted_tests(recipe, series, selection)
         for name in test.extra
     )
-    closure = _closure(recipe, (*chosen, *extra))
-    sources = {source.name: source for source in recipe.sources if source.name in closure}
-    sources |= {one.name: one.package for one in recipe.test_sources if one.name in closure}
+    closure = _closure(recipe, (*asked, *extra))
+    # What upgrades start from is built in its own series, or is in the base.
+    older = {
+        name: _closure(recipe, planned.older_sources(recipe, name, _closure(recipe, asked)))
+        for name in (series_names if selection.lives and base_kind != "ubuntu" else ())
+    }
+    sources = _sources(recipe, closure, older)
     steps = {f"fetch/{name}": _fetch_step(source, name) for name, source in sources.items()}
     variants: dict[str, list[Variant]] = {name: [] for name in series_names}
     for series in series_names:
@@ -238,8 +253,23 @@ def make(
         steps[step.name] = step
         previous = step.name
     steps |= _builds_and_tests(recipe, selection, series_names, sources, variants)
-    steps |= {step.name: step for step in planned.steps(recipe, steps, long=selection.long)}
+    if selection.checks:
+        checks = planned.steps(
+            recipe, steps, long=selection.long, lives=selection.lives, older=older
+        )
+        steps |= {step.name: step for step in checks}
     return _until(steps, selection)
+
+
+def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -> dict[str, Source]:
+    """What is built: the sources and test sources of `closure`, and the older ones by series."""
+    found = {source.name: source for source in recipe.sources if source.name in closure}
+    for one in recipe.test_sources:
+        if one.name in closure:
+            found[one.name] = one.package
+        elif series := tuple(name for name, names in older.items() if one.name in names):
+            found[one.name] = replace(one.package, series=series)
+    return found
 
 
 def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:

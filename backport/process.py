@@ -1,7 +1,8 @@
 """The one way to run a program: a log file, a time limit, a process group, never a shell.
 
 The process group of every running program is noted in a file, so that a later run can end what
-an earlier one left behind when it was killed.
+an earlier one left behind when it was killed. A note is about the folder that it was written to: in
+a copy of that folder it counts for nothing.
 """
 
 from __future__ import annotations
@@ -167,15 +168,16 @@ def use_registry(folder: Path) -> list[str]:
     """Note running programs in `folder` from now on; end what an earlier run left there.
 
     Returns the command lines of the left-over programs that were ended. A note is believed only
-    if a process of that number was started at the very moment that the note says.
+    if it was written to this very folder, and if a process of that number was started at the very
+    moment that the note says, since this boot.
     """
     global _registry  # noqa: PLW0603 - one folder a process
     folder.mkdir(parents=True, exist_ok=True)
-    ended = []
+    here, ended = _identity(folder), []
     for note in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(note.read_text())
-            if start_time(data["pid"]) == data["start"]:
+            if data["of"] == here and start_time(data["pid"]) == data["start"]:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(data["pid"], signal.SIGKILL)
                     ended.append(" ".join(data["args"]))
@@ -196,6 +198,17 @@ def start_time(pid: int) -> str | None:
     return stat.rpartition(")")[2].split()[19]
 
 
+def boot() -> str:
+    """The kernel's name for this boot: clock ticks of another boot say nothing."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _identity(folder: Path) -> list[int | str]:
+    """What tells a folder from its copies, hard-linked ones too, but not from itself when moved."""
+    stat = folder.stat()
+    return [stat.st_dev, stat.st_ino, boot()]
+
+
 def _remember(child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
     with _lock:
         _running.add(child.pid)
@@ -205,7 +218,8 @@ def _remember(child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path 
     if _registry is None:
         return None
     note = _registry / f"{child.pid}.json"
-    note.write_text(json.dumps({"pid": child.pid, "start": start_time(child.pid), "args": command}))
+    data = {"pid": child.pid, "start": start_time(child.pid), "args": command}
+    note.write_text(json.dumps({**data, "of": _identity(_registry)}))
     return note
 
 

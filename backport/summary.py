@@ -72,7 +72,8 @@ class Summary:
 
     `differing` lists the base's packages whose versions are not the series': package, the
     series' version ("" if not known), the base's. `testing_only` are the sources that were made
-    from our own packaging, `other` the steps that did not pass and belong to no line.
+    from our own packaging, `other` the steps that did not pass and belong to no line, `found` what
+    the checks found that passed and belong to none.
     """
 
     base: str
@@ -84,6 +85,7 @@ class Summary:
     causes: tuple[Cause, ...]
     counts: Mapping[str, int]
     seconds: float
+    found: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON data."""
@@ -144,6 +146,13 @@ def make(
         causes,
         counts,
         round(seconds, 1),
+        tuple(
+            verdict.text(result.verdict)
+            for name, result in results.items()
+            if steps[name].kind == "check"
+            and name not in told
+            and isinstance(result.verdict, Passed)
+        ),
     )
 
 
@@ -288,8 +297,8 @@ def _table(summary: Summary) -> list[str]:
 def _found(summary: Summary, work: str) -> list[str]:
     """What the checks that passed found all the same, and where it stands."""
     found = Counter[str]()
-    for line in summary.lines:
-        for number, word in re.findall(r"(\d+) (warning|note)", line.found):
+    for text in (*(line.found for line in summary.lines), *summary.found):
+        for number, word in re.findall(r"(\d+) (warning|note)", text):
             found[word] += int(number)
     if not found:
         return []

@@ -113,6 +113,9 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
             "base/xenial",
             "build/xenial/alpha",
         },
+        **_life_of("xenial", ("alpha", "beta", "gamma")),
+        **_life_of("yakkety", ("alpha", "beta")),
+        **_life_of("zesty", ("beta",)),
         **_tests_of("xenial", ("alpha", "beta", "gamma"), ("smoke", "race", "crash")),
         **_tests_of("yakkety", ("alpha", "beta"), ("smoke", "race")),
         **_tests_of("zesty", ("beta",), ("race",)),
@@ -129,6 +132,12 @@ def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
         }
         for name in built
     }
+
+
+def _life_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
+    """The check that installs, upgrades, removes and purges what is built in a series."""
+    builds = {f"build/{series}/{name}" for name in built}
+    return {f"check/{series}/lifecycle": {f"base/{series}", *builds}}
 
 
 def _tests_of(series: str, built: tuple[str, ...], tests: tuple[str, ...]) -> dict[str, set[str]]:

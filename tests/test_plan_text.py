@@ -57,7 +57,7 @@ Upgrade paths: 3 of 3 sort upward
 Sources that are left behind
   old in xenial: superseded by alpha; renamed
 
-Steps: 2 fetch, 3 source, 1 wanted, 2 base, 3 build, 4 check"""
+Steps: 2 fetch, 3 source, 1 wanted, 2 base, 3 build, 6 check"""
     assert [line.split() for line in text(recipe).splitlines()] == [
         line.replace("|", "").split() for line in expected.splitlines()
     ]

@@ -235,7 +235,9 @@ def test_stop_all_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None
 def note(folder: Path, pid: int, start: object) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"{pid}.json"
-    path.write_text(json.dumps({"pid": pid, "start": start, "args": ["sleep", LONG]}))
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    of = [folder.stat().st_dev, folder.stat().st_ino, boot]
+    path.write_text(json.dumps({"pid": pid, "start": start, "args": ["sleep", LONG], "of": of}))
     return path
 
 
@@ -311,6 +313,58 @@ def test_a_process_of_that_number_and_that_time_is_ended(
     note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
     assert process.use_registry(tmp_path / "running") == [f"sleep {LONG}"]
     assert stranger.wait(20) == -signal.SIGKILL
+
+
+def test_a_note_of_another_boot_is_about_no_process_of_this_one(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    left = note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
+    data = json.loads(left.read_text())
+    left.write_text(json.dumps({**data, "of": [*data["of"][:2], "another"]}))
+    assert process.use_registry(tmp_path / "running") == []
+    assert stranger.poll() is None
+
+
+NEXT_RUN = """\
+import json, sys
+from pathlib import Path
+from backport import process
+print(json.dumps(process.use_registry(Path(sys.argv[1]))))
+"""
+
+
+def next_run(work: Path) -> list[str]:
+    """What a run of its own ends when it begins in that work folder."""
+    command = [sys.executable, "-c", NEXT_RUN, str(work / "running")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    ended: list[str] = json.loads(done.stdout)
+    return ended
+
+
+@pytest.mark.parametrize("how", ["-a", "-al"])
+def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_alone(
+    tmp_path: Path, left_over: list[int], how: str
+) -> None:
+    work, file = tmp_path / "work", tmp_path / "pid"
+    command = [sys.executable, "-c", RUNNER, str(work / "running"), str(file)]
+    with subprocess.Popen(command, cwd=ROOT) as live:
+        left_over += [live.pid, pid_in(file)]
+        notes = work / "running"
+        eventually("a note is written", lambda: any(map(os.path.getsize, notes.iterdir())))
+        (left,) = notes.iterdir()
+        leader = int(left.stem)
+        left_over.append(leader)
+        subprocess.run(["cp", how, work, tmp_path / "copy"], check=True)
+        assert (tmp_path / "copy/running" / left.name).is_file()
+
+        assert next_run(tmp_path / "copy") == []
+        assert list((tmp_path / "copy/running").iterdir()) == []
+        assert runs(leader)
+        assert runs(live.pid)
+        # The very folder, under another name, is no copy.
+        work.rename(tmp_path / "moved")
+        assert len(next_run(tmp_path / "moved")) == 1
+        eventually("it has ended", lambda: not runs(leader))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "start": null}'])

@@ -112,9 +112,11 @@ def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe)
         "check/xenial/gamma": Passed("1 warning, 20 notes"),
         "check/yakkety/gamma": Passed("2 warnings"),
         "check/yakkety/alpha": Passed("no findings"),
+        # Of all packages of a series together.
+        "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
     }
     text = " ".join(summary.as_text(made(recipe, found), "/w").split())
-    assert "The checks found 3 warnings and 20 notes, in /w/check/SERIES/SOURCE/" in text
+    assert "The checks found 4 warnings and 23 notes, in /w/check/SERIES/SOURCE/" in text
     assert "backport explain RULE" in text
 
 
@@ -138,13 +140,14 @@ def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe)
                 *(f"test/yakkety/{name}" for name in tests),
                 "check/yakkety/alpha",
                 "check/yakkety/python-beta-with-a-name",
+                "check/yakkety/lifecycle",
             ),
         ),
     )
     lines = summary.as_text(told, "/w").splitlines()
     assert "  yakkety/alpha: build: the unit tests failed" in lines
     assert "      see /w/build/yakkety/alpha" in lines
-    assert "  7 steps skipped since: build/yakkety/alpha failed" in lines
+    assert "  8 steps skipped since: build/yakkety/alpha failed" in lines
     assert not any("did not pass" in line for line in lines)
     assert told.counts == {"passed": 3, "failed": 0, "skipped": 4, "broken": 0}
 

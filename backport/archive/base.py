@@ -30,7 +30,8 @@ class PreparedBase:
     `kind` is ``ubuntu`` or ``stand-in``; `suite` is what its packages come from; `repository` is
     a flat apt repository with every package of the base that builds and tests need; `chroot` is
     the tarball of a minimal build chroot; `testbed_root` is the root directory of a testbed with
-    systemd. Both chroots read packages from local repositories only.
+    systemd. Both chroots read packages from local repositories only. `older` is a flat repository
+    of what the series' archive has of the update's own binary packages; None where there is none.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class PreparedBase:
     chroot: Path
     testbed_root: Path
     differing: tuple[Differing, ...] = ()
+    older: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ class Wanted:
     """What the base has to hold: package relations, as in a control file's fields.
 
     `build` are the build-dependencies of all sources, `test` what the testbeds install, and
-    `own` the binary packages that the recipe itself builds, which the base need not have.
+    `own` the binary packages that the recipe itself builds, which the base need not have. Of
+    these it makes those in `elsewhere` for other series only: here they are the archive's.
     """
 
     build: tuple[str, ...]
     test: tuple[str, ...]
     own: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
 
 
 class Base(Protocol):

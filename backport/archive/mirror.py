@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backport.archive.machine_sources import Suite
 from backport.archive.private_apt import Deb, LostFileError, PrivateApt
-from backport.errors import RemoteError
+from backport.errors import InputError, RemoteError
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def collect(
     architecture: str,
     cache: Path,
     with_local: Mapping[str, Sequence[str]] | None = None,
+    if_there: Mapping[str, Collection[str]] | None = None,
     older_for_lost: bool = False,
     retries: int = 4,
     offline: bool = False,
@@ -55,6 +57,8 @@ def collect(
         architecture: the packages' architecture.
         cache: the folder of all downloads.
         with_local: further groups, found only where one of `groups` needs a local package.
+        if_there: further groups, of names of packages: those that the archive has and that can be
+            installed from it.
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
         retries: how often apt tries again after a broken connection.
@@ -79,7 +83,14 @@ def collect(
         with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
             apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
             apt.update()
-            found = _brought(apt, groups, with_local or {}, cache, older_for_lost)
+            found = _brought(
+                apt,
+                groups,
+                with_local or {},
+                if_there or {},
+                cache,
+                older_for_lost=older_for_lost,
+            )
             fresh = Path(scratch) / "manifest"
             fresh.write_text(_text(found))
             fresh.replace(manifest)
@@ -96,7 +107,9 @@ def _brought(
     apt: PrivateApt,
     groups: Mapping[str, Sequence[str]],
     with_local: Mapping[str, Sequence[str]],
+    if_there: Mapping[str, Collection[str]],
     cache: Path,
+    *,
     older_for_lost: bool,
 ) -> dict[str, tuple[Deb, ...]]:
     while True:
@@ -106,6 +119,8 @@ def _brought(
         if any(deb.local for debs in found.values() for deb in debs):
             for group, relations in with_local.items():
                 found[group] = apt.closure(relations) if relations else ()
+        for group, names in if_there.items():
+            found[group] = _installable(apt, sorted(apt.names().intersection(names)))
         try:
             wanted = {deb for debs in found.values() for deb in debs if not deb.local}
             apt.download(sorted(wanted, key=lambda deb: deb.apt_name), cache)
@@ -116,6 +131,15 @@ def _brought(
             apt.leave_out(error.debs)
         else:
             return found
+
+
+def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
+    """What has to be installed for these packages; one that cannot be is left out."""
+    found: set[Deb] = set()
+    for name in names:
+        with suppress(InputError):
+            found.update(apt.closure([name]))
+    return tuple(sorted(found, key=lambda deb: deb.name))
 
 
 def _text(found: Mapping[str, Sequence[Deb]]) -> str:

@@ -146,6 +146,11 @@ class PrivateApt:
         dump.unlink()
         return sorted(names)
 
+    def names(self) -> frozenset[str]:
+        """The names of all packages of the archive; a name that is only provided is none."""
+        done = self._run("apt-cache", "pkgnames")
+        return frozenset(done.output.split())
+
     def closure(self, relations: Sequence[str]) -> tuple[Deb, ...]:
         """What has to be installed so that all relations hold.
 

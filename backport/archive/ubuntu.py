@@ -20,6 +20,7 @@ KEYRING_VARIABLE = "BACKPORT_UBUNTU_KEYRING"
 
 COMPONENTS = ("main", "universe")
 _EPOCH = 0
+_OLDER, _ELSEWHERE = "older", "elsewhere"
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
 _NO_STAND_IN = "or use --base stand-in"
 
@@ -104,8 +105,15 @@ class Ubuntu:
             "wanted-build": not_own(wanted.build, wanted.own),
             "wanted-test": not_own(wanted.test, wanted.own),
         }
+        made_here = wanted.own - wanted.elsewhere
         key = systems.data_hash(
-            [[(one.uri, one.suite, one.components) for one in suites], architecture, groups]
+            [
+                [(one.uri, one.suite, one.components) for one in suites],
+                architecture,
+                groups,
+                sorted(wanted.own),
+                sorted(wanted.elsewhere),
+            ]
         )
         with room.told(out), systems.alone(home):
             pool = mirror.collect(
@@ -114,13 +122,22 @@ class Ubuntu:
                 home / f"pool-{key}.json",
                 architecture=architecture,
                 cache=cache,
+                if_there={_OLDER: made_here, _ELSEWHERE: wanted.elsewhere},
                 retries=self._retries,
                 offline=self._offline,
             )
             made = systems.Systems(pool, home, origin=self.kind, epoch=_EPOCH)
             made.make()
-            repository = localrepo.publish(
-                sorted(pool.everything), home / "base", origin="ubuntu-base", epoch=_EPOCH
+            there = {*pool.groups[_OLDER], *pool.groups[_ELSEWHERE]}
+            older = {path for path in there if path.name.split("_")[0] in made_here}
+            rest = pool.groups.keys() - {_OLDER, _ELSEWHERE}
+            needed = {path for name in rest for path in pool.groups[name]}
+            debs = sorted(needed | (there - older))
+            repository = localrepo.publish(debs, home / "base", origin="ubuntu-base", epoch=_EPOCH)
+            before = (
+                localrepo.publish(sorted(older), home / "older", origin="ubuntu", epoch=_EPOCH).path
+                if older
+                else None
             )
         return PreparedBase(
             kind=self.kind,
@@ -128,6 +145,7 @@ class Ubuntu:
             repository=repository.path,
             chroot=made.chroot,
             testbed_root=made.testbed_root,
+            older=before,
         )
 
     def _suites(self, series: Series) -> list[Suite]:

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from backport.process import start_time
+from backport.process import boot, start_time
 
 
 def claim(note: Path, **facts: str) -> None:
@@ -14,7 +14,7 @@ def claim(note: Path, **facts: str) -> None:
 
     `facts` are further lines for whoever cleans up, read back by `read`.
     """
-    data = {"pid": os.getpid(), "start": start_time(os.getpid()), "boot": _boot(), **facts}
+    data = {"pid": os.getpid(), "start": start_time(os.getpid()), "boot": boot(), **facts}
     partial = note.with_name(note.name + ".part")
     partial.write_text(json.dumps(data) + "\n")
     partial.rename(note)
@@ -32,9 +32,4 @@ def read(note: Path) -> dict[str, str] | None:
 def is_alive(facts: dict[str, str]) -> bool:
     """Whether the process that wrote the note still runs (and not another one of its number)."""
     start = start_time(int(facts.get("pid", "0") or "0"))
-    return start is not None and start == facts.get("start") and facts.get("boot") == _boot()
-
-
-def _boot() -> str:
-    """The kernel's name for this boot: clock ticks of another boot say nothing."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return start is not None and start == facts.get("start") and facts.get("boot") == boot()

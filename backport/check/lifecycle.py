@@ -3,7 +3,8 @@
 Each package is installed, removed and purged in the same clone of the testbed, where what it
 depends on stays from one to the next. What is left behind afterwards is compared with what was
 there when only its dependencies were. An upgrade has a clone of its own for each set of older
-packages: those that the recipe builds as test sources of one upstream version.
+packages: what the base has of the archive's, and those that the recipe builds as test sources of
+one upstream version.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from backport.testbed.lxc import Testbed, attach
 from backport.testbed.setup import PLACE, write_testbed_setup
 
 LOG = "lifecycle.log"
+ARCHIVE = "archive"
+"""The testbed's repository of what the series' archive has of the update's packages."""
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
 # Where packages and the system itself write what belongs to no package.
 _NOISE = re.compile(
@@ -117,13 +120,17 @@ def check(
         if name.startswith("build/")
     }
     own = [one for name, some in builds.items() if not recipe.test_source(name) for one in some]
-    groups = list(older(recipe, builds, own))
+    built = list(older(recipe, builds, own))
+    groups = [("old", old) for old in built]
     epoch, repositories = int(timestamp(recipe.date)), {"base": base.repository}
-    every = [one for old in groups for one in old]
+    every = [one for old in built for one in old]
     for name, some in (("new", own), *([("old", every)] if every else [])):
         debs = [one.deb for one in some]
         made = localrepo.publish(debs, scratch / name, origin=BUILT_ORIGIN, epoch=epoch)
         repositories[name] = made.path
+    if base.older is not None and are_older(there := packages(base.older), own):
+        groups.insert(0, (ARCHIVE, there))
+        repositories[ARCHIVE] = base.older
     found: list[Finding] = []
     with Testbed(base.testbed_root, repositories) as testbed:
         with testbed.booted() as name:
@@ -131,11 +138,11 @@ def check(
             clone.use(("new", "base"))
             for package in own:
                 found += life(clone, package, {one.name for one in own})
-        for old in groups:
+        for repository, old in groups:
             with testbed.booted() as name:
                 clone = Clone(name, testbed, out / LOG)
-                found += upgrade(clone, "old", old, own)
-    return (*found, *not_tried(step.series, own, groups))
+                found += upgrade(clone, repository, old, own)
+    return (*found, *not_tried(step.series, own, [old for _, old in groups]))
 
 
 def not_tried(
@@ -150,7 +157,7 @@ def not_tried(
                 "info",
                 one.name,
                 f"no older version of {one.name} at hand in {series}: the upgrade was not tried",
-                "add the archive's version to the recipe as [test-source.NAME]",
+                "nothing, if the archive has none; else add its version as [test-source.NAME]",
             )
 
 
@@ -166,19 +173,21 @@ def packages(folder: Path) -> list[Package]:
 def older(
     recipe: Recipe, builds: Mapping[str, list[Package]], own: Sequence[Package]
 ) -> Iterator[list[Package]]:
-    """Sets of older packages: those of the test sources of one upstream version.
-
-    A set counts if it has an older version of one of our packages, and no newer one of any.
-    """
-    ours = {one.name: Version(one.version) for one in own}
+    """Sets of older packages: those of the test sources of one upstream version."""
     sets: dict[str, list[Package]] = {}
     for name in builds:
         if (test_source := recipe.test_source(name)) is not None:
             sets.setdefault(test_source.package.version, []).extend(builds[name])
     for version in sorted(sets, key=Version):
-        both = [one for one in sets[version] if one.name in ours]
-        if both and all(Version(one.version) < ours[one.name] for one in both):
+        if are_older(sets[version], own):
             yield sets[version]
+
+
+def are_older(some: Iterable[Package], own: Iterable[Package]) -> bool:
+    """Whether they have an older version of one of our packages, and no newer one of any."""
+    ours = {one.name: Version(one.version) for one in own}
+    both = [one for one in some if one.name in ours]
+    return bool(both) and all(Version(one.version) < ours[one.name] for one in both)
 
 
 def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
@@ -236,7 +245,8 @@ def upgrade(
         why = (
             f"these cannot be installed together here, so the upgrade was not tried: {done.tail(1)}"
         )
-        advice = f"see {LOG}; the set is the test sources of one version"
+        what = "what the archive has" if repository == ARCHIVE else "test sources of one version"
+        advice = f"see {LOG}; the set is {what}"
         yield finding.make("no-older-version", "warning", place, why, advice)
         return
     clone.use(("new", "base"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from debian.debian_support import Version
@@ -12,21 +12,56 @@ from debian.debian_support import Version
 from backport.build import variation
 from backport.recipe import Recipe
 from backport.step import Step, hash_text, hash_tree
+from backport.versions import upstream_part
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"
 LIFECYCLE = "lifecycle"
 
 
-def steps(recipe: Recipe, made: Mapping[str, Step], *, long: bool) -> Iterator[Step]:
+def older_sources(recipe: Recipe, series: str, chosen: Collection[str]) -> tuple[str, ...]:
+    """The test sources that stand for what the series' archive has of some source packages.
+
+    Parameters:
+        chosen: names of the update's source packages. What one of them takes the place of in
+            that series counts as well.
+    """
+    archive = recipe.one_series(series).archive
+    before = {*chosen} | {
+        one.name
+        for one in recipe.retired
+        if series in one.series and not {*one.by}.isdisjoint(chosen)
+    }
+    return tuple(
+        one.name
+        for one in recipe.test_sources
+        if one.package.name in before
+        and series in one.package.series
+        and (there := archive.get(one.package.name)) is not None
+        and there.version
+        and upstream_part(there.version) == one.package.version
+    )
+
+
+def steps(
+    recipe: Recipe,
+    made: Mapping[str, Step],
+    *,
+    long: bool,
+    lives: bool = True,
+    older: Mapping[str, Collection[str]],
+) -> Iterator[Step]:
     """The checks of a run.
 
     Every source package is checked in every series. A plain run builds one of them a second
-    time, the first of the recipe in its first series; a long one all of them, and it installs,
-    upgrades, removes and purges all packages of each series.
+    time, the first of the recipe in its first series; a long one all of them. The packages of a
+    series are installed, upgraded, removed and purged: the upgrade is from what the archive has,
+    and in a long run from every older version that is at hand.
 
     Parameters:
         made: the steps that are there already, fetch to build.
+        lives: whether packages are installed, upgraded, removed and purged at all.
+        older: by a series' name: the test sources that stand for what its archive has.
     """
     builds = [
         step
@@ -57,20 +92,21 @@ def steps(recipe: Recipe, made: Mapping[str, Step], *, long: bool) -> Iterator[S
                 ("variation", hash_text(variation.SCRIPT + variation.PATH)),
             ),
         )
-    for series in dict.fromkeys(step.series for step in builds) if long else ():
-        older = [
+    for series in dict.fromkeys(step.series for step in builds) if lives else ():
+        before = [
             step.name
             for step in made.values()
             if step.kind == "build"
             and step.series == series
             and recipe.test_source(step.source) is not None
+            and (long or step.source in older.get(series, ()))
         ]
         own = [step.name for step in builds if step.series == series]
         yield Step(
             "check",
             series,
             test=LIFECYCLE,
-            needs=(f"base/{series}", *own, *older),
+            needs=(f"base/{series}", *own, *before),
             inputs=(("checks", _version_of_checks()),),
         )
 

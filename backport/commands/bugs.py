@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from backport import recipe_bug, recipe_file
 from backport.commands import common
+from backport.commands import debdiffs as debdiffs_command
 from backport.commands.common import Subparsers
 from backport.errors import InputError, RecipeError, UsageError
 from backport.recipe import Recipe
@@ -84,20 +85,16 @@ def bug(args: argparse.Namespace) -> int:
 def sponsor(args: argparse.Namespace) -> int:
     """Attach what is missing and subscribe the team, after a question."""
     from backport.launchpad import sponsor as sponsoring  # noqa: PLC0415
+    from backport.launchpad.records import Records  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe)
     number = _number(recipe)
-    selection = common.selection(args, recipe)
-    pairs = [
-        (source.name, series.name)
-        for series in recipe.series
-        for source in recipe.sources
-        if series.name in source.series
-        and series.name in (selection.series or (series.name,))
-        and source.name in (selection.sources or (source.name,))
-    ]
-    debdiffs, notes = sponsoring.find(common.work_folder(args, recipe), pairs)
+    work = common.work_folder(args, recipe)
+    debdiffs, notes = sponsoring.find(work, debdiffs_command.selected(args, recipe))
     with closing(_client(args, login=not args.dry_run)) as client:
+        records = Records(args.cache, client)
+        debdiffs, told = sponsoring.against_archive(recipe, debdiffs, records, work, args.cache)
+        notes += told
         state = sponsoring.read(client, number, [one.title for one in debdiffs])
         todo = sponsoring.plan(state, debdiffs)
         for text in (*notes, *todo.notes):

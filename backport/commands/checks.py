@@ -21,7 +21,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
     sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
     sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")
-    sub.add_argument("--long", action="store_true", help="build all twice, install and purge all")
+    sub.add_argument("--long", action="store_true", help="build all twice, upgrade from all")
     sub = common.add(subs, "explain", explain, "say what a rule of the checks means")
     sub.add_argument(
         "rule", nargs="?", default="", metavar="RULE", help="a finding's rule; without it, all"

@@ -119,6 +119,21 @@ def archive_versions(
     return upgrade.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
 
 
+def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
+    """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
+    from contextlib import closing  # noqa: PLC0415
+    from datetime import timedelta  # noqa: PLC0415
+
+    from backport.launchpad import archive_diff  # noqa: PLC0415
+    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.records import Records  # noqa: PLC0415
+
+    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
+        asked = None if args.offline else client
+        rest = timedelta(minutes=10)
+        archive_diff.check_pins(recipe, Records(args.cache, asked, rest=rest), tell)
+
+
 def note(text: str, args: argparse.Namespace) -> None:
     """Tell what a person has to know before the run begins."""
     if args.json:

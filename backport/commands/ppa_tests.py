@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from backport.store import Store
 from backport.verdict import Skipped
 
 if TYPE_CHECKING:
-    from backport.launchpad.autopkgtest_results import Controlled, Reader, Tested
+    from backport.launchpad.autopkgtest_results import Asked, Controlled, Reader, Tested
     from backport.launchpad.autopkgtest_service import Request
     from backport.launchpad.client import LaunchpadlibClient
     from backport.launchpad.ppa import PpaName
@@ -55,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
     from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
     from backport.launchpad import autopkgtest_service as service  # noqa: PLC0415
+    from backport.launchpad import farm  # noqa: PLC0415
     from backport.launchpad import ppa as ppas  # noqa: PLC0415
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.patience import Patience  # noqa: PLC0415
-    from backport.testbed.matrix import control_of, test_names  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe)
     common.selection(args, recipe)
@@ -74,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if second == ppa:
         raise UsageError("the control needs a PPA of its own", where="--control-ppa")
     store = Store(common.work_folder(args, recipe))
+    before = farm.summary(store.work)
     root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
     reader = results.Reader(root, Patience())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
@@ -89,11 +91,13 @@ def run(args: argparse.Namespace) -> int:
         tested: list[Tested] = []
         controls: list[Controlled] = []
         for request in requests:
-            control = control_of(recipe.source(request.source).tests)
-            wanted = test_names(control) if control else ()
-            tested.append(results.read(reader, request, wanted, store))
-            controls += asker.controls(recipe, request, wanted)
-        data = results.summary_json(str(ppa), str(second or ""), tested, controls)
+            shipped = _shipped(recipe, request, store)
+            one = results.read(reader, request, tuple(shipped.values()), store)
+            tests = tuple((_ours(name, shipped), made) for name, made in one.tests)
+            tested.append(replace(one, tests=tests))
+            controls += asker.controls(recipe, request, shipped)
+        made = results.summary_json(str(ppa), str(second or ""), client.root, tested, controls)
+        data = results.merged(before, made)
         path = results.write_summary(store, data)
     if args.json:
         print(json.dumps({"event": "ppa-tests", **data}))
@@ -103,6 +107,25 @@ def run(args: argparse.Namespace) -> int:
             print(f"All of it is in {path}.")
     common.renew_evidence(args, recipe, store)
     return _exit_code(args, tested, controls)
+
+
+def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
+    """The recipe's tests of a source package, each with the name under which it is shipped."""
+    from backport.outputs import SHIPPED  # noqa: PLC0415
+    from backport.testbed.matrix import control_of, test_names  # noqa: PLC0415
+
+    control = control_of(recipe.source(request.source).tests)
+    named = {name: name for name in test_names(control)} if control else {}
+    path = store.folder(f"source/{request.series}/{request.source}") / SHIPPED
+    # Where it was not made on this machine, nothing says that a test got another name.
+    made = json.loads(path.read_text()) if path.is_file() else {}
+    return {name: str(made.get(name, name)) for name in named}
+
+
+def _ours(there: str, shipped: Mapping[str, str]) -> str:
+    """The recipe's name of a test; a test of the base that has the name of ours is said to be."""
+    ours = {name: one for one, name in shipped.items()}
+    return ours.get(there, f"{there} (the base's own)" if there in shipped else there)
 
 
 @dataclass(frozen=True)
@@ -115,17 +138,23 @@ class _Second:
     store: Store
 
     def controls(
-        self, recipe: Recipe, request: Request, wanted: tuple[str, ...]
+        self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
     ) -> list[Controlled]:
         """The controls of the tests that have a variant and that the package ships."""
+        from backport import versions  # noqa: PLC0415
         from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
 
-        by_variant: dict[str, list[str]] = {}
+        by_variant: dict[str, list[Asked]] = {}
         for row in recipe.matrix:
-            if row.source == request.source and row.name in wanted and not row.matrix:
+            if row.source == request.source and row.name in shipped and not row.matrix:
                 for control in row.controls:
                     if control.variant:
-                        by_variant.setdefault(control.variant, []).append(row.name)
+                        one = results.Asked(
+                            row.name, shipped[row.name], control.test, control.variant
+                        )
+                        by_variant.setdefault(control.variant, []).append(one)
+        source, series = recipe.source(request.source), recipe.one_series(request.series)
+        update, _ = versions.published_version(source, series)
         made: list[Controlled] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
@@ -138,7 +167,7 @@ class _Second:
                 made += [results.not_run(request, test, reason) for test in tests]
                 continue
             other = replace(request, version=version, ppa=self.ppa)
-            made += results.control(self.reader, other, tests, variant, self.store)
+            made += results.control(self.reader, other, tests, update, self.store)
         return made
 
 

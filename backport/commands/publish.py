@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from backport import recipe_file, upgrade
-from backport.commands import common
+from backport.commands import common, waiting
 from backport.commands.common import Subparsers
 from backport.errors import UsageError
 from backport.recipe import Recipe
@@ -43,6 +43,8 @@ def register(subs: Subparsers) -> None:
     sub.add_argument(
         "--minutes", type=float, default=60.0, metavar="N", help="the longest wait for the PPA (60)"
     )
+    sub.add_argument("--ask", action="store_true", help="show the plan and ask before it is sent")
+    sub.add_argument("--wait", action="store_true", help="then follow the builds, as wait does")
 
 
 def upload(args: argparse.Namespace) -> int:
@@ -56,13 +58,22 @@ def upload(args: argparse.Namespace) -> int:
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     if args.minutes <= 0:
         raise UsageError("this is no number of minutes", where="--minutes")
+    if args.ask and not args.dry_run and not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is there to be asked", where="--ask", advice="leave it out to upload at once"
+        )
     store = Store(common.work_folder(args, recipe))
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
         server = dput.server(args.method, client.root)
         with store.locked():
-            return _upload(
+            plan, there = _upload(
                 args, recipe, store, client=client, ppa=ppas.Ppa(client, name), server=server
             )
+    if args.wait and there:
+        # A series that was asked for by name and cannot be had is told after the others are done.
+        waited = waiting.after_upload(args, there)
+        return plan.exit_code or waited
+    return plan.exit_code
 
 
 def _upload(
@@ -73,7 +84,11 @@ def _upload(
     client: LaunchpadlibClient,
     ppa: Ppa,
     server: Server,
-) -> int:
+) -> tuple[Plan, list[str]]:
+    """Plan and send; returns the plan, and the names of what the PPA then has.
+
+    None are returned where nothing was to be done: a dry run, a refusal, the answer no.
+    """
     from backport.launchpad import upload as uploading  # noqa: PLC0415
     from backport.launchpad import upload_facts, upload_plan, upload_tested  # noqa: PLC0415
 
@@ -122,8 +137,18 @@ def _upload(
         items=upload_plan.blocked(items),
     )
     _show(plan, args)
-    if args.dry_run or plan.refused or not plan.to_send:
-        return plan.exit_code
+    if args.dry_run or plan.refused:
+        return plan, []
+    there = [
+        f"{one.series}/{one.source}={one.version}"
+        for one in plan.items
+        if one.action != upload_plan.SKIP
+    ]
+    if not plan.to_send:
+        return plan, there
+    if args.ask and not _agreed():
+        print("Nothing was uploaded.", file=sys.stderr)
+        return plan, []
     assert key is not None, "the check of the key has held"
     sender = uploading.Sender(
         recipe=recipe,
@@ -137,6 +162,8 @@ def _upload(
         earlier={pair: one.earlier for pair, one in facts.items()},
         updates={pair: one.update for pair, one in facts.items()},
         steps={pair: one.steps for pair, one in facts.items()},
+        origins={pair: one.origins for pair, one in facts.items()},
+        made_of=gatherer.made_of,
         forced=args.force,
         tell=tell,
         waiting=uploading.waiting(args.minutes),
@@ -146,8 +173,15 @@ def _upload(
         names = [f"{one.series}/{one.source}={one.version}" for one in done]
         print(json.dumps({"event": "uploaded", "uploads": names}))
     elif not args.quiet:
-        print(f"{len(done)} of {len(plan.items)} uploaded; follow the builds with: backport wait")
-    return plan.exit_code
+        follow = "" if args.wait else "; follow the builds with: backport wait"
+        print(f"{len(done)} of {len(plan.items)} uploaded{follow}", flush=True)
+    return plan, there
+
+
+def _agreed() -> bool:
+    """Ask on the terminal; stdout may be a file."""
+    print("Upload this? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def signing_key(recipe: Recipe) -> str:
@@ -160,7 +194,7 @@ def _show(plan: Plan, args: argparse.Namespace) -> None:
 
     if args.json:
         print(json.dumps(plan.to_json()), flush=True)
-    elif not args.quiet:
+    elif args.ask or not args.quiet:
         print(upload_plan.as_text(plan), flush=True)
     for item in plan.items:
         if item.action in (upload_plan.REFUSE, upload_plan.SKIP) and not args.json:

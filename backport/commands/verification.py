@@ -49,7 +49,7 @@ def register(subs: Subparsers) -> None:
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import checklist, comment, facts, posting  # noqa: PLC0415
+    from backport.sru import checklist, comment, facts, in_place, posting  # noqa: PLC0415
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
@@ -61,12 +61,17 @@ def verify(args: argparse.Namespace) -> int:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
+        farm = in_place.read(folder, found).tests
         made = _recorded(
-            checklist.make(recipe, found, known, sha256=checked_sha), known, folder.parent
+            checklist.make(recipe, found, known, sha256=checked_sha, farm=farm),
+            known,
+            folder.parent,
         )
         _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
         comments = {
-            one.name: comment.make(recipe, folder, found, known, checklist=made, series=one.name)
+            one.name: comment.make(
+                recipe, folder, found, known, checklist=made, series=one.name, farm=farm
+            )
             for one in recipe.series
         }
         page = folder.parent / f"{folder.name}.html"

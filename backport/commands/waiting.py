@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backport.launchpad.builds import Upload
 
 _FAILED = 4
+_MINUTES, _RETRIES, _LINES = 240.0, 3, 40
 _UPLOAD = re.compile(r"(?P<series>[a-z]+)/(?P<source>[a-z0-9][a-z0-9+.-]+)=(?P<version>[^\s/]+)")
 
 
@@ -33,19 +34,19 @@ def register(subs: Subparsers) -> None:
         help="wait for this, instead of what the records of upload say",
     )
     sub.add_argument(
-        "--minutes", type=float, default=240.0, metavar="N", help="the longest wait (240)"
+        "--minutes", type=float, default=_MINUTES, metavar="N", help="the longest wait (240)"
     )
     sub.add_argument("--interval", type=float, metavar="SECONDS", help="between two looks (60)")
     sub.add_argument(
         "--retries",
         type=int,
-        default=3,
+        default=_RETRIES,
         metavar="N",
         help="how often a build is started again after a problem of the build farm (3); "
         "with 0 no login is needed",
     )
     sub.add_argument(
-        "--lines", type=int, default=40, metavar="N", help="lines of a failed build's log (40)"
+        "--lines", type=int, default=_LINES, metavar="N", help="lines of a failed build's log (40)"
     )
 
 
@@ -82,6 +83,18 @@ def wait(args: argparse.Namespace) -> int:
             ended = waiting.Wait(Builds(client, ppa), str(ppa), work, sink, bounds).run(uploads)
     common.renew_evidence(args, recipe, Store(work))
     return 0 if ended.reason == "all published" else _FAILED
+
+
+def after_upload(args: argparse.Namespace, uploads: list[str]) -> int:
+    """Wait as the command does when it is called with nothing else, for these uploads.
+
+    Parameters:
+        args: those of `upload`.
+        uploads: each as SERIES/SOURCE=VERSION.
+    """
+    own = {"upload": uploads, "minutes": _MINUTES, "interval": None}
+    counts = {"retries": _RETRIES, "lines": _LINES}
+    return wait(argparse.Namespace(**{**vars(args), **own, **counts}))
 
 
 def _uploads(

@@ -227,9 +227,9 @@ def find(
             )
         if answer.publications:
             publication = answer.publications[0]
-            base = _base(publication)
+            base = base_of(publication)
             path = dsc_file.fetch_base(base, cache, source=source, backoff=backoff)
-            _same_hashes(publication, path)
+            same_hashes(publication, path)
             signature = dsc_file.signature(path, keyrings)
             dsc_file.require_not_bad(signature, path)
             return Found(source, base, publication, signature, path)
@@ -244,7 +244,7 @@ def _not_found(source: Source) -> str:
     )
 
 
-def _base(publication: Publication) -> BasePin:
+def base_of(publication: Publication) -> BasePin:
     """The pin that a publication record makes.
 
     Raises:
@@ -275,7 +275,7 @@ def _folder(file: SourceFile) -> str:
     return file.url.rpartition("/")[0] + "/"
 
 
-def _same_hashes(publication: Publication, path: Path) -> None:
+def same_hashes(publication: Publication, path: Path) -> None:
     """Check that the .dsc and Launchpad's record name the same files with the same hashes.
 
     Raises:

@@ -106,23 +106,36 @@ class Records:
         chosen = tuple(one for one in answer.publications if one.pocket == pocket)
         return Answer(chosen, answer.asked_at, answer.fresh)
 
-    def of_version(self, source: str, version: str, distribution: str) -> Answer | None:
-        """The records of one version in every series and pocket, the first with its files."""
+    def of_version(
+        self, source: str, version: str, distribution: str, series: str = ""
+    ) -> Answer | None:
+        """The records of one version, the first with its files.
+
+        Parameters:
+            series: only there; "" for every series.
+        """
 
         def question(client: LaunchpadClient) -> tuple[Publication, ...]:
-            found = client.published_sources(source, version=version, distribution=distribution)
+            found = client.published_sources(
+                source, series, version=version, distribution=distribution
+            )
             if not found:
                 return ()
             first = found[0]
             files = client.source_files(first)
             return (Publication(**{**vars(first), "files": files}), *found[1:])
 
-        return self._answer(f"{distribution}/*/{source}={version}", question)
+        return self._answer(f"{distribution}/{series or '*'}/{source}={version}", question)
 
     @property
     def trouble(self) -> RemoteError | None:
         """Why an answer is missing, as far as that is known."""
         return self.failure or (self.refusals[-1] if self.refusals else None)
+
+    @property
+    def who(self) -> str:
+        """Whose records they are: a service root of tests is never called Launchpad."""
+        return "Launchpad" if self.root == PRODUCTION else self.root
 
     def age(self, answer: Answer) -> str:
         """How old an answer is, in words."""
@@ -270,18 +283,27 @@ def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
     return tuple(dict.fromkeys(every + old))
 
 
+def in_archive(answer: Answer, as_of: date | None = None) -> list[Publication]:
+    """The records of what a series has, in the pockets that an upload has to exceed.
+
+    Parameters:
+        as_of: the day that the archive is looked at; None for now.
+    """
+    return [
+        one
+        for one in answer.publications
+        if one.pocket in _COUNTED and (one.was_in_archive(as_of) if as_of else one.in_archive)
+    ]
+
+
 def newest_in_archive(answer: Answer, records: Records, as_of: date | None = None) -> Published:
     """The highest version that a series has, with the record as its confirmation.
 
     Parameters:
         as_of: the day that the archive is looked at; None for now.
     """
-    there = [
-        one
-        for one in answer.publications
-        if one.pocket in _COUNTED and (one.was_in_archive(as_of) if as_of else one.in_archive)
-    ]
-    who = "Launchpad" if records.root == PRODUCTION else records.root
+    there = in_archive(answer, as_of)
+    who = records.who
     day = f" as of {as_of}" if as_of else ""
     confirmed = f"{who} publication record{day}, asked {answer.asked_at:%Y-%m-%d}"
     old = "" if answer.fresh else records.age(answer)

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError, RemoteError
+from backport.launchpad import archive_diff
 from backport.launchpad.bug import Asker, not_shown
 from backport.launchpad.patience import RefusedError
+from backport.launchpad.records import Records
+from backport.recipe import Recipe
 
 TEAM = "ubuntu-sponsors"
 # Such a version is made of our own packaging, not of the archive's source package.
@@ -82,17 +85,11 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
     found: list[Debdiff] = []
     notes: list[str] = []
     for source, series in pairs:
-        folder = work / "source" / series / source
-        dsc = sorted(folder.glob("*.dsc"))
-        if not dsc:
+        dsc = archive_diff.own_dsc(work, source, series)
+        folder = dsc.parent
+        if UNPINNED_MARK in dsc.name:
             raise InputError(
-                f"{source} for {series} was not made yet",
-                where=str(folder),
-                advice="run: backport source",
-            )
-        if UNPINNED_MARK in dsc[0].name:
-            raise InputError(
-                f"{dsc[0].name} is for testing only: its base is not the archive's",
+                f"{dsc.name} is for testing only: its base is not the archive's",
                 where=str(folder),
                 advice="run: backport pin, and make it again",
             )
@@ -106,6 +103,30 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
             )
     if not found:
         raise InputError("no source package has a debdiff", where=str(work / "source"))
+    return found, notes
+
+
+def against_archive(
+    recipe: Recipe, debdiffs: Iterable[Debdiff], records: Records, work: Path, cache: Path
+) -> tuple[list[Debdiff], list[str]]:
+    """The debdiffs against what the series have, by Launchpad's records, and notes on each.
+
+    Where a series has no such source, the debdiff against the pinned base stays.
+
+    Raises: as `archive_diff.compare` does.
+    """
+    found: list[Debdiff] = []
+    notes: list[str] = []
+    for one in debdiffs:
+        made = archive_diff.compare(recipe, (one.source, one.series), records, work, cache)
+        if made.path is None:
+            base = recipe.source(one.source).base
+            against = f"its base, {base.version}" if base else "its base"
+            notes.append(f"{one.source} is new in {one.series}: its debdiff is against {against}")
+            found.append(one)
+            continue
+        notes.append(made.told)
+        found.append(Debdiff(one.source, one.series, made.path))
     return found, notes
 
 

@@ -56,7 +56,9 @@ class Sender:
         work: the work folder; the records are below it.
         made: the source packages, by (source, series).
         earlier: the records that an earlier call left, by (source, series).
-        steps: the states of build and tests, by (source, series).
+        steps, origins: the states of build and tests, and where those come from that were not
+            run here, by (source, series).
+        made_of: the sha256 of the update's own .dsc, by (source, series).
         tell: takes one event for everything that happens.
     """
 
@@ -71,6 +73,8 @@ class Sender:
     earlier: Mapping[tuple[str, str], Upload | None]
     updates: Mapping[tuple[str, str], str]
     steps: Mapping[tuple[str, str], Mapping[str, str]]
+    origins: Mapping[tuple[str, str], Mapping[str, str]]
+    made_of: Mapping[tuple[str, str], str]
     forced: str
     tell: Tell
     waiting: Waiting = Waiting()
@@ -175,6 +179,8 @@ class Sender:
             steps=self.steps[pair],
             forced=self.forced,
             times=before.times if before else {},
+            made_of=self.made_of[pair],
+            origins=self.origins[pair],
         )
         self.tell({"event": "signs", "name": item.name, "version": item.version})
         files = signing.sign_upload(made.changes, self.key, self._folder(fresh))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from backport import versions
+from backport import verdict, versions
 from backport.errors import InputError, MachineError, RemoteError
-from backport.launchpad import ppa_version, signing, upload_source, upload_state
+from backport.launchpad import farm, ppa_version, signing, upload_source, upload_state
 from backport.launchpad.client import LaunchpadlibClient
+from backport.launchpad.farm import FarmTest, Sent
 from backport.launchpad.patience import RefusedError
 from backport.launchpad.ppa import Account, Ppa, Queued
 from backport.launchpad.publication import OBSOLETE_SERIES, Publication
@@ -24,7 +25,9 @@ from backport.launchpad.upload_source import Made
 from backport.launchpad.upload_state import Upload
 from backport.launchpad.upload_tested import Tested
 from backport.recipe import Published, Recipe
+from backport.source.files import sha256_of
 from backport.store import Store
+from backport.verdict import Passed
 from backport.versions import ArchiveVersions
 
 
@@ -87,11 +90,13 @@ class Gatherer:
     asked_series: tuple[str, ...]
     forced: str
     made: dict[tuple[str, str], Made] = field(default_factory=dict)
+    made_of: dict[tuple[str, str], str] = field(default_factory=dict)
     _earlier: dict[tuple[str, str], Upload | None] = field(default_factory=dict)
     _records: dict[str, tuple[Publication, ...]] = field(default_factory=dict)
     _status: dict[str, str] = field(default_factory=dict)
     _allowed: dict[str, str] = field(default_factory=dict)
     _bases: dict[str, str] = field(default_factory=dict)
+    _farm: Mapping[str, FarmTest] | None = None
 
     def series_status(self, series: str) -> str:
         """The status of a series on Launchpad, such as Supported."""
@@ -141,6 +146,7 @@ class Gatherer:
         update, _ = versions.published_version(plain, one)
         made = self.made.get((source, series))
         update_mates = [mate for (_, where), mate in self.made.items() if where == series]
+        steps, origins = self._steps(source, series)
         return Facts(
             source=plain,
             series=series,
@@ -160,7 +166,8 @@ class Gatherer:
             known=self._known(made) if made else (),
             differing=made.differing if made else (),
             unmet=upload_source.unmet(made, update_mates) if made else (),
-            steps=self.tested.of(source, series),
+            steps=steps,
+            origins=origins,
             forced=self.forced,
             base_trouble=self._base_trouble(source),
             allowed=self._trouble_uploading(source, series) if made else "",
@@ -171,6 +178,7 @@ class Gatherer:
     def _make(self, source: str, series: str, version: str) -> Made:
         own = self.store.folder(f"source/{series}/{source}")
         (update_dsc,) = own.glob("*.dsc")
+        self.made_of[source, series] = sha256_of(update_dsc)
         out = self.store.work / upload_state.FOLDER / "unsigned" / f"{series}_{source}"
         return upload_source.make(
             self.recipe,
@@ -182,6 +190,37 @@ class Gatherer:
             out=out,
             key=self.tested.results[f"source/{series}/{source}"].key,
         )
+
+    def _steps(self, source: str, series: str) -> tuple[dict[str, str], dict[str, str]]:
+        """The states of build and tests, and the origin of those that are not from here.
+
+        What Ubuntu's autopkgtest service says of the version in the PPA stands in place of what
+        was found here; a test that failed there counts even if it was never run here.
+        """
+        if self._farm is None:
+            self._farm = self._read_farm()
+        states, origins = self.tested.of(source, series), {}
+        for name, one in self._farm.items():
+            passed = isinstance(one.verdict, Passed)
+            if one.series != series or (passed and name not in states):
+                continue
+            said = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
+            states[name] = "passed" if passed else said
+            origins[name] = one.told
+        return states, origins
+
+    def _read_farm(self) -> Mapping[str, FarmTest]:
+        """The service's tests of the very versions that `make` has chosen."""
+        data = farm.summary(self.store.work)
+        if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):
+            return {}
+        sent = {}
+        for (source, series), one in self.made.items():
+            update, _ = versions.published_version(
+                self.recipe.source(source), self.recipe.one_series(series)
+            )
+            sent[source, series] = Sent(update, frozenset({one.version}))
+        return farm.farm_of(data, sent).tests
 
     def _with_files(self, source: str, series: str, update: str) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""

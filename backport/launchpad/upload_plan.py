@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -45,7 +45,8 @@ class Facts:
     has (None where nobody knows), `said` what the recipe says that it has, `relied` every archive
     version of that source, in any series, that the proof relies on. `records` are the PPA's.
     `hashes` has our files; `known` those that Launchpad has under a name of ours. `steps` are the
-    states of build and tests. `base_trouble` says why the base is not the archive's own ("" if it
+    states of build and tests, `origins` where those come from that were not run here.
+    `base_trouble` says why the base is not the archive's own ("" if it
     is), `allowed` why the account may not upload, `key_trouble` what is wrong with the key.
     """
 
@@ -66,6 +67,7 @@ class Facts:
     differing: tuple[str, ...]
     unmet: tuple[str, ...]
     steps: Mapping[str, str]
+    origins: Mapping[str, str] = field(default_factory=dict)
     forced: str = ""
     base_trouble: str = ""
     allowed: str = ""
@@ -273,7 +275,9 @@ def _tested(facts: Facts) -> Check:
     bad = {name: state for name, state in facts.steps.items() if state != "passed"}
     tests = sum(name.startswith("test/") for name in facts.steps)
     if not bad:
-        return Check("tests", True, f"the build and all {tests} tests passed")
+        there = len(facts.origins)
+        farm = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
+        return Check("tests", True, f"the build and all {tests} tests passed{farm}")
     name, state = next(iter(bad.items()))
     said = f"{len(bad)} of {len(facts.steps)} builds and tests have not passed ({name}: {state})"
     if facts.forced:

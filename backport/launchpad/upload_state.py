@@ -37,6 +37,9 @@ class Upload:
         forced: the reason of --force; "" where every build and test had passed.
         steps: the build and the tests of this source package, each with its state.
         base: the kind of base that they ran on.
+        made_of: the sha256 of the update's own .dsc, from which it differs in the version alone.
+        origins: where the state of a test comes from, for those that Ubuntu's autopkgtest service
+            ran: architectures, version, trigger and the log's address.
         times: when each state began, in ISO 8601, UTC.
     """
 
@@ -57,6 +60,8 @@ class Upload:
     state: str = "signed"
     reason: str = ""
     times: Mapping[str, str] = field(default_factory=dict)
+    made_of: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -31,7 +31,8 @@ class Tested:
     def of(self, source: str, series: str) -> dict[str, str]:
         """The state of a source's build and checks and of every test with it: "passed", or why not.
 
-        The tests of a series install all that was built for it, so each is one with this source.
+        The tests of a series install all that was built for it, so each is one with this source;
+        so does the check that installs, upgrades, removes and purges all packages.
         """
         build = f"build/{series}/{source}"
         names = [build]
@@ -39,7 +40,7 @@ class Tested:
             name
             for name, step in self.steps.items()
             if step.series == series
-            and (step.kind == "test" or (step.kind == "check" and step.source == source))
+            and (step.kind == "test" or (step.kind == "check" and step.source in (source, "")))
         ]
         return {name: self.states.get(name, "not in the plan") for name in names}
 

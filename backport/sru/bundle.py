@@ -30,7 +30,8 @@ MADE = "made.json"
 LATEST = "latest"
 _INPUTS = "inputs"
 _RECORDS = "records"
-# What other commands know of this update: uploads, what is published, the PPA's tests, the risk.
+# What other commands know of this update: uploads, what is published, the PPA's tests, the
+# difference to what the series have, the risk.
 _RECORD_FILES = (
     "uploads/*.json",
     "published/*/*.json",
@@ -39,6 +40,8 @@ _RECORD_FILES = (
     "ppa-test/*/*/step.json",
     "ppa-test/*/*/log.gz",
     "ppa-test/*/*/result.tar",
+    "debdiff/*/*.json",
+    "debdiff/*/*.debdiff",
     "risk/risk.json",
 )
 # What these steps make is what is uploaded or installed: it may not be changed.

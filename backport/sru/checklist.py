@@ -6,10 +6,11 @@ pages. What nobody here can know is said to be unknown, with the address where i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from backport import versions
+from backport.launchpad.farm import FarmTest
 from backport.recipe import Recipe
 from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
@@ -37,14 +38,16 @@ def make(
     *,
     sha256: str,
     now: datetime | None = None,
+    farm: Mapping[str, FarmTest] | None = None,
 ) -> Checklist:
     """The checklist of an update.
 
     Parameters:
         found: the evidence, checked. sha256: of its archive. now: the time, in UTC.
+        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     moment = now or datetime.now(UTC)
-    list_ = _List(recipe, found, facts, sha256, moment)
+    list_ = _List(recipe, found, facts, sha256, moment, farm=farm or {})
     items = tuple(list_.items())
     tags = tuple(list_.tags())
     return Checklist(recipe.bug, found.name, sha256, facts.asked, items, tags)
@@ -52,7 +55,14 @@ def make(
 
 class _List:
     def __init__(
-        self, recipe: Recipe, found: Manifest, facts: Facts, sha256: str, now: datetime
+        self,
+        recipe: Recipe,
+        found: Manifest,
+        facts: Facts,
+        sha256: str,
+        now: datetime,
+        *,
+        farm: Mapping[str, FarmTest],
     ) -> None:
         self._recipe = recipe
         self._found = found
@@ -63,7 +73,7 @@ class _List:
         self._place = f"LP: #{recipe.bug}"
         self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         self._proofs = {
-            one.name: proof.tests(recipe, found, facts, one.name) for one in recipe.series
+            one.name: proof.tests(recipe, found, facts, one.name, farm) for one in recipe.series
         }
 
     def items(self) -> Iterator[Item]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from backport import programs, verdict
+from backport.launchpad.farm import FarmTest
 from backport.recipe import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -22,6 +24,7 @@ def make(
     *,
     checklist: Checklist,
     series: str,
+    farm: Mapping[str, FarmTest] | None = None,
 ) -> str:
     """The comment on one series. It says only what the evidence and Launchpad say.
 
@@ -30,20 +33,22 @@ def make(
 
     Parameters:
         folder: the evidence's folder.
+        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     change = next((one for one in checklist.tags if one.series == series), None)
-    proofs = tests(recipe, found, facts, series)
+    proofs = tests(recipe, found, facts, series, farm)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
     lines += _policy(recipe, found, facts, series)
     lines += ["", "Tests:"]
     for one in proofs:
-        step = found.step(f"test/{series}/{one.source}.{one.test}")
+        name = f"test/{series}/{one.source}.{one.test}"
+        ran = (farm or {}).get(name) or found.step(name)
         said = ""
-        if step is not None:
-            detail = verdict.text(step.verdict)
-            said = verdict.kind(step.verdict) + (f", {detail}" if detail else "")
+        if ran is not None:
+            detail = verdict.text(ran.verdict)
+            said = verdict.kind(ran.verdict) + (f", {detail}" if detail else "")
         lines.append(f"  {one.source} {one.test}: {said or 'not run'}")
         if one.lacks:
             lines.append(f"    does not count: {one.lacks}")

@@ -7,11 +7,14 @@ and its controls saw the harm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from backport import verdict
+from backport.launchpad.farm import SERVICE, FarmTest
 from backport.plan import Selection, wanted_tests
 from backport.recipe import Recipe
+from backport.sru import in_place
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest, StepRecord
 
@@ -32,8 +35,18 @@ class Proof:
     advice: str = ""
 
 
-def tests(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> tuple[Proof, ...]:
-    """The proof of every test that the recipe has for a series, its controls included."""
+def tests(
+    recipe: Recipe,
+    found: Manifest,
+    facts: Facts,
+    series: str,
+    farm: Mapping[str, FarmTest] | None = None,
+) -> tuple[Proof, ...]:
+    """The proof of every test that the recipe has for a series, its controls included.
+
+    Parameters:
+        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+    """
     proofs = []
     own = frozenset(source.name for source in recipe.sources)
     for row in wanted_tests(recipe, series, Selection()):
@@ -43,7 +56,31 @@ def tests(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> tuple[P
             name = f"{control.test}{mark}"
             one = _one(found, facts, (row.source, series), name, own=own, control=True)
             proofs.append(one)
-    return tuple(proofs)
+    return tuple(_in_place(one, found, farm or {}) for one in proofs)
+
+
+def _in_place(one: Proof, found: Manifest, farm: Mapping[str, FarmTest]) -> Proof:
+    """The proof, where the service has run that test too: what it says comes first.
+
+    Its pass is one of the PPA's packages, so it proves nothing of those in -proposed: only what
+    ran with these does, and that only if the service did not see the test fail.
+    """
+    there = farm.get(f"test/{one.series}/{one.source}.{one.test}")
+    if there is None:
+        return one
+    log = in_place.log_of(there, found)
+    place = {"log": log, "sha256": found.files[log].sha256} if log else {"log": "", "sha256": ""}
+    said = verdict.text(there.verdict)
+    if verdict.kind(there.verdict) != "passed":
+        lacks = f"{verdict.kind(there.verdict)}: {said}"
+        return replace(one, lacks=lacks, advice=f"Look at its log: {there.worst.log}", **place)
+    if not one.lacks:
+        return one
+    lacks = (
+        f"passed on {SERVICE} with {there.worst.version} of the PPA, and not with the packages in "
+        f"{one.series}-proposed"
+    )
+    return replace(one, lacks=lacks, advice=_RUN, **place)
 
 
 def _one(

@@ -147,9 +147,8 @@ def plan(
     """The graph of a run whose builds are the published files."""
     nothing = Wanted((), (), frozenset())
     inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
-    made = planning.make(recipe, Selection(series), base.kind, inputs)
     # The checks are about what is built here.
-    steps = {name: step for name, step in made.items() if step.kind != "check"}
+    steps = planning.make(recipe, Selection(series, checks=False), base.kind, inputs)
     for name, step in steps.items():
         found = files.get((step.source, step.series))
         if step.kind == "build" and not step.variant and found is not None:

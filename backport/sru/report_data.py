@@ -14,8 +14,11 @@ from typing import Any
 from backport import recipe_file, verdict
 from backport.check import finding
 from backport.errors import BackportError
-from backport.recipe import Recipe, patch_names, quilt_series_file
+from backport.launchpad import farm
+from backport.launchpad.farm import Farm, FarmTest
+from backport.recipe import MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3
+from backport.sru import in_place
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_parts import (
@@ -58,14 +61,17 @@ def gather(
         checklist: what `backport verify` found; None if it was not asked.
 
     Raises:
-        InputError: the recipe in the evidence cannot be read.
+        InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
     """
     (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
     recipe = recipe_file.load(file)
-    view = _View(folder, found, link)
+    there = in_place.read(folder, found)
+    view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)
-    tests = [one for one in found.steps if one.kind == "test"]
-    counts = {state: sum(verdict.kind(one.verdict) == state for one in tests) for state in STATES}
+    ended = {one.name: one.verdict for one in found.steps if one.kind == "test"}
+    ended |= {name: one.verdict for name, one in there.tests.items()}
+    kinds = [verdict.kind(one) for one in ended.values()]
+    counts = {state: kinds.count(state) for state in STATES}
     checks = [one for one in found.steps if one.kind == "check"]
     return Report(
         manifest=found,
@@ -82,6 +88,7 @@ def gather(
         interleavings=tuple(view.interleavings()),
         risk=risk or {},
         ppa=tuple(view.ppa()),
+        in_place={name: view.farm_chip(one, "") for name, one in there.tests.items()},
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
             for one in found.steps
@@ -98,10 +105,11 @@ def gather(
 class _View:
     """Reads files of the evidence."""
 
-    def __init__(self, folder: Path, found: Manifest, link: str) -> None:
+    def __init__(self, folder: Path, found: Manifest, link: str, there: Farm) -> None:
         self._folder = folder
         self._found = found
         self._link = link
+        self._there = there
 
     def chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a step, with a link to its log."""
@@ -111,6 +119,17 @@ class _View:
         log = findings if findings in files else log_of(step, files)
         link = self._href(log) if log else ""
         return Chip(state, text or state, link, verdict.text(step.verdict), step.seconds)
+
+    def test_chip(self, step: StepRecord, text: str = "") -> Chip:
+        """The verdict of a test: the service's where it ran it, with its origin in words."""
+        there = self._there.tests.get(step.name)
+        return self.farm_chip(there, text) if there else self.chip(step, text)
+
+    def farm_chip(self, one: FarmTest, text: str) -> Chip:
+        """The service's verdict of a test, with a link to its log."""
+        state = verdict.kind(one.verdict)
+        link = self._record(one.worst.file, one.worst.log or one.worst.result)
+        return Chip(state, f"{text or state} ({one.origin})", link, verdict.text(one.verdict))
 
     def lines(self, recipe: Recipe) -> Iterator[Line]:
         """The matrix of sources and series."""
@@ -129,12 +148,22 @@ class _View:
             for one in self._found.steps
             if (one.kind, one.series, one.source) == ("check", series, source)
         ]
-        tests = [
-            self.chip(
-                one, one.test + (f" (control, {one.variant or 'same'})" if one.control else "")
-            )
+        here = [
+            one
             for one in self._found.steps
             if one.kind == "test" and (one.series, one.source) == (series, source)
+        ]
+        tests = [
+            self.test_chip(
+                one, one.test + (f" (control, {one.variant or 'same'})" if one.control else "")
+            )
+            for one in here
+        ]
+        tests += [
+            self.farm_chip(one, one.test + (f" (control, {one.variant})" if one.variant else ""))
+            for name, one in self._there.tests.items()
+            if (one.series, one.source) == (series, source)
+            and name not in {step.name for step in here}
         ]
         return Cell(
             series,
@@ -184,32 +213,49 @@ class _View:
     def pairs(self, recipe: Recipe) -> Iterator[Pair]:
         """Tests that have controls, side by side."""
         for row in recipe.matrix:
-            names = [one.test for one in row.controls]
-            for series in (one.name for one in recipe.series) if names else ():
-                step = self._found.step(f"test/{series}/{row.source}.{row.name}")
-                if step is None:
+            for series in (one.name for one in recipe.series) if row.controls else ():
+                name = f"test/{series}/{row.source}.{row.name}"
+                step, there = self._found.step(name), self._there.tests.get(name)
+                counts: tuple[Count, ...] = ()
+                if there is not None:
+                    patched = self.farm_chip(there, "")
+                elif step is not None:
+                    patched = self.chip(step)
+                    counts = tuple(_of_test(self._artifact(step, "result.json")))
+                else:
                     continue
-                controls = [
-                    one
-                    for one in self._found.steps
-                    if one.control and one.test in names
-                    and (one.series, one.source) == (series, row.source)
-                ]  # fmt: skip
-                yield Pair(
-                    series,
-                    row.source,
-                    row.name,
-                    self.chip(step),
-                    tuple(_of_test(self._artifact(step, "result.json"))),
-                    tuple(
-                        (
-                            one.variant or "mutations of the same packages",
-                            self.chip(one),
-                            tuple(_of_control(self._artifact(one, "control.json"))),
-                        )
-                        for one in controls
-                    ),
-                )
+                controls = tuple(self._controls(row, series, there is not None))
+                yield Pair(series, row.source, row.name, patched, counts, controls)
+
+    def _controls(
+        self, row: MatrixTest, series: str, by_service: bool
+    ) -> Iterator[tuple[str, Chip, tuple[Count, ...]]]:
+        """The controls of a test; where the service ran the test, it has to run them too.
+
+        One that it did not run is said not to have run there; what was seen here stays beside it.
+        """
+        for control in row.controls:
+            mark = f"+{control.variant}" if control.variant else ""
+            name = f"test/{series}/{row.source}.{control.test}{mark}"
+            title = control.variant or "mutations of the same packages"
+            step, there = self._found.step(name), self._there.tests.get(name)
+            if there is not None:
+                yield title, self.farm_chip(there, ""), ()
+                continue
+            if by_service and control.variant and not row.matrix:
+                said = self._not_run(row.source, series, control.test)
+                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
+            if step is not None:
+                counts = tuple(_of_control(self._artifact(step, "control.json")))
+                yield title, self.chip(step), counts
+
+    def _not_run(self, source: str, series: str, control: str) -> str:
+        """Why the service did not run a control, as the records say."""
+        asked = (source, series, control)
+        rows = [one for one in self._there.rows if (one.source, one.series, one.control) == asked]
+        said = [verdict.text(one.verdict) for one in rows if one.counts == "no result"]
+        said += [f"control not run: {one.counts}" for one in rows if one.counts != "no result"]
+        return said[0] if said else "control not run: nobody has asked for it"
 
     def histograms(self, recipe: Recipe) -> Iterator[Histogram]:
         """What the test of the schedule wrote: the moments of the renewals, by hour of the day."""
@@ -266,21 +312,16 @@ class _View:
                 )
 
     def ppa(self) -> Iterator[PpaTest]:
-        """What ``backport test --on ppa`` brought, with its controls."""
-        record = "records/ppa-test/summary.json"
-        data = _read(self._folder / record)
-        for part in ("tests", "controls"):
-            for one in data.get(part, []) if isinstance(data.get(part), list) else []:
-                state = str(one.get("verdict", ""))
-                if not isinstance(one, dict) or state not in STATES:
-                    continue
-                name = f"{one.get('source', '')} in {one.get('series', '')}, {one.get('arch', '')}"
-                if part == "controls":
-                    name += f", control {one.get('test', '')}"
-                words = next((str(one[k]) for k in ("detail", "reason", "stage") if one.get(k)), "")
-                address = str(one.get("result") or one.get("request") or "")
-                link = address if address.startswith("https://") else self._href(record)
-                yield PpaTest(name, str(one.get("version", "")), Chip(state, state, link, words))
+        """What ``backport test --on ppa`` brought, with its controls, and what of it counts."""
+        for one in self._there.rows:
+            state = verdict.kind(one.verdict)
+            name = f"{one.source} in {one.series}"
+            if one.control:
+                name += f", {one.control}"
+            link = one.address if one.address.startswith("https://") else self._record(one.file)
+            counts = f"does not count: {one.counts}" if one.counts else "in place of what ran here"
+            chip = Chip(state, state, link, verdict.text(one.verdict))
+            yield PpaTest(name, one.arch, one.version, one.trigger, chip, counts)
 
     def findings(self, checks: Sequence[StepRecord]) -> Iterator[FindingLine]:
         """What the checks found, the new errors first."""
@@ -310,6 +351,14 @@ class _View:
 
     def _artifact(self, step: StepRecord, name: str) -> Mapping[str, Any]:
         return _read(self._folder / step.folder / "artifacts" / name)
+
+    def _record(self, kept: str, address: str = "") -> str:
+        """The link to a record of the service: our copy, else the address, else the summary."""
+        if f"{in_place.RECORDS}/{kept}" in self._found.files:
+            return self._href(f"{in_place.RECORDS}/{kept}")
+        if address.startswith("https://"):
+            return address
+        return self._href(f"{in_place.RECORDS}/{farm.SUMMARY}")
 
     def _href(self, name: str) -> str:
         return href(self._link, name)

@@ -126,11 +126,18 @@ class Interleaving:
 
 @dataclass(frozen=True)
 class PpaTest:
-    """A test that Ubuntu's own service ran on the packages of a PPA."""
+    """A run of Ubuntu's autopkgtest service on the packages of a PPA.
+
+    `arch` and `trigger` as the service says; `counts` says that it stands in place of what ran
+    here, or why not.
+    """
 
     name: str
+    arch: str
     version: str
+    trigger: str
     verdict: Chip
+    counts: str
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,8 @@ class Report:
     """All that the page shows.
 
     `link` is what the evidence's files are below, seen from the page; "" where the page has no
-    place, and so no links.
+    place, and so no links. `in_place` are the verdicts of Ubuntu's autopkgtest service that stand
+    in place of those of steps, by the steps' names.
     """
 
     manifest: Manifest
@@ -164,6 +172,7 @@ class Report:
     interleavings: tuple[Interleaving, ...]
     risk: Mapping[str, Any]
     ppa: tuple[PpaTest, ...]
+    in_place: Mapping[str, Chip]
     builds: tuple[tuple[str, Chip], ...]
     findings: tuple[FindingLine, ...]
     checks_run: bool

@@ -15,6 +15,7 @@ from backport.errors import InputError, UsageError
 from backport.process import Completed, require
 from backport.process import run as run_program
 from backport.testbed import matrix
+from backport.testbed.host import as_root
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import (
     OneTest,
@@ -68,17 +69,23 @@ def run(
     require("autopkgtest", "autopkgtest")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
+    # What autopkgtest writes there has the same path in the testbed, where tests may put sockets:
+    # 107 bytes at most (unix(7)). So it is not below the work folder.
+    own = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
-        owner.claim(scratch / _NOTE, testbed=testbed.name)
+        owner.claim(scratch / _NOTE, testbed=testbed.name, temporary=str(own))
         source, number = _source(tests, scratch, only, shared)
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
-        completed = run_program(command, log=scratch / "console", timeout=limit)
+        completed = run_program(
+            command, env={"TMPDIR": str(own)}, log=scratch / "console", timeout=limit
+        )
         result = _read(completed, scratch / "result", only, scratch / "console")
         _swap(scratch / "result", out, scratch)
     finally:
+        _remove(own)
         shutil.rmtree(scratch, ignore_errors=True)
     return TestResult(**{**vars(result), "folder": out, "seconds": time.monotonic() - started})
 
@@ -95,9 +102,19 @@ def clean_leftovers(folder: Path) -> list[Path]:
             continue
         if facts is not None and owner.is_alive(facts):
             continue
+        own = Path((facts or {}).get("temporary", ""))
+        if own.name.startswith(_SCRATCH):
+            _remove(own)
         shutil.rmtree(scratch)
         removed.append(scratch)
     return removed
+
+
+def _remove(folder: Path) -> None:
+    """Remove autopkgtest's temporary files; of a testbed's, some are root's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        run_program(as_root(["rm", "-rf", "--one-file-system", folder]))
 
 
 def _source(

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from debian.deb822 import Packages
 
+from backport.actions import Actions, Options
 from backport.archive.base import PreparedBase, Wanted
 from backport.archive.ubuntu import Ubuntu
 from backport.build import sbuild
+from backport.check import lifecycle
+from backport.check.finding import Finding
+from backport.outputs import WANTED as WANTED_FILE
+from backport.recipe import Recipe
+from backport.step import Step
+from backport.store import Store
 from backport.verdict import Passed
 from tests.archive import real
 from tests.archive.packages import keyring
 from tests.archive.ubuntu_archive import SERIES, UbuntuArchive, seen_at
 from tests.build.packages import make_source
+from tests.check.lives import make_package
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
 
 UNIVERSE = ("bc_", "libnss-myhostname_", "libfakeroot_")
 
@@ -37,12 +49,48 @@ def archive(home: Path, key_home: Path) -> UbuntuArchive:
         made.add(deb, pocket, "universe" if deb.name.startswith(UNIVERSE) else "main")
     made.make("greeting", "1.0", component="universe")
     made.make("greeting", "1.1", pocket="-updates", component="universe")
+    # What the update is an update of.
+    made.make("own", "1.0", Depends="bc")
+    made.make("own", "1.1", pocket="-updates", Depends="bc")
+    made.make("own-broken", "1.0", Depends="not-there")
+    # What it makes for other series only: here it is the archive's.
+    made.make("theirs", "3.0")
     made.sign()
     return made
 
 
-def versions(prepared: PreparedBase) -> dict[str, str]:
-    index = (prepared.repository / "Packages").read_text()
+OWN = frozenset({"own", "own-broken", "fresh"})
+WANTED = Wanted(
+    ("fakeroot", "bc", "own (>= 2)", "theirs (>= 3)"),
+    ("greeting",),
+    OWN | {"theirs"},
+    frozenset({"theirs"}),
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A base that was made while the archive answered, and the recipe that it is for."""
+
+    recipe: Recipe
+    base: Ubuntu
+    prepared: PreparedBase
+
+
+@pytest.fixture(scope="module")
+def made(home: Path, archive: UbuntuArchive, key_home: Path) -> Made:
+    spec = Spec((SourceSpec("alpha", series=(SERIES,)),), series=(SERIES,))
+    base = Ubuntu(keyring(key_home), retries=0)
+    with archive.served() as uri:
+        content = recipes.data(spec)
+        content["series"][SERIES]["mirror"] = seen_at(uri).mirror
+        recipe = recipes.load_data(home / "recipe", spec, content)
+        series = recipe.one_series(SERIES)
+        return Made(recipe, base, base.prepare(series, WANTED, home / "bases", home / "cache"))
+
+
+def versions(repository: Path) -> dict[str, str]:
+    index = (repository / "Packages").read_text()
     return {
         part["Package"]: part["Version"]
         for part in Packages.iter_paragraphs(index, use_apt_pkg=False)
@@ -55,16 +103,12 @@ def assert_only_local_sources(root: Path) -> None:
     assert list((root / "etc/apt/sources.list.d").iterdir()) == []
 
 
-def test_a_package_is_built_on_the_series_own_archive(
-    home: Path, archive: UbuntuArchive, key_home: Path
-) -> None:
-    wanted = Wanted(("fakeroot", "bc", "own (>= 2)"), ("greeting",), frozenset({"own"}))
-    base = Ubuntu(keyring(key_home), retries=0)
-    with archive.served() as uri:
-        series = seen_at(uri)
-        prepared = base.prepare(series, wanted, home / "bases", home / "cache")
+def test_a_package_is_built_on_the_series_own_archive(home: Path, made: Made) -> None:
+    prepared, series = made.prepared, made.recipe.one_series(SERIES)
     assert (prepared.kind, prepared.suite) == ("ubuntu", "Ubuntu 16.04 xenial")
-    found = versions(prepared)
+    found = versions(prepared.repository)
+    assert not {"own", "own-broken"} & found.keys()
+    assert found["theirs"] == "3.0"
     assert found["greeting"] == "1.1"
     assert {"bc", "build-essential", "libc6", "systemd"} <= found.keys()
     root = prepared.testbed_root
@@ -85,5 +129,40 @@ def test_a_package_is_built_on_the_series_own_archive(
 
     # The archive is gone by now: what is there is used, and stays as it is.
     before = {path: path.stat().st_mtime_ns for path in (prepared.chroot, prepared.testbed_root)}
-    assert base.prepare(series, wanted, home / "bases", home / "cache") == prepared
+    assert made.base.prepare(series, WANTED, home / "bases", home / "cache") == prepared
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def lives(home: Path, made: Made, folder: Path, **scripts: str) -> list[Finding]:
+    """What is found when own 2.0 and fresh 1.0 are built, and the base is that of the archive."""
+    needs = {name: folder / name for name in ("wanted", "base/xenial", "build/xenial/alpha")}
+    for path in (*needs.values(), folder / "out", folder / "scratch"):
+        path.mkdir(parents=True)
+    told = {"build": WANTED.build, "test": WANTED.test, "own": sorted(WANTED.own)}
+    told["own of xenial"] = sorted(OWN)
+    (needs["wanted"] / WANTED_FILE).write_text(json.dumps(told))
+    actions = Actions(made.recipe, Store(home), made.base, Options(home / "cache", offline=True))
+    actions.prepare_base(Step("base", SERIES), needs["base/xenial"], needs)
+    make_package(needs["build/xenial/alpha"], "own", "2.0", {"depends": "bc", **scripts})
+    make_package(needs["build/xenial/alpha"], "fresh", "1.0", {})
+    step = Step("check", SERIES, test="lifecycle", needs=tuple(needs))
+    found = lifecycle.check(made.recipe, step, needs, folder / "out", folder / "scratch")
+    return [one for one in found if one.rule != "purge-leaves-files"]
+
+
+def test_an_upgrade_starts_from_what_the_archive_has_of_the_update(home: Path, made: Made) -> None:
+    assert made.prepared.older is not None
+    # One that nobody can install is not what anybody has.
+    assert versions(made.prepared.older) == {"own": "1.1"}
+
+    found = lives(home, made, home / "good")
+
+    assert [(one.rule, one.place) for one in found] == [("no-older-version", "fresh")]
+    log = (home / "good/out" / lifecycle.LOG).read_text()
+    assert "own (1.1)" in log
+    assert "over (1.1)" in log
+
+    bad = lives(home, made, home / "bad", preinst='[ "$1" != upgrade ]')
+
+    (fault,) = [one for one in bad if one.severity == "error"]
+    assert (fault.rule, fault.place) == ("upgrade-fails", "own 1.1")

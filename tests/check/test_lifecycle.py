@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from backport import recipe as update
 from backport.check import lifecycle
 from backport.check.lifecycle import Package
@@ -45,6 +47,24 @@ def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(tmp_path: P
     assert [(one.rule, one.severity, one.place) for one in left] == [
         ("no-older-version", "info", "beta")
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "older"),
+    [
+        ([], False),
+        (["alpha 1.0"], True),
+        (["alpha 1.0", "unknown 9"], True),
+        (["unknown 1.0"], False),
+        (["alpha 2.0"], False),
+        (["alpha 1.0", "beta 2.1"], False),
+    ],
+)
+def test_what_is_newer_or_the_same_is_nothing_to_upgrade_from(
+    there: list[str], older: bool
+) -> None:
+    some = [Package(name, version, Path("x.deb")) for name, version in map(str.split, there)]
+    assert lifecycle.are_older(some, OWN) is older
 
 
 def test_the_packages_of_a_build_are_read_from_their_files(tmp_path: Path) -> None:

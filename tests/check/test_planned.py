@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from backport import plan
+from backport import recipe as update
 from backport.plan import Selection
-from backport.recipe import Published, Recipe
+from backport.recipe import Published, Recipe, Retired
 from backport.recipe_bug import BugText
 from backport.step import Step
 from backport.store import step_key
@@ -33,15 +34,27 @@ def checks(recipe: Recipe, *, long: bool = False) -> dict[str, Step]:
     return {name: step for name, step in steps.items() if step.kind == "check"}
 
 
+LIVES = {"check/xenial/lifecycle", "check/zesty/lifecycle"}
+
+
 def test_a_plain_run_builds_one_source_package_twice_and_a_long_one_all(recipe: Recipe) -> None:
     plain = {"check/xenial/alpha", "check/xenial/beta", "check/zesty/alpha", "check/zesty/beta"}
-    assert set(checks(recipe)) == {*plain, "check/xenial/alpha.reproducible"}
+    assert set(checks(recipe)) == {*plain, *LIVES, "check/xenial/alpha.reproducible"}
     assert set(checks(recipe, long=True)) == {
         *plain,
+        *LIVES,
         *(f"{name}.reproducible" for name in plain),
-        "check/xenial/lifecycle",
-        "check/zesty/lifecycle",
     }
+
+
+def test_a_run_that_names_its_tests_leads_no_lives_and_one_without_checks_has_none(
+    recipe: Recipe,
+) -> None:
+    asked = Selection(tests=("smoke",))
+    assert not LIVES & set(plan.make(recipe, asked, "stand-in"))
+    assert set(plan.make(recipe, replace(asked, long=True), "stand-in")) > LIVES
+    steps = plan.make(recipe, Selection(checks=False), "stand-in")
+    assert {step.kind for step in steps.values()} & {"check", "test", "build"} == {"build"}
 
 
 def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Recipe) -> None:
@@ -53,8 +66,65 @@ def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Reci
 def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
     recipe: Recipe,
 ) -> None:
-    step = checks(recipe, long=True)["check/zesty/lifecycle"]
+    step = checks(recipe)["check/zesty/lifecycle"]
     assert set(step.needs) == {"base/zesty", "build/zesty/alpha", "build/zesty/beta"}
+
+
+def with_older(recipe: Recipe) -> Recipe:
+    """xenial has alpha 0.4, and 0.5 of what beta takes the place of; zesty has alpha 0.8."""
+    xenial, zesty = recipe.series
+    has = {"alpha": Published("0.4-1"), "beta": Published(""), "gamma": Published("0.5-2")}
+    alpha = recipe.sources[0]
+
+    def older(name: str, source: str, version: str, *needs: str) -> update.TestSource:
+        package = replace(alpha, name=source, version=version, needs=needs)
+        return update.TestSource(name, package, "for a test")
+
+    return replace(
+        recipe,
+        series=(
+            replace(xenial, archive=has),
+            replace(zesty, archive={"alpha": Published("0.8-1"), "beta": Published("9-1")}),
+        ),
+        retired=(Retired("gamma", ("xenial",), "superseded", ("beta",), "it has another name"),),
+        test_sources=(
+            older("alpha-0.4", "alpha", "0.4", "library"),
+            older("alpha-0.8", "alpha", "0.8"),
+            older("gamma-0.5", "gamma", "0.5"),
+            older("gamma-0.6", "gamma", "0.6"),
+            older("library", "delta", "1"),
+        ),
+    )
+
+
+def built(steps: dict[str, Step]) -> set[str]:
+    """The builds of test sources, as SERIES/NAME."""
+    return {
+        name.removeprefix("build/")
+        for name, step in steps.items()
+        if step.kind == "build" and step.source not in ("alpha", "beta")
+    }
+
+
+def test_an_upgrade_starts_from_what_the_archive_of_that_series_has(recipe: Recipe) -> None:
+    steps = plan.make(with_older(recipe), Selection(), "stand-in")
+    older = {"xenial/alpha-0.4", "xenial/library", "xenial/gamma-0.5", "zesty/alpha-0.8"}
+    assert built(steps) == older
+    for series in ("xenial", "zesty"):
+        needs = {need for need in steps[f"check/{series}/lifecycle"].needs if "build" in need}
+        own = {f"build/{series}/alpha", f"build/{series}/beta"}
+        assert needs == own | {f"build/{one}" for one in older if one.startswith(series)}
+    # What takes the place of another source is asked for together with that.
+    only = plan.make(with_older(recipe), Selection(("xenial",), ("alpha",)), "stand-in")
+    assert built(only) == {"xenial/alpha-0.4", "xenial/library"}
+
+
+def test_what_upgrades_start_from_is_built_for_nothing_else(recipe: Recipe) -> None:
+    more = with_older(recipe)
+    for selection in (Selection(until="build"), Selection(checks=False), Selection(tests=("a",))):
+        assert built(plan.make(more, selection, "stand-in")) == set()
+    # That base has the archive's own packages.
+    assert built(plan.make(more, Selection(), "ubuntu")) == set()
 
 
 def changed(before: Recipe, after: Recipe) -> set[str]:
@@ -71,7 +141,8 @@ def test_a_tool_of_a_series_changes_the_checks_of_that_series(recipe: Recipe) ->
 
 def test_the_text_for_the_bug_changes_every_check(recipe: Recipe) -> None:
     after = replace(recipe, bug_text=BugText("a", "b", "c"))
-    assert changed(recipe, after) == {name for name in checks(recipe) if "." not in name}
+    read = {name for name, step in checks(recipe).items() if not step.test}
+    assert changed(recipe, after) == read
 
 
 def test_what_a_later_series_has_of_a_source_changes_its_checks(recipe: Recipe) -> None:

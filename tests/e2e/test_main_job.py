@@ -36,6 +36,14 @@ PACKAGES = {
     },
     "python-certbot-nginx": {"python-certbot-nginx", "python-certbot-nginx-doc"},
 }
+# What xenial's archive has of them.
+UPGRADED = {
+    "python-acme",
+    "letsencrypt",
+    "python-letsencrypt",
+    "python-letsencrypt-apache",
+    "python-letsencrypt-doc",
+}
 # How many unit tests upstream's releases have under Python 2.7, and the package they are in.
 UPSTREAMS_TESTS = {
     "python-acme": ("acme", 362),
@@ -191,6 +199,22 @@ def test_all_of_upstreams_unit_tests_run_at_build(job: Place, source: str) -> No
     assert f"Ran {run} tests in " in log
     assert run >= number
     assert others == [0, 0, 0, 0]
+
+
+def test_every_package_is_installed_upgraded_removed_and_purged(job: Place) -> None:
+    folder = job.work / f"check/{SERIES}/lifecycle"
+    log, found = (folder / "lifecycle.log").read_text(), read(folder / "findings.json")
+
+    every = {package for packages in PACKAGES.values() for package in packages}
+    for package in every:
+        for word in ("install --no-install-recommends", "remove", "purge"):
+            assert re.search(rf"^\$ .* {word}(?: \S+)* {package}(?: |$)", log, re.MULTILINE), word
+    assert {one["rule"] for one in found} == {"no-older-version"}
+    # The upgrade starts from what the series' archive has; all others are new there.
+    assert every - {one["place"] for one in found} == UPGRADED
+    for package in UPGRADED:
+        over = rf"^Unpacking {package} .* over \(0\.4\.1-1~baseline1\)"
+        assert re.search(over, log, re.MULTILINE)
 
 
 def test_the_unpatched_certbot_runs_upstreams_tests_and_no_other(job: Place) -> None:

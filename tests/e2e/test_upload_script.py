@@ -237,9 +237,10 @@ def test_one_command_builds_asks_uploads_goes_on_after_a_break_and_waits(
         assert [one["version"] for one in binaries["binaries"]] == [VERSION]
     evidence = (place.work / "evidence/latest").readlink()
 
-    # Once more: nothing is built, signed or sent, and the evidence is the same.
-    ran = launchpad.script("--yes")
+    # Once more, on a terminal: nothing is asked, built, signed or sent; the evidence is the same.
+    ran = launchpad.answered("")
     assert ran.exit_code == 0, ran.stdout + ran.stderr
+    assert "Upload this?" not in ran.stderr
     assert f"2. {SERIES}/greeter {VERSION}: is there" in ran.stdout
     assert len(launchpad.intake.sessions) == 3
     assert place.record(f"build/{SERIES}/greeter") == built

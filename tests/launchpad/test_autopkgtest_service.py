@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backport import recipe_file
+from backport import outputs, recipe_file
 from backport.cli import main
 from backport.errors import RemoteError
 from backport.launchpad import autopkgtest_results as results
@@ -22,6 +20,7 @@ from backport.testbed.result import OneTest
 from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 from tests.launchpad.conftest import QUICK
 from tests.support import recipes
+from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.recipes import SourceSpec, Spec
@@ -30,51 +29,6 @@ PPA = PpaName("me", "sru")
 VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
 REQUEST = Request("app", "xenial", "amd64", VERSION, PPA)
 PASS = "smoke PASS\nrace PASS\n"
-
-
-def result_tar(exit_code: int, version: str, summary: str, **more: bytes) -> bytes:
-    members = {
-        "exitcode": f"{exit_code}\n".encode(),
-        "testpkg-version": f"app {version}\n".encode(),
-        "testinfo.json": json.dumps(
-            {"custom_environment": [f"ADT_TEST_TRIGGERS=app/{version}"]}
-        ).encode(),
-        "summary": summary.encode(),
-    } | more
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in members.items():
-            if content:
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
-
-def log_gz(summary: str, before: str = "") -> bytes:
-    text = f"the tests' output\n{before}@@@@@@@@@@@@@@@@@@@@ summary\n"
-    return gzip.compress(
-        (text + "".join(f"{before}{one}\n" for one in summary.split("\n"))).encode()
-    )
-
-
-def put(
-    world: World,
-    stamp: str,
-    tar: bytes,
-    *,
-    ppa: str = "me-sru",
-    where: str = "xenial/amd64/a/app",
-    log: bytes | None = None,
-) -> None:
-    series = where.partition("/")[0]
-    base = f"/results/autopkgtest-{series}-{ppa}"
-    for name, content in (("result.tar", tar), ("log.gz", log)):
-        path = f"{where}/{stamp}@/{name}"
-        if content is not None:
-            world.files[f"{base}/{path}"] = content
-            listing = world.files.get(f"{base}/", b"")
-            world.files[f"{base}/"] = listing + f"{path}\n".encode()
 
 
 @pytest.fixture
@@ -153,13 +107,17 @@ def test_the_summary_is_taken_from_the_log_where_the_result_has_none(
     tested = read(reader, tmp_path)
     assert isinstance(tested.verdict, Failed)
     assert dict(tested.tests)["smoke"] == Passed()
+    assert tested.log == f"{tested.url}/log.gz"
 
 
 def test_a_status_that_the_summary_contradicts_is_broken(
     reader: results.Reader, world: World, tmp_path: Path
 ) -> None:
     put(world, "20261122_000000", result_tar(0, VERSION, "smoke PASS\n"))
-    assert read(reader, tmp_path).verdict == Broken("no answer came from: race")
+    tested = read(reader, tmp_path)
+    assert tested.verdict == Broken("no answer came from: race")
+    # What contradicts itself has passed nothing.
+    assert dict(tested.tests) == dict.fromkeys(("smoke", "race"), tested.verdict)
 
 
 @pytest.mark.parametrize(
@@ -176,9 +134,29 @@ def test_a_damaged_result_is_broken_and_no_older_one_hides_it(
 ) -> None:
     put(world, "20261121_000000", result_tar(0, VERSION, PASS))
     put(world, "20261122_000000", tar)
-    made = read(reader, tmp_path).verdict
+    tested = read(reader, tmp_path)
+    made = tested.verdict
     assert isinstance(made, Broken)
     assert said in made.detail
+    assert dict(tested.tests) == {"smoke": made, "race": made}
+
+
+def test_a_test_that_failed_stays_failed_where_the_whole_is_broken(
+    reader: results.Reader, world: World, tmp_path: Path
+) -> None:
+    put(world, "20261122_000000", result_tar(0, VERSION, "smoke PASS\nrace FAIL it lost\n"))
+    each = dict(read(reader, tmp_path).tests)
+    assert isinstance(each["smoke"], Broken)
+    assert each["race"] == Failed("test", "it lost")
+
+
+def test_a_package_that_cannot_be_tested_fails_every_test(
+    reader: results.Reader, world: World, tmp_path: Path
+) -> None:
+    put(world, "20261122_000000", result_tar(12, VERSION, ""))
+    each = dict(read(reader, tmp_path).tests)
+    assert {type(one) for one in each.values()} == {Failed}
+    assert set(each) == {"smoke", "race"}
 
 
 def test_a_web_page_in_place_of_a_result_is_an_error_in_one_sentence(
@@ -318,14 +296,104 @@ def test_a_control_that_does_not_see_the_harm_or_is_of_another_build_never_passe
     words = ("--control-ppa", "me/throw-away")
     assert run(recipe, *words) == 0
     assert "control not run: ppa:me/throw-away has" in capsys.readouterr().out
-    without = f"{VERSION}~unpatched1~x"
-    farm.accept(archive, "xenial", "app", f"{VERSION}a~unpatched1")
+    farm.accept(archive, "xenial", "app", "1.0-1ubuntu0.16.04.9~unpatched1")
+    tar = result_tar(4, "1.0-1ubuntu0.16.04.9~unpatched1", "smoke PASS\nrace FAIL it lost\n")
+    put(world, "20261122_111111", tar, ppa="me-throw-away")
+    assert run(recipe, *words) == 0
+    assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
+    for entry in world.all("source_package_publishing_history"):
+        if "0.16.04.9" in entry.values["source_package_version"]:
+            entry.values["status"] = "Deleted"
+    without = f"{VERSION}~unpatched1"
+    farm.accept(archive, "xenial", "app", f"{VERSION[:-1]}2~unpatched1")
     put(world, "20261122_111111", result_tar(0, without, PASS), ppa="me-throw-away")
     put(
-        world, "20261122_222222", result_tar(0, f"{VERSION}a~unpatched1", PASS), ppa="me-throw-away"
+        world,
+        "20261122_222222",
+        result_tar(0, f"{VERSION[:-1]}2~unpatched1", PASS),
+        ppa="me-throw-away",
     )
     assert run(recipe, *words) == 4
     assert "the control does not see the harm" in capsys.readouterr().out
+
+
+def kept(recipe: Path) -> dict[str, Any]:
+    """The summary that was kept."""
+    data: dict[str, Any] = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
+    return data
+
+
+def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
+    recipe: Path, world: World
+) -> None:
+    put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
+    tar = result_tar(4, VERSION, "smoke FAIL it lost\nrace PASS\n")
+    put(world, "20261122_000000", tar, where="xenial/arm64/a/app")
+    assert run(recipe) == 0
+    assert run(recipe, "--arch", "arm64") == 4
+    rows = {row["arch"]: row for row in kept(recipe)["tests"]}
+    assert {arch: row["verdict"] for arch, row in rows.items()} == {
+        "amd64": "passed",
+        "arm64": "failed",
+    }
+    assert rows["amd64"]["trigger"] == f"app/{VERSION}"
+    assert rows["amd64"]["log_address"] == f"{rows['amd64']['result']}/log.gz"
+    assert rows["arm64"]["log_address"] == ""
+    # Another version of the source package: nothing of the old one stays.
+    old = upload_state.read(recipe.parent / "build", "ppa:me/sru", kept(recipe)["launchpad"])[0]
+    fresh = f"{VERSION[:-1]}2"
+    upload_state.write(recipe.parent / "build", replace(old, version=fresh))
+    assert run(recipe) == 0
+    assert [(row["arch"], row["version"]) for row in kept(recipe)["tests"]] == [("amd64", fresh)]
+
+
+def test_a_control_that_was_read_once_stays_when_its_ppa_is_gone(
+    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(world, "20261122_000000", result_tar(0, VERSION, PASS))
+    farm = Farm(world)
+    archive = farm.ppa("me", "throw-away")
+    without = f"{VERSION}~unpatched1"
+    farm.accept(archive, "xenial", "app", without)
+    tar = result_tar(4, without, "smoke PASS\nrace FAIL it lost\n")
+    put(world, "20261122_111111", tar, ppa="me-throw-away")
+    assert run(recipe, "--control-ppa", "me/throw-away") == 0
+    for entry in world.all("source_package_publishing_history"):
+        if entry.values["source_package_version"] == without:
+            entry.values["status"] = "Deleted"
+    assert run(recipe, "--control-ppa", "me/throw-away") == 0
+    assert "has no app for xenial" in capsys.readouterr().out
+    (row,) = kept(recipe)["controls"]
+    assert (row["verdict"], row["version"], row["control"]) == ("passed", without, "race-control")
+
+
+def test_a_test_that_is_shipped_under_another_name_is_read_under_the_recipes(
+    recipe: Path, world: World
+) -> None:
+    made = recipe.parent / "build/source/xenial/app"
+    made.mkdir(parents=True)
+    (made / outputs.SHIPPED).write_text(json.dumps({"smoke": "backport-smoke"}))
+    summary = "smoke FAIL the base has it too\nbackport-smoke PASS\nrace PASS\n"
+    put(world, "20261122_000000", result_tar(4, VERSION, summary))
+    assert run(recipe) == 4
+    each = kept(recipe)["tests"][0]["each"]
+    assert {name: one["verdict"] for name, one in each.items()} == {
+        "smoke": "passed",
+        "smoke (the base's own)": "failed",
+        "race": "passed",
+    }
+
+
+def test_a_damaged_summary_is_told_before_anything_is_asked(
+    recipe: Path, standin: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recipe.parent / "build/ppa-test/summary.json"
+    path.parent.mkdir()
+    path.write_text('{"format": 2}')
+    standin.requests.clear()
+    assert run(recipe) == 3
+    assert "this summary of the tests in the PPA cannot be read" in capsys.readouterr().err
+    assert standin.requests == []
 
 
 def test_an_architecture_or_control_that_cannot_be_is_refused(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.support.launchpad_server.world import Entry
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -51,6 +57,133 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
     uploaded, published = bugs.comments(NUMBER)[1:]
     assert uploaded.endswith(f"noble: greeter {VERSION}")
     assert f"noble: greeter {VERSION} (built on amd64)" in published
+
+
+def work_on(case: Case) -> None:
+    """The farm builds every upload; its clock goes on with each request."""
+    case.ppas.farm = farm = Farm(case.world)
+
+    def tick() -> None:
+        farm.now += 200.0
+
+    case.world.before.insert(0, tick)
+
+
+def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
+    case: Case,
+) -> None:
+    case.series = ("noble", "yakkety")
+    case.ready()
+    work_on(case)
+    words = ("--wait", "--series", "noble", "--series", "yakkety")
+
+    ran = case.upload(*words)
+
+    assert ran.exit_code == 6, ran.err
+    assert ran.item("yakkety/greeter")["action"] == "skipped"
+    assert "leave the series out of the update" in ran.item("yakkety/greeter")["reason"]
+    assert case.in_ppa() == [("greeter", "noble", VERSION)]
+    kinds = [event["event"] for event in ran.events]
+    assert kinds.index("uploaded") < kinds.index("published") < kinds.index("waited")
+    assert (case.work / "published/noble/greeter.json").is_file()
+
+    # Once more: nothing is sent; it is waited for, and told again. Unnamed it is no refusal.
+    assert case.upload(*words).exit_code == 6
+    again = case.upload("--wait")
+    assert again.exit_code == 0, again.err
+    assert "waited" in [event["event"] for event in again.events]
+    assert case.sent(".changes") == 1
+
+
+def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits(case: Case) -> None:
+    publication = send(case)
+    farm = Farm(case.world)
+    farm.build(publication, "amd64", ends("Failed to build"), log=b"dpkg-buildpackage: error\n")
+    farm.now = 1000.0
+
+    ran = case.upload("--wait")
+
+    assert ran.item("noble/greeter")["action"] == "is there"
+    assert ran.exit_code == 4, ran.out
+
+
+def test_a_refusal_or_a_dry_run_waits_for_nothing(case: Case) -> None:
+    case.ready()
+    dry = case.upload("--dry-run", "--wait")
+    bad = case.upload("--wait", "--key", "nobody@example.org")
+    assert (dry.exit_code, bad.exit_code) == (0, 5)
+    for ran in (dry, bad):
+        assert [event["event"] for event in ran.events] == ["plan"]
+
+
+def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) -> None:
+    case.ready()
+    work_on(case)
+    before = len(case.standin.requests)
+    ran = case.run("upload", "--ask", "--wait")
+    assert (ran.exit_code, len(case.standin.requests)) == (2, before)
+    assert "nobody is there to be asked" in ran.err
+
+    keyboard, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        case.monkeypatch.setattr("sys.stdin", stdin)
+        os.write(keyboard, b"n\n")
+        ran = case.run("upload", "--ask", "--wait", "--quiet")
+        assert ran.exit_code == 0
+        assert f"1. noble/greeter {VERSION}: upload" in ran.out
+        assert ran.err.endswith("Upload this? [y/N] Nothing was uploaded.\n")
+        assert case.in_ppa() == []
+        os.write(keyboard, b"y\n")
+        ran = case.run("upload", "--ask", "--wait")
+        assert ran.exit_code == 0, ran.err
+        assert "Upload this?" in ran.err
+        assert case.in_ppa() == [("greeter", "noble", VERSION)]
+        # Nobody answers now: a question would never end.
+        ran = case.run("upload", "--ask", "--wait")
+        assert ran.exit_code == 0
+        assert "Upload this?" not in ran.err
+        assert f"1. noble/greeter {VERSION}: is there" in ran.out
+    os.close(keyboard)
+
+
+def test_the_script_sends_the_others_and_ends_with_6(case: Case, tmp_path: Path) -> None:
+    """scripts/upload-ppa with the real command; `run` alone is left out: all is built already."""
+    case.series = ("noble", "yakkety")
+    case.ready()
+    work_on(case)
+    checkout = tmp_path / "checkout"
+    command = f'''#!/bin/sh
+[ "$1" != run ] || {{ echo "$@" >"{checkout}/run"; exit 0; }}
+exec "{sys.executable}" -m backport.cli "$@"
+'''
+    for name, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", command)):
+        path = checkout / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    here = Path(__file__).resolve().parents[2]
+    shutil.copy(here / "scripts/upload-ppa", checkout / "scripts")
+
+    def script(*args: str) -> subprocess.CompletedProcess[str]:
+        own = ["--recipe", case.recipe, "--work", case.work, "--cache", case.home / "cache"]
+        return subprocess.run(
+            [checkout / "scripts/upload-ppa", *own, *args],
+            env={**os.environ, "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    named = ("--series", "noble", "--series", "yakkety")
+    dry = script("--dry-run", *named)
+    assert (dry.returncode, case.in_ppa()) == (6, [])
+    assert "--series noble --series yakkety" in (checkout / "run").read_text()
+    ran = script("--yes", *named)
+    assert ran.returncode == 6, ran.stdout + ran.stderr
+    assert case.in_ppa() == [("greeter", "noble", VERSION)]
+    assert "yakkety/greeter: skipped (obsolete" in ran.stderr
+    assert (case.work / "published/noble/greeter.json").is_file()
+    assert script("--yes").returncode == 0
+    assert script("--yes", "--series", "yakkety").returncode == 6
+    assert case.sent(".changes") == 1
 
 
 def published(case: Case) -> None:

@@ -6,8 +6,12 @@ import json
 
 import pytest
 
+from backport.sru import check as evidence
+from backport.sru import in_place
+from backport.verdict import Passed
+from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server.world_ppa import Arrived
-from tests.support.upload_server.case import ARCHIVE, Case
+from tests.support.upload_server.case import ARCHIVE, OWNER, PPA, Case
 
 VERSION = "1.0-1ubuntu0.24.04.1"
 ORIG = "greeter_1.0.orig.tar.gz"
@@ -117,6 +121,88 @@ def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> 
     (record,) = case.records()
     assert record["forced"] == "the testbed has no sound card"
     assert record["steps"]["test/noble/greeter.says"] == "failed: tests: it says nothing"
+
+
+def helper_is_tested(case: Case, *rows: tuple[str, bytes]) -> None:
+    """The farm has tested the helper of the PPA, on these architectures, and it was read."""
+    for arch, tar in rows:
+        put(
+            case.world, "20261122_000000_aaaaa", tar, ppa=f"{OWNER}-{PPA}",
+            where=f"noble/{arch}/h/helper", log=log_gz("says PASS\n"),
+        )  # fmt: skip
+    words = ("--source", "helper", "--results", f"{case.standin.root}results")
+    ran = case.run("test", "--on", "ppa", *words, *(f"--arch={arch}" for arch, _ in rows))
+    assert ran.exit_code in (0, 4), ran.err
+
+
+def with_helper(case: Case, *failing: str) -> None:
+    """The helper is in the PPA, forced; the greeter that needs it is not."""
+    case.sources = {"greeter": ("helper",), "helper": ()}
+    case.failing = failing
+    case.ready()
+    ran = case.upload("--source", "helper", "--force", "this machine is too small")
+    assert ran.exit_code == 0, ran.err
+
+
+def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> None:
+    with_helper(case, "test/noble/helper.says")
+    said = case.upload("--dry-run").check("noble/greeter", "tests")
+    assert "(test/noble/helper.says: failed: tests: it says nothing)" in said["detail"]
+
+    version = f"{VERSION}~ppa1"
+    tar = result_tar(0, version, "says PASS\n", source="helper")
+    helper_is_tested(case, ("amd64", tar))
+    ran = case.upload()
+
+    assert ran.exit_code == 0, ran.err
+    detail = ran.check("noble/greeter", "tests")["detail"]
+    assert detail.endswith("tests passed, 1 of them on Ubuntu's autopkgtest service")
+    (record,) = (one for one in case.records() if one["source"] == "greeter")
+    assert record["forced"] == ""
+    assert record["steps"]["test/noble/helper.says"] == "passed"
+    origin = record["origins"]["test/noble/helper.says"]
+    assert origin.startswith(
+        f"ppa: amd64; version {version}; trigger helper/{version}; log http://"
+    )
+    assert origin.endswith("/noble/amd64/h/helper/20261122_000000_aaaaa@/log.gz")
+    # The same stands in the evidence, joined by the very .dsc.
+    folder = (case.work / "evidence/latest").resolve()
+    step = "test/noble/helper.says"
+    assert isinstance(in_place.read(folder, evidence.load(folder)).tests[step].verdict, Passed)
+
+
+def test_an_architecture_that_failed_on_the_farm_holds_the_rest_back(case: Case) -> None:
+    with_helper(case)
+    version = f"{VERSION}~ppa1"
+    good = result_tar(0, version, "says PASS\n", source="helper")
+    bad = result_tar(4, version, "says FAIL it lost\n", source="helper")
+    helper_is_tested(case, ("amd64", good), ("arm64", bad))
+
+    ran = case.upload()
+
+    assert ran.exit_code == 4
+    detail = ran.check("noble/greeter", "tests")["detail"]
+    assert "test/noble/helper.says: failed: test: it lost (Ubuntu's autopkgtest service" in detail
+    assert "arm64" in detail
+    assert len(case.records()) == 1
+
+
+def test_what_the_farm_says_of_another_version_or_ppa_neither_helps_nor_harms(case: Case) -> None:
+    with_helper(case, "test/noble/helper.says")
+    version = f"{VERSION}~ppa1"
+    helper_is_tested(case, ("amd64", result_tar(0, version, "says PASS\n", source="helper")))
+    path = case.work / "ppa-test/summary.json"
+    good = json.loads(path.read_text())
+    assert case.upload("--dry-run").exit_code == 0
+
+    for change in ({"ppa": "ppa:other/one"}, {"launchpad": "https://other.example.org/"}):
+        path.write_text(json.dumps(good | change))
+        assert case.upload("--dry-run").exit_code == 4
+    good["tests"][0]["version"] = f"{VERSION}~ppa2"
+    path.write_text(json.dumps(good))
+    ran = case.upload("--dry-run")
+    assert ran.exit_code == 4
+    assert "tests: it says nothing" in ran.check("noble/greeter", "tests")["detail"]
 
 
 def test_a_package_that_was_tampered_with_is_made_anew(case: Case) -> None:

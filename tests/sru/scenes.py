@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
+from backport import verdict
+from backport.launchpad import farm, upload_state
 from backport.launchpad.bug_plan import Bug, Task
 from backport.launchpad.publication import Publication
-from backport.sru import check
+from backport.launchpad.upload_state import Upload
+from backport.sru import check, in_place
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts, PublishedFile
 from backport.sru.manifest import Manifest
+from backport.verdict import Passed, Skipped, Verdict
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
 
@@ -95,4 +102,77 @@ def manifest(where: Place) -> Manifest:
 
 
 def checklist(where: Place, known: Facts) -> Checklist:
-    return make(where.recipe(), manifest(where), known, sha256="e" * 64, now=NOW)
+    folder = where.evidence().folder
+    found = check.load(folder)
+    there = in_place.read(folder, found).tests
+    return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, farm=there)
+
+
+# ------------------------------------------------------------------- the autopkgtest service
+
+
+def run(
+    where: Place, arch: str, each: Mapping[str, Verdict], series: str = "xenial", **more: Any
+) -> dict[str, Any]:
+    """A run of alpha's tests on the service, with what each test came to."""
+    made = {name: verdict.to_json(one) for name, one in each.items()}
+    bad = [one for one in each.values() if not isinstance(one, Passed)]
+    address = f"https://autopkgtest.example.org/{series}/{arch}"
+    version = f"{where.version(series)}~ppa1"
+    whole = verdict.to_json(bad[0] if bad else Passed(f"{len(each)} tests"))
+    told = {"source": "alpha", "series": series, "arch": arch, "version": version}
+    told |= {"request": "https://autopkgtest.example.org/request", "result": address}
+    told |= {"log_address": f"{address}/log.gz", "trigger": f"alpha/{version}"}
+    return {**told, **whole, "each": made} | more
+
+
+def no_result(where: Place, arch: str) -> dict[str, Any]:
+    """A request that the service has not answered yet."""
+    told = run(where, arch, {}, result="", log_address="", trigger="")
+    del told["detail"]
+    return told | verdict.to_json(Skipped("no result yet"))
+
+
+def control(where: Place, made: Verdict, **more: Any) -> dict[str, Any]:
+    """The control of renew in xenial, in a PPA of its own."""
+    version = f"{where.version('xenial')}~unpatched1"
+    told = run(where, "amd64", {}, result="https://autopkgtest.example.org/control")
+    for name in ("each", "request", "detail"):
+        del told[name]
+    told |= {"test": "renew", "control": "renew-control", "variant": "unpatched"}
+    return {**told, "version": version, **verdict.to_json(made)} | more
+
+
+def serve(
+    where: Place,
+    *rows: dict[str, Any],
+    controls: tuple[dict[str, Any], ...] = (),
+    made_of: str = "",
+) -> None:
+    """Put the service's records, and those of the uploads, into the work folder.
+
+    Parameters:
+        made_of: the sha256 of the .dsc that the uploads were made of; that of this run.
+    """
+    where.run()
+    work = where.store.work
+    for series in SERIES:
+        (dsc,) = (work / f"source/{series}/alpha").glob("*.dsc")
+        upload = Upload(
+            source="alpha", series=series, version=f"{where.version(series)}~ppa1",
+            update=where.version(series), ppa="ppa:me/sru", root="https://lp.example.org/",
+            server="ftp", content={}, files={}, signer="", account="me", base="ubuntu", steps={},
+            state="accepted",
+            made_of=made_of or hashlib.sha256(dsc.read_bytes()).hexdigest(),
+        )  # fmt: skip
+        upload_state.write(work, upload)
+    (work / farm.SUMMARY).parent.mkdir(exist_ok=True)
+    for row in rows:
+        log = work / farm.FOLDER / row["series"] / f"alpha@{row['arch']}" / "log.gz"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(gzip.compress(f"tested on {row['arch']}\n".encode(), mtime=0))
+    data = {
+        "format": farm.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
+        "launchpad": "https://lp.example.org/", "tests": list(rows), "controls": list(controls),
+    }  # fmt: skip
+    (work / farm.SUMMARY).write_text(json.dumps(data))

@@ -252,19 +252,6 @@ def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
     assert f"{checks} new errors<small>{3 * checks} findings in all" in text
 
 
-def test_the_ppas_tests_are_shown_where_they_are(place: Place) -> None:
-    record = place.store.work / "ppa-test/summary.json"
-    record.parent.mkdir(parents=True)
-    test = {"source": "alpha", "series": "xenial", "arch": "amd64", "version": "1.0-1~ppa1"}
-    skipped = {**test, "test": "renew-control", "verdict": "skipped", "reason": "not run: no PPA"}
-    data = {"tests": [{**test, "verdict": "passed", "result": "https://example.org/r"}]}
-    record.write_text(json.dumps({**data, "controls": [skipped]}))
-    text = page_of(place).read_text()
-    assert 'class="chip passed" href="https://example.org/r"' in text
-    assert "alpha in xenial, amd64, control renew-control" in text
-    assert "not run: no PPA" in text
-
-
 def test_words_of_a_log_cannot_put_markup_into_the_page(place: Place) -> None:
     place.verdicts[RENEW] = Failed("test", "<script>alert(1)</script>")
     text = page_of(place).read_text()

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from backport.build import owner
 from backport.errors import InputError, UsageError
 from backport.testbed import autopkgtest, lxc
 from backport.testbed.autopkgtest import run
@@ -18,6 +20,8 @@ from backport.verdict import Failed, Passed, Skipped
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
 
+# What a path of a socket may have (unix(7)), with the byte that ends it.
+SOCKET_PATH = 108
 CONTROL = """\
 Tests: good
 Depends: tiny
@@ -76,6 +80,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     tests = write_tests(tmp_path / "matrix", FILES)
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "shared").write_text("echo shared file\n")
+    before = {*Path(tempfile.gettempdir()).glob(".test-*")}
 
     result = run(
         tests,
@@ -105,6 +110,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     assert "shared file\n" in output
     assert (result.folder / good.artifacts / "own-name").read_text().strip()
     assert [path.name for path in result.folder.parent.iterdir()] == ["result"]
+    assert {*Path(tempfile.gettempdir()).glob(".test-*")} <= before
     wait(lambda: lxc.clones_of(testbed.name) == [])
 
 
@@ -191,6 +197,16 @@ def test_a_killed_run_leaves_nothing_that_is_not_cleaned_away(
     assert toolkit.stdout is not None
     name = toolkit.stdout.readline().strip()
     wait(lambda: running("sleep\x00654"))
+    (note,) = out.parent.glob(".test-*/owner.json")
+    own = Path((owner.read(note) or {})["temporary"])
+    # Its fifo, and the folder that it shares with the testbed; tests may put sockets there.
+    assert {path.name.partition(".")[0] for path in own.iterdir()} >= {
+        "autopkgtest-fifo",
+        "autopkgtest-lxc",
+    }
+    (shared,) = own.glob("autopkgtest-lxc.*")
+    place = f"/tmp/{shared.relative_to(tempfile.gettempdir())}/downtmp/autopkgtest_tmp/"
+    assert SOCKET_PATH - len(place) > 36
 
     toolkit.send_signal(signal.SIGKILL)
     toolkit.wait()
@@ -204,6 +220,7 @@ def test_a_killed_run_leaves_nothing_that_is_not_cleaned_away(
     (left,) = out.parent.iterdir()
     wait(lambda: autopkgtest.clean_leftovers(out.parent) == [left])
     assert list(out.parent.iterdir()) == []
+    assert not own.exists()
     assert not running_programs(name)
 
 

@@ -1,0 +1,228 @@
+"""The debdiff against what the series has, by records of now or kept ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.launchpad_server import Fault
+from tests.support.launchpad_server.world_bugs import Bugs
+from tests.support.source_builder import PackageSpec, build_dsc
+from tests.support.upload_server.case import Case
+
+VERSION = "1.0-1ubuntu0.24.04.1"
+
+
+def ready(case: Case) -> None:
+    """The update is made, and nothing was asked yet."""
+    case.ready()
+    (case.home / "cache/launchpad-records.json").unlink(missing_ok=True)
+
+
+def package(case: Case, version: str) -> dict[str, bytes]:
+    """An older source package of the greeter."""
+    folder = case.root.parent / "older" / version
+    build_dsc(PackageSpec("greeter", version), folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def publish(case: Case, version: str, pocket: str = "Release", **more: Any) -> dict[str, bytes]:
+    """Noble has that version of the greeter."""
+    files = package(case, version)
+    case.world.publish("noble", "greeter", version, pocket=pocket, files=files, **more)
+    return files
+
+
+def record(case: Case) -> dict[str, Any]:
+    """What was kept of the comparison."""
+    data: dict[str, Any] = json.loads((case.work / "debdiff/noble/greeter.json").read_text())
+    return data
+
+
+def grow_old(case: Case, days: int) -> None:
+    """The kept records were asked for so many days ago."""
+    path = case.home / "cache/launchpad-records.json"
+    data = json.loads(path.read_text())
+    for root in data["roots"].values():
+        for answer in root.values():
+            moment = datetime.now(UTC) - timedelta(days=days, minutes=1)
+            answer["asked_at"] = moment.isoformat()
+    path.write_text(json.dumps(data))
+
+
+def test_it_is_made_against_the_highest_version_that_the_series_has(case: Case) -> None:
+    ready(case)
+    publish(case, "0.8-1")
+    files = publish(case, "0.9-1", "Updates")
+    case.world.publish("noble", "greeter", "0.9-9", pocket="Backports", files={"x": b"x"})
+    case.world.publish("noble", "greeter", "0.9-5", status="Deleted", files={"x": b"x"})
+
+    ran = case.run("debdiff", "--json")
+
+    assert ran.exit_code == 0, ran.err
+    (event,) = ran.events
+    assert event["told"].startswith("greeter is compared with what noble has in Updates, 0.9-1 (")
+    assert event["told"].endswith("'s record, less than an hour old)")
+    text = (case.work / "debdiff/noble" / event["debdiff"]).read_text()
+    assert event["debdiff"] == f"greeter_{VERSION}.debdiff"
+    assert f"\n+greeter ({VERSION}) noble; urgency=medium\n" in text
+    assert "\n-greeter (0.9-1) " in text
+    own = next((case.work / "source/noble/greeter").glob("*.debdiff")).read_text()
+    assert "0.9-1" not in own
+    kept = record(case)
+    hashes = {one["name"]: one["sha256"] for one in kept["against"]["files"]}
+    assert hashes == {name: hashlib.sha256(one).hexdigest() for name, one in files.items()}
+    assert kept["against"]["pockets"] == ["Updates"]
+    assert kept["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+
+    assert case.run("evidence").exit_code == 0
+    records = case.work / "evidence/latest/records/debdiff/noble"
+    assert {path.name for path in records.iterdir()} == {"greeter.json", event["debdiff"]}
+
+
+def test_offline_it_uses_the_kept_records_and_says_how_old_they_are(case: Case) -> None:
+    ready(case)
+    publish(case, "0.9-1")
+    assert case.run("debdiff").exit_code == 0
+    first = (case.work / "debdiff/noble" / record(case)["debdiff"]).read_bytes()
+    publish(case, "0.9-2", "Updates")
+    grow_old(case, 3)
+    case.standin.requests.clear()
+
+    ran = case.run("debdiff", "--offline")
+
+    assert ran.exit_code == 0, ran.err
+    assert "0.9-1 (" in ran.out
+    assert "'s record, 3 days old)" in ran.out
+    assert (case.work / "debdiff/noble" / record(case)["debdiff"]).read_bytes() == first
+    assert case.standin.requests == []
+    # Asked again, since the record is old: the series has gone on.
+    ran = case.run("debdiff")
+    assert "noble has in Updates, 0.9-2 (" in ran.out
+
+
+def test_offline_without_a_kept_record_it_is_an_error(case: Case) -> None:
+    ready(case)
+    ran = case.run("debdiff", "--offline")
+    assert ran.exit_code == 6
+    assert "no kept record tells what noble has of greeter" in ran.err
+    assert not (case.work / "debdiff").exists()
+
+
+def test_a_launchpad_that_refuses_leaves_the_kept_records(case: Case) -> None:
+    ready(case)
+    publish(case, "0.9-1")
+    assert case.run("debdiff").exit_code == 0
+    grow_old(case, 2)
+    case.standin.faults.add(Fault("status", on="getPublishedSources", status=401, times=-1))
+    ran = case.run("debdiff")
+    case.standin.faults.clear()
+    assert ran.exit_code == 0, ran.err
+    assert "2 days old" in ran.out
+
+
+def test_a_file_that_is_not_what_the_record_says_makes_no_debdiff(case: Case) -> None:
+    ready(case)
+    publish(case, "0.9-1")
+    for name in case.world.files:
+        if name.endswith("greeter_0.9-1.dsc"):
+            case.world.files[name] = b"another"
+
+    ran = case.run("debdiff")
+
+    assert ran.exit_code == 3
+    assert "greeter_0.9-1.dsc" in ran.err
+    assert list((case.work / "debdiff").rglob("*")) == []
+
+
+def test_a_pinned_base_that_the_series_has_otherwise_is_an_error(case: Case) -> None:
+    ready(case)
+    case.world.publish("noble", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
+    ran = case.run("debdiff")
+    assert ran.exit_code == 3
+    assert "noble has another 1.0-1 than the pinned one, by the record's sha256" in ran.err
+
+
+def test_the_update_itself_in_proposed_is_not_compared_with(case: Case) -> None:
+    ready(case)
+    publish(case, "0.9-1")
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed", files={"x": b"x"})
+    assert "noble has in Release, 0.9-1 (" in case.run("debdiff").out
+
+
+def test_a_source_that_the_series_lacks_is_said_to_be_new(case: Case) -> None:
+    ready(case)
+    ran = case.run("debdiff")
+    assert ran.exit_code == 0, ran.err
+    assert "greeter is new in noble: there is nothing to compare it with" in ran.out
+    assert "against" not in record(case)
+
+
+def test_what_was_not_made_yet_is_told(case: Case) -> None:
+    case.write()
+    ran = case.run("debdiff")
+    assert ran.exit_code == 3
+    assert "greeter for noble was not made yet" in ran.err
+
+
+def test_sponsors_get_the_debdiff_against_the_series(case: Case) -> None:
+    ready(case)
+    bugs = Bugs(case.world)
+    bugs.add(2100000, "Greet", "Please.", tasks=["greeter"])
+    publish(case, "0.9-1")
+
+    ran = case.run("sponsor", "--yes")
+
+    assert ran.exit_code == 0, ran.err
+    assert "greeter is compared with what noble has in Release, 0.9-1 (" in ran.err
+    (attached,) = bugs.below("bug_attachment", "/bugs/2100000")
+    assert attached.values["title"] == f"greeter_{VERSION}.noble.debdiff"
+    stored = case.world.files[f"/devel{attached.path}/data"].decode()
+    assert "\n-greeter (0.9-1) " in stored
+    assert "has every debdiff" in case.run("sponsor", "--yes").out
+
+
+def test_sponsors_get_the_bases_debdiff_where_the_series_lacks_the_source(case: Case) -> None:
+    ready(case)
+    bugs = Bugs(case.world)
+    bugs.add(2100000, "Greet", "Please.", tasks=["greeter"])
+    ran = case.run("sponsor", "--yes")
+    assert ran.exit_code == 0, ran.err
+    assert "greeter is new in noble: its debdiff is against its base, 1.0-1" in ran.err
+    (attached,) = bugs.below("bug_attachment", "/bugs/2100000")
+    own = next((case.work / "source/noble/greeter").glob("*.debdiff"))
+    assert case.world.files[f"/devel{attached.path}/data"] == own.read_bytes()
+
+
+# ------------------------------------------------------------------------------- fetch
+
+
+def test_fetch_holds_the_pins_against_the_records(case: Case) -> None:
+    ready(case)
+    assert case.run("fetch").exit_code == 0
+    grow_old(case, 3)
+    ran = case.run("fetch", "--offline")
+    assert ran.exit_code == 0
+    assert "kept records of the pinned sources are used (greeter_1.0-1.dsc: 3 days old)" in ran.err
+    case.world.publish("jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
+    ran = case.run("fetch")
+    assert ran.exit_code == 3
+    assert "ubuntu's 1.0-1 is another, by the record's sha256" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("offline", "said"),
+    [
+        (True, "no record tells whether greeter_1.0-1.dsc is the archive's own"),
+        (False, "no archive ever had greeter 1.0-1: its pinned sha256 stands"),
+    ],
+)
+def test_fetch_says_where_no_record_confirms_a_pin(case: Case, offline: bool, said: str) -> None:
+    case.write()
+    ran = case.run("fetch", *(["--offline"] if offline else []))
+    assert ran.exit_code == 0, ran.err
+    assert said in ran.err

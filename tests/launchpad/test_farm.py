@@ -1,0 +1,215 @@
+"""Which of the service's verdicts stand in place of local ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backport import verdict
+from backport.errors import InputError
+from backport.launchpad import farm
+from backport.launchpad.farm import Sent, farm_of, sent_of
+from backport.launchpad.upload_state import Upload
+from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
+
+UPDATE = "1.0-1ubuntu0.16.04.1"
+VERSION = f"{UPDATE}~ppa1"
+SENT = {("app", "xenial"): Sent(UPDATE, frozenset({VERSION}))}
+STEP = "test/xenial/app.race"
+CONTROL = "test/xenial/app.race-control+unpatched"
+LOST = Failed("test", "it lost")
+
+
+def row(made: Verdict, arch: str = "amd64", **more: Any) -> dict[str, Any]:
+    """A run of two tests, of which one came to that."""
+    whole = made if isinstance(made, (Failed, Broken)) else Passed("2 tests")
+    address = f"https://autopkgtest.example.org/{arch}"
+    return {
+        "source": "app", "series": "xenial", "arch": arch, "version": VERSION,
+        "request": "https://request.example.org/", "result": address,
+        "log_address": f"{address}/log.gz", "trigger": f"app/{VERSION}",
+        **verdict.to_json(whole),
+        "each": {"race": verdict.to_json(made), "smoke": verdict.to_json(Passed())},
+    } | more  # fmt: skip
+
+
+def control(made: Verdict, version: str = f"{UPDATE}~unpatched1", **more: Any) -> dict[str, Any]:
+    """The control of one of them."""
+    found = row(made) | {"test": "race", "control": "race-control", "variant": "unpatched"}
+    for name in ("each", "request", "detail", "stage", "log"):
+        found.pop(name, None)
+    return found | {"version": version} | verdict.to_json(made) | more
+
+
+def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return {
+        "format": farm.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "", "launchpad": "https://lp/",
+        "tests": list(rows), "controls": list(controls),
+    }  # fmt: skip
+
+
+def counted(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return dict(farm_of(data(*rows, controls=controls), SENT).tests)
+
+
+def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
+    found = counted(row(Passed()))
+    assert set(found) == {STEP, "test/xenial/app.smoke"}
+    one = found[STEP]
+    assert one.verdict == Passed(f"Ubuntu's autopkgtest service, amd64, {VERSION}")
+    assert one.origin == "ppa: amd64"
+    assert one.told == (
+        f"ppa: amd64; version {VERSION}; trigger app/{VERSION}; "
+        "log https://autopkgtest.example.org/amd64/log.gz"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": f"{UPDATE}~ppa2"}, "another version"),
+        ({"version": UPDATE}, "another version"),
+        ({"source": "other"}, "not of this source package"),
+        ({"series": "zesty"}, "not of this source package"),
+        ({"result": ""}, "no result"),
+    ],
+)
+def test_what_is_said_of_anything_else_counts_for_nothing(
+    change: dict[str, str], said: str
+) -> None:
+    found = farm_of(data(row(LOST, **change)), SENT)
+    assert found.tests == {}
+    assert [one.counts for one in found.rows] == [said]
+
+
+@pytest.mark.parametrize("first", [LOST, Broken("no testbed")])
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_architecture_that_has_not_passed_decides(first: Verdict, turned: bool) -> None:
+    rows = [row(first, "arm64"), row(Passed(), "amd64")]
+    one = counted(*(reversed(rows) if turned else rows))[STEP]
+    assert verdict.kind(one.verdict) == verdict.kind(first)
+    assert "arm64" in verdict.text(one.verdict)
+    assert one.worst.log.endswith("/arm64/log.gz")
+    assert {cell.arch for cell in one.cells} == {"amd64", "arm64"}
+
+
+def test_a_failure_decides_before_a_testbed_that_broke() -> None:
+    one = counted(row(Broken("no testbed"), "arm64"), row(LOST, "s390x"))[STEP]
+    assert one.verdict == Failed(
+        "test", f"it lost (Ubuntu's autopkgtest service, s390x, {VERSION})"
+    )
+
+
+def test_what_the_service_skipped_it_has_not_tested() -> None:
+    assert STEP not in counted(row(Skipped("needs a machine")))
+    one = counted(row(Skipped("needs a machine"), "armhf"), row(Passed(), "amd64"))[STEP]
+    assert one.origin == "ppa: amd64"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["amd64", "arm64", "i386", "s390x"]),
+            st.sampled_from([Passed(), LOST, Broken("no testbed"), Skipped("no IPv6")]),
+            st.sampled_from([VERSION, UPDATE, f"{UPDATE}~ppa2"]),
+        ),
+        unique_by=lambda one: one[0],
+    )
+)
+def test_it_passes_only_if_every_run_of_this_version_that_tested_it_has_passed(
+    runs: list[tuple[str, Verdict, str]],
+) -> None:
+    found = counted(*(row(made, arch, version=version) for arch, made, version in runs)).get(STEP)
+    mine = [one for _, one, version in runs if version == VERSION and not isinstance(one, Skipped)]
+    assert (found is not None) == bool(mine)
+    if found is not None:
+        passed = isinstance(found.verdict, Passed)
+        assert passed == all(isinstance(one, Passed) for one in mine)
+
+
+@pytest.mark.parametrize(
+    ("version", "counts"),
+    [
+        (f"{UPDATE}~unpatched1", True),
+        (f"{UPDATE}~ppa3~unpatched2", True),
+        ("1.0-1ubuntu0.16.04.2~unpatched1", False),
+        (f"{UPDATE}~unpatched1~x", False),
+        (f"{UPDATE}~other1", False),
+        (VERSION, False),
+    ],
+)
+def test_a_control_counts_only_with_the_variant_of_this_very_version(
+    version: str, counts: bool
+) -> None:
+    found = counted(row(Passed()), controls=(control(Passed("it sees the harm"), version),))
+    assert (CONTROL in found) is counts
+    if counts:
+        assert found[CONTROL].verdict == Passed(
+            f"it sees the harm (Ubuntu's autopkgtest service, amd64, {version})"
+        )
+
+
+def test_a_control_that_did_not_run_leaves_the_local_one() -> None:
+    said = control(Skipped("control not run: name a PPA"), "", result="")
+    found = farm_of(data(row(Passed()), controls=(said,)), SENT)
+    assert CONTROL not in found.tests
+    assert [one.counts for one in found.rows if one.control] == ["no result"]
+
+
+def upload(**change: Any) -> Upload:
+    values: dict[str, Any] = {
+        "source": "app", "series": "xenial", "version": VERSION, "update": UPDATE,
+        "ppa": "ppa:me/sru", "root": "https://lp/", "server": "ftp", "content": {}, "files": {},
+        "signer": "", "account": "me", "base": "ubuntu", "steps": {}, "state": "accepted",
+        "made_of": "a" * 64,
+    }  # fmt: skip
+    return Upload(**values | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "own", "known"),
+    [
+        ({}, "a" * 64, True),
+        ({}, "b" * 64, False),
+        ({"made_of": ""}, "a" * 64, False),
+        ({"made_of": ""}, "", False),
+        ({"state": "rejected"}, "a" * 64, False),
+        ({"state": "sent"}, "a" * 64, True),
+    ],
+)
+def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
+    change: dict[str, str], own: str, known: bool
+) -> None:
+    found = sent_of([upload(**change)], {("app", "xenial"): own})
+    assert found == (SENT if known else {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"format": 1}',
+        json.dumps(data() | {"format": 1}),
+        json.dumps({key: one for key, one in data().items() if key != "launchpad"}),
+        json.dumps(data(row(Passed()) | {"verdict": "good"})),
+        json.dumps(data(row(Passed()) | {"each": {"race": {}}})),
+    ],
+)
+def test_a_summary_that_is_damaged_is_an_error_and_not_an_empty_one(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / farm.SUMMARY
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(InputError, match="cannot be read"):
+        farm.read(tmp_path, {})
+
+
+def test_without_a_summary_nothing_stands_in_place(tmp_path: Path) -> None:
+    assert farm.read(tmp_path, {}) == farm.Farm()

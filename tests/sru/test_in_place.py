@@ -1,0 +1,288 @@
+"""What Ubuntu's autopkgtest service says stands in place of what was found here, and only that."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from backport import cli
+from backport.errors import InputError
+from backport.launchpad import farm
+from backport.sru import check, comment, in_place, report
+from backport.sru.checklist_data import Checklist, Item
+from backport.sru.report_parts import Cell, Report
+from backport.verdict import Broken, Failed, Passed, Skipped
+from tests.sru import browser, scenes
+from tests.sru.links import Links
+from tests.sru.runs import Place
+
+RENEW = "test/xenial/alpha.renew"
+GOOD = {"smoke": Passed(), "renew": Passed()}
+LOST = Failed("test", "it lost")
+
+
+@pytest.fixture
+def ubuntu(place: Place) -> Place:
+    return scenes.place(place)
+
+
+def made(place: Place) -> Report:
+    """The report of the evidence, with links as a page beside it has them."""
+    folder = place.evidence().folder
+    return report.make(folder, folder.parent / "report.html")
+
+
+def cell(found: Report, series: str) -> Cell:
+    (line,) = found.lines
+    (one,) = (one for one in line.cells if one.series == series)
+    return one
+
+
+def chips(found: Report, series: str = "xenial") -> dict[str, tuple[str, str]]:
+    return {one.text: (one.state, one.detail) for one in cell(found, series).tests}
+
+
+# ----------------------------------------------------------------------------- the report
+
+
+def test_a_pass_of_the_service_stands_in_place_of_a_local_failure(ubuntu: Place) -> None:
+    ubuntu.verdicts[RENEW] = LOST
+    assert chips(made(ubuntu))["renew"][0] == "failed"
+    before = made(ubuntu).counts
+    scenes.serve(
+        ubuntu, *(scenes.run(ubuntu, arch, {"renew": Passed()}) for arch in ("amd64", "arm64"))
+    )
+    found = made(ubuntu)
+    assert chips(found)["renew (ppa: amd64, arm64)"] == (
+        "passed",
+        f"Ubuntu's autopkgtest service, amd64, arm64, {ubuntu.version('xenial')}~ppa1",
+    )
+    assert "renew" not in chips(found)
+    assert (before["failed"], found.counts["failed"]) == (1, 0)
+    assert found.counts["passed"] == before["passed"] + 1
+    # What it did not test stays as it was found here.
+    assert chips(found)["smoke"][0] == "passed"
+    assert set(chips(found, "yakkety")) == {"smoke"}
+
+
+def test_an_architecture_that_failed_is_a_failure_whatever_passed_here(ubuntu: Place) -> None:
+    scenes.serve(
+        ubuntu,
+        scenes.run(ubuntu, "amd64", GOOD),
+        scenes.run(ubuntu, "s390x", {"smoke": Passed(), "renew": LOST}),
+    )
+    found = made(ubuntu)
+    state, said = chips(found)["renew (ppa: amd64, s390x)"]
+    assert state == "failed"
+    assert said.startswith("test: it lost (Ubuntu's autopkgtest service, s390x, ")
+    assert found.counts["failed"] == 1
+    (link,) = (one.link for one in cell(found, "xenial").tests if one.state == "failed")
+    assert link.endswith("/records/ppa-test/xenial/alpha%40s390x/log.gz")
+    (pair,) = (one for one in found.pairs if one.test == "renew")
+    assert (pair.patched.state, pair.patched_counts) == ("failed", ())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "1.0-1~ppa1"}, {"version": "VERSION~ppa2"}, {"version": "VERSION"}],
+)
+def test_what_is_said_of_another_version_is_shown_and_counts_for_nothing(
+    ubuntu: Place, change: dict[str, str]
+) -> None:
+    before = made(ubuntu)
+    version = change["version"].replace("VERSION", ubuntu.version("xenial"))
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", {"renew": LOST}, version=version))
+    found = made(ubuntu)
+    assert chips(found) == chips(before)
+    assert (found.counts, found.in_place) == (before.counts, {})
+    (one,) = found.ppa
+    assert (one.version, one.verdict.state) == (version, "failed")
+    assert one.counts == "does not count: another version"
+
+
+def test_a_source_package_that_has_changed_since_the_upload_is_another_one(ubuntu: Place) -> None:
+    before = made(ubuntu)
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", {"renew": LOST}), made_of="0" * 64)
+    found = made(ubuntu)
+    assert chips(found) == chips(before)
+    assert found.ppa[0].counts == "does not count: not of this source package"
+
+
+def test_a_test_that_never_ran_here_is_shown_as_the_service_found_it(ubuntu: Place) -> None:
+    extra = {**GOOD, "base-own": LOST}
+    ubuntu.verdicts["build/xenial/alpha"] = Failed("build", "no room", "build.log")
+    scenes.serve(ubuntu, scenes.run(ubuntu, "arm64", extra))
+    found = made(ubuntu)
+    said = {name: state for name, (state, _) in chips(found).items()}
+    assert said == {
+        "smoke (ppa: arm64)": "passed",
+        "renew (ppa: arm64)": "passed",
+        "renew-control (control, unpatched)": "passed",
+        "base-own (ppa: arm64)": "failed",
+    }
+
+
+def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one(ubuntu: Place) -> None:
+    harm = Passed("it sees the harm on the unpatched packages: it lost")
+    scenes.serve(
+        ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=(scenes.control(ubuntu, harm),)
+    )
+    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
+    ((name, chip, counts),) = pair.controls
+    assert (name, chip.state, chip.text, counts) == (
+        "unpatched",
+        "passed",
+        "passed (ppa: amd64)",
+        (),
+    )
+    assert f"{ubuntu.version('xenial')}~unpatched1" in chip.detail
+
+
+def test_a_control_that_saw_no_harm_there_is_broken_though_the_local_one_saw_it(
+    ubuntu: Place,
+) -> None:
+    bad = Broken("the control does not see the harm: renew passes without the patch")
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=(scenes.control(ubuntu, bad),))
+    found = made(ubuntu)
+    (pair,) = (one for one in found.pairs if one.series == "xenial")
+    assert [chip.state for _, chip, _ in pair.controls] == ["broken"]
+    assert found.counts["broken"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "control not run: nobody has asked for it"),
+        ({"result": ""}, "control not run: name a PPA"),
+        ({"version": "9-9~unpatched1"}, "control not run: 9-9~unpatched1 is not unpatched of "),
+    ],
+)
+def test_without_it_the_report_says_control_not_run_beside_the_local_one(
+    ubuntu: Place, more: dict[str, Any], said: str
+) -> None:
+    made_of_it = Skipped(said) if "result" in more else Passed("it sees the harm")
+    controls = (scenes.control(ubuntu, made_of_it, **more),) if more else ()
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=controls)
+    folder = ubuntu.evidence().folder
+    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
+    states = [(name, chip.state) for name, chip, _ in pair.controls]
+    assert states == [("unpatched, in a PPA of its own", "skipped"), ("unpatched", "passed")]
+    assert pair.controls[0][1].detail.startswith(said)
+    assert said in report.as_html(report.make(folder, folder.parent / "report.html"))
+    assert said in report.as_markdown(report.make(folder, None))
+
+
+def test_a_test_that_ran_here_alone_wants_no_control_elsewhere(ubuntu: Place) -> None:
+    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
+    assert [name for name, _, _ in pair.controls] == ["unpatched"]
+
+
+def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_link(
+    ubuntu: Place,
+) -> None:
+    scenes.serve(
+        ubuntu,
+        scenes.run(ubuntu, "amd64", GOOD),
+        scenes.run(ubuntu, "arm64", {"smoke": LOST, "renew": Passed()}),
+        scenes.no_result(ubuntu, "i386"),
+    )
+    folder = ubuntu.evidence().folder
+    page = folder.parent / "report.html"
+    page.write_text(report.as_html(report.make(folder, page)))
+    links, text = Links(page), page.read_text()
+    assert links.dead() == []
+    version = f"{ubuntu.version('xenial')}~ppa1"
+    rows = {row.text: row for row in links.rows if row.section == "ppa"}
+    assert len(rows) == 3
+    (arm,) = (text for text in rows if "arm64" in text)
+    assert f"alpha/{version}" in arm
+    assert "in place of what ran here" in arm
+    assert rows[arm].links == ["https://autopkgtest.example.org/xenial/arm64"]
+    (none,) = (text for text in rows if "i386" in text)
+    assert "does not count: no result" in none
+    assert re.search(r"here; in its place:.*?failed \(ppa: amd64, arm64\)", text, re.DOTALL)
+    look = browser.look(page, 390)
+    assert (look.violations, look.overflow, look.wide) == ([], 0, [])
+
+
+def test_a_damaged_record_of_the_service_is_told(ubuntu: Place) -> None:
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
+    (ubuntu.store.work / farm.SUMMARY).write_text('{"format": 2}')
+    with pytest.raises(InputError, match="this summary of the tests in the PPA cannot be read"):
+        made(ubuntu)
+
+
+# ---------------------------------------------------------------- the checklist and the comment
+
+
+def lines(found: Checklist, words: str) -> list[Item]:
+    return [one for one in found.items if words in one.what]
+
+
+def test_a_failure_on_the_service_takes_the_proof_away(ubuntu: Place) -> None:
+    assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
+    scenes.serve(ubuntu, scenes.run(ubuntu, "s390x", {"renew": LOST}))
+    found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
+    assert [one.series for one in found.tags] == ["yakkety"]
+    (renew,) = lines(found, "renew passed")
+    assert renew.state == "missing"
+    assert renew.why.startswith("Failed: test: it lost (Ubuntu's autopkgtest service, s390x, ")
+    assert renew.evidence == "records/ppa-test/xenial/alpha@s390x/log.gz"
+    assert renew.sha256 == scenes.manifest(ubuntu).files[renew.evidence].sha256
+    assert "https://autopkgtest.example.org/xenial/s390x/log.gz" in renew.advice
+
+
+def test_a_pass_on_the_service_leaves_what_is_proved_by_hash(ubuntu: Place) -> None:
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
+    found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
+    assert len(found.tags) == 2
+    assert {one.state for one in lines(found, "passed with the packages")} == {"done"}
+
+
+def test_a_pass_on_the_service_proves_nothing_of_the_packages_in_proposed(ubuntu: Place) -> None:
+    ubuntu.verdicts[RENEW] = LOST
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
+    found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
+    assert [one.series for one in found.tags] == ["yakkety"]
+    (renew,) = lines(found, "renew passed")
+    assert renew.state == "missing"
+    assert renew.why == (
+        "Passed on Ubuntu's autopkgtest service with "
+        f"{ubuntu.version('xenial')}~ppa1 of the PPA, and not with the packages in xenial-proposed."
+    )
+
+
+def test_a_failure_of_another_version_leaves_the_proof(ubuntu: Place) -> None:
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", {"renew": LOST}, version="1.0-1~ppa1"))
+    assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
+
+
+def test_the_comment_says_what_the_service_found(ubuntu: Place) -> None:
+    scenes.serve(ubuntu, scenes.run(ubuntu, "s390x", {"renew": LOST}))
+    folder = ubuntu.evidence().folder
+    found, known = check.load(folder), scenes.facts(ubuntu)
+    text = comment.make(
+        ubuntu.recipe(), folder, found, known,
+        checklist=scenes.checklist(ubuntu, known), series="xenial",
+        farm=in_place.read(folder, found).tests,
+    )  # fmt: skip
+    assert text.startswith("Verification NOT complete for xenial.")
+    assert "alpha renew: failed, test: it lost (Ubuntu's autopkgtest service, s390x, " in text
+
+
+def test_the_command_reads_the_services_records_from_the_evidence(
+    ubuntu: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenes.serve(ubuntu, scenes.run(ubuntu, "s390x", {"renew": LOST}))
+    ubuntu.evidence()
+    own = ["--recipe", str(ubuntu.root / "recipe/backport.toml")]
+    own += ["--work", str(ubuntu.store.work), "--cache", str(ubuntu.cache)]
+    assert cli.main(["verify", "--offline", *own]) == 4
+    told = " ".join(capsys.readouterr().out.split())
+    assert "it lost (Ubuntu's autopkgtest service, s390x, " in told
+    said = json.loads((ubuntu.store.work / "checklist.json").read_text())
+    (renew,) = (one for one in said["items"] if "renew passed" in one["what"])
+    assert renew["evidence"].endswith("alpha@s390x/log.gz")
