@@ -19,6 +19,8 @@ Runs under Python 2.7 and 3.
 from __future__ import print_function
 
 import argparse
+import errno
+import fcntl
 import json
 import os
 import re
@@ -278,6 +280,8 @@ class Server(ThreadingMixIn, TCPServer):
 def main(arguments=None):
     """Run the CA until SIGTERM or SIGINT; the exit code is 1 when it cannot start."""
     options = _parser().parse_args(arguments)
+    # Before the port is announced: who reads it may end this process at any time.
+    asked = _signals(signal.SIGTERM, signal.SIGINT)
     policy = Policy(options.lifetime_days, options.not_before_days_ago,
                     options.validation_delay_seconds)
     try:
@@ -294,17 +298,38 @@ def main(arguments=None):
         print("The stand-in CA cannot start on port {0}: {1}. Choose another port or file.".format(
             options.port, error), file=sys.stderr)
         return 1
-    done = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
     server.start()
     print("Stand-in ACME v1 CA, for tests only: {0}".format(server.directory_url))
     sys.stdout.flush()
-    while not done.is_set():
-        # A wait without a limit would keep Python 2 from seeing the signal.
-        done.wait(3600 if sys.version_info[0] > 2 else 0.5)
+    _wait_for(asked)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     server.stop()
     return 0
+
+
+def _signals(*numbers):
+    """A pipe into which these signals write.
+
+    A handler that sets an event can meet the lock that the waiting main thread
+    holds, and then both wait for ever.
+    """
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETFL, fcntl.fcntl(writer, fcntl.F_GETFL) | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
+def _wait_for(reader):
+    while True:
+        try:
+            os.read(reader, 1)
+            return
+        except OSError as error:
+            if error.errno != errno.EINTR:
+                raise
 
 
 def _parser():

@@ -415,6 +415,25 @@ def test_on_the_command_line_it_announces_port_and_nature_and_ends_on_a_signal(
         process.stdout.close()
 
 
+def test_on_the_command_line_it_ends_however_many_signals_come_at_once(tmp_path: Path) -> None:
+    port_file = tmp_path / "port"
+    command = [sys.executable, str(LIBRARY / "acme_v1_ca.py"), "--port", "0"]
+    options = ["--http-01-port", "0", "--port-file", str(port_file), "--state", str(tmp_path)]
+    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
+        while not port_file.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        # A handler that takes a lock is met by the next signal while it holds it.
+        end = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < end:
+            process.terminate()
+        hung = process.poll() is None
+        process.kill()
+
+    assert not hung
+    assert process.returncode == 0
+
+
 def test_on_the_command_line_a_port_in_use_is_one_sentence(ca: Ca) -> None:
     command = [sys.executable, "-B", str(LIBRARY / "acme_v1_ca.py")]
     ended = subprocess.run(

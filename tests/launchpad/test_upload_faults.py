@@ -62,7 +62,7 @@ def test_an_upload_cut_in_its_last_file_is_looked_for_first(case: Case) -> None:
     assert case.upload("--minutes", "0.01").exit_code == 6
     assert case.records()[0]["state"] == "sending"
 
-    again = case.upload("--minutes", "0.01")
+    again = case.upload("--minutes", "0.05")
 
     assert [event["event"] for event in again.events] == [
         "plan", "looks", "sends", "accepted", "uploaded",

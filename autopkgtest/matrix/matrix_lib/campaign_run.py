@@ -37,7 +37,8 @@ def parser():
     """The options."""
     result = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     result.add_argument("--seed", default=SEED)
-    result.add_argument("--first", type=int, default=0, metavar="N", help="the first trial's number")
+    result.add_argument("--first", type=int, default=0, metavar="N",
+                        help="the first trial's number")
     result.add_argument("--trials", type=int, default=150, metavar="N", help="at most so many")
     result.add_argument("--seconds", type=float, default=600, help="at most so long")
     result.add_argument("--examine-seconds", type=float, default=120, metavar="S",
@@ -189,40 +190,46 @@ def _examine(rows, options, base):
                 continue
             seen.add(kinds)
             again = _failing(row["plan"], scene, events, kinds)
-            plan, rate = _minimise(
-                row["plan"], again, lambda plan, kinds=kinds: _failing(
-                    plan, scene, events, kinds), deadline)
+            plan, complete = _minimise(
+                row["plan"], lambda plan, kinds=kinds: _failing(
+                    plan, scene, events, kinds, enough=1), deadline) if again else (
+                        row["plan"], True)
+            rate = again if plan is row["plan"] else _failing(plan, scene, events, kinds)
             examined.append({
                 "number": row["number"], "kinds": list(kinds), "findings": row["findings"],
                 "plan": row["plan"], "failed_again": again, "repeats": REPEATS,
                 "smallest": plan, "smallest_failed": rate,
-                "complete": time.time() <= deadline})
-            print("trial {0} ({1}): fails again {2} of {3} times; smallest: {4}, {5} of {3}".format(
-                row["number"], ", ".join(kinds), again, REPEATS, campaign_plan.told(plan), rate))
+                "complete": complete})
+            print("trial {0} ({1}): fails again {2} of {3} times; {4}: {5}, {6} of {3}".format(
+                row["number"], ", ".join(kinds), again, REPEATS,
+                "smallest" if complete else "so far", campaign_plan.told(plan), rate))
             print("  - {0}".format(row["findings"][0].replace("\n", "\n    ")))
             sys.stdout.flush()
     return examined
 
 
-def _failing(plan, scene, events, kinds):
-    """How often a plan fails in one of these kinds, in so many repeats."""
-    return sum(1 for _ in range(REPEATS) if set(kinds).intersection(
-        _one(plan, scene, events)["kinds"]))
+def _failing(plan, scene, events, kinds, enough=REPEATS):
+    """How often a plan fails in one of these kinds, in so many repeats or until it is enough."""
+    found = 0
+    for _ in range(REPEATS):
+        found += bool(set(kinds).intersection(_one(plan, scene, events)["kinds"]))
+        if found >= enough:
+            break
+    return found
 
 
-def _minimise(plan, rate, failing, deadline):
-    """The smallest plan found that still fails, and how often it does."""
+def _minimise(plan, fails, deadline):
+    """The smallest plan found that still fails, and whether nothing smaller was left to try."""
     shrinking = True
     while shrinking:
         shrinking = False
         for less in campaign_plan.smaller(plan):
             if time.time() > deadline:
-                return plan, rate
-            found = failing(less)
-            if found:
-                plan, rate, shrinking = less, found, True
+                return plan, False
+            if fails(less):
+                plan, shrinking = less, True
                 break
-    return plan, rate
+    return plan, True
 
 
 def _write_rows(directory, rows):

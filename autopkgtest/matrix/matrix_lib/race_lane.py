@@ -64,7 +64,7 @@ class Lane(object):
         self.scene.__exit__()
 
     def alone(self, disk):
-        """A warm renewal alone in a fresh scene: start, end, window; SceneError if it goes wrong."""
+        """One renewal in a fresh scene, as race_pairs.run has it; SceneError if it goes wrong."""
         self.scene.reset()
         run, = race_pairs.run(self.scene, [self._command()], [0], disk, standing=self.standing,
                               keys=self._next_keys(1))

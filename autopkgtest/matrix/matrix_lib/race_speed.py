@@ -129,7 +129,11 @@ class Running(object):
         return marshal.loads(said)
 
     def close(self):
-        """End it."""
+        """End it; lanes that began later hold this end of its channel too, so it is told."""
+        try:
+            self._channel.send(marshal.dumps(None))
+        except socket.error:
+            pass  # it has ended before
         self._channel.close()
         os.waitpid(self._pid, 0)
 
@@ -141,10 +145,10 @@ def _serve(channel, base, certbot, keys, shape, number):
     with race_lane.Lane(base, certbot, keys) as lane:
         channel.send(marshal.dumps((0.0, 0)))
         while True:
-            asked = channel.recv(PACKET)
-            if not asked:
+            asked = marshal.loads(channel.recv(PACKET))
+            if asked is None:
                 return
-            kind, pairs = marshal.loads(asked)
+            kind, pairs = asked
             before, raced = lane.used(), 0
             for one in range(pairs):
                 if kind == WARM:
