@@ -38,6 +38,8 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--chunk", type=int, default=_CHUNK, metavar="N", help="trials in a testbed")
     sub.add_argument("--merge", type=Path, action="append", default=[], metavar="DIR",
                      help="take in the chunks of another machine; runs nothing")  # fmt: skip
+    sub.add_argument("--export", type=Path, metavar="DIR",
+                     help="write it as a tree for any autopkgtest; runs nothing")  # fmt: skip
     sub.add_argument("--show", action="store_true", help="say what there is; runs nothing")
 
 
@@ -50,6 +52,12 @@ def campaign(args: argparse.Namespace) -> int:
     series = _series(args, recipe)
     store = Store(common.work_folder(args, recipe))
     place = field.folder(store, series, args.variant)
+
+    if args.export:
+        field.export(recipe, args.export)
+        if not args.quiet:
+            _tell_export(args, field.arguments(args.seed, 0, args.chunk, _SECONDS, args.workers))
+        return 0
 
     def tell(chunk: results.Chunk) -> None:
         if args.json:
@@ -78,6 +86,21 @@ def campaign(args: argparse.Namespace) -> int:
     if args.variant and whole.trials and not whole.failed:
         raise StepError("the control saw no harm: it proves nothing", where=str(place))
     return 0
+
+
+def _tell_export(args: argparse.Namespace, env: dict[str, str]) -> None:
+    """Say how the exported tests are run elsewhere, and how their results come back."""
+    name = "campaign-control" if args.variant else "campaign"
+    words = " ".join(f"--env='{key}={value}'" for key, value in env.items())
+    command = f"autopkgtest {args.export} --test-name={name} {words} --output-dir=OUT -- SERVER"
+    if args.json:
+        print(json.dumps({"event": "exported", "folder": str(args.export), "command": command}))
+        return
+    print(f"{args.export}: {command}")
+    print(
+        "On a testbed with the packages under test; a seed of its own for each machine, and "
+        "--first for each run. Take the results in with: backport campaign --merge OUT"
+    )
 
 
 def _series(args: argparse.Namespace, recipe: Recipe) -> str:

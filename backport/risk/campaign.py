@@ -103,7 +103,7 @@ def read(path: Path, *, asked: int = 0) -> Chunk:
             str(data["variant"]),
             str(data["seed"]),
             int(data["first"]),
-            int(data.get("asked", asked)),
+            asked or int(data.get("asked", data["trials"])),
             int(data["version"]),
             tuple(sorted((str(k), str(v)) for k, v in data["packages"].items())),
             int(data["trials"]),
@@ -154,18 +154,21 @@ def next_first(chunks: Iterable[Chunk], seed: str) -> int:
 def merge(into: Path, others: Iterable[Path]) -> tuple[Chunk, ...]:
     """Copy other machines' chunks into a folder; returns those that are new.
 
+    A folder has chunks, or somewhere below it results as autopkgtest on a build farm leaves them.
+
     Raises:
-        InputError: a folder has none, they are of other packages, or another result stands for
+        InputError: a folder has neither, they are of other packages, or another result stands for
             the same trials.
     """
     known = {one.name: one for one in load(into)}
     new: list[tuple[Path, Chunk]] = []
     for folder in others:
-        found = load(folder)
+        found = {folder / one.name: one for one in load(folder)}
+        found = found or {path: read(path) for path in sorted(folder.rglob(RESULT))}
         if not found:
             raise InputError("there are no chunks of a campaign", where=str(folder),
                              advice="name a folder such as risk/campaign/xenial")  # fmt: skip
-        for one in found:
+        for path, one in found.items():
             if one.name in known and known[one.name] != one:
                 raise InputError(
                     f"{one.name} has another result for the same trials",
@@ -173,7 +176,7 @@ def merge(into: Path, others: Iterable[Path]) -> tuple[Chunk, ...]:
                     advice="give each machine a seed of its own",
                 )
             if one.name not in known:
-                new.append((folder / one.name, one))
+                new.append((path, one))
                 known[one.name] = one
     _same_campaign(list(known.values()), into)
     into.mkdir(parents=True, exist_ok=True)

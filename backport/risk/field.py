@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -14,14 +15,14 @@ from backport import actions, outputs
 from backport import plan as planning
 from backport.archive import localrepo
 from backport.archive.base import PreparedBase
-from backport.errors import StepError, UsageError
+from backport.errors import InputError, StepError, UsageError
 from backport.plan import Selection
 from backport.recipe import Recipe
 from backport.risk import campaign
 from backport.risk.campaign import Chunk
 from backport.source.changelog import timestamp
 from backport.store import Store
-from backport.testbed import autopkgtest
+from backport.testbed import autopkgtest, matrix
 from backport.testbed.lxc import Testbed
 from backport.verdict import Passed
 
@@ -102,6 +103,37 @@ def run(recipe: Recipe, store: Store, wish: Wish, tell: Callable[[Chunk], None])
                 worker.result()
 
 
+def export(recipe: Recipe, place: Path) -> None:
+    """Write the field test as a source tree that any autopkgtest runs, such as a build farm's.
+
+    It needs nothing of this machine: the packages under test are whatever the testbed has.
+
+    Raises:
+        InputError: something is there already, or a folder of tests is missing.
+    """
+    if place.exists():
+        raise InputError("there is something already", where=str(place), advice="name a new folder")
+    scratch = place.with_name(f".{place.name}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    matrix.wrap(
+        recipe.root / "autopkgtest" / "matrix",
+        scratch,
+        shared=(recipe.root / "autopkgtest" / "lib",),
+        name="campaign",
+    )
+    scratch.rename(place)
+
+
+def arguments(seed: str, first: int, trials: int, seconds: float, workers: int) -> dict[str, str]:
+    """The variable that tells the field test what to run."""
+    words = (
+        f"--seed {seed} --first {first} --trials {trials} --seconds {seconds:.0f} "
+        f"--workers {workers} --examine-seconds {_EXAMINE_SECONDS}"
+    )
+    return {"CONCURRENT_RENEW_ARGUMENTS": words}
+
+
 def _work(
     recipe: Recipe,
     testbed: Testbed,
@@ -115,18 +147,13 @@ def _work(
     while (taken := numbers.take()) is not None:
         first, size = taken
         out = place / "runs" / str(first)
-        words = [
-            f"--seed {wish.seed} --first {first} --trials {size}",
-            f"--seconds {wish.chunk_seconds:.0f} --workers {wish.workers}",
-            f"--examine-seconds {_EXAMINE_SECONDS}",
-        ]
         result = autopkgtest.run(
             recipe.root / "autopkgtest" / "matrix",
             testbed=testbed,
             repositories=(testbed.place("built"), testbed.place("base")),
             only=(name,),
             timeout=wish.chunk_seconds + _EXAMINE_SECONDS + _SPARE_SECONDS,
-            env={"CONCURRENT_RENEW_ARGUMENTS": " ".join(words)},
+            env=arguments(wish.seed, first, size, wish.chunk_seconds, wish.workers),
             shared=(recipe.root / "autopkgtest" / "lib",),
             out=out,
         )

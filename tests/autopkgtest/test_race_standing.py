@@ -21,8 +21,12 @@ def main(arguments):
         return 5
     zope.component.provideUtility("configuration")
     zope.component.provideUtility("display")
-    print(os.getpid(), os.getsid(0), random.random(), len(zope.component.known))
-    return "an error" if arguments[1] == "error" else 3
+    import re
+    needed = ["late" not in sys.modules, not any(key[1] == "la+te" for key in re._cache)]
+    import late
+    re.compile("la+te")
+    print(os.getpid(), os.getsid(0), random.random(), len(zope.component.known), *needed)
+    return {"error": "an error", "learns": None}.get(arguments[1], 3)
 """
 ZOPE = """
 known = []
@@ -46,6 +50,13 @@ except race_standing.StandingError as error:
     print(error)
     sys.exit(1)
 rows = []
+if kind == "learns":
+    one = {"name": "first", "moment": 0, "stdout": base + "/first", "stderr": base + "/first.err"}
+    try:
+        standing.learn(base + "/learnt", one)
+    except race_standing.StandingError as error:
+        print(error)
+        sys.exit(1)
 for pair in range(number):
     runs = [{"name": str(one), "moment": time.time() + 0.05 * one,
              "stdout": "{}/out.{}.{}".format(base, pair, one),
@@ -64,6 +75,7 @@ def run(base: Path, kind: str, number: int = 1) -> subprocess.CompletedProcess[s
     for name, text in (
         ("certbot/__init__.py", ""),
         ("certbot/main.py", MAIN),
+        ("late.py", ""),
         ("zope/__init__.py", ""),
         ("zope/component.py", ZOPE),
     ):
@@ -113,6 +125,19 @@ def test_an_error_message_is_an_exit_code_of_one(tmp_path: Path) -> None:
     assert (tmp_path / "err.0.0").read_text() == "an error\n"
 
 
+def test_what_the_first_run_loads_and_compiles_is_there_for_the_others(tmp_path: Path) -> None:
+    assert [status for _, status, _ in rows(tmp_path, "learns")] == [0, 0]
+    assert (tmp_path / "first").read_text().split()[-2:] == ["True", "True"]
+    for path in tmp_path.glob("out.?.?"):
+        assert path.read_text().split()[-2:] == ["False", "False"]
+
+
+def test_without_learning_each_run_loads_and_compiles_by_itself(tmp_path: Path) -> None:
+    assert len(rows(tmp_path, "well")) == 2
+    for path in tmp_path.glob("out.?.?"):
+        assert path.read_text().split()[-2:] == ["True", "True"]
+
+
 def test_a_program_that_ends_before_is_told_and_not_run(tmp_path: Path) -> None:
     done = run(tmp_path, "fails")
     assert done.returncode == 1
@@ -148,12 +173,113 @@ def test_plugins_are_remembered_only_where_sleeps_are_shortened(
     factor: str, times: int, tmp_path: Path
 ) -> None:
     (tmp_path / "pkg_resources.py").write_text(PACKAGES)
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", ASK, str(MATRIX_LIBRARY), str(tmp_path)],
+    assert ask(ASK, tmp_path, factor).split() == ["certbot.plugins", "require"] * times
+
+
+def ask(program: str, modules: Path, factor: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-B", "-c", program, str(MATRIX_LIBRARY), str(modules)],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
         env={"RACE_SLEEP_FACTOR": factor, "PATH": "/usr/bin:/bin"},
-    )
-    assert done.stdout.split() == ["certbot.plugins", "require"] * times
+    ).stdout
+
+
+RESPONSE = """
+class Response:
+    def __init__(self, content):
+        self.content = content
+    @property
+    def apparent_encoding(self):
+        return "guessed"
+"""
+GUESS = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import race_warm
+from requests import models
+race_warm._guess_no_encodings()
+print(*[models.Response(text).apparent_encoding for text in (b"{}", b"0\\x82\\x01")])
+"""
+
+
+@pytest.mark.parametrize(("factor", "said"), [("1", "guessed guessed"), ("0.05", "guessed None")])
+def test_only_the_encoding_of_certificates_is_not_guessed_and_only_where_shortened(
+    factor: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests" / "__init__.py").touch()
+    (tmp_path / "requests" / "models.py").write_text(RESPONSE)
+    assert ask(GUESS, tmp_path, factor).strip() == said
+
+
+ROLL = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+import race_warm
+from logging import handlers
+race_warm._look_for_logs_once()
+base = sys.argv[2]
+for number in range(5):
+    one = handlers.RotatingFileHandler(base + "/log", maxBytes=1, backupCount=3, delay=True)
+    one.doRollover()
+    with open(base + "/log", "w") as log:
+        log.write(str(number))
+    assert one.backupCount == 3
+    if number == 2:
+        os.unlink(base + "/log.1")
+open(base + "/log.other", "w").close()
+handlers.RotatingFileHandler(base + "/log", backupCount=3, delay=True).doRollover()
+for name in sorted(os.listdir(base)):
+    print("%s=%s" % (name, open(os.path.join(base, name)).read()))
+"""
+
+
+def test_logs_are_renamed_as_ever_however_they_are_looked_for(tmp_path: Path) -> None:
+    said = []
+    for factor in ("1", "0.05"):
+        (tmp_path / factor).mkdir()
+        said.append(ask(ROLL, tmp_path / factor, factor).split())
+    assert said[0] == said[1]
+    assert said[0] == ["log.1=4", "log.2=3", "log.3=2", "log.other="]
+
+
+CRYPTO = """
+TYPE_RSA, TYPE_DSA, FILETYPE_PEM = 6, 116, 1
+class PKey:
+    made = 0
+    def generate_key(self, kind, bits):
+        PKey.made += 1
+        self.text = "made {} {} {}".format(PKey.made, kind, bits)
+def dump_privatekey(_, key):
+    return key.text
+def load_privatekey(_, text):
+    key = PKey()
+    key.text = text
+    return key
+"""
+KEYS = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import race_keys
+from OpenSSL import crypto
+pool = race_keys.make(2)
+race_keys.hand_out(pool[1])
+for kind, bits in ((crypto.TYPE_RSA, 1024), (crypto.TYPE_RSA, 2048), (crypto.TYPE_RSA, 2048)):
+    key = crypto.PKey()
+    key.generate_key(kind, bits)
+    print(key.text)
+"""
+
+
+def test_a_run_gets_its_key_once_and_only_for_one_of_that_kind(tmp_path: Path) -> None:
+    (tmp_path / "OpenSSL").mkdir()
+    (tmp_path / "OpenSSL" / "__init__.py").touch()
+    (tmp_path / "OpenSSL" / "crypto.py").write_text(CRYPTO)
+    assert ask(KEYS, tmp_path, "0.05").splitlines() == [
+        "made 3 6 1024",
+        "made 2 6 2048",
+        "made 4 6 2048",
+    ]

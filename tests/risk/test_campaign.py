@@ -4,16 +4,20 @@ from typing import Any
 
 import pytest
 
+from backport.cli import main
 from backport.errors import InputError
 from backport.risk import campaign
 from backport.risk.field import Numbers, Wish
+from backport.testbed import matrix
+
+RECIPE = Path(__file__).resolve().parents[2] / "backport.toml"
 
 
 def result(**changed: Any) -> dict[str, Any]:
     return {
         "outcome": "passed", "variant": "patched", "seed": "a", "first": 0, "version": 1,
-        "packages": {"certbot": "1"}, "trials": 100, "failed": 0, "pairs": 240, "seconds": 60.0,
-        "kinds": {}, "failures": [], **changed,
+        "packages": {"certbot": "1"}, "asked": 100, "trials": 100, "failed": 0,
+        "pairs": 240, "seconds": 60.0, "kinds": {}, "failures": [], **changed,
     }  # fmt: skip
 
 
@@ -93,3 +97,36 @@ def test_another_seed_begins_at_its_own_first_trial(tmp_path: Path) -> None:
 def test_no_chunk_begins_when_the_time_is_over() -> None:
     wish = Wish("xenial", "", "b", 0, 60, 1, 100, 2, 900)
     assert Numbers(wish, (), deadline=0.0).take() is None
+
+
+def test_the_results_of_a_build_farm_are_taken_in_as_they_are_left_there(tmp_path: Path) -> None:
+    kept(tmp_path / "mine")
+    for number, seed in enumerate(("farm-1", "farm-2")):
+        out = tmp_path / "farm" / str(number) / "artifacts"
+        out.mkdir(parents=True)
+        (out / "campaign.json").write_text(json.dumps(result(seed=seed, asked=120)))
+    taken = campaign.merge(tmp_path / "mine", [tmp_path / "farm"])
+    assert {one.seed for one in taken} == {"farm-1", "farm-2"}
+    whole = campaign.total(campaign.load(tmp_path / "mine"), "")
+    assert (whole.trials, len(whole.chunks)) == (300, 3)
+    assert campaign.next_first(whole.chunks, "farm-1") == 120
+    assert campaign.merge(tmp_path / "mine", [tmp_path / "farm"]) == ()
+
+
+def test_the_field_test_is_exported_as_a_tree_for_any_autopkgtest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["campaign", "--recipe", str(RECIPE), "--work", str(tmp_path / "work")]
+    assert main([*words, "--export", str(tmp_path / "tree"), "--seed", "farm-1"]) == 0
+    said = capsys.readouterr().out
+    assert f"autopkgtest {tmp_path / 'tree'} --test-name=campaign " in said
+    assert "--seed farm-1 --first 0 --trials 250" in said
+    control = matrix.control_of(tmp_path / "tree")
+    assert control is not None
+    assert {"campaign", "campaign-control"} <= set(matrix.test_names(control))
+    tests = control.parent
+    assert (tests / "lib" / "lineage.py").is_file()
+    assert (tests / "matrix_lib" / "campaign_run.py").is_file()
+    assert main([*words, "--export", str(tmp_path / "tree")]) == 3
+    assert "something already" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()

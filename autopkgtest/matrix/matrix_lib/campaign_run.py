@@ -65,7 +65,7 @@ def main(arguments, control=False):
     """Run the campaign; returns the exit code."""
     options = concurrent_renew.read_arguments(parser(), arguments)
     facts = {"version": VERSION, "seed": options.seed, "first": options.first,
-             "servers": options.servers}
+             "asked": options.trials, "servers": options.servers}
     return race_test.conduct(
         "campaign", "campaign.json", facts, options, control,
         lambda result, base: _run(result, base, options), lambda result: result.get("trials", 0))

@@ -1,4 +1,4 @@
-"""Keys that are made beforehand, since making them is half of what a renewal costs.
+"""Keys that are made beforehand, since making one is near half of what a renewal costs.
 
 A run is handed one, and gets it when it asks pyOpenSSL for a key of that kind;
 all further ones it makes.  Nothing of certbot is changed.
