@@ -148,8 +148,7 @@ class _List:
         if pair not in self._facts.publications:
             yield Item(
                 "unknown", place, f"{ours} is in {series}-proposed",
-                _full(self._facts.troubles[0]) if self._facts.troubles
-                else "Launchpad was not asked.",
+                _full(self._trouble(pair)),
                 "explanation/pipeline", address, advice=f"Look at {address}.",
             )  # fmt: skip
             return
@@ -355,6 +354,12 @@ class _List:
             ):
                 yield TagChange(series, done, (needed,))
 
+    def _trouble(self, pair: tuple[str, str]) -> str:
+        """Why nothing is known of a pair; after an error of the connection nothing was asked."""
+        troubles, named = self._facts.troubles, f"{pair[0]} in ubuntu {pair[1]} "
+        own = [one for one in troubles if named in one]
+        return (*own, *troubles, "Launchpad was not asked.")[0]
+
     def _is_new(self, pair: tuple[str, str]) -> bool:
         source, series = pair
         said = self._recipe.one_series(series).archive.get(source)
@@ -365,5 +370,6 @@ class _List:
 
 
 def _full(text: str) -> str:
-    """A sentence: with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    """A sentence: with a capital, but for an address, and a full stop."""
+    first = text[:1] if text.startswith("http") else text[:1].upper()
+    return f"{first}{text[1:]}".rstrip(".") + "."

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,24 @@ def test_a_private_bug_is_told_and_the_rest_is_read(scene: Scene) -> None:
     assert found.bug is None
     assert "does not exist, or is private" in found.troubles[0]
     assert ("alpha", "xenial") in found.binaries
+
+
+def test_each_pair_that_cannot_be_read_is_told_with_its_own_reason(scene: Scene) -> None:
+    del scene.world.entries["/ubuntu/yakkety"]
+    found = scene.facts()
+    made = scenes.checklist(scene.place, found)
+    whys = {one.place: one.why for one in made.items if one.what.endswith("-proposed")}
+    assert "of alpha in ubuntu yakkety cannot be read" in whys["alpha in yakkety"]
+    assert whys["alpha in yakkety"].startswith("http://127.0.0.1:")
+    assert "cannot be read" not in whys["alpha in xenial"]
+    # Of another pair nothing is said with this one's name.
+    other = replace(found, troubles=("of beta in ubuntu yakkety: refused", *found.troubles))
+    (why,) = {
+        one.why
+        for one in scenes.checklist(scene.place, other).items
+        if one.what.endswith("yakkety-proposed") and one.state == "unknown"
+    }
+    assert "alpha in ubuntu yakkety" in why
 
 
 def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) -> None:
