@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from backport import recipe_bug, recipe_file
 from backport.commands import common
-from backport.commands import debdiffs as debdiffs_command
 from backport.commands.common import Subparsers
 from backport.errors import InputError, RecipeError, UsageError
 from backport.recipe import Recipe
@@ -90,7 +89,7 @@ def sponsor(args: argparse.Namespace) -> int:
     recipe = recipe_file.load(args.recipe)
     number = _number(recipe)
     work = common.work_folder(args, recipe)
-    debdiffs, notes = sponsoring.find(work, debdiffs_command.selected(args, recipe))
+    debdiffs, notes = sponsoring.find(work, common.pairs(args, recipe))
     with closing(_client(args, login=not args.dry_run)) as client:
         records = Records(args.cache, client)
         debdiffs, told = sponsoring.against_archive(recipe, debdiffs, records, work, args.cache)

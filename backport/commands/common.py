@@ -112,6 +112,19 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
     )
 
 
+def pairs(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
+    """The sources and series that the options select, by series."""
+    chosen = selection(args, recipe)
+    return [
+        (source.name, series.name)
+        for series in recipe.series
+        for source in recipe.sources
+        if series.name in source.series
+        and series.name in (chosen.series or (series.name,))
+        and source.name in (chosen.sources or (source.name,))
+    ]
+
+
 def archive_versions(
     recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
 ) -> ArchiveVersions:
@@ -122,16 +135,14 @@ def archive_versions(
 def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
     from contextlib import closing  # noqa: PLC0415
-    from datetime import timedelta  # noqa: PLC0415
 
     from backport.launchpad import archive_diff  # noqa: PLC0415
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.records import Records  # noqa: PLC0415
+    from backport.launchpad.records import REST, Records  # noqa: PLC0415
 
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         asked = None if args.offline else client
-        rest = timedelta(minutes=10)
-        archive_diff.check_pins(recipe, Records(args.cache, asked, rest=rest), tell)
+        archive_diff.check_pins(recipe, Records(args.cache, asked, rest=REST), tell)
 
 
 def note(text: str, args: argparse.Namespace) -> None:

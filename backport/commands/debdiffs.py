@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import closing
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.recipe import Recipe
 from backport.store import Store
 
 if TYPE_CHECKING:
@@ -30,14 +28,14 @@ def debdiff(args: argparse.Namespace) -> int:
     """Write a debdiff for every source package that a series has in another version."""
     from backport.launchpad import archive_diff  # noqa: PLC0415 - launchpadlib takes its time
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.records import Records  # noqa: PLC0415
+    from backport.launchpad.records import REST, Records  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe)
     store = Store(common.work_folder(args, recipe))
-    pairs = selected(args, recipe)
+    pairs = common.pairs(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         asked: LaunchpadlibClient | None = None if args.offline else client
-        records = Records(args.cache, asked, rest=timedelta(minutes=10))
+        records = Records(args.cache, asked, rest=REST)
         for pair in pairs:
             made = archive_diff.compare(
                 recipe, pair, records, store.work, args.cache, offline=args.offline
@@ -49,16 +47,3 @@ def debdiff(args: argparse.Namespace) -> int:
                 if made.path is not None:
                     print(f"  {made.path}", flush=True)
     return 0
-
-
-def selected(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
-    """The sources and series that the options select, by series."""
-    selection = common.selection(args, recipe)
-    return [
-        (source.name, series.name)
-        for series in recipe.series
-        for source in recipe.sources
-        if series.name in source.series
-        and series.name in (selection.series or (series.name,))
-        and source.name in (selection.sources or (source.name,))
-    ]

@@ -22,7 +22,7 @@ from backport.errors import InputError, RemoteError
 from backport.launchpad import pin
 from backport.launchpad.publication import Publication
 from backport.launchpad.records import Records, in_archive
-from backport.recipe import Recipe, Series, Source
+from backport.recipe import BasePin, Recipe, Series, Source
 from backport.source import dsc as dsc_file
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
@@ -190,12 +190,14 @@ def _check_pin(source: Source, series: Series, there: Against) -> None:
         InputError: it is another.
     """
     base = source.base
-    if base is None or base.version != there.publication.version:
-        return
-    theirs = {one.name: one.sha256 for one in there.publication.files}
-    if theirs.get(base.dsc) != base.sha256:
+    if base is not None and base.version == there.publication.version:
+        _require_same(base, there.publication, series.name)
+
+
+def _require_same(base: BasePin, publication: Publication, who: str) -> None:
+    if not publication.has(base.dsc, base.sha256):
         raise InputError(
-            f"{series.name} has another {base.version} than the pinned one, by the record's sha256",
+            f"{who} has another {base.version} than the pinned one, by the record's sha256",
             where=base.dsc,
             advice="pin the archive's own with: backport pin --update",
         )
@@ -254,13 +256,7 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
                 continue
             if not answer.fresh:
                 ages.append(f"{base.dsc}: {records.age(answer)}")
-            theirs = {one.name: one.sha256 for one in answer.publications[0].files}
-            if theirs.get(base.dsc) != base.sha256:
-                raise InputError(
-                    f"{distribution}'s {base.version} is another, by the record's sha256",
-                    where=base.dsc,
-                    advice="pin the archive's own with: backport pin --update",
-                )
+            _require_same(base, answer.publications[0], distribution)
             break
         else:
             note(f"no archive ever had {source.name} {base.version}: its pinned sha256 stands")

@@ -64,6 +64,10 @@ class Publication:
         gone = by_then(self.superseded) or (self.status != "Obsolete" and by_then(self.removed))
         return by_then(self.published) and not gone
 
+    def has(self, name: str, sha256: str) -> bool:
+        """Whether a file of that name and hash is among its files."""
+        return any((one.name, one.sha256) == (name, sha256) for one in self.files)
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON data, read back by `from_json`."""
         return asdict(self)

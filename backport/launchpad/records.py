@@ -26,6 +26,8 @@ from backport.launchpad.service_root import PRODUCTION, service_root
 from backport.recipe import Published, Recipe
 
 FILE = "launchpad-records.json"
+REST = timedelta(minutes=10)
+"""How long a command asks nothing after a failure, so that it does not wait for it each time."""
 _FORMAT = 2
 # Backports is opt-in and sorts on its own; Proposed counts, since an upload must be above it.
 _COUNTED = ("Release", "Security", "Updates", "Proposed")
@@ -222,7 +224,7 @@ def archive_versions(
     cache: Path,
     *,
     max_age: timedelta = timedelta(days=1),
-    rest: timedelta = timedelta(minutes=10),
+    rest: timedelta = REST,
     now: Clock = _utc_now,
     note: Note = _silent,
 ) -> Mapping[tuple[str, str], Published]:

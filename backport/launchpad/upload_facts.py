@@ -281,8 +281,8 @@ class Gatherer:
                 source, version=base.version, distribution=distribution
             )
             if found:
-                files = self.client.source_files(found[0])
-                if any((one.name, one.sha256) == (base.dsc, base.sha256) for one in files):
+                there = replace(found[0], files=self.client.source_files(found[0]))
+                if there.has(base.dsc, base.sha256):
                     return ""
                 return f"{distribution}'s {base.version} is another; pin it with: backport pin"
         return (

@@ -21,6 +21,7 @@ from backport.source import dep3
 from backport.sru import in_place
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
+from backport.sru.report_counts import of_control, of_test
 from backport.sru.report_parts import (
     INTERLEAVING_COUNTS,
     STATES,
@@ -221,7 +222,7 @@ class _View:
                     patched = self.farm_chip(there, "")
                 elif step is not None:
                     patched = self.chip(step)
-                    counts = tuple(_of_test(self._artifact(step, "result.json")))
+                    counts = tuple(of_test(self._artifact(step, "result.json")))
                 else:
                     continue
                 controls = tuple(self._controls(row, series, there is not None))
@@ -246,7 +247,7 @@ class _View:
                 said = self._not_run(row.source, series, control.test)
                 yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
             if step is not None:
-                counts = tuple(_of_control(self._artifact(step, "control.json")))
+                counts = tuple(of_control(self._artifact(step, "control.json")))
                 yield title, self.chip(step), counts
 
     def _not_run(self, source: str, series: str, control: str) -> str:
@@ -381,40 +382,3 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def _of_test(report: Mapping[str, Any]) -> Iterator[Count]:
-    """What a test counted: see `backport.testbed.reports`."""
-    cases = report.get("cases")
-    if "total_processes" in report and isinstance(cases, list):
-        for case in cases:
-            total = len(case.get("processes", []))
-            yield Count(str(case.get("case", "")), int(case.get("failed", 0)), total, "processes")
-    elif "total_processes" in report:
-        bad, total = int(report.get("failed_processes", 0)), int(report["total_processes"])
-        yield Count("all", bad, total, "processes")
-    for check in report.get("checks", []) if isinstance(report.get("checks"), list) else []:
-        if isinstance(check, dict):
-            name = str(check.get("name", check.get("check", "")))
-            state = str(check.get("outcome", check.get("verdict", "")))
-            yield Count(name, int(state not in ("passed", "skipped")), 1, "checks", state)
-
-
-def _of_control(report: Mapping[str, Any]) -> Iterator[Count]:
-    """What a control saw in each case, in the round that showed the harm."""
-    cases = report.get("cases", report.get("checks"))
-    for case in cases if isinstance(cases, list) else []:
-        if not isinstance(case, dict):
-            continue
-        name = str(case.get("case", case.get("name", case.get("check", ""))))
-        rounds = case.get("rounds")
-        if isinstance(rounds, list) and rounds:
-            last = rounds[-1]
-            harm = ", ".join(str(one) for one in last.get("harm", []))
-            total = len(last.get("processes", []))
-            number = len(rounds)
-            said = f"{harm}; in round {number}" if number > 1 else harm
-            yield Count(name, int(last.get("failed", 0)), total, "processes", said)
-        else:
-            state = str(case.get("outcome", ""))
-            yield Count(name, int(state == "harm-seen"), 1, "checks", state)

@@ -211,7 +211,7 @@ def test_fetch_holds_the_pins_against_the_records(case: Case) -> None:
     case.world.publish("jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
     ran = case.run("fetch")
     assert ran.exit_code == 3
-    assert "ubuntu's 1.0-1 is another, by the record's sha256" in ran.err
+    assert "ubuntu has another 1.0-1 than the pinned one, by the record's sha256" in ran.err
 
 
 @pytest.mark.parametrize(
