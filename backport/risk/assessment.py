@@ -10,7 +10,7 @@ from backport.risk import figures, remedies, simulate
 from backport.risk.admins import Admins
 from backport.risk.figures import Reproduction
 from backport.risk.intervals import Rate, rate, upper_bound
-from backport.risk.measured import Measured
+from backport.risk.measured import FULL, Measured
 from backport.risk.model import Renewal
 from backport.risk.remedies import Harm, Remedy, Row, Share
 from backport.risk.simulate import Played
@@ -137,9 +137,8 @@ def _cases(
         bare = [one for one in measured if one.disk == disk and one.variant == "unpatched"]
         locked = [one for one in measured if one.disk == disk and one.variant == "patched"]
         if any(one.overlapping for one in bare):
-            renewal = Renewal(
-                bare[0].lengths[0], bare[0].windows[0], max(one.jitter for one in bare), lineages
-            )
+            (first, *_), widest = _as_they_sleep(bare), max(one.jitter for one in bare)
+            renewal = Renewal(first.lengths[0], first.windows[0], widest, lineages)
             harm = _with_bound(_measured_harm(bare, locked), locked_trials)
             cases.append((f"measured, {disk}", renewal, harm))
     return cases
@@ -150,7 +149,7 @@ def _measured_harm(bare: Sequence[Measured], locked: Sequence[Measured]) -> Harm
 
     Shortened sleeps change which parts of two runs overlap, but not what a write race does.
     """
-    overlaps = [one for one in bare if one.sleep == "full" and one.overlapping] or list(bare)
+    overlaps = _as_they_sleep(bare)
     mail = _sum(one.mail for one in overlaps)
     damage = _sum(one.outcomes[name] for one in overlaps for name in ("inconsistent", "mismatch"))
     damage = rate(damage.hits, mail.trials)
@@ -160,6 +159,11 @@ def _measured_harm(bare: Sequence[Measured], locked: Sequence[Measured]) -> Harm
         f"mail and {damage.hits} with a damaged lineage; of {mismatch.trials} write races "
         f"{mismatch.hits} with a mismatch"
     )
+    if overlaps[0].sleep != FULL:
+        source += (
+            "; shortened runs that overlap meet in the write more often than real ones, so the "
+            "first two are too high"
+        )
     if not any(one.overlapping for one in locked):
         return Harm(_share(mail), _share(damage), _share(mismatch), source)
     seen = _sum(one.mail for one in locked)
@@ -179,6 +183,12 @@ def _measured_harm(bare: Sequence[Measured], locked: Sequence[Measured]) -> Harm
         _share(rate(sum(broken), seen.trials)),
         _share(rate(broken[1], seen.trials)),
     )
+
+
+def _as_they_sleep(found: Sequence[Measured]) -> Sequence[Measured]:
+    """The measurements with full sleeps; where there are none, those that there are."""
+    overlapping = [one for one in found if one.overlapping]
+    return [one for one in overlapping if one.sleep == FULL] or overlapping
 
 
 def _sum(rates: Iterable[Rate]) -> Rate:

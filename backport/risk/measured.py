@@ -13,6 +13,8 @@ from backport.errors import InputError
 from backport.risk.intervals import Rate, rate
 
 ARTIFACT = "race.json"
+FULL = "full"  # certbot's sleeps, where they are not shortened
+_BROKEN = "broken"  # the outcome of a measurement that is not whole
 OUTCOMES = ("fine", "error", "inconsistent", "mismatch")
 
 
@@ -75,6 +77,8 @@ def read(path: Path, *, series: str = "") -> Iterable[Measured]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        if data.get("outcome") == _BROKEN:
+            raise ValueError(f"it is broken: {data.get('error') or 'it did not end'}")
         return [_one(one, data, series) for one in data["measurements"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(

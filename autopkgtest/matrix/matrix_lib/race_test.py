@@ -79,3 +79,19 @@ def tell_subject(result, certbot, more=""):
     result["certbot"] = concurrent_renew.certbot_version(certbot)
     result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
     print("{0} ({1}){2}".format(result["certbot"], result["variant"], more))
+
+
+def shortfalls(measurements):
+    """In sentences, what keeps measurements from being whole: pairs left out, or cut off."""
+    found = []
+    for one in measurements:
+        done = one["pairs"] + one["aimed"]
+        late = sum(1 for pair in done if pair["timed_out"])
+        what = "{0}, sleep {1}".format(one["disk"], one["sleep"])
+        if len(done) != one["planned"]:
+            found.append("{0}: only {1} of {2} pairs were run within {3:.0f} s; give it more "
+                         "with --seconds".format(what, len(done), one["planned"], one["seconds"]))
+        if late:
+            found.append("{0}: {1} of {2} pairs had not ended in time".format(
+                what, late, len(done)))
+    return found
