@@ -14,7 +14,7 @@ from backport.risk.intervals import Rate, rate
 
 ARTIFACT = "race.json"
 FULL = "full"  # certbot's sleeps, where they are not shortened
-_BROKEN = "broken"  # the outcome of a measurement that is not whole
+_ADVICE = "run: backport run --long --test race-measure"
 OUTCOMES = ("fine", "error", "inconsistent", "mismatch")
 
 
@@ -73,18 +73,22 @@ def read(path: Path, *, series: str = "") -> Iterable[Measured]:
     """Read one artifact.
 
     Raises:
-        InputError: it is not as it has to be.
+        InputError: it is not as it has to be, or the test was broken.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data.get("outcome") == _BROKEN:
-            raise ValueError(f"it is broken: {data.get('error') or 'it did not end'}")
+        if data.get("outcome") == "broken":
+            raise InputError(
+                f"the measurement was broken: {data.get('error', 'no reason is given')}",
+                where=str(path),
+                advice=_ADVICE,
+            )
         return [_one(one, data, series) for one in data["measurements"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(
             f"the measurement cannot be read: {type(error).__name__} {error}",
             where=str(path),
-            advice="run: backport run --test race-measure",
+            advice=_ADVICE,
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from backport.errors import InputError
 
 ARTIFACT = "study.json"
+_ADVICE = "run: backport test --long --test plugin-study"
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,24 @@ def load(work: Path) -> tuple[PluginStudy, ...]:
     """All studies below a work folder.
 
     Raises:
-        InputError: an artifact is not as it has to be.
+        InputError: an artifact is not as it has to be, or the test was broken.
     """
     found: list[PluginStudy] = []
     for path in sorted(work.glob(f"test/*/*/artifacts/{ARTIFACT}")):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            if data.get("outcome") == "broken":
+                raise InputError(
+                    f"the plugin study was broken: {data.get('error', 'no reason is given')}",
+                    where=str(path),
+                    advice=_ADVICE,
+                )
             found += [_one(one, data["variant"], path.parts[-4]) for one in data["servers"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"the plugin study cannot be read: {type(error).__name__} {error}",
                 where=str(path),
-                advice="run: backport test --long --test plugin-study",
+                advice=_ADVICE,
             ) from error
     return tuple(found)
 

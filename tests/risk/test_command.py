@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backport.cli import main
+from backport.risk import plugins
 from backport.risk.measured import ARTIFACT
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +32,10 @@ def measurement(variant: str, *samples: dict[str, Any]) -> dict[str, Any]:
     return {"variant": variant, "seed": 7, "measurements": list(samples)}
 
 
-def put(work: Path, name: str, data: dict[str, Any]) -> None:
+def put(work: Path, name: str, data: dict[str, Any], artifact: str = ARTIFACT) -> None:
     folder = work / "test" / "xenial" / name / "artifacts"
     folder.mkdir(parents=True)
-    (folder / ARTIFACT).write_text(json.dumps(data))
+    (folder / artifact).write_text(json.dumps(data))
 
 
 def run(work: Path, *options: str) -> int:
@@ -153,5 +154,15 @@ def test_a_measurement_that_is_not_whole_is_not_taken(
     whole = measurement("unpatched", sample([pair("fine", 0.1)], []))
     put(tmp_path, "a", {**whole, "outcome": "broken", "error": lacking})
     assert run(tmp_path) == 3
-    assert lacking in capsys.readouterr().err
+    assert f"the measurement was broken: {lacking}" in capsys.readouterr().err
+    assert not (tmp_path / "risk").exists()
+
+
+def test_a_broken_plugin_study_is_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {"outcome": "broken", "error": "nginx did not start", "variant": "patched"}
+    put(tmp_path, "a", {**broken, "servers": []}, plugins.ARTIFACT)
+    assert run(tmp_path) == 3
+    assert "the plugin study was broken: nginx did not start" in capsys.readouterr().err
     assert not (tmp_path / "risk").exists()
