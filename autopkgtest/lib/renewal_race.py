@@ -134,6 +134,11 @@ class Scene(object):
         """The CA's state directory."""
         return os.path.join(self.base, "ca")
 
+    @property
+    def ca_pid(self):
+        """The process id of the CA."""
+        return self._ca.pid
+
     def renew_command(self, roots=None):
         """The command that is raced, on certbot's usual directories here or on others."""
         command = self.settings.certbot + ["-q", "renew"] + self._directory_options(roots)

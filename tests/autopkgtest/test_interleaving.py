@@ -451,12 +451,3 @@ def test_directories_are_made_so_that_a_dictionary_keeps_their_order(tmp_path: P
     library("interleaving_lineage").make_alike(str(tmp_path), ("logs", "config", "work"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config", "logs", "work"]
     assert (tmp_path / "config" / "kept").is_dir()
-
-
-def test_the_mutations_take_the_lock_out_of_the_patch_as_it_stands() -> None:
-    patch = (ROOT / "patches" / "python-certbot" / "lock-directories.patch").read_text()
-    for mutation in runs.MUTATIONS:
-        before = added_lines(patch, f"certbot/{mutation.path}") + "\n"
-        after = variants.changed(before, mutation)
-        pairs = zip(before.splitlines(), after.splitlines(), strict=True)
-        assert sum(1 for old, new in pairs if old != new) == 1

@@ -20,7 +20,6 @@ TESTS = [
     library(name)
     for name in (
         "lock_inheritance",
-        "lock_security",
         "lock_environment",
         "lock_prompt",
         "lock_crash",
@@ -99,21 +98,23 @@ def added_lines(patch: str, path: str) -> str:
     return "\n".join(line[1:] for line in part.splitlines() if line.startswith("+"))
 
 
-def patched_lock() -> str:
+MUTATIONS = [
+    *(check.control.mutation for check in ALL_CHECKS if check.control.mutation),
+    *(mutation for mutation, _, _ in library("lock_unchanged").MUTATIONS),
+    *library("interleaving_run").MUTATIONS,
+    library("lock_limits").SHORT,
+]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_every_mutation_changes_one_line_of_the_patch_as_it_stands(mutation: Any) -> None:
     patch = ROOT / "patches" / "python-certbot" / "lock-directories.patch"
-    return added_lines(patch.read_text(), "certbot/lock.py") + "\n"
-
-
-MUTATED = [check for check in ALL_CHECKS if check.control.mutation]
-
-
-@pytest.mark.parametrize("check", MUTATED, ids=lambda check: check.name)
-def test_every_mutation_changes_one_line_of_the_lock_as_it_stands(check: Any) -> None:
-    before = patched_lock()
-    after = variants.changed(before, check.control.mutation)
+    before = added_lines(patch.read_text(), f"certbot/{mutation.path}") + "\n"
+    after = variants.changed(before, mutation)
     pairs = zip(before.splitlines(), after.splitlines(), strict=True)
     assert sum(1 for old, new in pairs if old != new) == 1
-    compile(after, "lock.py", "exec")
+    if mutation.path == "lock.py":
+        compile(after, "lock.py", "exec")
 
 
 @pytest.mark.parametrize("text", ["", "a = 1\n", "old\nold\n"])

@@ -34,13 +34,11 @@ PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx",
 # Probabilities of a switch after each step: a now and then, and two processors side by side.
 CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
 MUTATIONS = (
-    lock_check.Mutation("no lock is taken", "main.py", "            lock.enter(config)\n",
-                        "            pass\n"),
+    lock_check.Mutation("no lock is taken", "main.py",
+                        "    lock_messages = lock.enter(config)\n", "    lock_messages = []\n"),
     lock_check.Mutation("a lock that another process holds counts as taken", "lock.py",
-                        "        if error.errno in (errno.EACCES, errno.EAGAIN):\n"
-                        "            return False\n",
-                        "        if error.errno in (errno.EACCES, errno.EAGAIN):\n"
-                        "            return True\n"),
+                        "if _clock() > self.deadline:",
+                        "if setattr(self, \"_lock_file_fd\", os.dup(fd)):"),
 )
 
 

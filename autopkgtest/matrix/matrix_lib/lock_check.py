@@ -59,9 +59,10 @@ def on_unpatched(*kinds):
     return Control(UNPATCHED, kinds, None)
 
 
-def mutated(name, old, new, *kinds):
-    """The control that runs on a patched certbot whose lock.py has one line changed."""
-    return Control(PATCHED, kinds, Mutation(name, "lock.py", old, new))
+def mutated(name, old, new, *kinds, **where):
+    """The control that runs on a patched certbot, of which one line of lock.py (or of the module
+    ``path``) is changed."""
+    return Control(PATCHED, kinds, Mutation(name, where.get("path", "lock.py"), old, new))
 
 
 def outcome_of(findings):

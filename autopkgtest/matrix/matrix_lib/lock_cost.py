@@ -23,8 +23,6 @@ WAITERS = 20
 START_SECONDS = 120
 LOCK_FILE = ".certbot.lock"
 HOLD = "hold"
-# A descriptor of the lock file that stays open for so long is that of a process that waits.
-SETTLED_SECONDS = 0.4
 STEP_SECONDS = 0.0005
 
 
@@ -171,16 +169,12 @@ def hold(directory):
 
 def await_waiting(process, probe):
     """Return once a process waits for the lock."""
-    since, limit = None, time.time() + START_SECONDS
-    while since is None or time.time() - since < SETTLED_SECONDS:
+    limit = time.time() + START_SECONDS
+    while not probe.waits(process.pid):
         if process.poll() is not None:
             raise CostError("certbot ended with {0} instead of waiting".format(process.returncode))
         if time.time() > limit:
             raise CostError("certbot did not begin to wait within {0} s".format(START_SECONDS))
-        if not probe.descriptors_of(process.pid):
-            since = None
-        elif since is None:
-            since = time.time()
         time.sleep(0.01)
 
 

@@ -25,7 +25,7 @@ STALE_ROUNDS = 1
 # After the CA has issued, certbot writes: kills within so many seconds look for its windows.
 AFTER_ISSUE_SECONDS = 0.05
 # What makes a finding in such a window the lock's all the same.
-LOCK_WORDS = re.compile(r"holds the lock|not safe to use|Unable to lock|Interrupted while waiting")
+LOCK_WORDS = re.compile(r"without the lock|Unable to lock|Interrupted while waiting")
 
 
 def add_options(parser):
@@ -91,7 +91,7 @@ def _one_kill(place, origin, part, usual_seconds):
     found = []
     for other in others:
         found.extend(lock_place.ended_well(other.wait(place.limit)))
-    following = place.start(place.renewal(), environment={"CERTBOT_LOCK_TIMEOUT": "0"})
+    following = place.start(place.renewal())
     found.extend(lock_place.renewed(place, following.wait(place.limit)))
     if step.place == lock_crash_step.WITHIN and held:
         # Who was killed held the lock: only certbot itself can have left this.
@@ -130,7 +130,7 @@ def _stale(place):
     for _ in range(STALE_ROUNDS):
         place.again()
         place.kill_holding()
-        following = place.start(place.renewal(), environment={"CERTBOT_LOCK_TIMEOUT": "0"})
+        following = place.start(place.renewal())
         found.extend(lock_place.renewed(place, following.wait(place.limit)))
         for path in place.left_over():
             found.append(lock_check.Finding("left-over", "{0} is left.".format(path)))
@@ -144,7 +144,8 @@ CHECKS = (
         "exit", "output", "versions", "lineage"), _random_kills),
     lock_check.Check("stale-lock", lock_check.mutated(
         "the lock is a mark in the file, which outlives its process",
-        "        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
-        "        return fcntl.lockf(fd, 6) or not os.fstat(fd).st_size and os.write(fd, b'held')\n",
+        "                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "                (_ for _ in ()).throw(OSError(errno.EAGAIN, 'held')) if os.fstat(fd).st_size "
+        "else os.write(fd, b'held') and fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "exit", "blocked"), _stale),
 )

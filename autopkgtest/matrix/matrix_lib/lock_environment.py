@@ -12,25 +12,25 @@ import lock_enolck
 import lock_limits
 import lock_mounts
 import lock_place
+import lock_security
 
 NAME = "lock-environment"
 NOBODY = 65534
-WARNING = "Unable to lock"
 
 
 def _as_before(place, command, **options):
-    """Run a command that cannot lock: it goes on as it did without a lock, and logs that once."""
+    """Run a command that cannot lock the configuration: it goes on as it did without a lock."""
     result = place.run(command, **options)
-    return lock_place.ended_well(result) + _one_warning(place)
+    return lock_place.ended_well(result) + _logged(place, [place.config])
 
 
-def _one_warning(place):
+def _logged(place, directories):
+    """Findings where the log does not say once of each directory that it was not locked."""
     with open(os.path.join(place.logs, "letsencrypt.log"), "rb") as source:
-        warned = source.read().decode("utf-8", "replace").count(WARNING)
-    if warned == 1:
-        return []
-    return [lock_check.Finding(
-        "warning", "The log has {0} warnings about the lock.".format(warned))]
+        text = source.read().decode("utf-8", "replace")
+    found = [(path, text.count("Unable to lock {0}: ".format(path))) for path in directories]
+    return [lock_check.Finding("warning", "The log says {0} times that {1} was not locked.".format(
+        count, path)) for path, count in found if count != 1]
 
 
 def _read_only(place):
@@ -53,7 +53,7 @@ def _no_locks(place):
     result = place.run(place.renewal())
     if not os.path.exists(mark) and not result.timed_out:
         return [lock_check.Finding("not-tried", "certbot met no ENOLCK: it tried no lock.")]
-    return lock_place.renewed(place, result) + _one_warning(place)
+    return lock_place.renewed(place, result) + _logged(place, place.directories)
 
 
 def _full(place):
@@ -64,7 +64,6 @@ def _full(place):
     environment = {
         "REPORT": report, "WORK": place.work, "LOGS": place.logs,
         "LINEAGE": "{0} {1}".format(sys.executable, os.path.join(here, "lineage.py"))}
-    place.environment["CERTBOT_LOCK_TIMEOUT"] = "0"
     ran = place.run(lock_mounts.within(
         lock_mounts.FULL_THEN_FREE, place.config, place.renewal()), environment=environment)
     if ran.timed_out or ran.returncode == 120:
@@ -105,31 +104,22 @@ def _held_renewal(place, command, versions=(1, 2), directories=None, **options):
             lock_place.held_findings(place, report, directories))
 
 
-def _ordinary_user(place):
-    _need_root()
-    _give(place, place.directories + (place.webroot,))
-    return _held_renewal(place, place.renewal(), preexec=lock_place.become(NOBODY))
-
-
 def _readable_only(place):
     """An ordinary user may read the configuration and not write: as without a lock."""
-    _need_root()
+    if os.geteuid() != 0:
+        raise lock_check.Skipped("Only root can become another user.")
     place.nothing_due()
-    _give(place, (place.work, place.logs))
+    os.chmod(place.base, 0o755)
+    for top in (place.work, place.logs):
+        for parent, _, files in os.walk(top):
+            os.chown(parent, NOBODY, NOBODY)
+            for name in files:
+                os.lchown(os.path.join(parent, name), NOBODY, NOBODY)
     for parent, _, files in os.walk(place.config):
         os.chmod(parent, 0o755)
         for name in files:
             os.chmod(os.path.join(parent, name), 0o644)
     return _as_before(place, place.renewal(), preexec=lock_place.become(NOBODY))
-
-
-def _give(place, directories):
-    os.chmod(place.base, 0o755)
-    for top in directories:
-        for parent, _, files in os.walk(top):
-            os.chown(parent, NOBODY, NOBODY)
-            for name in files:
-                os.lchown(os.path.join(parent, name), NOBODY, NOBODY)
 
 
 def _config_is_work(place):
@@ -144,33 +134,13 @@ def _config_is_work(place):
         directories=[place.logs, place.config])
 
 
-def _relative(place):
-    names = dict((name, os.path.relpath(getattr(place, name), place.base))
-                 for name in ("config", "work", "logs"))
-    return _held_renewal(place, place.command("-q", "renew", **names), cwd=place.base)
-
-
-def _need_root():
-    if os.geteuid() != 0:
-        raise lock_check.Skipped("Only root can become another user.")
-
-
 CHECKS = (
     lock_check.Check("read-only-config", lock_check.on_naive("exit"), _read_only),
     lock_check.Check("no-inodes", lock_check.on_naive("exit"), _no_inodes),
     lock_check.Check("enolck", lock_check.on_naive("blocked"), _no_locks),
     lock_check.Check("full-disk", lock_check.on_naive("left-over"), _full),
-    lock_check.Check("ordinary-user", lock_check.mutated(
-        "only root's own lock files are trusted",
-        "owners = (0, os.geteuid(), os.stat(self.directory).st_uid)", "owners = (0,)",
-        "exit"), _ordinary_user),
     lock_check.Check("readable-config", lock_check.on_naive("exit"), _readable_only),
     lock_check.Check("config-is-work", lock_check.mutated(
-        "directories of one device count as the same",
-        "(info.st_dev, info.st_ino), DirectoryLock(path))", "info.st_dev, DirectoryLock(path))",
-        "not-held"), _config_is_work),
-    lock_check.Check("relative-paths", lock_check.mutated(
-        "the lock file is looked for in the current directory",
-        "os.path.join(self.directory, LOCK_FILE))", "LOCK_FILE)",
-        "not-held"), _relative),
-) + lock_limits.CHECKS
+        "every directory gets a lock of its own", "if (info.st_dev, info.st_ino) not in directories:",
+        "if True:", "blocked", "not-held"), _config_is_work),
+) + lock_security.CHECKS + lock_limits.CHECKS

@@ -21,15 +21,13 @@ import lock_environment
 import lock_inheritance
 import lock_prompt
 import lock_run
-import lock_security
 import lock_unit_tests
 import lock_variant
 import renewal_race
 
 NAME = "newer-filelock"
 VERSION = "2.0.8"
-MODULES = (lock_unit_tests, lock_security, lock_environment, lock_inheritance, lock_prompt,
-           lock_crash)
+MODULES = (lock_unit_tests, lock_environment, lock_inheritance, lock_prompt, lock_crash)
 ASK = "import filelock; print(filelock.__version__)"
 
 

@@ -14,6 +14,7 @@ Runs under Python 2.7 and 3.
 import fcntl
 import json
 import os
+import signal
 import struct
 import sys
 
@@ -70,6 +71,16 @@ def descriptors_of(pid, name=LOCK_FILE):
         if os.path.basename(target.replace(" (deleted)", "")) == name:
             found.append(int(number))
     return sorted(found)
+
+
+def waits(pid):
+    """Whether a certbot waits for a lock: then, and not before it has one, it catches SIGTERM."""
+    try:
+        with open("/proc/{0}/status".format(pid)) as source:
+            caught = [line.split()[1] for line in source if line.startswith("SigCgt:")]
+    except IOError:
+        return False
+    return bool(caught) and bool(int(caught[0], 16) & 1 << signal.SIGTERM - 1)
 
 
 def lockers_of(path, table="/proc/locks"):

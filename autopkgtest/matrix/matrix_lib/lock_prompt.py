@@ -1,4 +1,4 @@
-"""A question that is left open on a terminal: nobody waits for the answer, which is then safe.
+"""A question that is left open on a terminal: nobody waits for the answer.
 
 Runs under Python 2.7 and 3.
 """
@@ -85,31 +85,10 @@ def _ask(place, *words):
 def _open_question(place):
     """While the question is open the timer's renewal goes on, silently, and with the lock."""
     terminal = _ask(place)
-    place.environment["CERTBOT_LOCK_TIMEOUT"] = "0"
     found = lock_place.renewed(place, place.run(place.renewal("--force-renewal")), (1, 2, 3))
     if not terminal.running.alive():
         raise lock_place.PlaceError("The question was no longer open: that proves nothing.")
     return found
-
-
-def _answer_to_old_news(place):
-    """The certificate was renewed meanwhile: the answer is not carried out."""
-    terminal = _ask(place)
-    found = lock_place.renewed(place, place.run(place.renewal("--force-renewal")), (1, 2, 3))
-    if found:
-        return found
-    terminal.answer(REPLACE)
-    result = terminal.finish(place.limit)
-    place.details["said"] = result.stdout[-600:]
-    if place.versions() != [1, 2, 3]:
-        found.append(lock_check.Finding("acted-on-old-news", (
-            "The answer was carried out though the certificate had changed since the question: "
-            "versions {0}.").format(place.versions())))
-    elif result.timed_out or result.returncode == 0 or (
-            "run certbot again" not in " ".join(result.stdout.split())):
-        found.append(lock_check.Finding("unsaid", "certbot ended with {0} and said: {1}".format(
-            result.returncode, result.stdout[-500:])))
-    return found + _whole(place)
 
 
 def _answer(place):
@@ -134,7 +113,7 @@ def _waits_aloud(place):
     """An interactive certbot says at once for whom it waits."""
     holder = place.hold(place.config)
     terminal = Terminal(place, place.command("renew"))
-    said = terminal.read_until(re.compile(r"Waiting for process {0} ".format(holder.pid)), 30)
+    said = terminal.read_until(re.compile(r"Waiting for the lock on \S+, held by process\s+{0}\.".format(holder.pid)), 30)
     holder.kill()
     result = terminal.finish(place.limit)
     if not said or result.returncode != 0:
@@ -152,13 +131,8 @@ def _whole(place):
 
 CHECKS = (
     lock_check.Check("open-question", lock_check.on_naive("blocked"), _open_question),
-    lock_check.Check("answer-to-old-news", lock_check.mutated(
-        "what has changed during the question is not noticed",
-        "if self._fingerprint() != before:", "if self._fingerprint() == 0:",
-        "acted-on-old-news"), _answer_to_old_news),
     lock_check.Check("answer-retakes-lock", lock_check.mutated(
         "after the question nothing is locked again",
-        "        finally:\n            self._retake()", "        finally:\n            pass",
-        "not-held"), _answer),
+        "for level, message in _take():", "for level, message in []:", "not-held"), _answer),
     lock_check.Check("waits-aloud", lock_check.on_naive("unsaid"), _waits_aloud),
 )

@@ -18,9 +18,9 @@ NAME = "lock-successor"
 UNKNOWN = "unrecognized arguments:"
 KEY_IN_SETTINGS = lock_check.mutated(
     "the limit is kept as a key in cli.ini",
-    "        self._limit = timeout()\n",
-    "        self._limit = timeout(); open(os.path.join(config.config_dir, 'cli.ini'), 'a')"
-    ".write('lock-timeout = 60\\n')\n",
+    "    return _take(config.quiet)\n",
+    "    open(os.path.join(config.config_dir, 'cli.ini'), 'a').write('lock-timeout = 60\\n'); "
+    "return _take(config.quiet)\n",
     "unknown-key")
 SETTINGS = "# What an administrator wrote.\nemail = admin@example.org\n"
 
@@ -110,7 +110,7 @@ CHECKS = (
     lock_check.Check("killed-before", KEY_IN_SETTINGS, _killed_before),
     lock_check.Check("ended-before", lock_check.mutated(
         "a directory is left in the place of the lock file",
-        "                os.remove(self._lock_file)\n",
-        "                os.remove(self._lock_file) or os.mkdir(self._lock_file)\n",
+        "            os.remove(self._lock_file)\n",
+        "            os.remove(self._lock_file) or os.mkdir(self._lock_file)\n",
         "exit"), _ended_before),
 )

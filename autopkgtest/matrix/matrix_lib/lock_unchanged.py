@@ -97,12 +97,12 @@ MUTATIONS = (
                          "        return _run(config, plugins, cli_args) or 3\n"),
      "exit", ("forced", ("-q", "renew"))),
     (lock_check.Mutation("the lock file stays", "lock.py",
-                         "                os.remove(self._lock_file)\n",
-                         "                os.stat(self._lock_file)\n"),
+                         "            os.remove(self._lock_file)\n",
+                         "            os.stat(self._lock_file)\n"),
      "files", ("forced", ("-q", "renew"))),
-    (lock_check.Mutation("a line in the log file", "lock.py",
-                         "        self._logging = True\n",
-                         "        self._logging = not logger.warning(\"locked\")\n"),
+    (lock_check.Mutation("a line in the log file", "main.py",
+                         "    lock_messages = lock.enter(config)\n",
+                         "    lock_messages = lock.enter(config) + [(10, \"locked\")]\n"),
      "log", ("forced", ("-q", "renew"))),
 )
 # What differs between two runs of one and the same certbot.
