@@ -14,14 +14,12 @@ from typing import Any
 import pytest
 
 from tests.autopkgtest.support import ROOT, library
-from tests.autopkgtest.test_lock_checks import added_lines
 
 engine: Any = library("interleaving_engine")
 gates: Any = library("interleaving_gate")
 orders: Any = library("interleaving_orders")
 measures: Any = library("interleaving_measure")
 runs: Any = library("interleaving_run")
-variants: Any = library("lock_variant")
 
 Writer = Callable[[Path], Any]
 
