@@ -10,7 +10,7 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport import process, programs, recorder
+from backport import process, programs, recorder, schedule
 from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
 from backport.events import Finished, Planned, Sink, Started
 from backport.step import Step
@@ -44,7 +44,7 @@ def run(
     says nothing, so it leaves no result, and the next run does it anew.
     """
     sink(Planned(tuple(steps.values()), base))
-    weight = _weights(steps)
+    chain = schedule.chains(steps, store.seconds)
     sorter = TopologicalSorter({name: step.needs for name, step in steps.items()})
     sorter.prepare()
     results: dict[str, Result] = {}
@@ -55,7 +55,7 @@ def run(
         try:
             while sorter.is_active():
                 ready += sorter.get_ready()
-                ready.sort(key=lambda name: -weight[name])
+                ready.sort(key=lambda name: -chain[name])
                 while ready and len(running) < jobs:
                     name = ready.pop(0)
                     step = steps[name]
@@ -65,7 +65,7 @@ def run(
                         sink(Finished(step, early))
                         sorter.done(name)
                         ready += sorter.get_ready()
-                        ready.sort(key=lambda name: -weight[name])
+                        ready.sort(key=lambda name: -chain[name])
                         continue
                     sink(Started(step))
                     key = step_key(step, {need: results[need].digest for need in step.needs})
@@ -88,16 +88,6 @@ def run(
                 process.kill_all()
             raise
     return {name: results[name] for name in steps}
-
-
-def _weights(steps: Mapping[str, Step]) -> dict[str, int]:
-    """How long the chain of steps is that waits for each one: the longest goes first."""
-    weight = dict.fromkeys(steps, 1)
-    order = TopologicalSorter({name: step.needs for name, step in steps.items()}).static_order()
-    for name in reversed(list(order)):
-        for need in steps[name].needs:
-            weight[need] = max(weight[need], weight[name] + 1)
-    return weight
 
 
 def _settled(step: Step, results: Mapping[str, Result], store: Store) -> Result | None:

@@ -157,25 +157,26 @@ def _test_steps(
         ("library", hash_tree(recipe.root / "autopkgtest" / "lib")),
     )
     if test.matrix:
-        yield Step("test", series, test.source, test.name, "", (base, *plain), matrix)
+        needs, inputs = (base, *plain), matrix
     else:
-        common = (base, f"source/{series}/{test.source}")
-        yield Step("test", series, test.source, test.name, "", (*common, *plain), said)
+        needs, inputs = (base, f"source/{series}/{test.source}", *plain), said
+    yield Step("test", series, test.source, test.name, "", needs, inputs, limit=test.timeout)
     for control in test.controls:
         mark = f"+{control.variant}" if control.variant else ""
         replaced = recipe.variant(control.variant).sources if control.variant else ()
         changed = [f"build/{series}/{name}" for name in replaced]
-        needs = [name for name in plain if name not in changed]
-        needs += [f"{name}{mark}" for name in changed if f"{name}{mark}" in builds]
+        kept = [name for name in plain if name not in changed]
+        made = [f"{name}{mark}" for name in changed if f"{name}{mark}" in builds]
         yield Step(
             "test",
             series,
             test.source,
             control.test,
             control.variant,
-            (base, *needs),
+            (base, *kept, *made),
             matrix,
             control=True,
+            limit=test.timeout,
         )
 
 

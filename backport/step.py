@@ -15,7 +15,7 @@ class Step:
     """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
 
     `series`, `source`, `test` and `variant` are "" where they do not apply. A test step that is a
-    `control` passes when it sees the harm.
+    `control` passes when it sees the harm. `limit` is a test's time limit in seconds.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Step:
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     control: bool = False
+    limit: int = 0
 
     @property
     def name(self) -> str:

@@ -134,6 +134,11 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def seconds(self, name: str) -> float | None:
+        """How long the step took when it last ran; None if it never did."""
+        result = self.last(name)
+        return None if result is None else result.seconds
+
     def fresh(self, name: str, key: str) -> Result | None:
         """The last result, if it passed with that key and its outputs are unchanged."""
         result = self.last(name)
