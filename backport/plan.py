@@ -156,11 +156,11 @@ def _test_steps(
         ("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),
         ("library", hash_tree(recipe.root / "autopkgtest" / "lib")),
     )
-    if test.matrix:
-        needs, inputs = (base, *plain), matrix
-    else:
-        needs, inputs = (base, f"source/{series}/{test.source}", *plain), said
-    yield Step("test", series, test.source, test.name, "", needs, inputs, limit=test.timeout)
+    own = (base,) if test.matrix else (base, f"source/{series}/{test.source}")
+    inputs = matrix if test.matrix else said
+    yield Step(
+        "test", series, test.source, test.name, "", (*own, *plain), inputs, limit=test.timeout
+    )
     for control in test.controls:
         mark = f"+{control.variant}" if control.variant else ""
         replaced = recipe.variant(control.variant).sources if control.variant else ()
