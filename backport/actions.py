@@ -213,9 +213,9 @@ class Actions:
             and step.test in (row.name, *(control.test for control in row.controls))
         )
         never_uploaded = step.control or row.matrix
-        shared = (self.recipe.root / "autopkgtest" / "lib",) if never_uploaded else ()
+        shared = [self.recipe.root / "autopkgtest" / "lib"] if never_uploaded else []
         if step.control and (shipped := self.recipe.source(step.source).tests).is_dir():
-            shared += (shipped,)
+            shared.append(shipped)
         if never_uploaded:
             tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
         else:

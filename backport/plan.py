@@ -261,7 +261,7 @@ def make(
         )
         steps[step.name] = step
         previous = step.name
-    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older)
+    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
     if selection.checks:
         checks = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
@@ -301,6 +301,7 @@ def _builds_and_tests(
     series_names: list[str],
     sources: Mapping[str, Source],
     variants: Mapping[str, list[Variant]],
+    *,
     older: Mapping[str, Collection[str]],
 ) -> dict[str, Step]:
     builds: dict[str, Step] = {}

@@ -16,29 +16,18 @@ from backport.source.tarball import make_tarball, unpack
 from tests.e2e.support import CHECKOUT, home
 
 VERSIONS = ("0.10.0", "0.10.1", "0.10.2")
-PROJECTS = {
-    "python-certbot": "certbot",
-    "python-certbot-apache": "certbot-apache",
-    "python-certbot-nginx": "certbot-nginx",
-}
 PINS = {
     "certbot-0.10.0": "dd64ed8fb3cc3b053f05e779b934433445918668c49bcdbb2c816062815e1661",
     "certbot-0.10.1": "e0d699adb3f8ca3e077a4db339de29ebb3f790fbc5f3f02e446e227ed40aa743",
     "certbot-0.10.2": "33729ce100fc9d00d9820c81fc3ef9b95802b8d261f0cca0cce422bc568b1631",
-    "certbot-apache-0.10.0": "6f110dae227dd0fea9572fa12dd60b041e391f5d2028cc2e1fedd2a9a0d2bc88",
-    "certbot-apache-0.10.1": "134f46690da55262125defa58aa74472eb4a1555c9ed83edb3c8667df5a561b5",
-    "certbot-apache-0.10.2": "8573275e74c8b74a9c7d7824636a37a4bc83327a7cc97a43b334fe8956ba8cb1",
-    "certbot-nginx-0.10.0": "c12ffd05207b0be3c765b3d3e2927e0b2cc2b7de20654b19d154a0d789e7c1d5",
-    "certbot-nginx-0.10.1": "da1b7ea4831ead3f9eb526ee11bf1bf197da0fea4defeeb7b1ce24c5d3f45b51",
-    "certbot-nginx-0.10.2": "c8265ab4b4bc0a6a3a81d7f0b8ff2606dd28ebbb3cd045635862286b97af2c36",
 }
 
 
-def source(name: str, version: str) -> Source:
-    """The recipe's source with another version and pin."""
-    ours = recipe_file.load(CHECKOUT / "backport.toml").source(name)
-    stem = f"{PROJECTS[name]}-{version}"
-    upstream = Upstream(f"{stem}.tar.gz", PINS[stem], pypi=PROJECTS[name])
+def source(version: str) -> Source:
+    """The recipe's python-certbot with another version and pin."""
+    ours = recipe_file.load(CHECKOUT / "backport.toml").source("python-certbot")
+    stem = f"certbot-{version}"
+    upstream = Upstream(f"{stem}.tar.gz", PINS[stem], pypi="certbot")
     return dataclasses.replace(ours, version=version, upstream=upstream)
 
 
@@ -57,9 +46,8 @@ def patched(of: Source, tree: Path, series: str = "xenial") -> tuple[PatchReport
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", PROJECTS)
-def test_every_hunk_fits_the_version_exactly(name: str, version: str, tmp_path: Path) -> None:
-    of = source(name, version)
+def test_every_hunk_fits_the_version_exactly(version: str, tmp_path: Path) -> None:
+    of = source(version)
     for series in of.series:
         reports = patched(of, unpacked(of, tmp_path / series), series)
         assert reports
@@ -69,14 +57,14 @@ def test_every_hunk_fits_the_version_exactly(name: str, version: str, tmp_path: 
 def test_the_lock_is_the_same_in_every_version(tmp_path: Path) -> None:
     locks = set()
     for version in VERSIONS:
-        tree = unpacked(source("python-certbot", version), tmp_path)
-        patched(source("python-certbot", version), tree)
+        tree = unpacked(source(version), tmp_path)
+        patched(source(version), tree)
         locks.add((tree / "certbot/lock.py").read_bytes())
     assert len(locks) == 1
 
 
 def test_the_copies_of_a_patch_make_the_same_changes() -> None:
-    copies = sorted(source("python-certbot", VERSIONS[-1]).patches.glob("lock-renewal*.patch"))
+    copies = sorted(source(VERSIONS[-1]).patches.glob("lock-renewal*.patch"))
     assert len(copies) == len(VERSIONS)
     assert len({without_places(copy) for copy in copies}) == 1
 
@@ -92,7 +80,7 @@ def without_places(patch: Path) -> tuple[str, ...]:
 def test_the_patches_of_another_version_are_refused(
     version: str, lines: int, tmp_path: Path
 ) -> None:
-    of = source("python-certbot", version)
+    of = source(version)
     tree = unpacked(of, tmp_path)
     patches = read_series(of.patches / "series")
     with pytest.raises(PatchError) as caught:
@@ -104,17 +92,17 @@ def test_the_patches_of_another_version_are_refused(
 
 
 def test_a_later_version_that_is_given_as_a_file_takes_the_same_patches(tmp_path: Path) -> None:
-    tree = unpacked(source("python-certbot", VERSIONS[-1]), tmp_path)
+    tree = unpacked(source(VERSIONS[-1]), tmp_path)
     init = tree / "certbot/__init__.py"
     init.write_text(init.read_text().replace(VERSIONS[-1], "0.10.3"))
     tarball = make_tarball(tree, "certbot-0.10.3", tmp_path / "certbot-0.10.3.tar.gz")
     later = dataclasses.replace(
-        source("python-certbot", VERSIONS[-1]),
+        source(VERSIONS[-1]),
         version="0.10.3",
         upstream=Upstream(tarball.name, sha256_of(tarball), path=str(tarball)),
     )
     unpatched = unpacked(later, tmp_path, tmp_path / "cache")
     assert "'0.10.3'" in (unpatched / "certbot/__init__.py").read_text()
     assert all(report.exact for report in patched(later, unpatched))
-    patched(source("python-certbot", VERSIONS[-1]), tree)
+    patched(source(VERSIONS[-1]), tree)
     assert tree_hashes(unpatched) == tree_hashes(tree)
