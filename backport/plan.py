@@ -7,7 +7,7 @@ folder below the work folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -140,14 +140,19 @@ def _not_made_for(recipe: Recipe, series: str) -> list[TestSource]:
 
 
 def _test_steps(
-    recipe: Recipe, series: str, test: MatrixTest, builds: Mapping[str, Step]
+    recipe: Recipe,
+    series: str,
+    test: MatrixTest,
+    builds: Mapping[str, Step],
+    older: Collection[str],
 ) -> Iterator[Step]:
+    beside = {*test.extra, *(older if test.from_archive else ())}
     plain = [
         name
         for name, step in builds.items()
         if step.series == series
         and not step.variant
-        and (recipe.test_source(step.source) is None or step.source in test.extra)
+        and (recipe.test_source(step.source) is None or step.source in beside)
     ]
     base = f"base/{series}"
     said = (("row", hash_text(_json((test.name, test.timeout)))),)
@@ -161,6 +166,8 @@ def _test_steps(
     yield Step(
         "test", series, test.source, test.name, "", (*own, *plain), inputs, limit=test.timeout
     )
+    # A control may run the test that is shipped.
+    shipped = ("tests", hash_tree(recipe.source(test.source).tests))
     for control in test.controls:
         mark = f"+{control.variant}" if control.variant else ""
         replaced = recipe.variant(control.variant).sources if control.variant else ()
@@ -174,7 +181,7 @@ def _test_steps(
             control.test,
             control.variant,
             (base, *kept, *made),
-            matrix,
+            (*matrix, shipped),
             control=True,
             limit=test.timeout,
         )
@@ -217,7 +224,9 @@ def make(
     # What upgrades start from is built in its own series, or is in the base.
     older = {
         name: _closure(recipe, planned.older_sources(recipe, name, _closure(recipe, asked)))
-        for name in (series_names if selection.lives and base_kind != "ubuntu" else ())
+        for name in (series_names if base_kind != "ubuntu" else ())
+        if selection.lives
+        or any(test.from_archive for test in wanted_tests(recipe, name, selection))
     }
     sources = _sources(recipe, closure, older)
     steps = {f"fetch/{name}": _fetch_step(source, name) for name, source in sources.items()}
@@ -253,7 +262,7 @@ def make(
         )
         steps[step.name] = step
         previous = step.name
-    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants)
+    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
     if selection.checks:
         checks = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
@@ -293,6 +302,8 @@ def _builds_and_tests(
     series_names: list[str],
     sources: Mapping[str, Source],
     variants: Mapping[str, list[Variant]],
+    *,
+    older: Mapping[str, Collection[str]],
 ) -> dict[str, Step]:
     builds: dict[str, Step] = {}
     names = {
@@ -315,7 +326,7 @@ def _builds_and_tests(
         step.name: step
         for series in series_names
         for test in wanted_tests(recipe, series, selection)
-        for step in _test_steps(recipe, series, test, builds)
+        for step in _test_steps(recipe, series, test, builds, older.get(series, ()))
     }
     return builds | tests
 

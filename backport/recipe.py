@@ -195,6 +195,7 @@ class MatrixTest:
     ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
     A test with `matrix` is in autopkgtest/matrix and is never uploaded. `extra` are the test
     sources whose packages are in its testbed too; it runs in the series that all of them have.
+    With `from_archive`, so are the packages that the series' archive has of the update's.
     """
 
     name: str
@@ -204,6 +205,7 @@ class MatrixTest:
     timeout: int = 900
     matrix: bool = False
     extra: tuple[str, ...] = ()
+    from_archive: bool = False
 
 
 @dataclass(frozen=True)

@@ -352,6 +352,7 @@ def _matrix_test(table: Table) -> MatrixTest:
         timeout=table.integer("timeout", 900),
         matrix=table.boolean("matrix", False),
         extra=table.strings("with", ()),
+        from_archive=table.boolean("from-archive", False),
     )
     table.done()
     return test

@@ -26,6 +26,7 @@ from backport.recipe import (
     patch_names,
     quilt_series_file,
 )
+from backport.source.overlay import BINARY
 
 # A source package's name in braces (Debian Policy 5.6.1).
 _MADE = re.compile(r"\{([a-z0-9][a-z0-9+.-]+)\}")
@@ -108,10 +109,11 @@ def upstream_part(version: str) -> str:
 def has_delta(source: Source, series: str) -> bool:
     """Whether the recipe changes what is in the binary packages, for that series.
 
-    That is a quilt patch, or packaging laid over that of the base.
+    That is a quilt patch, or packaging laid over that of the base. A binary package that comes
+    in addition, such as a transitional one, changes none of them.
     """
     patched = bool(patch_names(quilt_series_file(source, series)))
-    return patched or bool(overlay_files(source, series))
+    return patched or bool(overlay_files(source, series).keys() - {BINARY})
 
 
 def published_version(source: Source, series: Series) -> tuple[str, str]:

@@ -122,6 +122,23 @@ def test_a_row_runs_in_the_series_that_its_test_sources_are_for(recipe: Recipe) 
     }
 
 
+def test_a_row_may_have_what_the_archive_of_its_series_has(tmp_path: Path) -> None:
+    content = recipes.data(SPEC)
+    row = {"name": "move", "source": "alpha", "from-archive": True, "control": {"test": "harm"}}
+    content["matrix"]["test"].append(row)
+    content["series"]["xenial"]["archive"] = {"beta": {"version": "0.5-3"}}
+    tables = TABLES | {"beta-0.5": TABLES["beta-0.5"] | {"series": ["xenial"]}}
+    path_of(tmp_path, tables)
+    content["test-source"] = tables
+    recipe = recipes.load_data(tmp_path, SPEC, content)
+    for kind, wanted in (("stand-in", {"build/xenial/beta-0.5"}), ("ubuntu", set())):
+        steps = plan.make(recipe, Selection(tests=("move",)), kind)
+        for name in ("xenial/alpha.move", "xenial/alpha.harm"):
+            needs = {need for need in steps[f"test/{name}"].needs if "beta-0.5" in need}
+            assert needs == wanted
+        assert not [need for need in steps["test/yakkety/alpha.move"].needs if "beta-0" in need]
+
+
 def test_a_run_that_needs_none_of_them_makes_none(recipe: Recipe) -> None:
     asked = Selection(tests=("smoke",))
     assert names(recipe, "build", asked) == {

@@ -175,6 +175,16 @@ def test_a_delta_is_a_patch_of_that_series_only(tmp_path: Path) -> None:
     ]
 
 
+def test_a_package_in_addition_is_no_delta_and_a_file_is(tmp_path: Path) -> None:
+    source = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),))).sources[0]
+    overlay = source.patches / "overlay.xenial"
+    overlay.mkdir(parents=True)
+    (overlay / "control.binary").write_text("Package: alpha-old\n")
+    assert versions.published_version(source, SERIES[0])[0] == "1.0-1~ubuntu16.04.1"
+    (overlay / "alpha.cron.d").write_text("")
+    assert versions.published_version(source, SERIES[0])[0] == "1.0-1ubuntu0.16.04.1"
+
+
 def test_an_edit_of_control_is_no_delta(tmp_path: Path) -> None:
     edit = {"paragraph": "source", "field": "Build-Depends", "reason": "r", "add": ["x"]}
     spec = SourceSpec("alpha", base="1.0-1", more={"control": [edit]})

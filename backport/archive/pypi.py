@@ -200,7 +200,8 @@ def lay_out(
         packages: where its modules are, relative to `tree`.
         name: the binary package's name.
         scripts: the console scripts that the package has.
-        links: files below `packages` that become links, and what each points to.
+        links: files below `packages` that become links, and what each points to; of NAME_t, a
+            template of Sphinx's, comes the link NAME.
 
     Raises:
         InputError: there are no modules, or no such script or file.
@@ -227,7 +228,9 @@ def lay_out(
         if not (home / file).is_file():
             raise InputError(f"it has no file {file}", where=name)
         (home / file).unlink()
-        (home / file).symlink_to(target)
+        link = home / file.removesuffix("_t")
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
     # dh_python2 turns a requirement into a package's name by these notes; by itself it finds
     # only metadata whose name ends in egg-info, which that of wheels does not.
     note = tree / "usr/share/python/dist" / name

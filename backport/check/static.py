@@ -71,7 +71,8 @@ def check(
     spoken = changes.new_entries(text, source.base.version if source.base else "")
     if base is not None:
         found += changes.packaging(base, tree, spoken)
-    found += changes.patches(tree, base, spoken)
+    # Without a base, our own packaging is what the update's patches come on top of.
+    found += changes.patches(tree, base or source.patches, spoken)
     made = _one(needs["source"], "*_source.changes")
     found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
     found += _lintian(made, debs, base_dsc, limit, scratch)

@@ -214,7 +214,7 @@ def _check_base(job: _Job, info: DscInfo) -> None:
 
 
 def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
-    """Unpack the tarball twice, and put our own packaging into `job.tree`.
+    """Unpack the tarball to `job.tree` with our own packaging, and to `patched` with its patches.
 
     Returns the name of the upstream tarball.
     """
@@ -245,6 +245,9 @@ def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
             advice="take it out, and put its items into the recipe's changes",
         )
     shutil.copytree(packaging, job.debian, ignore=LEFT_OUT)
+    if (packaging / "patches" / "series").is_file():
+        own = read_series(packaging / "patches" / "series")
+        apply_series(own, [path.name for path in own], patched, dep3_checked=False)
     (job.debian / "rules").chmod(0o755)
     format_file = job.debian / "source" / "format"
     if not format_file.exists():

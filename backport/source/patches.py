@@ -86,7 +86,7 @@ def read_series(quilt_series: Path) -> tuple[Path, ...]:
 
 
 def apply_series(
-    patches: Sequence[Path], names: Sequence[str], tree: Path
+    patches: Sequence[Path], names: Sequence[str], tree: Path, *, dep3_checked: bool = True
 ) -> tuple[PatchReport, ...]:
     """Apply patches in order to an unpacked source tree, and report every hunk.
 
@@ -97,6 +97,7 @@ def apply_series(
         patches: the patch files.
         names: what each is called in messages and reports.
         tree: the source tree, which is changed.
+        dep3_checked: whether the headers have to have what DEP-3 asks of an update's patch.
 
     Raises:
         PatchError: a header lacks what DEP-3 asks for, a path is not safe, or a hunk fails,
@@ -105,7 +106,7 @@ def apply_series(
     """
     reports: tuple[PatchReport, ...] = ()
     for path, name in zip(patches, names, strict=True):
-        report, results = _examine(path, name, tree)
+        report, results = _examine(path, name, tree, dep3_checked)
         reports += (report,)
         if not report.exact:
             raise _unfit(report, reports)
@@ -113,7 +114,9 @@ def apply_series(
     return reports
 
 
-def _examine(path: Path, name: str, tree: Path) -> tuple[PatchReport, dict[str, list[str] | None]]:
+def _examine(
+    path: Path, name: str, tree: Path, dep3_checked: bool
+) -> tuple[PatchReport, dict[str, list[str] | None]]:
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     try:
         header_text, files = diff.parse(text)
@@ -122,7 +125,7 @@ def _examine(path: Path, name: str, tree: Path) -> tuple[PatchReport, dict[str, 
             f"this is no patch that can be used: {error}", where=name, advice="make it anew"
         ) from error
     header = dep3.read(header_text)
-    if faults := dep3.faults(header):
+    if dep3_checked and (faults := dep3.faults(header)):
         raise PatchError(
             f"the header {' and '.join(faults)}",
             where=name,

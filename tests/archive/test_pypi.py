@@ -175,6 +175,16 @@ def test_what_the_distribution_does_not_have_is_named(
         pypi.lay_out(tmp_path / "tree", "lib", "python-thing", scripts, links)
 
 
+def test_a_template_and_what_it_makes_give_way_to_a_link(tmp_path: Path) -> None:
+    files = {**WHEEL, "thing/a.js_t": "template", "thing/a.js": "made"}
+    pypi.unpack_wheel(make_wheel(tmp_path / "w", files), tmp_path / "tree/lib", "thing.whl")
+    links = {"thing/a.js_t": "/usr/share/javascript/a.js"}
+    pypi.lay_out(tmp_path / "tree", "lib", "python-thing", [], links)
+    home = tmp_path / "tree/lib/thing"
+    assert not (home / "a.js_t").exists()
+    assert (home / "a.js").readlink() == Path("/usr/share/javascript/a.js")
+
+
 def test_a_distribution_without_modules_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     with pytest.raises(InputError, match="no modules"):

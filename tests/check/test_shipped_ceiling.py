@@ -83,11 +83,7 @@ def test_the_packaging_asks_for_nothing_above_its_series(tmp_path: Path, source:
         # Nor do its programs.
         (
             "newer-maintainer-script",
-            into(
-                "scheduled-renewal",
-                "systemctl show --property",
-                "systemctl show --value --property",
-            ),
+            append("certbot.postinst", "systemctl show --value certbot.timer\n"),
         ),
         # debhelper 9.20160115 has none of these.
         ("newer-debhelper-level", written("compat", "10\n")),

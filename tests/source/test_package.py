@@ -35,6 +35,7 @@ from tests.support.source_builder import (
     PackageSpec,
     build_dsc,
     make_recipe,
+    numbered,
     patch_text,
 )
 
@@ -65,6 +66,20 @@ def test_our_own_packaging_on_upstreams_tarball_is_a_whole_source_package(tmp_pa
         in (tree / "debian/control").read_text()
     )
     assert Dsc(package.dsc.read_bytes())["Format"] == "3.0 (quilt)"
+
+
+def test_our_own_packagings_patches_come_before_the_recipes(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path, patches=QUILT)
+    folder = recipe.sources[0].patches / "debian/patches"
+    folder.mkdir()
+    # As in the archive: its header names no bug of Ubuntu's.
+    first = numbered(40, but={1: "one"})
+    own = patch_text("src/main.txt", BEFORE, first, header="Description: the first line\n")
+    (folder / "own.patch").write_text(own)
+    (folder / "series").write_text("own.patch\n")
+    tree = unpacked(make_own(tmp_path, recipe, orig), tmp_path / "unpacked")
+    assert (tree / "debian/patches/series").read_text() == "own.patch\nlock.patch\n"
+    assert (tree / "src/main.txt").read_text() == numbered(40, but={1: "one", 20: "twenty"})
 
 
 def test_the_changes_name_the_bug_the_series_and_the_orig_tarball(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ NOTICE = "certbot: "
 CHANGED = ("# Mine.\nSHELL=/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\n"
            "23 5 * * * root certbot -q renew\n")
 UNATTENDED_LOG = "/var/log/unattended-upgrades/unattended-upgrades-dpkg.log"
-_ASKING = "/etc/apt/apt.conf.d/99own-asking"
+_CONFIGURATION = "/etc/apt/apt.conf.d/99own-unattended"
 
 
 def notices(result):
@@ -65,38 +65,22 @@ def renewal(machine):
     return machine.certificate.renewal_findings()
 
 
-class asking(object):
-    """While it lasts, apt lets dpkg ask about a changed file: the testbed's own never would.
-
-    ``more`` is apt's configuration besides.
-    """
-
-    def __init__(self, more=""):
-        self._more = more
-
-    def __enter__(self):
-        write(_ASKING, "#clear DPkg::Options;\n" + self._more)
-
-    def __exit__(self, *_):
-        os.unlink(_ASKING)
-
-
-def unattended(machine, options=""):
-    """Let unattended-upgrades upgrade everything to what is newest; its Result.
-
-    ``options`` is apt's configuration besides.
-    """
+def unattended(machine):
+    """Let unattended-upgrades upgrade everything to what is newest; its Result."""
     for name in ("python3", "cron", "faketime", "unattended-upgrades"):
         run(["apt-mark", "hold", name])
     if os.path.exists(UNATTENDED_LOG):
         os.unlink(UNATTENDED_LOG)
-    with asking(
-            "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\n"
-            "Unattended-Upgrade::Allowed-Origins { };\n"
-            "Unattended-Upgrade::Skip-Updates-On-Metered-Connections \"false\";\n"
-            "Unattended-Upgrade::OnlyOnACPower \"false\";\n" + options):
+    write(_CONFIGURATION, (
+        "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\n"
+        "Unattended-Upgrade::Allowed-Origins { };\n"
+        "Unattended-Upgrade::Skip-Updates-On-Metered-Connections \"false\";\n"
+        "Unattended-Upgrade::OnlyOnACPower \"false\";\n"))
+    try:
         # It ends with 1 where it held something back.
         result = run(["unattended-upgrade", "-v", "-d"], timeout=900)
+    finally:
+        os.unlink(_CONFIGURATION)
     if result.code not in (0, 1) or "pkgs that look like they should be upgraded" not in (
             result.text):
         raise Broken("unattended-upgrade ended with {0}: {1}".format(

@@ -19,9 +19,6 @@ class Job(collections.namedtuple("Job", "name files place")):
             upgrade_machine.write(path, text, mode)
 
 
-# What stands in a user's crontab; no notice may show it.
-SECRET = "own-secret-of-a-crontab"
-
 JOBS = (
     Job("etc-crontab-letsencrypt", (
         ("/etc/crontab", "17 4 * * 1 root letsencrypt renew --post-hook 'true'\n", 0o644),),
@@ -35,42 +32,15 @@ JOBS = (
     Job("cron-daily", (
         ("/etc/cron.daily/own-renew", "#!/bin/sh\n/opt/letsencrypt/letsencrypt-auto renew\n",
          0o755),), "/etc/cron.daily/own-renew"),
-    Job("cron-weekly", (
-        ("/etc/cron.weekly/own-renew", "#!/bin/sh\ncertbot renew\n", 0o755),),
-        "/etc/cron.weekly/own-renew"),
-    Job("cron-monthly", (
-        ("/etc/cron.monthly/own-renew", "#!/bin/sh\nletsencrypt renew\n", 0o755),),
-        "/etc/cron.monthly/own-renew"),
     Job("cron-hourly", (
         ("/etc/cron.hourly/own-renew", "#!/bin/bash\nexec certbot renew -n\n", 0o755),),
         "/etc/cron.hourly/own-renew"),
-    Job("user-crontab", (
-        ("/var/spool/cron/crontabs/root", "# {0}\n@daily PASS={0} certbot renew\n".format(SECRET),
-         0o600),), "the crontab of root"),
-    Job("wrapper", (
-        ("/usr/local/sbin/own-wrapper", "#!/bin/sh\nsleep 1\ncertbot renew && "
-         "service apache2 reload\n", 0o755),
-        ("/etc/cron.d/own-wrapped", "1 1 * * * root /usr/local/sbin/own-wrapper -v\n", 0o644)),
-        "/etc/cron.d/own-wrapped"),
-    Job("systemd-timer", (
-        ("/etc/systemd/system/own-le.timer", "[Timer]\nOnCalendar=daily\n", 0o644),
-        ("/etc/systemd/system/own-le.service", "[Service]\nType=oneshot\n"
-         "ExecStart=/usr/bin/certbot renew\n", 0o644)), "/etc/systemd/system/own-le.timer"),
-    Job("systemd-timer-of-another-name", (
-        ("/etc/systemd/system/own-a.timer", "[Timer]\nOnCalendar=daily\nUnit=own-b.service\n",
-         0o644),
-        ("/etc/systemd/system/own-b.service", "[Service]\nExecStart=-/usr/local/sbin/own-wrapper\n",
-         0o644),
-        ("/usr/local/sbin/own-wrapper", "#!/bin/sh\nletsencrypt renew\n", 0o755)),
-        "/etc/systemd/system/own-a.timer"),
 )
 NOT_JOBS = (
     Job("commented-out", (
         ("/etc/cron.d/own-off", "# 1 1 * * * root certbot renew\n", 0o644),), ""),
-    Job("another-program", (
-        ("/etc/cron.d/own-other", "1 1 * * * root my-certbot-report --all\n", 0o644),), ""),
-    Job("not-executable", (
-        ("/etc/cron.daily/own-text", "#!/bin/sh\ncertbot renew\n", 0o644),), ""),
     Job("a-name-that-cron-skips", (
         ("/etc/cron.d/own-job.bak", "1 1 * * * root certbot renew\n", 0o644),), ""),
+    Job("a-crontab-of-a-user", (
+        ("/var/spool/cron/crontabs/root", "@daily certbot renew\n", 0o600),), ""),
 )

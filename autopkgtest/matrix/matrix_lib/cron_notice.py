@@ -1,4 +1,4 @@
-"""What an administrator is told, where it is told, and what is never shown.
+"""What an administrator is told, and where it is told.
 
 Runs under Python 2.7 and 3.
 """
@@ -8,7 +8,6 @@ import os
 import re
 
 import cron_expect
-import cron_jobs
 import upgrade_machine
 import upgrade_mutant
 from cron_expect import COMMAND, renewal, schedules, unattended
@@ -20,8 +19,8 @@ _ENTRY = re.compile(r"(?m)^(\S+) \(([^)]+)\) .*$")
 # What the notice has to answer: sentences break anywhere, so it is words.
 _SAID = {
     "certbot": (COMMAND, "systemctl disable --now certbot.timer", "hooks", "never run",
-                "/etc/cron.d/certbot", "/run/systemd/system", "apt-get install letsencrypt"),
-    "letsencrypt": (COMMAND, "/usr/share/doc/certbot/NEWS.Debian.gz",
+                "/etc/cron.d/certbot", "/run/systemd/system"),
+    "letsencrypt": ("not enabled", "/usr/share/doc/certbot/NEWS.Debian.gz",
                     "/usr/share/doc/python-letsencrypt/NEWS.Debian.gz"),
     "python-letsencrypt": ("import letsencrypt", "apt-mark hold letsencrypt python-letsencrypt"),
 }
@@ -71,27 +70,7 @@ def _unattended(machine):
     return found + schedules(machine) + renewal(machine)
 
 
-def _never_shown(machine):
-    """What stands in a user's crontab comes into no output and no log."""
-    machine.baseline(OLD)
-    for job in cron_jobs.JOBS:
-        job.put()
-    logs = ("/var/log/apt/term.log", "/var/log/dpkg.log")
-    before = dict((path, len(read(path)) if os.path.exists(path) else 0) for path in logs)
-    # The control's list of jobs prints what is in a crontab.
-    result = machine.install(*upgrade_mutant.wanted(machine, upgrade_mutant.edited(
-        "usr/lib/certbot/list-renewal-jobs", '"the crontab of $1"', '"$1: " . text_of($path)')))
-    seen = {"apt": result.text, "the list of jobs": run(
-        ["/usr/lib/certbot/list-renewal-jobs"]).text}
-    seen["the journal"] = run(["journalctl", "-q", "-o", "cat", "-n", "2000"]).text
-    for path in logs:
-        seen[path] = (read(path) if os.path.exists(path) else "")[before[path]:]
-    return [Finding("shown", "{0} has what is in a user's crontab.".format(where))
-            for where, text in sorted(seen.items()) if cron_jobs.SECRET in text]
-
-
 CHECKS = (
     check("news", _news, "not-told"),
     check("xenial-unattended", _unattended, "not-told"),
-    check("crontab-never-shown", _never_shown, "shown"),
 )

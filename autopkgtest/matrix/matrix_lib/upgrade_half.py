@@ -7,15 +7,15 @@ import itertools
 import re
 
 import upgrade_machine
-import upgrade_wrapper
 from upgrade_check import Broken, Finding, check
-from upgrade_machine import BOTH, CRON, OLD, must, run
+from upgrade_machine import BOTH, CRON, CRON_FILE, OLD, must, read, run, without_systemd
 
 NAME = "half-upgraded"
 PARTS = ("python-acme", "python-certbot", "certbot", "python-certbot-apache",
          "python-certbot-nginx")
-# Those whose scripts keep the service of older packages from starting.
-_GUARDED = PARTS[1:]
+# Without one of these certbot does not work; without a plugin it does.
+NEEDED = ("certbot", "python-certbot", "python-acme", "python-filelock")
+PLUGINS = PARTS[3:]
 # The plugins that can be loaded, as certbot loads them; also those that it does not list.
 _PLUGINS = """
 import pkg_resources
@@ -55,8 +55,6 @@ def _subsets(machine):
             found += [Finding("plugin", "With {0} upgraded, the {1} plugin is missing.".format(
                 ", ".join(subset), name)) for name in ("apache", "nginx")
                 if name not in listed.split()]
-            if "certbot" in subset:
-                must(["/usr/lib/certbot/scheduled-renewal", "check"])
             machine.install(*["{0}={1}".format(name, _OLD_VERSION) for name in PARTS])
     machine.details["refused"], machine.details["taken"] = refused, taken
     if list(PARTS) not in taken:
@@ -83,38 +81,66 @@ def _fetched(folder, name, version):
     return must(["sh", "-c", "ls {0}/*.deb".format(folder)]).text.strip()
 
 
-def probe(machine, when):
-    """Findings unless the service, and the wrapper as cron starts it, are silent and end with 0.
+def _by_service(machine):
+    """Start the service: its exit code, what it wrote, and whether certbot ran."""
+    # Until an upgrade has come to this, systemd goes on with the service that it knows.
+    must(["systemctl", "daemon-reload"])
+    # No timer starts it as often as this does: systemd's limit of that is not the question.
+    run(["systemctl", "reset-failed", "certbot.service"])
+    cursor = run(["journalctl", "-n", "0", "--show-cursor", "-q"]).text
+    mark = re.search(r"cursor: (\S+)", cursor)
+    if not mark:
+        raise Broken("The journal has no cursor: {0}".format(cursor.strip()))
+    before = machine.certificate.runs()
+    code = run(["systemctl", "start", "certbot.service"], timeout=120).code
+    text = run(["journalctl", "-q", "-o", "cat", "--after-cursor", mark.group(1),
+                "_SYSTEMD_UNIT=certbot.service"]).text.strip()
+    return code, text, machine.certificate.runs() != before
 
-    Nor may either run certbot while one of its packages is unpacked alone.
-    """
+
+def _by_cron(machine):
+    """Run cron's job where no systemd is: 0, what it wrote, and whether certbot ran."""
+    (command,) = upgrade_machine.jobs_in(read(CRON_FILE))
+    before = machine.certificate.runs()
+    with upgrade_machine.no_sleep():
+        text = without_systemd(["/bin/sh", "-c", command], timeout=300).text.strip()
+    return 0, text, machine.certificate.runs() != before
+
+
+def _half():
+    """The needed packages that are in the middle of an upgrade."""
+    return [name for name in NEEDED
+            if upgrade_machine.state(name)[1:] not in ("", "i", "n", "c", "W", "t")]
+
+
+def see(machine, when, runs):
+    """Findings unless certbot runs in silence if ``runs``, or does not and says why."""
     found = []
-    ran_before = machine.certificate.runs()
-    if run(["systemctl", "cat", "certbot.service"]).code == 0:
-        cursor = run(["journalctl", "-n", "0", "--show-cursor", "-q"]).text
-        mark = re.search(r"cursor: (\S+)", cursor)
-        # No timer starts it as often as this does: systemd's limit of that is not the question.
-        run(["systemctl", "reset-failed", "certbot.service"])
-        result = run(["systemctl", "start", "certbot.service"], timeout=120)
-        # Another file on the disk than systemd knows is not the service's own word.
-        text = "\n".join(line for line in result.text.splitlines() if "daemon-reload" not in line)
-        if result.code != 0 or text.strip():
-            found.append(Finding("service", "{0}: starting the service ended with {1}: {2}".format(
-                when, result.code, text.strip()[-400:])))
-        if mark:
-            said = run(["journalctl", "-q", "-o", "cat", "--after-cursor", mark.group(1),
-                        "_SYSTEMD_UNIT=certbot.service"]).text.strip()
-            if said:
-                found.append(Finding("service", "{0}: the service wrote: {1}".format(
-                    when, said[-600:])))
-    wrapper = "/usr/lib/certbot/scheduled-renewal"
-    if run(["test", "-x", wrapper]).code == 0:
-        result = run([wrapper, "cron"])
-        if result.code != 0 or result.text.strip():
-            found.append(Finding("cron", "{0}: the cron job's wrapper ended with {1}: {2}".format(
-                when, result.code, result.text.strip()[-400:])))
-    half = [name for name in _GUARDED if upgrade_machine.state(name)[1:] not in ("", "i", "n", "c")]
-    if half and machine.certificate.runs() != ran_before:
+    for how, start in (("service", _by_service), ("cron", _by_cron)):
+        code, text, ran = start(machine)
+        if ran != runs:
+            found.append(Finding("ran" if ran else "idle", "{0}, {1}: certbot {2}.".format(
+                when, how, "ran" if ran else "did not run")))
+        named = [] if runs else ["certbot renews nothing: {0} is ".format(name) for name in _half()]
+        if code != 0 or (runs and text) or not all(words in text for words in named):
+            found.append(Finding("output", "{0}, {1}: it ended with {2} and wrote: {3}".format(
+                when, how, code, text[-600:])))
+    return found
+
+
+def _probe(machine, when):
+    """Findings unless the service, where there is one, runs whole or says what is in the way."""
+    if run(["test", "-e", "/lib/systemd/system/certbot.service"]).code != 0:
+        return []
+    half = _half()
+    code, text, ran = _by_service(machine)
+    said = [line for line in text.splitlines()
+            if not (half and line.startswith("certbot renews nothing: "))]
+    found = []
+    if code != 0 or said:
+        found.append(Finding("service", "{0}: the service ended with {1} and wrote: {2}".format(
+            when, code, text[-600:])))
+    if half and ran:
         found.append(Finding("ran", "{0}: certbot ran, with {1} not configured.".format(
             when, ", ".join(half))))
     return found
@@ -145,7 +171,7 @@ def _between(machine, *wanted):
         if result.code != 0:
             raise Broken("dpkg failed {0}: {1}".format(when, result.text.strip()[-1000:]))
         postponed = 0
-        found += probe(machine, "step {0}, {1}".format(len(done), when))
+        found += _probe(machine, "step {0}, {1}".format(len(done), when))
     machine.details["steps"] = done
     return found
 
@@ -160,9 +186,6 @@ def _all_between(machine, wanted):
     elif versions != [1, 2]:
         found.append(Finding("versions", "The versions of the certificate are {0}.".format(
             versions)))
-    left = run(["sh", "-c", "ls /run/systemd/system/certbot.service.d 2>/dev/null"]).text.strip()
-    if left:
-        found.append(Finding("left", "After the upgrade is left: {0}".format(left)))
     return found
 
 
@@ -181,9 +204,69 @@ def _between_old(machine):
     return _all_between(machine, ("certbot", "letsencrypt", "python-letsencrypt"))
 
 
+def _whole(machine):
+    machine.baseline(BOTH)
+    machine.install(*(NEEDED + PLUGINS if machine.target == "update" else PLUGINS))
+    must(["systemctl", "enable", "certbot.timer"])
+
+
+def _not_configured(machine):
+    """Each needed package that is only unpacked is in the way, alone; a plugin is not."""
+    _whole(machine)
+    found = see(machine, "all configured", True)
+    for name in NEEDED + PLUGINS:
+        version = upgrade_machine.version(name)
+        if not version:
+            continue
+        must(["dpkg", "--force-depends", "--force-confold", "--unpack",
+              _fetched("/var/tmp/own-debs", name, version)])
+        found += see(machine, name + " unpacked", name in PLUGINS)
+        must(["dpkg", "--force-depends", "--force-confold", "--configure", "-a"])
+    return found + see(machine, "all configured again", True)
+
+
+def _no_status(machine):
+    """An image without dpkg's database renews."""
+    _whole(machine)
+    must(["mv", "/var/lib/dpkg/status", "/var/lib/dpkg/own-status"])
+    try:
+        return see(machine, "without dpkg's status file", True)
+    finally:
+        must(["mv", "/var/lib/dpkg/own-status", "/var/lib/dpkg/status"])
+
+
+def _missing(machine):
+    """Where a needed package is gone, certbot says so, and the service fails."""
+    _whole(machine)
+    must(["dpkg", "--force-depends", "--remove", "python-acme"])
+    code, text, _ = _by_service(machine)
+    return [] if code != 0 and "acme" in text else [
+        Finding("silent", "Without python-acme the service ended with {0} and wrote: {1}".format(
+            code, text[-600:]))]
+
+
+def _switch(machine):
+    """The cron job's run follows the timer's state: disabled and masked are off."""
+    _whole(machine)
+    found = []
+    for command, runs in (("disable", False), ("enable", True), ("mask", False), ("unmask", True)):
+        run(["systemctl", "stop", "certbot.timer"])
+        must(["systemctl", command, "certbot.timer"])
+        _, text, ran = _by_cron(machine)
+        if ran != runs or text:
+            found.append(Finding("ran" if ran else "idle", (
+                "After systemctl {0}, cron's job {1} certbot and wrote: {2}").format(
+                    command, "started" if ran else "did not start", text[-300:])))
+    return found
+
+
 CHECKS = (
     check("every-subset", _subsets),
     check("between-0.10.2", _between_both),
     check("between-0.8.1", _between_cron, "service"),
     check("between-0.4.1", _between_old),
-) + upgrade_wrapper.CHECKS
+    check("not-configured", _not_configured, "ran", "output"),
+    check("no-status-file", _no_status),
+    check("missing", _missing),
+    check("switch", _switch, "ran"),
+)

@@ -84,6 +84,13 @@ def read(path):
         return source.read()
 
 
+def without_systemd(command, **options):
+    """Run a program in a mount namespace in which no systemd is to be seen; the Result."""
+    return run(["unshare", "--mount", "sh", "-c", (
+        "mount -t tmpfs tmpfs /run && mkdir -p /run/lock && exec \"$@\""), "sh"] + list(command),
+               **options)
+
+
 class Machine(object):
     """The testbed.  ``target`` is what it is upgraded to: "update", or an old state's name.
 

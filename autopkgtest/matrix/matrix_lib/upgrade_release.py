@@ -23,8 +23,9 @@ PINS = "/etc/apt/preferences.d/00own-series"
 # Names that only xenial's packages have.
 _XENIAL_ONLY = ("python-letsencrypt", "python-letsencrypt-apache", "python-letsencrypt-doc")
 RELEASES = ("16.04", "16.10", "17.04")
-# python-filelock is the series' own from zesty on.
-_ZESTY_OWN = {"python-filelock": "2.0.7-1"}
+# What the update does not upload to zesty.
+_ZESTY_OWN = {"python-filelock": "2.0.7-1", "python-acme": "0.10.2-1",
+              "python-certbot-apache": "0.10.2-1"}
 SETS = ("python-filelock", "python-acme", "python-certbot", "certbot", "letsencrypt",
         "python-certbot-apache")
 
