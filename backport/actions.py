@@ -229,7 +229,6 @@ class Actions:
                     repositories=(testbed.place("built"), testbed.place("base")),
                     only=(name,),
                     timeout=row.timeout,
-                    shared=(self.recipe.root / "autopkgtest" / "lib",) if never_uploaded else (),
                     out=out,
                 )
         verdict = single_verdict(result, name)

@@ -44,7 +44,6 @@ def run(
     only: Sequence[str] = (),
     timeout: float = 900,
     env: Mapping[str, str] | None = None,
-    shared: Sequence[Path] = (),
 ) -> TestResult:
     """Run tests in a clone of the testbed.
 
@@ -59,7 +58,6 @@ def run(
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
         env: variables for the tests.
-        shared: folders put beside the tests of a folder of tests alone.
 
     Raises:
         InputError: the tests are not what they have to be. UsageError: `only` names a test that
@@ -74,7 +72,7 @@ def run(
     own = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
         owner.claim(scratch / _NOTE, testbed=testbed.name, temporary=str(own))
-        source, number = _source(tests, scratch, only, shared)
+        source, number = _source(tests, scratch, only)
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
@@ -117,9 +115,7 @@ def _remove(folder: Path) -> None:
         run_program(as_root(["rm", "-rf", "--one-file-system", folder]))
 
 
-def _source(
-    tests: Path, scratch: Path, only: Sequence[str], shared: Sequence[Path]
-) -> tuple[Path, int]:
+def _source(tests: Path, scratch: Path, only: Sequence[str]) -> tuple[Path, int]:
     """What autopkgtest is given, and how many tests of it are run (at most)."""
     if tests.is_file() and tests.suffix == ".dsc":
         return tests, len(only) or 10
@@ -137,7 +133,7 @@ def _source(
         )  # fmt: skip
     number = len(only) or len(names)
     if control.parent == tests:
-        return matrix.wrap(tests, scratch / "tree", shared=shared), number
+        return matrix.wrap(tests, scratch / "tree"), number
     return tests, number
 
 
