@@ -24,11 +24,11 @@ PROCESSES = 4
 LIMIT_SECONDS = 240
 # certbot 0.10.2 renews when fewer than 30 days of 90 are left.
 DUE_AGE_DAYS = 70
-
+FORCE = {"due": [], "forced": ["--force-renewal"]}
 # ``directories`` is "own", temporary ones, or "default", those of the system.
 Case = collections.namedtuple("Case", "reason authenticator directories")
 CASES = [Case(reason, authenticator, "own")
-         for authenticator in ("standalone", "webroot") for reason in ("due", "forced")]
+         for authenticator in ("standalone", "webroot") for reason in sorted(FORCE)]
 DEFAULT_CASE = Case("due", "standalone", "default")
 # How one process ended; ``seconds`` are from the barrier.
 Result = collections.namedtuple("Result", "command returncode stdout stderr seconds timed_out")
@@ -85,44 +85,37 @@ def _text(stream):
 
 def versions(config, name):
     """The numbers of the versions of a certificate, by certbot's configuration directory."""
-    found = set()
     archive = os.path.join(config, "archive", name)
-    for entry in os.listdir(archive) if os.path.isdir(archive) else []:
-        found.update(int(number) for number in re.findall(r"^[a-z]+([0-9]+)\.pem$", entry))
-    return sorted(found)
+    files = " ".join(os.listdir(archive)) if os.path.isdir(archive) else ""
+    return sorted(set(int(number) for number in re.findall(r"[a-z]([0-9]+)\.pem\b", files)))
 
 
 def check_lineage(config, name):
     """All that is wrong with the versions of a certificate and the links to the newest one."""
     archive, live = [os.path.join(config, part, name) for part in ("archive", "live")]
-    found = []
     numbers = versions(config, name)
     if not numbers:
-        return [Finding("missing-file", "{0} holds no version.".format(archive))]
+        return [Finding("files", "{0} holds no version.".format(archive))]
     wanted = set("{0}{1}.pem".format(kind, number)
                  for kind in KINDS for number in range(1, numbers[-1] + 1))
-    for entry in sorted(wanted ^ set(os.listdir(archive))):
-        found.append(Finding(
-            "missing-file" if entry in wanted else "strange-file", "{0} {1} {2}.".format(
-                archive, "lacks" if entry in wanted else "also holds", entry)))
+    found = [Finding("files", "{0} lacks or also holds {1}.".format(archive, entry))
+             for entry in sorted(wanted ^ set(os.listdir(archive)))]
     for kind in KINDS:
         link = os.path.join(live, kind + ".pem")
         newest = os.path.join(archive, "{0}{1}.pem".format(kind, numbers[-1]))
         if not os.path.islink(link) or os.path.realpath(link) != os.path.realpath(newest):
             found.append(Finding("link", "{0} is no link to {1}.".format(link, newest)))
-    renewal = os.path.join(config, "renewal", name + ".conf")
-    if not os.path.isfile(renewal) or not os.path.getsize(renewal):
-        found.append(Finding("renewal", "{0} is missing or empty.".format(renewal)))
-    if os.path.lexists(renewal + ".new"):
-        found.append(Finding("renewal", "{0}.new was left behind.".format(renewal)))
-    certificates = []
+    conf = os.path.join(config, "renewal", name + ".conf")
+    if not os.path.isfile(conf) or not os.path.getsize(conf) or os.path.lexists(conf + ".new"):
+        found.append(Finding("renewal", "{0} is missing, empty or half replaced.".format(conf)))
+    seen = set()
     for number in numbers:
         paths = [os.path.join(archive, "{0}{1}.pem".format(kind, number)) for kind in KINDS]
         if all(os.path.isfile(path) for path in paths):
-            certificates.append(_read(paths[0]))
             found.extend(_check_version(*paths))
-    if len(set(certificates)) < len(certificates):
-        found.append(Finding("same-certificate", "{0} has a certificate twice.".format(archive)))
+            if _read(paths[0]) in seen:
+                found.append(Finding("same", "{0} is an earlier version too.".format(paths[0])))
+            seen.add(_read(paths[0]))
     return found
 
 
@@ -130,25 +123,19 @@ def _check_version(cert, privkey, chain, fullchain):
     if _read(fullchain) != _read(cert) + _read(chain):
         yield Finding("fullchain", "{0} is not {1} and {2}.".format(fullchain, cert, chain))
     try:
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(privkey))
         certificate, issuer = [
             crypto.load_certificate(crypto.FILETYPE_PEM, _read(path)) for path in (cert, chain)]
-    except (crypto.Error, ValueError) as error:
-        yield Finding("unreadable", "{0}, its key or its chain: {1}".format(cert, error))
-        return
-    try:
         context = SSL.Context(SSL.SSLv23_METHOD)
         context.use_certificate(certificate)
-        context.use_privatekey(key)
+        context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, _read(privkey)))
         context.check_privatekey()
-    except SSL.Error:
-        yield Finding("mismatch", "{0} is not the key of {1}.".format(privkey, cert))
-    try:
         store = crypto.X509Store()
         store.add_cert(issuer)
         crypto.X509StoreContext(store, certificate).verify_certificate()
-    except crypto.X509StoreContextError as error:
-        yield Finding("chain", "{0} did not issue {1}: {2}".format(chain, cert, error))
+    except (crypto.Error, crypto.X509StoreContextError, SSL.Error, ValueError) as error:
+        kind = "mismatch" if isinstance(error, SSL.Error) else "chain"
+        yield Finding(kind, "{0}, its key and its chain do not belong together: {1!r}".format(
+            cert, error))
 
 
 def _read(path):
@@ -164,23 +151,18 @@ def judge(race):
     """
     found = []
     for number, result in enumerate(race.results):
-        name = "Process {0} ".format(number)
         if result.timed_out:
-            found.append(Finding("time-limit", name + "did not end in time.", number))
+            found.append(Finding("time-limit", "It did not end in time.", number))
         elif result.returncode != 0:
-            found.append(Finding("exit", name + "ended with {0}.".format(
-                result.returncode), number))
-        for text in (result.stdout, result.stderr):
-            if text:
-                found.append(Finding("output", name + "wrote: " + text.strip(), number))
+            found.append(Finding("exit", "It ended with {0}.".format(result.returncode), number))
+        if result.stdout or result.stderr:
+            found.append(Finding("output", "It wrote: " + result.stdout + result.stderr, number))
     new = 1 if race.case.reason == "due" else len(race.results)
     expected = race.before + list(range(len(race.before) + 1, len(race.before) + 1 + new))
     if race.after != expected:
-        found.append(Finding("versions", "The versions should be {0} and are {1}.".format(
-            expected, race.after)))
+        found.append(Finding("versions", "The versions should be {0}.".format(expected)))
     if race.issued != new:
-        found.append(Finding("issued", "The CA should have issued {0} and issued {1}.".format(
-            new, race.issued)))
+        found.append(Finding("issued", "The CA issued {0} and not {1}.".format(race.issued, new)))
     return found + [Finding("lineage", one.sentence) for one in race.lineage]
 
 
@@ -196,6 +178,7 @@ class Scene(object):
         self.ca = ca
         self.certbot = list(certbot)
         self.limit_seconds = limit_seconds
+        self.environment = environment()
         self.webroot = os.path.join(self.base, "webroot")
         self.roots = DEFAULT_DIRECTORIES if case.directories == "default" else [
             os.path.join(self.base, part) for part in ("config", "work", "logs")]
@@ -222,43 +205,35 @@ class Scene(object):
         self.ca.webroot = self.webroot
         self.ca.http_01_port = self.ca.port if self.case.authenticator == "webroot" else free_port()
         self.ca.age_days = DUE_AGE_DAYS if self.case.reason == "due" else 0
-        result, = run_together([self.obtain_command()], self.limit_seconds, self.environment())
+        result, = run_together([self.obtain_command()], self.limit_seconds, self.environment)
         self.ca.age_days = 0
         if result.returncode != 0:
             raise SceneError("certbot obtained no certificate (exit {0}): {1}".format(
                 result.returncode, (result.stderr + result.stdout).strip()[-1500:]))
         for finding in check_lineage(self.config, NAME):
-            raise SceneError("The first certificate is already wrong: " + finding.sentence)
+            raise SceneError("The first certificate is wrong: " + finding.sentence)
 
-    def environment(self):
-        """The variables of each certbot."""
-        return environment()
-
-    def command(self, *words):
-        """A certbot command on the directories here."""
-        options = ("--config-dir", "--work-dir", "--logs-dir")
-        own = [] if self.case.directories == "default" else [
-            word for pair in zip(options, self.roots) for word in pair]
-        return self.certbot + list(words) + own
+    def _command(self, *words):
+        if self.case.directories != "default":
+            words += ("--config-dir", self.config, "--work-dir", self.work, "--logs-dir", self.logs)
+        return self.certbot + list(words)
 
     def obtain_command(self):
         """The command that obtains the certificate."""
-        words = ["certonly", "-n", "--agree-tos", "-m", CONTACT, "-d", NAME, "--server",
-                 self.ca.directory, "--http-01-port", str(self.ca.http_01_port),
-                 "--" + self.case.authenticator]
-        return self.command(*words + (
-            ["-w", self.webroot] if self.case.authenticator == "webroot" else []))
+        return self._command(
+            "certonly", "-n", "--agree-tos", "-m", CONTACT, "-d", NAME, "--server",
+            self.ca.url("/directory"), "--http-01-port", str(self.ca.http_01_port),
+            "--" + self.case.authenticator, "--webroot-path", self.webroot)
 
     def renew_command(self):
         """The command that is raced."""
-        return self.command(
-            "-q", "renew", *["--force-renewal"] if self.case.reason == "forced" else [])
+        return self._command("-q", "renew", *FORCE[self.case.reason])
 
     def race(self, processes=PROCESSES):
         """Let so many renewals go at one moment; returns the Race."""
         before, issued = versions(self.config, NAME), len(self.ca.issued)
         results = run_together(
-            [self.renew_command()] * processes, self.limit_seconds, self.environment())
+            [self.renew_command()] * processes, self.limit_seconds, self.environment)
         return Race(self.case, results, before, versions(self.config, NAME),
                     len(self.ca.issued) - issued, self.findings())
 
@@ -266,27 +241,19 @@ class Scene(object):
         """What is wrong with the certificate now."""
         return check_lineage(self.config, NAME)
 
-    def keep_logs(self, directory):
-        """Copy certbot's logs to a directory, for the evidence."""
-        target = os.path.join(directory, "-".join(self.case))
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(self.logs, target)
-
 
 def environment():
     """The variables of a certbot that a timer starts."""
-    kept = ("HOME", "PATH", "PYTHONPATH")
-    return dict([(name, os.environ[name]) for name in kept if name in os.environ], LC_ALL="C.UTF-8")
+    return {"HOME": "/root", "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
 
 
 def free_port():
     """A port that nobody listens on now."""
     probe = socket.socket()
-    try:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
-    finally:
-        probe.close()
+    probe.bind(("", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    return port
 
 
 def report(race, findings):
@@ -296,17 +263,12 @@ def report(race, findings):
         "-".join(race.case), len(race.results), failed, race.before, race.after,
         "wrong" if findings else "ok"))
     for finding in findings:
-        print("  - " + finding.sentence)
+        print("  - {0} (process {1})".format(finding.sentence, finding.process))
     sys.stdout.flush()
     return {"case": "-".join(race.case), "failed": failed, "issued": race.issued,
             "versions_before": race.before, "versions_after": race.after,
             "processes": [result._asdict() for result in race.results],
             "findings": [finding._asdict() for finding in findings]}
-
-
-def in_testbed():
-    """Whether autopkgtest runs this as root: only then are the system's directories used."""
-    return os.geteuid() == 0 and bool(os.environ.get("AUTOPKGTEST_TMP"))
 
 
 def main(make_scene, artifacts, cases=None):
@@ -315,7 +277,7 @@ def main(make_scene, artifacts, cases=None):
     base = tempfile.mkdtemp(dir=os.environ.get("AUTOPKGTEST_TMP"))
     if cases is None:
         cases = list(CASES)
-        if in_testbed():
+        if "AUTOPKGTEST_TMP" in os.environ:
             subprocess.call(["systemctl", "stop", "certbot.timer"])
             cases.append(DEFAULT_CASE)
     try:
@@ -324,7 +286,7 @@ def main(make_scene, artifacts, cases=None):
                 race = scene.race()
                 result["cases"].append(report(race, judge(race)))
                 if result["cases"][-1]["findings"]:
-                    scene.keep_logs(artifacts)
+                    shutil.copytree(scene.logs, os.path.join(artifacts, "-".join(case)))
         wrong = sum(1 for one in result["cases"] if one["findings"])
         result["outcome"] = "failed" if wrong else "passed"
         result["failed_processes"] = sum(one["failed"] for one in result["cases"])

@@ -77,7 +77,7 @@ def _run(result, base, options):
     race_test.tell_subject(result, [options.certbot], ", seed {0}, from trial {1}".format(
         options.seed, options.first))
     if options.servers:
-        if not renewals.in_testbed():
+        if not matrix_test.in_testbed():
             raise renewals.SceneError(
                 "Servers are only started as root under autopkgtest: give --servers none.")
         campaign_servers.load()

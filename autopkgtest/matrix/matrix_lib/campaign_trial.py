@@ -95,7 +95,7 @@ class Trial(object):
             return (["certonly"] + self.scene.obtaining(name) + directories
                     + ["--cert-name", name, "--force-renewal"])
         if command == "revoke":
-            return ["revoke", "-n", "--server", self.scene.ca.directory, "--cert-path",
+            return ["revoke", "-n", "--server", self.scene.ca.url("/directory"), "--cert-path",
                     os.path.join(self.scene.config, "live", process["name"], "cert.pem")
                     ] + directories
         if command == "delete":
@@ -156,7 +156,8 @@ class Trial(object):
             for finding in renewals.check_lineage(config, name):
                 self._find("lineage-" + finding.kind, finding.sentence)
             if race_pairs.mismatched(config, name):
-                self._find("mismatch", "live/{0} has a certificate with another's key.".format(name))
+                self._find(
+                    "mismatch", "live/{0} has a certificate with another's key.".format(name))
         for name in self.plan["lineages"]:
             if name not in self.deleted and not os.path.isdir(os.path.join(config, "live", name)):
                 self._find("lost", "The lineage {0} is gone.".format(name))

@@ -74,7 +74,7 @@ def _ask(place, *words):
     place.nothing_due()
     terminal = Terminal(place, place.command(
         "certonly", "--webroot", "-w", place.webroot, "-d", renewals.NAME,
-        "--server", place.scene.ca.directory, "--preferred-challenges", "http",
+        "--server", place.scene.ca.url("/directory"), "--preferred-challenges", "http",
         "--http-01-port", str(place.scene.ca.http_01_port), *words))
     if not terminal.read_until(QUESTION, place.limit):
         raise lock_place.PlaceError("certbot asked nothing: {0}".format(terminal.text[-500:]))

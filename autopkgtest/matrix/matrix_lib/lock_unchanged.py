@@ -147,7 +147,8 @@ class Side(object):
         place = self._place(scene)
         place.reset()
         place.environment = dict(self._environment)
-        fill = {"config": place.config, "webroot": place.webroot, "server": place.scene.ca.directory}
+        fill = {"config": place.config, "webroot": place.webroot,
+                "server": place.scene.ca.url("/directory")}
         words = [word.format(**fill) if "{" in word else word for word in words]
         only_words = words[0] in ("--version",)
         command = self.certbot + words if only_words else place.certbot + words + [

@@ -1,9 +1,9 @@
-"""The stand-in CA for the matrix: it revokes, may offer tls-sni-01, and can be a process of its own.
+"""The stand-in CA for the matrix: it revokes, may offer tls-sni-01, and may be a process.
 
     matrix_ca.py STATE [TLS_SNI_01_PORT]
 
-STATE is a directory with the file ``age-days`` and the directory ``webroot``.  It gets ``port`` when
-the CA answers, and ``issued``, a byte for each certificate.
+STATE is a directory with the file ``age-days`` and the directory ``webroot``.  It gets ``port``
+when the CA answers, and ``issued``, a byte for each certificate.
 
 Runs under Python 2.7.
 """
@@ -105,7 +105,10 @@ class Process(object):
             time.sleep(0.02)
         with open(port) as source:
             self.port = int(source.read())
-        self.directory = "http://127.0.0.1:{0}/directory".format(self.port)
+
+    def url(self, path):
+        """The address of a path."""
+        return "http://127.0.0.1:{0}{1}".format(self.port, path)
 
     def stop(self):
         """End it."""

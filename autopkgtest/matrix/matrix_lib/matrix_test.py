@@ -47,6 +47,12 @@ def read_arguments(argument_parser, arguments):
         shlex.split(os.environ.get(ARGUMENTS_VARIABLE, "")) + list(arguments))
 
 
+def in_testbed():
+    """Whether autopkgtest runs this as root: then the system's directories may be used."""
+    return os.geteuid() == 0 and bool(
+        os.environ.get("AUTOPKGTEST_TMP") or os.environ.get("ADTTMP"))
+
+
 def package_versions():
     """The installed versions of what is tested, by package; empty without dpkg."""
     found = {}

@@ -59,7 +59,7 @@ class RaceScene(object):
     def obtaining(self, name):
         """The options of an order: account, CA, authenticator, name."""
         return ["-n", "--agree-tos", "-m", renewals.CONTACT, "-d", name,
-                "--server", self.ca.directory, "--webroot", "-w", self.ca.webroot]
+                "--server", self.ca.url("/directory"), "--webroot", "-w", self.ca.webroot]
 
     def reset(self):
         """Put the directories back to how they were at first."""

@@ -27,6 +27,7 @@ class Scene(renewals.Scene):
             place = os.path.join(self.base, "server")
             os.mkdir(place)
             self._tls = tls_servers.make(case.authenticator, place, renewals.NAME, port)
+            self.environment.update(self._tls.environment)
 
     def __exit__(self, *_):
         if self._tls is not None:
@@ -45,13 +46,6 @@ class Scene(renewals.Scene):
                 self._tls.use(self.config)
         except tls_servers.ServerError as error:
             raise renewals.SceneError(str(error))
-
-    def environment(self):
-        """The variables of each certbot, with those that let it find the server."""
-        found = renewals.Scene.environment(self)
-        if self._tls is not None:
-            found.update(self._tls.environment)
-        return found
 
     def obtain_command(self):
         """The command that obtains the certificate."""
@@ -76,6 +70,12 @@ class Scene(renewals.Scene):
                 self._tls.reset()
             except tls_servers.ServerError as error:
                 raise renewals.SceneError(str(error))
+
+    def keep_logs(self, directory):
+        """Copy certbot's logs to a directory, for the evidence."""
+        target = os.path.join(directory, "-".join(self.case))
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self.logs, target)
 
     def _saved(self, number):
         return os.path.join(self.base, "saved", str(number))

@@ -57,7 +57,7 @@ def main(arguments, control=False):
 
 def _study_all(result, base, options):
     """Fill the result; returns whether anything was found."""
-    if not renewals.in_testbed():
+    if not matrix_test.in_testbed():
         raise renewals.SceneError(
             "The servers' own directories are only used as root under autopkgtest.")
     race_test.tell_subject(result, [options.certbot])
@@ -111,8 +111,8 @@ def _study(kind, options, base):
 
 
 def _command(server, scene, site):
-    return (["run", "-n", "--agree-tos", "-m", renewals.CONTACT, "--server", scene.ca.directory,
-             "-d", site, "--no-redirect", "--tls-sni-01-port", "443"]
+    return (["run", "-n", "--agree-tos", "-m", renewals.CONTACT, "--server",
+             scene.ca.url("/directory"), "-d", site, "--no-redirect", "--tls-sni-01-port", "443"]
             + server.options + scene.directories())
 
 
@@ -175,7 +175,7 @@ def _register(scene):
     """An account, so that the two runs differ in their sites only."""
     run, = race_pairs.run(
         scene, [["register", "-n", "--agree-tos", "-m", renewals.CONTACT, "--server",
-                 scene.ca.directory] + scene.directories()], [0], race_pairs.Disk("tmpfs"))
+                 scene.ca.url("/directory")] + scene.directories()], [0], race_pairs.Disk("tmpfs"))
     if run["code"] != 0:
         raise renewals.SceneError("No account could be registered: {0}".format(
             run["output"].strip()[-400:]))

@@ -59,8 +59,8 @@ class Certificate(object):
         self._ca.age_days = renewals.DUE_AGE_DAYS
         result = upgrade_machine.run(
             [_CLIENTS[client], "certonly", "--text", "--non-interactive", "--agree-tos", "-m",
-             renewals.CONTACT, "-d", NAME, "--server", self._ca.directory, "--webroot", "-w",
-             self.webroot], timeout=LIMIT_SECONDS)
+             renewals.CONTACT, "-d", NAME, "--server", self._ca.url("/directory"), "--webroot",
+             "-w", self.webroot], timeout=LIMIT_SECONDS)
         if result.code != 0:
             raise Broken("{0} could not obtain a certificate (exit {1}): {2}".format(
                 client, result.code, result.text.strip()[-2000:]))
@@ -114,7 +114,8 @@ class Certificate(object):
                 before, self.versions())))
         if hook and not os.path.exists(HOOK_RAN):
             found.append(Finding("hook", "The administrator's hook did not run."))
-        found.extend(Finding("lineage", one.sentence) for one in renewals.check_lineage(CONFIG, NAME))
+        found.extend(Finding("lineage", one.sentence)
+                     for one in renewals.check_lineage(CONFIG, NAME))
         if _fingerprints(os.path.join(CONFIG, "accounts")) != self.account:
             found.append(Finding("account", "The account's files changed."))
         return found
