@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 
-import matrix_ca
+import ca_process
 import renewals
 
 
@@ -34,7 +34,7 @@ class RaceScene(object):
     def __enter__(self):
         try:
             os.mkdir(self.outputs)
-            self.ca = matrix_ca.Process(os.path.join(self.base, "ca"), self.tls_sni_01_port)
+            self.ca = ca_process.Process(os.path.join(self.base, "ca"), self.tls_sni_01_port)
             self.ca.set_age(renewals.DUE_AGE_DAYS if self.due else 0)
             for name in self.names:
                 self._obtain(name)

@@ -6,7 +6,6 @@ Runs under Python 2.7.
 import os
 import shutil
 
-import matrix_ca
 import renewals
 import tls_servers
 
@@ -19,6 +18,8 @@ class Scene(renewals.Scene):
     """As in the shipped test, with ``reset``; Apache or nginx where the case names it."""
 
     def __init__(self, case, base, certbot=("certbot",), limit_seconds=renewals.LIMIT_SECONDS):
+        import matrix_ca  # of python-acme, which only a testbed has
+
         self._tls = port = None
         if case.authenticator in tls_servers.KINDS:
             port = renewals.free_port()
