@@ -213,9 +213,6 @@ class Actions:
             and step.test in (row.name, *(control.test for control in row.controls))
         )
         never_uploaded = step.control or row.matrix
-        shared = [self.recipe.root / "autopkgtest" / "lib"] if never_uploaded else []
-        if step.control and (shipped := self.recipe.source(step.source).tests).is_dir():
-            shared.append(shipped)
         if never_uploaded:
             tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
         else:
@@ -232,7 +229,7 @@ class Actions:
                     repositories=(testbed.place("built"), testbed.place("base")),
                     only=(name,),
                     timeout=row.timeout,
-                    shared=shared,
+                    beside=self.recipe.source(step.source).tests if step.control else None,
                     out=out,
                 )
         verdict = single_verdict(result, name)

@@ -116,12 +116,7 @@ def export(recipe: Recipe, place: Path) -> None:
     scratch = place.with_name(f".{place.name}.new")
     shutil.rmtree(scratch, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    matrix.wrap(
-        recipe.root / "autopkgtest" / "matrix",
-        scratch,
-        shared=(recipe.root / "autopkgtest" / "lib",),
-        name="campaign",
-    )
+    matrix.wrap(recipe.root / "autopkgtest" / "matrix", scratch, name="campaign")
     scratch.rename(place)
 
 
@@ -131,7 +126,7 @@ def arguments(seed: str, first: int, trials: int, seconds: float, workers: int) 
         f"--seed {seed} --first {first} --trials {trials} --seconds {seconds:.0f} "
         f"--workers {workers} --examine-seconds {_EXAMINE_SECONDS}"
     )
-    return {"CONCURRENT_RENEW_ARGUMENTS": words}
+    return {"MATRIX_ARGUMENTS": words}
 
 
 def _work(
@@ -154,7 +149,6 @@ def _work(
             only=(name,),
             timeout=wish.chunk_seconds + _EXAMINE_SECONDS + _SPARE_SECONDS,
             env=arguments(wish.seed, first, size, wish.chunk_seconds, wish.workers),
-            shared=(recipe.root / "autopkgtest" / "lib",),
             out=out,
         )
         artifact = out / "artifacts" / campaign.RESULT

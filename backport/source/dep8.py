@@ -1,8 +1,8 @@
 """Put a recipe's tests into debian/tests (DEP-8), beside the tests that the base has.
 
-The folder of tests holds ``control`` and all that the tests need. A line ``# lib:
-debian/tests/lib`` in that control says that they use what packages share: the folder ``lib``
-beside theirs then goes along. The line itself is not shipped.
+The folder of tests holds ``control`` and all that the tests need. Lines such as ``# lib: one.py
+two.py`` in that control name what they use of the folder ``lib`` beside theirs, which several
+sources share: these files go along, as ``lib/one.py``. The lines themselves are not shipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
 from backport.errors import InputError
 from backport.source.files import LEFT_OUT
 
-_SHARED = re.compile(r"^# lib: *(\S+) *\n", re.MULTILINE)
+_LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
 # Where our tests go if the base has some: no file of ours can then clash with one of its.
 _OWN_FOLDER = "backport"
 
@@ -35,12 +35,12 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     """Copy the folder `tests` into ``debian/tests``.
 
     Where the base has tests, its files stay as they are, ours go to a folder of their own
-    (``Tests-Directory``) with the shared ``lib``, our paragraphs are appended to its control,
+    (``Tests-Directory``) with their ``lib``, our paragraphs are appended to its control,
     and a test of ours that has the name of one of its is renamed.
 
     Raises:
         InputError: there is no control file in `tests`, it cannot be read, names a test or a
-            shared folder that is not there, or a link leaves `tests`.
+            file of the library that is not there, or a link leaves `tests`.
     """
     if not tests.is_dir():
         return ()
@@ -59,12 +59,9 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
                 where=str(control),
                 advice=f"add {tests / name} or take the name out",
             )
-    shared = _shared(text, tests)
-    text = _SHARED.sub("", text)
     theirs = debian / "tests" / "control"
     if not theirs.is_file():
-        _copy(tests, shared, debian / "tests")
-        (debian / "tests" / "control").write_text(text, encoding="utf-8")
+        copy_tests(tests, debian / "tests")
         return tuple(ShippedTest(name, name) for name in names)
     their_text = theirs.read_text(encoding="utf-8")
     taken = set(_names(their_text, "the base's debian/tests/control"))
@@ -76,7 +73,8 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
             where=str(tests),
             advice="pin a base without the toolkit's tests",
         )
-    _copy(tests, shared, own)
+    copy_tests(tests, own)
+    text = (own / "control").read_text(encoding="utf-8")
     (own / "control").unlink()
     for name, new in shipped.items():
         (own / name).rename(own / new)
@@ -84,25 +82,26 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     return tuple(ShippedTest(name, new) for name, new in shipped.items())
 
 
-def _shared(text: str, tests: Path) -> Path | None:
-    """The shared folder that the control's text asks for."""
-    match = _SHARED.search(text)
-    if match is None:
-        return None
-    shared = tests.parent / "lib"
-    if match[1] != "debian/tests/lib" or not shared.is_dir():
-        raise InputError(
-            f"the tests share {match[1]}, and only {shared} can be shared, as debian/tests/lib",
-            where=str(tests / "control"),
-            advice=f"make {shared}, or take the line out",
-        )
-    return shared
+def copy_tests(tests: Path, to: Path) -> None:
+    """Copy a folder of tests, and below ``lib`` what it names of the library beside it.
 
-
-def _copy(tests: Path, shared: Path | None, to: Path) -> None:
+    Raises:
+        InputError: it names a file that is not in the library.
+    """
+    control = tests / "control"
+    text = control.read_text(encoding="utf-8")
+    library = tests.parent / "lib"
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
-    if shared is not None:
-        shutil.copytree(shared, to / "lib", ignore=LEFT_OUT, dirs_exist_ok=True)
+    for name in " ".join(_LIBRARY.findall(text)).split():
+        if Path(name).name != name or not (library / name).is_file():
+            raise InputError(
+                f"it names {name} as a file of the tests' library, and {library} has none",
+                where=str(control),
+                advice=f"add {library / Path(name).name}, or take the name out of the line # lib:",
+            )
+        (to / "lib").mkdir(exist_ok=True)
+        shutil.copy2(library / name, to / "lib" / name)
+    (to / "control").write_text(_LIBRARY.sub("", text), encoding="utf-8")
 
 
 def _names(text: str, where: str) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def run(
     only: Sequence[str] = (),
     timeout: float = 900,
     env: Mapping[str, str] | None = None,
-    shared: Sequence[Path] = (),
+    beside: Path | None = None,
 ) -> TestResult:
     """Run tests in a clone of the testbed.
 
@@ -59,7 +59,8 @@ def run(
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
         env: variables for the tests.
-        shared: folders put beside the tests of a folder of tests alone.
+        beside: a folder of shipped tests, put beside the tests of a folder under its own name
+            where it is there: a negative control can run them.
 
     Raises:
         InputError: the tests are not what they have to be. UsageError: `only` names a test that
@@ -74,7 +75,7 @@ def run(
     own = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
         owner.claim(scratch / _NOTE, testbed=testbed.name, temporary=str(own))
-        source, number = _source(tests, scratch, only, shared)
+        source, number = _source(tests, scratch, only, beside)
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
@@ -118,7 +119,7 @@ def _remove(folder: Path) -> None:
 
 
 def _source(
-    tests: Path, scratch: Path, only: Sequence[str], shared: Sequence[Path]
+    tests: Path, scratch: Path, only: Sequence[str], beside: Path | None
 ) -> tuple[Path, int]:
     """What autopkgtest is given, and how many tests of it are run (at most)."""
     if tests.is_file() and tests.suffix == ".dsc":
@@ -137,7 +138,7 @@ def _source(
         )  # fmt: skip
     number = len(only) or len(names)
     if control.parent == tests:
-        return matrix.wrap(tests, scratch / "tree", shared=shared), number
+        return matrix.wrap(tests, scratch / "tree", beside=beside), number
     return tests, number
 
 

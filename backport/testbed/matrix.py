@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from debian.deb822 import Deb822
 
 from backport.errors import InputError
+from backport.source.dep8 import copy_tests
 
 _CONTROL = """\
 Source: {name}
@@ -57,30 +56,25 @@ def test_names(control: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def wrap(tests: Path, tree: Path, *, shared: Sequence[Path] = (), name: str = "matrix") -> Path:
+def wrap(tests: Path, tree: Path, *, beside: Path | None = None, name: str = "matrix") -> Path:
     """Make a source tree around a folder of tests.
 
     Parameters:
         tests: the folder, with ``control`` and the tests.
         tree: the folder to make.
-        shared: folders that are put beside the tests, under their own names.
+        beside: another folder of tests, which goes along under its own name if it is there.
 
     Returns `tree`.
 
     Raises:
-        InputError: a folder is missing, or a shared one has the name of a test.
+        InputError: the folder is missing, or names a file of the library that is not there.
     """
+    if not tests.is_dir():
+        raise InputError("the folder of tests does not exist", where=str(tests))
     inside = tree / "debian" / "tests"
-    for folder in (tests, *shared):
-        if not folder.is_dir():
-            raise InputError("the folder of tests does not exist", where=str(folder))
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-    shutil.copytree(tests, inside, symlinks=True, ignore=ignored)
-    for folder in shared:
-        if (inside / folder.name).exists():
-            raise InputError(f"the tests have a file named {folder.name} already",
-                             where=str(tests))  # fmt: skip
-        shutil.copytree(folder, inside / folder.name, symlinks=True, ignore=ignored)
+    copy_tests(tests, inside)
+    if beside is not None and beside.is_dir():
+        copy_tests(beside, inside / beside.name)
     (tree / "debian" / "control").write_text(_CONTROL.format(name=name))
     (tree / "debian" / "changelog").write_text(_CHANGELOG.format(name=name))
     return tree

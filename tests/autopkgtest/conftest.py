@@ -1,50 +1,47 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.autopkgtest.support import Client, library
+from tests.autopkgtest.support import Client
+
+WITH_ACME = [sys.executable, "-B", str(Path(__file__).with_name("with_acme.py"))]
 
 
 @dataclass(frozen=True)
 class Ca:
-    """A running stand-in CA, a web server on its http-01 port, and the files of that."""
+    """A running stand-in CA, and the directory whose files it serves for http-01."""
 
-    server: Any
+    port: int
     webroot: Path
 
     def client(self) -> Client:
         """A client with a key of its own."""
-        return Client(self.server.port)
+        return Client(self.port)
 
 
 @pytest.fixture
-def webroot(tmp_path: Path) -> Iterator[tuple[Path, int]]:
-    root = tmp_path / "webroot"
-    root.mkdir()
-    server = library("webroot_server").WebrootServer(str(root))
-    server.start()
-    yield root, server.port
-    server.stop()
-
-
-@pytest.fixture
-def start_ca(webroot: tuple[Path, int]) -> Iterator[Callable[..., Ca]]:
+def start_ca(tmp_path: Path) -> Iterator[Callable[..., Ca]]:
     running = []
 
-    def start(**options: Any) -> Ca:
-        server = library("acme_v1_ca").Server(http_01_port=webroot[1], **options)
-        server.start()
-        running.append(server)
-        return Ca(server, webroot[0])
+    def start(**attributes: object) -> Ca:
+        attributes.setdefault("webroot", str(tmp_path))
+        words = [word for name, one in attributes.items() for word in (f"--{name}", repr(one))]
+        process = subprocess.Popen(
+            [*WITH_ACME, "ca", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        running.append(process)
+        assert process.stdout is not None
+        return Ca(int(process.stdout.readline()), tmp_path)
 
     yield start
-    for server in running:
-        server.stop()
+    for process in running:
+        assert process.communicate(timeout=60)[0] == b""
 
 
 @pytest.fixture

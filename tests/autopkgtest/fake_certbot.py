@@ -136,11 +136,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("words", nargs="*")
     for flag in ("-q", "-n", "--agree-tos", "--webroot", "--force-renewal"):
         parser.add_argument(flag, action="store_true")
-    ports = ("--http-01-port", "--tls-sni-01-port")
-    for option in ("-m", "--server", "--preferred-challenges", *ports):
+    for option in ("-m", "--server", "--http-01-port"):
         parser.add_argument(option)
     parser.add_argument("-d", dest="domain")
-    parser.add_argument("-w", dest="webroot_path", type=Path)
+    parser.add_argument("--webroot-path", type=Path)
     for option in ("--config-dir", "--work-dir", "--logs-dir"):
         parser.add_argument(option, type=Path)
     options = parser.parse_args(rest)

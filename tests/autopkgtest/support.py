@@ -109,7 +109,10 @@ class Client:
         try:
             connection.request(method, path, body)
             reply = connection.getresponse()
-            return Answer(reply.status, dict(reply.getheaders()), reply.read())
+            headers: dict[str, str] = {}
+            for name, value in reply.getheaders():
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            return Answer(reply.status, headers, reply.read())
         finally:
             connection.close()
 
@@ -139,21 +142,26 @@ class Client:
         """Sign and POST a payload."""
         return self.send(path, self.signed(payload, nonce))
 
-    def register(self) -> Answer:
-        """Register the key and agree to the terms; the answer is that of the agreement."""
-        made = self.post(
-            "/acme/new-reg", {"resource": "new-reg", "contact": ["mailto:a@example.org"]}
-        )
-        assert made.status == 201, made.body
-        path = made.headers["Location"].split(str(self.port), 1)[1]
-        terms = f"http://127.0.0.1:{self.port}/terms/v1"
+    def new_registration(self) -> Answer:
+        """Register the key."""
+        payload = {"resource": "new-reg", "contact": ["mailto:a@example.org"]}
+        return self.post("/acme/new-reg", payload)
+
+    def agree(self, path: str = "/acme/reg/1") -> Answer:
+        """Agree to the terms."""
         payload = {
             "resource": "reg",
-            "agreement": terms,
+            "agreement": f"http://127.0.0.1:{self.port}/terms/v1",
             "contact": ["mailto:a@example.org"],
             "key": self.jwk,
         }
         return self.post(path, payload)
+
+    def register(self) -> Answer:
+        """Register the key and agree to the terms; the answer is that of the agreement."""
+        made = self.new_registration()
+        assert made.status == 201, made.body
+        return self.agree(self.path_of(made.headers["Location"]))
 
     def new_authorization(self, name: str = NAME) -> Answer:
         """Begin an authorization."""

@@ -43,20 +43,6 @@ def test_installs_reach_both_servers_beside_every_other_command() -> None:
     assert beside == {"apache": names, "nginx": names}
 
 
-def test_the_events_of_a_ca_are_each_read_once(tmp_path: Path) -> None:
-    class Scene:
-        state = str(tmp_path)
-
-    log = tmp_path / "log.jsonl"
-    log.write_text('{"event": "start"}\n')
-    events = library("campaign_trial").Events(Scene)
-    assert [one["event"] for one in events.new()] == ["start"]
-    assert events.new() == []
-    with log.open("a") as more:
-        more.write('{"event": "issued"}\n{"event": "request"}\n')
-    assert [one["event"] for one in events.new()] == ["issued", "request"]
-
-
 def test_nothing_is_installed_where_there_is_no_server() -> None:
     plans = [campaign_plan.draw("s", number, ()) for number in range(300)]
     assert not any(one["command"] == "install" for plan in plans for one in plan["processes"])

@@ -1,148 +1,81 @@
-"""The driver of concurrent-renew and of its control, with a small certbot of the tests' own."""
+"""The race of concurrent-renew and its control, with a small certbot of the tests' own."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.autopkgtest.support import library
+from tests.autopkgtest.conftest import WITH_ACME
 
-concurrent_renew: Any = library("concurrent_renew")
-harm: Any = library("harm")
-
-FAKE = Path(__file__).resolve().parent / "fake_certbot.py"
+HERE = Path(__file__).resolve().parent
+FAKE = [sys.executable, "-B", str(HERE / "fake_certbot.py")]
 
 
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("ADTTMP", concurrent_renew.ARGUMENTS_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setenv("AUTOPKGTEST_TMP", str(tmp_path))
-
-
-def options(manner: str, artifacts: Path, *more: str) -> list[str]:
-    certbot = f"{sys.executable} -B {FAKE} {manner}"
-    return ["--certbot", certbot, "--artifacts", str(artifacts), "--processes", "3", *more]
-
-
-@pytest.fixture
-def artifacts(tmp_path: Path) -> Path:
-    directory = tmp_path / "artifacts"
-    directory.mkdir()
-    return directory
-
-
-WEBROOT = ("--case", "due-webroot", "--case", "forced-webroot")
-
-
-def test_with_a_lock_concurrent_renew_passes(
-    artifacts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert concurrent_renew.main(options("locked", artifacts, *WEBROOT)) == 0
-
-    result = json.loads((artifacts / "result.json").read_text())
-    assert (result["outcome"], result["failed_processes"], result["total_processes"]) == (
-        "passed",
-        0,
-        6,
+def race(kind: str, artifacts: Path, *certbot: str) -> tuple[int, dict[str, Any], str]:
+    """Run the test or the control; its exit code, its report and what it printed."""
+    done = subprocess.run(
+        [*WITH_ACME, str(HERE / "race_webroot.py"), kind, str(artifacts), *certbot],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
-    assert [one["versions_after"] for one in result["cases"]] == [[1, 2], [1, 2, 3, 4]]
-    assert [len(one["processes"]) for one in result["cases"]] == [3, 3]
-    assert "0 of 2 cases went wrong" in capsys.readouterr().out
+    name = "result.json" if kind == "test" else "control.json"
+    return done.returncode, json.loads((artifacts / name).read_text()), done.stdout
 
 
-def test_without_a_lock_concurrent_renew_fails_and_keeps_the_logs(artifacts: Path) -> None:
-    assert concurrent_renew.main(options("unlocked", artifacts, *WEBROOT)) == 1
+def test_with_a_lock_no_process_fails(tmp_path: Path) -> None:
+    code, result, printed = race("test", tmp_path, *FAKE, "locked")
 
-    result = json.loads((artifacts / "result.json").read_text())
-    assert result["outcome"] == "failed"
-    assert all(one["failed"] == 2 for one in result["cases"])
-    assert (artifacts / "due-webroot" / "ca.jsonl").stat().st_size > 0
+    assert (code, result["outcome"]) == (0, "passed")
+    assert (result["failed_processes"], result["total_processes"]) == (0, 8)
+    assert {one["case"]: one["versions_after"] for one in result["cases"]} == {
+        "due-webroot-own": [1, 2],
+        "forced-webroot-own": [1, 2, 3, 4, 5],
+    }
+    assert "0 of 8 processes failed, 0 of 2 cases went wrong" in printed
 
 
-def test_the_control_sees_the_harm_in_every_case(artifacts: Path) -> None:
-    assert harm.main(options("unlocked", artifacts, *WEBROOT)) == 0
+def test_without_a_lock_it_fails_and_keeps_the_logs(tmp_path: Path) -> None:
+    code, result, printed = race("test", tmp_path, *FAKE, "unlocked")
 
-    control = json.loads((artifacts / "control.json").read_text())
-    assert control["outcome"] == "harm-seen"
+    assert (code, result["outcome"]) == (1, "failed")
+    assert all(one["failed"] == 3 for one in result["cases"])
+    assert {one["kind"] for one in result["cases"][0]["findings"]} >= {"exit", "output", "issued"}
+    assert "File exists" in printed
+    assert (tmp_path / "due-webroot-own").is_dir()
+
+
+def test_the_control_sees_the_harm_in_every_case(tmp_path: Path) -> None:
+    code, control, _ = race("control", tmp_path, *FAKE, "unlocked")
+
+    assert (code, control["outcome"], control["rounds"]) == (0, "harm-seen", 2)
     assert [one["rounds"][-1]["harm"] for one in control["cases"]] == [["file-exists"]] * 2
-    assert control["rounds"] == 2
 
 
-def test_the_control_on_a_locked_certbot_sees_no_harm_in_all_its_rounds(artifacts: Path) -> None:
-    more = ("--case", "due-webroot", "--rounds", "2")
-    assert harm.main(options("locked", artifacts, *more)) == 1
+def test_the_control_on_a_locked_certbot_sees_no_harm_in_all_its_rounds(tmp_path: Path) -> None:
+    code, control, _ = race("control", tmp_path, *FAKE, "locked")
 
-    control = json.loads((artifacts / "control.json").read_text())
-    assert (control["outcome"], control["rounds"]) == ("not-seen", 2)
+    assert (code, control["outcome"], control["rounds"]) == (1, "not-seen", 4)
 
 
-def test_a_certbot_that_fails_alone_is_no_control(artifacts: Path) -> None:
-    assert harm.main(options("alone-broken", artifacts, "--case", "due-webroot")) == 2
+def test_a_certbot_that_fails_alone_is_no_control(tmp_path: Path) -> None:
+    code, control, _ = race("control", tmp_path, *FAKE, "alone-broken")
 
-    control = json.loads((artifacts / "control.json").read_text())
-    assert (control["outcome"], control["rounds"]) == ("broken", 0)
+    assert (code, control["outcome"], control["rounds"]) == (2, "broken", 0)
     assert "alone" in control["cases"][0]["error"]
 
 
-@pytest.mark.parametrize("main", [concurrent_renew.main, harm.main])
-def test_a_certbot_that_is_not_there_is_broken(main: Any, artifacts: Path) -> None:
-    assert main(["--certbot", "/nowhere/certbot", "--artifacts", str(artifacts)]) == 2
+@pytest.mark.parametrize("kind", ["test", "control"])
+def test_a_certbot_that_cannot_obtain_is_broken_and_not_failed(kind: str, tmp_path: Path) -> None:
+    answers = "case $* in *--version*) echo certbot;; *) echo no; exit 1;; esac"
 
-    [path] = artifacts.glob("*.json")
-    result = json.loads(path.read_text())
-    assert result["outcome"] == "broken"
-    assert result["error"].startswith("/nowhere/certbot cannot be run")
+    code, result, printed = race(kind, tmp_path, "sh", "-c", answers, "sh")
 
-
-def test_a_certbot_that_cannot_obtain_is_broken_and_not_failed(artifacts: Path) -> None:
-    certbot = "sh -c 'echo certbot; case $* in *--version*) exit 0;; esac; exit 1' sh"
-    arguments = ["--certbot", certbot, "--artifacts", str(artifacts), "--case", "due-webroot"]
-
-    assert concurrent_renew.main(arguments) == 2
-    result = json.loads((artifacts / "result.json").read_text())
-    assert "could not obtain the first certificate" in result["error"]
-
-
-def test_arguments_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    parser = concurrent_renew.parser("test")
-    monkeypatch.setenv(concurrent_renew.ARGUMENTS_VARIABLE, "--processes 20 --case due-webroot")
-
-    options = concurrent_renew.read_arguments(parser, ["--limit-seconds", "9"])
-
-    assert (options.processes, options.limit_seconds) == (20, 9)
-    assert [str(case) for case in options.cases] == ["due-webroot"]
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--processes", "1"], ["--processes", "21"], ["--case", "other"]]
-)
-def test_wrong_arguments_are_refused(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        concurrent_renew.main(arguments)
-
-    assert ended.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
-
-
-def test_the_systems_directories_are_refused_where_certbot_was_used(
-    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    race = library("renewal_race")
-    used = tmp_path / "letsencrypt"
-    (used / "accounts").mkdir(parents=True)
-    monkeypatch.setattr(race, "DEFAULT_DIRECTORIES", (str(used), str(used), str(used)))
-
-    arguments = options("locked", artifacts, "--case", "due-standalone-default")
-    assert concurrent_renew.main(arguments) == 2
-
-    result = json.loads((artifacts / "result.json").read_text())
-    assert f"{used}/accounts exists" in result["error"]
-    assert (used / "accounts").is_dir()
+    assert (code, result["outcome"]) == (2, "broken")
+    assert result["error"] == "certbot obtained no certificate (exit 1): no"
+    assert "Broken: certbot obtained no" in printed

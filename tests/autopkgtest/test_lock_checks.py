@@ -228,7 +228,7 @@ def test_without_certbot_0_14_nothing_can_be_tested(
     monkeypatch.delenv(newer.VARIABLE, raising=False)
     monkeypatch.setattr(newer, "DIRECTORY", str(tmp_path / "none"))
     assert not newer.present()
-    with pytest.raises(library("renewal_race").SceneError, match="set CERTBOT_014"):
+    with pytest.raises(library("renewals").SceneError, match="set CERTBOT_014"):
         newer.command()
 
 
@@ -251,5 +251,5 @@ def test_unit_tests_pass_only_with_the_locks_own_among_them(
     code: int, text: str, kinds: list[str]
 ) -> None:
     unit_tests: Any = library("lock_unit_tests")
-    result = library("barrier").Result(["python2.7"], code, "", text, 9.1, False)
+    result = library("renewals").Result(["python2.7"], code, "", text, 9.1, False)
     assert [one.kind for one in unit_tests.judged(result)] == kinds

@@ -43,9 +43,7 @@ def test_lines_in_another_order_are_a_difference() -> None:
 def even(side: str, text: str) -> str:
     """What a text becomes that a side wrote on its own ports, in its own directories."""
     base, port = ("/tmp/one", 4001) if side == "first" else ("/tmp/two", 4002)
-    scene = types.SimpleNamespace(
-        server=f"http://127.0.0.1:{port}/directory", http_01_port=port + 10, tls_sni_01_port=9
-    )
+    scene = types.SimpleNamespace(ca=types.SimpleNamespace(port=port))
     place = types.SimpleNamespace(base=base, scene=scene)
     made = unchanged.Side(side, ["certbot"], f"/modules/{side}", base)
     return str(made._even(place, text.format(base=base, port=port, side=side)))

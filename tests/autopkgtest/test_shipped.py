@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Deb822
 
+from backport.source.dep8 import add_tests
 from tests.autopkgtest.support import AUTOPKGTEST, LIBRARY, MATRIX_LIBRARY, ROOT
 
 SOURCES = (
@@ -31,6 +32,8 @@ ARCHIVE = {
     "python-cryptography",
     "python-filelock",
     "python-mock",
+    "python-openssl",
+    "python-six",
     "python2.7",
     "python3",
     "python3-acme",
@@ -39,7 +42,7 @@ ARCHIVE = {
 # The fields and restrictions that autopkgtest knows; it skips a test with another one.
 FIELDS = {"Tests", "Depends", "Restrictions"}
 RESTRICTIONS = {"breaks-testbed", "isolation-container", "needs-root"}
-LIB_MARK = "# lib: debian/tests/lib"
+MOST_LINES = 900
 
 
 def control_of(folder: str) -> list[Deb822]:
@@ -93,11 +96,41 @@ def test_every_source_has_a_smoke_test(source: str) -> None:
 
 
 @pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
-def test_the_control_asks_for_the_library_where_a_test_imports_it(folder: str) -> None:
-    scripts = [path for path in (AUTOPKGTEST / folder).iterdir() if path.name != "control"]
-    imports = any('__file__)), "lib")' in path.read_text() for path in scripts if path.is_file())
-    marked = LIB_MARK in (AUTOPKGTEST / folder / "control").read_text().splitlines()
-    assert imports == marked
+def test_the_control_names_the_files_of_the_library_that_are_imported(
+    folder: str, tmp_path: Path
+) -> None:
+    add_tests(AUTOPKGTEST / folder, tmp_path)
+    shipped = {path.name for path in (tmp_path / "tests" / "lib").glob("*")}
+    library = {path.name for path in LIBRARY.glob("*.py")}
+    imported: set[str] = set()
+    for path in (AUTOPKGTEST / folder).rglob("*"):
+        if path.is_file() and path.suffix in ("", ".py"):
+            modules = re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.M)
+            imported |= {f"{name}.py" for name in modules}
+    assert shipped == imported & library
+
+
+def shipped_lines(folders: list[Path], to: Path) -> int:
+    """How many lines of tests the sources have in debian/tests, all together."""
+    for folder in folders:
+        (to / folder.name).mkdir(parents=True)
+        add_tests(folder, to / folder.name)
+    return sum(len(path.read_text().splitlines()) for path in to.rglob("*") if path.is_file())
+
+
+def test_all_that_is_uploaded_as_tests_is_short_enough_to_be_read(tmp_path: Path) -> None:
+    assert shipped_lines([AUTOPKGTEST / source for source in SOURCES], tmp_path) <= MOST_LINES
+
+
+def test_a_file_of_the_library_counts_once_for_each_source_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "shared.py").write_text("x = 1\n" * 300)
+    for source, line in (("one", "# lib: shared.py\n"), ("two", "# lib: shared.py\n"), ("no", "")):
+        (tmp_path / source).mkdir()
+        (tmp_path / source / "control").write_text(f"{line}Tests: smoke\nDepends:\n")
+        (tmp_path / source / "smoke").write_text("#!/bin/sh\n")
+    folders = [tmp_path / source for source in ("one", "two", "no")]
+    assert shipped_lines(folders, tmp_path / "to") == 2 * 300 + 3 * 3
 
 
 # Syntax of Python 3 alone, which ast.parse accepts: shipped code runs under Python 2.7.

@@ -170,8 +170,7 @@ def _run(work: Path, series: str, recipe_path: Path, test: tuple[str, str], word
                 repositories=(testbed.place("built"), testbed.place("base")),
                 only=(f"{name}-control" if variant else name,),
                 timeout=_SECONDS,
-                env={"CONCURRENT_RENEW_ARGUMENTS": words},
-                shared=(recipe.root / "autopkgtest" / "lib",),
+                env={"MATRIX_ARGUMENTS": words},
                 out=scratch / "out",
             )
         path = scratch / "out" / "artifacts" / _RESULTS[name]

@@ -10,7 +10,7 @@ from tests.support.source_builder import write_files
 
 THEIRS = "Tests: smoke, other\nDepends: @\n# the end\n"
 OURS = {
-    "control": "# lib: debian/tests/lib\nTests: smoke\nDepends: small\n\nTests: race helper\n",
+    "control": "# lib: ca.py\nTests: smoke\nDepends: small\n\nTests: race helper\n",
     "smoke!": "#!/bin/sh\n",
     "race!": "#!/bin/sh\n",
     "helper!": "#!/bin/sh\n",
@@ -19,7 +19,7 @@ OURS = {
 
 
 def folder_of_tests(root: Path, files: dict[str, str]) -> Path:
-    write_files(root / "lib", {"ca.py": "x = 1\n", "__pycache__/ca.pyc": "bytecode"})
+    write_files(root / "lib", {"ca.py": "x = 1\n", "server.py": "y = 1\n", "data": "z\n"})
     return write_files(root / "small", files)
 
 
@@ -76,10 +76,22 @@ def test_a_source_without_a_folder_of_tests_gets_none(tmp_path: Path) -> None:
     assert not (tmp_path / "debian").exists()
 
 
-def test_what_is_not_asked_for_is_not_shared(tmp_path: Path) -> None:
-    ours = {"control": "Tests: smoke\nDepends: @\n", "smoke!": "#!/bin/sh\n"}
+@pytest.mark.parametrize(
+    ("lines", "library"),
+    [
+        ("", []),
+        ("# lib: ca.py server.py\n", ["lib/ca.py", "lib/server.py"]),
+        ("# lib: ca.py\n# the next one is data\n# lib: data\n", ["lib/ca.py", "lib/data"]),
+    ],
+)
+def test_only_the_named_files_of_the_library_are_shipped(
+    tmp_path: Path, lines: str, library: list[str]
+) -> None:
+    ours = {"control": lines + "Tests: smoke\nDepends: @\n", "smoke!": "#!/bin/sh\n"}
     add_tests(folder_of_tests(tmp_path / "autopkgtest", ours), tmp_path / "debian")
-    assert sorted(shipped(tmp_path / "debian")) == ["control", "smoke"]
+    files = shipped(tmp_path / "debian")
+    assert sorted(files) == ["control", *library, "smoke"]
+    assert "# lib:" not in files["control"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +100,8 @@ def test_what_is_not_asked_for_is_not_shared(tmp_path: Path) -> None:
         ({"smoke": ""}, "has no control file"),
         ({"control": "Tests: smoke\nDepends: @\n"}, "names the test smoke, which is not there"),
         ({"control": "nonsense\n"}, "this is no control file"),
-        ({"control": "# lib: /usr/lib\nTests: a\n", "a": ""}, "the tests share /usr/lib"),
+        ({"control": "# lib: ca.py c.py\nTests: a\n", "a": ""}, "it names c.py as a file of"),
+        ({"control": "# lib: ../small/a\nTests: a\n", "a": ""}, "it names ../small/a as a file"),
     ],
 )
 def test_a_folder_of_tests_that_cannot_be_used_is_refused(

@@ -23,6 +23,7 @@ from tests.build.packages import make_repository, make_source
 # What a path of a socket may have (unix(7)), with the byte that ends it.
 SOCKET_PATH = 108
 CONTROL = """\
+# lib: shared
 Tests: good
 Depends: tiny
 Restrictions: needs-root
@@ -89,7 +90,6 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
         out=tmp_path / "out" / "result",
         only=["good", "bad", "skipping", "uninstallable"],
         env={"GREETING": "hello"},
-        shared=[tmp_path / "lib"],
     )
 
     log = (result.folder / result.log).read_text()

@@ -22,11 +22,11 @@ def tests(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_tests_becomes_a_source_tree(tests: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "lib"
-    shared.mkdir()
-    (shared / "ca.py").write_text("")
+    (tests / "control").write_text(f"# lib: ca.py\n{CONTROL}")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "ca.py").write_text("")
 
-    tree = wrap(tests, tmp_path / "tree", shared=[shared], name="matrix")
+    tree = wrap(tests, tmp_path / "tree", name="matrix")
 
     assert control_of(tree) == tree / "debian" / "tests" / "control"
     assert (tree / "debian" / "tests" / "one").stat().st_mode & 0o111
@@ -46,13 +46,6 @@ def test_a_control_file_without_tests_is_refused(tests: Path) -> None:
         names_of(tests / "control")
 
 
-def test_a_shared_folder_does_not_hide_a_test(tests: Path, tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-
-    with pytest.raises(InputError, match="a file named one already"):
-        wrap(tests, tmp_path / "tree", shared=[tmp_path / "one"])
-
-
-def test_a_shared_folder_that_is_missing_is_named(tests: Path, tmp_path: Path) -> None:
+def test_a_folder_of_tests_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent: the folder of tests does not exist"):
-        wrap(tests, tmp_path / "tree", shared=[tmp_path / "absent"])
+        wrap(tmp_path / "absent", tmp_path / "tree")

@@ -19,12 +19,12 @@ import time
 import campaign_plan
 import campaign_servers
 import campaign_trial
-import concurrent_renew
+import matrix_test
 import race_measure
 import race_pairs
 import race_test
 import race_warm
-import renewal_race
+import renewals
 
 SEED = "1640978"
 FULL_EVERY = 100
@@ -63,7 +63,7 @@ def _kinds(text):
 
 def main(arguments, control=False):
     """Run the campaign; returns the exit code."""
-    options = concurrent_renew.read_arguments(parser(), arguments)
+    options = matrix_test.read_arguments(parser(), arguments)
     facts = {"version": VERSION, "seed": options.seed, "first": options.first,
              "asked": options.trials, "servers": options.servers}
     return race_test.conduct(
@@ -77,8 +77,8 @@ def _run(result, base, options):
     race_test.tell_subject(result, [options.certbot], ", seed {0}, from trial {1}".format(
         options.seed, options.first))
     if options.servers:
-        if not concurrent_renew.in_testbed():
-            raise renewal_race.SceneError(
+        if not matrix_test.in_testbed():
+            raise renewals.SceneError(
                 "Servers are only started as root under autopkgtest: give --servers none.")
         campaign_servers.load()
     os.environ.setdefault(race_warm.SHORT_VARIABLE, str(race_measure.SLEEP_FACTOR))
@@ -91,7 +91,7 @@ def _run(result, base, options):
     _count(result, rows)
     _write_rows(options.artifacts, rows)
     if not rows:
-        raise renewal_race.SceneError("No trial was run: give more time.")
+        raise renewals.SceneError("No trial was run: give more time.")
     result["failures"] = _examine(rows, options, base)
     return bool(result["failed"])
 
@@ -109,16 +109,15 @@ def _scene(base, options):
 
 def _work(path, todo, options, deadline):
     with _scene(os.path.dirname(path), options) as scene:
-        events = campaign_trial.Events(scene)
         with open(path, "w") as target:
             for number in todo:
                 if time.time() > deadline:
                     break
                 plan = campaign_plan.draw(options.seed, number, options.servers)
-                target.write(json.dumps(_one(plan, scene, events)) + "\n")
+                target.write(json.dumps(_one(plan, scene)) + "\n")
 
 
-def _one(plan, scene, events):
+def _one(plan, scene):
     """Run one plan; a row."""
     full = plan["number"] % FULL_EVERY == 0
     shortened = os.environ[race_warm.SHORT_VARIABLE]
@@ -126,7 +125,7 @@ def _one(plan, scene, events):
         os.environ[race_warm.SHORT_VARIABLE] = "1"
     started = time.time()
     try:
-        trial = campaign_trial.Trial(plan, scene, race_pairs.Disk("tmpfs"), events)
+        trial = campaign_trial.Trial(plan, scene, race_pairs.Disk("tmpfs"))
         findings = trial.run()
     finally:
         os.environ[race_warm.SHORT_VARIABLE] = shortened
@@ -183,18 +182,17 @@ def _examine(rows, options, base):
         return examined
     deadline = time.time() + options.examine_seconds
     with _scene(base, options) as scene:
-        events = campaign_trial.Events(scene)
         for row in failed:
             kinds = tuple(row["kinds"])
             if kinds in seen or len(examined) >= MOST_MINIMISED or time.time() > deadline:
                 continue
             seen.add(kinds)
-            again = _failing(row["plan"], scene, events, kinds)
+            again = _failing(row["plan"], scene, kinds)
             plan, complete = _minimise(
                 row["plan"], lambda plan, kinds=kinds: _failing(
-                    plan, scene, events, kinds, enough=1), deadline) if again else (
+                    plan, scene, kinds, enough=1), deadline) if again else (
                         row["plan"], True)
-            rate = again if plan is row["plan"] else _failing(plan, scene, events, kinds)
+            rate = again if plan is row["plan"] else _failing(plan, scene, kinds)
             examined.append({
                 "number": row["number"], "kinds": list(kinds), "findings": row["findings"],
                 "plan": row["plan"], "failed_again": again, "repeats": REPEATS,
@@ -208,11 +206,11 @@ def _examine(rows, options, base):
     return examined
 
 
-def _failing(plan, scene, events, kinds, enough=REPEATS):
+def _failing(plan, scene, kinds, enough=REPEATS):
     """How often a plan fails in one of these kinds, in so many repeats or until it is enough."""
     found = 0
     for _ in range(REPEATS):
-        found += bool(set(kinds).intersection(_one(plan, scene, events)["kinds"]))
+        found += bool(set(kinds).intersection(_one(plan, scene)["kinds"]))
         if found >= enough:
             break
     return found

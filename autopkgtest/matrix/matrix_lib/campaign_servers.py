@@ -17,7 +17,7 @@ import time
 
 import lineage
 import race_scene
-import renewal_race
+import renewals
 import tls_servers
 
 KINDS = ("apache", "nginx")
@@ -57,7 +57,7 @@ def load():
         try:
             __import__(name)
         except ImportError as error:
-            raise renewal_race.SceneError(
+            raise renewals.SceneError(
                 "{0} is not there for a server of the campaign: {1}".format(name, error))
 
 
@@ -127,7 +127,7 @@ class Sites(object):
     def _wrongly_served(self, config, name):
         """Whether a name is not served with a version of its lineage; "" when it is."""
         known = set()
-        for number in lineage.versions(config, name):
+        for number in renewals.versions(config, name):
             path = os.path.join(config, "archive", name, "cert{0}.pem".format(number))
             with open(path) as source:
                 known.add(ssl.PEM_cert_to_DER_cert(source.read()))
@@ -231,7 +231,7 @@ class Scene(race_scene.RaceScene):
                 os.environ.update(server.environment)
         except tls_servers.ServerError as error:
             self.__exit__()
-            raise renewal_race.SceneError(str(error))
+            raise renewals.SceneError(str(error))
         except BaseException:
             self.__exit__()
             raise

@@ -8,12 +8,11 @@ its configuration or does not serve what was installed, something left behind.
 Runs under Python 2.7.
 """
 
-import json
 import os
 import signal
 
-import lineage
 import race_pairs
+import renewals
 
 LOCK = ".certbot.lock"
 SILENT = ("renew", "force")
@@ -27,16 +26,12 @@ REVOKED = "already revoked"
 
 
 class Trial(object):
-    """A plan in a scene; ``findings`` after ``run``.
+    """A plan in a scene; ``findings`` after ``run``."""
 
-    ``events`` counts the CA's events of all trials of the scene.
-    """
-
-    def __init__(self, plan, scene, disk, events):
+    def __init__(self, plan, scene, disk):
         self.plan = plan
         self.scene = scene
         self.disk = disk
-        self.events = events
         self.findings = []
         self.kinds = []
         self.killed = any("kill_after" in process for process in plan["processes"])
@@ -51,10 +46,10 @@ class Trial(object):
     def run(self):
         """Run it and look; returns the findings as sentences."""
         self._prepare()
-        self.events.new()
+        before = self.scene.issued()
         try:
             runs = self._run_all()
-            issued = sum(1 for event in self.events.new() if event["event"] == "issued")
+            issued = self.scene.issued() - before
             self._look_at_processes(runs)
             if self.killed:
                 self._recover()
@@ -100,7 +95,7 @@ class Trial(object):
             return (["certonly"] + self.scene.obtaining(name) + directories
                     + ["--cert-name", name, "--force-renewal"])
         if command == "revoke":
-            return ["revoke", "-n", "--server", self.scene.server, "--cert-path",
+            return ["revoke", "-n", "--server", self.scene.ca.url("/directory"), "--cert-path",
                     os.path.join(self.scene.config, "live", process["name"], "cert.pem")
                     ] + directories
         if command == "delete":
@@ -157,11 +152,12 @@ class Trial(object):
 
     def _look_at_lineages(self):
         config = self.scene.config
-        for name in lineage.names(config):
-            for finding in lineage.check(config, name):
+        for name in race_pairs.names(config):
+            for finding in renewals.check_lineage(config, name):
                 self._find("lineage-" + finding.kind, finding.sentence)
             if race_pairs.mismatched(config, name):
-                self._find("mismatch", "live/{0} has a certificate with another's key.".format(name))
+                self._find(
+                    "mismatch", "live/{0} has a certificate with another's key.".format(name))
         for name in self.plan["lineages"]:
             if name not in self.deleted and not os.path.isdir(os.path.join(config, "live", name)):
                 self._find("lost", "The lineage {0} is gone.".format(name))
@@ -203,11 +199,10 @@ class Trial(object):
                 "the time limit" if run["timed_out"] else run["code"], text[-300:]))
             return
         for name in self.plan["lineages"]:
-            newest = lineage.versions(self.scene.config, name)[-1:]
-            for finding in lineage.check(self.scene.config, name):
+            newest = renewals.versions(self.scene.config, name)[-1:]
+            for finding in renewals.check_lineage(self.scene.config, name):
                 # What a killed run leaves of a version that is no longer used harms nobody.
-                if finding.kind in ("no-link", "foreign-link", "wrong-link", "dangling-link",
-                                    "mixed-links", "old-links", "no-renewal"):
+                if finding.kind in ("link", "renewal"):
                     self._find("recovery-" + finding.kind, finding.sentence)
             if not newest or race_pairs.mismatched(self.scene.config, name):
                 self._find("recovery-mismatch", "After a kill and a renewal live/{0} has a "
@@ -232,19 +227,3 @@ class Killer(object):
             self.after[number] = None
             return True
         return False
-
-
-class Events(object):
-    """The events of a scene's CA, each read once."""
-
-    def __init__(self, scene):
-        self._path = os.path.join(scene.state, "log.jsonl")
-        self._read = 0
-
-    def new(self):
-        """Those since the last call."""
-        with open(self._path, "rb") as source:
-            source.seek(self._read)
-            text = source.read()
-        self._read += len(text)
-        return [json.loads(line.decode("utf-8")) for line in text.splitlines()]

@@ -1,12 +1,10 @@
 """The table of concurrency: every case with 2, 5 and 20 processes, on whatever certbot is there.
 
 Each race is one row.  On the patched packages every row must be without a
-finding.  As a control, every case must have a row that shows harm: on
-unpatched packages all cases, on the naive variant those in which only the web
-server is shared, since its lock is on the configuration directory alone.
-Where certbot 0.14.2 is installed beside, it has rows too, and each of them
-must be as it is documented: one renews, and the others end with 1 and say that
-another instance is running.
+finding.  As a control, on unpatched packages, every case must have a row that
+shows harm.  Where certbot 0.14.2 is installed beside, it has rows too, and each
+of them must be as it is documented: one renews, and the others end with 1 and
+say that another instance is running.
 
 ``table.json`` has the rows.  Runs under Python 2.7 and 3.
 """
@@ -18,26 +16,26 @@ import shutil
 import sys
 import tempfile
 
-import concurrent_renew
 import harm
 import lock_check
 import lock_variant
+import matrix_test
 import newer_certbot
 import renewal_race
+import renewals
 
 COUNTS = (2, 5, 20)
-APART_COUNTS = (5,)
-CASES = renewal_race.CASES + renewal_race.SERVER_CASES + renewal_race.APART_CASES
+CASES = renewals.CASES + renewal_race.SERVER_CASES
 # Twenty forced renewals through Apache take seven seconds each on an idle machine.
 LIMIT_SECONDS = 900
 # With 20 processes each: after them the harm has had its chances.
 MORE_ROUNDS = 3
-PREPARATION = (renewal_race.SceneError, lock_variant.VariantError)
+PREPARATION = (renewals.SceneError, lock_variant.VariantError)
 
 
 def parser(description):
     """The options of the table."""
-    result = concurrent_renew.parser(description)
+    result = matrix_test.parser(description, CASES)
     result.set_defaults(limit_seconds=LIMIT_SECONDS)
     result.add_argument("--count", action="append", dest="counts", type=int, metavar="N",
                         help="only with so many processes, repeatable: {0}".format(
@@ -50,13 +48,12 @@ def row(name, observation, findings):
     results = observation.results
     return {
         "certbot": name,
-        "case": str(observation.case),
+        "case": "-".join(observation.case),
         "processes": len(results),
         "failed": sum(1 for result in results if result.returncode != 0),
         "spoke": sum(1 for result in results if result.stdout or result.stderr),
         "refused": sum(1 for result in results if refused(result)),
         "issued": observation.issued,
-        "together": observation.together,
         "versions": observation.after,
         "broken": len(observation.lineage),
         "seconds": max(result.seconds for result in results),
@@ -75,9 +72,7 @@ def refused(result):
 def newer_is_as_documented(observation):
     """Whether 0.14.2 did in a race what it does: one renews, the others are refused or too late."""
     answers = [result.returncode == 0 or refused(result) for result in observation.results]
-    # Of directories apart, those of who was refused are as they were.
-    wrong = [one for one in observation.lineage if one.kind != "versions"]
-    return all(answers) and not wrong and any(
+    return all(answers) and not observation.lineage and any(
         result.returncode == 0 for result in observation.results)
 
 
@@ -88,20 +83,20 @@ def line(one):
             ).format(mark=", ".join(one["harm"]), **one)
 
 
-def race_case(case, counts, settings, name, judge, lacking=None):
+def race_case(case, options, base, certbot, name, judge, lacking=None):
     """The rows of one case; ``judge(observation, findings)`` returns what the row adds.
 
     While ``lacking()`` after the last of them, at most MORE_ROUNDS are added.
     """
     rows = []
-    todo = list(counts)
+    todo = list(options.counts or COUNTS)
     more = MORE_ROUNDS if lacking else 0
-    with renewal_race.Scene(case, settings) as scene:
+    with renewal_race.Scene(case, base, certbot, options.limit_seconds) as scene:
         while todo:
             if rows:
                 scene.reset()
             observation = scene.race(todo.pop(0))
-            findings = renewal_race.judge(observation)
+            findings = renewals.judge(observation)
             one = row(name, observation, findings)
             one.update(judge(observation, findings))
             rows.append(one)
@@ -111,27 +106,19 @@ def race_case(case, counts, settings, name, judge, lacking=None):
                     print("  - " + sentence.replace("\n", "\n    ")[:600])
             sys.stdout.flush()
             if not todo and more and lacking():
-                todo.append(concurrent_renew.MOST_PROCESSES)
+                todo.append(matrix_test.MOST_PROCESSES)
                 more -= 1
     return rows
 
 
-def counts_of(case, chosen):
-    """How many processes race in a case, one race after the other."""
-    usual = APART_COUNTS if case.directories == "apart" else COUNTS
-    return list(usual if not chosen or case.directories == "apart" else chosen)
-
-
 def main(description, arguments, control=False):
     """Run the table as a test or as a control; returns the exit code."""
-    options = concurrent_renew.read_arguments(parser(description.split("\n")[0]), arguments)
+    options = matrix_test.read_arguments(parser(description.split("\n")[0]), arguments)
     result = {"test": "concurrent-many" + ("-control" if control else ""), "rows": [],
-              "packages": concurrent_renew.package_versions(), "outcome": lock_check.BROKEN}
+              "packages": matrix_test.package_versions(), "outcome": lock_check.BROKEN}
     base = tempfile.mkdtemp(prefix="many.", dir=os.environ.get("AUTOPKGTEST_TMP"))
-    if concurrent_renew.in_testbed():
-        concurrent_renew.stop_timer()
     try:
-        result["certbot"] = concurrent_renew.certbot_version(options.certbot)
+        result["certbot"] = matrix_test.certbot_version(options.certbot)
         result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
         runner = _control if control else _test
         runner(options, base, result)
@@ -141,8 +128,8 @@ def main(description, arguments, control=False):
         print("Broken: {0}".format(error))
     finally:
         shutil.rmtree(base, ignore_errors=True)
-    concurrent_renew.write_json(options.artifacts, "table.json", result)
-    concurrent_renew.write_json(
+    matrix_test.write_json(options.artifacts, "table.json", result)
+    matrix_test.write_json(
         options.artifacts, "control.json" if control else "result.json", result)
     print("{0}: {1}, {2} races".format(result["test"], result["outcome"], len(result["rows"])))
     return {lock_check.PASSED: 0, lock_check.SEEN: 0, lock_check.FAILED: 1,
@@ -161,22 +148,16 @@ def _test(options, base, result):
         return {"ok": newer_is_as_documented(observation)}
 
     for case in options.cases or CASES:
-        settings = renewal_race.Settings(
-            options.certbot, COUNTS[0], options.limit_seconds, base)
-        result["rows"].extend(race_case(
-            case, counts_of(case, options.counts), settings, name, clean))
+        result["rows"].extend(race_case(case, options, base, options.certbot, name, clean))
     ours = list(result["rows"])
     result["total_processes"] = sum(one["processes"] for one in ours)
     result["failed_processes"] = sum(one["failed"] for one in ours)
     wrong = [one for one in ours if not one["ok"]]
     theirs = []
     if newer_certbot.present():
-        settings = renewal_race.Settings(
-            newer_certbot.command(), COUNTS[0], options.limit_seconds, base)
         for case in options.cases or CASES:
             theirs.extend(race_case(
-                case, counts_of(case, options.counts), settings, newer_certbot.VERSION,
-                documented))
+                case, options, base, newer_certbot.command(), newer_certbot.VERSION, documented))
         result["rows"].extend(theirs)
     result["outcome"] = lock_check.FAILED if wrong else lock_check.PASSED
     strange = [one for one in theirs if not one["ok"]]
@@ -188,13 +169,9 @@ def _test(options, base, result):
 
 
 def _control(options, base, result):
-    naive = result["variant"] == lock_check.NAIVE
     name = "{0} {1}".format(result["variant"], result["certbot"].split()[-1])
     outcomes = []
     for case in options.cases or CASES:
-        settings = renewal_race.Settings(
-            options.certbot, COUNTS[0], options.limit_seconds, base)
-        must_show = not naive or case.directories == "apart"
         shown = []
 
         def seen(observation, findings):
@@ -204,12 +181,9 @@ def _control(options, base, result):
             return {"ok": outcome != harm.BROKEN, "outcome": outcome}
 
         result["rows"].extend(race_case(
-            case, counts_of(case, options.counts), settings, name, seen,
-            (lambda: harm.SEEN not in shown) if must_show else None))
-        if harm.BROKEN in shown:
-            outcomes.append(lock_check.BROKEN)
-        elif must_show:
-            outcomes.append(lock_check.SEEN if harm.SEEN in shown else lock_check.NOT_SEEN)
+            case, options, base, options.certbot, name, seen, lambda: harm.SEEN not in shown))
+        outcomes.append(lock_check.BROKEN if harm.BROKEN in shown else (
+            lock_check.SEEN if harm.SEEN in shown else lock_check.NOT_SEEN))
     result["rounds"] = len(result["rows"])
     result["outcome"] = lock_check.overall_control(outcomes)
     if result["variant"] == lock_check.PATCHED:

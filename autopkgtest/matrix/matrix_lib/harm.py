@@ -18,8 +18,9 @@ import shutil
 import sys
 import tempfile
 
-import concurrent_renew
+import matrix_test
 import renewal_race
+import renewals
 
 SEEN, NOT_SEEN, BROKEN = "harm-seen", "not-seen", "broken"
 EXIT_CODES = {SEEN: 0, NOT_SEEN: 1, BROKEN: 2}
@@ -38,10 +39,8 @@ HARM = (
     # A link of live was missing while another process replaced it.
     ("link-gone", r"'NoneType' object has no attribute 'rfind'"),
     ("link-gone", r"expected .* to be a symlink"),
-    ("challenge-gone", r"Invalid response from http://\S+: status 404"),
-    ("challenge-gone", r"urn:acme:error:connection"),
-    # Another process took its virtual host for the challenge away, or reverted it.
-    ("challenge-gone", r"The certificate at \S+ does not carry \S+\.acme\.invalid"),
+    # Another process took its file or its virtual host for the challenge away, or has the port.
+    ("challenge-gone", r"No right answer to the challenge"),
     ("recovery", r"Unable to revert temporary config|Incomplete or failed recovery"),
     ("recovery", r"Could not be found to be deleted"),
     ("server", r"Error while running (apache2ctl|nginx)|(Apache|[Nn]ginx) [Rr]estart [Ff]ailed"),
@@ -49,8 +48,6 @@ HARM = (
     ("recovery", r"Encountered exception during recovery"),
     ("broken-configuration", r"Renewal configuration file .* (is broken|produced)"),
 )
-# That the CA cannot reach certbot is not that certbot cannot reach the CA.
-CA_FETCH = re.compile(r"Could not (fetch \S+|connect to \S+ over TLS): .*")
 # What no number of certbots does to each other: the scene itself is broken.
 UNRELATED = (
     ("no-ca", r"Connection refused|Max retries exceeded|NewConnectionError|Connection aborted"),
@@ -66,16 +63,15 @@ UNRELATED = (
 
 def classify_text(text):
     """The kinds of one process's output: (harm, unrelated), both sorted lists."""
-    own = CA_FETCH.sub("", text)
-    return (sorted(set(kind for kind, pattern in HARM if re.search(pattern, text, re.M))),
-            sorted(set(kind for kind, pattern in UNRELATED if re.search(pattern, own, re.M))))
+    return tuple(sorted(set(kind for kind, pattern in patterns if re.search(pattern, text, re.M)))
+                 for patterns in (HARM, UNRELATED))
 
 
 def classify(observation, findings):
     """What one race shows: a dictionary with outcome, harm, unrelated and unknown.
 
     ``harm`` and ``unrelated`` list kinds; ``unknown`` lists the sentences of
-    findings that neither explains.  Overlap alone is no harm.  The outcome is
+    findings that neither explains.  The outcome is
     broken as soon as something unrelated went wrong, or when there is nothing
     but the unknown.
     """
@@ -88,8 +84,6 @@ def classify(observation, findings):
         explained[number] = bool(harms or others)
         harm.update(harms)
         unrelated.update(others)
-    if not observation.ca_alive:
-        unrelated.add("no-ca")
     for finding in findings:
         if finding.kind == "lineage":
             harm.add("lineage")
@@ -107,37 +101,36 @@ def classify(observation, findings):
             "unknown": unknown}
 
 
-def control_case(case, settings, rounds, artifacts):
+def control_case(case, base, options):
     """Race one case until the harm is seen; returns a dictionary with outcome and rounds."""
-    result = {"case": str(case), "outcome": NOT_SEEN, "rounds": []}
-    with renewal_race.Scene(case, settings) as scene:
+    result = {"case": "-".join(case), "outcome": NOT_SEEN, "rounds": []}
+    with renewal_race.Scene(case, base, options.certbot, options.limit_seconds) as scene:
         alone = scene.race(processes=1)
-        findings = renewal_race.judge(alone)
-        result["alone"] = renewal_race.report(alone, findings)
+        findings = renewals.judge(alone)
+        result["alone"] = renewals.report(alone, findings)
         if findings:
             result["outcome"] = BROKEN
             result["error"] = "One renewal alone already goes wrong: " + findings[0].sentence
-        while result["outcome"] == NOT_SEEN and len(result["rounds"]) < rounds:
+        while result["outcome"] == NOT_SEEN and len(result["rounds"]) < options.rounds:
             scene.reset()
             observation = scene.race(
-                processes_in_round(settings.processes, len(result["rounds"])))
-            findings = renewal_race.judge(observation)
-            report = renewal_race.report(observation, findings)
+                processes_in_round(options.processes, len(result["rounds"])))
+            findings = renewals.judge(observation)
+            report = renewals.report(observation, findings)
             report.update(classify(observation, findings))
             result["rounds"].append(report)
             result["outcome"] = report["outcome"]
-            print("{0}: {1}".format(
-                concurrent_renew.one_line(report, observation),
-                ", ".join(report["harm"] + report["unrelated"] + report["unknown"]) or "no harm"))
+            print("  so: " + (", ".join(
+                report["harm"] + report["unrelated"] + report["unknown"]) or "no harm"))
             sys.stdout.flush()
-        if artifacts:
-            scene.keep_logs(artifacts)
+        if options.artifacts:
+            scene.keep_logs(options.artifacts)
     return result
 
 
 def processes_in_round(first, number):
     """How many processes race in round ``number``, counted from 0, that began with ``first``."""
-    return min(concurrent_renew.MOST_PROCESSES, first * 2 ** (number // ROUNDS_BEFORE_MORE))
+    return min(matrix_test.MOST_PROCESSES, first * 2 ** (number // ROUNDS_BEFORE_MORE))
 
 
 def overall(outcomes):
@@ -147,30 +140,28 @@ def overall(outcomes):
     return SEEN if set(outcomes) == set([SEEN]) else NOT_SEEN
 
 
-def main(arguments, cases=renewal_race.CASES):
+def main(arguments, cases=tuple(renewals.CASES)):
     """Run the control, write ``control.json``; 0 harm seen, 1 not seen, 2 broken."""
-    parser = concurrent_renew.parser(__doc__.split("\n")[0])
+    parser = matrix_test.parser(__doc__.split("\n")[0], cases)
     parser.add_argument("--rounds", type=int, default=MOST_ROUNDS,
                         help="rounds of a case at most (default {0})".format(MOST_ROUNDS))
-    options = concurrent_renew.read_arguments(parser, arguments)
+    options = matrix_test.read_arguments(parser, arguments)
     result = {"test": "concurrent-renew-control", "processes": options.processes,
-              "packages": concurrent_renew.package_versions(), "cases": [], "outcome": BROKEN}
+              "packages": matrix_test.package_versions(), "cases": [], "outcome": BROKEN}
     base = tempfile.mkdtemp(prefix="renew-control.", dir=os.environ.get("AUTOPKGTEST_TMP"))
     try:
-        result["certbot"] = concurrent_renew.certbot_version(options.certbot)
+        result["certbot"] = matrix_test.certbot_version(options.certbot)
         print("{0}, {1} at once, against the stand-in CA: the harm must show".format(
             result["certbot"], options.processes))
-        settings = renewal_race.Settings(
-            options.certbot, options.processes, options.limit_seconds, base)
         for case in options.cases or cases:
-            result["cases"].append(control_case(case, settings, options.rounds, options.artifacts))
+            result["cases"].append(control_case(case, base, options))
         result["outcome"] = overall([report["outcome"] for report in result["cases"]])
-    except renewal_race.SceneError as error:
+    except renewals.SceneError as error:
         result["error"] = str(error)
         print("Broken: {0}".format(error))
     finally:
         shutil.rmtree(base, ignore_errors=True)
     result["rounds"] = sum(len(report["rounds"]) for report in result["cases"])
-    concurrent_renew.write_json(options.artifacts, "control.json", result)
+    matrix_test.write_json(options.artifacts, "control.json", result)
     print("control: {0} after {1} rounds".format(result["outcome"], result["rounds"]))
     return EXIT_CODES[result["outcome"]]

@@ -20,14 +20,14 @@ import shutil
 import sys
 
 import interleaving_engine
-import lineage
 import renewal_race
+import renewals
 
 SYMMETRIC = True
 # The certificate is due, or it is renewed because the command says so.
 REASONS = ("due", "forced")
-NAME = renewal_race.NAME
-KINDS = lineage.KINDS
+NAME = renewals.NAME
+KINDS = renewals.KINDS
 LOCK_FILE = ".certbot.lock"
 SPARES = 40
 FINE = "fine"
@@ -54,11 +54,10 @@ class Template(collections.namedtuple("Template", "config answers")):
 def prepare(certbot, base, reason="due"):
     """Obtain the certificate and two successors with the real certbot; returns a Template.
 
-    Raises renewal_race.SceneError where that does not work.
+    Raises renewals.SceneError where that does not work.
     """
-    case = renewal_race.Case(reason, "webroot", "own")
-    settings = renewal_race.Settings(certbot, 2, renewal_race.OBTAIN_SECONDS, base)
-    with renewal_race.Scene(case, settings) as scene:
+    case = renewals.Case(reason, "webroot", "own")
+    with renewal_race.Scene(case, base, certbot) as scene:
         saved = os.path.join(base, "template")
         shutil.copytree(scene.config, saved, symlinks=True)
         conf = os.path.join(saved, "renewal", NAME + ".conf")
@@ -68,9 +67,9 @@ def prepare(certbot, base, reason="due"):
         answers = []
         for _ in (0, 1):
             observation = scene.race(processes=1)
-            findings = renewal_race.judge(observation)
+            findings = renewals.judge(observation)
             if findings:
-                raise renewal_race.SceneError(
+                raise renewals.SceneError(
                     "A renewal alone goes wrong: {0}".format(findings[0].sentence))
             newest = observation.after[-1]
             answers.append(dict(
@@ -300,13 +299,13 @@ def lead(execution):
 
 def _lineage_words(place, now):
     words = set()
-    findings = lineage.check(place["config"], NAME)
+    findings = renewals.check_lineage(place["config"], NAME)
     kinds = set(finding.kind for finding in findings)
     if "mismatch" in kinds or served(place, now) == "mismatch":
         words.add(MISMATCH)
     if kinds - set(["mismatch"]):
         words.add(INCONSISTENT)
-    for version in lineage.versions(place["config"], NAME):
+    for version in renewals.versions(place["config"], NAME):
         paths = [os.path.join(place["config"], "archive", NAME, "{0}{1}.pem".format(
             kind, version)) for kind in ("privkey", "cert", "fullchain")]
         if len(set(_owner(place, kind, now.get(path, ("", None))[1]) for kind, path in zip(

@@ -21,12 +21,12 @@ import shutil
 import sys
 import tempfile
 
-import concurrent_renew
 import interleaving_engine
 import interleaving_measure
 import lock_check
 import lock_variant
-import renewal_race
+import matrix_test
+import renewals
 
 MEMORY = "/dev/shm"
 PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx",
@@ -87,15 +87,15 @@ def parser(description, settings, pair):
 def main(description, arguments, settings, control=False, pair="lineage"):
     """Run the test or its control on the pair of that name; returns the exit code."""
     name, pair = pair, importlib.import_module(PAIRS[pair])
-    options = concurrent_renew.read_arguments(
+    options = matrix_test.read_arguments(
         parser(description.split("\n")[0], settings, pair), arguments)
     result = {"test": "interleaving" + ("-control" if control else ""), "writers": name,
-              "outcome": lock_check.BROKEN, "packages": concurrent_renew.package_versions(),
+              "outcome": lock_check.BROKEN, "packages": matrix_test.package_versions(),
               "pairs": []}
     base = tempfile.mkdtemp(prefix="interleaving.", dir=(
         MEMORY if os.access(MEMORY, os.W_OK) else os.environ.get("AUTOPKGTEST_TMP")))
     try:
-        result["certbot"] = concurrent_renew.certbot_version(options.certbot)
+        result["certbot"] = matrix_test.certbot_version(options.certbot)
         package = lock_variant.package_directory()
         result["variant"] = lock_variant.variant_of(package)
         templates = {}
@@ -109,7 +109,7 @@ def main(description, arguments, settings, control=False, pair="lineage"):
                 result["pairs"].append(
                     _run(pair, subject, reason, templates[reason], base, options))
         judge(pair, result, control)
-    except (renewal_race.SceneError, lock_variant.VariantError,
+    except (renewals.SceneError, lock_variant.VariantError,
             interleaving_engine.EngineError) as error:
         result["outcome"] = lock_check.BROKEN
         result["error"] = str(error)
@@ -199,14 +199,14 @@ def _line(pair, row):
 
 
 def _finish(result, artifacts, control):
-    concurrent_renew.write_json(artifacts, "interleaving.json", result)
+    matrix_test.write_json(artifacts, "interleaving.json", result)
     short = dict((key, value) for key, value in result.items() if key != "pairs")
     if control:
         short["rounds"] = result.get("total_orders", 0)
         codes = {lock_check.SEEN: 0, lock_check.NOT_SEEN: 1}
     else:
         codes = {lock_check.PASSED: 0, lock_check.FAILED: 1}
-    concurrent_renew.write_json(artifacts, "control.json" if control else "result.json", short)
+    matrix_test.write_json(artifacts, "control.json" if control else "result.json", short)
     print("{0}: {1}, {2} of {3} orders bad".format(
         result["test"], result["outcome"], result.get("bad_orders", 0),
         result.get("total_orders", 0)))

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import random
+import renewals
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,10 @@ def main(arguments):
     base = tempfile.mkdtemp(prefix="lock-cost.")
     try:
         # "forced" only leaves the certificate with its full 90 days: it is not due.
-        case = renewal_race.Case("forced", "webroot", "own")
-        with renewal_race.Scene(case, renewal_race.Settings(["certbot"], 2, 120, base)) as scene:
+        case = renewals.Case("forced", "webroot", "own")
+        with renewal_race.Scene(case, base, ["certbot"]) as scene:
             command = [word for word in scene.renew_command() if word != "--force-renewal"]
-            environment = renewal_race.environment()
+            environment = renewals.environment()
             patched = os.path.join(base, "patched")
             for name in packages(installed()):
                 copy(os.path.join(installed(), name), os.path.join(patched, name))
@@ -67,7 +68,7 @@ def main(arguments):
                                    options.seconds),
                 "load": os.getloadavg(),
             }
-    except (CostError, renewal_race.SceneError) as error:
+    except (CostError, renewals.SceneError) as error:
         print("lock_cost.py: {0}".format(error), file=sys.stderr)
         return 2
     finally:

@@ -6,17 +6,15 @@ lock: it is reported apart, as ``certbot_windows``, with the step.
 Runs under Python 2.7 and 3.
 """
 
-import os
 import random
 import re
 import time
 
-import acme_store
 import lock_check
 import lock_crash_step
 import lock_place
 import lock_probe
-import renewal_race
+import renewals
 
 NAME = "lock-crash"
 KILLS = 20
@@ -64,26 +62,26 @@ def _random_kills(place):
 
 
 def _one_kill(place, origin, part, usual_seconds):
-    before = lock_crash_step.snapshot(place.config, renewal_race.NAME)
-    issued = _issued(place)
-    log = os.path.join(place.scene.state, "log.jsonl")
-    size = os.path.getsize(log)
+    before = lock_crash_step.snapshot(place.config, renewals.NAME)
+    ca = place.scene.ca
+    issued, requests = len(ca.issued), ca.requests
     victim = place.start(place.renewal())
     # The others come when it is at work: where there is a lock, they find it held.
     lock_place.wait_until(
         lambda: lock_probe.holder_of(place.logs) == victim.pid or not victim.alive() or
-        os.path.getsize(log) > size, place.limit, 0.002)
+        ca.requests > requests, place.limit, 0.002)
     others = [place.start(place.renewal()) for _ in range(OTHERS)]
     if origin == "start":
         time.sleep(max(0, victim.started + part * usual_seconds - time.time()))
     else:
-        _await_issue(place, victim, log, issued)
+        lock_place.wait_until(
+            lambda: not victim.alive() or len(ca.issued) > issued, place.limit, 0.001)
         time.sleep(part * AFTER_ISSUE_SECONDS)
     holder = lock_probe.holder_of(place.config)
     alive = victim.alive()
     victim.kill()
     step = lock_crash_step.step_of(
-        before, lock_crash_step.snapshot(place.config, renewal_race.NAME), renewal_race.NAME)
+        before, lock_crash_step.snapshot(place.config, renewals.NAME), renewals.NAME)
     held = holder == victim.pid
     place.details["kills"].append({
         "moment": "{0} + {1:.3f}".format(origin, part), "alive": alive, "held": held,
@@ -104,24 +102,6 @@ def _one_kill(place, origin, part, usual_seconds):
         return [one for one in found if one.kind == "blocked" or LOCK_WORDS.search(one.sentence)]
     return [lock_check.Finding(one.kind, "After a kill at {0} ({1}): {2}".format(
         place.details["kills"][-1]["moment"], step.sentence, one.sentence)) for one in found]
-
-
-def _await_issue(place, victim, log, issued):
-    """Wait until the CA has issued a certificate; its log is read only when it has grown."""
-    sizes = [0]
-
-    def seen():
-        """Whether it has issued one more."""
-        size = os.path.getsize(log)
-        grown, sizes[0] = size != sizes[0], size
-        return not victim.alive() or grown and _issued(place) > issued
-
-    lock_place.wait_until(seen, place.limit, 0.001)
-
-
-def _issued(place):
-    return sum(1 for event in acme_store.read_events(place.scene.state)
-               if event["event"] == "issued")
 
 
 def _stale(place):

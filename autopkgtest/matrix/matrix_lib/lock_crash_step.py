@@ -11,7 +11,7 @@ Runs under Python 2.7 and 3.
 import collections
 import os
 
-from lineage import KINDS
+from renewals import KINDS
 
 BEFORE, WITHIN, AFTER = "before", "within", "after"
 

@@ -6,7 +6,6 @@ Runs under Python 2.7 and 3.
 import os
 import sys
 
-import lineage
 import lock_check
 import lock_enolck
 import lock_limits
@@ -60,10 +59,10 @@ def _full(place):
     """The disk is full in the middle of a renewal: released; when there is room, it goes on."""
     lock_mounts.need_mounts(place.config)
     report = place.spare("report")
-    here = os.path.dirname(os.path.abspath(lineage.__file__))
+    here = os.path.dirname(os.path.abspath(__file__))
     environment = {
         "REPORT": report, "WORK": place.work, "LOGS": place.logs,
-        "LINEAGE": "{0} {1}".format(sys.executable, os.path.join(here, "lineage.py"))}
+        "LINEAGE": "{0} {1}".format(sys.executable, os.path.join(here, "check_lineages.py"))}
     ran = place.run(lock_mounts.within(
         lock_mounts.FULL_THEN_FREE, place.config, place.renewal()), environment=environment)
     if ran.timed_out or ran.returncode == 120:

@@ -14,7 +14,6 @@ import os
 import subprocess
 import tempfile
 
-import concurrent_renew
 import lock_check
 import lock_crash
 import lock_environment
@@ -23,7 +22,9 @@ import lock_prompt
 import lock_run
 import lock_unit_tests
 import lock_variant
+import matrix_test
 import renewal_race
+import renewals
 
 NAME = "newer-filelock"
 VERSION = "2.0.8"
@@ -37,7 +38,7 @@ def loaded_version():
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = asked.communicate()[0].decode("utf-8", "replace").strip()
     if asked.returncode != 0:
-        raise renewal_race.SceneError("filelock cannot be imported: {0}".format(text[-300:]))
+        raise renewals.SceneError("filelock cannot be imported: {0}".format(text[-300:]))
     return text
 
 
@@ -47,16 +48,16 @@ def main(description, arguments, control=False):
     artifacts = artifacts or tempfile.mkdtemp(prefix="filelock.")
     file_name = "control.json" if control else "result.json"
     result = {"test": NAME + ("-control" if control else ""), "checks": [],
-              "packages": concurrent_renew.package_versions(), "outcome": lock_check.BROKEN}
+              "packages": matrix_test.package_versions(), "outcome": lock_check.BROKEN}
     try:
         result["filelock"] = loaded_version()
         print("{0}: python-filelock {1}".format(description.split("\n")[0], result["filelock"]))
         if result["filelock"] != VERSION:
-            raise renewal_race.SceneError("python-filelock {0} is loaded, and not {1}.".format(
+            raise renewals.SceneError("python-filelock {0} is loaded, and not {1}.".format(
                 result["filelock"], VERSION))
         if not control:
             _add(result, "concurrent-renew", artifacts, file_name, lambda place: (
-                concurrent_renew.main(["--artifacts", place] + arguments)))
+                renewals.main(renewal_race.Scene, place)))
         for module in MODULES:
             # Only a mutation can show harm on the patched packages.
             has_mutation = [check for check in module.CHECKS if check.control.mutation]
@@ -68,14 +69,14 @@ def main(description, arguments, control=False):
         overall = lock_check.overall_control if control else lock_check.overall
         result["outcome"] = lock_check.BROKEN if lock_check.BROKEN in outcomes else (
             overall(outcomes))
-    except renewal_race.SceneError as error:
+    except renewals.SceneError as error:
         result["error"] = str(error)
         print("Broken: {0}".format(error))
     result["failed_checks"] = sum(
         1 for one in result["checks"] if one["outcome"] not in (lock_check.PASSED, lock_check.SEEN))
     result["skipped_checks"] = sum(1 for one in result["checks"] if one["skipped"])
     result["rounds"] = len(result["checks"])
-    concurrent_renew.write_json(artifacts, file_name, result)
+    matrix_test.write_json(artifacts, file_name, result)
     print("{0}: {1}, {2} tests".format(result["test"], result["outcome"], len(result["checks"])))
     return {lock_check.PASSED: 0, lock_check.SEEN: 0, lock_check.FAILED: 1,
             lock_check.NOT_SEEN: 1}.get(result["outcome"], 2)

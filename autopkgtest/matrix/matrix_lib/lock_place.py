@@ -17,11 +17,9 @@ import sys
 import tempfile
 import time
 
-import barrier
-import lineage
 import lock_check
 import lock_probe
-import renewal_race
+import renewals
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 POLL_SECONDS = 0.02
@@ -30,7 +28,7 @@ LONGEST_SECONDS = 600
 ANSWER_SECONDS = 60
 
 
-class PlaceError(renewal_race.SceneError):
+class PlaceError(renewals.SceneError):
     """Something that the checks themselves need did not happen; one sentence."""
 
 
@@ -81,7 +79,7 @@ class Running(object):
         self._process.wait()
 
     def wait(self, limit_seconds):
-        """Wait for its end and return a barrier.Result; after the limit it is ended."""
+        """Wait for its end and return a renewals.Result; after the limit it is ended."""
         deadline = time.time() + limit_seconds
         while self.alive() and time.time() < deadline:
             time.sleep(POLL_SECONDS)
@@ -89,7 +87,7 @@ class Running(object):
         seconds = time.time() - self.started
         if late:
             self.end()
-        return barrier.Result(self.command, self._process.returncode, self.text("stdout"),
+        return renewals.Result(self.command, self._process.returncode, self.text("stdout"),
                               self.text("stderr"), round(seconds, 3), late)
 
     def text(self, name):
@@ -104,7 +102,7 @@ class Place(object):
     def __init__(self, scene, limit_seconds):
         self.scene = scene
         self.limit = limit_seconds
-        self.certbot = scene.settings.certbot
+        self.certbot = scene.certbot
         self.base, self.webroot = scene.base, scene.webroot
         self.config, self.work, self.logs = scene.config, scene.work, scene.logs
         self.directories = (self.logs, self.config, self.work)
@@ -173,7 +171,7 @@ class Place(object):
 
     def start(self, command, preexec=None, cwd=None, environment=None):
         """Start a command; it is ended with the check at the latest."""
-        full = renewal_race.environment()
+        full = renewals.environment()
         full.update(self.environment)
         full.update(environment or {})
         running = Running(command, self.spare("process"), full, preexec, cwd)
@@ -229,7 +227,7 @@ class Place(object):
 
     def versions(self):
         """The versions of the certificate."""
-        return lineage.versions(self.config, renewal_race.NAME)
+        return renewals.versions(self.config, renewals.NAME)
 
     def left_over(self):
         """The lock files that lie about now."""
@@ -260,7 +258,7 @@ def renewed(place, result, versions=(1, 2), quiet=True):
         found.append(lock_check.Finding(
             "versions", "The versions should be {0} and are {1}.".format(
                 list(versions), place.versions())))
-    for wrong in lineage.check(place.config, renewal_race.NAME):
+    for wrong in renewals.check_lineage(place.config, renewals.NAME):
         found.append(lock_check.Finding("lineage", wrong.sentence))
     return found
 

@@ -10,10 +10,9 @@ import re
 import select
 import time
 
-import lineage
 import lock_check
 import lock_place
-import renewal_race
+import renewals
 
 NAME = "lock-prompt"
 QUESTION = re.compile(r"Select the appropriate number \[1-2\]|\(press 'c' to cancel\): ?\Z")
@@ -63,7 +62,7 @@ class Terminal(object):
         os.write(self._master, (text + "\n").encode("ascii"))
 
     def finish(self, limit_seconds):
-        """Read to the end and return the barrier.Result, the terminal's text as its stdout."""
+        """Read to the end and return the renewals.Result, the terminal's text as its stdout."""
         self.read_until(None, limit_seconds)
         result = self.running.wait(5)
         os.close(self._master)
@@ -74,9 +73,9 @@ def _ask(place, *words):
     """Renew, so that nothing is due, then ask for the same certificate: certbot has a question."""
     place.nothing_due()
     terminal = Terminal(place, place.command(
-        "certonly", "--webroot", "-w", place.webroot, "-d", renewal_race.NAME,
-        "--server", place.scene.server, "--preferred-challenges", "http",
-        "--http-01-port", str(place.scene.http_01_port), *words))
+        "certonly", "--webroot", "-w", place.webroot, "-d", renewals.NAME,
+        "--server", place.scene.ca.url("/directory"), "--preferred-challenges", "http",
+        "--http-01-port", str(place.scene.ca.http_01_port), *words))
     if not terminal.read_until(QUESTION, place.limit):
         raise lock_place.PlaceError("certbot asked nothing: {0}".format(terminal.text[-500:]))
     return terminal
@@ -124,7 +123,7 @@ def _waits_aloud(place):
 
 def _whole(place):
     found = [lock_check.Finding("lineage", wrong.sentence)
-             for wrong in lineage.check(place.config, renewal_race.NAME)]
+             for wrong in renewals.check_lineage(place.config, renewals.NAME)]
     following = place.run(place.renewal())
     return found + lock_place.ended_well(following)
 

@@ -18,20 +18,20 @@ import sys
 import tempfile
 import time
 
-import concurrent_renew
 import lock_check
 import lock_place
 import lock_variant
+import matrix_test
 import renewal_race
-from barrier import BarrierError
+import renewals
 
-CASE = renewal_race.Case("due", "webroot", "own")
+CASE = renewals.Case("due", "webroot", "own")
 # A process that has not ended after this is blocked: a renewal takes 4 s on an idle machine.
 LIMIT_SECONDS = 120
 LEAST_CONTROL_LIMIT_SECONDS = 12
 # In a control, where processes do block, the limit is so many times what a renewal alone took.
 CONTROL_FACTOR = 3
-PREPARATION = (renewal_race.SceneError, lock_variant.VariantError, BarrierError)
+PREPARATION = (renewals.SceneError, lock_variant.VariantError)
 
 
 def parser(description, checks):
@@ -63,21 +63,20 @@ def main(module, description, arguments, control=False):
     argument_parser = parser(description.split("\n")[0], checks)
     if hasattr(module, "add_options"):
         module.add_options(argument_parser)
-    options = concurrent_renew.read_arguments(argument_parser, arguments)
+    options = matrix_test.read_arguments(argument_parser, arguments)
     chosen = [check for check in checks if not options.checks or check.name in options.checks]
     result = {"test": test + ("-control" if control else ""), "outcome": lock_check.BROKEN,
-              "packages": concurrent_renew.package_versions(), "checks": []}
+              "packages": matrix_test.package_versions(), "checks": []}
     started = time.time()
     base = tempfile.mkdtemp(prefix="lock.", dir=os.environ.get("AUTOPKGTEST_TMP"))
     # An ordinary user of a check has to get through to directories of his own.
     os.chmod(base, 0o711)
     try:
-        result["certbot"] = concurrent_renew.certbot_version(options.certbot)
+        result["certbot"] = matrix_test.certbot_version(options.certbot)
         package = lock_variant.package_directory()
         result["variant"] = lock_variant.variant_of(package)
         print("{0} ({1})".format(result["certbot"], result["variant"]))
-        settings = renewal_race.Settings(options.certbot, 2, LIMIT_SECONDS, base)
-        with renewal_race.Scene(CASE, settings) as scene:
+        with renewal_race.Scene(CASE, base, options.certbot, LIMIT_SECONDS) as scene:
             os.chmod(scene.base, 0o711)
             place = lock_place.Place(scene, options.limit_seconds or LIMIT_SECONDS)
             place.options = options
@@ -176,7 +175,7 @@ def _finish(result, artifacts, control):
     else:
         result["failed_checks"] = outcomes.count(lock_check.FAILED)
         codes = {lock_check.PASSED: 0, lock_check.FAILED: 1}
-    concurrent_renew.write_json(artifacts, name, result)
+    matrix_test.write_json(artifacts, name, result)
     print("{0}: {1}, {2} checks, {3} skipped, {4} s".format(
         result["test"], result["outcome"], len(outcomes), result["skipped_checks"],
         result["seconds"]))

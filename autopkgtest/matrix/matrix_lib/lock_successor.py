@@ -12,7 +12,7 @@ import os
 import lock_check
 import lock_place
 import newer_certbot
-import renewal_race
+import renewals
 
 NAME = "lock-successor"
 UNKNOWN = "unrecognized arguments:"
@@ -61,7 +61,7 @@ def _goes_on(place, settings, versions):
     found = []
     listed = _newer(place, "certificates", "-c", settings)
     found.extend(_found(lock_place.ended_well(listed, quiet=False)))
-    if not found and renewal_race.NAME not in listed.stdout:
+    if not found and renewals.NAME not in listed.stdout:
         found.append(lock_check.Finding("exit", "0.14.2 does not list the certificate: {0}".format(
             lock_place.said(listed))))
     for expected, words in ((versions, ()), (versions + 1, ("--force-renewal",))):

@@ -21,11 +21,12 @@ import sys
 import tempfile
 import time
 
-import concurrent_renew
 import lock_check
 import lock_place
 import lock_variant
+import matrix_test
 import renewal_race
+import renewals
 
 NAME = "lock-unchanged"
 VARIABLE = "CERTBOT_PLAIN"
@@ -35,7 +36,7 @@ START = "import sys; sys.argv[0] = 'certbot'; from certbot.main import main; sys
 COMMAND = (lock_variant.INTERPRETER, "-W", "ignore", "-c", START)
 LIMIT_SECONDS = 120
 WEB = ("--webroot", "-w", "{webroot}", "--server", "{server}")
-HOST = renewal_race.NAME
+HOST = renewals.NAME
 LIVE = "{config}/live/" + HOST
 # Scene ("due" or "forced": nothing due) and words; {..} are filled in for each side.
 COMMANDS = (
@@ -146,7 +147,8 @@ class Side(object):
         place = self._place(scene)
         place.reset()
         place.environment = dict(self._environment)
-        fill = {"config": place.config, "webroot": place.webroot, "server": place.scene.server}
+        fill = {"config": place.config, "webroot": place.webroot,
+                "server": place.scene.ca.url("/directory")}
         words = [word.format(**fill) if "{" in word else word for word in words]
         only_words = words[0] in ("--version",)
         command = self.certbot + words if only_words else place.certbot + words + [
@@ -170,9 +172,9 @@ class Side(object):
 
     def _place(self, scene):
         if scene not in self._places:
-            settings = renewal_race.Settings(self.certbot, 2, LIMIT_SECONDS, self._base)
             entered = renewal_race.Scene(
-                renewal_race.Case(scene, "webroot", "own"), settings).__enter__()
+                renewals.Case(scene, "webroot", "own"), self._base, self.certbot,
+                LIMIT_SECONDS).__enter__()
             self._places[scene] = lock_place.Place(entered, LIMIT_SECONDS)
         return self._places[scene]
 
@@ -181,9 +183,7 @@ class Side(object):
                            (self._environment.get("PYTHONPATH", self.modules), "MODULES"),
                            (os.path.basename(place.base), "SCENE")):
             text = text.replace(path, name)
-        ports = (place.scene.server.split(":")[2].split("/")[0], place.scene.http_01_port,
-                 place.scene.tls_sni_01_port)
-        text = re.sub(r"\b({0})\b".format("|".join(map(str, ports))), "PORT", text)
+        text = re.sub(r"\b{0}\b".format(place.scene.ca.port), "PORT", text)
         for pattern, instead in CHANGES:
             text = re.sub(pattern, instead, text)
         return text
@@ -260,10 +260,10 @@ def main(description, arguments, control=False):
     parser.add_argument("--artifacts", default=(
         os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")),
                         help="directory for the results")
-    options = concurrent_renew.read_arguments(parser, arguments)
+    options = matrix_test.read_arguments(parser, arguments)
     started = time.time()
     result = {"test": NAME + ("-control" if control else ""), "outcome": lock_check.BROKEN,
-              "packages": concurrent_renew.package_versions(), "checks": []}
+              "packages": matrix_test.package_versions(), "checks": []}
     base = tempfile.mkdtemp(prefix="same.", dir=os.environ.get("AUTOPKGTEST_TMP"))
     sides = []
     try:
@@ -275,7 +275,7 @@ def main(description, arguments, control=False):
         sides = [Side("unpatched", command, directory, base),
                  Side("patched", options.certbot, os.path.dirname(package), base)]
         (_controls if control else _compare)(sides, package, base, result, options.only)
-    except (renewal_race.SceneError, lock_variant.VariantError) as error:
+    except (renewals.SceneError, lock_variant.VariantError) as error:
         result["outcome"] = lock_check.BROKEN
         result["error"] = str(error)
         print("Broken: {0}".format(error))
@@ -284,7 +284,7 @@ def main(description, arguments, control=False):
             side.close()
         shutil.rmtree(base, ignore_errors=True)
     result["seconds"] = round(time.time() - started, 1)
-    concurrent_renew.write_json(
+    matrix_test.write_json(
         options.artifacts, "control.json" if control else "result.json", result)
     print("{0}: {1}, {2} comparisons, {3} s".format(
         result["test"], result["outcome"], len(result["checks"]), result["seconds"]))

@@ -12,7 +12,7 @@ import os
 import subprocess
 
 import lock_variant
-import renewal_race
+import renewals
 
 VARIABLE = "CERTBOT_014"
 DIRECTORY = "/opt/certbot-0.14.2"
@@ -22,7 +22,7 @@ REFUSES = "Another instance of Certbot is already running"
 ROOT_TAKEN = "PluginError('Unable to lock %s'"
 
 
-class Missing(renewal_race.SceneError):
+class Missing(renewals.SceneError):
     """There is no usable certbot 0.14.2; one sentence."""
 
 
@@ -39,7 +39,7 @@ def command():
                       "{1} to a directory that holds it.".format(directory, VARIABLE))
     found = ["env", "PYTHONPATH=" + directory, "PYTHONWARNINGS=ignore",
              lock_variant.INTERPRETER, "-W", "ignore", "-c", START]
-    asked = subprocess.Popen(found + ["--version"], env=renewal_race.environment(), cwd="/",
+    asked = subprocess.Popen(found + ["--version"], env=renewals.environment(), cwd="/",
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = asked.communicate()[0].decode("utf-8", "replace").strip()
     if asked.returncode != 0 or text.splitlines()[-1:] != [VERSION]:

@@ -7,16 +7,14 @@ Runs under Python 2.7.
 """
 
 import os
-import tempfile
 import time
 
-import barrier
 import race_keys
 import race_pairs
 import race_scene
 import race_standing
 import race_warm
-import renewal_race
+import renewals
 
 NAME = "race.example.org"
 # The fields utime, stime, cutime and cstime of /proc/PID/stat, counted after the name.
@@ -69,7 +67,7 @@ class Lane(object):
         run, = race_pairs.run(self.scene, [self._command()], [0], disk, standing=self.standing,
                               keys=self._next_keys(1))
         if run["code"] != 0 or run["output"] or run["window"] is None:
-            raise renewal_race.SceneError(
+            raise renewals.SceneError(
                 "One renewal alone already goes wrong: exit {0}, {1}".format(
                     run["code"], run["output"].strip()[-300:] or "nothing written"))
         return run
@@ -97,12 +95,11 @@ class Lane(object):
         SceneError if one alone goes wrong.
         """
         self.scene.reset()
-        outputs = tempfile.mkdtemp(prefix="plain.", dir=self.scene.base)
         command = self.scene.certbot + self._command()
-        results = barrier.run_together(
-            [command] * number, outputs, race_pairs.LIMIT_SECONDS, renewal_race.environment())
+        results = renewals.run_together(
+            [command] * number, race_pairs.LIMIT_SECONDS, renewals.environment())
         if number == 1 and results[0].returncode != 0:
-            raise renewal_race.SceneError("One plain renewal goes wrong: {0}".format(
+            raise renewals.SceneError("One plain renewal goes wrong: {0}".format(
                 results[0].stderr.strip()[-500:]))
         return max(result.seconds for result in results)
 

@@ -22,14 +22,14 @@ import sys
 import time
 import traceback
 
-import concurrent_renew
+import matrix_test
 import race_keys
 import race_lane
 import race_pairs
 import race_speed
 import race_test
 import race_warm
-import renewal_race
+import renewals
 
 SEED = 1640978
 # 0.15 s in place of 3: certbot asks fifteen times, which has to be enough on a busy machine.
@@ -50,7 +50,7 @@ DISKS = (
 
 def parser():
     """The options."""
-    result = concurrent_renew.parser(__doc__.split("\n")[0])
+    result = matrix_test.parser(__doc__.split("\n")[0])
     result.add_argument("--free", type=int, default=1200, metavar="N",
                         help="pairs whose starts lie apart by an even draw, per disk")
     result.add_argument("--aimed", type=int, default=1200, metavar="N",
@@ -74,7 +74,7 @@ def parser():
 
 def main(arguments, control=False):
     """Measure; returns the exit code."""
-    options = concurrent_renew.read_arguments(parser(), arguments)
+    options = matrix_test.read_arguments(parser(), arguments)
     return race_test.conduct(
         "race-measure", "race.json", {"seed": options.seed, "measurements": []}, options, control,
         lambda result, base: _measure_all(result, base, options),
@@ -102,7 +102,7 @@ def _measure_all(result, base, options):
     pairs = [pair for one in result["measurements"] for pair in one["pairs"] + one["aimed"]]
     lacking = race_test.shortfalls(result["measurements"])
     if lacking or not pairs:
-        raise renewal_race.SceneError("; ".join(lacking) or "No pair was asked for.")
+        raise renewals.SceneError("; ".join(lacking) or "No pair was asked for.")
     return any(pair["outcome"] != "fine" for pair in pairs)
 
 
@@ -190,7 +190,7 @@ def share_out(plan, workers, base, work):
                 rows.extend(json.loads(line) for line in source)
             os.unlink(path)
     if failed:
-        raise renewal_race.SceneError("{0} of {1} workers failed; see above.".format(
+        raise renewals.SceneError("{0} of {1} workers failed; see above.".format(
             failed, workers))
     return rows
 

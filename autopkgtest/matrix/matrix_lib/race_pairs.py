@@ -14,10 +14,10 @@ import os
 import signal
 import time
 
-import lineage
 import race_audit
 import race_standing
 import race_warm
+import renewals
 from cryptography import x509
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import serialization
@@ -143,7 +143,7 @@ def judge(scene, name, runs):
     """A dictionary about what happened to a lineage under two runs."""
     first, second = runs
     windows = [one["window"] for one in runs]
-    findings = lineage.check(scene.config, name)
+    findings = renewals.check_lineage(scene.config, name)
     mail = any(one["code"] != 0 or one["output"] for one in runs)
     if mismatched(scene.config, name):
         outcome = "mismatch"
@@ -158,12 +158,20 @@ def judge(scene, name, runs):
         "apart": windows[1][0] - windows[0][0] if all(windows) else None,
         "outcome": outcome,
         "mail": mail,
-        "versions": len(lineage.versions(scene.config, name)),
+        "versions": len(renewals.versions(scene.config, name)),
         "findings": sorted(set(finding.kind for finding in findings)),
         "codes": [one["code"] for one in runs],
         "said": [_reason(one["output"]) for one in runs],
         "timed_out": any(one["timed_out"] for one in runs),
     }
+
+
+def names(config):
+    """The names of all lineages that have a live or an archive directory, sorted."""
+    return sorted(set(
+        name for part in ("live", "archive") if os.path.isdir(os.path.join(config, part))
+        for name in os.listdir(os.path.join(config, part))
+        if os.path.isdir(os.path.join(config, part, name))))
 
 
 def mismatched(config, name):

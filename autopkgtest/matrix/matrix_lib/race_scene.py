@@ -1,44 +1,25 @@
-"""The place of many races: a CA, a web server and directories that are put back each time.
+"""The place of many races: a CA, and directories that are put back each time.
 
-Both servers are processes of their own, since whoever forks must have no
-threads.
+The CA is a process of its own, since whoever forks must have no threads.
 
 Runs under Python 2.7.
 """
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 
-import acme_store
-import barrier
-import renewal_race
-from acme_authority import Policy
-
-START_SECONDS = 60
-LIB = os.path.dirname(os.path.abspath(renewal_race.__file__))
-WEB = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-import webroot_server
-server = webroot_server.WebrootServer(sys.argv[2])
-open(sys.argv[3] + ".new", "w").write(str(server.port))
-import os
-os.rename(sys.argv[3] + ".new", sys.argv[3])
-server.serve_forever(poll_interval=0.05)
-"""
+import ca_process
+import renewals
 
 
 class RaceScene(object):
     """Servers, and directories with lineages that are due; use it as a context manager.
 
-    Raises renewal_race.SceneError where it cannot be set up.
+    Raises renewals.SceneError where it cannot be set up.
     """
 
-    ca_options = []
+    tls_sni_01_port = None
 
     def __init__(self, base, names, certbot, due=True):
         self.base = tempfile.mkdtemp(prefix="race.", dir=base)
@@ -47,27 +28,17 @@ class RaceScene(object):
         self.due = due
         self.config, self.work, self.logs = [
             os.path.join(self.base, part) for part in ("config", "work", "logs")]
-        self.webroot = os.path.join(self.base, "webroot")
         self.outputs = os.path.join(self.base, "outputs")
-        self.state = os.path.join(self.base, "ca")
-        self._servers = []
+        self.ca = None
 
     def __enter__(self):
         try:
             os.mkdir(self.outputs)
-            os.mkdir(self.webroot)
-            self.http_01_port = self._serve(
-                "web", [sys.executable, "-c", WEB, LIB, self.webroot])
-            port = self._serve("ca", [
-                sys.executable, os.path.join(LIB, "acme_v1_ca.py"), "--port", "0",
-                "--http-01-port", str(self.http_01_port), "--state", self.state,
-                ] + self.ca_options + ["--port-file"])
-            self.server = "http://127.0.0.1:{0}/directory".format(port)
-            if self.due:
-                acme_store.write_policy(self.state, renewal_race.DUE)
+            self.ca = ca_process.Process(os.path.join(self.base, "ca"), self.tls_sni_01_port)
+            self.ca.set_age(renewals.DUE_AGE_DAYS if self.due else 0)
             for name in self.names:
                 self._obtain(name)
-            acme_store.write_policy(self.state, Policy())
+            self.ca.set_age(0)
             for part in ("config", "work", "logs") if self.names else ():
                 shutil.copytree(os.path.join(self.base, part),
                                 os.path.join(self.base, "saved", part), symlinks=True)
@@ -77,10 +48,8 @@ class RaceScene(object):
         return self
 
     def __exit__(self, *_):
-        for server in self._servers:
-            if server.poll() is None:
-                server.terminate()
-                server.wait()
+        if self.ca is not None:
+            self.ca.stop()
         shutil.rmtree(self.base, ignore_errors=True)
 
     def directories(self):
@@ -89,9 +58,8 @@ class RaceScene(object):
 
     def obtaining(self, name):
         """The options of an order: account, CA, authenticator, name."""
-        return ["-n", "--agree-tos", "-m", renewal_race.CONTACT, "-d", name,
-                "--server", self.server, "--preferred-challenges", "http",
-                "--http-01-port", str(self.http_01_port), "--webroot", "-w", self.webroot]
+        return ["-n", "--agree-tos", "-m", renewals.CONTACT, "-d", name,
+                "--server", self.ca.url("/directory"), "--webroot", "-w", self.ca.webroot]
 
     def reset(self):
         """Put the directories back to how they were at first."""
@@ -99,11 +67,11 @@ class RaceScene(object):
             path = os.path.join(self.base, part)
             shutil.rmtree(path, ignore_errors=True)
             shutil.copytree(os.path.join(self.base, "saved", part), path, symlinks=True)
-        shutil.rmtree(os.path.join(self.webroot, ".well-known"), ignore_errors=True)
+        shutil.rmtree(os.path.join(self.ca.webroot, ".well-known"), ignore_errors=True)
 
     def pids(self):
         """The processes of the servers."""
-        return [server.pid for server in self._servers]
+        return [self.ca.process.pid]
 
     def forget(self, name):
         """Remove a lineage until the next reset."""
@@ -117,31 +85,13 @@ class RaceScene(object):
 
     def issued(self):
         """How many certificates the CA has issued."""
-        return sum(1 for event in acme_store.read_events(self.state)
-                   if event["event"] == "issued")
-
-    def _serve(self, name, command):
-        port_file = os.path.join(self.base, name + ".port")
-        with open(os.path.join(self.base, name + ".output"), "wb") as output:
-            server = subprocess.Popen(
-                command + [port_file], stdout=output, stderr=subprocess.STDOUT, close_fds=True)
-        self._servers.append(server)
-        deadline = time.time() + START_SECONDS
-        while not os.path.exists(port_file):
-            if server.poll() is not None or time.time() > deadline:
-                with open(os.path.join(self.base, name + ".output")) as output:
-                    raise renewal_race.SceneError("The {0} server did not start: {1}".format(
-                        name, output.read().strip()[-500:]))
-            time.sleep(0.02)
-        with open(port_file) as source:
-            return int(source.read())
+        return self.ca.issued()
 
     def _obtain(self, name):
-        outputs = tempfile.mkdtemp(prefix="obtain.", dir=self.base)
         command = self.certbot + ["certonly"] + self.obtaining(name) + self.directories()
-        result = barrier.run_alone(
-            command, outputs, renewal_race.OBTAIN_SECONDS, renewal_race.environment())
+        result, = renewals.run_together(
+            [command], renewals.LIMIT_SECONDS, renewals.environment())
         if result.returncode != 0:
-            raise renewal_race.SceneError(
+            raise renewals.SceneError(
                 "certbot could not obtain the first certificate (exit {0}): {1}".format(
                     result.returncode, (result.stderr + result.stdout).strip()[-1500:]))

@@ -17,7 +17,7 @@ import traceback
 
 import race_lane
 import race_pairs
-import renewal_race
+import renewals
 
 PACKET = 1 << 16
 ALONE, PLAIN, WARM = "plain, one after the other", "plain, side by side", "warm, side by side"
@@ -125,7 +125,7 @@ class Running(object):
         """Wait until it is ready, or done: seconds of a core, and pairs whose windows met."""
         said = self._channel.recv(PACKET)
         if not said:
-            raise renewal_race.SceneError("A lane of the speed failed; see above.")
+            raise renewals.SceneError("A lane of the speed failed; see above.")
         return marshal.loads(said)
 
     def close(self):

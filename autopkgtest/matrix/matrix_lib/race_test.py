@@ -15,16 +15,15 @@ import shutil
 import tempfile
 import time
 
-import barrier
-import concurrent_renew
 import lock_check
 import lock_variant
+import matrix_test
 import race_standing
 import race_warm
-import renewal_race
+import renewals
 
 # What says in one sentence why nothing could be measured.
-BROKEN_BY = (renewal_race.SceneError, lock_variant.VariantError, barrier.BarrierError,
+BROKEN_BY = (renewals.SceneError, lock_variant.VariantError,
              race_standing.StandingError)
 
 
@@ -47,7 +46,7 @@ def conduct(name, artifact, facts, options, control, measure, rounds):
         rounds: called with the result; how often was tried.
     """
     result = {"test": name + ("-control" if control else ""), "outcome": lock_check.BROKEN,
-              "packages": concurrent_renew.package_versions()}
+              "packages": matrix_test.package_versions()}
     result.update(facts)
     base = tempfile.mkdtemp(prefix=name + ".", dir=memory())
     started = time.time()
@@ -64,9 +63,9 @@ def conduct(name, artifact, facts, options, control, measure, rounds):
         shutil.rmtree(base, ignore_errors=True)
     # Some have a time of their own, which their speed is reckoned from.
     result.setdefault("seconds", round(time.time() - started, 1))
-    concurrent_renew.write_json(options.artifacts, artifact, result)
+    matrix_test.write_json(options.artifacts, artifact, result)
     if control:
-        concurrent_renew.write_json(options.artifacts, "control.json", {
+        matrix_test.write_json(options.artifacts, "control.json", {
             "outcome": result["outcome"], "rounds": rounds(result)})
     print("{0}: {1}, {2:.0f} s".format(result["test"], result["outcome"], time.time() - started))
     codes = {lock_check.PASSED: 0, lock_check.SEEN: 0, lock_check.FAILED: 1,
@@ -76,7 +75,7 @@ def conduct(name, artifact, facts, options, control, measure, rounds):
 
 def tell_subject(result, certbot, more=""):
     """Add and print which certbot it is: its version, and with what patch."""
-    result["certbot"] = concurrent_renew.certbot_version(certbot)
+    result["certbot"] = matrix_test.certbot_version(certbot)
     result["variant"] = lock_variant.variant_of(lock_variant.package_directory())
     print("{0} ({1}){2}".format(result["certbot"], result["variant"], more))
 

@@ -19,13 +19,12 @@ import subprocess
 import sys
 import time
 
-import concurrent_renew
-import lineage
+import matrix_test
 import race_pairs
 import race_scene
 import race_test
 import race_warm
-import renewal_race
+import renewals
 import study_pairs
 import study_servers
 import study_trace
@@ -49,7 +48,7 @@ def parser():
 
 def main(arguments, control=False):
     """Run the study; returns the exit code."""
-    options = concurrent_renew.read_arguments(parser(), arguments)
+    options = matrix_test.read_arguments(parser(), arguments)
     return race_test.conduct(
         "plugin-study", "study.json", {"seed": options.seed, "servers": []}, options, control,
         lambda result, base: _study_all(result, base, options),
@@ -58,8 +57,8 @@ def main(arguments, control=False):
 
 def _study_all(result, base, options):
     """Fill the result; returns whether anything was found."""
-    if not concurrent_renew.in_testbed():
-        raise renewal_race.SceneError(
+    if not matrix_test.in_testbed():
+        raise renewals.SceneError(
             "The servers' own directories are only used as root under autopkgtest.")
     race_test.tell_subject(result, [options.certbot])
     study_servers.allow_small_keys(base)
@@ -80,7 +79,7 @@ def _free_the_ports():
 class ServerScene(race_scene.RaceScene):
     """A race scene whose CA checks TLS-SNI on the server's own port."""
 
-    ca_options = ["--tls-sni-01-port", "443"]
+    tls_sni_01_port = 443
 
 
 def _study(kind, options, base):
@@ -112,8 +111,8 @@ def _study(kind, options, base):
 
 
 def _command(server, scene, site):
-    return (["run", "-n", "--agree-tos", "-m", renewal_race.CONTACT, "--server", scene.server,
-             "-d", site, "--no-redirect", "--tls-sni-01-port", "443"]
+    return (["run", "-n", "--agree-tos", "-m", renewals.CONTACT, "--server",
+             scene.ca.url("/directory"), "-d", site, "--no-redirect", "--tls-sni-01-port", "443"]
             + server.options + scene.directories())
 
 
@@ -129,7 +128,7 @@ def _trace(server, scene):
     with open(scene.output(0, "stderr")) as said:
         text = said.read()
     if code != 0 or not os.path.exists(record) or not server.serves(SITES[0]):
-        raise renewal_race.SceneError("One run with {0} alone goes wrong: exit {1}: {2}".format(
+        raise renewals.SceneError("One run with {0} alone goes wrong: exit {1}: {2}".format(
             server.name, os.WEXITSTATUS(code), text.strip()[-600:]))
     with open(record) as source:
         rows = [row for row in json.load(source)
@@ -165,8 +164,8 @@ def _rounds(server, scene, options):
                 wrong.append("{0} is not served, though its run ended with 0".format(site))
         if server.broken():
             wrong.append("the server refuses its configuration: " + server.broken())
-        for name in lineage.names(scene.config):
-            wrong.extend(finding.sentence for finding in lineage.check(scene.config, name))
+        for name in race_pairs.names(scene.config):
+            wrong.extend(finding.sentence for finding in renewals.check_lineage(scene.config, name))
         wrong.extend(_left(server, scene))
         rounds.append({"offset": round(offset, 3), "wrong": wrong})
     return rounds
@@ -175,10 +174,10 @@ def _rounds(server, scene, options):
 def _register(scene):
     """An account, so that the two runs differ in their sites only."""
     run, = race_pairs.run(
-        scene, [["register", "-n", "--agree-tos", "-m", renewal_race.CONTACT, "--server",
-                 scene.server] + scene.directories()], [0], race_pairs.Disk("tmpfs"))
+        scene, [["register", "-n", "--agree-tos", "-m", renewals.CONTACT, "--server",
+                 scene.ca.url("/directory")] + scene.directories()], [0], race_pairs.Disk("tmpfs"))
     if run["code"] != 0:
-        raise renewal_race.SceneError("No account could be registered: {0}".format(
+        raise renewals.SceneError("No account could be registered: {0}".format(
             run["output"].strip()[-400:]))
 
 

@@ -7,11 +7,11 @@ Runs under Python 2.7.
 """
 
 import os
+import renewals
 import shutil
 import subprocess
 import time
 
-import renewal_race
 
 START_SECONDS = 20
 # certbot 0.10.2 gives nginx a key of 1024 bits for the challenge; xenial's OpenSSL takes it, a
@@ -80,7 +80,7 @@ class Server(object):
         """Start it; SceneError when it does not."""
         said, code = self._call(self.starting)
         if code != 0:
-            raise renewal_race.SceneError("{0} did not start: {1}".format(
+            raise renewals.SceneError("{0} did not start: {1}".format(
                 self.name, said.strip()[-400:]))
         time.sleep(0.5)
 

@@ -7,20 +7,15 @@ certificate is due, so the next renewal makes version 2 of it.
 Runs under Python 2.7 and 3.
 """
 
+import hashlib
 import os
 import shutil
-import subprocess
-import sys
-import time
 
-import acme_store
-import lineage
-import renewal_race
+import renewals
 import upgrade_machine
 from upgrade_check import Broken, Finding
-from webroot_server import WebrootServer
 
-NAME = renewal_race.NAME
+NAME = renewals.NAME
 CONFIG, WORK, LOGS = upgrade_machine.DIRECTORIES
 HOOK_RAN = "/run/own-hook-ran"
 _CLIENTS = {upgrade_machine.OLD: "letsencrypt", upgrade_machine.CRON: "certbot",
@@ -29,38 +24,18 @@ LIMIT_SECONDS = 180
 
 
 class Certificate(object):
-    """The authority, a web server for its challenges, and what each client obtained from it."""
+    """The authority, and what each client obtained from it."""
 
     def __init__(self, base):
         self.base = base
-        self.state = os.path.join(base, "ca")
         self.webroot = os.path.join(base, "webroot")
         os.mkdir(self.webroot)
-        self._web = WebrootServer(self.webroot)
-        self._web.start()
-        port_file = os.path.join(base, "ca.port")
-        script = os.path.join(os.path.dirname(os.path.abspath(acme_store.__file__)),
-                              "acme_v1_ca.py")
-        with open(os.path.join(base, "ca.output"), "wb") as output:
-            self._ca = subprocess.Popen(
-                [sys.executable, script, "--port", "0", "--port-file", port_file,
-                 "--http-01-port", str(self._web.port), "--state", self.state],
-                stdout=output, stderr=subprocess.STDOUT, close_fds=True)
-        deadline = time.time() + 60
-        while not os.path.exists(port_file):
-            if self._ca.poll() is not None or time.time() > deadline:
-                raise Broken("The stand-in CA did not start: {0}".format(
-                    upgrade_machine.read(os.path.join(base, "ca.output")).strip()))
-            time.sleep(0.05)
-        self.server = "http://127.0.0.1:{0}/directory".format(
-            upgrade_machine.read(port_file).strip())
+        self._ca = None
 
     def close(self):
-        """End the authority and the web server."""
-        self._web.stop()
-        if self._ca.poll() is None:
-            self._ca.terminate()
-            self._ca.wait()
+        """End the authority."""
+        if self._ca is not None:
+            self._ca.stop()
 
     def put(self, client):
         """Put the certificate of an old client into place, which must be installed."""
@@ -72,18 +47,24 @@ class Certificate(object):
         for number, path in enumerate(upgrade_machine.DIRECTORIES):
             shutil.rmtree(path, ignore_errors=True)
             shutil.copytree(os.path.join(saved, str(number)), path, symlinks=True)
-        self.account = renewal_race.fingerprints(os.path.join(CONFIG, "accounts"))
+        self.account = _fingerprints(os.path.join(CONFIG, "accounts"))
 
     def _obtain(self, client):
-        acme_store.write_policy(self.state, renewal_race.DUE)
+        if self._ca is None:
+            # Only now: it is made of python-acme, which comes with the first old client.
+            import acme_ca
+            self._ca = acme_ca.Server()
+            self._ca.webroot = self.webroot
+            self._ca.start()
+        self._ca.age_days = renewals.DUE_AGE_DAYS
         result = upgrade_machine.run(
             [_CLIENTS[client], "certonly", "--text", "--non-interactive", "--agree-tos", "-m",
-             renewal_race.CONTACT, "-d", NAME, "--server", self.server, "--webroot", "-w",
-             self.webroot], timeout=LIMIT_SECONDS)
+             renewals.CONTACT, "-d", NAME, "--server", self._ca.url("/directory"), "--webroot",
+             "-w", self.webroot], timeout=LIMIT_SECONDS)
         if result.code != 0:
             raise Broken("{0} could not obtain a certificate (exit {1}): {2}".format(
                 client, result.code, result.text.strip()[-2000:]))
-        wrong = lineage.check(CONFIG, NAME)
+        wrong = renewals.check_lineage(CONFIG, NAME)
         if wrong:
             raise Broken("The certificate of {0} is wrong: {1}".format(client, wrong[0].sentence))
         # An administrator's hook, as certbot keeps it: what a renewal runs after it.
@@ -91,19 +72,19 @@ class Certificate(object):
         text = upgrade_machine.read(path)
         upgrade_machine.write(path, text.replace(
             "[renewalparams]", "[renewalparams]\nrenew_hook = touch {0}".format(HOOK_RAN), 1))
-        acme_store.write_policy(self.state, renewal_race.Policy())
+        self._ca.age_days = 0
 
     def renew_with(self, client):
         """Let an old client renew, which leaves a certificate that is due again; its Result."""
-        acme_store.write_policy(self.state, renewal_race.DUE)
+        self._ca.age_days = renewals.DUE_AGE_DAYS
         try:
             return upgrade_machine.run([_CLIENTS[client], "renew"], timeout=LIMIT_SECONDS)
         finally:
-            acme_store.write_policy(self.state, renewal_race.Policy())
+            self._ca.age_days = 0
 
     def versions(self):
         """The versions of the certificate; none where it is gone."""
-        return lineage.versions(CONFIG, NAME)
+        return renewals.versions(CONFIG, NAME)
 
     def runs(self):
         """Something that changes whenever certbot runs: its log files, with their times."""
@@ -133,7 +114,19 @@ class Certificate(object):
                 before, self.versions())))
         if hook and not os.path.exists(HOOK_RAN):
             found.append(Finding("hook", "The administrator's hook did not run."))
-        found.extend(Finding("lineage", one.sentence) for one in lineage.check(CONFIG, NAME))
-        if renewal_race.fingerprints(os.path.join(CONFIG, "accounts")) != self.account:
+        found.extend(Finding("lineage", one.sentence)
+                     for one in renewals.check_lineage(CONFIG, NAME))
+        if _fingerprints(os.path.join(CONFIG, "accounts")) != self.account:
             found.append(Finding("account", "The account's files changed."))
         return found
+
+
+def _fingerprints(directory):
+    """The SHA-256 of every file below a directory, by path."""
+    found = {}
+    for parent, _, files in os.walk(directory):
+        for name in files:
+            path = os.path.join(parent, name)
+            with open(path, "rb") as source:
+                found[path] = hashlib.sha256(source.read()).hexdigest()
+    return found

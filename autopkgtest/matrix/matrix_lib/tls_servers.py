@@ -17,8 +17,7 @@ import ssl
 import subprocess
 import time
 
-import acme_x509
-import lineage
+import renewals
 
 ADDRESS = "127.0.0.1"
 START_SECONDS = 30
@@ -83,12 +82,10 @@ class TlsServer(object):
 
     def start(self):
         """Configure it with a certificate of its own and start it; ServerError when it fails."""
-        root = acme_x509.new_chain()[0]
-        files = [os.path.join(self.base, part) for part in ("own.pem", "own.key")]
-        for path, thing in zip(files, (root.certificate, root.key)):
-            with open(path, "wb") as target:
-                target.write(acme_x509.to_pem(thing))
         self._make_root()
+        files = [os.path.join(self.base, part) for part in ("own.pem", "own.key")]
+        self._run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+                   "-subj", "/CN=" + self.name, "-out", files[0], "-keyout", files[1]])
         self._configure(*files)
         self._run(self._start_command())
         self._await_answer()
@@ -141,8 +138,8 @@ class TlsServer(object):
             time.sleep(POLL_SECONDS)
             found = self._served_findings(path)
         if self.pid() != self._pid:
-            found.append(lineage.Finding(
-                "server-ended", self.root, "{0} was not reloaded: process {1} is now {2}.".format(
+            found.append(renewals.Finding(
+                "server-ended", "{0} was not reloaded: process {1} is now {2}.".format(
                     type(self).__name__, self._pid, self.pid() or "gone")))
         return found + self._left_over()
 
@@ -150,16 +147,16 @@ class TlsServer(object):
         try:
             served = self.served()
         except (socket.error, ssl.SSLError) as error:
-            return [lineage.Finding("not-served", path, "{0} does not answer: {1}".format(
+            return [renewals.Finding("not-served", "{0} does not answer: {1}".format(
                 type(self).__name__, error))]
         try:
             with open(path) as source:
                 wanted = ssl.PEM_cert_to_DER_cert(source.read())
         except (IOError, OSError, ValueError) as error:
-            return [lineage.Finding("not-served", path, "{0} cannot be read: {1}".format(
+            return [renewals.Finding("not-served", "{0} cannot be read: {1}".format(
                 path, error))]
         if served != wanted:
-            return [lineage.Finding(
+            return [renewals.Finding(
                 "served", path, "{0} serves a certificate that is not {1}.".format(
                     type(self).__name__, path))]
         return []
@@ -189,8 +186,8 @@ class TlsServer(object):
             for name in names:
                 if "le_tls_sni" in name or name == ".certbot.lock":
                     path = os.path.join(parent, name)
-                    found.append(lineage.Finding(
-                        "left-over", path, "{0} is left in the server root.".format(path)))
+                    found.append(renewals.Finding(
+                        "left-over", "{0} is left in the server root.".format(path)))
         return found
 
     def _await_answer(self):
