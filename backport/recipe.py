@@ -105,6 +105,14 @@ class PackagingEdit:
 
 
 @dataclass(frozen=True)
+class Change:
+    """An item of the changelog. `series` empty means every series."""
+
+    text: str
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """One source package of the update.
 
@@ -125,13 +133,17 @@ class Source:
     upstream: Upstream | None
     patches: Path
     tests: Path
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     needs: tuple[str, ...] = ()
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     next_version: str = ""
     base: BasePin | None = None
     control: tuple[ControlEdit, ...] = ()
     packaging: tuple[PackagingEdit, ...] = ()
+
+    def changes_in(self, series: str) -> tuple[str, ...]:
+        """The changelog's items that hold in an Ubuntu series."""
+        return tuple(one.text for one in self.changes if not one.series or series in one.series)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from backport import recipe_bug, recipe_checks
 from backport.errors import RecipeError
 from backport.recipe import (
     BasePin,
+    Change,
     Control,
     ControlEdit,
     MatrixTest,
@@ -159,16 +160,18 @@ def _source(name: str, table: Table, root: Path) -> Source:
         base=_base(table.table("base"), root) if table.has("base") else None,
         patches=root / table.string("patches", f"patches/{name}"),
         tests=root / table.string("tests", f"autopkgtest/{name}"),
-        changes=table.strings("changes"),
+        changes=tuple(_change(inner) for inner in table.texts("changes")),
         control=tuple(_control_edit(inner) for inner in table.array("control")),
         packaging=tuple(_packaging_edit(inner) for inner in table.array("packaging")),
     )
-    if not source.changes:
-        raise RecipeError(
-            "the changelog has no item", where=f"{table.where}.changes", advice="write one"
-        )
     table.done()
     return source
+
+
+def _change(table: Table) -> Change:
+    change = Change(table.string("text"), table.strings("series", ()))
+    table.done()
+    return change
 
 
 def _test_source(name: str, table: Table, root: Path) -> TestSource:
@@ -186,7 +189,7 @@ def _test_source(name: str, table: Table, root: Path) -> TestSource:
             upstream=_upstream(table.table("upstream"), root, version),
             patches=root / table.string("patches", f"patches/test-sources/{name}"),
             tests=root / "autopkgtest" / "none",
-            changes=(purpose[0].upper() + purpose[1:] + ".",) if purpose else (),
+            changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),
         purpose=purpose,
     )

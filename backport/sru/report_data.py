@@ -16,7 +16,7 @@ from backport.check import finding
 from backport.errors import BackportError
 from backport.launchpad import farm
 from backport.launchpad.farm import Farm, FarmTest
-from backport.recipe import MatrixTest, Recipe, patch_names, quilt_series_file
+from backport.recipe import Change, MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3
 from backport.sru import in_place
 from backport.sru.checklist_data import Checklist
@@ -83,7 +83,7 @@ def gather(
         series=series,
         lines=tuple(view.lines(recipe)),
         patches=tuple(view.patches(recipe)),
-        changes={one.name: tuple(one.changes) for one in recipe.sources},
+        changes={one.name: tuple(map(_change, one.changes)) for one in recipe.sources},
         pairs=tuple(view.pairs(recipe)),
         histograms=tuple(view.histograms(recipe)),
         interleavings=tuple(view.interleavings()),
@@ -363,6 +363,11 @@ class _View:
 
     def _href(self, name: str) -> str:
         return href(self._link, name)
+
+
+def _change(one: Change) -> str:
+    """An item of the changelog, and where it holds if not everywhere."""
+    return f"{one.text} ({', '.join(one.series)})" if one.series else one.text
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
