@@ -219,6 +219,17 @@ class MatrixTest:
 
 
 @dataclass(frozen=True)
+class Review:
+    """How many lines somebody may have to read in one series, by the parts of `source.weight`.
+
+    `source` is for each source package, `all` for all of them together.
+    """
+
+    source: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    all: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole update, read from one file. `root` is the folder that paths start from.
 
@@ -246,6 +257,7 @@ class Recipe:
     key: str = ""
     bug_text: BugText | None = None
     test_sources: tuple[TestSource, ...] = ()
+    review: Review = Review()
 
     def one_series(self, name: str) -> Series:
         """The series of that name (KeyError where there is none)."""

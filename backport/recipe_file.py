@@ -19,12 +19,14 @@ from backport.recipe import (
     Published,
     Recipe,
     Retired,
+    Review,
     Series,
     Source,
     TestSource,
     Upstream,
     Variant,
 )
+from backport.source.weight import PARTS
 from backport.toml_table import Table
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -86,6 +88,7 @@ def _recipe(top: Table, path: Path) -> Recipe:
         full=matrix.strings("full", ()),
         matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
         bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
+        review=_review(top.table("review")),
     )
     for table in (update, matrix, top):
         table.done()
@@ -358,6 +361,19 @@ def _matrix_test(table: Table) -> MatrixTest:
     )
     table.done()
     return test
+
+
+def _review(table: Table) -> Review:
+    review = Review(_limits(table.table("source")), _limits(table.table("all")))
+    table.done()
+    return review
+
+
+def _limits(table: Table) -> dict[str, int]:
+    """The most lines to read, by the part that has a limit."""
+    found = {part: table.integer(part) for part in PARTS if table.has(part)}
+    table.done()
+    return found
 
 
 def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:

@@ -284,7 +284,7 @@ def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
 
 def test_a_shipped_test_changes_the_source_package_that_ships_it(recipe: Recipe) -> None:
     before = made(recipe)
-    (recipe.root / "autopkgtest" / "gamma" / "smoke").write_text("#!/bin/sh\n")
+    (recipe.root / "autopkgtest" / "gamma" / "smoke").write_text("#!/bin/sh\ntrue\n")
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
 
 

@@ -180,6 +180,8 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
         ("retired.old.outcom", "write outcome"),
         ("variant.plain.without-patch", "write without-patches"),
         ("matrix.fully", "write full"),
+        ("review.everything", "known keys: all, source"),
+        ("review.all.test", "write tests"),
         ("matrix.test[1].timout", "write timeout"),
         ("matrix.test[2].control.tests", "write test"),
     ],
@@ -292,6 +294,7 @@ def test_a_recipe_without_any_series_or_source_is_refused(tmp_path: Path, table:
             'write changes = ["…"]',
         ),
         ("source.alpha.control", {}, "this is not an array of tables", "write [[…control]]"),
+        ("review.source.tests", "9", "'9' is not a whole number", ""),
         ("matrix.test[1].timeout", "60", "'60' is not a whole number", ""),
         (
             "matrix.test[1].run",

@@ -54,6 +54,14 @@ def _rules() -> tuple[Rule, ...]:
             _REQUIREMENTS,
         ),
         Rule(
+            "heavy-review",
+            "a reviewer has more lines to read than the recipe allows",
+            "A stable release update is read line by line by somebody who may say no. The recipe's "
+            "[review] says how many lines of patches, of tests inside patches, of packaging and of "
+            "shipped tests one source package, or all of a series, may ask for.",
+            "the recipe, [review]",
+        ),
+        Rule(
             "patch-without-dep3",
             "a patch lacks a part of its DEP-3 header",
             "Who reads the update has to know what a patch does, where it comes from and which "

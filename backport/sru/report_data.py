@@ -17,7 +17,8 @@ from backport.errors import BackportError
 from backport.launchpad import farm
 from backport.launchpad.farm import Farm, FarmTest
 from backport.recipe import Change, MatrixTest, Recipe, patch_names, quilt_series_file
-from backport.source import dep3
+from backport.source import dep3, weight
+from backport.source.weight import Weight
 from backport.sru import in_place
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
@@ -173,7 +174,12 @@ class _View:
             self.chip(build) if build else None,
             tuple(tests),
             tuple(checks),
+            self._weight(made),
         )
+
+    def _weight(self, made: StepRecord) -> Weight | None:
+        name = f"{made.folder}/{weight.FILE}"
+        return weight.read(self._folder / name) if name in self._found.files else None
 
     def patches(self, recipe: Recipe) -> Iterator[Patch]:
         """The quilt patches that the update's own packages have."""

@@ -70,6 +70,16 @@ def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
     assert set(step.needs) == {"base/zesty", "build/zesty/alpha", "build/zesty/beta"}
 
 
+def test_what_is_to_be_read_is_looked_at_in_each_series_where_the_recipe_has_limits(
+    recipe: Recipe,
+) -> None:
+    step = checks(replace(recipe, review=update.Review(all={"tests": 9})))["check/zesty/review"]
+    assert step.needs == ("source/zesty/alpha", "source/zesty/beta")
+    other = checks(replace(recipe, review=update.Review(all={"tests": 8})))["check/zesty/review"]
+    assert other.inputs != step.inputs
+    assert "check/zesty/review" not in checks(recipe)
+
+
 def with_older(recipe: Recipe) -> Recipe:
     """xenial has alpha 0.4, and 0.5 of what beta takes the place of; zesty has alpha 0.8."""
     xenial, zesty = recipe.series
