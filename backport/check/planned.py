@@ -89,7 +89,7 @@ def steps(
             step.series,
             step.source,
             REPRODUCIBLE,
-            needs=(*step.needs, step.name),
+            needs=(*step.needs, step.name, *_base_of(recipe, step)),
             inputs=(
                 ("checks", _version_of_checks()),
                 ("variation", hash_text(variation.SCRIPT + variation.PATH)),
@@ -118,6 +118,11 @@ def steps(
             needs=(f"base/{series}", *own, *before),
             inputs=(("checks", _version_of_checks()),),
         )
+
+
+def _base_of(recipe: Recipe, step: Step) -> tuple[str, ...]:
+    """The step that fetches a pinned base."""
+    return (f"fetch/{step.source}",) if recipe.source(step.source).base else ()
 
 
 def _said(recipe: Recipe, source_name: str, series_name: str) -> str:

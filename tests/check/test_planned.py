@@ -63,6 +63,11 @@ def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Reci
     assert set(again.needs) == {*build.needs, build.name}
 
 
+def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_path: Path) -> None:
+    pinned = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
+    assert "fetch/alpha" in checks(pinned)["check/xenial/alpha.reproducible"].needs
+
+
 def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
     recipe: Recipe,
 ) -> None:

@@ -131,7 +131,8 @@ def of_builds(first: str, second: str) -> Case:
         for folder, text in (("one", first), ("two", second)):
             (world.root / folder).mkdir()
             make_deb(world.root / folder, "small", "1.0", depends=text)
-        return reproducible.compare(world.root / "one", world.root / "two", world.root)
+        differ = reproducible.compare(world.root / "one", world.root / "two", world.root)
+        return reproducible.findings(differ, {})
 
     return found
 
