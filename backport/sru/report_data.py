@@ -340,7 +340,7 @@ class _View:
                     read = finding.read(self._folder / name)
                 except BackportError:
                     continue  # of another version of the toolkit: the check's own log is linked
-                where = f"{step.source}, {step.series}"
+                where = ", ".join(filter(None, (step.source, step.series)))
                 lines += [FindingLine(one, where, self._href(name)) for one in read]
         rank = {severity: place for place, severity in enumerate(finding.SEVERITIES)}
         yield from sorted(
