@@ -192,7 +192,7 @@ def test_what_is_not_reproducible_is_held_against_the_one_at_fault(
 ) -> None:
     base = at_fault == "base"
     begin(place, Small(commands="sed -i s,hello,$$PWD, greeter.c") if base else SMALL, SERIES)
-    add_patch(place, SMALL, "puts(", "puts( " if base else "puts(__TIME__ ")
+    add_patch(place, SMALL, "puts(", "puts( " if base else "puts(__TIMESTAMP__ ")
     say_in_the_changelog(place, "Mend the greeting (greeting.patch).")
 
     ran = place.run("check", "--base", "stand-in", "--json")
