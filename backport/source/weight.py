@@ -190,11 +190,11 @@ def debian_texts(dsc: Path) -> dict[str, str]:
 
 
 def folder_texts(folder: Path) -> dict[str, str]:
-    """The text of each file below a folder, by its path."""
+    """The text of each file below a folder, by its path; a link is the file that it leads to."""
     return {
         str(path.relative_to(folder)): _text(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
+        if path.is_file()
     }
 
 

@@ -120,11 +120,14 @@ def test_only_what_holds_in_the_series_is_weighed(tmp_path: Path) -> None:
 
 def test_our_own_packaging_can_be_the_base(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path, patches=QUILT, tests=TESTS)
+    common = tmp_path / "helper"
+    common.write_text("a\nb\n")
+    (recipe.sources[0].patches / "debian" / "helper").symlink_to(common)
     package = make_own(tmp_path, recipe, orig)
     own = weight.folder_texts(recipe.sources[0].patches / "debian")
     found = weight.of_package(package.dsc, own)
     assert (found.lines("patches"), found.lines("tests")) == (1, 4)
-    assert "debian/rules" not in {one.name for one in found.files}
+    assert not {"debian/rules", "debian/helper"} & {one.name for one in found.files}
 
 
 def test_of_a_base_of_another_format_all_of_debian_counts(tmp_path: Path) -> None:
