@@ -30,7 +30,7 @@ from backport.outputs import (
 )
 from backport.recipe import Recipe
 from backport.source import dsc as dsc_files
-from backport.source import fetch, package
+from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
 from backport.step import Step
 from backport.store import Outcome, Store, relative
@@ -117,7 +117,15 @@ class Actions:
         )
         shipped = {test.name: test.shipped for test in made.tests}
         (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
-        return Outcome(Passed(f"{version} ({rule})"), (*sorted(made.files), SHIPPED))
+        # Without a base, our own packaging is what the recipe changes.
+        base = (
+            fetched / source.base.dsc
+            if source.base
+            else weight.folder_texts(source.patches / "debian")
+        )
+        weight.write(weight.of_package(made.dsc, base), out / weight.FILE)
+        files = (*sorted(made.files), SHIPPED, weight.FILE)
+        return Outcome(Passed(f"{version} ({rule})"), files)
 
     def wanted(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""

@@ -71,7 +71,7 @@ def _source_step(
     said = {
         "version": source.version,
         "base": source.base.version if source.base else "",
-        "changes": source.changes,
+        "changes": source.changes_in(series),
         "control": [asdict(edit) for edit in control],
         "series": recipe.one_series(series).version,
         "update": (recipe.bug, recipe.maintainer, recipe.date),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from backport import versions
+from backport.check import review
 from backport.recipe import Recipe
+from backport.source import weight
+from backport.source.weight import Weight
 from backport.step import KINDS, Step
 from backport.versions import ArchiveVersions, Relation, Row
 
@@ -33,9 +36,29 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step])
             f"{' by ' + ', '.join(one.by) if one.by else ''}; {one.reason}"
             for one in recipe.retired
         ]
+    lines += _review(recipe, steps)
     counts = Counter(step.kind for step in steps.values())
     lines += ["", "Steps: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])]
     return "\n".join(lines)
+
+
+def _weights(recipe: Recipe, steps: Mapping[str, Step]) -> dict[str, dict[str, Weight]]:
+    """What somebody has to read of each source package, by series."""
+    found: dict[str, dict[str, Weight]] = {}
+    for series in recipe.series:
+        for source in recipe.sources:
+            if f"source/{series.name}/{source.name}" in steps:
+                one = weight.of_recipe(recipe, source, series)
+                found.setdefault(series.name, {})[source.name] = one
+    return found
+
+
+def _review(recipe: Recipe, steps: Mapping[str, Step]) -> Iterator[str]:
+    yield from ("", "Lines to read")
+    for series, weights in _weights(recipe, steps).items():
+        yield from (f"  {series:10} {source:24} {one}" for source, one in weights.items())
+        for place, why in review.over(recipe.review, weights):
+            yield f"  WARNING: {place} in {series}: {why}"
 
 
 def as_json(
@@ -52,6 +75,14 @@ def as_json(
         "proof": [{**asdict(one), "holds": one.holds} for one in proof],
         "mismatches": [str(one) for one in versions.mismatches(recipe, archive)],
         "retired": [asdict(one) for one in recipe.retired],
+        "review": [
+            {
+                "series": series,
+                "lines": {source: one.counts() for source, one in weights.items()},
+                "warnings": [list(told) for told in review.over(recipe.review, weights)],
+            }
+            for series, weights in _weights(recipe, steps).items()
+        ],
         "steps": {step.name: step.needs for step in steps.values()},
         "notes": list(notes),
     }

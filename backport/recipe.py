@@ -105,6 +105,14 @@ class PackagingEdit:
 
 
 @dataclass(frozen=True)
+class Change:
+    """An item of the changelog. `series` empty means every series."""
+
+    text: str
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """One source package of the update.
 
@@ -125,13 +133,17 @@ class Source:
     upstream: Upstream | None
     patches: Path
     tests: Path
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     needs: tuple[str, ...] = ()
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     next_version: str = ""
     base: BasePin | None = None
     control: tuple[ControlEdit, ...] = ()
     packaging: tuple[PackagingEdit, ...] = ()
+
+    def changes_in(self, series: str) -> tuple[str, ...]:
+        """The changelog's items that hold in an Ubuntu series."""
+        return tuple(one.text for one in self.changes if not one.series or series in one.series)
 
 
 @dataclass(frozen=True)
@@ -209,6 +221,17 @@ class MatrixTest:
 
 
 @dataclass(frozen=True)
+class Review:
+    """How many lines somebody may have to read in one series, by the parts of `source.weight`.
+
+    `source` is for each source package, `all` for all of them together.
+    """
+
+    source: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    all: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole update, read from one file. `root` is the folder that paths start from.
 
@@ -236,6 +259,7 @@ class Recipe:
     key: str = ""
     bug_text: BugText | None = None
     test_sources: tuple[TestSource, ...] = ()
+    review: Review = Review()
 
     def one_series(self, name: str) -> Series:
         """The series of that name (KeyError where there is none)."""

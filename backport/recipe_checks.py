@@ -111,6 +111,15 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                 advice=f"add it to needs = [{', '.join(map(_quoted, source.needs))}], or take it "
                 "out here",
             )
+    for number, change in enumerate(source.changes, start=1):
+        _known(change.series, series, f"{where}.changes[{number}].series", "series")
+    for name in source.series:
+        if not source.changes_in(name):
+            raise RecipeError(
+                f"the changelog of {name} has no item",
+                where=f"{where}.changes",
+                advice="write one that holds there",
+            )
     for number, edit in enumerate(source.control, start=1):
         _known(edit.series, series, f"{where}.control[{number}].series", "series")
         for name in sorted(versions_named(edit)):

@@ -11,6 +11,7 @@ from backport import recipe_bug, recipe_checks
 from backport.errors import RecipeError
 from backport.recipe import (
     BasePin,
+    Change,
     Control,
     ControlEdit,
     MatrixTest,
@@ -18,12 +19,14 @@ from backport.recipe import (
     Published,
     Recipe,
     Retired,
+    Review,
     Series,
     Source,
     TestSource,
     Upstream,
     Variant,
 )
+from backport.source.weight import PARTS
 from backport.toml_table import Table
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -85,6 +88,7 @@ def _recipe(top: Table, path: Path) -> Recipe:
         full=matrix.strings("full", ()),
         matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
         bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
+        review=_review(top.table("review")),
     )
     for table in (update, matrix, top):
         table.done()
@@ -159,16 +163,18 @@ def _source(name: str, table: Table, root: Path) -> Source:
         base=_base(table.table("base"), root) if table.has("base") else None,
         patches=root / table.string("patches", f"patches/{name}"),
         tests=root / table.string("tests", f"autopkgtest/{name}"),
-        changes=table.strings("changes"),
+        changes=tuple(_change(inner) for inner in table.texts("changes")),
         control=tuple(_control_edit(inner) for inner in table.array("control")),
         packaging=tuple(_packaging_edit(inner) for inner in table.array("packaging")),
     )
-    if not source.changes:
-        raise RecipeError(
-            "the changelog has no item", where=f"{table.where}.changes", advice="write one"
-        )
     table.done()
     return source
+
+
+def _change(table: Table) -> Change:
+    change = Change(table.string("text"), table.strings("series", ()))
+    table.done()
+    return change
 
 
 def _test_source(name: str, table: Table, root: Path) -> TestSource:
@@ -186,7 +192,7 @@ def _test_source(name: str, table: Table, root: Path) -> TestSource:
             upstream=_upstream(table.table("upstream"), root, version),
             patches=root / table.string("patches", f"patches/test-sources/{name}"),
             tests=root / "autopkgtest" / "none",
-            changes=(purpose[0].upper() + purpose[1:] + ".",) if purpose else (),
+            changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),
         purpose=purpose,
     )
@@ -356,6 +362,19 @@ def _matrix_test(table: Table) -> MatrixTest:
     )
     table.done()
     return test
+
+
+def _review(table: Table) -> Review:
+    review = Review(_limits(table.table("source")), _limits(table.table("all")))
+    table.done()
+    return review
+
+
+def _limits(table: Table) -> dict[str, int]:
+    """The most lines to read, by the part that has a limit."""
+    found = {part: table.integer(part) for part in PARTS if table.has(part)}
+    table.done()
+    return found
 
 
 def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:

@@ -107,6 +107,20 @@ class Table:
         for number, item in enumerate(items, start=1):
             yield Table(item, f"{self._place(key)}[{number}]")
 
+    def texts(self, key: str) -> Iterator[Table]:
+        """Each item of the list under `key`; a string stands for a table with that ``text``."""
+        if key not in self._data:
+            raise self._fail(key, "this key is missing", f'add {key} = ["…"]')
+        self._read.add(key)
+        items = self._data[key]
+        if not isinstance(items, list) or not all(isinstance(item, (str, dict)) for item in items):
+            raise self._fail(
+                key, "this is not a list of strings and tables", f'write {key} = ["…"]'
+            )
+        for number, item in enumerate(items, start=1):
+            data = {"text": item} if isinstance(item, str) else item
+            yield Table(data, f"{self._place(key)}[{number}]")
+
     def one_or_more(self, key: str) -> Iterator[Table]:
         """The table under `key`, or each one of the array of tables there."""
         if isinstance(self._data.get(key), dict):

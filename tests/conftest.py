@@ -14,6 +14,10 @@ settings.register_profile("toolkit", deadline=None, database=None)
 settings.load_profile("toolkit")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="go the whole way in every series")
+
+
 @pytest.fixture(autouse=True)
 def own_process_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test the state that `process` has when a command begins.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backport import plan
 from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe import Change, Recipe
 from backport.step import KINDS, Step
 from backport.store import step_key
 from tests.support import recipes
@@ -284,7 +284,7 @@ def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
 
 def test_a_shipped_test_changes_the_source_package_that_ships_it(recipe: Recipe) -> None:
     before = made(recipe)
-    (recipe.root / "autopkgtest" / "gamma" / "smoke").write_text("#!/bin/sh\n")
+    (recipe.root / "autopkgtest" / "gamma" / "smoke").write_text("#!/bin/sh\ntrue\n")
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
 
 
@@ -409,8 +409,17 @@ def test_another_changelog_item_changes_every_source_package_of_that_source(
     recipe: Recipe,
 ) -> None:
     alpha, *others = recipe.sources
-    after = made(replace(recipe, sources=(replace(alpha, changes=("Other.",)), *others)))
+    after = made(replace(recipe, sources=(replace(alpha, changes=(Change("Other."),)), *others)))
     assert changed(made(recipe), after) == {"source/xenial/alpha", "source/yakkety/alpha"}
+
+
+def test_another_item_for_one_series_changes_the_source_package_there_alone(
+    recipe: Recipe,
+) -> None:
+    alpha, *others = recipe.sources
+    items = (*alpha.changes, Change("There.", ("xenial",)))
+    after = made(replace(recipe, sources=(replace(alpha, changes=items), *others)))
+    assert changed(made(recipe), after) == {"source/xenial/alpha"}
 
 
 def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:

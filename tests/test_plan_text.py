@@ -9,7 +9,7 @@ import pytest
 
 from backport import plan, plan_text, versions
 from backport.plan import Selection
-from backport.recipe import Published, Recipe
+from backport.recipe import Published, Recipe, Review
 from backport.versions import ArchiveVersions
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -57,6 +57,11 @@ Upgrade paths: 3 of 3 sort upward
 Sources that are left behind
   old in xenial: superseded by alpha; renamed
 
+Lines to read
+  xenial   alpha  patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+  xenial   beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+  yakkety  beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+
 Steps: 2 fetch, 3 source, 1 wanted, 2 base, 3 build, 6 check"""
     assert [line.split() for line in text(recipe).splitlines()] == [
         line.replace("|", "").split() for line in expected.splitlines()
@@ -78,6 +83,26 @@ def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> Non
     shown = text(recipe, archive)
     assert f"archive: {ours} (a record); already published" in shown
     assert f"  ok    {ours} = {ours}  [alpha in xenial: already published]" in shown
+
+
+def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -> None:
+    limits = Review(source={"changelog": 4, "tests": 3}, all={"tests": 5})
+    heavy = replace(recipe, review=limits)
+    shown = text(heavy).splitlines()
+    assert (
+        "  WARNING: beta in yakkety: changelog: 5 lines to read, and the limit is 4; "
+        "the most: debian/changelog 5"
+    ) in shown
+    assert (
+        "  WARNING: all source packages in xenial: tests: 6 lines to read, and the limit is 5; "
+        "the most: alpha debian/tests/control 2, beta debian/tests/control 2, "
+        "alpha debian/tests/smoke 1"
+    ) in shown
+    assert sum("WARNING" in line for line in shown) == 4
+    data = plan_text.as_json(heavy, {}, plan.make(heavy, Selection(), ""), [])
+    xenial, yakkety = data["review"]
+    assert (xenial["series"], xenial["lines"]["alpha"]["tests"]) == ("xenial", 3)
+    assert [place for place, _ in yakkety["warnings"]] == ["beta"]
 
 
 def test_what_goes_wrong_is_marked(recipe: Recipe) -> None:

@@ -49,6 +49,26 @@ def test_an_unknown_series_of_a_control_edit_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_unknown_series_of_an_item_of_the_changelog_is_refused(tmp_path: Path) -> None:
+    items = ["Everywhere.", {"text": "Elsewhere.", "series": ["zesty"]}]
+    assert refusal_of(tmp_path, put("source.alpha.changes", to=items)) == (
+        "backport.toml: source.alpha.changes[2].series: 'zesty' is no series of this recipe; "
+        "write one of xenial, yakkety, or add it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "series"), [([], "xenial"), ([{"text": "There.", "series": ["xenial"]}], "yakkety")]
+)
+def test_a_series_whose_changelog_has_no_item_is_refused(
+    tmp_path: Path, items: list[object], series: str
+) -> None:
+    assert refusal_of(tmp_path, put("source.alpha.changes", to=items)) == (
+        f"backport.toml: source.alpha.changes: the changelog of {series} has no item; "
+        "write one that holds there"
+    )
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

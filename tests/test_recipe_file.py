@@ -42,6 +42,14 @@ def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     ]
 
 
+def test_an_item_of_the_changelog_may_hold_in_some_series_only(tmp_path: Path) -> None:
+    items = ["Everywhere.", {"text": "Only there.", "series": ["xenial"]}, {"text": "Too."}]
+    recipe = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", more={"changes": items}),)))
+    alpha = recipe.source("alpha")
+    assert alpha.changes_in("xenial") == ("Everywhere.", "Only there.", "Too.")
+    assert alpha.changes_in("yakkety") == ("Everywhere.", "Too.")
+
+
 def test_the_recipe_of_this_repository_is_right() -> None:
     path = Path(__file__).parent.parent / "backport.toml"
     recipe = load(path)
@@ -172,6 +180,8 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
         ("retired.old.outcom", "write outcome"),
         ("variant.plain.without-patch", "write without-patches"),
         ("matrix.fully", "write full"),
+        ("review.everything", "known keys: all, source"),
+        ("review.all.test", "write tests"),
         ("matrix.test[1].timout", "write timeout"),
         ("matrix.test[2].control.tests", "write test"),
     ],
@@ -277,8 +287,14 @@ def test_a_recipe_without_any_series_or_source_is_refused(tmp_path: Path, table:
             "this is not a list of strings",
             'write series = ["…"]',
         ),
-        ("source.alpha.changes", [], "the changelog has no item", "write one"),
+        (
+            "source.alpha.changes",
+            ["x", 1],
+            "this is not a list of strings and tables",
+            'write changes = ["…"]',
+        ),
         ("source.alpha.control", {}, "this is not an array of tables", "write [[…control]]"),
+        ("review.source.tests", "9", "'9' is not a whole number", ""),
         ("matrix.test[1].timeout", "60", "'60' is not a whole number", ""),
         (
             "matrix.test[1].run",

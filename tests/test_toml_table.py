@@ -46,6 +46,7 @@ READS: dict[str, Callable[[Table], Any]] = {
     "table": lambda one: one.table("key"),
     "mapping": lambda one: one.mapping("key"),
     "array": lambda one: list(one.array("key")),
+    "texts": lambda one: list(one.texts("key")),
 }
 
 
@@ -62,6 +63,7 @@ READS: dict[str, Callable[[Table], Any]] = {
         ("table", '"a"', "'a' is not a table"),
         ("mapping", "[]", "[] is not a table"),
         ("array", "[1]", "this is not an array of tables; write [[…key]]"),
+        ("texts", '"a"', 'this is not a list of strings and tables; write key = ["…"]'),
         ("array", "{ a = 1 }", "this is not an array of tables; write [[…key]]"),
     ],
 )
@@ -78,6 +80,7 @@ def test_a_value_of_a_wrong_type_is_named_with_its_key(
         ("string", "add key = …"),
         ("integer", "add key = …"),
         ("strings", 'add key = ["…"]'),
+        ("texts", 'add key = ["…"]'),
     ],
 )
 def test_a_missing_key_is_named_with_what_to_add(read: str, advice: str) -> None:

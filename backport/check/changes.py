@@ -47,9 +47,8 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
         old, new: the unpacked source packages, without their patches applied.
         spoken: the new entries of the changelog.
     """
-    said = _words(spoken)
     had, has = (tree_hashes(tree / "debian") for tree in (old, new))
-    found = []
+    found: list[Finding] = []
     for name in sorted(had.keys() | has.keys()):
         if had.get(name) == has.get(name) or name in ("changelog", "patches/series"):
             continue
@@ -58,15 +57,27 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
         deed = "was added" if name not in had else "was removed" if name not in has else "changed"
         if name in ("control", "control.in") and deed == "changed":
             texts = [(tree / "debian" / name).read_text("utf-8", "replace") for tree in (old, new)]
-            why = [f"{one} changed" for one in _control_changes(*texts) if not _says(spoken, one)]
-        else:
-            why = [] if _speaks_of(said, name) else [f"it {deed}"]
-        for one in why:
-            text = f"{one}, and the changelog does not speak of it"
-            found.append(
-                finding.make("unexplained-change", "error", f"debian/{name}", text, _ADVICE)
+            changed = _control_changes(*texts)
+            # control.in makes control: what changed in both is said once.
+            found += [
+                _unexplained("control", f"{one} changed")
+                for one in changed
+                if not _says(spoken, one)
+            ]
+        elif not _speaks_of(spoken, name):
+            # One item speaks of all tests, so one finding asks for it.
+            what = (
+                ("tests", "its files changed")
+                if name.startswith("tests/")
+                else (name, f"it {deed}")
             )
-    return tuple(found)
+            found.append(_unexplained(*what))
+    return tuple(dict.fromkeys(found))
+
+
+def _unexplained(name: str, what: str) -> Finding:
+    text = f"{what}, and the changelog does not speak of it"
+    return finding.make("unexplained-change", "error", f"debian/{name}", text, _ADVICE)
 
 
 def patches(new: Path, old: Path | None, spoken: str) -> tuple[Finding, ...]:
@@ -101,8 +112,7 @@ def patches(new: Path, old: Path | None, spoken: str) -> tuple[Finding, ...]:
             )
         about = _words(f"{Path(name).stem} {read.description}") - _EMPTY
         if name not in spoken and len(about & said) < min(2, len(about)):
-            why = "the patch is new, and the changelog does not speak of it"
-            found.append(finding.make("unexplained-change", "error", place, why, _ADVICE))
+            found.append(_unexplained(f"patches/{name}", "the patch is new"))
     return tuple(found)
 
 
@@ -165,20 +175,24 @@ def _words(text: str) -> set[str]:
 def _says(spoken: str, change: str) -> bool:
     """Whether a change of debian/control is spoken of: its package or field is named."""
     names = re.findall(r"[a-z0-9][a-z0-9+.-]+", change.lower())
-    return any(
-        re.search(rf"(?<![a-z0-9+-]){re.escape(name)}(?![a-z0-9+-])", spoken.lower())
-        for name in names
-        if name not in ("the", "package")
-    )
+    return any(_names(spoken, name) for name in names if name not in ("the", "package"))
 
 
-def _speaks_of(said: set[str], name: str) -> bool:
-    """Whether a file of debian/ is spoken of: by its name, its folder or its package's."""
-    path = Path(name)
+def _names(spoken: str, name: str) -> bool:
+    """Whether a text names something, be it at a sentence's end."""
+    pattern = rf"(?<![a-z0-9+.-]){re.escape(name.lower())}(?![a-z0-9+-]|\.[a-z0-9])"
+    return re.search(pattern, spoken.lower()) is not None
+
+
+def _speaks_of(spoken: str, name: str) -> bool:
+    """Whether a file of debian/ is spoken of: by its name, its kind, its folder or its package."""
+    path, said = Path(name), _words(spoken)
     if path.parts[0] == "tests":
         return bool(said & {"test", "tests", "autopkgtest", "autopkgtests", "dep8", "dep-8"})
     names = [path.name, path.stem, path.name.partition(".")[0], *path.parts[:-1]]
-    return any(_words(one) and _words(one) <= said for one in names)
+    if any(_names(spoken, one) for one in names):
+        return True
+    return any(_words(one) and _words(one) <= said for one in (*names, path.suffix))
 
 
 def _control_changes(old: str, new: str) -> Iterable[str]:

@@ -10,13 +10,15 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.build import variation
-from backport.recipe import Recipe
+from backport.recipe import Recipe, Review
 from backport.step import Step, hash_text, hash_tree
 from backport.versions import upstream_part
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"
 LIFECYCLE = "lifecycle"
+# Looks at what all source packages of a series ask a reviewer to read.
+REVIEW = "review"
 
 
 def older_sources(recipe: Recipe, series: str, chosen: Collection[str]) -> tuple[str, ...]:
@@ -56,7 +58,8 @@ def steps(
     Every source package is checked in every series. A plain run builds one of them a second
     time, the first of the recipe in its first series; a long one all of them. The packages of a
     series are installed, upgraded, removed and purged: the upgrade is from what the archive has,
-    and in a long run from every older version that is at hand.
+    and in a long run from every older version that is at hand. Where the recipe has limits of what
+    is to be read, all source packages of a series are held against them.
 
     Parameters:
         made: the steps that are there already, fetch to build.
@@ -86,12 +89,18 @@ def steps(
             step.series,
             step.source,
             REPRODUCIBLE,
-            needs=(*step.needs, step.name),
+            needs=(*step.needs, step.name, *_base_of(recipe, step)),
             inputs=(
                 ("checks", _version_of_checks()),
                 ("variation", hash_text(variation.SCRIPT + variation.PATH)),
             ),
         )
+    limits = recipe.review
+    for series in dict.fromkeys(step.series for step in builds) if limits != Review() else ():
+        own = [f"source/{series}/{step.source}" for step in builds if step.series == series]
+        said = hash_text(json.dumps([limits.source, limits.all]))
+        inputs = (("limits", said), ("checks", _version_of_checks()))
+        yield Step("check", series, test=REVIEW, needs=tuple(own), inputs=inputs)
     for series in dict.fromkeys(step.series for step in builds) if lives else ():
         before = [
             step.name
@@ -109,6 +118,11 @@ def steps(
             needs=(f"base/{series}", *own, *before),
             inputs=(("checks", _version_of_checks()),),
         )
+
+
+def _base_of(recipe: Recipe, step: Step) -> tuple[str, ...]:
+    """The step that fetches a pinned base."""
+    return (f"fetch/{step.source}",) if recipe.source(step.source).base else ()
 
 
 def _said(recipe: Recipe, source_name: str, series_name: str) -> str:

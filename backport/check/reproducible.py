@@ -2,13 +2,19 @@
 
 The second build has another path, user, umask, locale, time zone (its date is another one) and
 moment. What the clock of the machine says cannot be changed for one build alone.
+
+Where the two differ and the recipe pins a base, the base is built twice in the same ways: what
+differs there too is the base's fault and not the update's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from backport import versions
 from backport.archive import localrepo
 from backport.build import sbuild
 from backport.check import finding
@@ -16,6 +22,7 @@ from backport.check.finding import Finding
 from backport.errors import StepError
 from backport.process import require, run
 from backport.recipe import Recipe
+from backport.source import package
 from backport.source.changelog import timestamp
 from backport.source.files import sha256_of
 from backport.step import Step
@@ -23,7 +30,19 @@ from backport.verdict import Passed
 from backport.verdict import text as verdict_text
 
 LOG = "second-build.log"
-_SHOWN_LINES = 3
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A .deb that two builds do not make the same: `places` are the files that differ in it.
+
+    Where only one build makes it, `places` says which. `report` is the name of diffoscope's answer.
+    """
+
+    deb: str
+    places: tuple[str, ...]
+    report: str = ""
 
 
 def check(
@@ -32,12 +51,11 @@ def check(
     """Build again, and compare with the packages of the build step; parameters as of `action`.
 
     Raises:
-        StepError: the second build does not pass.
+        StepError: a build does not pass.
     """
     from backport.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
 
     own = f"build/{step.series}/{step.source}"
-    dsc = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
     base = read_prepared(needs[f"base/{step.series}"])
     repositories = [base.repository]
     before = [folder for name, folder in needs.items() if name.startswith("build/") and name != own]
@@ -45,46 +63,88 @@ def check(
         epoch = int(timestamp(recipe.date))
         made = localrepo.publish(debs, scratch / "built", origin=BUILT_ORIGIN, epoch=epoch)
         repositories.insert(0, made.path)
-    again = scratch / "again"
-    result = sbuild.build(
-        dsc,
-        chroot=base.chroot,
-        repositories=repositories,
-        out=again,
-        series=step.series,
-        options=sbuild.BuildOptions(varied=True),
-    )
-    (again / sbuild.LOG).rename(out / LOG)
-    if not isinstance(result.verdict, Passed):
-        why = f"the second build did not pass: {verdict_text(result.verdict)}"
-        raise StepError(why, where=LOG, advice="read the log")
-    return compare(needs[own], again, out)
+
+    def build(dsc: Path, log: str, *, varied: bool) -> Path:
+        folder = scratch / log
+        result = sbuild.build(
+            dsc,
+            chroot=base.chroot,
+            repositories=repositories,
+            out=folder,
+            series=step.series,
+            options=sbuild.BuildOptions(varied=varied),
+        )
+        (folder / sbuild.LOG).rename(out / log)
+        if not isinstance(result.verdict, Passed):
+            why = f"this build did not pass: {verdict_text(result.verdict)}"
+            raise StepError(why, where=log, advice="read the log")
+        return folder
+
+    dsc = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
+    differ = compare(needs[own], build(dsc, LOG, varied=True), out)
+    pin = recipe.source(step.source).base
+    if not differ or pin is None:
+        return findings(differ, {})
+    alone = _base_alone(recipe, step, needs[f"fetch/{step.source}"] / pin.dsc, scratch)
+    first = build(alone, "base-first-build.log", varied=False)
+    second = build(alone, "base-second-build.log", varied=True)
+    reports = out / "base"
+    reports.mkdir()
+    return findings(differ, compare(first, second, reports))
 
 
-def compare(first: Path, second: Path, out: Path) -> tuple[Finding, ...]:
-    """A finding for each .deb that is not the same in both folders, with diffoscope's answer.
+def _base_alone(recipe: Recipe, step: Step, dsc: Path, scratch: Path) -> Path:
+    """The base with the recipe's control edits, so that it is built where the update is."""
+    series, nothing = recipe.one_series(step.series), scratch / "nothing"
+    source = versions.with_versions(recipe, recipe.source(step.source), series)
+    bare = dataclasses.replace(source, patches=nothing, tests=nothing, packaging=())
+    version = f"{source.debian_version}~ubuntu{series.version}.1"
+    out = scratch / "base-alone"
+    return package.make(recipe, bare, series, version, orig=None, base_dsc=dsc, out=out).dsc
+
+
+def findings(
+    update: Mapping[str, Difference], base: Mapping[str, Difference]
+) -> tuple[Finding, ...]:
+    """A finding for each package of the update that two builds do not make the same.
+
+    It is not new where all that differs in it differs between two builds of the base too.
+    """
+
+    def found() -> Iterator[Finding]:
+        for name, one in update.items():
+            theirs = base[name].places if name in base else ()
+            new = [place for place in one.places if place not in theirs]
+            why = f"two builds differ: {', '.join((new or one.places)[:_SHOWN])}"
+            why += "" if new else "; so do two builds of the base"
+            advice = f"see {one.report}" if one.report else "read both logs"
+            made = finding.make("not-reproducible", "error", one.deb, why, advice)
+            yield dataclasses.replace(made, new=bool(new))
+
+    return tuple(found())
+
+
+def compare(first: Path, second: Path, out: Path) -> dict[str, Difference]:
+    """What differs in each package that is not the same in both folders, by its name.
 
     Parameters:
         out: where diffoscope's answers go, as PACKAGE.diffoscope.txt.
     """
-    found = []
+    found = {}
     names = {path.name for folder in (first, second) for path in folder.glob("*.deb")}
     for name in sorted(names):
-        one, other = first / name, second / name
+        one, other, package_name = first / name, second / name, name.partition("_")[0]
         if not (one.is_file() and other.is_file()):
             which = "first" if one.is_file() else "second"
-            why = f"only the {which} build makes it"
-            found.append(finding.make("not-reproducible", "error", name, why, "read both logs"))
+            found[package_name] = Difference(name, (f"only the {which} build makes it",))
         elif sha256_of(one) != sha256_of(other):
-            report = out / f"{name.partition('_')[0]}.diffoscope.txt"
-            why = f"two builds differ: {diffoscope(one, other, report)}"
-            advice = f"see {report.name}"
-            found.append(finding.make("not-reproducible", "error", name, why, advice))
-    return tuple(found)
+            report = out / f"{package_name}.diffoscope.txt"
+            found[package_name] = Difference(name, diffoscope(one, other, report), report.name)
+    return found
 
 
-def diffoscope(one: Path, other: Path, report: Path) -> str:
-    """Where two files differ, in a few words; the whole answer is in `report`.
+def diffoscope(one: Path, other: Path, report: Path) -> tuple[str, ...]:
+    """The files that differ in two packages; the whole answer is in `report`.
 
     Raises:
         MachineError: diffoscope is not installed.
@@ -100,4 +160,4 @@ def diffoscope(one: Path, other: Path, report: Path) -> str:
         if "├── " in line and not line.startswith("--- ")
     ]
     shown = [place for place in places if not place.startswith(("data.tar", "control.tar"))]
-    return ", ".join(shown[:_SHOWN_LINES]) or "diffoscope names no file"
+    return tuple(shown) or ("diffoscope names no file",)

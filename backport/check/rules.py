@@ -46,11 +46,20 @@ def _rules() -> tuple[Rule, ...]:
             "unexplained-change",
             "a file changed that the changelog does not speak of",
             "A reviewer of the update rejects a change that its changelog does not mention. A "
-            "changed file is spoken of if a new entry names it, its folder or the binary package "
-            "it belongs to; a patch is also spoken of if the entry uses two words of its name or "
-            "of its description; a changed dependency if the entry names the package; the tests "
-            "below debian/tests if it names tests. Say in the recipe's changes what was changed.",
+            "changed file is spoken of if a new entry names it, its kind (postinst), its folder or "
+            "the binary package it belongs to; a patch is also spoken of if the entry uses two "
+            "words of its name or of its description; a changed dependency if the entry names the "
+            "package; the tests below debian/tests if it names tests. One item may speak of "
+            "several files. Say in the recipe's changes what was changed.",
             _REQUIREMENTS,
+        ),
+        Rule(
+            "heavy-review",
+            "a reviewer has more lines to read than the recipe allows",
+            "A stable release update is read line by line by somebody who may say no. The recipe's "
+            "[review] says how many lines of patches, of tests inside patches, of packaging and of "
+            "shipped tests one source package, or all of a series, may ask for.",
+            "the recipe, [review]",
         ),
         Rule(
             "patch-without-dep3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.check import finding, lifecycle, planned, reproducible, static
+from backport.check import finding, lifecycle, planned, reproducible, review, static
 from backport.check.finding import FILE, Finding
 from backport.recipe import Recipe
 from backport.step import Step
@@ -37,6 +37,8 @@ def action(
         return outcome(reproducible.check(recipe, step, needs, out, scratch), out)
     if step.test == planned.LIFECYCLE:
         return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
+    if step.test == planned.REVIEW:
+        return outcome(review.check(recipe.review, needs), out)
     by_kind = {
         kind: next(folder for name, folder in needs.items() if name.startswith(f"{kind}/"))
         for kind in ("fetch", "source", "build")

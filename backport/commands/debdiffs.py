@@ -45,5 +45,5 @@ def debdiff(args: argparse.Namespace) -> int:
             elif not args.quiet:
                 print(made.told)
                 if made.path is not None:
-                    print(f"  {made.path}", flush=True)
+                    print(f"  {made.path}\n  lines to read: {made.weight}", flush=True)
     return 0

@@ -24,9 +24,11 @@ from backport.launchpad.publication import Publication
 from backport.launchpad.records import Records, in_archive
 from backport.recipe import BasePin, Recipe, Series, Source
 from backport.source import dsc as dsc_file
+from backport.source import weight
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 from backport.source.files import sha256_of
+from backport.source.weight import Weight
 
 FOLDER = "debdiff"
 _FORMAT = 1
@@ -50,7 +52,7 @@ class Against:
 class Compared:
     """A debdiff, or why there is none: then the series does not have the source yet.
 
-    `dsc` is the update's own, `path` the debdiff.
+    `dsc` is the update's own, `path` the debdiff, `weight` what is to be read of it.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Compared:
     dsc: Path
     against: Against | None = None
     path: Path | None = None
+    weight: Weight | None = None
 
     @property
     def told(self) -> str:
@@ -77,7 +80,7 @@ class Compared:
             "dsc_sha256": sha256_of(self.dsc),
             "told": self.told,
         }
-        if there is not None and self.path is not None:
+        if there is not None and self.path is not None and self.weight is not None:
             found["against"] = {
                 "version": there.publication.version,
                 "pockets": list(there.pockets),
@@ -86,6 +89,7 @@ class Compared:
                 "files": [asdict(one) for one in there.publication.files],
             }
             found |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
+            found["lines"] = self.weight.counts()
         return found
 
 
@@ -160,7 +164,7 @@ def compare(
         old = dsc_file.fetch_base(base, cache, offline=offline, source=name, backoff=backoff)
         pin.same_hashes(there.publication, old)
         path = _write_debdiff(old, dsc, work / FOLDER / where, timestamp(recipe.date))
-        compared = Compared(name, where, dsc, there, path)
+        compared = Compared(name, where, dsc, there, path, weight.of_package(dsc, old))
     _write(work / FOLDER / where / f"{name}.json", json.dumps(compared.to_json(), indent=1) + "\n")
     progress(compared.told)
     return compared

@@ -14,13 +14,12 @@ from pathlib import Path
 from debian.deb822 import Changes
 
 from backport.errors import StepError
-from backport.process import Completed, require, run
+from backport.process import require, run
 
 _ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
 # What a user's environment could change in the files that are made.
 _EMPTIED = ("TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME")
 _EMPTIED_TOO = ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES")
-_WARNINGS = ("dpkg-source: ", "debdiff: ")
 
 
 @dataclass(frozen=True)
@@ -83,12 +82,9 @@ class Dpkg:
             StepError: debdiff fails.
         """
         # Exit status 1 only says that there are differences.
-        result = self._run(
-            "debdiff", "devscripts", ["--no-conf", "--quiet", old, new], accept=(0, 1)
+        self._run(
+            "debdiff", "devscripts", ["--no-conf", "--quiet", old, new], accept=(0, 1), out=out
         )
-        # No line of a diff begins like a warning of dpkg-source, which is among the output.
-        lines = result.output.splitlines(keepends=True)
-        out.write_text("".join(line for line in lines if not line.startswith(_WARNINGS)))
 
     def _run(
         self,
@@ -98,8 +94,13 @@ class Dpkg:
         *,
         cwd: Path | None = None,
         accept: tuple[int, ...] = (0,),
-    ) -> Completed:
-        result = run([require(program, package), *args], cwd=cwd, env=self.env)
+        out: Path | None = None,
+    ) -> None:
+        command: list[str | Path] = [require(program, package), *args]
+        if out is not None:
+            # What a program says on standard error, such as gpgv's remarks, is no part of a file.
+            command = ["sh", "-c", 'exec "$@" >"$0"', out, *command]
+        result = run(command, cwd=cwd, env=self.env)
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as log:
                 # The folder of the work is another one each time, and nobody's business.
@@ -109,7 +110,6 @@ class Dpkg:
             lines = [line for line in result.output.splitlines() if "error:" in line]
             why = lines[-1].partition("error:")[2].strip() if lines else result.tail(3)
             raise StepError(f"{program} fails: {why}", where=str(args[-1]))
-        return result
 
 
 def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:

@@ -304,7 +304,7 @@ def _add_patches(job: _Job) -> None:
 
 
 def _add_changelog(job: _Job, *, fresh: bool) -> None:
-    items = job.source.changes
+    items = job.source.changes_in(job.series.name)
     if job.variant is not None:
         items = (*items, f"Variant {job.variant.name} for a test's control, never uploaded.")
     entry = make_entry(

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from backport.errors import InputError
+from backport.source.weight import PARTS
 from backport.sru import charts, check, manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.report_data import gather
@@ -178,6 +179,7 @@ def _render(template: str, report: Report) -> str:
         "ticks": charts.ticks,
         "interleaving_counts": INTERLEAVING_COUNTS,
         "breakable": _breakable,
+        "parts": PARTS,
         "risk_table": risk_table,
     }
     return environment.get_template(template).render(report=report, **names)

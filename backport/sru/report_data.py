@@ -16,8 +16,9 @@ from backport.check import finding
 from backport.errors import BackportError
 from backport.launchpad import farm
 from backport.launchpad.farm import Farm, FarmTest
-from backport.recipe import MatrixTest, Recipe, patch_names, quilt_series_file
-from backport.source import dep3
+from backport.recipe import Change, MatrixTest, Recipe, patch_names, quilt_series_file
+from backport.source import dep3, weight
+from backport.source.weight import Weight
 from backport.sru import in_place
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
@@ -83,7 +84,7 @@ def gather(
         series=series,
         lines=tuple(view.lines(recipe)),
         patches=tuple(view.patches(recipe)),
-        changes={one.name: tuple(one.changes) for one in recipe.sources},
+        changes={one.name: tuple(map(_change, one.changes)) for one in recipe.sources},
         pairs=tuple(view.pairs(recipe)),
         histograms=tuple(view.histograms(recipe)),
         interleavings=tuple(view.interleavings()),
@@ -173,7 +174,12 @@ class _View:
             self.chip(build) if build else None,
             tuple(tests),
             tuple(checks),
+            self._weight(made),
         )
+
+    def _weight(self, made: StepRecord) -> Weight | None:
+        name = f"{made.folder}/{weight.FILE}"
+        return weight.read(self._folder / name) if name in self._found.files else None
 
     def patches(self, recipe: Recipe) -> Iterator[Patch]:
         """The quilt patches that the update's own packages have."""
@@ -334,7 +340,7 @@ class _View:
                     read = finding.read(self._folder / name)
                 except BackportError:
                     continue  # of another version of the toolkit: the check's own log is linked
-                where = f"{step.source}, {step.series}"
+                where = ", ".join(filter(None, (step.source, step.series)))
                 lines += [FindingLine(one, where, self._href(name)) for one in read]
         rank = {severity: place for place, severity in enumerate(finding.SEVERITIES)}
         yield from sorted(
@@ -363,6 +369,11 @@ class _View:
 
     def _href(self, name: str) -> str:
         return href(self._link, name)
+
+
+def _change(one: Change) -> str:
+    """An item of the changelog, and where it holds if not everywhere."""
+    return f"{one.text} ({', '.join(one.series)})" if one.series else one.text
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

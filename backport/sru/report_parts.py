@@ -11,6 +11,7 @@ from urllib.parse import quote
 from backport import programs
 from backport.check import finding
 from backport.recipe import Recipe
+from backport.source.weight import Weight
 from backport.sru import manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
@@ -37,7 +38,10 @@ class Chip:
 
 @dataclass(frozen=True)
 class Cell:
-    """One source in one series. Without a version nothing is uploaded there."""
+    """One source in one series. Without a version nothing is uploaded there.
+
+    `weight` is what somebody has to read of it; None where that was not counted.
+    """
 
     series: str
     version: str = ""
@@ -45,6 +49,7 @@ class Cell:
     build: Chip | None = None
     tests: tuple[Chip, ...] = ()
     checks: tuple[Chip, ...] = ()
+    weight: Weight | None = None
 
 
 @dataclass(frozen=True)

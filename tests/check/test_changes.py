@@ -65,7 +65,11 @@ def test_a_new_relation_is_spoken_of_by_its_package(
         ({"rules!": "#!/usr/bin/make -f\n"}, "Change debian/rules.", []),
         ({"rules!": "#!/usr/bin/make -f\n"}, "Be faster.", ["debian/rules"]),
         ({"tests/control": "Tests: x\n"}, "Add autopkgtests.", []),
-        ({"tests/control": "Tests: x\n"}, "Be faster.", ["debian/tests/control"]),
+        ({"tests/control": "Tests: x\n", "tests/x": ""}, "Be faster.", ["debian/tests"]),
+        ({"small.preinst": "", "small.postrm": ""}, "Wait in preinst and postrm.", []),
+        ({"other.preinst": "", "other.postrm": ""}, "Wait in preinst.", ["debian/other.postrm"]),
+        ({"ed.1": "", "ed2": ""}, "Bring the manual page of ed.", ["debian/ed2"]),
+        ({"helper": "", "other-helper": ""}, "Add debian/helper.", ["debian/other-helper"]),
         ({"small.timer": "[Timer]\n"}, "Add a timer to small.", []),
         ({"changelog": CHANGELOG}, "", []),
         ({"control": trees.CONTROL.replace("ubuntu-devel-discuss", "another")}, "", []),
@@ -75,6 +79,14 @@ def test_a_changed_file_has_to_be_spoken_of(
     tmp_path: Path, files: dict[str, str], spoken: str, left: list[str]
 ) -> None:
     assert [place for place, _ in told(tmp_path, files, spoken)] == left
+
+
+def test_what_control_and_control_in_have_both_is_one_finding(tmp_path: Path) -> None:
+    control = trees.CONTROL.replace("${python:Depends}", "${python:Depends}, ed")
+    old = tree(tmp_path, {"control.in": trees.CONTROL}, name="old")
+    new = tree(tmp_path, {"control.in": control, "control": control}, name="new")
+    (found,) = changes.packaging(old, new, "Be faster.")
+    assert (found.place, found.fails) == ("debian/control", True)
 
 
 def test_a_patch_that_dpkg_source_made_is_a_change_without_a_patch(tmp_path: Path) -> None:

@@ -63,11 +63,26 @@ def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Reci
     assert set(again.needs) == {*build.needs, build.name}
 
 
+def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_path: Path) -> None:
+    pinned = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
+    assert "fetch/alpha" in checks(pinned)["check/xenial/alpha.reproducible"].needs
+
+
 def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
     recipe: Recipe,
 ) -> None:
     step = checks(recipe)["check/zesty/lifecycle"]
     assert set(step.needs) == {"base/zesty", "build/zesty/alpha", "build/zesty/beta"}
+
+
+def test_what_is_to_be_read_is_looked_at_in_each_series_where_the_recipe_has_limits(
+    recipe: Recipe,
+) -> None:
+    step = checks(replace(recipe, review=update.Review(all={"tests": 9})))["check/zesty/review"]
+    assert step.needs == ("source/zesty/alpha", "source/zesty/beta")
+    other = checks(replace(recipe, review=update.Review(all={"tests": 8})))["check/zesty/review"]
+    assert other.inputs != step.inputs
+    assert "check/zesty/review" not in checks(recipe)
 
 
 def with_older(recipe: Recipe) -> Recipe:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from backport.build import sbuild, variation
 from backport.check import reproducible
+from backport.check.reproducible import Difference
 from backport.verdict import Passed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_deb, make_repository, make_source
@@ -37,7 +40,8 @@ def test_a_package_that_tells_how_it_was_built_is_not_the_same_in_a_varied_build
         )
         assert isinstance(result.verdict, Passed), result.tail
 
-    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+    differ = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+    (found,) = reproducible.findings(differ, {})
 
     assert found.fails
     assert (found.rule, found.advice) == ("not-reproducible", "see teller.diffoscope.txt")
@@ -54,15 +58,39 @@ def test_a_package_that_only_one_build_makes_is_said(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         make_deb(tmp_path / name, "common", "1.0")
     make_deb(tmp_path / "two", "extra", "1.0")
-    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
-    assert (found.place, found.why) == ("extra_1.0_all.deb", "only the second build makes it")
+    differ = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
+    assert differ == {"extra": Difference("extra_1.0_all.deb", ("only the second build makes it",))}
+    (found,) = reproducible.findings(differ, {})
+    assert (found.place, found.advice) == ("extra_1.0_all.deb", "read both logs")
 
 
 def test_diffoscope_names_what_differs(tmp_path: Path) -> None:
     for name, depends in (("one", ""), ("two", "other")):
         (tmp_path / name).mkdir()
         make_deb(tmp_path / name, "common", "1.0", depends)
-    (found,) = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
-    assert found.why.startswith("two builds differ: ")
-    assert "./control" in found.why
-    assert "+Depends: other" in (tmp_path / "common.diffoscope.txt").read_text()
+    found = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)["common"]
+    assert "./control" in found.places
+    assert "+Depends: other" in (tmp_path / found.report).read_text()
+
+
+UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "said"),
+    [
+        ({}, True, "two builds differ: ./usr/bin/a, a.1"),
+        ({"other": UPDATE}, True, "two builds differ: ./usr/bin/a, a.1"),
+        ({"a": Difference("a_1_all.deb", ("a.1",))}, True, "two builds differ: ./usr/bin/a"),
+        (
+            {"a": Difference("a_1_all.deb", ("a.1", "b.1", "./usr/bin/a"))},
+            False,
+            "two builds differ: ./usr/bin/a, a.1; so do two builds of the base",
+        ),
+    ],
+)
+def test_what_differs_in_the_base_too_is_not_new(
+    base: dict[str, Difference], new: bool, said: str
+) -> None:
+    (found,) = reproducible.findings({"a": UPDATE}, base)
+    assert (found.new, found.why, found.severity) == (new, said, "error")

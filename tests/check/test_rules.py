@@ -13,13 +13,25 @@ from pathlib import Path
 import pytest
 
 import backport.check
-from backport.check import changes, finding, lifecycle, lintian, reproducible, rules, shipped, sru
+from backport.check import (
+    changes,
+    finding,
+    lifecycle,
+    lintian,
+    reproducible,
+    review,
+    rules,
+    shipped,
+    sru,
+)
 from backport.check.ceiling import Ceiling
 from backport.check.finding import Finding
 from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
-from backport.recipe import BasePin, ControlEdit, Published, Recipe
+from backport.recipe import BasePin, ControlEdit, Published, Recipe, Review
 from backport.recipe_bug import BugText
+from backport.source import weight
+from backport.source.weight import Part, Weight
 from tests.build.packages import make_deb
 from tests.check import trees
 from tests.check.lives import Lives
@@ -99,12 +111,28 @@ def of_tarball(name: str) -> Case:
     return found
 
 
+def of_weight(limits: Review, *lines: int) -> Case:
+    """Source packages with so many lines of packaging each."""
+
+    def found(world: World) -> Iterable[Finding]:
+        needs = {}
+        for number, count in enumerate(lines):
+            folder = world.root / str(number)
+            folder.mkdir()
+            weight.write(Weight((Part("debian/rules", "packaging", count),)), folder / weight.FILE)
+            needs[f"source/xenial/small-{number}"] = folder
+        return review.check(limits, needs)
+
+    return found
+
+
 def of_builds(first: str, second: str) -> Case:
     def found(world: World) -> Iterable[Finding]:
         for folder, text in (("one", first), ("two", second)):
             (world.root / folder).mkdir()
             make_deb(world.root / folder, "small", "1.0", depends=text)
-        return reproducible.compare(world.root / "one", world.root / "two", world.root)
+        differ = reproducible.compare(world.root / "one", world.root / "two", world.root)
+        return reproducible.findings(differ, {})
 
     return found
 
@@ -211,6 +239,17 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
     "lintian-not-run": (
         [lambda _world: lintian.about_profile("xenial", "")],
         [lambda _world: lintian.about_profile("xenial", "ubuntu/xenial")],
+    ),
+    "heavy-review": (
+        [
+            of_weight(Review(source={"packaging": 5}), 6),
+            of_weight(Review(all={"packaging": 5}), 3, 3),
+        ],
+        [
+            of_weight(Review(source={"packaging": 5, "tests": 0}), 5, 5),
+            of_weight(Review(all={"packaging": 6}), 3, 3),
+            of_weight(Review(), 1000),
+        ],
     ),
     "unexplained-change": (
         [of_changelog("Wait for the lock."), of_patch(None, "Something else entirely.")],

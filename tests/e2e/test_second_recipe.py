@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backport.check import finding
 from tests.e2e.reviewer import hand_over
 from tests.e2e.small_recipes import (
     PROGRAM,
@@ -177,3 +178,32 @@ def test_a_skipped_test_is_counted_and_fails_a_strict_run(
     assert ran.exit_code == exit_code
     assert ran.finished(TEST)["verdict"] == "skipped"
     assert ran.summary["counts"] == {"passed": 0, "failed": 0, "skipped": 1, "broken": 0}
+
+
+@pytest.mark.parametrize(
+    ("at_fault", "verdict", "said"),
+    [
+        ("update", "failed", "two builds differ: ./usr/bin/greeter"),
+        ("base", "passed", "; so do two builds of the base"),
+    ],
+)
+def test_what_is_not_reproducible_is_held_against_the_one_at_fault(
+    place: Place, at_fault: str, verdict: str, said: str
+) -> None:
+    base = at_fault == "base"
+    begin(place, Small(commands="sed -i s,hello,$$PWD, greeter.c") if base else SMALL, SERIES)
+    add_patch(place, SMALL, "puts(", "puts( " if base else "puts(__TIMESTAMP__ ")
+    say_in_the_changelog(place, "Mend the greeting (greeting.patch).")
+
+    ran = place.run("check", "--base", "stand-in", "--json")
+
+    step = f"check/{SERIES}/greeter.reproducible"
+    folder = place.work / step
+    assert ran.finished(step)["verdict"] == verdict, ran.stdout
+    (found,) = finding.read(folder / finding.FILE)
+    assert (found.rule, found.new) == ("not-reproducible", not base)
+    assert said in found.why
+    # The base is only built again to find out whose fault it is.
+    assert {path.name for path in folder.glob("*build.log")} == {
+        "second-build.log", "base-first-build.log", "base-second-build.log"
+    }  # fmt: skip

@@ -78,6 +78,8 @@ def test_it_is_made_against_the_highest_version_that_the_series_has(case: Case) 
     assert hashes == {name: hashlib.sha256(one).hexdigest() for name, one in files.items()}
     assert kept["against"]["pockets"] == ["Updates"]
     assert kept["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    assert kept["lines"] == event["lines"]
+    assert (kept["lines"]["changelog"], kept["lines"]["patches"]) == (7, 1)
 
     assert case.run("evidence").exit_code == 0
     records = case.work / "evidence/latest/records/debdiff/noble"
@@ -97,6 +99,8 @@ def test_offline_it_uses_the_kept_records_and_says_how_old_they_are(case: Case) 
 
     assert ran.exit_code == 0, ran.err
     assert "0.9-1 (" in ran.out
+    lines = "patches 1, patch-tests 0, packaging 3, tests 4, changelog 7"
+    assert f"\n  lines to read: {lines}\n" in ran.out
     assert "'s record, 3 days old)" in ran.out
     assert (case.work / "debdiff/noble" / record(case)["debdiff"]).read_bytes() == first
     assert case.standin.requests == []

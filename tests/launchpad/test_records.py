@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backport.launchpad.client import LaunchpadlibClient
 from backport.launchpad.publication import Publication
 from backport.launchpad.records import FILE, Records, age, archive_versions
-from backport.recipe import BasePin, Published, Recipe, Retired, Series, Source
+from backport.recipe import BasePin, Change, Published, Recipe, Retired, Series, Source
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]
@@ -33,7 +33,7 @@ def recipe(root: Path) -> Recipe:
         upstream=None,
         patches=root,
         tests=root,
-        changes=("A change.",),
+        changes=(Change("A change."),),
         base=BasePin("1.2-1", "hello-sru_1.2-1.dsc", "0" * 64, url="http://x/"),
     )
     old = Retired("hello-sru-data", ("zesty",), "untouched", (), "nothing changes")

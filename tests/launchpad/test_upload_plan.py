@@ -22,7 +22,7 @@ from backport.launchpad.upload_plan import (
 from backport.launchpad.upload_plan import Plan as UploadPlan
 from backport.launchpad.upload_source import Made, unmet
 from backport.launchpad.upload_state import Upload
-from backport.recipe import BasePin, Published, Source
+from backport.recipe import BasePin, Change, Published, Source
 from tests.support.recipes import SourceSpec, Spec, load
 
 TODAY = datetime.date(2026, 11, 23)
@@ -38,7 +38,7 @@ SOURCE = Source(
     upstream=None,
     patches=Path(),
     tests=Path(),
-    changes=("Change it.",),
+    changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
 FACTS = Facts(

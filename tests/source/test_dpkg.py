@@ -82,3 +82,21 @@ def test_changes_without_the_bug_are_refused(dsc: Path, dpkg: Dpkg) -> None:
 def test_equal_packages_have_an_empty_debdiff(dsc: Path, dpkg: Dpkg, tmp_path: Path) -> None:
     dpkg.debdiff(dsc, dsc, tmp_path / "out")
     assert (tmp_path / "out").read_text() == ""
+
+
+def test_a_debdiff_against_a_signed_package_begins_with_the_diff(
+    dsc: Path, dpkg: Dpkg, tmp_path: Path
+) -> None:
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", f"--homedir={home}", "--batch", "--quiet", "--pinentry-mode=loopback"]
+    gpg.append("--passphrase=")
+    subprocess.run([*gpg, "--quick-generate-key", "Nobody", "ed25519"], check=True)
+    subprocess.run([*gpg, "--output", tmp_path / "signed", "--clearsign", dsc], check=True)
+    subprocess.run(["gpgconf", f"--homedir={home}", "--kill", "gpg-agent"], check=True)
+    other = build_dsc(PackageSpec(debian={"small.docs": "README\n"}), tmp_path / "other")
+    (tmp_path / "signed").replace(dsc)
+    dpkg.debdiff(dsc, other, tmp_path / "out")
+    said = (tmp_path / "out").read_text()
+    assert said.startswith("diff -Nru small-1.0/debian/small.docs ")
+    assert "gpgv" not in said

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Dsc
 
-from backport.recipe import Variant
+from backport.recipe import Change, Variant
 from backport.source.files import sha256_of
 from backport.source.package import make
 from tests.source.packages import (
@@ -97,6 +97,22 @@ def test_the_orig_tarball_is_the_same_in_every_series(tmp_path: Path) -> None:
     packages = [make_own(tmp_path, recipe, orig, series) for series in ("xenial", "zesty")]
     assert {package.files["small_1.0.orig.tar.gz"] for package in packages} == {sha256_of(orig)}
     assert changes(packages[1])["Distribution"] == "zesty"
+
+
+def test_the_changelog_has_the_items_that_hold_in_its_series(tmp_path: Path) -> None:
+    recipe, orig = own_packaging(tmp_path)
+    items = (Change("Everywhere."), Change("There.", ("xenial",)))
+    recipe = dataclasses.replace(
+        recipe, sources=(dataclasses.replace(recipe.sources[0], changes=items),)
+    )
+    said = {
+        series: changes(make_own(tmp_path, recipe, orig, series))["Changes"]
+        for series in ("xenial", "zesty")
+    }
+    assert [("Everywhere." in text, "There." in text) for text in said.values()] == [
+        (True, True),
+        (True, False),
+    ]
 
 
 def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) -> None:

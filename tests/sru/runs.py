@@ -26,7 +26,13 @@ from backport.verdict import Broken, Passed, Skipped, Verdict
 from tests.support.recipes import SourceSpec, Spec, load
 
 SPEC = Spec(
-    sources=(SourceSpec("alpha", quilt={"series": ("lock.patch",)}),),
+    sources=(
+        SourceSpec(
+            "alpha",
+            quilt={"series": ("lock.patch",)},
+            more={"changes": ["Update alpha.", {"text": "Mend it.", "series": ["xenial"]}]},
+        ),
+    ),
     series=("xenial", "yakkety"),
     archive={("alpha", "xenial"): "0.9-1", ("alpha", "yakkety"): "0.9-1"},
     variants={"unpatched": ("alpha",)},

@@ -10,6 +10,8 @@ import pytest
 from backport import cli
 from backport.check import finding, rules
 from backport.errors import InputError
+from backport.source import weight
+from backport.source.weight import Part, Weight
 from backport.sru import check, report
 from backport.sru.checklist_data import Checklist, Item, TagChange
 from backport.verdict import Failed, Skipped
@@ -219,6 +221,20 @@ def test_a_patch_is_shown_with_its_header_and_the_series_that_have_it(place: Pla
     assert "change lock.patch" in text
     assert "1 file, 1 line added, 1 removed; in xenial, yakkety" in text
     assert "Author: Test Maintainers" in text
+
+
+def test_the_weight_of_the_review_and_the_changelogs_items_are_shown(place: Place) -> None:
+    weight.write(Weight((Part("debian/rules", "packaging", 4321),)), place.root / weight.FILE)
+    text = (place.root / weight.FILE).read_text()
+    place.files["source/xenial/alpha"] = {weight.FILE: text}
+    folder = place.evidence().folder
+    page = page_of(place, folder).read_text()
+    assert '<td class="num" data-label="packaging">4321</td>' in page
+    assert "<li>Update alpha.</li><li>Mend it. (xenial)</li>" in page
+    shown = report.as_markdown(report.make(folder, None))
+    said = "packaging 4321, tests 0, changelog 0"
+    assert f"* alpha in xenial: patches 0, patch-tests 0, {said}\n" in shown
+    assert "alpha in yakkety: patches" not in shown
 
 
 def test_histograms_interleavings_and_risk_are_shown_where_they_are(rich: Place) -> None:

@@ -97,6 +97,7 @@ def data(spec: Spec) -> dict[str, Any]:
             name: {"without-patches": list(sources), "purpose": "a control of the tests"}
             for name, sources in spec.variants.items()
         },
+        "review": {"source": {}, "all": {}},
         "matrix": {"full": list(spec.full), "test": [dict(row) for row in spec.matrix]},
     }
     return copy.deepcopy(content)
@@ -117,6 +118,7 @@ def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> P
         tests = root / "autopkgtest" / source.name
         tests.mkdir(parents=True, exist_ok=True)
         (tests / "control").write_text("Tests: smoke\nDepends: @\n")
+        (tests / "smoke").write_text("#!/bin/sh\n")
     path = root / FILE
     path.write_text(toml(data(spec) if content is None else content))
     return path

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backport.recipe import ControlEdit, Recipe, Series, Source, Upstream
+from backport.recipe import Change, ControlEdit, Recipe, Series, Source, Upstream
 from backport.source.tarball import make_tarball
 
 BUG = 1640978
@@ -189,7 +189,7 @@ def make_recipe(
         upstream=Upstream(f"{spec.name}-{spec.upstream}.tar.gz", "0" * 64, url="http://invalid/"),
         patches=folder,
         tests=root / "autopkgtest" / spec.name,
-        changes=changes,
+        changes=tuple(map(Change, changes)),
         control=control,
     )
     return Recipe(

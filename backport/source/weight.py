@@ -1,0 +1,225 @@
+"""The weight of a review: how many lines somebody has to read, by what they are.
+
+Counted are the lines that an update inserts. Of a quilt patch these are the lines that it inserts
+into upstream's files, without its header and context; they are tests where a folder of the path is
+``test`` or ``tests``, or the file's name is ``test_*`` or ``*_test.*``, else code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from backport.errors import InputError
+from backport.recipe import Recipe, Series, Source, overlay_files, patch_names, quilt_series_file
+from backport.source import diff
+from backport.source.changelog import make_entry
+from backport.source.dep8 import add_tests
+from backport.versions import built_version
+
+FILE = "weight.json"
+PARTS = ("patches", "patch-tests", "packaging", "tests", "changelog")
+"""Code and tests that patches insert, packaging, shipped tests (debian/tests), changelog."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The lines of one file; `part` is one of `PARTS`, `name` says which file of which patch."""
+
+    name: str
+    part: str
+    lines: int
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What somebody has to read of one or several source packages."""
+
+    files: tuple[Part, ...] = ()
+
+    def lines(self, part: str) -> int:
+        """How many lines of one of `PARTS`."""
+        return sum(one.lines for one in self.files if one.part == part)
+
+    def counts(self) -> dict[str, int]:
+        """The lines of each part."""
+        return {part: self.lines(part) for part in PARTS}
+
+    def __str__(self) -> str:
+        """Such as ``patches 158, patch-tests 33, packaging 260, tests 850, changelog 12``."""
+        return ", ".join(f"{part} {lines}" for part, lines in self.counts().items())
+
+    def over(self, limits: Mapping[str, int]) -> Iterator[str]:
+        """A sentence for each part that is above its limit, with its three heaviest files."""
+        for part, limit in limits.items():
+            if (lines := self.lines(part)) > limit:
+                mine = [one for one in self.files if one.part == part]
+                heaviest = sorted(mine, key=lambda one: (-one.lines, one.name))[:3]
+                told = ", ".join(f"{one.name} {one.lines}" for one in heaviest)
+                yield f"{part}: {lines} lines to read, and the limit is {limit}; the most: {told}"
+
+
+def together(weights: Mapping[str, Weight]) -> Weight:
+    """The weight of several source packages, by their names."""
+    return Weight(
+        tuple(
+            Part(f"{source} {one.name}", one.part, one.lines)
+            for source, weight in weights.items()
+            for one in weight.files
+        )
+    )
+
+
+def weigh(old: Mapping[str, str], new: Mapping[str, str]) -> Weight:
+    """The weight of what `new` has and `old` has not.
+
+    Parameters:
+        old, new: texts of files by their paths below debian/.
+    """
+    found: list[Part] = []
+    for name, text in new.items():
+        before = old.get(name, "")
+        if text == before:
+            continue
+        if name.startswith("patches/") and not before and (inside := list(_of_patch(name, text))):
+            found += inside
+            continue
+        top = name.partition("/")[0]
+        part = top if top in ("changelog", "patches", "tests") else "packaging"
+        if name in ("patches/series", "patches/ubuntu.series"):
+            part = "packaging"
+        found.append(Part(f"debian/{name}", part, _inserted(before, text)))
+    return Weight(tuple(one for one in found if one.lines))
+
+
+def _of_patch(name: str, text: str) -> Iterator[Part]:
+    """The lines of each file that a patch changes; nothing where the text is no patch."""
+    try:
+        _, files = diff.parse(text)
+    except diff.DiffError:
+        return
+    for file in files:
+        path = (file.old if file.new == "/dev/null" else file.new).partition("/")[2]
+        lines = sum(_inserted("".join(hunk.old), "".join(hunk.new)) for hunk in file.hunks)
+        part = "patch-tests" if is_test(path) else "patches"
+        yield Part(f"{path} ({PurePosixPath(name).name})", part, lines)
+
+
+def is_test(path: str) -> bool:
+    """Whether a file of upstream's is a test, by its path.
+
+    >>> [is_test(one) for one in ("a/tests/b.py", "a/b_test.go", "test_a.py", "a/latest.py")]
+    [True, True, True, False]
+    """
+    *folders, name = PurePosixPath(path).parts
+    return (
+        bool({"test", "tests"} & {*folders})
+        or fnmatch(name, "test_*")
+        or (fnmatch(name, "*_test.*"))
+    )
+
+
+def _inserted(before: str, after: str) -> int:
+    if before and after.endswith(before):  # a changelog
+        return len(diff.split_lines(after.removesuffix(before)))
+    one, other = diff.split_lines(before), diff.split_lines(after)
+    codes = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    return sum(end - start for kind, _, _, start, end in codes if kind in ("insert", "replace"))
+
+
+def of_recipe(recipe: Recipe, source: Source, series: Series) -> Weight:
+    """What a recipe adds to its base, before anything is built.
+
+    A file that takes the place of one of the base counts whole, and a relation of a control edit
+    as one line.
+
+    Raises:
+        InputError: the tests cannot be used.
+    """
+    quilt = quilt_series_file(source, series.name)
+    new = {f"patches/{name}": _text(source.patches / name) for name in patch_names(quilt)}
+    new |= {name: _text(path) for name, path in overlay_files(source, series.name).items()}
+    relations = [
+        relation
+        for edit in source.control
+        if not edit.series or series.name in edit.series
+        for relation in (*edit.add, *edit.replace.values())
+    ]
+    new["control"] = "".join(f"{relation}\n" for relation in relations)
+    new["changelog"] = make_entry(
+        package=source.name,
+        version=built_version(source, series)[0],
+        series=series.name,
+        items=source.changes_in(series.name),
+        bug=recipe.bug,
+        maintainer=recipe.maintainer,
+        date=recipe.date,
+    )
+    with tempfile.TemporaryDirectory() as name:
+        add_tests(source.tests, Path(name))
+        new |= folder_texts(Path(name))
+    return weigh({}, new)
+
+
+def of_package(dsc: Path, base: Path | Mapping[str, str]) -> Weight:
+    """The weight of a source package against its base: a .dsc, or the texts of its debian/.
+
+    Of a base of another format than 3.0 nothing is known: then all of debian/ counts.
+    """
+    old = debian_texts(base) if isinstance(base, Path) else base
+    return weigh(old, debian_texts(dsc))
+
+
+def debian_texts(dsc: Path) -> dict[str, str]:
+    """The text of each file below debian/ of a source package, from its debian.tar."""
+    found = {}
+    stem = dsc.name.removesuffix(".dsc")
+    for tarball in dsc.parent.glob(f"{stem}.debian.tar.*"):
+        with tarfile.open(tarball) as members:
+            for member in members:
+                path = member.name.removeprefix("./").removeprefix("debian/")
+                if member.isfile() and (file := members.extractfile(member)):
+                    found[path] = file.read().decode("utf-8", "replace")
+    return found
+
+
+def folder_texts(folder: Path) -> dict[str, str]:
+    """The text of each file below a folder, by its path; a link is the file that it leads to."""
+    return {
+        str(path.relative_to(folder)): _text(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "replace")
+
+
+def write(weight: Weight, path: Path) -> None:
+    """Write a weight as JSON, the heaviest file first."""
+    files = sorted(weight.files, key=lambda one: (-one.lines, one.name))
+    data = {"lines": weight.counts(), "files": [asdict(one) for one in files]}
+    path.write_text(json.dumps(data, indent=1) + "\n")
+
+
+def read(path: Path) -> Weight:
+    """The weight that `write` wrote.
+
+    Raises:
+        InputError: the file is not there, or is no such file.
+    """
+    try:
+        return Weight(tuple(Part(**one) for one in json.loads(path.read_text())["files"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"the weight of the review cannot be read: {error}",
+            where=str(path),
+            advice="make the source package again with: backport source",
+        ) from error

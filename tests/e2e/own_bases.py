@@ -1,0 +1,81 @@
+"""The recipe of this checkout with a pinned .dsc for every source, made of its own packaging.
+
+It stands for the archive's packaging: the .dsc has the archive's version, an upstream tarball that
+the recipe pins, and a changelog of its own; every second one is signed with a key that nobody has.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from backport import recipe_edit, recipe_file
+from backport.recipe import BasePin, Source
+from backport.source.files import LEFT_OUT, sha256_of
+from backport.source.tarball import compression, unpack
+from tests.e2e.support import CHECKOUT, Place, must
+
+CHANGELOG = """\
+{name} ({version}) unstable; urgency=medium
+
+  * New upstream release.
+
+ -- Debian Testers <testers@lists.debian.org>  Sat, 28 Jan 2017 10:00:00 +0100
+"""
+
+
+def pin_all(place: Place) -> None:
+    """Copy the recipe with what lies beside it to the place, and pin a .dsc for every source."""
+    shutil.copytree(CHECKOUT / "patches", place.root / "patches")
+    shutil.copytree(CHECKOUT / "autopkgtest", place.root / "autopkgtest", ignore=LEFT_OUT)
+    path = place.root / "backport.toml"
+    shutil.copyfile(CHECKOUT / "backport.toml", path)
+    fetched = place.run("fetch")
+    assert fetched.exit_code == 0, fetched.stderr
+    recipe = recipe_file.load(path)
+    gpg_home = place.root / "gnupg"
+    gpg_home.mkdir(mode=0o700)
+    for number, source in enumerate(recipe.sources):
+        folder = place.root / "archive" / source.name
+        dsc = _make(source, place.work / "fetch" / source.name, folder)
+        if number % 2:
+            _sign(dsc, gpg_home)
+        pin = BasePin(source.debian_version, dsc.name, sha256_of(dsc), path=str(dsc))
+        path.write_text(recipe_edit.set_base(path.read_text(), source.name, pin))
+    shutil.rmtree(gpg_home)
+
+
+def _make(source: Source, fetched: Path, folder: Path) -> Path:
+    """The .dsc of a source's own packaging, without what the recipe adds to it."""
+    assert source.upstream is not None
+    orig = fetched / source.upstream.file
+    tree = folder / "tree"
+    folder.mkdir(parents=True)
+    shutil.copyfile(orig, folder / f"{source.name}_{source.version}.orig{compression(orig)}")
+    unpack(orig, tree)
+    shutil.rmtree(tree / "debian", ignore_errors=True)
+    shutil.copytree(source.patches / "debian", tree / "debian", ignore=LEFT_OUT)
+    (tree / "debian" / "rules").chmod(0o755)
+    changelog = CHANGELOG.format(name=source.name, version=source.debian_version)
+    (tree / "debian" / "changelog").write_text(changelog)
+    must(["dpkg-source", "-b", tree.name], cwd=folder)
+    shutil.rmtree(tree)
+    return folder / f"{source.name}_{source.debian_version}.dsc"
+
+
+def _sign(dsc: Path, home: Path) -> None:
+    gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase="]
+    environment = {**os.environ, "GNUPGHOME": str(home)}
+    if not (home / "pubring.kbx").exists():
+        must([*gpg, "--quick-generate-key", "Nobody", "ed25519", "sign", "0"], env=environment)
+    dsc.write_bytes(
+        subprocess.run(
+            [*gpg, "--clearsign"],
+            input=dsc.read_bytes(),
+            env=environment,
+            capture_output=True,
+            check=True,
+        ).stdout
+    )

@@ -1,0 +1,90 @@
+"""The update on pinned .dsc files, as on the archive's own packaging: the whole way, all green."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backport import recipe_file
+from backport.check import finding
+from backport.check.finding import Finding
+from backport.recipe import Recipe
+from backport.source import weight
+from tests.e2e.own_bases import pin_all
+from tests.e2e.support import Place, Ran, alone, forget_steps, home
+
+# With --long in every series.
+SERIES = ("xenial", "yakkety", "zesty")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run on pinned bases that has ended, for one series."""
+
+    place: Place
+    recipe: Recipe
+    series: str
+    ran: Ran
+
+    def made(self) -> dict[str, Path]:
+        """The folder of each source package that was made."""
+        folders = (self.place.work / "source" / self.series).iterdir()
+        return {folder.name: folder for folder in folders if "+" not in folder.name}
+
+    def findings(self) -> list[Finding]:
+        """What all the checks found."""
+        folders = (self.place.work / "check" / self.series).iterdir()
+        return [one for folder in folders for one in finding.read(folder / finding.FILE)]
+
+
+@pytest.fixture(scope="module", params=SERIES)
+def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    series: str = request.param
+    if series != SERIES[0] and not request.config.getoption("--long"):
+        pytest.skip("this series is for --long")
+    folder = home() / "pinned"
+    place = Place(tmp_path_factory.mktemp("recipe"), folder / "work", home() / "cache")
+    with alone(folder):
+        forget_steps(place.work)
+        pin_all(place)
+        ran = place.run("run", "--base", "stand-in", "--series", series, "--json")
+        yield Job(place, recipe_file.load(place.root / "backport.toml"), series, ran)
+
+
+def test_every_source_is_made_for_the_archive_built_checked_and_tested(job: Job) -> None:
+    summary = job.ran.summary
+
+    assert job.ran.exit_code == 0, job.ran.stdout
+    sources = [one for one in job.recipe.sources if job.series in one.series]
+    assert {line["source"] for line in summary["lines"]} == {one.name for one in sources}
+    for line in summary["lines"]:
+        assert (line["made"], line["build"], line["check"]) == ("passed", "passed", "passed")
+        assert {test["verdict"] for test in line["tests"]} == {"passed"}
+    assert summary["testing_only"] == []
+    for name, folder in job.made().items():
+        base = job.recipe.source(name).debian_version
+        (dsc,) = folder.glob("*.dsc")
+        assert dsc.name.startswith((f"{name}_{base}ubuntu0.", f"{name}_{base}~ubuntu"))
+
+
+def test_the_checks_find_nothing_that_the_update_is_to_blame_for(job: Job) -> None:
+    assert [one for one in job.findings() if one.fails] == []
+
+
+def test_every_debdiff_begins_with_the_diff_and_its_weight_is_beside_it(job: Job) -> None:
+    for folder in job.made().values():
+        (debdiff,) = folder.glob("*.debdiff")
+        assert debdiff.read_text().startswith("diff -Nru ")
+        assert weight.read(folder / weight.FILE).lines("changelog") > 0
+
+
+def test_a_changelog_has_its_own_series_items_alone(job: Job) -> None:
+    for name, folder in job.made().items():
+        (changes,) = folder.glob("*_source.changes")
+        said = " ".join(changes.read_text().split())
+        for change in job.recipe.source(name).changes:
+            holds = not change.series or job.series in change.series
+            assert (change.text.rstrip(".") in said) == holds
