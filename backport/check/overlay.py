@@ -30,7 +30,7 @@ _BUILD = re.compile(
     r"(?:.*\.)?(?:substvars|alternatives|not-installed)|(?:pydist|py3dist|pypi)-overrides|"
     r"(?:source|upstream|po|missing-sources)/.*"
 )
-_ADVICE = "let debian/rules do it, in a way that does not depend on the base, or drop the file"
+_ADVICE = "see what the base's debian/rules runs; install it in another way, or drop the file"
 
 
 def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Ite
         else:
             faults = ["no binary package has this file, and debian/rules does not name it"]
             if package in built:
-                faults = [f"the package {package} has nothing of this file"]
+                faults = [f"the package {package} does not have this file"]
         for why in faults:
             yield finding.make("overlay-without-effect", "error", f"debian/{name}", why, _ADVICE)
 

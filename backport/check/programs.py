@@ -86,18 +86,19 @@ def _judge(use: Use, place: str, package: str, installed: Installed) -> Finding 
         return None
     others = [name for name in installed.own if name not in there]
     other = [name for name in others if installed.has(use.places, [name])]
-    why = f"it runs {use.program}, and neither {package} nor a package that it needs has that"
+    runs = f"it runs {use.program}, which is"
+    why = f"{runs} neither in {package} nor in a package that {package} needs"
     severity: finding.Severity = "error"
     advice = _ADVICE
     if use.guarded:
         if other:
             return None
-        severity, advice = "info", "nothing, if it is a program of a package that may be there"
+        severity, advice = "info", "nothing: it tests for the program first"
     elif other:
-        why = f"it runs {use.program} of {other[0]}, and {package} does not depend on that"
+        why = f"{runs} in {other[0]}; {package} does not depend on that"
         severity, advice = "warning", "add the dependency, or test for the program first"
     elif lacking:
-        why += f"; the base has no {lacking[0]} to look into"
+        why += f"; the base lacks {lacking[0]}, which may have it"
         severity = "warning"
     where = f"{place}:{use.line}"
     return finding.make("program-not-installed", severity, where, why, advice)

@@ -50,7 +50,7 @@ def found(
             "rm_conffile /etc/x 1.0~\n",
             "the preinst script of small does not call rm_conffile /etc/x",
         ),
-        ("small.service", UNIT, "the package small has nothing of this file"),
+        ("small.service", UNIT, "the package small does not have this file"),
         (
             "small.cron.d",
             "# x\n",
