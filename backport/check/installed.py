@@ -96,7 +96,11 @@ class Installed:
                 continue
             if name not in self.own:
                 return True
-            making = (one for one in shell.read(text).commands if one.words[0] in _MAKING)
+            try:
+                commands = shell.read(text).commands
+            except ValueError:
+                continue  # the check of its programs says so
+            making = (one for one in commands if one.words[0] in _MAKING)
             if any(f"/{path}" in one.words for one in making for path in paths):
                 return True
         return False

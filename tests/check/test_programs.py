@@ -184,5 +184,7 @@ def test_a_link_that_the_packages_own_script_makes_is_there(tmp_path: Path, base
 
 
 def test_a_script_that_cannot_be_read_is_said(tmp_path: Path, base: Path) -> None:
-    (one,) = found(tmp_path, base, of("postinst", "echo 'a"))
-    assert one.startswith("warning small: postinst: it cannot be read as a shell script: ")
+    files = {**of("postinst", "ln -s x /usr/bin/run; echo 'a"), **of("unit", "/usr/bin/run")}
+    script, unit = found(tmp_path, base, files)
+    assert script.startswith("warning small: postinst: it cannot be read as a shell script: ")
+    assert unit.startswith("error small: lib/systemd/system/small.service:2: ")
