@@ -17,6 +17,7 @@ from pathlib import Path
 from backport.check import finding
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
+from backport.check.packaging import logical_lines
 from backport.source.overlay import BINARY
 
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
@@ -26,9 +27,8 @@ _FOLDERS = {"docs": "usr/share/doc", "examples": "usr/share/doc", "info": "usr/s
 _BESIDE = ("triggers", "symbols", "shlibs", "templates", "conffiles")
 # These are for the build alone, or for who reads the source package.
 _BUILD = re.compile(
-    r"rules|compat|watch|clean|not-installed|gbp\.conf|README\.source|substvars|alternatives|"
-    r"(?:.*\.)?(?:substvars|alternatives|not-installed)|(?:pydist|py3dist|pypi)-overrides|"
-    r"(?:source|upstream|po|missing-sources)/.*"
+    r"rules|compat|watch|clean|gbp\.conf|README\.source|(?:pydist|py3dist|pypi)-overrides|"
+    r"(?:.*\.)?(?:substvars|alternatives|not-installed)|(?:source|upstream|po|missing-sources)/.*"
 )
 _ADVICE = "see what the base's debian/rules runs; install it in another way, or drop the file"
 
@@ -45,7 +45,8 @@ def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Ite
     content = {
         text for one in built.values() for file in one.files for text in _texts(file.content)
     }
-    rules = (debian / "rules").read_text("utf-8", "replace")
+    lines = logical_lines((debian / "rules").read_text("utf-8", "replace"))
+    rules = "\n".join(line for _, line in lines)
     main = _first_package(debian / "control")
     for name in names:
         if name == BINARY or _BUILD.fullmatch(name):
@@ -55,7 +56,7 @@ def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Ite
         text = (debian / name).read_bytes()
         if owner is not None and (lacking := _lacking(kind, debian / name, owner)) is not None:
             faults = lacking
-        elif text in content or (package not in built and name in rules):
+        elif text in content or (package not in built and _is_named(name, rules)):
             continue
         else:
             faults = ["no binary package has this file, and debian/rules does not name it"]
@@ -63,6 +64,12 @@ def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Ite
                 faults = [f"the package {package} does not have this file"]
         for why in faults:
             yield finding.make("overlay-without-effect", "error", f"debian/{name}", why, _ADVICE)
+
+
+def _is_named(name: str, rules: str) -> bool:
+    """Whether debian/rules names a file, or the folder that it is in."""
+    end = name.find("/") if "/" in name else len(name)
+    return bool(re.search(rf"(?<![\w.-])debian/{re.escape(name[:end])}(?![\w.-])", rules))
 
 
 def _texts(content: bytes) -> Iterator[bytes]:

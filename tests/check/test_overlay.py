@@ -14,6 +14,7 @@ from tests.build.packages import make_deb
 from tests.check.trees import tree
 
 SCRIPT = "#!/bin/sh\nset -e\necho mine\n\n#DEBHELPER#\n"
+NOWHERE = "no binary package has this file, and debian/rules does not name it"
 BUILT = "#!/bin/sh\nset -e\necho mine\n\n# Automatically added\ntrue\n"
 UNIT = "[Service]\nExecStart=/bin/true\n"
 
@@ -51,17 +52,9 @@ def found(
             "the preinst script of small does not call rm_conffile /etc/x",
         ),
         ("small.service", UNIT, "the package small does not have this file"),
-        (
-            "small.cron.d",
-            "# x\n",
-            "no binary package has this file, and debian/rules does not name it",
-        ),
-        (
-            "lost.install",
-            "a b\n",
-            "no binary package has this file, and debian/rules does not name it",
-        ),
-        ("run!", SCRIPT, "no binary package has this file, and debian/rules does not name it"),
+        ("small.cron.d", "# x\n", NOWHERE),
+        ("lost.install", "a b\n", NOWHERE),
+        ("run!", SCRIPT, NOWHERE),
     ],
 )
 def test_a_file_that_had_no_effect_is_an_error(
@@ -88,7 +81,8 @@ def test_a_file_that_had_no_effect_is_an_error(
         ({"small.postinst": SCRIPT}, {"DEBIAN/postinst!": BUILT}),
         ({"small.service": UNIT}, {"lib/systemd/system/small.service": UNIT}),
         ({"small.cron.d": "# x\n"}, {"etc/cron.d/small": "# x\n"}),
-        ({"helper!": SCRIPT, "rules!": "x:\n\tdebian/helper\n"}, {}),
+        ({"helper!": SCRIPT, "rules!": "x:\n\t$(CURDIR)/debian/helper x\n"}, {}),
+        ({"build/helper!": SCRIPT, "rules!": "x:\n\tmake -C debian/build\n"}, {}),
         ({"source/lintian-overrides": "x\n", "README.source": "x\n", "control.binary": "x\n"}, {}),
     ],
 )
@@ -96,6 +90,11 @@ def test_a_file_that_is_in_the_package_or_used_by_the_build_passes(
     tmp_path: Path, overlaid: Mapping[str, str], packed: Mapping[str, str]
 ) -> None:
     assert found(tmp_path, overlaid, packed) == []
+
+
+def test_a_name_in_a_comment_or_in_another_name_is_no_use_by_the_build(tmp_path: Path) -> None:
+    rules = "x: # debian/helper\n\tdebian/helper.sh my-debian/helper helper\n"
+    assert found(tmp_path, {"helper!": SCRIPT, "rules!": rules}) == [f"debian/helper: {NOWHERE}"]
 
 
 def test_a_unit_that_the_rules_name_still_has_to_be_in_its_package(tmp_path: Path) -> None:
