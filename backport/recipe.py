@@ -75,7 +75,8 @@ class ControlEdit:
 
     `paragraph` is ``source`` or a binary package, `field` such as ``Build-Depends``. `replace`
     maps a relation as it stands to the one that takes its place, `add` appends relations, `drop`
-    removes them. `series` empty means every series.
+    removes them. Where an `optional` edit does not find a relation, it leaves the field as it is.
+    `series` empty means every series.
     """
 
     paragraph: str
@@ -84,6 +85,7 @@ class ControlEdit:
     add: tuple[str, ...] = ()
     replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    optional: bool = False
     series: tuple[str, ...] = ()
 
 

@@ -286,12 +286,19 @@ def _control_edit(table: Table) -> ControlEdit:
         add=table.strings("add", ()),
         drop=table.strings("drop", ()),
         replace=table.mapping("replace"),
+        optional=table.boolean("optional", False),
         series=table.strings("series", ()),
     )
     table.done()
     if not (edit.add or edit.drop or edit.replace):
         raise RecipeError(
             "this edit changes nothing", where=table.where, advice="give add, drop or replace"
+        )
+    if edit.optional and edit.add:
+        raise RecipeError(
+            "an optional edit cannot add a relation",
+            where=table.where,
+            advice="write add into an edit of its own",
         )
     return edit
 

@@ -123,15 +123,19 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
 
 
 def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
-    """The check of each source package, which reads all that there is of it."""
-    return {
+    """The check of each source package, which reads all that there is of it and of its needs."""
+    checks = {
         f"check/{series}/{name}": {
             f"fetch/{name}",
             f"source/{series}/{name}",
+            f"base/{series}",
             f"build/{series}/{name}",
         }
         for name in built
     }
+    if "alpha" in built:
+        checks[f"check/{series}/beta"].add(f"build/{series}/alpha")
+    return checks
 
 
 def _life_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:

@@ -378,6 +378,14 @@ def test_a_control_edit_that_changes_nothing_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_optional_control_edit_adds_nothing(tmp_path: Path) -> None:
+    edit = {"paragraph": "source", "field": "Breaks", "reason": "r", "optional": True}
+    assert refusal_of(tmp_path, put("source.alpha.control", to=[{**edit, "add": ["a"]}])) == (
+        "backport.toml: source.alpha.control[1]: an optional edit cannot add a relation; "
+        "write add into an edit of its own"
+    )
+
+
 def test_a_variant_whose_name_cannot_be_a_part_of_a_version_is_refused(tmp_path: Path) -> None:
     content = {"without-patches": ["alpha"], "purpose": "p"}
     assert refusal_of(tmp_path, put("variant.un-patched", to=content)) == (

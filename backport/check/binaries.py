@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,37 @@ class Member:
     path: str
     mode: int
     content: bytes
+
+
+@dataclass(frozen=True)
+class Binary:
+    """All that the checks read of a .deb.
+
+    `members` are those of the archive; `scripts` the files beside the control file, such as
+    ``postinst``, by name; `paths` say of each path, without the leading slash, whether it is a
+    folder; `files` are the regular files that are small enough to be text.
+    """
+
+    deb: Path
+    control: Deb822
+    members: tuple[str, ...]
+    scripts: Mapping[str, str]
+    paths: Mapping[str, bool]
+    files: tuple[Member, ...]
+
+    @property
+    def name(self) -> str:
+        """The binary package's name."""
+        return str(self.control["Package"])
+
+
+def read(deb: Path) -> Binary:
+    """Read a .deb.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return Binary(deb, control(deb), members(deb), scripts(deb), paths(deb), tuple(files(deb)))
 
 
 def members(deb: Path) -> tuple[str, ...]:
@@ -65,18 +96,60 @@ def files(deb: Path) -> Iterator[Member]:
     Raises:
         InputError: it cannot be read.
     """
+    return _texts(deb, "--fsys-tarfile")
+
+
+def scripts(deb: Path) -> dict[str, str]:
+    """The files beside a package's control file, such as its maintainer scripts, by name.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    found = {one.path: one.content for one in _texts(deb, "--ctrl-tarfile")}
+    found.pop("control", None)
+    return {name: text.decode("utf-8", "replace") for name, text in found.items()}
+
+
+def paths(deb: Path) -> Mapping[str, bool]:
+    """The paths of a package, without the leading slash, and whether each is a folder.
+
+    A process reads the same file once: many checks ask for the packages of the base.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    state = deb.stat()
+    key = (state.st_dev, state.st_ino, state.st_mtime_ns)
+    if key not in _PATHS:
+        entries = (info for _, info in _entries(deb, "--fsys-tarfile"))
+        _PATHS[key] = {_path(info): info.isdir() for info in entries}
+    return _PATHS[key]
+
+
+_PATHS: dict[tuple[int, int, int], Mapping[str, bool]] = {}
+
+
+def _path(info: tarfile.TarInfo) -> str:
+    return info.name.removeprefix("./")
+
+
+def _texts(deb: Path, part: str) -> Iterator[Member]:
+    for tarball, info in _entries(deb, part):
+        if info.isfile() and info.size <= _LARGEST:
+            stream = tarball.extractfile(info)
+            assert stream is not None, "a regular file has a content"
+            yield Member(_path(info), info.mode & 0o7777, stream.read())
+
+
+def _entries(deb: Path, part: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / "data.tar"
-        done = process.run(["dpkg-deb", "--fsys-tarfile", deb], log=unpacked)
+        unpacked = Path(folder) / "part.tar"
+        done = process.run(["dpkg-deb", part, deb], log=unpacked)
         try:
             if done.exit_code != 0:
                 raise tarfile.TarError(f"dpkg-deb ends with exit code {done.exit_code}")
             with tarfile.open(unpacked) as tarball:
                 for info in tarball:
-                    if info.isfile() and info.size <= _LARGEST:
-                        stream = tarball.extractfile(info)
-                        assert stream is not None, "a regular file has a content"
-                        path = info.name.removeprefix("./")
-                        yield Member(path, info.mode & 0o7777, stream.read())
+                    yield tarball, info
         except (tarfile.TarError, OSError, EOFError) as error:
             raise InputError(f"the package cannot be read: {error}", where=str(deb)) from error

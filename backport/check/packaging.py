@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-from debian.deb822 import Deb822, PkgRelation
+from debian.deb822 import Deb822
 
 from backport.check import finding, tables
 from backport.check.ceiling import Ceiling
 from backport.check.tables import Entry
+from backport.source import relations
+from backport.source.relations import Relation
 
 _BUILD = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # The binary packages that have the version of a tool.
@@ -63,14 +64,6 @@ def _unreadable(ceiling: Ceiling, place: str, error: Exception) -> None:
     )
 
 
-def _groups(text: str) -> list[list[dict[str, Any]]]:
-    """The relations of a field: groups of alternatives, each as python-debian reads it."""
-    words = re.sub(r"(?m)^\s*#.*$", "", text)
-    words = ",".join(part for part in _SUBSTVAR.sub("", words).split(",") if part.strip())
-    groups: list[list[Any]] = PkgRelation.parse_relations(words) if words else []
-    return [[part for part in group if part["name"]] for group in groups if group]
-
-
 def _check_control(paragraphs: list[Deb822], ceiling: Ceiling) -> None:
     source, dpkg = paragraphs[0], tables.load("dpkg")
     for kind, paragraph in zip(
@@ -91,7 +84,7 @@ def _check_control(paragraphs: list[Deb822], ceiling: Ceiling) -> None:
                 ceiling.uses("newer-substvar", entry, where, f"${{{name}}}")
     for field in (*_BUILD, "Pre-Depends"):
         for paragraph in paragraphs:
-            for group in _groups(paragraph.get(field, "")):
+            for group in relations.groups(paragraph.get(field, "")):
                 where = f"debian/control, {paragraph.get('Package') or 'Source'}, {field}"
                 _check_group(group, where, ceiling)
     version = source.get("Standards-Version", "").strip()
@@ -103,7 +96,7 @@ def _check_control(paragraphs: list[Deb822], ceiling: Ceiling) -> None:
         )  # fmt: skip
 
 
-def _check_group(group: list[dict[str, Any]], where: str, ceiling: Ceiling) -> None:
+def _check_group(group: list[Relation], where: str, ceiling: Ceiling) -> None:
     """A group of alternatives is met if one of them is; only tools' packages are judged."""
     faults = []
     for part in group:
@@ -118,18 +111,16 @@ def _check_group(group: list[dict[str, Any]], where: str, ceiling: Ceiling) -> N
         ceiling.uses(rule, entry, where, f"the relation {entry.name}")
 
 
-def _needs(part: dict[str, Any]) -> Entry | None:
+def _needs(part: Relation) -> Entry | None:
     """What a relation asks of a tool; None if that is not known to be above any version."""
-    name, version = str(part["name"]), part.get("version")
     debhelper = tables.load("debhelper")
-    entry = debhelper["dh-python-package"].find(name) or debhelper["relation"].find(name)
+    entry = debhelper["dh-python-package"].find(part.name) or debhelper["relation"].find(part.name)
     if entry is not None:
-        return Entry(name, entry.tool, entry.since, entry.source)
-    tool = _PACKAGES.get(name)
-    if tool is None or not isinstance(version, tuple) or version[0] not in (">=", ">>", "="):
+        return Entry(part.name, entry.tool, entry.since, entry.source)
+    tool = _PACKAGES.get(part.name)
+    if tool is None or part.operator not in (">=", ">>", "="):
         return None
-    text = f"{name} ({version[0]} {version[1]})"
-    return Entry(text, tool, str(version[1]), "debian/control")
+    return Entry(str(part), tool, part.version, "debian/control")
 
 
 def _check_level(debian: Path, source: Deb822, ceiling: Ceiling) -> None:
@@ -138,11 +129,10 @@ def _check_level(debian: Path, source: Deb822, ceiling: Ceiling) -> None:
     if compat.is_file():
         levels.append(("debian/compat", compat.read_text("utf-8", "replace").strip()))
     for field in _BUILD:
-        for group in _groups(source.get(field, "")):
+        for group in relations.groups(source.get(field, "")):
             for part in group:
-                version = part.get("version")
-                if part["name"] == "debhelper-compat" and isinstance(version, tuple):
-                    levels.append((f"debian/control, {field}", str(version[1])))
+                if part.name == "debhelper-compat" and part.operator:
+                    levels.append((f"debian/control, {field}", part.version))
     if "X-DH-Compat" in source:
         levels.append(("debian/control, X-DH-Compat", source["X-DH-Compat"].strip()))
     for place, level in levels:

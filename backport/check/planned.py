@@ -10,7 +10,7 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.build import variation
-from backport.recipe import Recipe, Review
+from backport.recipe import Recipe, Review, overlay_files
 from backport.step import Step, hash_text, hash_tree
 from backport.versions import upstream_part
 
@@ -72,12 +72,11 @@ def steps(
         if step.kind == "build" and not step.variant and recipe.test_source(step.source) is None
     ]
     for step in builds:
-        source = f"source/{step.series}/{step.source}"
         yield Step(
             "check",
             step.series,
             step.source,
-            needs=(f"fetch/{step.source}", source, step.name),
+            needs=(f"fetch/{step.source}", *step.needs, step.name),
             inputs=(
                 ("recipe", hash_text(_said(recipe, step.source, step.series))),
                 ("checks", _version_of_checks()),
@@ -136,6 +135,7 @@ def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
         "series": source.series,
         "bug": (recipe.bug, repr(recipe.bug_text), recipe.path.name),
         "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
+        "overlay": sorted(overlay_files(source, series_name)),
         "retired": [repr(one) for one in recipe.retired],
         "base": source.base.version if source.base else "",
     }

@@ -177,6 +177,27 @@ def _rules() -> tuple[Rule, ...]:
             "docs/checks.md",
         ),
         Rule(
+            "program-not-installed",
+            "a unit, cron file or maintainer script runs a program that is not there",
+            "A unit that starts a missing program fails, a cron job does nothing, a maintainer "
+            "script leaves its package half installed. The program has to be in the package that "
+            "names it or in one that this needs: by Pre-Depends or Depends, over any number of "
+            "steps, or as a package that every system has (Essential, or of the priority "
+            "required). A program of another package of the update is a warning, and so is one "
+            "where the base lacks a dependency to look into; one that the file tests for before "
+            "it runs it (test -x, command -v, Condition...=, a - before it in a unit) is a note.",
+            "systemd.service(5), crontab(5), Debian Policy 7.2",
+        ),
+        Rule(
+            "overlay-without-effect",
+            "a file of the overlay has no effect in the binary packages",
+            "debhelper reads debian/PACKAGE.install and its like only where debian/rules lets it, "
+            "and says nothing of a file that no program reads. What a list names has to be in the "
+            "package, a maintainer script has to hold the overlay's lines, and any other file has "
+            "to be in a package, or named by debian/rules where it is for the build.",
+            "debhelper(7)",
+        ),
+        Rule(
             "not-reproducible",
             "two builds of the same source differ",
             "Built again under another path, time, locale, time zone, user and umask, the packages "

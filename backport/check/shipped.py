@@ -12,7 +12,6 @@ from backport.check import binaries, finding, python_code, scripts, tables, unit
 from backport.check.ceiling import Ceiling
 from backport.check.python_code import Use
 
-_UNIT_FOLDER = re.compile(r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+(?:\.d/[^/]+\.conf)?$")
 _PYTHON2_FOLDER = re.compile(r"usr/(?:lib/python2(?:\.\d+)?|share/pyshared)/")
 _PYTHON3_FOLDER = re.compile(r"usr/lib/python3(?:\.\d+)?/")
 # Examples and documentation are for reading; nobody compiles or runs them.
@@ -47,32 +46,32 @@ def check_tree(tree: Path, ceiling: Ceiling) -> frozenset[str]:
     return frozenset(told)
 
 
-def check_debs(debs: Iterable[Path], ceiling: Ceiling, told: frozenset[str] = frozenset()) -> None:
+def check_debs(
+    debs: Iterable[binaries.Binary], ceiling: Ceiling, told: frozenset[str] = frozenset()
+) -> None:
     """Compare the binary packages: how they are packed, their units and their Python code.
 
     Parameters:
         told: the texts of units that need not be compared again.
     """
-    for deb in debs:
-        package = binaries.control(deb)
-        where = package["Package"]
-        for name in binaries.members(deb):
+    for binary in debs:
+        where = binary.name
+        for name in binary.members:
             if name == "debian-binary":
                 continue
             entry = tables.load("dpkg")["deb-compression"].find(name)
             if entry is None:
                 advice = "build with -- -Zxz in dh_builddeb"
                 ceiling.never(
-                    "newer-compression", where, f"{deb.name}'s member {name}", "dpkg", advice
+                    "newer-compression", where, f"{binary.deb.name}'s member {name}", "dpkg", advice
                 )
             else:
                 what = f"the package's member {name}"
                 ceiling.uses("newer-compression", entry, where, what)
-        found = list(binaries.files(deb))
-        own = {part for one in found for part in _module_names(one.path)}
-        for one in found:
+        own = {part for one in binary.files for part in _module_names(one.path)}
+        for one in binary.files:
             if one.content.decode("utf-8", "replace") not in told:
-                _check_file(one, package, own, ceiling)
+                _check_file(one, binary.control, own, ceiling)
 
 
 def check_dsc(dsc: Path, names: Iterable[str], ceiling: Ceiling) -> None:
@@ -94,7 +93,7 @@ def check_dsc(dsc: Path, names: Iterable[str], ceiling: Ceiling) -> None:
 
 def _check_file(one: binaries.Member, package: Deb822, own: set[str], ceiling: Ceiling) -> None:
     place = f"{package['Package']}: {one.path}"
-    if _UNIT_FOLDER.match(one.path):
+    if units.INSTALLED.match(one.path):
         units.check(one.content.decode("utf-8", "replace"), place, ceiling)
         return
     if _DOCUMENTATION.match(one.path):

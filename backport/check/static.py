@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from backport.archive.base import PreparedBase
 from backport.check import (
+    binaries,
     ceiling,
     changes,
     finding,
     lintian,
     lintian_profile,
+    overlay,
     packaging,
+    programs,
     shipped,
     sru,
 )
+from backport.check.binaries import Binary
 from backport.check.finding import Finding
-from backport.recipe import Recipe
+from backport.check.installed import Installed
+from backport.recipe import Recipe, overlay_files
 from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp
@@ -25,13 +31,22 @@ from backport.source.dpkg import isolated
 
 
 def check(
-    recipe: Recipe, source_name: str, series_name: str, needs: Mapping[str, Path], scratch: Path
+    recipe: Recipe,
+    source_name: str,
+    series_name: str,
+    needs: Mapping[str, Path],
+    scratch: Path,
+    *,
+    update: Iterable[Path],
+    prepared: PreparedBase,
 ) -> tuple[tuple[Finding, ...], str]:
     """All that can be checked of one source package without building it again.
 
     Parameters:
         needs: the folders of the fetch, source and build steps, by the kind of step.
         scratch: an empty folder to work in.
+        update: the .deb files of the update that its packages may depend on, and its own.
+        prepared: the base that they were built on.
 
     Returns:
         The findings, and lintian's output.
@@ -47,6 +62,7 @@ def check(
     tree, upstream = scratch / "tree", scratch / "upstream"
     dpkg.unpack(dsc, tree, patches=False)
     debs = sorted(needs["build"].glob("*.deb"))
+    built = [binaries.read(deb) for deb in debs]
     base_dsc = needs["fetch"] / source.base.dsc if source.base else None
     base = None
     found: list[Finding] = []
@@ -63,8 +79,10 @@ def check(
         )
     in_source = finding.against_base(limit.findings, had.findings)
     limit.findings = []
-    shipped.check_debs(debs, limit, units)
+    shipped.check_debs(built, limit, units)
     found += [*in_source, *limit.findings, *limit.not_known()]
+    found += _programs(built, update, prepared)
+    found += overlay.check(overlay_files(source, series.name), tree / "debian", built)
     _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
     found += changes.outside(upstream, tree)
     text = (tree / "debian" / "changelog").read_text("utf-8")
@@ -86,6 +104,18 @@ def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> frozenset[s
     names = [file.name for file in dsc_files.read_dsc(dsc).files]
     shipped.check_dsc(dsc, names, limit)
     return shipped.check_tree(tree, limit)
+
+
+def _programs(
+    built: list[Binary], update: Iterable[Path], prepared: PreparedBase
+) -> tuple[Finding, ...]:
+    """The programs that are not there; those of the archive's own packages were not either."""
+    older = sorted(prepared.older.glob("*.deb")) if prepared.older else []
+    before = Installed(older, prepared.repository)
+    names = {one.name for one in built}
+    had = [binaries.read(deb) for name, deb in before.own.items() if name in names]
+    found = programs.check(built, Installed(update, prepared.repository))
+    return finding.against_base(found, programs.check(had, before))
 
 
 def _lintian(

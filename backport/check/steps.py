@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backport.check import finding, lifecycle, planned, reproducible, review, static
 from backport.check.finding import FILE, Finding
+from backport.outputs import built_debs, read_prepared
 from backport.recipe import Recipe
 from backport.step import Step
 from backport.store import Outcome
@@ -39,11 +40,20 @@ def action(
         return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
     if step.test == planned.REVIEW:
         return outcome(review.check(recipe.review, needs), out)
-    by_kind = {
-        kind: next(folder for name, folder in needs.items() if name.startswith(f"{kind}/"))
-        for kind in ("fetch", "source", "build")
+    own = {
+        "fetch": needs[f"fetch/{step.source}"],
+        "source": needs[f"source/{step.series}/{step.source}"],
+        "build": needs[f"build/{step.series}/{step.source}"],
     }
-    found, log = static.check(recipe, step.source, step.series, by_kind, scratch)
+    found, log = static.check(
+        recipe,
+        step.source,
+        step.series,
+        own,
+        scratch,
+        update=built_debs(folder for name, folder in needs.items() if name.startswith("build/")),
+        prepared=read_prepared(needs[f"base/{step.series}"]),
+    )
     (out / LINTIAN_LOG).write_text(log)
     return outcome(found, out)
 

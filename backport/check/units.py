@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from backport.check import tables
 from backport.check.ceiling import Ceiling
 
 SUFFIXES = (".service", ".socket", ".timer", ".path", ".mount", ".automount", ".slice", ".target")
+# Where a package has its units, and files with additions to units.
+INSTALLED = re.compile(r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+(?:\.d/[^/]+\.conf)?$")
 
 
 def check(text: str, place: str, ceiling: Ceiling) -> None:
@@ -16,6 +21,17 @@ def check(text: str, place: str, ceiling: Ceiling) -> None:
     """
     systemd = tables.load("systemd")
     advice = "leave it out in this series, or say why the unit does without it"
+    for line, directive, value in directives(text):
+        where = f"{place}:{line}"
+        if (entry := systemd["directive"].find(directive)) is not None:
+            ceiling.uses("newer-unit-directive", entry, where, f"{directive}=", advice=advice)
+        words = f"{directive}={value.lstrip('-@')}"
+        if (entry := systemd["value"].begins(words)) is not None:
+            ceiling.uses("newer-unit-directive", entry, where, entry.name, advice=advice)
+
+
+def directives(text: str) -> Iterator[tuple[int, str, str]]:
+    """The line, name and value of each directive of a unit that has a meaning for systemd."""
     held, start, section = "", 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
         start = start or number
@@ -33,9 +49,4 @@ def check(text: str, place: str, ceiling: Ceiling) -> None:
         # X-… is for others, as man systemd.syntax says; it has no meaning for systemd.
         if not equals or section.startswith("[X-") or directive.startswith("X-"):
             continue
-        directive, where = directive.strip(), f"{place}:{first}"
-        if (entry := systemd["directive"].find(directive)) is not None:
-            ceiling.uses("newer-unit-directive", entry, where, f"{directive}=", advice=advice)
-        words = f"{directive}={value.strip().lstrip('-@')}"
-        if (entry := systemd["value"].begins(words)) is not None:
-            ceiling.uses("newer-unit-directive", entry, where, entry.name, advice=advice)
+        yield first, directive.strip(), value.strip()

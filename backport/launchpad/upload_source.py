@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822, Dsc, PkgRelation
-from debian.debian_support import Version
+from debian.deb822 import Deb822, Dsc
 
 from backport import versions
-from backport.errors import InputError
 from backport.recipe import Recipe, Series, Source
 from backport.source import package
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 from backport.source.files import sha256_of, tree_hashes
+from backport.source.relations import Relation, groups
 
 _CHANGELOG = "debian/changelog"
 _RECORD = "made.json"
@@ -34,7 +33,7 @@ class Made:
     `hashes` has the sha256 of each file but the .changes; `origs` the names of the upstream
     tarballs among them. `differing` are the files of the package, other than the changelog, that
     are not those of the update's own source package; `binaries` the binary packages that it
-    builds; `relations` what it and they ask for, as (name, operator, version).
+    builds; `relations` what it and they ask for with a version.
     """
 
     source: str
@@ -46,7 +45,7 @@ class Made:
     origs: tuple[str, ...]
     differing: tuple[str, ...]
     binaries: tuple[str, ...]
-    relations: tuple[tuple[str, str, str], ...]
+    relations: tuple[Relation, ...]
 
     @property
     def content(self) -> dict[str, str]:
@@ -128,7 +127,7 @@ def _kept(out: Path, key: str, version: str) -> Made | None:
             return None
         changes = data.pop("changes_sha256")
         lists = {name: tuple(data[name]) for name in ("origs", "differing", "binaries")}
-        relations = tuple(tuple(one) for one in data["relations"])
+        relations = tuple(Relation(*one) for one in data["relations"])
         made = Made(**{**data, **lists, "relations": relations, "changes": out / data["changes"]})
         same = all(sha256_of(out / name) == digest for name, digest in made.hashes.items())
         return made if same and sha256_of(made.changes) == changes else None
@@ -138,7 +137,7 @@ def _kept(out: Path, key: str, version: str) -> Made | None:
 
 def _compare(
     update: Path, ppa: Path, work: Path, moment: int
-) -> tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]]:
+) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
     """What differs but the changelog's version, and the relations of the second package."""
     dpkg = isolated(work, moment)
     trees = (work / "update", work / "ppa")
@@ -164,18 +163,12 @@ def _same_but_version(update: Path, ppa: Path) -> bool:
     return rest(first) == rest(second)
 
 
-def _relations(control: str) -> Iterable[tuple[str, str, str]]:
+def _relations(control: str) -> Iterable[Relation]:
     """Every versioned relation of a debian/control without substitution variables."""
     for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
         for field in (*_RELATIONS, *_RELATIONS_TOO):
-            lines = str(paragraph.get(field, "")).splitlines()
-            text = " ".join(line for line in lines if not line.lstrip().startswith("#"))
-            parts = [part for part in text.split(",") if part.strip() and "$" not in part]
-            for alternatives in PkgRelation.parse_relations(", ".join(parts)) if parts else []:
-                for one in alternatives:
-                    if one["version"]:
-                        operator, version = one["version"]
-                        yield str(one["name"]), str(operator), str(version)
+            for alternatives in groups(paragraph.get(field, "")):
+                yield from (one for one in alternatives if one.operator)
 
 
 def unmet(made: Made, update: Iterable[Made]) -> tuple[str, ...]:
@@ -189,23 +182,7 @@ def unmet(made: Made, update: Iterable[Made]) -> tuple[str, ...]:
     """
     has = {binary: one.version for one in update for binary in one.binaries}
     return tuple(
-        f"{name} ({operator} {version}), where the PPA has {has[name]}"
-        for name, operator, version in made.relations
-        if name in has and not _meets(has[name], operator, version)
+        f"{one}, where the PPA has {has[one.name]}"
+        for one in made.relations
+        if one.name in has and not one.holds_for(has[one.name])
     )
-
-
-def _meets(has: str, operator: str, version: str) -> bool:
-    there, asked = Version(has), Version(version)
-    match operator:
-        case ">=":
-            return bool(there >= asked)
-        case ">>":
-            return bool(there > asked)
-        case "<=":
-            return bool(there <= asked)
-        case "<<":
-            return bool(there < asked)
-        case "=":
-            return bool(there == asked)
-    raise InputError(f"{operator!r} is no operator of a relation", where="debian/control")

@@ -57,7 +57,8 @@ def edit_control(
 
     Raises:
         InputError: the file or an edit cannot be read, or what an edit replaces or drops is not
-            there; the sentence names file, paragraph, field and relation, and what stands there.
+            there and the edit is not optional; the sentence names file, paragraph, field and
+            relation, and what stands there.
     """
     edits = [edit for edit in edits if not edit.series or series in edit.series]
     if not edits:
@@ -132,9 +133,13 @@ def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:
     value = element.value_element.convert_to_text() if element is not None else ""
     items = _items(value)
     for old, new in edit.replace.items():
-        items = _replace(items, old, new, where)
+        places = _places(items, old, edit, where)
+        items = [
+            replace(item, relation=new) if place in places else item
+            for place, item in enumerate(items)
+        ]
     for relation in edit.drop:
-        items = _drop(items, relation, where)
+        items = _drop(items, _places(items, relation, edit, where))
     for relation in edit.add:
         items = _add(items, relation)
     new_value = ",".join(map(str, items))
@@ -185,10 +190,10 @@ def _item(text: str) -> _Item:
     return _Item(before[0], relation, rest[len(relation) :])
 
 
-def _places(items: Sequence[_Item], relation: str, where: str) -> list[int]:
+def _places(items: Sequence[_Item], relation: str, edit: ControlEdit, where: str) -> list[int]:
     wanted = normal(relation)
     places = [place for place, item in enumerate(items) if normal(item.relation) == wanted]
-    if places:
+    if places or edit.optional:
         return places
     there = [normal(item.relation) for item in items if item.relation]
     package = re.split(r"[\s(:\[]", wanted, maxsplit=1)[0]
@@ -201,15 +206,8 @@ def _places(items: Sequence[_Item], relation: str, where: str) -> list[int]:
     )
 
 
-def _replace(items: list[_Item], old: str, new: str, where: str) -> list[_Item]:
-    places = _places(items, old, where)
-    return [
-        replace(item, relation=new) if place in places else item for place, item in enumerate(items)
-    ]
-
-
-def _drop(items: list[_Item], relation: str, where: str) -> list[_Item]:
-    for place in reversed(_places(items, relation, where)):
+def _drop(items: list[_Item], places: Sequence[int]) -> list[_Item]:
+    for place in reversed(places):
         gone = items[place]
         items = [*items[:place], *items[place + 1 :]]
         if place == 0 and items and not _COMMENT.search(items[0].before) and items[0].relation:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backport.errors import InputError, StepError
 from backport.recipe import Recipe, Series, Source, Variant, quilt_series_file
+from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu
 from backport.source.dep8 import ShippedTest, add_tests
@@ -98,7 +99,7 @@ def make(
 
     Raises:
         InputError: tarball, base, packaging, patch or edit cannot be used (`PatchError` for a
-            patch that does not fit).
+            patch that does not fit), or a binary package could never be installed.
         StepError: dpkg-source or dpkg-genchanges fails, or what it made is not what was asked.
         MachineError: a program is missing.
     """
@@ -263,7 +264,7 @@ def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
 
 
 def _edit_control(job: _Job) -> tuple[str, ...]:
-    """Edit debian/control, and debian/control.in where the base has one: it makes the other."""
+    """Edit and check debian/control, and control.in where the base has one: it makes the other."""
     notes = []
     for name in ("control", "control.in"):
         path = job.debian / name
@@ -274,6 +275,7 @@ def _edit_control(job: _Job) -> tuple[str, ...]:
         edited = edit_control(text, job.source.control, job.series.name, file=where)
         edited = for_ubuntu(edited, file=where)
         path.write_bytes(edited.encode())
+        installable.check(edited, job.version, job.source.name)
         if name == "control.in" and edited != text:
             notes.append("debian/control.in was edited like debian/control, which it makes")
     return tuple(notes)

@@ -1,6 +1,6 @@
 """Run one step of the evidence again, from the evidence's own inputs, and compare.
 
-Steps that fetch and make source packages need nothing else. Builds and tests also need the base
+Steps that fetch and make source packages need nothing else. Builds, checks and tests need the base
 that they ran on: a prepared one in a work folder of this machine, which running a base step again
 puts there.
 """

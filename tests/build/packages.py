@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.source_builder import write_files
+
 CONTROL = """\
 Source: {name}
 Section: misc
@@ -41,14 +43,29 @@ CHANGELOG = """\
 """
 
 
-def make_deb(folder: Path, name: str, version: str, depends: str = "") -> Path:
-    """A package without files, in `folder`."""
+def make_deb(
+    folder: Path,
+    name: str,
+    version: str,
+    depends: str = "",
+    *,
+    files: Mapping[str, str] | None = None,
+    fields: str = "",
+) -> Path:
+    """A package in `folder`.
+
+    Parameters:
+        files: the texts of its files; a name that ends in ``!`` is executable. Those below
+            DEBIAN are the maintainer scripts.
+        fields: further lines of its control file.
+    """
     tree = folder / f".{name}-{version}"
     (tree / "DEBIAN").mkdir(parents=True)
-    extra = f"Depends: {depends}\n" if depends else ""
+    write_files(tree, files or {})
+    fields += f"Depends: {depends}\n" if depends else ""
     (tree / "DEBIAN" / "control").write_text(
         f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        f"Maintainer: Nobody <nobody@example.org>\n{extra}Description: a package of the tests\n"
+        f"Maintainer: Nobody <nobody@example.org>\n{fields}Description: a package of the tests\n"
     )
     deb = folder / f"{name}_{version}_all.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(deb)]
@@ -61,10 +78,15 @@ def make_repository(folder: Path, packages: Mapping[str, str]) -> Path:
     folder.mkdir(parents=True)
     for name, version in packages.items():
         make_deb(folder, name, version)
-    index = subprocess.run(
+    return index(folder)
+
+
+def index(folder: Path) -> Path:
+    """Make a folder with .deb files a flat repository."""
+    packages = subprocess.run(
         ["apt-ftparchive", "packages", "."], cwd=folder, check=True, capture_output=True
     ).stdout
-    (folder / "Packages").write_bytes(index)
+    (folder / "Packages").write_bytes(packages)
     return folder
 
 

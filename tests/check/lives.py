@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from backport.check import lifecycle
 from backport.check.finding import Finding
 from backport.check.lifecycle import Clone, Package
 from backport.testbed.lxc import Testbed
-from tests.build.packages import make_repository
+from tests.build.packages import make_deb, make_repository
 
 # What each package's scripts do wrong; "" is nothing.
 NEW: Mapping[str, Mapping[str, str]] = {
@@ -36,21 +35,12 @@ class Lives:
 
 def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, str]) -> Package:
     """A .deb with maintainer scripts of one line each."""
-    tree = folder / f".{name}-{version}"
-    (tree / "DEBIAN").mkdir(parents=True)
-    extra = f"Depends: {scripts['depends']}\n" if "depends" in scripts else ""
-    (tree / "DEBIAN" / "control").write_text(
-        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        f"Maintainer: Nobody <nobody@example.org>\n{extra}Description: a package of the tests\n"
-    )
-    for script, text in scripts.items():
-        if script != "depends":
-            path = tree / "DEBIAN" / script
-            path.write_text(f"#!/bin/sh\nset -e\n{text}\n")
-            path.chmod(0o755)
-    deb = folder / f"{name}_{version}_all.deb"
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(deb)]
-    subprocess.run(command, check=True, capture_output=True)
+    files = {
+        f"DEBIAN/{script}!": f"#!/bin/sh\nset -e\n{text}\n"
+        for script, text in scripts.items()
+        if script != "depends"
+    }
+    deb = make_deb(folder, name, version, scripts.get("depends", ""), files=files)
     return Package(name, version, deb)
 
 

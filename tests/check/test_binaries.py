@@ -7,39 +7,41 @@ import pytest
 from backport.check import binaries, shipped
 from backport.check.ceiling import Ceiling
 from backport.errors import InputError
-from tests.check.lives import make_package
+from tests.build.packages import make_deb
 from tests.check.trees import toolchain
 
 
 def test_the_members_and_the_control_of_a_package_are_read(tmp_path: Path) -> None:
-    deb = make_package(tmp_path, "sound", "1.0", {"depends": "other"}).deb
-    assert binaries.members(deb) == ("debian-binary", "control.tar.gz", "data.tar.gz")
-    assert binaries.control(deb)["Depends"] == "other"
-    assert list(binaries.files(deb)) == []
+    files = {"DEBIAN/postinst!": "#!/bin/sh\n", "usr/bin/sound!": "#!/bin/sh\ntrue\n"}
+    found = binaries.read(make_deb(tmp_path, "sound", "1.0", "other", files=files))
+    assert found.name == "sound"
+    assert found.members == ("debian-binary", "control.tar.gz", "data.tar.gz")
+    assert found.control["Depends"] == "other"
+    assert found.scripts == {"postinst": "#!/bin/sh\n"}
+    assert found.paths == {".": True, "usr": True, "usr/bin": True, "usr/bin/sound": False}
+    assert found.files == (binaries.Member("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
 
 
 @pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\nshort"])
 def test_what_is_no_package_is_refused(tmp_path: Path, content: bytes) -> None:
     deb = tmp_path / "x.deb"
     deb.write_bytes(content)
-    for read in (binaries.members, binaries.control, lambda path: list(binaries.files(path))):
+    for read in (
+        binaries.members,
+        binaries.control,
+        binaries.scripts,
+        binaries.paths,
+        binaries.read,
+    ):
         with pytest.raises(InputError, match=r"x\.deb"):
             read(deb)  # type: ignore[operator]
 
 
 def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str]:
     """What is found in a package with these files, above the tools of xenial."""
-    scripts = {"depends": depends} if depends else {}
-    tree = folder / ".small-1.0"
-    for name, text in files.items():
-        path = tree / name.removesuffix("!")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o755 if name.endswith("!") else 0o644)
-    (tree).mkdir(parents=True, exist_ok=True)
-    deb = make_package(folder, "small", "1.0", scripts).deb
+    deb = make_deb(folder, "small", "1.0", depends, files=files)
     ceiling = Ceiling("xenial", toolchain())
-    shipped.check_debs([deb], ceiling)
+    shipped.check_debs([binaries.read(deb)], ceiling)
     return [f"{one.rule} {one.place}" for one in ceiling.findings]
 
 

@@ -14,6 +14,7 @@ from backport.step import Step
 from backport.store import step_key
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.source_builder import write_files
 
 SPEC = Spec(
     sources=(
@@ -66,6 +67,27 @@ def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Reci
 def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_path: Path) -> None:
     pinned = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
     assert "fetch/alpha" in checks(pinned)["check/xenial/alpha.reproducible"].needs
+
+
+def test_a_source_package_is_checked_beside_the_base_and_what_it_was_built_with(
+    recipe: Recipe,
+) -> None:
+    assert checks(recipe)["check/xenial/beta"].needs == (
+        "fetch/beta",
+        "source/xenial/beta",
+        "base/xenial",
+        "build/xenial/alpha",
+        "build/xenial/beta",
+    )
+
+
+def test_a_file_of_an_overlay_changes_the_checks_of_its_source(
+    recipe: Recipe,
+) -> None:
+    before = {name: step_key(one, {}) for name, one in checks(recipe).items()}
+    write_files(recipe.source("beta").patches / "overlay.zesty", {"beta.install": "a b\n"})
+    after = {name: step_key(one, {}) for name, one in checks(recipe).items()}
+    assert {name for name in before if before[name] != after[name]} == {"check/zesty/beta"}
 
 
 def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(

@@ -14,10 +14,13 @@ import pytest
 
 import backport.check
 from backport.check import (
+    binaries,
     changes,
     finding,
     lifecycle,
     lintian,
+    overlay,
+    programs,
     reproducible,
     review,
     rules,
@@ -26,13 +29,14 @@ from backport.check import (
 )
 from backport.check.ceiling import Ceiling
 from backport.check.finding import Finding
+from backport.check.installed import Installed
 from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
 from backport.recipe import BasePin, ControlEdit, Published, Recipe, Review
 from backport.recipe_bug import BugText
 from backport.source import weight
 from backport.source.weight import Part, Weight
-from tests.build.packages import make_deb
+from tests.build.packages import make_deb, make_repository
 from tests.check import trees
 from tests.check.lives import Lives
 from tests.check.trees import above, python_above, toolchain, tree
@@ -122,6 +126,25 @@ def of_weight(limits: Review, *lines: int) -> Case:
             weight.write(Weight((Part("debian/rules", "packaging", count),)), folder / weight.FILE)
             needs[f"source/xenial/small-{number}"] = folder
         return review.check(limits, needs)
+
+    return found
+
+
+def of_unit(program: str) -> Case:
+    def found(world: World) -> Iterable[Finding]:
+        unit = f"[Service]\nExecStart={program}\n"
+        files = {"usr/bin/small!": "x\n", "lib/systemd/system/small.service": unit}
+        deb = make_deb(world.root, "small", "1.0", files=files)
+        installed = Installed([deb], make_repository(world.root / "base", {"nothing": "1.0"}))
+        return programs.check([binaries.read(deb)], installed)
+
+    return found
+
+
+def of_overlay(name: str) -> Case:
+    def found(world: World) -> Iterable[Finding]:
+        debian = tree(world.root, {name: "README\n"}) / "debian"
+        return overlay.check([name], debian, [binaries.read(make_deb(world.root, "small", "1.0"))])
 
     return found
 
@@ -374,6 +397,8 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_python("def f(:\n"), of_file("control", "this is\nno control file\n")],
         [of_python("def f():\n    pass\n"), of_file("compat", "9\n")],
     ),
+    "program-not-installed": ([of_unit("/usr/bin/lost")], [of_unit("/usr/bin/small")]),
+    "overlay-without-effect": ([of_overlay("small.docs")], [of_overlay("README.source")]),
     "not-reproducible": ([of_builds("a", "b")], [of_builds("a", "a")]),
     "install-fails": ([life("unfit")], [life("sound"), life("follower")]),
     "upgrade-fails": ([upgrade("unfit")], [upgrade("sound")]),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from backport.archive.base import PreparedBase
 from backport.check import finding, static, steps
 from backport.check.finding import Finding
+from backport.outputs import PREPARED, built_debs
 from backport.recipe import BasePin, ControlEdit, Recipe
 from backport.step import Step
 from backport.verdict import Failed, Passed
-from tests.build.packages import make_deb
+from tests.build.packages import index, make_deb
 from tests.check.trees import toolchain
 from tests.source import packages as made
 from tests.support.source_builder import PackageSpec, build_dsc, make_recipe, patch_text
@@ -24,13 +27,25 @@ COPYRIGHT = {
 SPEC = PackageSpec(
     debian={**COPYRIGHT, "small.service": "[Service]\nExecStart=/bin/true\nRestartSteps=3\n"}
 )
+LOST = "#!/bin/sh\n/usr/lib/small/lost\n"
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    (tmp_path / "build").mkdir()
-    make_deb(tmp_path / "build", "small", made.BASE_VERSION)
-    return tmp_path
+    return fresh(tmp_path)
+
+
+def fresh(place: Path, files: dict[str, str] | None = None) -> Path:
+    """A folder with a base, and a build of the package with these files."""
+    (place / "build").mkdir(parents=True)
+    make_deb(place / "build", "small", made.BASE_VERSION, files=files)
+    make_deb(place / "base", "dash", "1.0", files={"bin/sh!": LOST}, fields="Essential: yes\n")
+    index(place / "base")
+    return place
+
+
+def prepared(place: Path, older: Path | None = None) -> PreparedBase:
+    return PreparedBase("ubuntu", "xenial", place / "base", place, place, older=older)
 
 
 def checked(
@@ -39,6 +54,7 @@ def checked(
     quilt: dict[str, str],
     changes: tuple[str, ...],
     control: tuple[ControlEdit, ...] = (),
+    older: Path | None = None,
 ) -> tuple[Recipe, tuple[Finding, ...]]:
     """Make the update on a base, and check it as a run would."""
     dsc = build_dsc(SPEC, place / "fetch")
@@ -53,7 +69,15 @@ def checked(
     needs = {"fetch": place / "fetch", "source": package.dsc.parent, "build": place / "build"}
     scratch = place / "scratch"
     scratch.mkdir()
-    found, log = static.check(recipe, "small", "xenial", needs, scratch)
+    found, log = static.check(
+        recipe,
+        "small",
+        "xenial",
+        needs,
+        scratch,
+        update=built_debs([place / "build"]),
+        prepared=prepared(place, older),
+    )
     assert log
     return recipe, found
 
@@ -77,7 +101,7 @@ def test_a_patch_that_brings_something_newer_than_the_series_has_fails(place: Pa
         # What has no whole header is not even made; the check of a base's own is its last net.
         checked(place, quilt=quilt, changes=("Wait.",), control=(edit,))
     _, found = checked(
-        _fresh(place),
+        fresh(place / "again"),
         quilt={"lock.patch": made.PATCH, "series": "lock.patch\n"},
         changes=("Say hello.",),
         control=(edit,),
@@ -90,11 +114,19 @@ def test_a_patch_that_brings_something_newer_than_the_series_has_fails(place: Pa
     assert verdict.log == finding.FILE
 
 
-def _fresh(place: Path) -> Path:
-    folder = place / "again"
-    (folder / "build").mkdir(parents=True)
-    make_deb(folder / "build", "small", made.BASE_VERSION)
-    return folder
+def test_a_program_that_is_not_there_is_new_unless_the_archives_package_lacks_it_too(
+    tmp_path: Path,
+) -> None:
+    quilt = {"lock.patch": made.PATCH, "series": "lock.patch\n", "overlay/small.docs": "lost\n"}
+    older = tmp_path / "older"
+    make_deb(older, "small", "0.9-1", files={"DEBIAN/postinst!": LOST})
+    for name, archive, rules in (
+        ("one", None, {"program-not-installed", "overlay-without-effect", "unexplained-change"}),
+        ("two", older, {"overlay-without-effect", "unexplained-change"}),
+    ):
+        place = fresh(tmp_path / name, {"DEBIAN/postinst!": LOST})
+        _, found = checked(place, quilt=quilt, changes=("Say hello.",), older=archive)
+        assert {one.rule for one in found if one.fails} == rules
 
 
 def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
@@ -108,8 +140,11 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
     needs = {
         "fetch/small": orig.parent,
         "source/xenial/small": package.dsc.parent,
+        "base/xenial": place,
         "build/xenial/small": place / "build",
     }
+    told = {name: str(one) for name, one in asdict(prepared(place)).items() if one}
+    (place / PREPARED).write_text(json.dumps({**told, "differing": []}))
     outcome = steps.action(recipe, Step("check", "xenial", "small"), out, needs, scratch)
     assert outcome.outputs == (finding.FILE,)
     assert (out / steps.LINTIAN_LOG).read_text()

@@ -69,7 +69,7 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_tested_and_believed_el
         (f"source/{SERIES}/greeter", (), ".dsc"),
         ("wanted", (), "wanted.json"),
         (BUILD, base, ".deb"),
-        (f"check/{SERIES}/greeter", (), "findings.json"),
+        (f"check/{SERIES}/greeter", base, "findings.json"),
         (f"check/{SERIES}/lifecycle", base, "findings.json"),
         (TEST, base, ""),
         (f"base/{SERIES}", base, ""),

@@ -23,6 +23,7 @@ from backport.launchpad.upload_plan import Plan as UploadPlan
 from backport.launchpad.upload_source import Made, unmet
 from backport.launchpad.upload_state import Upload
 from backport.recipe import BasePin, Change, Published, Source
+from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
 
 TODAY = datetime.date(2026, 11, 23)
@@ -178,8 +179,8 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def made(name: str, *relations: tuple[str, str, str]) -> Made:
-    return Made(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), tuple(relations))
+def made(name: str, *relations: Relation) -> Made:
+    return Made(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,6 @@ def made(name: str, *relations: tuple[str, str, str]) -> Made:
 def test_relations_are_met_by_the_ppas_own_versions(
     relation: tuple[str, str, str], met: bool
 ) -> None:
-    found = unmet(made("a", relation), [made("a"), made("b")])
+    found = unmet(made("a", Relation(*relation)), [made("a"), made("b")])
 
     assert (found == ()) == met

@@ -178,6 +178,18 @@ def test_an_edit_that_does_not_fit_says_what_stands_there(
     assert str(caught.value) == says
 
 
+@pytest.mark.parametrize("field", ["Breaks", "Build-Conflicts"])
+def test_an_optional_edit_does_nothing_where_the_relation_is_not_there(field: str) -> None:
+    text = HEAD + "Breaks: old-small, other\n" + TAIL
+    mended = {"old-small": "old-small (<< 1.0~)", "old-tiny": "old-tiny (<< 1.0~)"}
+    edit = ControlEdit("source", field, "a test", replace=mended, optional=True)
+    changed = text.replace("old-small,", "old-small (<< 1.0~),") if field == "Breaks" else text
+    assert edit_control(text, [edit], "xenial") == changed
+    drop = replace(edit, replace={}, drop=("old-small", "old-tiny"))
+    gone = text.replace("old-small, ", "") if field == "Breaks" else text
+    assert edit_control(text, [drop], "xenial") == gone
+
+
 @pytest.mark.parametrize("text", ["no colon here\n", "Source: a\nSource: b\n"])
 def test_a_file_that_is_no_control_file_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"debian/control\.in: this is no control file"):

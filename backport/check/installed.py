@@ -1,0 +1,124 @@
+"""What is installed with a package: its own files, and those of all that it depends on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from backport.check import binaries, shell
+from backport.source import relations
+
+# Commands of a maintainer script that make a path.
+_MAKING = ("ln", "update-alternatives")
+# Where /usr is merged the one is the other (https://wiki.debian.org/UsrMerge).
+_MERGED = ("bin/", "sbin/", "lib/")
+
+
+class Installed:
+    """Packages of the update beside those of the base.
+
+    Parameters:
+        own: the .deb files of the update. A package of that name in the base does not count.
+        repository: the base's flat repository.
+
+    Raises:
+        InputError: a package cannot be read.
+    """
+
+    def __init__(self, own: Iterable[Path], repository: Path) -> None:
+        self._base = _index(repository.resolve())
+        self.own = {str(binaries.control(deb)["Package"]): deb for deb in own}
+        self._controls = dict(self._base) | {
+            name: binaries.control(deb) for name, deb in self.own.items()
+        }
+        self._folder = repository.resolve()
+        self._providers: dict[str, list[str]] = {}
+        for name, control in self._controls.items():
+            for group in relations.groups(control.get("Provides", "")):
+                self._providers.setdefault(group[0].name, []).append(name)
+
+    @functools.cache  # noqa: B019 - one object serves one check
+    def needed(self, package: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The packages that are there where `package` is, and the relations that nothing meets.
+
+        Those are the package, what is Essential or of the priority required, and what any of
+        them depends on; of alternatives, all that there are.
+        """
+        basic = (
+            name
+            for name, control in self._base.items()
+            if control.get("Essential") == "yes" or control.get("Priority") == "required"
+        )
+        there, lacking = dict.fromkeys((package, *basic)), []
+        todo = list(there)
+        for name in todo:
+            for field in ("Pre-Depends", "Depends"):
+                for group in relations.groups(self._controls[name].get(field, "")):
+                    real = [one for relation in group for one in self._real(relation.name)]
+                    todo += [one for one in dict.fromkeys(real) if one not in there]
+                    there |= dict.fromkeys(real)
+                    if not real:
+                        lacking.append(" | ".join(map(str, group)))
+        return tuple(there), tuple(lacking)
+
+    def has(self, places: Iterable[str], packages: Iterable[str]) -> bool:
+        """Whether one of the packages has one of the files, or makes it when it is configured.
+
+        Parameters:
+            places: absolute paths; a ``*`` in one stands for anything.
+        """
+        bare = {place.removeprefix("/").removeprefix("usr/") for place in places}
+        merged = {path for path in bare if path.startswith(_MERGED)}
+        paths = {place.removeprefix("/") for place in places} | merged
+        paths |= {f"usr/{path}" for path in merged}
+        debs = {name: self._deb(name) for name in packages}
+        return any(_holds(binaries.paths(deb), paths) for deb in debs.values()) or any(
+            self._makes(name, deb, paths) for name, deb in debs.items()
+        )
+
+    def _real(self, name: str) -> list[str]:
+        return [name] if name in self._controls else self._providers.get(name, [])
+
+    def _deb(self, name: str) -> Path:
+        return self.own.get(name) or self._folder / self._base[name]["Filename"]
+
+    def _makes(self, name: str, deb: Path, paths: Iterable[str]) -> bool:
+        """Whether a maintainer script makes one of the paths.
+
+        Those of the base may compute their commands, as dash's do: there the path itself counts.
+        """
+        for text in binaries.scripts(deb).values():
+            if not any(path in text for path in paths):
+                continue
+            if name not in self.own:
+                return True
+            try:
+                commands = shell.read(text).commands
+            except ValueError:
+                continue  # the check of its programs says so
+            making = (one for one in commands if one.words[0] in _MAKING)
+            if any(f"/{path}" in one.words for one in making for path in paths):
+                return True
+        return False
+
+
+def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
+    for path in paths:
+        if there.get(path) is False:
+            return True
+        if "*" in path and any(
+            fnmatchcase(one, path) for one, folder in there.items() if not folder
+        ):
+            return True
+    return False
+
+
+@functools.cache
+def _index(folder: Path) -> Mapping[str, Deb822]:
+    """The packages of a repository's state, which never changes, by name."""
+    with (folder / "Packages").open(encoding="utf-8") as file:
+        return {one["Package"]: one for one in Deb822.iter_paragraphs(file, use_apt_pkg=False)}

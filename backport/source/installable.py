@@ -1,0 +1,60 @@
+"""Whether the binary packages of a source package can be installed beside what they depend on."""
+
+from __future__ import annotations
+
+from debian.deb822 import Deb822
+
+from backport.errors import InputError
+from backport.source.relations import Relation, groups
+
+
+def check(control: str, version: str, source: str) -> None:
+    """Refuse a binary package that another one of the same source excludes and that depends on it.
+
+    Breaks and Conflicts exclude a package (Debian Policy 7.3, 7.4) where their range has the
+    version being built. The dependency may lead through others of the source's packages.
+
+    Parameters:
+        control: the text of debian/control.
+        version: the version being built.
+        source: the source package's name.
+
+    Raises:
+        InputError: there is such a package; the advice is the control edit to write.
+    """
+    upstream = version.rpartition("-")[0] or version  # with its epoch, see deb-substvars(5)
+    said = {"source:Version": version, "binary:Version": version}
+    said["source:Upstream-Version"] = upstream
+    packages = {
+        one["Package"]: one
+        for one in Deb822.iter_paragraphs(control, use_apt_pkg=False)
+        if "Package" in one
+    }
+
+    def relations(name: str, *fields: str) -> list[list[Relation]]:
+        return [one for field in fields for one in groups(packages[name].get(field, ""), said)]
+
+    for package in packages:
+        needed = [package]
+        for name in needed:
+            # Of several alternatives another one may be installed.
+            direct = [
+                one[0].name for one in relations(name, "Pre-Depends", "Depends") if not one[1:]
+            ]
+            needed += [one for one in direct if one in packages and one not in needed]
+        names = {package, *(one.name for group in relations(package, "Provides") for one in group)}
+        for other in needed[1:]:
+            for field in ("Breaks", "Conflicts"):
+                for one in (one for group in relations(other, field) for one in group):
+                    # A version in a relation asks for the package itself.
+                    if one.name not in names or (one.operator and one.name != package):
+                        continue
+                    if one.holds_for(version):
+                        raise InputError(
+                            f"{package} {version} can never be installed: it depends on {other}, "
+                            f"which has {field}: {one}",
+                            where=f"debian/control of {source}",
+                            advice=f"write into the recipe's [[source.{source}.control]]: "
+                            f'paragraph = "{other}", field = "{field}", '
+                            f'replace = {{ "{one}" = "{one.name} (<< {upstream}~)" }}',
+                        )
