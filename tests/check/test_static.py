@@ -131,4 +131,4 @@ def test_a_patch_of_our_own_packaging_is_none_of_the_updates(place: Path) -> Non
     }
     (place / "scratch").mkdir()
     found, _ = static.check(recipe, "small", "xenial", needs, place / "scratch")
-    assert [one for one in found if "own.patch" in one.place] == []
+    assert {"lintian"} >= {one.rule for one in found if "own.patch" in one.place}
