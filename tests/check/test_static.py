@@ -150,3 +150,20 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
     assert (out / steps.LINTIAN_LOG).read_text()
     found = finding.read(out / finding.FILE)
     assert {"toolchain-unknown", "version-form"} <= {one.rule for one in found}
+
+
+def test_a_patch_of_our_own_packaging_is_none_of_the_updates(place: Path) -> None:
+    recipe, orig = made.own_packaging(place / "own", made.SPEC)
+    folder = recipe.sources[0].patches / "debian/patches"
+    folder.mkdir()
+    patch = patch_text("src/main.txt", made.BEFORE, made.AFTER, header="Description: some words\n")
+    (folder / "own.patch").write_text(patch)
+    (folder / "series").write_text("own.patch\n")
+    needs = {
+        "fetch": orig.parent,
+        "source": made.make_own(place / "own", recipe, orig).dsc.parent,
+        "build": place / "build",
+    }
+    (place / "scratch").mkdir()
+    found, _ = static.check(recipe, "small", "xenial", needs, place / "scratch")
+    assert {"lintian"} >= {one.rule for one in found if "own.patch" in one.place}
