@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,33 @@ def test_what_runs_in_the_testbed_is_python_2_too(path: Path) -> None:
 )
 def test_python_3_alone_is_found(source: str) -> None:
     assert python_3_only(source)
+
+
+# What the packages in the testbeds bring beside Python 2.7 and its own modules.
+THEIRS = {
+    "OpenSSL",
+    "__builtin__",
+    "acme",
+    "augeas",
+    "certbot",
+    "cryptography",
+    "pkg_resources",
+    "requests",
+    "six",
+    "zope",
+}
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: path.name)
+def test_every_module_that_is_imported_is_there(path: Path) -> None:
+    own = {one.stem for one in python_files()}
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).split(".")[0])
+    assert imported - own - THEIRS <= sys.stdlib_module_names
 
 
 def test_no_module_is_longer_than_five_hundred_lines() -> None:

@@ -121,10 +121,10 @@ def test_renewals_at_once_neither_fail_nor_print(job: Place) -> None:
     assert result["outcome"] == "passed"
     assert result["failed_processes"] == 0
     assert {case["case"] for case in result["cases"]} >= {
-        "due-standalone",
-        "forced-standalone",
-        "due-webroot",
-        "forced-webroot",
+        "due-standalone-own",
+        "forced-standalone-own",
+        "due-webroot-own",
+        "forced-webroot-own",
     }
     for case in result["cases"]:
         for process in case["processes"]:

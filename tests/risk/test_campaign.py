@@ -125,7 +125,7 @@ def test_the_field_test_is_exported_as_a_tree_for_any_autopkgtest(
     assert control is not None
     assert {"campaign", "campaign-control"} <= set(matrix.test_names(control))
     tests = control.parent
-    assert (tests / "lib" / "lineage.py").is_file()
+    assert (tests / "lib" / "renewals.py").is_file()
     assert (tests / "matrix_lib" / "campaign_run.py").is_file()
     assert main([*words, "--export", str(tmp_path / "tree")]) == 3
     assert "something already" in capsys.readouterr().err

@@ -15,7 +15,6 @@ import ssl
 import subprocess
 import time
 
-import lineage
 import race_scene
 import renewals
 import tls_servers
