@@ -69,7 +69,9 @@ def make_deb(
     )
     deb = folder / f"{name}_{version}_all.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(deb)]
-    subprocess.run(command, check=True, capture_output=True)
+    # The same package is the same file, whenever it is made.
+    epoch = {**os.environ, "SOURCE_DATE_EPOCH": "0"}
+    subprocess.run(command, check=True, capture_output=True, env=epoch)
     return deb
 
 
