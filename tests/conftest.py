@@ -7,7 +7,7 @@ import threading
 import pytest
 from hypothesis import settings
 
-from backport import process
+from backport.engine import process
 
 # No deadline: a busy machine is no failure.
 settings.register_profile("toolkit", deadline=None, database=None)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
-from backport.recipe import Source, Upstream, quilt_series_file
+from backport.recipe import reader
+from backport.recipe.model import Source, Upstream, quilt_series_file
 from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of, tree_hashes
 from backport.source.patches import PatchReport, apply_series, read_series
@@ -25,7 +25,7 @@ PINS = {
 
 def certbot(version: str) -> Source:
     """The recipe's python-certbot with another version and pin."""
-    ours = recipe_file.load(CHECKOUT / "backport.toml").source("python-certbot")
+    ours = reader.load(CHECKOUT / "backport.toml").source("python-certbot")
     upstream = Upstream(f"certbot-{version}.tar.gz", PINS[version], pypi="certbot")
     return dataclasses.replace(ours, version=version, upstream=upstream)
 

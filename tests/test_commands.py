@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from backport import cli, recipe_file
+from backport import cli
+from backport.engine.store import RECORD
+from backport.recipe import reader
 from backport.source.files import sha256_of
-from backport.store import RECORD
 from tests.support import recipes
 from tests.support.launchpad_server import StandIn, World
 from tests.support.recipes import SourceSpec, Spec
@@ -244,7 +245,7 @@ def test_init_writes_a_recipe_that_plan_reads(place: Place, tmp_path: Path) -> N
     assert cli.main([*arguments, "--maintainer", who, "--json"]) == 0
     out = place._capsys.readouterr().out
     assert events(out) == [{"written": str(path)}]
-    recipe = recipe_file.load(path)
+    recipe = reader.load(path)
     assert (recipe.bug, recipe.maintainer) == (7, who)
     assert cli.main([*arguments, "--maintainer", who]) == 2
     assert "it is not overwritten" in place._capsys.readouterr().err

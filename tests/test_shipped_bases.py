@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
 from backport.check import changes
-from backport.recipe import BasePin, Recipe, Series, Source
+from backport.recipe import reader
+from backport.recipe.model import BasePin, Recipe, Series, Source
+from backport.recipe.versions import published_version, with_versions
 from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of
 from backport.source.package import make
 from backport.source.tarball import unpack
-from backport.versions import published_version, with_versions
 from tests.e2e.support import CHECKOUT, home
 
-RECIPE = recipe_file.load(CHECKOUT / "backport.toml")
+RECIPE = reader.load(CHECKOUT / "backport.toml")
 PAIRS = [(source, series) for source in RECIPE.sources for series in source.series]
 DEBIANS = "Debian Maintainers <maintainers@example.org>"
 

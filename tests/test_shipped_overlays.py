@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
-from backport.recipe import Recipe, Source, overlay_files
+from backport.recipe import reader
+from backport.recipe.model import Recipe, Source, overlay_files
 from backport.source.overlay import lay_over
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = recipe_file.load(ROOT / "backport.toml")
+RECIPE = reader.load(ROOT / "backport.toml")
 SAID = {"VERSION": "1", "SERIES": "xenial", "MAINTAINER": "A <a@example.org>", "DATE": RECIPE.date}
 PAIRS = [
     (source, series) for source in RECIPE.sources for series in source.series if source.base is None

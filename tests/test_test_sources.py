@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from backport import plan, recipe_file, versions
 from backport.errors import RecipeError
-from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe import reader, versions
+from backport.recipe.model import Recipe
+from backport.run import plan
+from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
 
@@ -72,7 +73,7 @@ def path_of(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
     tables = TABLES | {"beta-0.5": TABLES["beta-0.5"] | {"series": ["xenial"]}}
-    return recipe_file.load(path_of(tmp_path, tables))
+    return reader.load(path_of(tmp_path, tables))
 
 
 def names(recipe: Recipe, kind: str, selection: Selection | None = None) -> set[str]:
@@ -197,11 +198,11 @@ def test_a_wrong_test_source_is_refused_in_one_sentence(
 ) -> None:
     path = path_of(tmp_path, tables)
     with pytest.raises(RecipeError, match=f"^backport.toml: {re.escape(sentence)}$"):
-        recipe_file.load(path)
+        reader.load(path)
 
 
 def test_a_test_source_without_packaging_is_refused(tmp_path: Path) -> None:
     path = path_of(tmp_path, {"one": old("one", "1")})
     (tmp_path / "patches/test-sources/one/debian/control").unlink()
     with pytest.raises(RecipeError, match=r"test-source\.one\.base: there is neither"):
-        recipe_file.load(path)
+        reader.load(path)

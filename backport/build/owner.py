@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from backport.process import boot, start_time
+from backport.engine.process import boot, start_time
 
 
 def claim(note: Path, **facts: str) -> None:

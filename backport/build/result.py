@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.verdict import Broken, Failed, Passed, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
 
 _TAIL_LINES = 25
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.build.user import Builder
-from backport.process import require
+from backport.engine.process import require
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from backport.build import owner, sandbox, variation
 from backport.build import repositories as local
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
+from backport.engine.process import Completed, require, run
+from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError, MachineError
-from backport.process import Completed, require, run
-from backport.verdict import Broken, Failed, Passed
 
 LOG = "build.log"
 INSIDE = "/srv/backport"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.doctor import Missing
+from backport.engine.process import require, run
 from backport.errors import MachineError
-from backport.process import require, run
 
 BUILD_USER = "backport-build"
 _RANGE = 65536

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport import process
+from backport.engine import process
 from backport.errors import InputError
 
 _MAGIC = b"!<arch>\n"

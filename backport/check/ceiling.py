@@ -10,7 +10,7 @@ from debian.debian_support import Version
 from backport.check import finding
 from backport.check.finding import Finding, Severity
 from backport.check.tables import Entry
-from backport.recipe import Published, Series
+from backport.recipe.model import Published, Series
 
 # Every tool that a rule compares with: the key in [series.NAME.toolchain], and its name.
 TOOLS = {

@@ -21,14 +21,14 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from backport.archive import localrepo
 from backport.check import binaries, finding
 from backport.check.finding import Finding
+from backport.engine.process import Completed, run
+from backport.engine.step import Step
+from backport.environments import localrepo
 from backport.errors import MachineError
-from backport.process import Completed, run
-from backport.recipe import Recipe
+from backport.recipe.model import Recipe
 from backport.source.changelog import timestamp
-from backport.step import Step
 from backport.testbed.lxc import Testbed, attach
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -111,7 +111,7 @@ def check(
     Raises:
         MachineError: a testbed does not start.
     """
-    from backport.outputs import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
+    from backport.engine.outputs import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
 
     base = read_prepared(needs[f"base/{step.series}"])
     builds = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
+from backport.engine.process import require, run
 from backport.errors import MachineError
-from backport.process import require, run
 
 _LINE = re.compile(
     r"(?P<letter>[EWI]): (?P<package>\S+?)(?: (?P<kind>source|udeb|changes|buildinfo))?: "

@@ -10,9 +10,9 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.build import variation
-from backport.recipe import Recipe, Review, overlay_files
-from backport.step import Step, hash_text, hash_tree
-from backport.versions import upstream_part
+from backport.engine.step import Step, hash_text, hash_tree
+from backport.recipe.model import Recipe, Review, overlay_files
+from backport.recipe.versions import upstream_part
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"

@@ -14,20 +14,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import versions
-from backport.archive import localrepo
 from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
+from backport.engine.process import require, run
+from backport.engine.step import Step
+from backport.engine.verdict import Passed
+from backport.engine.verdict import text as verdict_text
+from backport.environments import localrepo
 from backport.errors import StepError
-from backport.process import require, run
-from backport.recipe import Recipe
+from backport.recipe import versions
+from backport.recipe.model import Recipe
 from backport.source import package
 from backport.source.changelog import timestamp
 from backport.source.files import sha256_of
-from backport.step import Step
-from backport.verdict import Passed
-from backport.verdict import text as verdict_text
 
 LOG = "second-build.log"
 _SHOWN = 3
@@ -53,7 +53,7 @@ def check(
     Raises:
         StepError: a build does not pass.
     """
-    from backport.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
+    from backport.engine.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
 
     own = f"build/{step.series}/{step.source}"
     base = read_prepared(needs[f"base/{step.series}"])

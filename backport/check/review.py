@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe import Review
+from backport.recipe.model import Review
 from backport.source import weight
 from backport.source.weight import Weight
 

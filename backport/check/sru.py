@@ -17,11 +17,18 @@ from debian.debian_support import Version
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe import Recipe, Series, Source, overlay_files, patch_names, quilt_series_file
+from backport.recipe.model import (
+    Recipe,
+    Series,
+    Source,
+    overlay_files,
+    patch_names,
+    quilt_series_file,
+)
+from backport.recipe.versions import built_version
 from backport.source import control
 from backport.source.changelog import lp_bugs
 from backport.source.files import tree_hashes
-from backport.versions import built_version
 
 _WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
 _NO_RISK = re.compile(

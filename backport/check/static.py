@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from backport.archive.base import PreparedBase
 from backport.check import (
     binaries,
     ceiling,
@@ -23,7 +22,8 @@ from backport.check import (
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
-from backport.recipe import Recipe, overlay_files
+from backport.environments.base import PreparedBase
+from backport.recipe.model import Recipe, overlay_files
 from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from backport.check import finding, lifecycle, planned, reproducible, review, static
 from backport.check.finding import FILE, Finding
-from backport.outputs import built_debs, read_prepared
-from backport.recipe import Recipe
-from backport.step import Step
-from backport.store import Outcome
-from backport.verdict import Failed, Passed
+from backport.engine.outputs import built_debs, read_prepared
+from backport.engine.step import Step
+from backport.engine.store import Outcome
+from backport.engine.verdict import Failed, Passed
+from backport.recipe.model import Recipe
 
 LINTIAN_LOG = "lintian.log"
 

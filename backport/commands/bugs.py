@@ -9,15 +9,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backport import recipe_bug, recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, RecipeError, UsageError
-from backport.recipe import Recipe
+from backport.recipe import bug as recipe_bug
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
-    from backport.launchpad.bug_plan import Wanted
-    from backport.launchpad.client import LaunchpadlibClient
+    from backport.launchpad.api.client import LaunchpadlibClient
+    from backport.launchpad.bug.plan import Wanted
 
 _MILESTONES = ("uploaded", "published")
 _REFUSED = 6
@@ -51,10 +52,11 @@ def register(subs: Subparsers) -> None:
 
 def bug(args: argparse.Namespace) -> int:
     """Show the bug and the difference; with --set make it as wanted."""
-    from backport.launchpad import bug as bugs  # noqa: PLC0415 - launchpadlib takes its time
-    from backport.launchpad import bug_plan, bug_show  # noqa: PLC0415
+    from backport.launchpad.bug import model as bugs  # noqa: PLC0415 - launchpadlib takes its time
+    from backport.launchpad.bug import plan as bug_plan  # noqa: PLC0415
+    from backport.launchpad.bug import text as bug_show  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     number = _number(recipe)
     with closing(_client(args, login=args.set)) as client:
         wanted = _wanted(args, recipe, client)
@@ -83,10 +85,10 @@ def bug(args: argparse.Namespace) -> int:
 
 def sponsor(args: argparse.Namespace) -> int:
     """Attach what is missing and subscribe the team, after a question."""
-    from backport.launchpad import sponsor as sponsoring  # noqa: PLC0415
-    from backport.launchpad.records import Records  # noqa: PLC0415
+    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
+    from backport.launchpad.bug import sponsor as sponsoring  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     number = _number(recipe)
     work = common.work_folder(args, recipe)
     debdiffs, notes = sponsoring.find(work, common.pairs(args, recipe))
@@ -125,7 +127,7 @@ def sponsor(args: argparse.Namespace) -> int:
 
 
 def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
 
     return LaunchpadlibClient(args.cache / "launchpad", login=login)
 
@@ -141,9 +143,9 @@ def _number(recipe: Recipe) -> int:
 
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> Wanted:
-    from backport.launchpad import bug_comments  # noqa: PLC0415
-    from backport.launchpad.bug_plan import Wanted  # noqa: PLC0415
-    from backport.launchpad.publication import OBSOLETE_SERIES  # noqa: PLC0415
+    from backport.launchpad.archive.publication import OBSOLETE_SERIES  # noqa: PLC0415
+    from backport.launchpad.bug import comments as bug_comments  # noqa: PLC0415
+    from backport.launchpad.bug.plan import Wanted  # noqa: PLC0415
 
     if args.status:
         try:

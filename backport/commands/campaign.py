@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine.store import Store
 from backport.errors import StepError, UsageError
-from backport.recipe import Recipe
-from backport.store import Store
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.risk.field import Wish
@@ -48,7 +48,7 @@ def campaign(args: argparse.Namespace) -> int:
     from backport.risk import campaign as results  # noqa: PLC0415
     from backport.risk import field  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     series = _series(args, recipe)
     store = Store(common.work_folder(args, recipe))
     place = field.folder(store, series, args.variant)

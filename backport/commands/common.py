@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from backport import ui, upgrade
+from backport.engine.events import Note
+from backport.engine.store import Store
 from backport.errors import BackportError, UsageError
-from backport.events import Note
-from backport.plan import Selection
-from backport.recipe import Recipe
-from backport.store import Store
-from backport.versions import ArchiveVersions
+from backport.recipe import upgrade_order
+from backport.recipe.model import Recipe
+from backport.recipe.versions import ArchiveVersions
+from backport.run import ui
+from backport.run.plan import Selection
 
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -129,20 +130,20 @@ def archive_versions(
     recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
 ) -> ArchiveVersions:
     """What each series has of each source, by Launchpad or by the recipe."""
-    return upgrade.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
+    return upgrade_order.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
 
 
 def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
     from contextlib import closing  # noqa: PLC0415
 
-    from backport.launchpad import archive_diff  # noqa: PLC0415
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.records import REST, Records  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.archive import debdiff  # noqa: PLC0415
+    from backport.launchpad.archive.publications import REST, Records  # noqa: PLC0415
 
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         asked = None if args.offline else client
-        archive_diff.check_pins(recipe, Records(args.cache, asked, rest=REST), tell)
+        debdiff.check_pins(recipe, Records(args.cache, asked, rest=REST), tell)
 
 
 def note(text: str, args: argparse.Namespace) -> None:

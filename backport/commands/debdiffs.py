@@ -7,13 +7,13 @@ import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.store import Store
+from backport.engine.store import Store
+from backport.recipe import reader
 
 if TYPE_CHECKING:
-    from backport.launchpad.client import LaunchpadlibClient
+    from backport.launchpad.api.client import LaunchpadlibClient
 
 
 def register(subs: Subparsers) -> None:
@@ -26,11 +26,11 @@ def register(subs: Subparsers) -> None:
 
 def debdiff(args: argparse.Namespace) -> int:
     """Write a debdiff for every source package that a series has in another version."""
-    from backport.launchpad import archive_diff  # noqa: PLC0415 - launchpadlib takes its time
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.records import REST, Records  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.archive import debdiff as archive_diff  # noqa: PLC0415 - launchpadlib takes its time
+    from backport.launchpad.archive.publications import REST, Records  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))
     pairs = common.pairs(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backport import recipe_file, verdict
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine import verdict
+from backport.engine.store import Store
 from backport.errors import UsageError
-from backport.store import Store
+from backport.recipe import reader
 
 if TYPE_CHECKING:
     from backport.sru.check import Checked
@@ -53,7 +54,7 @@ def evidence(args: argparse.Namespace) -> int:
 def _make(args: argparse.Namespace) -> int:
     from backport.sru import bundle, run_record, signature  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))
     with store.locked():
         record = run_record.read(store.work)

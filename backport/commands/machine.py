@@ -8,10 +8,10 @@ import time
 from dataclasses import asdict
 
 from backport import doctor as machine
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.store import Store
+from backport.engine.store import Store
+from backport.recipe import reader
 
 
 def register(subs: Subparsers) -> None:
@@ -56,19 +56,19 @@ def doctor(args: argparse.Namespace) -> int:
 
 def shell(args: argparse.Namespace) -> int:
     """Open a shell in the chroot that a failed build left, else in a testbed of the series."""
-    from backport import look  # noqa: PLC0415
+    from backport.run import shell as look  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     common.selection(args, recipe)
     return look.shell(recipe, Store(common.work_folder(args, recipe)), args.series, args.source)
 
 
 def clean(args: argparse.Namespace) -> int:
     """Remove old steps and bases, and what a kill left; never the evidence."""
-    from backport import cleaning  # noqa: PLC0415
     from backport.build import sbuild  # noqa: PLC0415
+    from backport.engine import clean as cleaning  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400
     with store.locked():

@@ -10,19 +10,21 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from backport import recipe_file, ui, verdict
 from backport.commands import common, waiting
+from backport.engine import verdict
+from backport.engine.events import Note
+from backport.engine.store import Store
+from backport.engine.verdict import Skipped
 from backport.errors import UsageError
-from backport.events import Note
-from backport.recipe import Recipe
-from backport.store import Store
-from backport.verdict import Skipped
+from backport.recipe import reader as recipe_file
+from backport.recipe.model import Recipe
+from backport.run import ui
 
 if TYPE_CHECKING:
-    from backport.launchpad.autopkgtest_results import Asked, Controlled, Reader, Tested
-    from backport.launchpad.autopkgtest_service import Request
-    from backport.launchpad.client import LaunchpadlibClient
-    from backport.launchpad.ppa import PpaName
+    from backport.launchpad.api.client import LaunchpadlibClient
+    from backport.launchpad.autopkgtest.results import Asked, Controlled, Reader, Tested
+    from backport.launchpad.autopkgtest.service import Request
+    from backport.launchpad.upload.ppa import PpaName
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
 
@@ -54,12 +56,14 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
-    from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
-    from backport.launchpad import autopkgtest_service as service  # noqa: PLC0415
-    from backport.launchpad import farm  # noqa: PLC0415
-    from backport.launchpad import ppa as ppas  # noqa: PLC0415
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.patience import Patience  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.api.retry import Patience  # noqa: PLC0415
+    from backport.launchpad.autopkgtest import (  # noqa: PLC0415
+        results,
+        service,
+        verdicts,
+    )
+    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe)
     common.selection(args, recipe)
@@ -75,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if second == ppa:
         raise UsageError("the control needs a PPA of its own", where="--control-ppa")
     store = Store(common.work_folder(args, recipe))
-    before = farm.summary(store.work)
+    before = verdicts.summary(store.work)
     root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
     reader = results.Reader(root, Patience())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
@@ -111,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
     """The recipe's tests of a source package, each with the name under which it is shipped."""
-    from backport.outputs import SHIPPED  # noqa: PLC0415
+    from backport.engine.outputs import SHIPPED  # noqa: PLC0415
     from backport.testbed.matrix import control_of, test_names  # noqa: PLC0415
 
     control = control_of(recipe.source(request.source).tests)
@@ -141,8 +145,8 @@ class _Second:
         self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
     ) -> list[Controlled]:
         """The controls of the tests that have a variant and that the package ships."""
-        from backport import versions  # noqa: PLC0415
-        from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
+        from backport.launchpad.autopkgtest import results  # noqa: PLC0415
+        from backport.recipe import versions  # noqa: PLC0415
 
         by_variant: dict[str, list[Asked]] = {}
         for row in recipe.matrix:
@@ -174,7 +178,7 @@ class _Second:
 def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) -> str:
     from debian.debian_support import Version  # noqa: PLC0415
 
-    from backport.launchpad.ppa import Ppa  # noqa: PLC0415
+    from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
 
     found = [
         one.version
@@ -211,7 +215,7 @@ def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Names
 
 
 def _exit_code(args: argparse.Namespace, tested: list[Tested], controls: list[Controlled]) -> int:
-    from backport.launchpad.autopkgtest_results import code  # noqa: PLC0415
+    from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
 
     every = [one.verdict for one in tested] + [one.verdict for one in controls]
     if any(code(one) for one in every):

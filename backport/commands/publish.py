@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from backport import recipe_file, upgrade
 from backport.commands import common, waiting
 from backport.commands.common import Subparsers
+from backport.engine.store import Store
 from backport.errors import UsageError
-from backport.recipe import Recipe
-from backport.store import Store
+from backport.recipe import reader, upgrade_order
+from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
-    from backport.launchpad.client import LaunchpadlibClient
-    from backport.launchpad.dput import Server
-    from backport.launchpad.ppa import Ppa
-    from backport.launchpad.upload_plan import Plan
+    from backport.launchpad.api.client import LaunchpadlibClient
+    from backport.launchpad.upload.checks import Plan
+    from backport.launchpad.upload.dput import Server
+    from backport.launchpad.upload.ppa import Ppa
 
 
 def register(subs: Subparsers) -> None:
@@ -49,11 +49,11 @@ def register(subs: Subparsers) -> None:
 
 def upload(args: argparse.Namespace) -> int:
     """Plan, check, sign and send; the next call goes on from where this one ended."""
-    from backport.launchpad import dput  # noqa: PLC0415 - launchpadlib takes its time to load
-    from backport.launchpad import ppa as ppas  # noqa: PLC0415
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.upload import dput  # noqa: PLC0415 - launchpadlib takes its time to load
+    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     common.selection(args, recipe)
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     if args.minutes <= 0:
@@ -89,8 +89,9 @@ def _upload(
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
-    from backport.launchpad import upload as uploading  # noqa: PLC0415
-    from backport.launchpad import upload_facts, upload_plan, upload_tested  # noqa: PLC0415
+    from backport.launchpad.upload import checks, tests_passed  # noqa: PLC0415
+    from backport.launchpad.upload import facts as upload_facts  # noqa: PLC0415
+    from backport.launchpad.upload import send as uploading  # noqa: PLC0415
 
     def tell(event: Mapping[str, Any]) -> None:
         if args.json:
@@ -105,7 +106,7 @@ def _upload(
     upload_facts.check_clock(ppa)
     ppa.check()
     archive = upload_facts.archive_now(recipe, client, args.cache)
-    upgrade.refuse_downward(recipe, archive)
+    upgrade_order.refuse_downward(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
     sources = uploading.closure(recipe, wanted)
@@ -115,26 +116,26 @@ def _upload(
         client=client,
         ppa=ppa,
         archive=archive,
-        tested=upload_tested.look(recipe, store, series),
+        tested=tests_passed.look(recipe, store, series),
         who=upload_facts.signer(args.key or signing_key(recipe), account),
         asked_series=tuple(args.series),
         forced=args.force,
     )
-    pairs = upload_plan.order(recipe, series, sources)
+    pairs = checks.order(recipe, series, sources)
     for pair in pairs:
         gatherer.make(*pair)
     facts = {pair: gatherer.facts(*pair) for pair in pairs}
     items = tuple(
-        upload_plan.item_of(one, uploading.needs_of(recipe, *pair)) for pair, one in facts.items()
+        checks.item_of(one, uploading.needs_of(recipe, *pair)) for pair, one in facts.items()
     )
     key = gatherer.who.key
-    plan = upload_plan.Plan(
+    plan = checks.Plan(
         ppa=str(ppa.name),
         server=str(server),
         account=account.name,
         signer=key.fingerprint if key else "",
         base=gatherer.tested.base,
-        items=upload_plan.blocked(items),
+        items=checks.blocked(items),
     )
     _show(plan, args)
     if args.dry_run or plan.refused:
@@ -142,7 +143,7 @@ def _upload(
     there = [
         f"{one.series}/{one.source}={one.version}"
         for one in plan.items
-        if one.action != upload_plan.SKIP
+        if one.action != checks.SKIP
     ]
     if not plan.to_send:
         return plan, there
@@ -190,12 +191,12 @@ def signing_key(recipe: Recipe) -> str:
 
 
 def _show(plan: Plan, args: argparse.Namespace) -> None:
-    from backport.launchpad import upload_plan  # noqa: PLC0415
+    from backport.launchpad.upload import checks  # noqa: PLC0415
 
     if args.json:
         print(json.dumps(plan.to_json()), flush=True)
     elif args.ask or not args.quiet:
-        print(upload_plan.as_text(plan), flush=True)
+        print(checks.as_text(plan), flush=True)
     for item in plan.items:
-        if item.action in (upload_plan.REFUSE, upload_plan.SKIP) and not args.json:
+        if item.action in (checks.REFUSE, checks.SKIP) and not args.json:
             print(f"backport: {item.name}: {item.reason}.", file=sys.stderr)

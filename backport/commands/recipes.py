@@ -6,10 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
-from backport import plan as planning
-from backport import plan_text, recipe_file, upgrade
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.recipe import reader, upgrade_order
+from backport.run import plan as planning
+from backport.run import plan_text
 
 
 def register(subs: Subparsers) -> None:
@@ -38,7 +39,7 @@ def register(subs: Subparsers) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     selection = common.selection(args, recipe)
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)
@@ -49,19 +50,19 @@ def plan(args: argparse.Namespace) -> int:
         for text in notes:
             common.note(text, args)
         print(plan_text.as_text(recipe, archive, steps))
-    upgrade.refuse_downward(recipe, archive)
+    upgrade_order.refuse_downward(recipe, archive)
     return 0
 
 
 def pin(args: argparse.Namespace) -> int:
     """Fill the pins of the archive's .dsc files into the recipe."""
-    from backport.launchpad import pin as pinning  # noqa: PLC0415
+    from backport.launchpad.archive import pin as pinning  # noqa: PLC0415
 
     return pinning.command(args)
 
 
 def init(args: argparse.Namespace) -> int:
     """Write a first recipe for another source package."""
-    from backport.launchpad import first_recipe  # noqa: PLC0415
+    from backport.launchpad.archive import first_recipe  # noqa: PLC0415
 
     return first_recipe.command(args)

@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine.store import Store
 from backport.errors import InputError, StepError, UsageError
-from backport.recipe import Recipe
-from backport.store import Store
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 
 _SOURCE = "python-certbot"
 _SEED = 1640978
@@ -62,7 +62,7 @@ def risk(args: argparse.Namespace) -> int:
     given = None
     if args.length is not None:
         given = Renewal(args.length, args.window, args.jitter, args.lineages)
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     work = common.work_folder(args, recipe)
     known = admins.load(args.hours) if args.hours else admins.load()
     if missing := {"same", "uniform"} - {one.name for one in known}:

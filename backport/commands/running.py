@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Mapping
 
-from backport import execute, recipe_file, summary, ui, upgrade, versions
-from backport import plan as planning
 from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
-from backport.events import Note
-from backport.sru import ending
-from backport.step import Step
-from backport.store import Result, Store
-from backport.verdict import Passed
+from backport.engine import execute
+from backport.engine.events import Note
+from backport.engine.step import Step
+from backport.engine.store import Result, Store
+from backport.engine.verdict import Passed
+from backport.recipe import reader, upgrade_order, versions
+from backport.run import plan as planning
+from backport.run import summary, ui
+from backport.sru import after_run as ending
 
 
 def register(subs: Subparsers) -> None:
@@ -49,18 +51,19 @@ def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
     if getattr(args, "on", "local") == "ppa":
         return ppa_tests.run(args)
-    from backport import actions, outputs  # noqa: PLC0415 - a run with nothing to do starts faster
-    from backport.archive import choose  # noqa: PLC0415
-    from backport.archive.base import Wanted  # noqa: PLC0415
+    from backport.engine import outputs  # noqa: PLC0415 - a run with nothing to do starts faster
+    from backport.environments import choose  # noqa: PLC0415
+    from backport.environments.base import Wanted  # noqa: PLC0415
+    from backport.run import actions  # noqa: PLC0415
 
     began = time.time()
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"
     base, note = choose.choose(recipe, named, offline=args.offline, before=outputs.base_kind(store))
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
-    upgrade.refuse_downward(recipe, archive)
+    upgrade_order.refuse_downward(recipe, archive)
     if args.until == "fetch":
         common.check_pins(recipe, args, lambda text: common.note(text, args))
     # What the packages want of the base is known only later, and is an output of its own step.
@@ -111,7 +114,7 @@ def _prepared(
     steps: Mapping[str, Step], results: Mapping[str, Result], store: Store
 ) -> tuple[str, tuple[tuple[str, str, str], ...]]:
     """What the bases of this run come from, and where their versions are not the series'."""
-    from backport import outputs  # noqa: PLC0415
+    from backport.engine import outputs  # noqa: PLC0415
 
     suites: list[str] = []
     differing: list[tuple[str, str, str]] = []

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, StepError, UsageError
-from backport.recipe import Recipe
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.sru.checklist_data import Checklist
@@ -48,12 +48,12 @@ def register(subs: Subparsers) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import checklist, comment, facts, in_place, posting  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.sru import checklist, comment, facts, posting, service_verdicts  # noqa: PLC0415
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
@@ -61,7 +61,7 @@ def verify(args: argparse.Namespace) -> int:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
-        farm = in_place.read(folder, found).tests
+        farm = service_verdicts.read(folder, found).tests
         made = _recorded(
             checklist.make(recipe, found, known, sha256=checked_sha, farm=farm),
             known,
@@ -116,9 +116,9 @@ def _post(args: argparse.Namespace, posted: tuple[Posted, ...]) -> None:
 
 
 def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
-    from backport import ui  # noqa: PLC0415
-    from backport.actions import Options  # noqa: PLC0415
-    from backport.archive import choose  # noqa: PLC0415
+    from backport.environments import choose  # noqa: PLC0415
+    from backport.run import ui  # noqa: PLC0415
+    from backport.run.actions import Options  # noqa: PLC0415
     from backport.sru import proposed  # noqa: PLC0415
 
     proposed.published(recipe, known)  # before anything is prepared
@@ -132,7 +132,7 @@ def report(args: argparse.Namespace) -> int:
     from backport.sru import report as reports  # noqa: PLC0415
     from backport.sru.checklist_data import Checklist  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     work = common.work_folder(args, recipe)
     folder, _ = _evidence(args, work, proposed=False)
     out = args.out or folder.parent / f"{folder.name}.html"

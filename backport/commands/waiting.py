@@ -8,14 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backport import recipe_file
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine.store import Store
 from backport.errors import InputError, UsageError
-from backport.store import Store
+from backport.recipe import reader
 
 if TYPE_CHECKING:
-    from backport.launchpad.builds import Upload
+    from backport.launchpad.builds.states import Upload
 
 _FAILED = 4
 _MINUTES, _RETRIES, _LINES = 240.0, 3, 40
@@ -52,14 +52,14 @@ def register(subs: Subparsers) -> None:
 
 def wait(args: argparse.Namespace) -> int:
     """Wait; 0 if all is published, 4 if something failed or the time is over."""
-    from backport.launchpad import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
-    from backport.launchpad import wait as waiting  # noqa: PLC0415
-    from backport.launchpad import wait_show  # noqa: PLC0415
-    from backport.launchpad.builds import Builds  # noqa: PLC0415
-    from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.patience import poll_seconds  # noqa: PLC0415
+    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
+    from backport.launchpad.api.retry import poll_seconds  # noqa: PLC0415
+    from backport.launchpad.builds import text as wait_show  # noqa: PLC0415
+    from backport.launchpad.builds import wait as waiting  # noqa: PLC0415
+    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
+    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = reader.load(args.recipe)
     common.selection(args, recipe)
     if args.interval is None:
         args.interval = poll_seconds(waiting.Bounds.interval)
@@ -101,7 +101,7 @@ def _uploads(
     args: argparse.Namespace, work: Path, ppa: str, root: str
 ) -> tuple[list[Upload], list[str]]:
     """What is waited for, and a note for each upload that is not."""
-    from backport.launchpad.builds import Upload  # noqa: PLC0415
+    from backport.launchpad.builds.states import Upload  # noqa: PLC0415
 
     if args.upload:
         found = []
@@ -128,11 +128,11 @@ def recorded(
     """
     from debian.debian_support import Version  # noqa: PLC0415
 
-    from backport.launchpad import upload_state  # noqa: PLC0415
-    from backport.launchpad.builds import Upload  # noqa: PLC0415
+    from backport.launchpad.builds.states import Upload  # noqa: PLC0415
+    from backport.launchpad.upload import journal  # noqa: PLC0415
 
-    newest: dict[tuple[str, str], upload_state.Upload] = {}
-    for one in upload_state.read(work, ppa, root):
+    newest: dict[tuple[str, str], journal.Upload] = {}
+    for one in journal.read(work, ppa, root):
         key = (one.series, one.source)
         chosen = one.series in (args.series or (one.series,)) and one.source in (
             args.source or (one.source,)
@@ -148,7 +148,7 @@ def recorded(
     if not sent:
         raise InputError(
             "; ".join(notes) or f"nothing was uploaded to {ppa} yet",
-            where=str(work / upload_state.FOLDER),
+            where=str(work / journal.FOLDER),
             advice="run: backport upload",
         )
     return [Upload(one.source, one.series, one.version) for one in sent], notes

@@ -11,20 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import actions, outputs
-from backport import plan as planning
-from backport.archive import localrepo
-from backport.archive.base import PreparedBase
+from backport.engine import outputs
+from backport.engine.store import Store
+from backport.engine.verdict import Passed
+from backport.environments import localrepo
+from backport.environments.base import PreparedBase
 from backport.errors import InputError, StepError, UsageError
-from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe.model import Recipe
 from backport.risk import campaign
 from backport.risk.campaign import Chunk
+from backport.run import actions
+from backport.run import plan as planning
+from backport.run.plan import Selection
 from backport.source.changelog import timestamp
-from backport.store import Store
 from backport.testbed import autopkgtest, matrix
 from backport.testbed.lxc import Testbed
-from backport.verdict import Passed
 
 _TEST = "campaign"
 _EXAMINE_SECONDS = 180

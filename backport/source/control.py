@@ -20,7 +20,7 @@ from debian._deb822_repro import (
 )
 
 from backport.errors import InputError
-from backport.recipe import ControlEdit
+from backport.recipe.model import ControlEdit
 
 UBUNTU_MAINTAINER = "Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
+from backport.engine.process import require, run
 from backport.errors import StepError
-from backport.process import require, run
 
 _ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
 # What a user's environment could change in the files that are made.

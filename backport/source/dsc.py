@@ -11,9 +11,9 @@ from typing import Literal
 
 from debian.deb822 import Dsc
 
+from backport.engine.process import require, run
 from backport.errors import InputError
-from backport.process import require, run
-from backport.recipe import BasePin
+from backport.recipe.model import BasePin
 from backport.source.fetch import fetch
 from backport.source.files import same_file, sha256_of
 

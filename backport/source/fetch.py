@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.errors import HashMismatchError, InputError, RemoteError
-from backport.recipe import Upstream
+from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
 
@@ -112,7 +112,7 @@ def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) ->
         return found
     place = upstream.path or upstream.url
     if upstream.pypi and not offline:
-        from backport.archive import pypi  # noqa: PLC0415 - needed only when not in the cache
+        from backport.environments import pypi  # noqa: PLC0415 - needed only when not in the cache
 
         place = pypi.resolve(upstream.pypi, upstream.file)
     if upstream.pypi and offline:

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
 
 from backport.errors import InputError
-from backport.recipe import PackagingEdit, Source, overlay_files
+from backport.recipe.model import PackagingEdit, Source, overlay_files
 
 BINARY = "control.binary"
 """The overlay's file of binary packages that debian/control gets in addition."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.errors import InputError, StepError
-from backport.recipe import Recipe, Series, Source, Variant, quilt_series_file
+from backport.recipe.model import Recipe, Series, Source, Variant, quilt_series_file
 from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu

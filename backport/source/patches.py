@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport.engine.process import require, run
 from backport.errors import InputError
-from backport.process import require, run
 from backport.source import dep3, diff
 from backport.source.files import sha256_of
 

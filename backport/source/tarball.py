@@ -7,8 +7,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from backport.engine.process import require, run
 from backport.errors import InputError
-from backport.process import require, run
 from backport.source.files import plain_mode
 
 # 2000-01-01: later than 1980, before which zip files (and so wheels) know no time.

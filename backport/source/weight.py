@@ -17,11 +17,18 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from backport.errors import InputError
-from backport.recipe import Recipe, Series, Source, overlay_files, patch_names, quilt_series_file
+from backport.recipe.model import (
+    Recipe,
+    Series,
+    Source,
+    overlay_files,
+    patch_names,
+    quilt_series_file,
+)
+from backport.recipe.versions import built_version
 from backport.source import diff
 from backport.source.changelog import make_entry
 from backport.source.dep8 import add_tests
-from backport.versions import built_version
 
 FILE = "weight.json"
 PARTS = ("patches", "patch-tests", "packaging", "tests", "changelog")

@@ -8,8 +8,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from backport.engine.process import require
 from backport.errors import InputError, MachineError
-from backport.process import require
 
 SUFFIX = ".tar.zst"
 # Evidence is made on one machine and read on others: what is unpacked there has bounds.

@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport import __version__, plan, verdict
+from backport import __version__
+from backport.engine import verdict
+from backport.engine.outputs import PREPARED
+from backport.engine.step import Step, hash_text
+from backport.engine.store import RECORD, Store
 from backport.errors import InputError
-from backport.launchpad import credentials
-from backport.outputs import PREPARED
-from backport.recipe import Recipe
+from backport.launchpad.api import credentials
+from backport.recipe.model import Recipe
+from backport.run import plan
 from backport.sru import archive, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
-from backport.step import Step, hash_text
-from backport.store import RECORD, Store
 
 MADE = "made.json"
 LATEST = "latest"

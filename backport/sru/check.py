@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import programs, verdict
+from backport.engine import programs, verdict
 from backport.errors import InputError
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from backport import versions
-from backport.launchpad.farm import FarmTest
-from backport.recipe import Recipe
+from backport.launchpad.autopkgtest.verdicts import FarmTest
+from backport.recipe import versions
+from backport.recipe.model import Recipe
 from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
 from backport.sru.facts import Facts, uploads

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport import programs, verdict
-from backport.launchpad.farm import FarmTest
-from backport.recipe import Recipe
+from backport.engine import programs, verdict
+from backport.launchpad.autopkgtest.verdicts import FarmTest
+from backport.recipe.model import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest, StepRecord

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from backport import versions
 from backport.errors import RemoteError
-from backport.launchpad import bug as bugs
-from backport.launchpad.bug_plan import Bug
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.patience import RefusedError
-from backport.launchpad.publication import Publication
-from backport.recipe import Recipe
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.plan import Bug
+from backport.recipe import versions
+from backport.recipe.model import Recipe
 
 Pair = tuple[str, str]
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from backport import verdict
+from backport.engine import verdict
+from backport.engine.step import hash_text
+from backport.engine.verdict import Verdict
 from backport.errors import InputError
-from backport.step import hash_text
-from backport.verdict import Verdict
 
 FILE = "manifest.json"
 SIGNATURE = f"{FILE}.asc"

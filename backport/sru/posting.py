@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport.errors import RemoteError
-from backport.launchpad import bug as bugs
-from backport.launchpad.bug import Asker
-from backport.launchpad.bug_plan import Bug
-from backport.launchpad.bug_text import tidy
-from backport.launchpad.patience import ConflictError
+from backport.launchpad.api.retry import ConflictError
+from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.description import tidy
+from backport.launchpad.bug.model import Asker
+from backport.launchpad.bug.plan import Bug
 from backport.sru.checklist_data import TagChange
 
 

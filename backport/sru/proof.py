@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from backport import verdict
-from backport.launchpad.farm import SERVICE, FarmTest
-from backport.plan import Selection, wanted_tests
-from backport.recipe import Recipe
-from backport.sru import in_place
+from backport.engine import verdict
+from backport.launchpad.autopkgtest.verdicts import SERVICE, FarmTest
+from backport.recipe.model import Recipe
+from backport.run.plan import Selection, wanted_tests
+from backport.sru import service_verdicts
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest, StepRecord
 
@@ -68,7 +68,7 @@ def _in_place(one: Proof, found: Manifest, farm: Mapping[str, FarmTest]) -> Proo
     there = farm.get(f"test/{one.series}/{one.source}.{one.test}")
     if there is None:
         return one
-    log = in_place.log_of(there, found)
+    log = service_verdicts.log_of(there, found)
     place = {"log": log, "sha256": found.files[log].sha256} if log else {"log": "", "sha256": ""}
     said = verdict.text(there.verdict)
     if verdict.kind(there.verdict) != "passed":

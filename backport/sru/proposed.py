@@ -11,22 +11,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from backport import execute, versions
-from backport import plan as planning
-from backport.actions import Actions, Options, tidy
-from backport.archive.base import Base, Wanted
-from backport.archive.localrepo import link_or_copy
+from backport.engine import execute
+from backport.engine.events import Sink
+from backport.engine.step import Step, hash_text
+from backport.engine.store import Outcome, Result, Store
+from backport.engine.verdict import Passed
+from backport.environments.base import Base, Wanted
+from backport.environments.localrepo import link_or_copy
 from backport.errors import InputError
-from backport.events import Sink
-from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe import versions
+from backport.recipe.model import Recipe
+from backport.run import plan as planning
+from backport.run.actions import Actions, Options, tidy
+from backport.run.plan import Selection
 from backport.source import fetch
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
 from backport.sru.facts import Facts, Pair, PublishedFile
-from backport.step import Step, hash_text
-from backport.store import Outcome, Result, Store
-from backport.verdict import Passed
 
 FOLDER = "proposed"
 

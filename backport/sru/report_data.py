@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backport import recipe_file, verdict
 from backport.check import finding
+from backport.engine import verdict
 from backport.errors import BackportError
-from backport.launchpad import farm
-from backport.launchpad.farm import Farm, FarmTest
-from backport.recipe import Change, MatrixTest, Recipe, patch_names, quilt_series_file
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
+from backport.recipe import reader
+from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
-from backport.sru import in_place
+from backport.sru import service_verdicts
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
@@ -66,8 +67,8 @@ def gather(
         InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
     """
     (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
-    recipe = recipe_file.load(file)
-    there = in_place.read(folder, found)
+    recipe = reader.load(file)
+    there = service_verdicts.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)
     ended = {one.name: one.verdict for one in found.steps if one.kind == "test"}
@@ -361,11 +362,11 @@ class _View:
 
     def _record(self, kept: str, address: str = "") -> str:
         """The link to a record of the service: our copy, else the address, else the summary."""
-        if f"{in_place.RECORDS}/{kept}" in self._found.files:
-            return self._href(f"{in_place.RECORDS}/{kept}")
+        if f"{service_verdicts.RECORDS}/{kept}" in self._found.files:
+            return self._href(f"{service_verdicts.RECORDS}/{kept}")
         if address.startswith("https://"):
             return address
-        return self._href(f"{in_place.RECORDS}/{farm.SUMMARY}")
+        return self._href(f"{service_verdicts.RECORDS}/{verdicts.SUMMARY}")
 
     def _href(self, name: str) -> str:
         return href(self._link, name)

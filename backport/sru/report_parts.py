@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from backport import programs
 from backport.check import finding
-from backport.recipe import Recipe
+from backport.engine import programs
+from backport.recipe.model import Recipe
 from backport.source.weight import Weight
 from backport.sru import manifest
 from backport.sru.checklist_data import Checklist

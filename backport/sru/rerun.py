@@ -15,20 +15,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import plan, recipe_file, verdict
-from backport.actions import Actions, Options
-from backport.archive import choose
-from backport.archive.base import PreparedBase
 from backport.build.sbuild import remove_tree
+from backport.engine import verdict
+from backport.engine.outputs import PREPARED, WANTED, read_prepared
+from backport.engine.step import Step
+from backport.engine.store import Outcome, Store
+from backport.engine.verdict import Verdict
+from backport.environments import choose
+from backport.environments.base import PreparedBase
 from backport.errors import InputError, UsageError
-from backport.outputs import PREPARED, WANTED, read_prepared
-from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe import reader
+from backport.recipe.model import Recipe
+from backport.run import plan
+from backport.run.actions import Actions, Options
+from backport.run.plan import Selection
 from backport.sru import check
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
-from backport.step import Step
-from backport.store import Outcome, Store
-from backport.verdict import Verdict
 
 # What a build writes beside the packages, with its date in it.
 _DATED = (".buildinfo", ".changes")
@@ -124,7 +126,7 @@ def _run(
     inputs = scratch / "inputs"
     shutil.copytree(folder / "inputs", inputs)
     (file,) = (path for path in inputs.iterdir() if path.suffix == ".toml")
-    recipe = recipe_file.load(file)
+    recipe = reader.load(file)
     _same_inputs(recipe, found, record)
     needs = {need: _need(need, folder, found, work) for need in record.needs}
     step = Step(

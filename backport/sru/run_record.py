@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from backport.engine.step import Step, hash_text
+from backport.engine.store import Result
 from backport.errors import InputError
-from backport.step import Step, hash_text
-from backport.store import Result
 
 FILE = "run.json"
 FOLDER = "evidence"

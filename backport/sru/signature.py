@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import process
+from backport.engine import process
+from backport.engine.process import require
 from backport.errors import InputError, MachineError
-from backport.process import require
 from backport.sru import manifest
 
 _TIMEOUT = 300.0  # seconds: a person may have to type a passphrase

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backport.launchpad import bug_text
+from backport.launchpad.bug import description as bug_text
 
 REQUIRED = ("Impact", "Test Plan", "Where problems could occur")
 # The template of the certbot exception has this one too.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from backport.build import owner
 from backport.build.repositories import PIN
+from backport.engine.process import Completed, require
+from backport.engine.process import run as run_program
 from backport.errors import InputError, UsageError
-from backport.process import Completed, require
-from backport.process import run as run_program
 from backport.testbed import matrix
 from backport.testbed.host import as_root
 from backport.testbed.lxc import Testbed

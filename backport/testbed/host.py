@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.doctor import Missing
+from backport.engine.process import Completed, run
 from backport.errors import MachineError
-from backport.process import Completed, run
 
 CGROUPS = Path("/sys/fs/cgroup")
 _PROGRAMS = {

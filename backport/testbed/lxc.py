@@ -21,8 +21,8 @@ from types import TracebackType
 from backport.build import owner
 from backport.build.repositories import PIN
 from backport.build.sbuild import memory_available
+from backport.engine.process import require, run
 from backport.errors import InputError, MachineError
-from backport.process import require, run
 from backport.testbed.host import as_root, check, must, prepare_host
 from backport.testbed.setup import PLACE, write_testbed_setup
 

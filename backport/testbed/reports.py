@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 
 SEEN, NOT_SEEN = "harm-seen", "not-seen"
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
 
 
 @dataclass(frozen=True)

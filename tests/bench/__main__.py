@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport import outputs, plan, recipe_file
-from backport.archive import localrepo
 from backport.build import sbuild
 from backport.build.sbuild import remove_tree
+from backport.engine import outputs
+from backport.engine.step import Step
+from backport.engine.verdict import Passed
+from backport.environments import localrepo
 from backport.errors import BackportError
-from backport.plan import Selection
-from backport.recipe import patch_names, quilt_series_file
+from backport.recipe import reader
+from backport.recipe.model import patch_names, quilt_series_file
+from backport.run import plan
+from backport.run.plan import Selection
 from backport.source.changelog import timestamp
-from backport.step import Step
-from backport.verdict import Passed
 from tests.bench import figures, lock_cost, risk_speed
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -87,12 +89,12 @@ class Bench:
 
     def full_series(self) -> str:
         """The series whose packages are measured: the first that is tested in full."""
-        return next(iter(self.series or recipe_file.load(self.recipe).full))
+        return next(iter(self.series or reader.load(self.recipe).full))
 
     def steps(self, until: str) -> dict[str, Step]:
         """The plan of the runs."""
         selection = Selection(series=self.series, until=until)
-        return plan.make(recipe_file.load(self.recipe), selection, self.base)
+        return plan.make(reader.load(self.recipe), selection, self.base)
 
     def build_needs(self) -> dict[str, list[str]]:
         """The builds, and the builds that each one waits for."""
@@ -112,7 +114,7 @@ class Bench:
             BenchError: a build failed.
         """
         steps, needs = self.steps("build"), self.build_needs()
-        epoch = int(timestamp(recipe_file.load(self.recipe).date))
+        epoch = int(timestamp(reader.load(self.recipe).date))
         out = self.home / "loop"
         if out.exists():
             remove_tree(out)
@@ -181,7 +183,7 @@ class Bench:
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:
         """Change a patch: the steps that run again, those that depend on it, and all."""
         steps = self.steps("build")
-        source = recipe_file.load(self.recipe).source(CHANGED)
+        source = reader.load(self.recipe).source(CHANGED)
         patches = [
             name for one in source.series for name in patch_names(quilt_series_file(source, one))
         ]

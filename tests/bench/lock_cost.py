@@ -22,8 +22,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from backport import outputs
-from backport.archive import localrepo
+from backport.engine import outputs
+from backport.environments import localrepo
 from backport.errors import BackportError, MachineError
 from backport.testbed import lxc
 from tests.bench.figures import Row, as_text

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from backport import outputs, recipe_file
-from backport.archive import localrepo
+from backport.engine import outputs
+from backport.engine.store import Store
+from backport.environments import localrepo
 from backport.errors import BackportError, MachineError
+from backport.recipe import reader
 from backport.risk import field
 from backport.source.changelog import timestamp
-from backport.store import Store
 from backport.testbed import autopkgtest
 from backport.testbed.lxc import Testbed
 from tests.bench.figures import Row, as_text
@@ -157,7 +158,7 @@ _RESULTS = {_RACE: "race.json", _TRIALS: "campaign.json", _ORDERS: "interleaving
 
 def _run(work: Path, series: str, recipe_path: Path, test: tuple[str, str], words: str) -> object:
     """Run a test of the matrix, or its control on a variant, in a testbed; what it wrote."""
-    recipe, store, (name, variant) = recipe_file.load(recipe_path), Store(work), test
+    recipe, store, (name, variant) = reader.load(recipe_path), Store(work), test
     base, debs = field.built(recipe, store, series, name, variant)
     with store.temporary(f"repository/risk-speed-{name}") as scratch:
         repository = localrepo.publish(

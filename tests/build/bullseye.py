@@ -8,8 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.archive.machine_sources import machine_suites
-from backport.process import require, run
+from backport.engine.process import require, run
+from backport.environments.machine_sources import machine_suites
 from backport.testbed.host import as_root
 
 SUITE = "bullseye"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from backport.build.result import PACKAGE_STAGES, STATUSES, judge, read_summary, reason, tail
-from backport.verdict import Broken, Failed, Passed, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
 
 RULE = "+" + "-" * 78 + "+"
 

@@ -9,7 +9,7 @@ import pytest
 
 from backport.build.sandbox import Bind, command, stage_script, step_down
 from backport.build.user import Builder, find_builder
-from backport.process import run
+from backport.engine.process import run
 
 
 @pytest.fixture

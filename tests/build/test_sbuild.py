@@ -18,8 +18,8 @@ import pytest
 from backport.build import sbuild
 from backport.build.sbuild import BuildOptions, build, clean_leftovers
 from backport.build.user import find_builder
+from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError
-from backport.verdict import Broken, Failed, Passed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
 

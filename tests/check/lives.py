@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.archive import localrepo
 from backport.check import lifecycle
 from backport.check.finding import Finding
 from backport.check.lifecycle import Clone, Package
+from backport.environments import localrepo
 from backport.testbed.lxc import Testbed
 from tests.build.packages import make_deb, make_repository
 

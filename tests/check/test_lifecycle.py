@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe as update
 from backport.check import lifecycle
 from backport.check.lifecycle import Package
-from backport.recipe import Recipe
+from backport.recipe import model as update
+from backport.recipe.model import Recipe
 from tests.check.lives import Lives, make_package
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from backport import plan
-from backport import recipe as update
-from backport.plan import Selection
-from backport.recipe import Published, Recipe, Retired
-from backport.recipe_bug import BugText
-from backport.step import Step
-from backport.store import step_key
+from backport.engine.step import Step
+from backport.engine.store import step_key
+from backport.recipe import model as update
+from backport.recipe.bug import BugText
+from backport.recipe.model import Published, Recipe, Retired
+from backport.run import plan
+from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.source_builder import write_files

@@ -7,7 +7,7 @@ import pytest
 from backport.build import sbuild, variation
 from backport.check import reproducible
 from backport.check.reproducible import Difference
-from backport.verdict import Passed
+from backport.engine.verdict import Passed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_deb, make_repository, make_source
 

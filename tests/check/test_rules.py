@@ -32,8 +32,8 @@ from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
-from backport.recipe import BasePin, ControlEdit, Published, Recipe, Review
-from backport.recipe_bug import BugText
+from backport.recipe.bug import BugText
+from backport.recipe.model import BasePin, ControlEdit, Published, Recipe, Review
 from backport.source import weight
 from backport.source.weight import Part, Weight
 from tests.build.packages import make_deb, make_repository

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
 from backport.check import ceiling, packaging, shipped
 from backport.check.finding import Finding
-from backport.recipe import Source
+from backport.recipe import reader
+from backport.recipe.model import Source
 from backport.source.overlay import lay_over
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPE = recipe_file.load(ROOT / "backport.toml")
+RECIPE = reader.load(ROOT / "backport.toml")
 SAID = {"VERSION": "1", "SERIES": "xenial", "MAINTAINER": "A <a@example.org>", "DATE": RECIPE.date}
 # The oldest of the series has the lowest ceiling.
 SERIES = "xenial"

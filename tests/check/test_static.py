@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backport.archive.base import PreparedBase
 from backport.check import finding, static, steps
 from backport.check.finding import Finding
-from backport.outputs import PREPARED, built_debs
-from backport.recipe import BasePin, ControlEdit, Recipe
-from backport.step import Step
-from backport.verdict import Failed, Passed
+from backport.engine.outputs import PREPARED, built_debs
+from backport.engine.step import Step
+from backport.engine.verdict import Failed, Passed
+from backport.environments.base import PreparedBase
+from backport.recipe.model import BasePin, ControlEdit, Recipe
 from tests.build.packages import index, make_deb
 from tests.check.trees import toolchain
 from tests.source import packages as made

@@ -8,7 +8,7 @@ from pathlib import Path
 from backport.check import packaging, shipped
 from backport.check.ceiling import Ceiling
 from backport.check.finding import Finding
-from backport.recipe import Published
+from backport.recipe.model import Published
 from tests.support.source_builder import write_files
 
 CONTROL = """\

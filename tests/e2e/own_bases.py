@@ -11,8 +11,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from backport import recipe_edit, recipe_file
-from backport.recipe import BasePin, Source
+from backport.recipe import edit, reader
+from backport.recipe.model import BasePin, Source
 from backport.source.files import LEFT_OUT, sha256_of
 from backport.source.tarball import compression, unpack
 from tests.e2e.support import CHECKOUT, Place, must
@@ -34,7 +34,7 @@ def pin_all(place: Place) -> None:
     shutil.copyfile(CHECKOUT / "backport.toml", path)
     fetched = place.run("fetch")
     assert fetched.exit_code == 0, fetched.stderr
-    recipe = recipe_file.load(path)
+    recipe = reader.load(path)
     gpg_home = place.root / "gnupg"
     gpg_home.mkdir(mode=0o700)
     for number, source in enumerate(recipe.sources):
@@ -43,7 +43,7 @@ def pin_all(place: Place) -> None:
         if number % 2:
             _sign(dsc, gpg_home)
         pin = BasePin(source.debian_version, dsc.name, sha256_of(dsc), path=str(dsc))
-        path.write_text(recipe_edit.set_base(path.read_text(), source.name, pin))
+        path.write_text(edit.set_base(path.read_text(), source.name, pin))
     shutil.rmtree(gpg_home)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe import Recipe
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 from backport.source import weight
 from tests.e2e.own_bases import pin_all
 from tests.e2e.support import Place, Ran, alone, forget_steps, home
@@ -51,7 +51,7 @@ def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         forget_steps(place.work)
         pin_all(place)
         ran = place.run("run", "--base", "stand-in", "--series", series, "--json")
-        yield Job(place, recipe_file.load(place.root / "backport.toml"), series, ran)
+        yield Job(place, reader.load(place.root / "backport.toml"), series, ran)
 
 
 def test_every_source_is_made_for_the_archive_built_checked_and_tested(job: Job) -> None:

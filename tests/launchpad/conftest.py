@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.patience import Patience
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.retry import Patience
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.fixtures import case, public_keys, upload_template

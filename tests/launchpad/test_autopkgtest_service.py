@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from backport import outputs, recipe_file
 from backport.cli import main
+from backport.engine import outputs
+from backport.engine.store import Store
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
-from backport.launchpad import autopkgtest_results as results
-from backport.launchpad import autopkgtest_service as service
-from backport.launchpad import upload_state
-from backport.launchpad.autopkgtest_service import Answer, Request
-from backport.launchpad.ppa import PpaName
-from backport.store import Store
+from backport.launchpad.autopkgtest import results, service
+from backport.launchpad.autopkgtest.service import Answer, Request
+from backport.launchpad.upload import journal
+from backport.launchpad.upload.ppa import PpaName
+from backport.recipe import reader as recipe_file
 from backport.testbed.result import OneTest
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 from tests.launchpad.conftest import QUICK
 from tests.support import recipes
 from tests.support.autopkgtest_results import log_gz, put, result_tar
@@ -234,12 +234,12 @@ def recipe(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     matrix.mkdir(parents=True)
     (matrix / "control").write_text("Tests: race-control\nDepends: app\n")
     recipe_file.load(path)
-    upload = upload_state.Upload(
+    upload = journal.Upload(
         source="app", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
         ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
         account="tester", base="stand-in", steps={}, state="accepted",
     )  # fmt: skip
-    upload_state.write(tmp_path / "build", upload)
+    journal.write(tmp_path / "build", upload)
     return path
 
 
@@ -340,9 +340,9 @@ def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
     assert rows["amd64"]["log_address"] == f"{rows['amd64']['result']}/log.gz"
     assert rows["arm64"]["log_address"] == ""
     # Another version of the source package: nothing of the old one stays.
-    old = upload_state.read(recipe.parent / "build", "ppa:me/sru", kept(recipe)["launchpad"])[0]
+    old = journal.read(recipe.parent / "build", "ppa:me/sru", kept(recipe)["launchpad"])[0]
     fresh = f"{VERSION[:-1]}2"
-    upload_state.write(recipe.parent / "build", replace(old, version=fresh))
+    journal.write(recipe.parent / "build", replace(old, version=fresh))
     assert run(recipe) == 0
     assert [(row["arch"], row["version"]) for row in kept(recipe)["tests"]] == [("amd64", fresh)]
 

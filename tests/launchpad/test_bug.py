@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from backport.errors import RemoteError
-from backport.launchpad import bug as bugs
-from backport.launchpad import bug_plan
-from backport.launchpad.bug_plan import AddComment, AddTask, Approve, SetDescription, SetStatus
-from backport.launchpad.bug_plan import Wanted as What
-from backport.launchpad.bug_text import merged
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import VARIABLE
-from backport.launchpad.patience import RefusedError
-from backport.recipe_bug import BugText
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug import plan as bug_plan
+from backport.launchpad.bug.description import merged
+from backport.launchpad.bug.plan import AddComment, AddTask, Approve, SetDescription, SetStatus
+from backport.launchpad.bug.plan import Wanted as What
+from backport.recipe.bug import BugText
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from backport.cli import main
-from backport.launchpad import upload_state
-from backport.launchpad.credentials import VARIABLE
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.upload import journal
 from tests.support import recipes
 from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -63,8 +63,8 @@ def run(recipe: Path, *words: str) -> int:
     )
 
 
-def record(recipe: Path, root: str, state: str = "accepted") -> upload_state.Upload:
-    upload = upload_state.Upload(
+def record(recipe: Path, root: str, state: str = "accepted") -> journal.Upload:
+    upload = journal.Upload(
         source="alpha",
         series="xenial",
         version=VERSION,
@@ -80,7 +80,7 @@ def record(recipe: Path, root: str, state: str = "accepted") -> upload_state.Upl
         steps={},
         state=state,
     )
-    upload_state.write(recipe.parent / "build", upload)
+    journal.write(recipe.parent / "build", upload)
     return upload
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from backport.launchpad import bug_show
-from backport.launchpad.bug_plan import (
+from backport.launchpad.bug import text as bug_show
+from backport.launchpad.bug.plan import (
     AddComment,
     AddTags,
     AddTask,
@@ -19,7 +19,7 @@ from backport.launchpad.bug_plan import (
     Wanted,
     make,
 )
-from backport.recipe_bug import BugText
+from backport.recipe.bug import BugText
 
 TEXT = BugText("Renewals fail.", "1. Renew twice.", "A lock that is never released.")
 WANTED = Wanted(

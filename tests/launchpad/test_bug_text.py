@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.launchpad.bug_text import merged, name, sections, tidy
-from backport.recipe_bug import BugText
+from backport.launchpad.bug.description import merged, name, sections, tidy
+from backport.recipe.bug import BugText
 
 TEXT = BugText("Renewals fail.", "1. Renew twice.", "A lock that is never released.", "Nothing.")
 OLD = """It is old.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from backport.launchpad import build_log
+from backport.launchpad.builds import log as build_log
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from backport.errors import RemoteError, UsageError
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.patience import Patience, RefusedError
-from backport.launchpad.service_root import service_root
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.retry import Patience, RefusedError
+from backport.launchpad.api.service_root import service_root
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
-from backport.launchpad import first_recipe, pin
+from backport.launchpad.archive import first_recipe, pin
+from backport.recipe import reader
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 
@@ -50,7 +50,7 @@ def test_init_then_pin_gives_a_recipe_with_the_archives_own_dsc(
     assert pin.command(args) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["written"] is True
-    base = recipe_file.load(args.recipe).source("hello-sru").base
+    base = reader.load(args.recipe).source("hello-sru").base
     assert base is not None
     assert base.url == data["found"][0]["pin"]["url"]
     assert base.path == ""

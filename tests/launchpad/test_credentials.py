@@ -16,11 +16,11 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from backport.errors import BackportError, InputError, MachineError, RemoteError
-from backport.launchpad import credentials
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import FilePlace, place
-from backport.launchpad.login import session
-from backport.launchpad.patience import RefusedError
+from backport.launchpad.api import credentials
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import FilePlace, place
+from backport.launchpad.api.login import session
+from backport.launchpad.api.retry import RefusedError
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_ppa import Login, Ppas

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError, MachineError, UsageError
-from backport.launchpad import dput
-from backport.launchpad.dput import Server, configuration, send, server
-from backport.launchpad.ppa import PpaName
-from backport.launchpad.service_root import PRODUCTION
-from backport.launchpad.signing import find_key, sign_upload
+from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.upload import dput
+from backport.launchpad.upload.dput import Server, configuration, send, server
+from backport.launchpad.upload.ppa import PpaName
+from backport.launchpad.upload.signing import find_key, sign_upload
 from tests.launchpad.test_signing import described
 
 PPA = PpaName("me", "it")

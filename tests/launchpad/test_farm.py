@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport import verdict
+from backport.engine import verdict
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
-from backport.launchpad import farm
-from backport.launchpad.farm import Sent, farm_of, sent_of
-from backport.launchpad.upload_state import Upload
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.launchpad.autopkgtest import verdicts as farm
+from backport.launchpad.autopkgtest.verdicts import Sent, farm_of, sent_of
+from backport.launchpad.upload.journal import Upload
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"

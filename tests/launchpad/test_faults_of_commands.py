@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from backport.cli import main
-from backport.launchpad import upload_state
-from backport.launchpad.credentials import VARIABLE
-from backport.launchpad.patience import Patience
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.api.retry import Patience
+from backport.launchpad.upload import journal
 from tests.support import recipes
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -72,7 +72,7 @@ class Scene:
         quick = partial(
             Patience, connect=20.0, answer=seconds, attempts=2, first_wait=0.01, longest_wait=2.0
         )
-        self.monkeypatch.setattr("backport.launchpad.client.Patience", quick)
+        self.monkeypatch.setattr("backport.launchpad.api.client.Patience", quick)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run ``backport WORDS``: exit code, output, errors."""
@@ -133,12 +133,12 @@ def scene(
     farm = Farm(world)
     farm.build(farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION))
     farm.now = 1000.0
-    upload = upload_state.Upload(
+    upload = journal.Upload(
         source="alpha", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
         ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
         account="tester", base="stand-in", steps={}, state="accepted",
     )  # fmt: skip
-    upload_state.write(tmp_path / "build", upload)
+    journal.write(tmp_path / "build", upload)
     made = tmp_path / "build/source/xenial/alpha"
     made.mkdir(parents=True)
     (made / "alpha_1.0-1ubuntu0.16.04.1.dsc").write_text("")

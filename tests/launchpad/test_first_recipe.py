@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
 from backport.errors import InputError, RemoteError, UsageError
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.first_recipe import first_recipe
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.first_recipe import first_recipe
+from backport.recipe import reader
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 
@@ -51,7 +51,7 @@ def write(
 def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     client: LaunchpadlibClient, tmp_path: Path, dsc: Path
 ) -> None:
-    recipe = recipe_file.load(write(tmp_path, client, dsc=dsc))
+    recipe = reader.load(write(tmp_path, client, dsc=dsc))
     assert [(one.name, one.version) for one in recipe.series] == [
         ("xenial", "16.04"),
         ("yakkety", "16.10"),
@@ -74,7 +74,7 @@ def test_without_launchpad_no_version_is_assumed(
 ) -> None:
     with StandIn(World()) as gone:
         pass
-    recipe = recipe_file.load(write(tmp_path, make_client(root=gone.root), dsc=dsc))
+    recipe = reader.load(write(tmp_path, make_client(root=gone.root), dsc=dsc))
     seen = recipe.one_series("xenial").archive["hello-sru"]
     assert (seen.version, seen.confirmed) == ("", "")
     assert seen.note.startswith("unconfirmed")
@@ -89,7 +89,7 @@ def test_without_a_dsc_the_newest_published_version_is_pinned(
             name: one for name, one in files.items() if name.startswith(f"hello-sru_{version[:-2]}")
         }
         world.publish("bionic", "hello-sru", version, files=only)
-    recipe = recipe_file.load(write(tmp_path, client))
+    recipe = reader.load(write(tmp_path, client))
     base = recipe.source("hello-sru").base
     assert base is not None
     assert base.version == "2.10-1"
@@ -146,5 +146,5 @@ def test_the_maintainer_comes_from_the_environment_or_is_asked_for(
         write(tmp_path, None, dsc=dsc, maintainer="")
     monkeypatch.setenv("DEBFULLNAME", 'An "odd" Näme')
     monkeypatch.setenv("DEBEMAIL", "o@example.org")
-    recipe = recipe_file.load(write(tmp_path, None, dsc=dsc, maintainer=""))
+    recipe = reader.load(write(tmp_path, None, dsc=dsc, maintainer=""))
     assert recipe.maintainer == 'An "odd" Näme <o@example.org>'

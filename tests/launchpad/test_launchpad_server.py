@@ -14,7 +14,7 @@ from launchpadlib.credentials import AccessToken, Consumer, Credentials
 from launchpadlib.launchpad import Launchpad
 from lazr.restfulclient.errors import BadRequest, PreconditionFailed, Unauthorized
 
-from backport.launchpad.client import LaunchpadlibClient
+from backport.launchpad.api.client import LaunchpadlibClient
 from tests.support.launchpad_server import Fault, StandIn, World
 
 

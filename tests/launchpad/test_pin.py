@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backport import recipe_file
 from backport.errors import HashMismatchError, InputError, RemoteError, UsageError
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.pin import PinReport, pin
-from backport.recipe import Recipe
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.pin import PinReport, pin
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 from tests.launchpad.conftest import Keys
 from tests.support.launchpad_server import Fault, StandIn, World
 
@@ -65,7 +65,7 @@ def recipe(tmp_path: Path) -> Recipe:
         (packaging / "control").write_text("Source: x\n")
     path = tmp_path / "backport.toml"
     path.write_text(RECIPE)
-    return recipe_file.load(path)
+    return reader.load(path)
 
 
 def run(
@@ -114,7 +114,7 @@ def test_a_source_is_found_fetched_checked_and_pinned(
     assert "ubuntu zesty (Release, Obsolete)" in str(found)
     assert {one.name: one.read_bytes() for one in found.dsc.parent.iterdir()} == files
 
-    again = recipe_file.load(recipe.path)
+    again = reader.load(recipe.path)
     base = again.source("hello-sru").base
     assert base == found.pin
     assert base is not None
@@ -194,7 +194,7 @@ def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(
     text = recipe.path.read_text()
     text = text.replace(hashlib.sha256(files["hello-sru_1.2-1.dsc"]).hexdigest(), "1" * 64)
     recipe.path.write_text(text)
-    pinned = recipe_file.load(recipe.path)
+    pinned = reader.load(recipe.path)
     asked = len(standin.requests)
 
     kept = run(pinned, client, keys)

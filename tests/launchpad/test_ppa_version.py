@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.errors import InputError
-from backport.launchpad.ppa import parse_name
-from backport.launchpad.ppa_version import last_number, number_of, ppa_version
+from backport.launchpad.upload.ppa import parse_name
+from backport.launchpad.upload.version import last_number, number_of, ppa_version
 
 UPDATES = st.from_regex(
     r"[0-9](\.[0-9]{1,2}){0,2}-[0-9]((ubuntu|~ubuntu)0?\.1[46]\.04\.1)?", fullmatch=True

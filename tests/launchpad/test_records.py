@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.publication import Publication
-from backport.launchpad.records import FILE, Records, age, archive_versions
-from backport.recipe import BasePin, Change, Published, Recipe, Retired, Series, Source
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.archive.publications import FILE, Records, age, archive_versions
+from backport.recipe.model import BasePin, Change, Published, Recipe, Retired, Series, Source
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]

@@ -14,8 +14,8 @@ import pytest
 from debian.deb822 import Changes
 
 from backport.errors import InputError, MachineError
-from backport.launchpad import signing
-from backport.launchpad.signing import find_key, sign_upload, with_new_hashes
+from backport.launchpad.upload import signing
+from backport.launchpad.upload.signing import find_key, sign_upload, with_new_hashes
 
 PASSPHRASE = "correct horse"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad import sponsor
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import VARIABLE
-from backport.launchpad.patience import RefusedError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.bug import sponsor
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs

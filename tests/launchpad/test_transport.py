@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.launchpad.patience import Patience, UnansweredError
-from backport.launchpad.transport import PatientRequest, _retry_after
+from backport.launchpad.api.http import PatientRequest, _retry_after
+from backport.launchpad.api.retry import Patience, UnansweredError
 from tests.support.launchpad_server import Fault, StandIn
 
 QUICK = Patience(first_wait=0.01)

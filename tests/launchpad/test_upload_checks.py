@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from backport.engine.verdict import Passed
 from backport.sru import check as evidence
-from backport.sru import in_place
-from backport.verdict import Passed
+from backport.sru import service_verdicts
 from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server.world_ppa import Arrived
 from tests.support.upload_server.case import ARCHIVE, OWNER, PPA, Case
@@ -168,7 +168,9 @@ def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> No
     # The same stands in the evidence, joined by the very .dsc.
     folder = (case.work / "evidence/latest").resolve()
     step = "test/noble/helper.says"
-    assert isinstance(in_place.read(folder, evidence.load(folder)).tests[step].verdict, Passed)
+    assert isinstance(
+        service_verdicts.read(folder, evidence.load(folder)).tests[step].verdict, Passed
+    )
 
 
 def test_an_architecture_that_failed_on_the_farm_holds_the_rest_back(case: Case) -> None:

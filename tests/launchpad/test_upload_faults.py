@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from backport.launchpad.patience import Patience
+from backport.launchpad.api.retry import Patience
 from tests.support.launchpad_server import Fault, StandIn
 from tests.support.upload_server import FtpServer
 from tests.support.upload_server.case import Case
@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     patience = partial(
         Patience, connect=2.0, answer=2.0, attempts=2, first_wait=0.01, longest_wait=2.0, total=5.0
     )
-    monkeypatch.setattr("backport.launchpad.client.Patience", patience)
+    monkeypatch.setattr("backport.launchpad.api.client.Patience", patience)
 
 
 def goes_on(case: Case) -> None:
@@ -119,7 +119,7 @@ def test_a_server_that_is_silent_or_resets_leaves_it_to_the_next_call(
     case: Case, resets: bool, said: str
 ) -> None:
     case.ready()
-    case.monkeypatch.setattr("backport.launchpad.upload.Waiting.transfer", 2.0)
+    case.monkeypatch.setattr("backport.launchpad.upload.send.Waiting.transfer", 2.0)
     met: list[socket.socket] = []
 
     def meet(server: socket.socket) -> None:
@@ -144,7 +144,7 @@ def test_a_server_that_is_silent_or_resets_leaves_it_to_the_next_call(
     assert ran.exit_code == 6
     assert said in one_sentence(ran.err)
     assert case.records()[0]["state"] == "broken"
-    case.monkeypatch.setattr("backport.launchpad.upload.Waiting.transfer", 1800.0)
+    case.monkeypatch.setattr("backport.launchpad.upload.send.Waiting.transfer", 1800.0)
     case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", case.ftp.address)
     goes_on(case)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.launchpad.publication import Publication, SourceFile
-from backport.launchpad.upload_plan import (
+from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.launchpad.upload.checks import (
     Facts,
     Item,
     Known,
@@ -19,10 +19,10 @@ from backport.launchpad.upload_plan import (
     item_of,
     order,
 )
-from backport.launchpad.upload_plan import Plan as UploadPlan
-from backport.launchpad.upload_source import Made, unmet
-from backport.launchpad.upload_state import Upload
-from backport.recipe import BasePin, Change, Published, Source
+from backport.launchpad.upload.checks import Plan as UploadPlan
+from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.source import Made, unmet
+from backport.recipe.model import BasePin, Change, Published, Source
 from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
 

@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad import published, wait_show
-from backport.launchpad.builds import Build, Builds, Upload, phase
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import VARIABLE
-from backport.launchpad.patience import RefusedError
-from backport.launchpad.ppa import PpaName
-from backport.launchpad.wait import Bounds, Changed, Ended, Event, Failed, Noted, Wait
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.builds import published
+from backport.launchpad.builds import text as wait_show
+from backport.launchpad.builds.states import Build, Builds, Upload, phase
+from backport.launchpad.builds.wait import Bounds, Changed, Ended, Event, Failed, Noted, Wait
+from backport.launchpad.upload.ppa import PpaName
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
-from backport.recipe import ControlEdit, Recipe
+from backport.recipe.model import ControlEdit, Recipe
 from backport.source.package import SourcePackage, make
 from tests.support.source_builder import (
     PackageSpec,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.errors import InputError
-from backport.recipe import ControlEdit
+from backport.recipe.model import ControlEdit
 from backport.source.control import edit_control, for_ubuntu, normal, relations
 
 HEAD = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import HashMismatchError, InputError
-from backport.recipe import BasePin
+from backport.recipe.model import BasePin
 from backport.source.dsc import (
     fetch_base,
     file_version,

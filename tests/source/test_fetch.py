@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backport.archive import pypi
+from backport.environments import pypi
 from backport.errors import HashMismatchError, InputError, RemoteError
-from backport.recipe import Upstream
+from backport.recipe.model import Upstream
 from backport.source.fetch import fetch, fetch_upstream
 from tests.source.file_server import Cut, FileServer, Status, serve_ftp
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.recipe import ControlEdit
+from backport.recipe.model import ControlEdit
 from backport.source import installable
 from tests.source.packages import BASE_VERSION, make_on_base, unpacked
 from tests.support.source_builder import CONTROL, PackageSpec, build_dsc, make_recipe

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backport import plan, versions
 from backport.errors import InputError
-from backport.recipe import ControlEdit, PackagingEdit, Recipe
+from backport.recipe import versions
+from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
+from backport.run import plan
 from backport.source.overlay import lay_over
 from tests.source.packages import SPEC, make_on_base, make_own, own_packaging, unpacked
 from tests.support.source_builder import build_dsc, make_recipe, orig_tarball, write_files

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Dsc
 
-from backport.recipe import Change, Variant
+from backport.recipe.model import Change, Variant
 from backport.source.files import sha256_of
 from backport.source.package import make
 from tests.source.packages import (

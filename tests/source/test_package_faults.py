@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError, StepError
-from backport.recipe import ControlEdit, Recipe
+from backport.recipe.model import ControlEdit, Recipe
 from backport.source.package import make
 from backport.source.patches import PatchError
 from tests.source.packages import (

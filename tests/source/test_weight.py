@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.recipe import Change, ControlEdit
+from backport.recipe.model import Change, ControlEdit
 from backport.source import weight
 from backport.source.weight import Part, Weight
 from tests.source.packages import (

@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport import execute, versions
-from backport import plan as planning
 from backport.check import finding
-from backport.execute import Action
-from backport.plan import Selection
-from backport.process import run as run_program
-from backport.recipe import Recipe
+from backport.engine import execute
+from backport.engine.execute import Action
+from backport.engine.process import run as run_program
+from backport.engine.step import KINDS, Step
+from backport.engine.store import Outcome, Store
+from backport.engine.verdict import Broken, Passed, Skipped, Verdict
+from backport.recipe import versions
+from backport.recipe.model import Recipe
+from backport.run import plan as planning
+from backport.run.plan import Selection
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
-from backport.step import KINDS, Step
-from backport.store import Outcome, Store
-from backport.verdict import Broken, Passed, Skipped, Verdict
 from tests.support.recipes import SourceSpec, Spec, load
 
 SPEC = Spec(

@@ -10,17 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from backport import verdict
-from backport.launchpad import farm, upload_state
-from backport.launchpad.bug_plan import Bug, Task
-from backport.launchpad.publication import Publication
-from backport.launchpad.upload_state import Upload
-from backport.sru import check, in_place
+from backport.engine import verdict
+from backport.engine.verdict import Passed, Skipped, Verdict
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.bug.plan import Bug, Task
+from backport.launchpad.upload import journal
+from backport.launchpad.upload.journal import Upload
+from backport.sru import check, service_verdicts
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts, PublishedFile
 from backport.sru.manifest import Manifest
-from backport.verdict import Passed, Skipped, Verdict
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
 
@@ -104,7 +105,7 @@ def manifest(where: Place) -> Manifest:
 def checklist(where: Place, known: Facts) -> Checklist:
     folder = where.evidence().folder
     found = check.load(folder)
-    there = in_place.read(folder, found).tests
+    there = service_verdicts.read(folder, found).tests
     return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, farm=there)
 
 
@@ -165,14 +166,14 @@ def serve(
             state="accepted",
             made_of=made_of or hashlib.sha256(dsc.read_bytes()).hexdigest(),
         )  # fmt: skip
-        upload_state.write(work, upload)
-    (work / farm.SUMMARY).parent.mkdir(exist_ok=True)
+        journal.write(work, upload)
+    (work / verdicts.SUMMARY).parent.mkdir(exist_ok=True)
     for row in rows:
-        log = work / farm.FOLDER / row["series"] / f"alpha@{row['arch']}" / "log.gz"
+        log = work / verdicts.FOLDER / row["series"] / f"alpha@{row['arch']}" / "log.gz"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(gzip.compress(f"tested on {row['arch']}\n".encode(), mtime=0))
     data = {
-        "format": farm.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
+        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
         "launchpad": "https://lp.example.org/", "tests": list(rows), "controls": list(controls),
     }  # fmt: skip
-    (work / farm.SUMMARY).write_text(json.dumps(data))
+    (work / verdicts.SUMMARY).write_text(json.dumps(data))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backport import cleaning
+from backport.engine import clean
+from backport.engine.verdict import Failed
 from backport.errors import InputError
-from backport.launchpad import credentials
+from backport.launchpad.api import credentials
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
-from backport.verdict import Failed
 from tests.sru.runs import Place
 from tests.support.logged_in import credentials_file
 
@@ -126,7 +126,7 @@ def test_records_of_uploads_and_of_the_ppa_are_in_it_and_make_new_evidence(place
 
 def test_clean_never_removes_evidence(place: Place) -> None:
     made = place.evidence()
-    gone = list(cleaning.old(place.store, 1e12))
+    gone = list(clean.old(place.store, 1e12))
     assert gone
     assert not [path for path in gone if path.is_relative_to(made.folder.parent)]
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backport.engine.verdict import Broken, Failed, Skipped
 from backport.sru import check, comment, manifest, template
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist, Item
 from backport.sru.checklist_text import as_text
 from backport.sru.facts import NOT_ASKED, Facts
 from backport.sru.manifest import Manifest
-from backport.verdict import Broken, Failed, Skipped
 from tests.sru import scenes
 from tests.sru.runs import Place
 

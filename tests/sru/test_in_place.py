@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from backport import cli
+from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import InputError
-from backport.launchpad import farm
-from backport.sru import check, comment, in_place, report
+from backport.launchpad.autopkgtest import verdicts as farm
+from backport.sru import check, comment, report, service_verdicts
 from backport.sru.checklist_data import Checklist, Item
 from backport.sru.report_parts import Cell, Report
-from backport.verdict import Broken, Failed, Passed, Skipped
 from tests.sru import browser, scenes
 from tests.sru.links import Links
 from tests.sru.runs import Place
@@ -267,7 +267,7 @@ def test_the_comment_says_what_the_service_found(ubuntu: Place) -> None:
     text = comment.make(
         ubuntu.recipe(), folder, found, known,
         checklist=scenes.checklist(ubuntu, known), series="xenial",
-        farm=in_place.read(folder, found).tests,
+        farm=service_verdicts.read(folder, found).tests,
     )  # fmt: skip
     assert text.startswith("Verification NOT complete for xenial.")
     assert "alpha renew: failed, test: it lost (Ubuntu's autopkgtest service, s390x, " in text

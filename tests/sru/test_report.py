@@ -9,12 +9,12 @@ import pytest
 
 from backport import cli
 from backport.check import finding, rules
+from backport.engine.verdict import Failed, Skipped
 from backport.errors import InputError
 from backport.source import weight
 from backport.source.weight import Part, Weight
 from backport.sru import check, report
 from backport.sru.checklist_data import Checklist, Item, TagChange
-from backport.verdict import Failed, Skipped
 from tests.sru import browser
 from tests.sru.links import Links
 from tests.sru.runs import Place

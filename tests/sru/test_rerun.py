@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from backport import execute, plan, recipe_file, versions
-from backport.actions import Actions, Options
-from backport.archive import choose
+from backport.engine import execute
+from backport.engine.step import hash_text
+from backport.engine.store import Store
+from backport.environments import choose
 from backport.errors import InputError, UsageError
-from backport.plan import Selection
-from backport.recipe import Recipe
+from backport.recipe import reader, versions
+from backport.recipe.model import Recipe
+from backport.run import plan
+from backport.run.actions import Actions, Options
+from backport.run.plan import Selection
 from backport.sru import bundle, check, manifest, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
-from backport.step import hash_text
-from backport.store import Store
 from tests.sru.runs import Place
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -70,7 +72,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     (packaging / "source").mkdir()
     (packaging / "source/format").write_text("3.0 (quilt)\n")
     (root / "recipe/autopkgtest/alpha/smoke").write_text("#!/bin/sh\ntrue\n")
-    recipe = recipe_file.load(path)
+    recipe = reader.load(path)
     store = Store(root / "work")
     steps = plan.make(recipe, Selection(until="source"), "")
     base, _ = choose.choose(recipe, "stand-in")

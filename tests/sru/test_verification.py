@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from backport import cli
-from backport.actions import Options
-from backport.archive import choose
+from backport.engine.step import Step
+from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
-from backport.launchpad.client import LaunchpadlibClient
-from backport.launchpad.credentials import VARIABLE
-from backport.launchpad.patience import ConflictError
-from backport.launchpad.service_root import ROOT_VARIABLE
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import VARIABLE
+from backport.launchpad.api.retry import ConflictError
+from backport.launchpad.api.service_root import ROOT_VARIABLE
+from backport.run.actions import Options
 from backport.sru import facts, posting, proposed
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
-from backport.step import Step
 from tests.launchpad.conftest import QUICK
 from tests.sru import scenes
 from tests.sru.links import Links

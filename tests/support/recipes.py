@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport.recipe import Recipe
-from backport.recipe_file import load as load_file
+from backport.recipe.model import Recipe
+from backport.recipe.reader import load as load_file
 
 SHA256 = "0123456789abcdef" * 4
 FILE = "backport.toml"

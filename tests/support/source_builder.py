@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backport.recipe import Change, ControlEdit, Recipe, Series, Source, Upstream
+from backport.recipe.model import Change, ControlEdit, Recipe, Series, Source, Upstream
 from backport.source.tarball import make_tarball
 
 BUG = 1640978

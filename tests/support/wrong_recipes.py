@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backport.errors import RecipeError
-from backport.recipe_file import load
+from backport.recipe.reader import load
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from backport.build import owner
+from backport.engine.verdict import Failed, Passed, Skipped
 from backport.errors import InputError, UsageError
 from backport.testbed import autopkgtest, lxc
 from backport.testbed.autopkgtest import run
 from backport.testbed.lxc import Testbed, containers
-from backport.verdict import Failed, Passed, Skipped
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
 

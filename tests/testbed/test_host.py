@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backport import errors
-from backport.process import run
+from backport.engine.process import run
 from backport.testbed.host import as_root, cgroup_commands, cgroups_missing, check, read_mounts
 
 UNIFIED = (

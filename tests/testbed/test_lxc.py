@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.process import run
 from backport.errors import InputError
-from backport.process import run
 from backport.testbed import lxc
 from backport.testbed.host import as_root, must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers

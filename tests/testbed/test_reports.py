@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.testbed import reports
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 
 
 def report(folder: Path, name: str, **data: object) -> Path:

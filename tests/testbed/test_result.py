@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.testbed.result import (
     MEANINGS,
     OneTest,
@@ -12,7 +13,6 @@ from backport.testbed.result import (
     read_seconds,
     read_summary,
 )
-from backport.verdict import Broken, Failed, Passed, Skipped, Verdict
 
 PASS = "smoke                PASS\n"
 SUPERFICIAL = "import               PASS (superficial)\n"

@@ -19,16 +19,18 @@ from typing import Any
 
 import pytest
 
-from backport import cli, execute, outputs, process, recipe_file
-from backport import plan as planning
-from backport.actions import Actions, Options
-from backport.archive.base import Wanted
-from backport.archive.standin import StandIn as StandInBase
-from backport.plan import Selection
+from backport import cli
+from backport.engine import execute, outputs, process
+from backport.engine.step import Step
+from backport.engine.store import Outcome, Store
+from backport.engine.verdict import Failed, Passed
+from backport.environments.base import Wanted
+from backport.environments.standin import StandIn as StandInBase
+from backport.recipe import reader
+from backport.run import plan as planning
+from backport.run.actions import Actions, Options
+from backport.run.plan import Selection
 from backport.sru import run_record
-from backport.step import Step
-from backport.store import Outcome, Store
-from backport.verdict import Failed, Passed
 from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_ppa import Ppas
 from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
@@ -195,7 +197,7 @@ class Case:
 
     def prepare(self) -> None:
         """Make the source packages, and leave records of builds and tests in the store."""
-        recipe = recipe_file.load(self.recipe)
+        recipe = reader.load(self.recipe)
         store = Store(self.work)
         base = StandInBase(recipe.root, offline=True)
         nothing = Wanted((), (), frozenset())

@@ -1,0 +1,1 @@
+"""Steps and the folders that they leave: store, execution, processes, what a run tells."""

@@ -1,0 +1,105 @@
+"""What `backport clean` removes: old steps, bases that no step names, what a kill left behind.
+
+Only what the toolkit makes again by itself is ever touched. The evidence, the summary, and all
+that is not known here stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from backport.engine.outputs import PREPARED
+from backport.engine.step import KINDS
+from backport.engine.store import RECORD, Store
+
+# What the two bases keep below bases/: KIND/ or KIND/SERIES/.
+_PER_BASE = ("chroot-*.tar", "testbed-*")
+_SHARED = ("modules-*", "pool-*.json")
+_UNFINISHED = (".making-*", ".new-*")
+
+
+def old(store: Store, before: float) -> Iterator[Path]:
+    """The files and folders that can go, each once; nobody else may use the store meanwhile.
+
+    Parameters:
+        before: seconds since 1970; what is as old or older goes. What a killed run left half
+            made goes at any age.
+    """
+    removed = [path for path in _steps(store) if (path / RECORD).stat().st_mtime <= before]
+    yield from removed
+    yield from _unfinished(store)
+    yield from _bases(store, {*removed}, before)
+
+
+def kept(store: Store, before: float) -> int:
+    """How many steps stay."""
+    return sum((path / RECORD).stat().st_mtime > before for path in _steps(store))
+
+
+def _steps(store: Store) -> Iterator[Path]:
+    """The folders of all steps: those whose record has their own name.
+
+    An artifact of a test may be named like a record, so the name is not enough.
+    """
+    for kind in KINDS:
+        for pattern in ("", "*/", "*/*/"):
+            for record in sorted((store.work / kind).glob(f"{pattern}{RECORD}")):
+                name = str(record.parent.relative_to(store.work))
+                try:
+                    known = json.loads(record.read_text())["name"]
+                except (OSError, ValueError, LookupError, TypeError):
+                    known = ""
+                if known == name:
+                    yield record.parent
+
+
+def _unfinished(store: Store) -> Iterator[Path]:
+    for folder in (store.work, store.work / "scratch", *_homes(store)):
+        for pattern in _UNFINISHED:
+            yield from sorted(folder.glob(pattern))
+
+
+def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
+    """Prepared bases that no base step names which stays.
+
+    What is shared by the bases of a kind stays in its newest form while one of them does: the
+    next base of that kind is made from it.
+    """
+    named: set[Path] = set()
+    for step in _steps(store):
+        if step not in removed and (step / PREPARED).is_file():
+            try:
+                data = json.loads((step / PREPARED).read_text())
+                named |= {Path(data["chroot"]).resolve(), Path(data["testbed_root"]).resolve()}
+            except (OSError, ValueError, LookupError, TypeError):
+                continue  # such a step runs anew
+    for home in _homes(store):
+        used = {path for path in named if path.parent == home.resolve()}
+        for pattern in _PER_BASE:
+            for path in sorted(home.glob(pattern)):
+                if path.resolve() not in used and _time(path) <= before:
+                    yield path
+        for pattern in _SHARED:
+            found = sorted(home.glob(pattern), key=_time)
+            for path in found[:-1] if used else found:
+                if _time(path) <= before:
+                    yield path
+
+
+def _homes(store: Store) -> Iterator[Path]:
+    """The folders that hold bases; never what is inside of a testbed."""
+    skipped = (*_PER_BASE, *_SHARED, ".*")
+    for folder in sorted((store.work / "bases").glob("*")):
+        if folder.is_dir():
+            yield folder
+            for inner in sorted(folder.iterdir()):
+                if inner.is_dir() and not any(inner.match(pattern) for pattern in skipped):
+                    yield inner
+
+
+def _time(path: Path) -> float:
+    """When it was put there: a testbed's root has the time stamp that its archive says."""
+    stat = path.lstat()
+    return max(stat.st_mtime, stat.st_ctime)

@@ -1,0 +1,78 @@
+"""The programs that a step ran, with the packages that they come from, in the step's folder.
+
+``commands.jsonl`` has one JSON object a line. It is no output: no later step reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backport.engine import process
+from backport.engine.recorder import Command, Recording
+
+FILE = "commands.jsonl"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program's path, with the Debian package and version that it comes from ("" unknown)."""
+
+    program: str
+    path: str
+    package: str
+    version: str
+
+
+_owners: dict[str, Program] = {}
+_lock = threading.Lock()
+
+
+def write(recording: Recording, path: Path) -> None:
+    """Write ``commands.jsonl``: first the programs, then the commands."""
+    lines: list[object] = [asdict(one) for one in programs(recording.commands)]
+    lines += [asdict(one) for one in recording.commands]
+    path.write_text("".join(f"{json.dumps(line, sort_keys=True)}\n" for line in lines))
+
+
+def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
+    """The programs of the commands, those behind a ``--`` too, each once and sorted."""
+    names = set()
+    for one in commands:
+        words = [one.args[0]]
+        words += [
+            after for word, after in zip(one.args, one.args[1:], strict=False) if word == "--"
+        ]
+        names |= {word for word in words if shutil.which(word)}
+    with _lock:
+        _find_owners(sorted(names - set(_owners)))
+        return tuple(_owners[name] for name in sorted(names))
+
+
+def _find_owners(names: list[str]) -> None:
+    paths = {name: str(shutil.which(name)) for name in names}
+    # With a merged /usr, dpkg knows some programs below /bin only (and others below /usr only).
+    asked = {name: (path, re.sub("^/usr", "", path)) for name, path in paths.items()}
+    packages: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    if names and shutil.which("dpkg-query"):
+        every = [path for both in asked.values() for path in dict.fromkeys(both)]
+        owners = process.run(["dpkg-query", "--search", *every], env={"LC_ALL": "C"}).output
+        for line in owners.splitlines():
+            package, found, path = line.partition(": ")
+            if found and "," not in package and not package.startswith("diversion "):
+                packages[path] = package.partition(":")[0]
+        wanted = sorted(set(packages.values()))
+        shown = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *wanted]
+        if wanted:
+            for line in process.run(shown, env={"LC_ALL": "C"}).output.splitlines():
+                package, _, version = line.partition(" ")
+                versions[package] = version
+    for name, path in paths.items():
+        owner = next((packages[one] for one in asked[name] if one in packages), "")
+        _owners[name] = Program(name, path, owner, versions.get(owner, ""))

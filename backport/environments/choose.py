@@ -1,0 +1,102 @@
+"""Which base builds and tests use: the one that is named, else the archive if it answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
+from http.client import HTTPException
+
+from backport.environments.base import Base
+from backport.environments.standin import StandIn
+from backport.environments.ubuntu import Ubuntu
+from backport.errors import MachineError, UsageError
+from backport.recipe.model import Recipe, Series
+
+KINDS = ("ubuntu", "stand-in")
+_PROBE_SECONDS = 5.0
+_HEAD = 4096
+
+
+def answers(mirror: str, series: str) -> bool:
+    """Whether an archive has the series and can be reached now; asks for a few seconds at most."""
+    return not silent([Series(series, "", mirror)])
+
+
+def silent(series: Sequence[Series], *, patience: float = _PROBE_SECONDS) -> list[str]:
+    """The names of the series whose archive does not answer; all are asked at once.
+
+    Parameters:
+        series: the series, with their mirrors; one without a mirror has no archive.
+        patience: seconds for all answers together.
+    """
+    answered: set[str] = set()
+    # Not a pool: what hangs, such as a name server, is left behind, and does not hold up the end.
+    probes = [
+        threading.Thread(target=_probe, args=(one, patience, answered), daemon=True)
+        for one in series
+        if one.mirror
+    ]
+    for probe in probes:
+        probe.start()
+    limit = time.monotonic() + patience
+    for probe in probes:
+        probe.join(max(0.0, limit - time.monotonic()))
+    known = set(answered)
+    return [one.name for one in series if one.name not in known]
+
+
+def _probe(series: Series, patience: float, answered: set[str]) -> None:
+    """Note a series whose Release file names it: what a portal answers instead does not count."""
+    address = f"{series.mirror.rstrip('/')}/dists/{series.name}/Release"
+    try:
+        with urllib.request.urlopen(address, timeout=patience) as answer:
+            head = answer.read(_HEAD).decode("utf-8", "replace")
+    except (OSError, ValueError, HTTPException):
+        return
+    if f"Codename: {series.name}" in head.splitlines():
+        answered.add(series.name)
+
+
+def choose(
+    recipe: Recipe, named: str = "", *, offline: bool = False, before: str = ""
+) -> tuple[Base, str]:
+    """The base, and a note for the user where it was not named ("" otherwise).
+
+    Parameters:
+        named: the kind of base that the user names.
+        offline: ask no archive, and download nothing.
+        before: the kind that the work folder was last used with; taken where none is named and
+            none can be asked.
+
+    Raises:
+        UsageError: there is no base of that name.
+    """
+    if named and named not in KINDS:
+        raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(KINDS)}")
+    if named == "ubuntu":
+        return Ubuntu(offline=offline), ""
+    if named == "stand-in":
+        return StandIn(recipe.root, offline=offline), ""
+    if offline and before == "ubuntu":
+        return Ubuntu(offline=True), ""
+    if offline:
+        note = "" if before else _stand_in_for("offline, the Ubuntu archive is not asked")
+        return StandIn(recipe.root, offline=True), note
+    archive = Ubuntu()
+    try:
+        archive.check_keyring()
+        quiet = ", ".join(silent(recipe.series))
+        reason = f"the Ubuntu archive of {quiet} does not answer" if quiet else ""
+    except MachineError as error:
+        reason = f"{error.what} ({error.where})"
+    if not reason:
+        return archive, ""
+    return StandIn(recipe.root), _stand_in_for(reason)
+
+
+def _stand_in_for(reason: str) -> str:
+    return (
+        f"{reason}: builds and tests use the stand-in base (Debian bullseye); name one with --base"
+    )

@@ -1,0 +1,308 @@
+"""Chroots made by mmdebstrap from a local repository: for builds, for testbeds, to throw away.
+
+mmdebstrap runs as root where the toolkit does. Run by an ordinary user it uses that user's
+subordinate ids; these may not walk through a closed home folder, so the repository is then given
+to it by a small web server on the loopback interface.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from shlex import quote
+
+from backport.build.sbuild import memory_available
+from backport.engine import disk_space
+from backport.engine.process import require, run
+from backport.errors import StepError
+
+BASE_PLACE = "/srv/backport/base"
+"""Where the base's repository is seen in every chroot and testbed."""
+
+BUILD_PACKAGES = ("apt", "build-essential", "fakeroot")
+"""What every build needs beside its build-dependencies; sbuild asks for both."""
+
+# Names that xenial, yakkety and zesty have as well as Debian bullseye: no python3-*, and no
+# timesyncd or pam packages, which only later series split off.
+TESTBED_PACKAGES = (
+    "apt",
+    "cron",
+    "dbus",
+    "dpkg-dev",
+    "iproute2",
+    # It resolves the host's own name, whatever a clone of the testbed is called.
+    "libnss-myhostname",
+    "openssl",
+    "procps",
+    "systemd",
+    "systemd-sysv",
+)
+
+_MAKE_SECONDS = 1800.0
+_MEMORY_NEEDED = 6 * 2**30
+_NAMES = {
+    "buildd": "the build chroot",
+    "essential": "the throw-away chroot",
+    "minbase": "the testbed's root",
+}
+
+_ON_DISK = ("env", "sh", "-c", 'export TMPDIR="$0"; exec "$@"')
+# Unpacking and configuring in memory takes a fraction of the time. The mount is this process's
+# alone, and the kernel takes it away with it, also after a kill -9.
+_IN_MEMORY = (
+    "unshare",
+    "--mount",
+    "--propagation=private",
+    "sh",
+    "-c",
+    'mount -t tmpfs -o mode=0755 chroot "$0" && export TMPDIR="$0" && exec "$@"',
+)
+
+_APT_CONF = """\
+Acquire::Languages "none";
+APT::Install-Recommends "false";
+APT::Periodic::Enable "0";
+DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
+"""
+
+# What makes a chroot larger and slower to unpack, and no build reads: left out while the chroot
+# is made, but not of what is installed into it later.
+_LEFT_OUT = ("/usr/share/doc/*/*", "/usr/share/locale/*", "/usr/share/man/*")
+_KEPT = "/usr/share/doc/*/copyright"
+
+# Jobs that would run by the clock, and reach for a network that is not there.
+_MASKED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "man-db.timer",
+)
+
+_HOSTS = "127.0.0.1 localhost\n127.0.1.1 testbed\n::1 localhost ip6-localhost ip6-loopback\n"
+
+
+def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = ()) -> Path:
+    """Make the tarball of a minimal build chroot (mmdebstrap's variant buildd), for sbuild.
+
+    It is not compressed: sbuild unpacks it anew for every build.
+
+    Parameters:
+        repository: a flat repository that has all packages.
+        out: the tarball, ``.tar``; it appears by one rename.
+        include: further packages.
+
+    Raises:
+        StepError: mmdebstrap failed; the message has its last line. MachineError: it is missing,
+            or the disk is full.
+    """
+    settings = [
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
+        f"--dpkgopt=path-include={_KEPT}",
+        '--customize-hook=rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
+    ]
+    with _aside(out) as fresh:
+        packages = [*BUILD_PACKAGES, *include]
+        _make("buildd", repository, fresh / "chroot.tar", packages, settings, near=fresh)
+        (fresh / "chroot.tar").chmod(0o644)
+        (fresh / "chroot.tar").replace(out)
+    return out
+
+
+def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = ()) -> Path:
+    """Make the root directory of a testbed with systemd and cron.
+
+    Parameters:
+        repository: a flat repository that has all packages.
+        out: the root directory; it appears by one rename.
+        include: further packages.
+
+    Raises:
+        StepError, MachineError: as `make_build_chroot` does.
+    """
+    masks = " ".join(f'ln -sf /dev/null "$1/etc/systemd/system/{unit}";' for unit in _MASKED)
+    settings = [
+        f"--customize-hook={masks}",
+        f'--customize-hook=printf %s {quote(_HOSTS)} >"$1/etc/hosts"',
+        '--customize-hook=echo testbed >"$1/etc/hostname"',
+        '--customize-hook=echo LANG=C.UTF-8 >"$1/etc/default/locale"',
+        # An empty file: systemd gives every clone an identity of its own (machine-id(5)).
+        '--customize-hook=: >"$1/etc/machine-id"',
+        '--customize-hook=rm -f "$1/etc/resolv.conf"',
+    ]
+    with _aside(out) as fresh:
+        root, packed = fresh / "root", fresh / "root.tar"
+        packages = [*TESTBED_PACKAGES, *include]
+        _make("minbase", repository, packed, packages, settings, near=fresh, own=False)
+        unpack = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", str(packed)]
+        root.mkdir()
+        # Only root may move root's folder to another one.
+        move = ["mv", "--no-target-directory", str(root), str(out)]
+        for command in ([*unpack, "-C", str(root)], move):
+            done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
+            if done.exit_code != 0:
+                if disk_space.lacking(done.output):
+                    raise disk_space.full(out.parent)
+                raise StepError(f"cannot unpack it: {done.tail(1)}", where=_NAMES["minbase"])
+    return out
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also where an ordinary user finds root's files in it; never fails."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists() and os.geteuid() != 0:
+        run([*_become_root(), "rm", "-rf", "--", folder])
+
+
+def run_in_throwaway(
+    repository: Path, *, include: Sequence[str], given: Path, script: str, result: Path
+) -> None:
+    """Make a chroot, run one shell script in it, take the result, and forget the chroot.
+
+    In the chroot the given folder is /build/in, and what the script leaves in /build/stage is
+    the result.
+
+    Parameters:
+        repository: a flat repository that has all packages.
+        include: the packages that the script needs.
+        given: the folder that the script works on.
+        script: the script's path in `given`.
+        result: the folder that the result comes into.
+
+    Raises:
+        StepError, MachineError: as `make_build_chroot` does; also where the script fails.
+    """
+    result.mkdir(parents=True, exist_ok=True)
+    settings = [
+        "--format=null",
+        '--customize-hook=mkdir -p "$1/build/in"',
+        f"--customize-hook=sync-in {quote(str(given))} /build/in",
+        f'--customize-hook=chroot "$1" sh /build/in/{quote(script)}',
+        f"--customize-hook=sync-out /build/stage {quote(str(result))}",
+    ]
+    _make("essential", repository, None, include, settings, near=result.parent)
+
+
+def _make(
+    variant: str,
+    repository: Path,
+    target: Path | None,
+    include: Sequence[str],
+    settings: Sequence[str],
+    *,
+    near: Path,
+    own: bool = True,
+) -> None:
+    """Run mmdebstrap. Without `own`, an ordinary user asks sudo: the result is owned by root.
+
+    `near` is a folder of the caller's that is cleaned up with it.
+    """
+    become = [] if own else _become_root()
+    as_root = bool(become) or os.geteuid() == 0
+    with (
+        _offered(repository, direct=as_root) as uri,
+        # Subordinate ids need a folder that everybody may walk to; root does not.
+        tempfile.TemporaryDirectory(
+            prefix="backport-chroot-", dir=near if as_root else None
+        ) as scratch,
+    ):
+        Path(scratch).chmod(0o755)
+        done = run(
+            [
+                *become,
+                *(_IN_MEMORY if as_root and memory_available() > _MEMORY_NEEDED else _ON_DISK),
+                scratch,
+                require("mmdebstrap", "mmdebstrap"),
+                "--quiet",
+                f"--mode={'root' if as_root else 'unshare'}",
+                f"--variant={variant}",
+                f"--include={','.join(include)}",
+                # Nobody needs this chroot if the machine fails before it is done.
+                "--dpkgopt=force-unsafe-io",
+                '--aptopt=APT::Sandbox::User "root"',
+                '--aptopt=Acquire::Languages "none"',
+                *settings,
+                f"--customize-hook={_configure()}",
+                "",
+                target or "-",
+                f"deb [trusted=yes] {uri} ./",
+            ],
+            timeout=_MAKE_SECONDS,
+        )
+    if done.exit_code != 0:
+        # mmdebstrap keeps to itself why the tarball could not be written.
+        if disk_space.lacking(done.output) or disk_space.used_up(near):
+            raise disk_space.full(near.parent)
+        raise StepError(
+            f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}",
+            where=_NAMES[variant],
+        )
+
+
+def _become_root() -> list[str]:
+    return [] if os.geteuid() == 0 else [require("sudo", "sudo"), "-n"]
+
+
+def _configure() -> str:
+    """A shell command that leaves apt with local repositories alone."""
+    return (
+        'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* && '
+        'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" && mkdir -p "$1/etc/apt/apt.conf.d" && '
+        f"echo 'deb [trusted=yes] file:{BASE_PLACE} ./' >\"$1/etc/apt/sources.list\" && "
+        f'printf %s {quote(_APT_CONF)} >"$1/etc/apt/apt.conf.d/90local"'
+    )
+
+
+def _reason(output: str) -> str:
+    """What the script in the chroot said last before it failed, else the first error."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for start in (("cannot build: ",), ("E: ", "dpkg: error")):
+        for line in lines:
+            if line.startswith(start):
+                return line.removeprefix("E: ")
+    return lines[-1] if lines else "it printed nothing"
+
+
+@contextmanager
+def _offered(repository: Path, *, direct: bool) -> Iterator[str]:
+    """The URI of a repository: its path, or a web server's where that path is closed."""
+    folder = repository.resolve()
+    if direct:
+        # "copy" and not "file": dpkg runs inside, where the folder does not exist.
+        yield f"copy:{folder}"
+        return
+    handler = partial(_Silent, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    """A file server that does not write a log."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """A scratch folder on the same file system as `out`."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=".new-"))
+    try:
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        remove(folder)

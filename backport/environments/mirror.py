@@ -1,0 +1,164 @@
+"""The .deb files that a set of package relations needs, downloaded and verified by apt."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport.environments.machine_sources import Suite
+from backport.environments.private_apt import Deb, LostFileError, PrivateApt
+from backport.errors import InputError, RemoteError
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Packages in the cache, by group.
+
+    `local` names the packages of local repositories that the groups need; they are not brought.
+    """
+
+    groups: Mapping[str, tuple[Path, ...]]
+    local: frozenset[str]
+
+    @property
+    def everything(self) -> frozenset[Path]:
+        """The packages of all groups."""
+        return frozenset(path for paths in self.groups.values() for path in paths)
+
+
+def collect(
+    suites: Sequence[Suite],
+    groups: Mapping[str, Sequence[str]],
+    manifest: Path,
+    *,
+    architecture: str,
+    cache: Path,
+    with_local: Mapping[str, Sequence[str]] | None = None,
+    if_there: Mapping[str, Collection[str]] | None = None,
+    older_for_lost: bool = False,
+    retries: int = 4,
+    offline: bool = False,
+) -> Pool:
+    """The packages that groups of relations need, each group with all that it depends on.
+
+    What was found is written to `manifest`. While that is there and the cache has the packages,
+    no archive is asked: a prepared base stays as it is.
+
+    Parameters:
+        suites: the archive; also local repositories whose packages relations may name, and which
+            are not brought.
+        groups: by a name: the relations. Beside them ``required`` is found: the packages that
+            every system has.
+        manifest: a file of the caller's, named after all that the result depends on.
+        architecture: the packages' architecture.
+        cache: the folder of all downloads.
+        with_local: further groups, found only where one of `groups` needs a local package.
+        if_there: further groups, of names of packages: those that the archive has and that can be
+            installed from it.
+        older_for_lost: where a mirror lacks a file of its own index, take the next older version
+            (a suite that has ended is removed from mirrors piece by piece).
+        retries: how often apt tries again after a broken connection.
+        offline: ask no archive; all has to be in the cache.
+
+    Raises:
+        InputError: a signature or hash is wrong, or a relation cannot be met.
+        RemoteError: the archive does not answer, or may not be asked.
+        MachineError: the disk is full.
+    """
+    found = _read(manifest)
+    if not found or not all(
+        deb.local or deb.is_in(cache) for debs in found.values() for deb in debs
+    ):
+        if offline:
+            raise RemoteError(
+                "the base has to be downloaded first, and the network may not be used",
+                where=str(cache),
+                advice="run once without --offline",
+            )
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
+            apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
+            apt.update()
+            found = _brought(
+                apt,
+                groups,
+                with_local or {},
+                if_there or {},
+                cache,
+                older_for_lost=older_for_lost,
+            )
+            fresh = Path(scratch) / "manifest"
+            fresh.write_text(_text(found))
+            fresh.replace(manifest)
+    return Pool(
+        {
+            name: tuple(deb.place(cache) for deb in debs if not deb.local)
+            for name, debs in found.items()
+        },
+        frozenset(deb.package for debs in found.values() for deb in debs if deb.local),
+    )
+
+
+def _brought(
+    apt: PrivateApt,
+    groups: Mapping[str, Sequence[str]],
+    with_local: Mapping[str, Sequence[str]],
+    if_there: Mapping[str, Collection[str]],
+    cache: Path,
+    *,
+    older_for_lost: bool,
+) -> dict[str, tuple[Deb, ...]]:
+    while True:
+        found = {"required": apt.closure([*apt.required(), "apt"])}
+        for group, relations in groups.items():
+            found[group] = apt.closure(relations) if relations else ()
+        if any(deb.local for debs in found.values() for deb in debs):
+            for group, relations in with_local.items():
+                found[group] = apt.closure(relations) if relations else ()
+        for group, names in if_there.items():
+            found[group] = _installable(apt, sorted(apt.names().intersection(names)))
+        try:
+            wanted = {deb for debs in found.values() for deb in debs if not deb.local}
+            apt.download(sorted(wanted, key=lambda deb: deb.apt_name), cache)
+        except LostFileError as error:
+            if not older_for_lost:
+                raise
+            # Ends, because a version that was left out is never named again.
+            apt.leave_out(error.debs)
+        else:
+            return found
+
+
+def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
+    """What has to be installed for these packages; one that cannot be is left out."""
+    found: set[Deb] = set()
+    for name in names:
+        with suppress(InputError):
+            found.update(apt.closure([name]))
+    return tuple(sorted(found, key=lambda deb: deb.name))
+
+
+def _text(found: Mapping[str, Sequence[Deb]]) -> str:
+    data = {
+        group: [[deb.apt_name, deb.sha256, deb.local] for deb in debs]
+        for group, debs in found.items()
+    }
+    return json.dumps(data, indent=0)
+
+
+def _read(manifest: Path) -> dict[str, tuple[Deb, ...]]:
+    """What an earlier run found; nothing where the file is not what `_text` wrote."""
+    try:
+        data = json.loads(manifest.read_text())
+        return {
+            str(group): tuple(
+                Deb(str(name), str(sha256), bool(local)) for name, sha256, local in debs
+            )
+            for group, debs in data.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,191 @@
+"""The stand-in base: Debian bullseye and the Python 2 modules that Ubuntu's series had."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from backport.engine import disk_space
+from backport.environments import (
+    chroot,
+    localrepo,
+    machine_sources,
+    mirror,
+    pypi,
+    standin_modules,
+    systems,
+)
+from backport.environments.base import Differing, PreparedBase, Wanted, not_own
+from backport.environments.machine_sources import Suite
+from backport.environments.standin_modules import EPOCH, ModuleTable, load_table
+from backport.errors import MachineError
+from backport.recipe.model import Series
+
+_TESTBED_NEEDS = ("python2",)
+_COMPILERS = "modules"
+
+
+class StandIn:
+    """The base `stand-in`. What does not differ between series is made once for all of them.
+
+    Parameters:
+        root: the recipe's folder; not read here, a stand-in is the same for every recipe.
+        suites: the archive; without it Debian's, from this machine's own mirrors.
+        table: the table of modules.
+        offline: download nothing.
+    """
+
+    kind = "stand-in"
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        suites: Sequence[Suite] = (),
+        table: ModuleTable | None = None,
+        offline: bool = False,
+    ) -> None:
+        self.root = root
+        self.table = table if table is not None else load_table()
+        self._suites = tuple(suites)
+        self._offline = offline
+
+    def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
+        """What the prepared base depends on, as names and hashes."""
+        return {
+            "modules": self.table.digest,
+            "code": systems.code_hash(
+                chroot, pypi, systems, standin_modules, sys.modules[__name__]
+            ),
+            "series": series.name if series.name in self.table.extras else "",
+            "wanted": systems.data_hash([wanted.build, wanted.test, sorted(wanted.own)]),
+        }
+
+    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+        """Make repository, build chroot and testbed root below `out`; what is there is kept.
+
+        The modules are built only where one of them is needed for what is wanted.
+
+        Raises:
+            RemoteError: the mirror or the package index does not answer.
+            InputError: a signature or hash is wrong, or the suite lacks what is wanted.
+            StepError: a module or chroot cannot be built. MachineError: a program is missing, or
+                the disk is full.
+        """
+        architecture = systems.architecture()
+        if architecture != "amd64":
+            raise MachineError(
+                f"the stand-in base has no modules for {architecture}",
+                advice="use the base ubuntu, or a machine of the architecture amd64",
+            )
+        home = out / self.kind
+        with disk_space.told(out), systems.alone(home):
+            pool = self._pool(wanted, home, cache, architecture)
+            made = systems.Systems(
+                pool,
+                home,
+                origin=self.kind,
+                epoch=EPOCH,
+                include=_TESTBED_NEEDS,
+                groups=(_COMPILERS,),
+            )
+            debs = set(pool.everything)
+            if pool.local:
+                modules = home / f"modules-{self._modules_key(architecture)}"
+                made.make(lambda: self._modules(modules, made.repository.path, cache, architecture))
+                debs |= {*modules.glob("*.deb"), *(modules / series.name).glob("*.deb")}
+            else:
+                made.make()
+            repository = localrepo.publish(
+                sorted(debs), out / series.name / "base", origin=self.kind, epoch=EPOCH
+            )
+        return PreparedBase(
+            kind=self.kind,
+            suite=f"Debian {self.table.suite}",
+            repository=repository.path,
+            chroot=made.chroot,
+            testbed_root=made.testbed_root,
+            differing=differing(self.table, series.name, debs),
+        )
+
+    def _pool(self, wanted: Wanted, home: Path, cache: Path, architecture: str) -> mirror.Pool:
+        suites = self._suites or machine_sources.machine_suites(self.table.suite)
+        controls = [standin_modules.control(one, architecture) for one in self.table.everything]
+        controls += [standin_modules.dummy_control(one) for one in self.table.dummies]
+        groups = {
+            systems.BUILD: list(chroot.BUILD_PACKAGES),
+            systems.TESTBED: [*chroot.TESTBED_PACKAGES, *_TESTBED_NEEDS],
+            _COMPILERS: list(standin_modules.BUILD_NEEDS),
+            "wanted-build": not_own(wanted.build, wanted.own),
+            "wanted-test": not_own(wanted.test, wanted.own),
+        }
+        # Where one is needed each can be installed, whether or not a relation names it.
+        named = {one.package for one in self.table.everything} | self.table.own.keys()
+        with_local = {"all": sorted(named)}
+        key = systems.data_hash(
+            [[asdict(one) for one in suites], architecture, groups, with_local, controls]
+        )
+        with tempfile.TemporaryDirectory(prefix="modules-") as folder:
+            # The names and relations of packages that are yet to be built.
+            index = "".join(
+                "".join(f"{name}: {text}\n" for name, text in control.items() if text)
+                + f"Filename: ./{control['Package']}.deb\nSize: 1\nSHA256: {'0' * 64}\n\n"
+                for control in controls
+            )
+            (Path(folder) / "Packages").write_text(index)
+            local = Suite(f"file:{folder}", "./", (), None)
+            return mirror.collect(
+                [*suites, local],
+                groups,
+                home / f"pool-{key}.json",
+                architecture=architecture,
+                cache=cache,
+                with_local=with_local,
+                older_for_lost=True,
+                offline=self._offline,
+            )
+
+    def _modules_key(self, architecture: str) -> str:
+        code = systems.code_hash(standin_modules, pypi, localrepo)
+        return systems.data_hash([self.table.digest, architecture, code])
+
+    def _modules(self, folder: Path, system: Path, cache: Path, architecture: str) -> None:
+        if folder.is_dir():
+            return
+        files = standin_modules.files(self.table, cache, offline=self._offline)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
+            fresh = Path(scratch) / "modules"
+            fresh.mkdir()
+            standin_modules.build_modules(
+                self.table, files, system, fresh, architecture=architecture
+            )
+            fresh.rename(folder)
+
+
+def differing(table: ModuleTable, series: str, debs: set[Path]) -> tuple[Differing, ...]:
+    """The packages whose upstream version is not the series', or may not be.
+
+    Parameters:
+        table: what the stand-in has of its own.
+        series: the series' name.
+        debs: all packages of the base.
+    """
+    present = dict(path.name.split("_")[:2] for path in debs)
+    known = {name: one.get(series, "") for name, one in table.own.items()}
+    known |= {one.package: one.series.get(series, "") for one in table.modules}
+    known |= {one.package: one.series.get(series, "") for one in table.dummies}
+    return tuple(
+        Differing(name, theirs, present[name])
+        for name, theirs in sorted(known.items())
+        if name in present and upstream(theirs) != upstream(present[name])
+    )
+
+
+def upstream(version: str) -> str:
+    """A package version's upstream part, without epoch, revision and a mark of repacking."""
+    part = version.partition(":")[2] or version
+    return re.sub(r"[~+.]dfsg.*$", "", part.rpartition("-")[0] or part)

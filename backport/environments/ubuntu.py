@@ -1,0 +1,169 @@
+"""The base `ubuntu`: a series' own archive, the one that users have."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from backport.engine import disk_space
+from backport.environments import chroot, localrepo, mirror, systems
+from backport.environments.base import PreparedBase, Wanted, not_own
+from backport.environments.machine_sources import Suite
+from backport.errors import MachineError, RecipeError
+from backport.recipe.model import Series
+
+KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+KEYRING_VARIABLE = "BACKPORT_UBUNTU_KEYRING"
+"""The environment variable that names another keyring file."""
+
+COMPONENTS = ("main", "universe")
+_EPOCH = 0
+_OLDER, _ELSEWHERE = "older", "elsewhere"
+_ADDRESS = re.compile(r"https?://[^\s\[\]]+")
+_NO_STAND_IN = "or use --base stand-in"
+
+
+class Ubuntu:
+    """The archive that the recipe names as a series' mirror, with updates and security.
+
+    Parameters:
+        keyring: the keys that the archive's Release files are verified with; without it the file
+            that BACKPORT_UBUNTU_KEYRING names, else the one of the package ubuntu-keyring.
+        pockets: which pockets beside the release pocket, as suffixes of the suite's name.
+        retries: how often a broken connection is begun anew.
+        offline: download nothing.
+    """
+
+    kind = "ubuntu"
+
+    def __init__(
+        self,
+        keyring: Path | None = None,
+        pockets: Sequence[str] = ("-updates", "-security"),
+        *,
+        retries: int = 4,
+        offline: bool = False,
+    ) -> None:
+        named = os.environ.get(KEYRING_VARIABLE, "")
+        self.keyring = keyring or (Path(named).absolute() if named else KEYRING)
+        self._pockets = tuple(pockets)
+        self._retries = retries
+        self._offline = offline
+
+    def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
+        """What the prepared base depends on, as names and hashes."""
+        return {
+            "mirror": series.mirror,
+            "pockets": " ".join(self._pockets),
+            "code": systems.code_hash(chroot, systems, sys.modules[__name__]),
+            "wanted": systems.data_hash([wanted.build, wanted.test, sorted(wanted.own)]),
+        }
+
+    def check_keyring(self) -> None:
+        """Look whether there is a keyring to verify the archive with.
+
+        Raises:
+            MachineError: there is none, or apt could not take its path.
+        """
+        if not self.keyring.is_file():
+            # Debian has that package from 13 on, and in bookworm-backports.
+            raise MachineError(
+                "the Ubuntu archive's keyring is missing",
+                where=str(self.keyring),
+                advice=(
+                    "run: sudo apt install ubuntu-keyring (on Debian 12 it is in "
+                    f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file, "
+                    f"{_NO_STAND_IN}"
+                ),
+            )
+        if re.search(r"[\s,\[\]]", str(self.keyring)):
+            raise MachineError(
+                "apt cannot read a keyring whose path has blanks, commas or brackets",
+                where=str(self.keyring),
+                advice=f"copy it elsewhere, and let {KEYRING_VARIABLE} name the copy",
+            )
+
+    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+        """Make repository, build chroot and testbed root below `out`; what is there is kept.
+
+        Raises:
+            RecipeError: the recipe names no mirror for the series, or what is no address.
+            MachineError: the archive's keyring is not installed, or the disk is full.
+            RemoteError: the archive does not answer, or has no such series.
+            InputError: a signature or hash is wrong, or a relation cannot be met.
+            StepError: a chroot cannot be made.
+        """
+        suites = self._suites(series)
+        self.check_keyring()
+        architecture = systems.architecture()
+        home = out / self.kind / series.name
+        groups = {
+            systems.BUILD: list(chroot.BUILD_PACKAGES),
+            systems.TESTBED: list(chroot.TESTBED_PACKAGES),
+            "wanted-build": not_own(wanted.build, wanted.own),
+            "wanted-test": not_own(wanted.test, wanted.own),
+        }
+        made_here = wanted.own - wanted.elsewhere
+        key = systems.data_hash(
+            [
+                [(one.uri, one.suite, one.components) for one in suites],
+                architecture,
+                groups,
+                sorted(wanted.own),
+                sorted(wanted.elsewhere),
+            ]
+        )
+        with disk_space.told(out), systems.alone(home):
+            pool = mirror.collect(
+                suites,
+                groups,
+                home / f"pool-{key}.json",
+                architecture=architecture,
+                cache=cache,
+                if_there={_OLDER: made_here, _ELSEWHERE: wanted.elsewhere},
+                retries=self._retries,
+                offline=self._offline,
+            )
+            made = systems.Systems(pool, home, origin=self.kind, epoch=_EPOCH)
+            made.make()
+            there = {*pool.groups[_OLDER], *pool.groups[_ELSEWHERE]}
+            older = {path for path in there if path.name.split("_")[0] in made_here}
+            rest = pool.groups.keys() - {_OLDER, _ELSEWHERE}
+            needed = {path for name in rest for path in pool.groups[name]}
+            debs = sorted(needed | (there - older))
+            repository = localrepo.publish(debs, home / "base", origin="ubuntu-base", epoch=_EPOCH)
+            before = (
+                localrepo.publish(sorted(older), home / "older", origin="ubuntu", epoch=_EPOCH).path
+                if older
+                else None
+            )
+        return PreparedBase(
+            kind=self.kind,
+            suite=f"Ubuntu {series.version} {series.name}",
+            repository=repository.path,
+            chroot=made.chroot,
+            testbed_root=made.testbed_root,
+            older=before,
+        )
+
+    def _suites(self, series: Series) -> list[Suite]:
+        where = f"series.{series.name}.mirror"
+        if not series.mirror:
+            raise RecipeError(
+                "this series has no mirror",
+                where=where,
+                advice=f"write the archive's address, {_NO_STAND_IN}",
+            )
+        if not _ADDRESS.fullmatch(series.mirror):
+            raise RecipeError(
+                f"{series.mirror!r} is no address of an archive",
+                where=where,
+                advice="write one that begins with http:// or https://",
+            )
+        return [
+            Suite(series.mirror.rstrip("/"), f"{series.name}{pocket}", COMPONENTS, self.keyring)
+            for pocket in ("", *self._pockets)
+        ]

@@ -1,0 +1,1 @@
+"""Launchpad's web service over HTTP: log in, read, write, try again."""

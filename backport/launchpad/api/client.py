@@ -1,0 +1,285 @@
+"""The verbs that the toolkit asks of Launchpad, and launchpadlib as the one that carries them out.
+
+Nothing is asked before the first verb, and launchpadlib is not even loaded before it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from backport.errors import RemoteError
+from backport.launchpad.api.retry import ConflictError, Patience, RefusedError, UnansweredError
+from backport.launchpad.api.service_root import service_root
+from backport.launchpad.archive.publication import Publication, SourceFile
+
+T = TypeVar("T")
+
+
+class LaunchpadClient(Protocol):
+    """What the toolkit asks of Launchpad.
+
+    `root` is the service root. Every verb raises RemoteError, in one sentence that names what
+    was asked, when Launchpad is broken or cannot be reached, and RefusedError (one of these)
+    when it does not know what was asked for or does not show it.
+    """
+
+    root: str
+
+    def series_status(self, series: str) -> str:
+        """The status of an Ubuntu series, such as Supported or Obsolete."""
+        ...
+
+    def published_sources(
+        self,
+        source: str,
+        series: str = "",
+        pocket: str = "",
+        *,
+        version: str = "",
+        distribution: str = "ubuntu",
+    ) -> tuple[Publication, ...]:
+        """The publication records of a source in a primary archive, the newest version first.
+
+        `series`, `pocket` and `version` narrow the search; records of every status are found.
+        """
+        ...
+
+    def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
+        """The files of a published source package, with their hashes as Launchpad has them."""
+        ...
+
+
+class LaunchpadlibClient:
+    """Asks Launchpad through launchpadlib, anonymously or logged in.
+
+    One object may be used by several threads: httplib2 is not made for that, so one question
+    is asked at a time.
+
+    Parameters:
+        cache: a folder for launchpadlib's HTTP cache.
+        root: see `service_root`.
+        patience: the bounds of waiting and repeating.
+        login: ask as the user (see `login.session`); without it as nobody.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        root: str = "",
+        patience: Patience | None = None,
+        login: bool = False,
+    ) -> None:
+        self.root = service_root(root)
+        self._login = login
+        self._cache = cache
+        self._patience = patience or Patience()
+        self._lock = threading.RLock()
+        self._session: Any = None
+        self._known: dict[str, Any] = {}
+        self._out_of_reach: UnansweredError | None = None
+
+    def series_status(self, series: str) -> str:
+        """See `LaunchpadClient`."""
+
+        def question(session: Any) -> str:
+            self._known.pop(f"ubuntu/{series}", None)
+            return str(self._one_series(session, "ubuntu", series).status)
+
+        return self.ask(f"the status of the series {series}", question)
+
+    def published_sources(
+        self,
+        source: str,
+        series: str = "",
+        pocket: str = "",
+        *,
+        version: str = "",
+        distribution: str = "ubuntu",
+    ) -> tuple[Publication, ...]:
+        """See `LaunchpadClient`."""
+        wanted: dict[str, Any] = {"source_name": source, "exact_match": True}
+        if pocket:
+            wanted["pocket"] = pocket
+        if version:
+            wanted["version"] = version
+
+        def question(session: Any) -> tuple[Publication, ...]:
+            if series:
+                wanted["distro_series"] = self._one_series(session, distribution, series)
+            archive = self._load(session, f"{distribution}/+archive/primary")
+            records = archive.getPublishedSources(**wanted)
+            return tuple(read_publication(record, distribution) for record in records)
+
+        place = f"{distribution} {series}".rstrip()
+        exact = f"{source} {version}".rstrip()
+        return self.ask(f"the publications of {exact} in {place}", question)
+
+    def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
+        """See `LaunchpadClient`."""
+
+        def question(session: Any) -> tuple[SourceFile, ...]:
+            found = session.load(publication.link).sourceFileUrls(include_meta=True)
+            return tuple(
+                SourceFile(
+                    name=unquote(urlsplit(one["url"]).path.rpartition("/")[2]),
+                    size=int(one["size"]),
+                    sha256=str(one["sha256"]),
+                    url=str(one["url"]),
+                )
+                for one in found
+            )
+
+        what = f"the files of {publication.source} {publication.version}"
+        return self.ask(what, question)
+
+    def close(self) -> None:
+        """End the connections; the next question opens new ones."""
+        with self._lock:
+            if self._session is not None:
+                self._session._browser._connection.close()
+
+    def _one_series(self, session: Any, distribution: str, series: str) -> Any:
+        path = f"{distribution}/{series}"
+        if path not in self._known:
+            home = self._load(session, distribution)
+            self._known[path] = home.getSeries(name_or_version=series)
+        return self._known[path]
+
+    def _load(self, session: Any, path: str) -> Any:
+        if path not in self._known:
+            self._known[path] = session.load(path)
+        return self._known[path]
+
+    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
+        """Carry out `question` with the session of launchpadlib, one at a time.
+
+        Parameters:
+            what: what is asked, for the sentence "WHAT cannot be DOING, since Launchpad …".
+            doing: "read", or what a change does, such as "posted".
+
+        Raises:
+            ConflictError: somebody else changed the entry in the meantime (412).
+            RefusedError: Launchpad does not know it, or does not show or allow it.
+            RemoteError: Launchpad is broken or cannot be reached.
+        """
+        with self._lock:
+            if self._out_of_reach is not None:
+                raise self._error(what, self._out_of_reach, doing)
+            try:
+                if self._session is None:
+                    self._session = self._open()
+                return _carry_out(question, self._session)
+            except UnansweredError as error:
+                raise self._error(what, error, doing) from error
+
+    def _error(self, what: str, error: UnansweredError, doing: str = "read") -> RemoteError:
+        advice = error.advice or "try again later"
+        kind = RefusedError if error.refused else RemoteError
+        if error.status == 412:
+            kind = ConflictError
+        said = f"{what} cannot be {doing}, since Launchpad {error.what}"
+        return kind(said, where=self.root, advice=advice)
+
+    def _open(self) -> Any:
+        # launchpadlib takes a third of a second to load, more than a run with nothing to do.
+        from backport.launchpad.api import login  # noqa: PLC0415
+
+        try:
+            login.reach_root(self.root, self._patience)
+        except UnansweredError as error:
+            self._out_of_reach = error
+            raise
+        if self._login:
+            return login.session(self.root, self._cache, patience=self._patience)
+        return _carry_out(
+            lambda _: login.open_anonymous(self.root, self._cache, self._patience), None
+        )
+
+
+def _carry_out(question: Callable[[Any], T], session: Any) -> T:
+    """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
+    from xml.etree.ElementTree import ParseError  # noqa: PLC0415
+
+    from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
+    from wadllib.application import WADLError  # noqa: PLC0415
+
+    try:
+        return question(session)
+    except HTTPError as error:
+        raise _refused(error.response, error.content) from error
+    except (
+        RestfulError,
+        WADLError,
+        ParseError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise UnansweredError(
+            f"gives an answer that cannot be understood ({type(error).__name__}: {error})",
+            advice="if that stays so, its web service has changed: report it to the toolkit",
+        ) from error
+
+
+def _refused(response: Any, content: bytes) -> UnansweredError:
+    said = ""
+    if response.get("content-type", "").startswith("text/plain"):
+        said = " ".join(content.decode("utf-8", "replace").split())[:160].rstrip(".")
+    match response.status:
+        case 401 | 403:
+            what, advice = f"refuses it ({response.status})", "it may be private: log in"
+            if skew := _skew(response.get("date", "")):
+                advice = f"this machine's clock is {skew} Launchpad's: set it"
+        case 404:
+            what, advice = "does not know it (404)", "check the spelling"
+        case 412:
+            what, advice = "has a newer version of it (412)", "look at it, and try again"
+        case status:
+            what, advice = f"answered {status} {response.reason}".rstrip(), ""
+    error = UnansweredError(f"{what}: {said}" if said else what, advice=advice)
+    error.refused = response.status // 100 == 4
+    error.status = response.status
+    return error
+
+
+def _skew(date: str) -> str:
+    """How far this machine's clock is from the server's, in words; "" for under ten minutes.
+
+    A signed request whose time is too far from the server's is refused (RFC 5849, 3.3).
+    """
+    try:
+        seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    if abs(seconds) < 600:
+        return ""
+    return f"{abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'}"
+
+
+def read_publication(record: Any, distribution: str) -> Publication:
+    """A publication record as launchpadlib gives it, as data of ours."""
+    return Publication(
+        distribution=distribution,
+        source=str(record.source_package_name),
+        version=str(record.source_package_version),
+        series=str(record.distro_series_link).rstrip("/").rpartition("/")[2],
+        pocket=str(record.pocket),
+        component=str(record.component_name),
+        status=str(record.status),
+        published=_moment(record.date_published or record.date_created),
+        superseded=_moment(record.date_superseded),
+        removed=_moment(record.date_removed),
+        link=str(record.self_link),
+    )
+
+
+def _moment(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else ""

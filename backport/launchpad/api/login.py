@@ -1,0 +1,297 @@
+"""launchpadlib's objects under our patience: one that asks anonymously, one that is logged in.
+
+This module loads launchpadlib, so it is imported only where Launchpad is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import webbrowser
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httplib2
+from launchpadlib.credentials import (
+    AccessToken,
+    Credentials,
+    CredentialStore,
+    RequestTokenAuthorizationEngine,
+)
+from launchpadlib.launchpad import Launchpad
+from lazr.restfulclient.errors import HTTPError
+
+from backport.errors import MachineError, RemoteError
+from backport.launchpad.api.credentials import VARIABLE, Place, place
+from backport.launchpad.api.http import PatientRequest, in_words, reach
+from backport.launchpad.api.retry import Patience, RefusedError, UnansweredError
+from backport.launchpad.api.service_root import API_VERSION
+
+APPLICATION = "sru-backport-toolkit"
+# The login page offers these; the narrower one is enough for public bugs and PPAs.
+_LEVELS = ["WRITE_PUBLIC", "WRITE_PRIVATE"]
+_POLL_SECONDS = 1.0
+
+
+def reach_root(root: str, patience: Patience) -> None:
+    """Check that something listens at the service root, or at the proxy before it.
+
+    Raises:
+        UnansweredError: nothing does.
+    """
+    parts = urlsplit(root)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = httplib2.proxy_info_from_environment(parts.scheme)
+    if proxy is not None and not proxy.bypass_host(host):
+        host, port = proxy.proxy_host, proxy.proxy_port
+    reach(host, port, patience.connect)
+
+
+def _patient(patience: Patience, opened: list[Any] | None = None) -> Any:
+    """The class Launchpad, with connections that have this patience, noted in `opened`."""
+
+    def patient(session: Any, *args: Any) -> Any:
+        connection = Launchpad.httpFactory(session, *args)
+        if opened is not None:
+            opened.append(connection)
+        connection.request = PatientRequest(connection, patience)
+        return connection
+
+    return type("PatientLaunchpad", (Launchpad,), {"httpFactory": patient})
+
+
+def open_anonymous(root: str, cache: Path, patience: Patience) -> Any:
+    """A launchpadlib object without a login."""
+    cache.mkdir(parents=True, exist_ok=True)
+    return _patient(patience).login_anonymously(
+        APPLICATION,
+        service_root=root,
+        launchpadlib_dir=str(cache),
+        timeout=patience.answer,
+        version=API_VERSION,
+    )
+
+
+class Store(CredentialStore):  # type: ignore[misc]
+    """launchpadlib's view of the place where our token is."""
+
+    def __init__(self, place: Place, root: str) -> None:
+        super().__init__()
+        self.place = place
+        self._root = root
+
+    def do_save(self, credentials: Any, _unique_key: str) -> None:
+        """Keep the token."""
+        self.place.save(self._root, credentials.serialize().decode())
+
+    def do_load(self, _unique_key: str) -> Any:
+        """The kept token as `Credentials`; None if there is none."""
+        text = self.place.load(self._root)
+        return Credentials.from_string(text) if text else None
+
+
+class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
+    """Logs in by way of the browser; launchpadlib calls it again when a token is refused.
+
+    The consumer is the toolkit, not the machine, so that a token serves on another machine too.
+    """
+
+    def __init__(self, root: str, patience: Patience, *, person: bool, seconds: float) -> None:
+        super().__init__(root, consumer_name=APPLICATION, allow_access_levels=_LEVELS)
+        self._patience = patience
+        self._person = person
+        self._seconds = seconds
+        self._secret = ""
+
+    def __call__(self, credentials: Any, store: Store) -> Any:
+        """Log in, and keep the token.
+
+        Raises:
+            MachineError: nobody is there to log in.
+            RefusedError: the kept token is refused, and nobody is there, or the login was declined.
+        """
+        kept = bool(store.place.load(self.service_root))
+        advice = (
+            f"log in where a browser is, with {VARIABLE} set to a file's name, "
+            "and bring that file here"
+        )
+        if not self._person and kept:
+            raise RefusedError(
+                f"Launchpad does not accept the login kept in {store.place} any more",
+                where=self.service_root,
+                advice=f"remove it; {advice}",
+            )
+        if not self._person:
+            raise MachineError(
+                "there is no login for Launchpad here, and nobody to make one",
+                where=self.service_root,
+                advice=advice,
+            )
+        try:
+            return super().__call__(credentials, store)
+        except (OSError, HTTPException, httplib2.HttpLib2Error) as error:
+            raise self._failed(in_words(error)) from error
+        except (LookupError, ValueError, TypeError) as error:
+            raise self._failed("gives an answer that cannot be understood") from error
+
+    def get_request_token(self, credentials: Any) -> str:
+        """A token that the page is shown for; the secret that belongs to it stays here."""
+        status, content = self._post("+request-token", credentials, "", "")
+        if status != 200:
+            raise self._failed(f"answered {status}")
+        data = json.loads(content)
+        self._secret = str(data["oauth_token_secret"])
+        return str(data["oauth_token"])
+
+    def make_end_user_authorize_token(self, credentials: Any, request_token: str) -> None:
+        """Show the page, and wait until it was answered.
+
+        Raises:
+            RemoteError: it was declined, or not answered in time.
+        """
+        page = self.authorization_url(request_token)
+        print(
+            f"Log in to Launchpad and say what the toolkit may do; your browser opens\n  {page}\n"
+            "and this goes on when you have answered there.",
+            file=sys.stderr,
+        )
+        if _has_browser():
+            webbrowser.open(page)
+        end = time.monotonic() + self._seconds
+        while True:
+            status, content = self._post("+access-token", credentials, request_token, self._secret)
+            match status:
+                case 200:
+                    credentials.access_token = AccessToken.from_string(content)
+                    return
+                case 401:  # not answered yet
+                    if time.monotonic() > end:
+                        raise RemoteError(
+                            f"the login was not answered within {self._seconds:.0f} s",
+                            where=self.web_root,
+                            advice="run the command again",
+                        )
+                    time.sleep(min(_POLL_SECONDS, self._seconds / 10))
+                case 403:
+                    raise RefusedError("the login was declined in the browser", where=self.web_root)
+                case _:
+                    raise self._failed(f"answered {status}")
+
+    def _post(self, page: str, credentials: Any, token: str, secret: str) -> tuple[int, str]:
+        """Ask one of the two pages of the login, as launchpadlib does, but with a time limit."""
+        fields = {
+            "oauth_consumer_key": credentials.consumer.key,
+            "oauth_signature_method": "PLAINTEXT",
+            "oauth_signature": f"&{secret}",
+        }
+        if token:
+            fields["oauth_token"] = token
+        headers = {
+            "Referer": self.web_root,
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        connection = httplib2.Http(timeout=self._patience.answer)
+        try:
+            response, content = connection.request(
+                self.web_root + page, method="POST", headers=headers, body=urlencode(fields)
+            )
+        finally:
+            connection.close()
+        return int(response.status), content.decode("utf-8", "replace")
+
+    def _failed(self, how: str) -> RemoteError:
+        return RemoteError(
+            f"the login does not work, since Launchpad {how}",
+            where=self.web_root,
+            advice="try again later",
+        )
+
+
+def _has_browser() -> bool:
+    """Whether a browser can be opened that leaves the terminal alone."""
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def session(
+    root: str,
+    cache: Path,
+    *,
+    patience: Patience | None = None,
+    kept_in: Place | None = None,
+    person: bool | None = None,
+    login_seconds: float = 900.0,
+) -> Any:
+    """A launchpadlib object that is logged in; in the browser, if no token is kept yet.
+
+    Parameters:
+        root: the service root (see `service_root`).
+        cache: a folder for launchpadlib's HTTP cache; what needs a login stays out of the cache
+            of those who have none.
+        patience: the bounds of waiting and repeating.
+        kept_in: where the token is; see `place`.
+        person: whether somebody is there to log in; without it, whether stderr is a terminal.
+        login_seconds: how long the browser is waited for.
+
+    Raises:
+        MachineError: there is no token, and nobody to log in.
+        InputError: the kept token may be read by others, or is for another service root.
+        RemoteError: Launchpad cannot be reached, refuses the token, or the login was declined.
+    """
+    return _open_session(
+        root,
+        cache / "logged-in",
+        patience or Patience(),
+        Store(kept_in or place(), root),
+        person=sys.stderr.isatty() if person is None else person,
+        seconds=login_seconds,
+    )
+
+
+def _open_session(
+    root: str, cache: Path, patience: Patience, store: Store, *, person: bool, seconds: float
+) -> Any:
+    engine = BrowserLogin(root, patience, person=person, seconds=seconds)
+    known = store.load(engine.unique_consumer_id)
+    opened: list[Any] = []
+    try:
+        reach_root(root, patience)
+        if known is None:
+            fresh = Credentials(None)
+            fresh.consumer = engine.consumer
+            known = engine(fresh, store)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _patient(patience, opened)(
+            known,
+            engine,
+            store,
+            service_root=root,
+            cache=str(cache),
+            timeout=patience.answer,
+            proxy_info=httplib2.proxy_info_from_environment,
+            version=API_VERSION,
+        )
+    except UnansweredError as error:
+        _close(opened)
+        raise RemoteError(
+            f"Launchpad {error.what}", where=root, advice=error.advice or "try again later"
+        ) from error
+    except HTTPError as error:
+        _close(opened)
+        raise RemoteError(
+            f"Launchpad answered {error.response.status} at the login",
+            where=root,
+            advice="try again later",
+        ) from error
+    except BaseException:
+        _close(opened)
+        raise
+
+
+def _close(connections: list[Any]) -> None:
+    for connection in connections:
+        connection.close()

@@ -1,0 +1,1 @@
+"""What the archive has, by Launchpad's publication records."""

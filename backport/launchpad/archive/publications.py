@@ -1,0 +1,316 @@
+"""Publication records, kept in a file with the time of their answer.
+
+What Launchpad said is used again for a day; without Launchpad it is used at any age, and the
+age is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from debian.debian_support import Version
+
+from backport.errors import RemoteError
+from backport.launchpad.api.client import LaunchpadClient
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.service_root import PRODUCTION, service_root
+from backport.launchpad.archive.publication import Publication
+from backport.recipe.model import Published, Recipe
+
+FILE = "launchpad-records.json"
+REST = timedelta(minutes=10)
+"""How long a command asks nothing after a failure, so that it does not wait for it each time."""
+_FORMAT = 2
+# Backports is opt-in and sorts on its own; Proposed counts, since an upload must be above it.
+_COUNTED = ("Release", "Security", "Updates", "Proposed")
+
+Clock = Callable[[], datetime]
+Note = Callable[[str], None]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Publication records, and when Launchpad gave them; `fresh` if it was in time."""
+
+    publications: tuple[Publication, ...]
+    asked_at: datetime
+    fresh: bool
+
+
+def age(asked_at: datetime, now: datetime) -> str:
+    """How old an answer is, in words.
+
+    >>> age(datetime(2026, 11, 20, 9), datetime(2026, 11, 23, 10))
+    '3 days old'
+    """
+    hours = max(0, int((now - asked_at).total_seconds() // 3600))
+    number, unit = (hours // 24, "day") if hours >= 24 else (hours, "hour")
+    if number == 0:
+        return "less than an hour old"
+    return f"{number} {unit}{'s' if number > 1 else ''} old"
+
+
+class Records:
+    """Answers of one service root, from the file or from Launchpad.
+
+    Parameters:
+        folder: the cache folder; the file in it is ``launchpad-records.json``.
+        client: who asks Launchpad; without one only the file is used.
+        max_age: how old an answer may be before it is asked for again.
+        rest: how long after a failure, of this process or another, nothing is asked.
+        now: the clock, in UTC.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        client: LaunchpadClient | None,
+        *,
+        max_age: timedelta = timedelta(days=1),
+        rest: timedelta = timedelta(0),
+        now: Clock = _utc_now,
+    ) -> None:
+        self._path = folder / FILE
+        self._client = client
+        self._max_age = max_age
+        self._now = now
+        self.root = client.root if client else service_root()
+        self.refusals: list[RefusedError] = []
+        self.failure: RemoteError | None = self._rested(rest) if client else None
+
+    def published(self, source: str, series: str, pocket: str = "") -> Answer | None:
+        """The records of a source in an Ubuntu series, "" for all; None if nobody can tell.
+
+        All pockets are asked for at once; `pocket` picks one of them.
+        """
+        answer = self._answer(
+            f"ubuntu/{series or '*'}/{source}",
+            lambda client: client.published_sources(source, series),
+        )
+        if answer is None or not pocket:
+            return answer
+        chosen = tuple(one for one in answer.publications if one.pocket == pocket)
+        return Answer(chosen, answer.asked_at, answer.fresh)
+
+    def of_version(
+        self, source: str, version: str, distribution: str, series: str = ""
+    ) -> Answer | None:
+        """The records of one version, the first with its files.
+
+        Parameters:
+            series: only there; "" for every series.
+        """
+
+        def question(client: LaunchpadClient) -> tuple[Publication, ...]:
+            found = client.published_sources(
+                source, series, version=version, distribution=distribution
+            )
+            if not found:
+                return ()
+            first = found[0]
+            files = client.source_files(first)
+            return (Publication(**{**vars(first), "files": files}), *found[1:])
+
+        return self._answer(f"{distribution}/{series or '*'}/{source}={version}", question)
+
+    @property
+    def trouble(self) -> RemoteError | None:
+        """Why an answer is missing, as far as that is known."""
+        return self.failure or (self.refusals[-1] if self.refusals else None)
+
+    @property
+    def who(self) -> str:
+        """Whose records they are: a service root of tests is never called Launchpad."""
+        return "Launchpad" if self.root == PRODUCTION else self.root
+
+    def age(self, answer: Answer) -> str:
+        """How old an answer is, in words."""
+        return age(answer.asked_at, self._now())
+
+    def _answer(
+        self, key: str, question: Callable[[LaunchpadClient], tuple[Publication, ...]]
+    ) -> Answer | None:
+        kept = self._kept().get(key)
+        if kept is not None and timedelta(0) <= self._now() - kept.asked_at <= self._max_age:
+            return Answer(kept.publications, kept.asked_at, fresh=True)
+        if self._client is None or self.failure is not None:
+            return kept
+        try:
+            publications = question(self._client)
+        except RefusedError as error:
+            self.refusals.append(error)
+            return kept
+        except RemoteError as error:
+            self.failure = error
+            self._write("failures", {self.root: [self._now().isoformat(), error.what]})
+            return kept
+        answer = Answer(publications, self._now(), fresh=True)
+        self._keep(key, answer)
+        return answer
+
+    def _rested(self, rest: timedelta) -> RemoteError | None:
+        """The last failure, while it is younger than `rest`."""
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            moment, what = self._read("failures")[self.root]
+            passed = self._now() - datetime.fromisoformat(moment)
+            if timedelta(0) <= passed < rest:
+                return RemoteError(
+                    f"{what} ({passed.total_seconds() // 60:.0f} minutes ago; it is asked again "
+                    f"{rest.total_seconds() // 60:.0f} minutes after that)",
+                    where=self.root,
+                )
+        return None
+
+    def _read(self, part: str) -> dict[str, Any]:
+        try:
+            data = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        good = isinstance(data, dict) and data.get("format") == _FORMAT
+        found = data.get(part) if good else None
+        return found if isinstance(found, dict) else {}
+
+    def _kept(self) -> dict[str, Answer]:
+        kept = {}
+        for key, data in self._read("roots").get(self.root, {}).items():
+            # A damaged record is as good as none: it is asked for again.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                publications = tuple(Publication.from_json(one) for one in data["publications"])
+                asked_at = datetime.fromisoformat(data["asked_at"])
+                kept[key] = Answer(publications, asked_at, fresh=False)
+        return kept
+
+    def _keep(self, key: str, answer: Answer) -> None:
+        roots = self._read("roots")
+        roots.setdefault(self.root, {})[key] = {
+            "asked_at": answer.asked_at.isoformat(),
+            "publications": [one.to_json() for one in answer.publications],
+        }
+        self._write("roots", roots)
+
+    def _write(self, part: str, value: Mapping[str, Any]) -> None:
+        parts = {name: self._read(name) for name in ("roots", "failures")}
+        data = {"format": _FORMAT, **parts, part: value}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, indent=1, sort_keys=True)
+            Path(name).replace(self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def archive_versions(
+    recipe: Recipe,
+    client: LaunchpadClient | None,
+    cache: Path,
+    *,
+    max_age: timedelta = timedelta(days=1),
+    rest: timedelta = REST,
+    now: Clock = _utc_now,
+    note: Note = _silent,
+) -> Mapping[tuple[str, str], Published]:
+    """What each series' archive has of each source of the recipe, the retired ones included.
+
+    Launchpad's records count, the kept ones too, as of the recipe's day if it has one; where
+    there are none the recipe's own data stand as they are. A pair that nobody knows is not in
+    the result.
+
+    Parameters:
+        recipe: the update.
+        client: who asks Launchpad; None works offline.
+        cache: the folder of `Records`.
+        max_age: how old a kept answer may be before it is asked for again.
+        rest: how long after a failure nothing is asked, so that a run without Launchpad does
+            not wait for it each time.
+        now: the clock, in UTC.
+        note: takes one sentence for each thing that a person has to know.
+    """
+    records = Records(cache, client, max_age=max_age, rest=rest, now=now)
+    result: dict[tuple[str, str], Published] = {}
+    stale: list[Answer] = []
+    unasked = 0
+    pairs = _pairs(recipe)
+    for source, series in pairs:
+        said = recipe.one_series(series).archive.get(source)
+        answer = records.published(source, series)
+        if answer is None:
+            unasked += 1
+            if said is not None:
+                result[source, series] = said
+            continue
+        if not answer.fresh:
+            stale.append(answer)
+        seen = newest_in_archive(answer, records, recipe.as_of)
+        result[source, series] = seen
+        if said is not None and said.version != seen.version:
+            note(
+                f"{source} in {series}: the recipe says {said.version or 'none'}, but the "
+                f"publication records say {seen.version or 'none'}, which counts"
+            )
+    for error in (*records.refusals, *([records.failure] if records.failure else [])):
+        note(str(error))
+    if stale:
+        oldest = min(stale, key=lambda one: one.asked_at)
+        note(f"{len(stale)} kept publication records are used; they are {records.age(oldest)}")
+    if unasked:
+        note(
+            f"for {unasked} of {len(pairs)} pairs of source and series there is no publication "
+            "record: the recipe's own data stand"
+        )
+    return result
+
+
+def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
+    every = [(source.name, series.name) for source in recipe.sources for series in recipe.series]
+    old = [(retired.name, series) for retired in recipe.retired for series in retired.series]
+    return tuple(dict.fromkeys(every + old))
+
+
+def in_archive(answer: Answer, as_of: date | None = None) -> list[Publication]:
+    """The records of what a series has, in the pockets that an upload has to exceed.
+
+    Parameters:
+        as_of: the day that the archive is looked at; None for now.
+    """
+    return [
+        one
+        for one in answer.publications
+        if one.pocket in _COUNTED and (one.was_in_archive(as_of) if as_of else one.in_archive)
+    ]
+
+
+def newest_in_archive(answer: Answer, records: Records, as_of: date | None = None) -> Published:
+    """The highest version that a series has, with the record as its confirmation.
+
+    Parameters:
+        as_of: the day that the archive is looked at; None for now.
+    """
+    there = in_archive(answer, as_of)
+    who = records.who
+    day = f" as of {as_of}" if as_of else ""
+    confirmed = f"{who} publication record{day}, asked {answer.asked_at:%Y-%m-%d}"
+    old = "" if answer.fresh else records.age(answer)
+    if not there:
+        return Published("", confirmed, old)
+    highest = max(there, key=lambda one: Version(one.version))
+    where = ", ".join(dict.fromkeys(one.pocket for one in there if one.version == highest.version))
+    return Published(highest.version, confirmed, f"in {where}" + (f"; {old}" if old else ""))

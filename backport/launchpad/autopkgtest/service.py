@@ -1,0 +1,220 @@
+"""Ubuntu's autopkgtest service: the addresses that request tests, and how a result is read.
+
+Sources: Ubuntu's documentation (contributors: run package tests; the page of a PPA's results) for
+the request's parameters and the page of results; britney2's reader of results for what a
+``result.tar`` holds (``exitcode``, ``testpkg-version``, ``testinfo.json``). Not confirmed for
+series that have ended: whether the service still tests them, and on which architectures.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import tarfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from backport.launchpad.upload.ppa import PpaName
+from backport.testbed.result import OneTest, judge, read_summary
+from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
+
+REQUESTS = "https://autopkgtest.ubuntu.com/request.cgi"
+RESULTS = "https://autopkgtest.ubuntu.com/results"
+# What the service has for current series; unconfirmed for older ones.
+ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
+_LARGEST = 64 * 1024 * 1024  # bytes, of one unpacked member
+_RUN = re.compile(
+    r"(?P<series>[a-z]+)/(?P<arch>[a-z0-9]+)/[a-z0-9]+/(?P<source>[a-z0-9][a-z0-9+.-]*)/"
+    r"(?P<stamp>[0-9]{8}_[0-9]{6}[a-z0-9_]*@)(?:/.*)?"
+)
+# A log's lines may begin with the seconds since its start, as in " 12s ".
+_SUMMARY = re.compile(r"(?m)^(?:\s*\d+s )?(?:autopkgtest \[[0-9:]+\]: )?@+ summary\s*$")
+_SECONDS = re.compile(r"(?m)^\s*\d+s ")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: the tests of a source package's version in a PPA, on one architecture."""
+
+    source: str
+    series: str
+    arch: str
+    version: str
+    ppa: PpaName
+
+    @property
+    def trigger(self) -> str:
+        """What the service is told that the test is for."""
+        return f"{self.source}/{self.version}"
+
+    @property
+    def url(self) -> str:
+        """The address to open in a browser that is logged in to Launchpad."""
+        values = {
+            "release": self.series,
+            "arch": self.arch,
+            "package": self.source,
+            "ppa": f"{self.ppa.owner}/{self.ppa.name}",
+            "trigger": self.trigger,
+        }
+        return f"{REQUESTS}?" + "&".join(f"{key}={quote(one, '/~')}" for key, one in values.items())
+
+    @property
+    def name(self) -> str:
+        """The request in the names of folders: source package and architecture."""
+        return f"{self.source}@{self.arch}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in the list of results; `stamp` sorts by time, `path` is below the container."""
+
+    series: str
+    arch: str
+    source: str
+    stamp: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run came to.
+
+    Parameters:
+        version: of the source package that was tested.
+        triggers: what the service was told that the test is for.
+        exit_code: autopkgtest's.
+    """
+
+    version: str
+    triggers: tuple[str, ...]
+    exit_code: int
+    tests: tuple[OneTest, ...]
+
+    def verdict(self, wanted: Sequence[str]) -> Verdict:
+        """The verdict over all tests; one of `wanted` without an answer makes it Broken."""
+        return judge(self.exit_code, self.tests, wanted=wanted)
+
+    def of(self, test: str) -> Verdict | None:
+        """The verdict of one test; None if the run gave none."""
+        return {one.name: one.verdict for one in self.tests}.get(test)
+
+
+class DamagedError(ValueError):
+    """A result is not what it has to be; the text says how."""
+
+
+def container(root: str, series: str, ppa: PpaName) -> str:
+    """The address below which the results of a series and PPA are."""
+    return f"{root.rstrip('/')}/autopkgtest-{series}-{ppa.owner}-{ppa.name}"
+
+
+def runs(listing: str) -> tuple[Run, ...]:
+    """The runs in a list of results, one path a line, the newest first."""
+    found: dict[str, Run] = {}
+    for line in listing.splitlines():
+        match = _RUN.fullmatch(line.strip())
+        if match:
+            path = line.strip()[: match.end("stamp")]
+            found[path] = Run(**match.groupdict(), path=path)
+    return tuple(sorted(found.values(), key=lambda run: run.stamp, reverse=True))
+
+
+def read_answer(result_tar: bytes, log_gz: bytes | None) -> Answer:
+    """A result, from its ``result.tar`` and its log.
+
+    Raises:
+        DamagedError: a part is missing or is not what it has to be.
+    """
+    parts = _members(result_tar)
+    try:
+        exit_code = int(parts["exitcode"])
+        _, _, version = parts["testpkg-version"].decode().strip().partition(" ")
+        info = json.loads(parts.get("testinfo.json", b"{}"))
+        environment = info.get("custom_environment", [])
+        words = [one.partition("=") for one in environment]
+        triggers = [value for key, _, value in words if key == "ADT_TEST_TRIGGERS"]
+    except KeyError as error:
+        raise DamagedError(f"result.tar has no {error.args[0]}") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DamagedError("what result.tar says cannot be understood") from error
+    summary = parts["summary"].decode("utf-8", "replace") if "summary" in parts else ""
+    if not summary and log_gz is not None:
+        summary = summary_of(_unzipped(log_gz))
+    return Answer(version, tuple(" ".join(triggers).split()), exit_code, read_summary(summary))
+
+
+def summary_of(log: str) -> str:
+    """The summary at the end of a log; "" if there is none."""
+    places = list(_SUMMARY.finditer(log))
+    return _SECONDS.sub("", log[places[-1].end() :]) if places else ""
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    found = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            for one in tar:
+                name = one.name.removeprefix("./")
+                if one.isfile() and one.size <= _LARGEST and "/" not in name:
+                    stream = tar.extractfile(one)
+                    found[name] = stream.read() if stream else b""
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DamagedError("result.tar is damaged or ends early") from error
+    return found
+
+
+def _unzipped(content: bytes) -> str:
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            return stream.read(_LARGEST).decode("utf-8", "replace")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedError("log.gz is damaged or ends early") from error
+
+
+def fits(run: Run, request: Request) -> bool:
+    """Whether a run is of that source package, series and architecture."""
+    wanted = (request.series, request.arch, request.source)
+    return (run.series, run.arch, run.source) == wanted
+
+
+def is_of(answer: Answer, request: Request) -> bool:
+    """Whether a result is of the very version that was asked for."""
+    return answer.version == request.version
+
+
+def control_verdict(test: str, answer: Answer) -> Verdict:
+    """The control: the test has to fail on packages without the patch.
+
+    Only the test's own failure counts: packages that cannot be installed, a time limit or a
+    broken testbed say nothing about the harm.
+    """
+    match answer.of(test):
+        case Failed("test" | "stderr", detail):
+            return Passed(f"it sees the harm on the unpatched packages: {detail}")
+        case Failed(stage, detail):
+            return Broken(f"the control of {test} gave no answer ({stage}: {detail})")
+        case Passed():
+            return Broken(f"the control does not see the harm: {test} passes without the patch")
+        case Skipped(reason):
+            return Broken(f"the control of {test} was skipped: {reason}")
+        case Broken(detail):
+            return Broken(f"the control of {test} gave no answer: {detail}")
+        case _:
+            return Broken(f"the control gave no answer for {test}")
+
+
+def requests(
+    uploads: Iterable[tuple[str, str, str]], architectures: Iterable[str], ppa: PpaName
+) -> tuple[Request, ...]:
+    """The requests for (source, series, version) on each of the architectures."""
+    every = tuple(architectures)
+    return tuple(
+        Request(source, series, arch, version, ppa)
+        for source, series, version in uploads
+        for arch in every
+    )

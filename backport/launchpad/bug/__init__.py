@@ -1,0 +1,1 @@
+"""The bug of an update: its text, tasks, tags and comments."""

@@ -1,0 +1,115 @@
+"""A bug, and what differs from what the update wants: as text and as JSON data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from backport.launchpad.bug.model import Applied
+from backport.launchpad.bug.plan import (
+    AddComment,
+    AddTags,
+    AddTask,
+    Approve,
+    Bug,
+    Change,
+    Nominate,
+    Plan,
+    SetDescription,
+    SetStatus,
+    Wanted,
+)
+
+_NAMES: dict[type[Change], str] = {
+    AddTask: "add-task",
+    Nominate: "nominate",
+    Approve: "approve",
+    SetDescription: "description",
+    AddTags: "add-tags",
+    SetStatus: "status",
+    AddComment: "comment",
+}
+
+
+def printable(text: str) -> str:
+    """Text from outside, without what would move the cursor or change the terminal's state."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+
+
+def bug_text(bug: Bug, wanted: Wanted) -> str:
+    """The bug's tasks as a table, its nominations and tags."""
+    every = dict.fromkeys(one for found in wanted.affected.values() for one in found)
+    columns = ["", *every]
+    rows = [["source package", "development", *every]]
+    for source in dict.fromkeys([*wanted.affected, *(task.source for task in bug.tasks)]):
+        cells = [source]
+        for series in columns:
+            task = bug.task(source, series)
+            affects = not series or series in wanted.affected.get(source, ())
+            cells.append(task.status if task else "(no task)" if affects else "-")
+        rows.append(cells)
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = [f"LP: #{bug.number} {bug.title}", f"  {bug.web}", ""]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append(f"  {'  '.join(cells)}".rstrip())
+    nominations = ", ".join(f"{one.series} {one.status}" for one in bug.nominations)
+    lines += ["", f"  nominations: {nominations or 'none'}"]
+    lines.append(f"  tags: {' '.join(bug.tags) or 'none'}; {len(bug.comments)} messages")
+    return printable("\n".join(lines))
+
+
+def plan_text(plan: Plan) -> str:
+    """The changes and notes of a plan."""
+    lines = ["", "To change:" if plan.changes else "The bug is as wanted: nothing to change."]
+    lines += [f"  - {change}" for change in plan.changes]
+    lines += [f"note: {note}" for note in plan.notes]
+    return printable("\n".join(lines))
+
+
+def applied_text(applied: Applied) -> str:
+    """What was changed, and what was not."""
+    lines = [f"done: {_first(one)}" for one in applied.made]
+    lines += [f"not done: {_first(one.change)}: {one.error}" for one in applied.troubles]
+    return printable("\n".join(lines))
+
+
+def _first(change: Change) -> str:
+    return str(change).partition(":\n")[0]
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """A change as JSON data: ``change`` and what belongs to it."""
+    data = asdict(change)
+    data.pop("link", None)
+    return {"change": _NAMES[type(change)], **data}
+
+
+def plan_json(bug: Bug, plan: Plan) -> dict[str, Any]:
+    """The bug and the plan as JSON data."""
+    return {
+        "event": "bug",
+        "number": bug.number,
+        "title": bug.title,
+        "web": bug.web,
+        "tags": list(bug.tags),
+        "tasks": [
+            {"source": one.source, "series": one.series, "status": one.status} for one in bug.tasks
+        ],
+        "nominations": {one.series: one.status for one in bug.nominations},
+        "changes": [change_json(one) for one in plan.changes],
+        "notes": list(plan.notes),
+    }
+
+
+def applied_json(applied: Applied) -> dict[str, Any]:
+    """What was changed as JSON data."""
+    return {
+        "event": "changed",
+        "made": [change_json(one) for one in applied.made],
+        "not_made": [
+            {**change_json(one.change), "why": str(one.error), "conflict": one.conflict}
+            for one in applied.troubles
+        ],
+        "left": [change_json(one) for one in applied.left.changes],
+    }

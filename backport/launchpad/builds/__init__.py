@@ -1,0 +1,1 @@
+"""Builds on Launchpad: their states, logs and files."""

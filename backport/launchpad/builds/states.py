@@ -1,0 +1,211 @@
+"""The builds of an upload on Launchpad: what they are, and what their states mean.
+
+The names of the states are those of Launchpad's web service (``buildstate`` of a build).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from backport.launchpad.builds.published import Binary
+from backport.launchpad.upload.ppa import PpaName
+
+T = TypeVar("T")
+
+# What a row of source, series and architecture can be in.
+QUEUED = "queued"
+BUILDING = "building"
+DEPENDENCY = "dependency wait"
+PUBLISHING = "publishing"
+PUBLISHED = "published"
+FARM = "farm problem"
+FAILED = "failed"
+ABSENT = "not there yet"
+GONE = "gone"
+MOVING = (QUEUED, BUILDING, PUBLISHING, ABSENT, FARM)
+
+_PHASES = {
+    "Needs building": QUEUED,
+    "Currently building": BUILDING,
+    "Uploading build": BUILDING,
+    "Gathering build output": BUILDING,
+    "Cancelling build": BUILDING,
+    "Dependency wait": DEPENDENCY,
+    "Chroot problem": FARM,
+    "Successfully built": PUBLISHING,
+    "Failed to build": FAILED,
+    "Failed to upload": FAILED,
+    "Cancelled build": FAILED,
+    "Build for superseded Source": GONE,
+}
+
+
+class Asker(Protocol):
+    """The part of `LaunchpadlibClient` that is used here."""
+
+    root: str
+
+    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
+        """See `LaunchpadlibClient.ask`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload that is waited for: a version of a source package for a series."""
+
+    source: str
+    series: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.series}/{self.source} {self.version}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build. `log` and `upload_log` are addresses, "" while there is none.
+
+    `dependencies` is what a dependency wait waits for; `published` is whether all of its binary
+    packages are.
+    """
+
+    arch: str
+    state: str
+    link: str
+    web: str
+    log: str = ""
+    upload_log: str = ""
+    dependencies: str = ""
+    can_be_retried: bool = False
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What Launchpad has of an upload; `status` is "" while it has not taken it in."""
+
+    status: str
+    link: str = ""
+    builds: tuple[Build, ...] = ()
+
+
+def phase(build: Build, upload_log: str = "") -> str:
+    """What a build's state means for who waits for it.
+
+    A chroot problem is the farm's. So is a build that failed and left no log: its builder was
+    lost. A failed upload is the package's fault if the upload's log speaks of a rejection, and
+    the farm's if not.
+
+    Parameters:
+        upload_log: the text of the upload's log, for a failed upload.
+    """
+    if build.state == "Failed to build" and not build.log:
+        return FARM
+    if build.state == "Failed to upload" and "reject" not in upload_log.lower():
+        return FARM
+    if build.state == "Successfully built" and build.published:
+        return PUBLISHED
+    # A state that this table does not know yet is waited for, until the time limit.
+    return _PHASES.get(build.state, QUEUED)
+
+
+class Builds:
+    """Asks about uploads to one PPA.
+
+    Every method raises RemoteError, in one sentence that names what was asked.
+    """
+
+    def __init__(self, client: Asker, ppa: PpaName) -> None:
+        self._client = client
+        self._ppa = ppa
+        self.root = client.root
+
+    def look(self, upload: Upload) -> Seen:
+        """How the upload and its builds stand."""
+
+        def question(session: Any) -> Seen:
+            archive = session.load(self._ppa.path)
+            found = [
+                one
+                for one in archive.getPublishedSources(
+                    source_name=upload.source, version=upload.version, exact_match=True
+                )
+                if str(one.distro_series_link).rstrip("/").endswith(f"/{upload.series}")
+            ]
+            if not found:
+                return Seen("")
+            record = found[0]
+            builds = list(record.getBuilds())
+            done = bool(builds) and any(one.buildstate == "Successfully built" for one in builds)
+            states: dict[str, list[str]] = {}
+            for binary in record.getPublishedBinaries() if done else ():
+                states.setdefault(str(binary.build_link), []).append(str(binary.status))
+            return Seen(
+                str(record.status),
+                str(record.self_link),
+                tuple(_build(one, states.get(str(one.self_link), [])) for one in builds),
+            )
+
+        return self._client.ask(f"the builds of {upload}", question)
+
+    def binaries(self, upload: Upload, link: str) -> tuple[Binary, ...]:
+        """The published binary packages of the source publication at `link`, with their hashes.
+
+        A package for all architectures is published in each of them, and listed once.
+        """
+
+        def question(session: Any) -> tuple[Binary, ...]:
+            found: dict[str, Binary] = {}
+            known: set[tuple[str, str]] = set()
+            for one in session.load(link).getPublishedBinaries():
+                name = (str(one.binary_package_name), str(one.binary_package_version))
+                if not one.architecture_specific:
+                    if name in known:
+                        continue
+                    known.add(name)
+                for file in one.binaryFileUrls(include_meta=True):
+                    binary = _binary(*name, file)
+                    found[binary.file] = binary
+            return tuple(found[name] for name in sorted(found))
+
+        return self._client.ask(f"the binary packages of {upload}", question)
+
+    def retry(self, upload: Upload, build: Build) -> None:
+        """Ask the farm to build it once more."""
+
+        def question(session: Any) -> None:
+            session.load(build.link).retry()
+
+        what = f"the build of {upload} on {build.arch}"
+        self._client.ask(what, question, doing="started again")
+
+
+def _build(found: Any, binaries: list[str]) -> Build:
+    return Build(
+        arch=str(found.arch_tag),
+        state=str(found.buildstate),
+        link=str(found.self_link),
+        web=str(found.web_link),
+        log=str(found.build_log_url or ""),
+        upload_log=str(found.upload_log_url or ""),
+        dependencies=str(found.dependencies or ""),
+        can_be_retried=bool(found.can_be_retried),
+        published=bool(binaries) and all(one == "Published" for one in binaries),
+    )
+
+
+def _binary(package: str, version: str, file: Any) -> Binary:
+    name = unquote(urlsplit(str(file["url"])).path.rpartition("/")[2])
+    return Binary(
+        package=package,
+        version=version,
+        arch=name.rpartition(".")[0].rpartition("_")[2],
+        file=name,
+        size=int(file["size"]),
+        sha256=str(file.get("sha256") or ""),
+        url=str(file["url"]),
+    )

@@ -1,0 +1,1 @@
+"""Sign a source package, check it, and send it to a PPA."""

@@ -1,0 +1,288 @@
+"""dput (the classic one) with a configuration of our own: one PPA, and no other way out.
+
+Only the generated file is read, neither /etc/dput.cf nor the user's: an upload without a named
+host would go to the Ubuntu archive there. Ubuntu's dput has a method for SFTP; Debian's has none,
+and then dput does its checks and OpenSSH's sftp carries the files, the .changes last.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from backport.engine.process import Completed, require, run
+from backport.errors import InputError, MachineError, RemoteError, UsageError
+from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.upload.ppa import PpaName
+from backport.launchpad.upload.signing import listed
+
+SERVER_VARIABLE = "BACKPORT_UPLOAD_SERVER"
+SSH_VARIABLE = "BACKPORT_SSH_OPTIONS"
+LAUNCHPAD = "ppa.launchpad.net"
+# The hosts of Ubuntu's own archive; nothing of ours ever goes there.
+_NEVER = ("upload.ubuntu.com",)
+_HOST = "the-ppa"
+_PORTS = {"ftp": 21, "sftp": 22}
+
+
+@dataclass(frozen=True)
+class Server:
+    """An upload server: `method` is ftp or sftp; `login` "" is anonymous, or the account's name."""
+
+    method: str
+    host: str
+    port: int
+    login: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a transfer ended.
+
+    `trouble` is "" where every file has arrived. `certain` is whether the .changes has surely not
+    arrived, so that the server cannot have taken the upload.
+    """
+
+    trouble: str
+    certain: bool = True
+    advice: str = "run the command again: it goes on from here"
+
+
+def server(method: str, root: str, *, named: str | None = None) -> Server:
+    """The upload server of the Launchpad at `root`.
+
+    Parameters:
+        method: ftp or sftp; "" for what `named` says, else ftp.
+        root: the service root whose answers the checks rely on.
+        named: an address such as ``sftp://127.0.0.1:2222``; the environment's without it.
+
+    Raises:
+        UsageError: the address is none, is the Ubuntu archive's, or is not of that Launchpad.
+    """
+    address = os.environ.get(SERVER_VARIABLE, "") if named is None else named
+    advice = f"correct {SERVER_VARIABLE}"
+    if not address:
+        if root != PRODUCTION:
+            raise UsageError(
+                f"the checks ask {root}, and no upload server of it is named",
+                where=SERVER_VARIABLE,
+                advice="name it, such as ftp://127.0.0.1:2121",
+            )
+        chosen = method or "ftp"
+        return Server(chosen, LAUNCHPAD, _PORTS[chosen])
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{address!r} is no address", where=SERVER_VARIABLE) from error
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
+        raise UsageError(
+            f"{address!r} is no upload server",
+            where=SERVER_VARIABLE,
+            advice="write ftp://HOST:PORT or sftp://HOST:PORT",
+        )
+    if method and method != parts.scheme:
+        raise UsageError(
+            f"{address} does not fit to --method {method}", where=SERVER_VARIABLE, advice=advice
+        )
+    if parts.hostname in _NEVER:
+        raise UsageError(
+            f"{parts.hostname} is the Ubuntu archive's own upload server",
+            where=SERVER_VARIABLE,
+            advice="uploads of this toolkit go to a PPA",
+        )
+    if (root == PRODUCTION) != (parts.hostname == LAUNCHPAD):
+        raise UsageError(
+            f"{parts.hostname} is not the upload server of {root}, which the checks ask",
+            where=SERVER_VARIABLE,
+            advice=advice,
+        )
+    return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.username or "")
+
+
+def configuration(to: Server, ppa: PpaName, series: str, login: str, method: str) -> str:
+    """The text of dput's configuration (dput.cf(5)) for one upload.
+
+    Parameters:
+        login: the account's name, for SFTP.
+        method: what dput does: ftp, sftp, or local where it only checks.
+    """
+    place = f"{to.host}:{to.port}" if to.port != _PORTS[to.method] else to.host
+    lines = [
+        "[DEFAULT]",
+        "allow_unsigned_uploads = 0",
+        f"default_host_main = {_HOST}",
+        "run_dinstall = 0",
+        "check_version = 0",
+        f"[{_HOST}]",
+        f"fqdn = {place}",
+        f"method = {method}",
+        # A percent sign starts a reference in this format; a PPA's name has none.
+        f"incoming = {ppa.incoming}",
+        f"login = {login if to.method == 'sftp' else 'anonymous'}",
+        f"allowed_distributions = ^{re.escape(series)}$",
+        "passive_ftp = 1",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def send(
+    changes: Path,
+    to: Server,
+    ppa: PpaName,
+    series: str,
+    account: str,
+    *,
+    log: Path,
+    seconds: float = 1800.0,
+) -> Sent:
+    """Send a signed upload to a PPA.
+
+    Parameters:
+        changes: the signed .changes, its files beside it.
+        series: the only distribution that is let through.
+        account: the Launchpad account's name, which SFTP logs in with.
+        log: a file to which the programs' output is appended.
+        seconds: the time limit of the whole transfer.
+
+    Raises:
+        MachineError: dput is missing, or is dput-ng; or OpenSSH's sftp is missing.
+        InputError: dput's own checks refuse the files.
+    """
+    program = _dput()
+    login = to.login or account
+    folder = changes.parent
+    own = to.method == "ftp" or _has_sftp(program)
+    text = configuration(to, ppa, series, login, to.method if own else "local")
+    config = folder / "dput.cf"
+    config.write_text(text)
+    try:
+        options = ["--config", str(config), "--no-upload-log", "--force"]
+        options += [] if own else ["--check-only"]
+        command = [program, *options, _HOST, str(changes)]
+        done = run(command, cwd=folder, env={"LC_ALL": "C.UTF-8"}, timeout=seconds)
+    finally:
+        config.unlink()
+    _note(log, done)
+    if not own:
+        if done.exit_code != 0 or "Package checked by dput" not in done.output:
+            raise _refused(done)
+        return _sftp(changes, replace(to, login=login), ppa, log, seconds)
+    return _judged(done, changes, to)
+
+
+def _dput() -> str:
+    program = require("dput", "dput")
+    said = run([program, "--version"], timeout=60.0).output
+    if not re.search(r"^dput \d", said, re.MULTILINE):
+        raise MachineError(
+            "this dput is not the classic one",
+            where=program,
+            advice="run: sudo apt install dput (dput-ng refuses series that have ended)",
+        )
+    return program
+
+
+def _has_sftp(program: str) -> bool:
+    """Whether this dput has the method for SFTP, as Ubuntu's has."""
+    libraries = [Path("/usr/share/dput/dput/methods"), Path("/usr/share/dput")]
+    libraries.append(Path(program).resolve().parent / "methods")
+    return any((folder / "sftp.py").is_file() for folder in libraries)
+
+
+def _judged(done: Completed, changes: Path, to: Server) -> Sent:
+    """What dput's output says of a transfer."""
+    output = done.output
+    begun = f"Uploading {changes.name}" in output
+    if done.timed_out:
+        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+    if "Leaving existing" in output:
+        return Sent(f"{to.host} keeps an older file of that name", advice="try again in an hour")
+    if done.exit_code == 0 and "Successfully uploaded packages" in output:
+        return Sent("")
+    if "Uploading to" not in output:
+        raise _refused(done)
+    return Sent(_reason(output, to), certain=not begun)
+
+
+def _reason(output: str, to: Server) -> str:
+    """Why a transfer ended, in a few words."""
+    text = output.lower()
+    found = re.findall(r"Uploading (\S+): (?!done)", output)
+    at = f" at {found[-1]}" if found else ""
+    for words, meaning in (
+        ("host key verification failed", "shows a host key that is not known here"),
+        ("permission denied", "does not let this account in"),
+        ("connection refused", "refused the connection"),
+        ("connection reset", "broke off the connection"),
+        ("broken pipe", "broke off the connection"),
+        ("connection closed", "broke off the connection"),
+        ("timed out", "did not answer in time"),
+        ("name or service not known", "has no address here"),
+        ("temporary failure in name resolution", "has no address here"),
+        ("wrong password", "does not let anybody in anonymously"),
+    ):
+        if words in text:
+            return f"{to.host} {meaning}{at}"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if lines and lines[-1].startswith("Uploading ") and lines[-1].endswith(":"):
+        return f"{to.host} broke off the connection{at}"  # dput prints an EOFError as nothing
+    return f"{to.host} refused it{at}: {lines[-1] if lines else 'no reason given'}"[:300]
+
+
+def _refused(done: Completed) -> InputError:
+    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
+    return InputError(
+        f"dput refuses to send it: {lines[-1] if lines else f'exit {done.exit_code}'}"[:300],
+        where="dput",
+    )
+
+
+def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Sent:
+    """Carry the files with OpenSSH's sftp, the .changes last."""
+    program = require("sftp", "openssh-client")
+    names = [*listed(changes.read_text(encoding="utf-8")), changes.name]
+    # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
+    batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
+    more = [
+        word
+        for line in os.environ.get(SSH_VARIABLE, "").splitlines()
+        if line.strip()
+        for word in ("-o", line.strip())
+    ]
+    options = ["-b", "-", "-P", str(to.port), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
+    done = run(
+        [program, *options, *more, f"{to.login}@{to.host}"],
+        cwd=changes.parent,
+        input_text=batch,
+        env={"LC_ALL": "C.UTF-8"},
+        timeout=seconds,
+    )
+    _note(log, done)
+    begun = f"put {changes.name}" in done.output
+    if done.exit_code == 0 and begun:
+        return Sent("")
+    if done.timed_out:
+        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+    return Sent(_reason(done.output, to), certain=not begun)
+
+
+def _note(log: Path, done: Completed) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ {' '.join(done.args)}\n{done.output}\n")
+
+
+def require_arrived(sent: Sent, what: str) -> None:
+    """Refuse to go on after a transfer that broke off.
+
+    Raises:
+        RemoteError: it did.
+    """
+    if sent.trouble:
+        raise RemoteError(f"{what} was not sent: {sent.trouble}", advice=sent.advice)

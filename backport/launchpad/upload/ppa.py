@@ -1,0 +1,226 @@
+"""What Launchpad says about one PPA, and about the account that uploads to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Any
+
+import httplib2
+
+from backport.errors import InputError, RemoteError
+from backport.launchpad.api.client import LaunchpadlibClient, read_publication
+from backport.launchpad.api.http import in_words
+from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.archive.publication import Publication, SourceFile
+
+# Launchpad's names of people and of archives (lp.app.validators.name).
+_NAME = r"[a-z0-9][a-z0-9+.-]*"
+_PPA = re.compile(rf"(?:ppa:|~)?(?P<owner>{_NAME})/(?:ubuntu/)?(?P<name>{_NAME})")
+_NO_PPA = ("primary", "partner")
+
+# The states of a build that will not change by themselves (IBuild.buildstate in the web service).
+FAILED_BUILDS = (
+    "Failed to build",
+    "Failed to upload",
+    "Chroot problem",
+    "Build for superseded Source",
+    "Cancelled build",
+)
+
+
+@dataclass(frozen=True)
+class PpaName:
+    """A PPA of Ubuntu: its owner, a person or team, and its name."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"ppa:{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the web service has it, below the service root."""
+        return f"~{self.owner}/+archive/ubuntu/{self.name}"
+
+    @property
+    def incoming(self) -> str:
+        """The folder on the upload server, which alone says where an upload goes."""
+        return f"~{self.owner}/ubuntu/{self.name}/"
+
+
+def parse_name(text: str, *, where: str) -> PpaName:
+    """The PPA that a recipe names, as ``owner/name`` or ``ppa:owner/name``.
+
+    Raises:
+        InputError: it names none, or an archive that is no PPA.
+    """
+    if not text:
+        raise InputError("the recipe names no PPA", where=where, advice='write ppa = "owner/name"')
+    found = _PPA.fullmatch(text)
+    if found is None or found["name"] in _NO_PPA or found["owner"] == "ubuntu":
+        raise InputError(f"{text!r} is no PPA", where=where, advice='write the PPA as "owner/name"')
+    return PpaName(found["owner"], found["name"])
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who is logged in, and the fingerprints of the OpenPGP keys that Launchpad knows."""
+
+    name: str
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A record of the upload queue: a version, its status (such as Rejected), its address."""
+
+    version: str
+    status: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload has come: `published` with its binaries; `failed` names what cannot."""
+
+    published: bool
+    failed: str
+    detail: str
+
+
+class Ppa:
+    """Asks about one PPA.
+
+    Every method raises RemoteError, in one sentence that names what was asked, where Launchpad
+    gives no usable answer, and RefusedError where it does not know it or does not allow it.
+    """
+
+    def __init__(self, client: LaunchpadlibClient, name: PpaName) -> None:
+        self._client = client
+        self.name = name
+
+    def account(self) -> Account:
+        """Who is logged in."""
+
+        def question(session: Any) -> Account:
+            me = session.me
+            keys = tuple(str(key.fingerprint).upper() for key in me.gpg_keys)
+            return Account(str(me.name), keys)
+
+        return self._client.ask("the account that is logged in", question)
+
+    def clock_offset(self) -> float | None:
+        """How far this machine's clock is ahead of Launchpad's, in seconds; None if unknown."""
+
+        def question(_session: Any) -> float | None:
+            response, _ = httplib2.Http(timeout=20.0).request(self._client.root, method="HEAD")
+            try:
+                theirs = parsedate_to_datetime(response.get("date", ""))
+            except (TypeError, ValueError):
+                return None
+            return (datetime.now(UTC) - theirs).total_seconds()
+
+        try:
+            return self._client.ask("the time", question)
+        except (OSError, httplib2.HttpLib2Error, HTTPException) as error:
+            raise RemoteError(
+                f"Launchpad {in_words(error)}", where=self._client.root, advice="try again later"
+            ) from error
+
+    def check(self) -> None:
+        """Check that the PPA is there, and a PPA."""
+
+        def question(session: Any) -> str:
+            return str(self._archive(session).reference)
+
+        reference = self._client.ask(str(self.name), question)
+        expected = f"~{self.name.owner}/ubuntu/{self.name.name}"
+        if reference != expected:
+            raise RefusedError(
+                f"what Launchpad has under this name is the archive {reference}",
+                where=str(self.name),
+                advice=f"an upload goes to {expected} and nowhere else: correct the recipe's ppa",
+            )
+
+    def check_may_upload(self, source: str, series: str) -> None:
+        """Check that the account may upload to it."""
+
+        def question(session: Any) -> None:
+            self._archive(session).checkUpload(
+                component="main",
+                distroseries=session.load(f"ubuntu/{series}"),
+                person=session.me,
+                pocket="Release",
+                sourcepackagename=source,
+            )
+
+        self._client.ask(f"the right to upload {source} to {self.name}", question)
+
+    def records(self, source: str) -> tuple[Publication, ...]:
+        """Every publication record of a source, of every series and status."""
+
+        def question(session: Any) -> tuple[Publication, ...]:
+            found = self._archive(session).getPublishedSources(source_name=source, exact_match=True)
+            return tuple(read_publication(one, "ubuntu") for one in found)
+
+        return self._client.ask(f"the publications of {source} in {self.name}", question)
+
+    def files(self, publication: Publication) -> tuple[SourceFile, ...]:
+        """The files of a published source, with their hashes."""
+        return self._client.source_files(publication)
+
+    def queued(self, source: str, series: str) -> tuple[Queued, ...]:
+        """The records of the upload queue of a series, of every status.
+
+        Launchpad keeps one of what it accepted, or a person rejected; what its upload processor
+        rejects leaves none, only a mail to the signer.
+        """
+
+        def question(session: Any) -> tuple[Queued, ...]:
+            found = session.load(f"ubuntu/{series}").getPackageUploads(
+                archive=self._archive(session), name=source, exact_match=True
+            )
+            return tuple(
+                Queued(str(one.package_version), str(one.status), str(one.self_link))
+                for one in found
+            )
+
+        return self._client.ask(f"the uploads of {source} to {self.name}", question)
+
+    def progress(self, publication: Publication) -> Progress:
+        """How far the builds of a published source have come."""
+
+        def question(session: Any) -> Progress:
+            record = session.load(publication.link)
+            record.lp_refresh()
+            builds = list(record.getBuilds())
+            for build in builds:
+                if build.buildstate in FAILED_BUILDS:
+                    said = f"{build.arch_tag}: {build.buildstate}"
+                    return Progress(False, said, said)
+            done = [build for build in builds if build.buildstate == "Successfully built"]
+            binaries = list(record.getPublishedBinaries())
+            there = [one for one in binaries if one.status == "Published"]
+            published = (
+                record.status == "Published"
+                and bool(builds)
+                and len(done) == len(builds)
+                and bool(binaries)
+                and len(there) == len(binaries)
+            )
+            detail = (
+                f"source {record.status}, {len(done)} of {len(builds)} builds done, "
+                f"{len(there)} of {len(binaries)} binaries published"
+            )
+            return Progress(published, "", detail)
+
+        what = f"the builds of {publication.source} {publication.version}"
+        return self._client.ask(what, question)
+
+    def _archive(self, session: Any) -> Any:
+        return session.load(self.name.path)

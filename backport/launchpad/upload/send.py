@@ -1,0 +1,319 @@
+"""`backport upload`: plan, sign, send in dependency order, and wait where one needs another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backport.errors import BackportError, RemoteError, StepError
+from backport.launchpad.api.retry import poll_seconds
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.upload import dput, journal, signing
+from backport.launchpad.upload.checks import RESUME, SKIP, Item, Plan
+from backport.launchpad.upload.dput import Sent, Server
+from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.ppa import Ppa
+from backport.launchpad.upload.signing import Key
+from backport.launchpad.upload.source import Made
+from backport.recipe.model import Recipe
+from backport.source.files import sha256_of
+
+Tell = Callable[[Mapping[str, Any]], None]
+LOG = "dput.log"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long is waited, in seconds.
+
+    `poll` between two looks; `acceptance` until Launchpad shows an upload; `publication` until
+    what another one needs is published, without any change in the meantime; `transfer` for one
+    transfer.
+    """
+
+    poll: float = 30.0
+    acceptance: float = 1200.0
+    publication: float = 3600.0
+    transfer: float = 1800.0
+
+
+def waiting(minutes: float) -> Waiting:
+    """The times for a longest wait of so many minutes; the environment may hurry the looks."""
+    seconds = minutes * 60
+    return Waiting(
+        poll_seconds(Waiting.poll), min(seconds, Waiting.acceptance), seconds, Waiting.transfer
+    )
+
+
+@dataclass
+class Sender:
+    """Carries out a plan whose checks hold.
+
+    Parameters:
+        work: the work folder; the records are below it.
+        made: the source packages, by (source, series).
+        earlier: the records that an earlier call left, by (source, series).
+        steps, origins: the states of build and tests, and where those come from that were not
+            run here, by (source, series).
+        made_of: the sha256 of the update's own .dsc, by (source, series).
+        tell: takes one event for everything that happens.
+    """
+
+    recipe: Recipe
+    work: Path
+    ppa: Ppa
+    root: str
+    plan: Plan
+    server: Server
+    key: Key
+    made: Mapping[tuple[str, str], Made]
+    earlier: Mapping[tuple[str, str], Upload | None]
+    updates: Mapping[tuple[str, str], str]
+    steps: Mapping[tuple[str, str], Mapping[str, str]]
+    origins: Mapping[tuple[str, str], Mapping[str, str]]
+    made_of: Mapping[tuple[str, str], str]
+    forced: str
+    tell: Tell
+    waiting: Waiting = Waiting()
+
+    def run(self) -> tuple[Upload, ...]:
+        """Sign all that is to be sent, then send each as soon as what it needs is published.
+
+        Returns the records of what was sent, or was found to have arrived.
+
+        Raises:
+            MachineError: gpg cannot sign; nothing was sent.
+            RemoteError: a server refused or broke off; the next call goes on from there.
+            StepError: what another upload needs does not build in the PPA.
+        """
+        uploads = {item.name: self._signed(item) for item in self.plan.to_send}
+        done: list[Upload] = []
+        left = list(self.plan.to_send)
+        published = {item.name for item in self.plan.items if item.action == SKIP}
+        last, changed = "", time.monotonic()
+        while left:
+            ready, detail = self._next(left, published)
+            if ready is not None:
+                left.remove(ready)
+                done.append(self._send(ready, uploads[ready.name]))
+                changed = time.monotonic()
+                continue
+            if detail != last:
+                self.tell({"event": "waits", "detail": detail})
+                last, changed = detail, time.monotonic()
+            if time.monotonic() - changed > self.waiting.publication:
+                raise RemoteError(
+                    f"{left[0].name} still waits after {self.waiting.publication / 60:.0f} "
+                    f"minutes: {detail}",
+                    where=self.plan.ppa,
+                    advice="look at the PPA, and run the command again: it goes on from here",
+                )
+            time.sleep(self.waiting.poll)
+        return tuple(done)
+
+    def _next(self, left: list[Item], published: set[str]) -> tuple[Item | None, str]:
+        """An item whose needs are all published; else None, and what is waited for."""
+        detail = ""
+        for item in left:
+            missing = [need for need in item.needs if need not in published]
+            for need in missing:
+                if any(one.name == need for one in left):
+                    break  # it has not been sent yet
+                said = self._published(need)
+                if said:
+                    detail = detail or said
+                    break
+                published.add(need)
+            else:
+                return item, ""
+        return None, detail
+
+    def _published(self, need: str) -> str:
+        """What is still missing of an upload that another one needs; "" if nothing is."""
+        item = next(one for one in self.plan.items if one.name == need)
+        record = self._record(item)
+        if record is None:
+            return f"{need} {item.version}: Launchpad does not show it"
+        progress = self.ppa.progress(record)
+        if progress.failed:
+            raise StepError(
+                f"it cannot be published ({progress.failed})",
+                where=f"{need} {item.version} in {self.plan.ppa}",
+                advice="see its log with: backport wait",
+            )
+        return "" if progress.published else f"{need} {item.version}: {progress.detail}"
+
+    def _record(self, item: Item) -> Publication | None:
+        found = [
+            one
+            for one in self.ppa.records(item.source)
+            if (one.version, one.series) == (item.version, item.series)
+        ]
+        return found[0] if found else None
+
+    def _folder(self, upload: Upload) -> Path:
+        return self.work / journal.FOLDER / upload.name
+
+    def _signed(self, item: Item) -> Upload:
+        """The record of an upload that is ready to be sent, or was sent before."""
+        pair = (item.source, item.series)
+        before, made = self.earlier.get(pair), self.made[pair]
+        if item.action == RESUME and before is not None and self._intact(before):
+            return before
+        fresh = Upload(
+            source=item.source,
+            series=item.series,
+            version=item.version,
+            update=self.updates[pair],
+            ppa=self.plan.ppa,
+            root=self.root,
+            server=str(self.server),
+            content=made.content,
+            files={},
+            signer=self.key.fingerprint,
+            account=self.plan.account,
+            base=self.plan.base,
+            steps=self.steps[pair],
+            forced=self.forced,
+            times=before.times if before else {},
+            made_of=self.made_of[pair],
+            origins=self.origins[pair],
+        )
+        self.tell({"event": "signs", "name": item.name, "version": item.version})
+        files = signing.sign_upload(made.changes, self.key, self._folder(fresh))
+        fresh = replace(fresh, files=files)
+        if before is not None and before.state in ("sending", "sent"):
+            # Whether it arrived is still to be found out.
+            fresh = replace(fresh, state=before.state)
+            journal.write(self.work, fresh)
+            return fresh
+        return journal.moved(self.work, fresh, "signed")
+
+    def _intact(self, upload: Upload) -> bool:
+        """Whether the files that an earlier call signed are still there, unchanged."""
+        folder = self._folder(upload)
+        return bool(upload.files) and all(
+            (folder / name).is_file() and sha256_of(folder / name) == digest
+            for name, digest in upload.files.items()
+        )
+
+    def _send(self, item: Item, upload: Upload) -> Upload:
+        """Send one upload, and wait until Launchpad shows it."""
+        if upload.state == "sending":
+            # The program was ended in the middle: Launchpad may have it.
+            self.tell({"event": "looks", "name": item.name, "version": item.version})
+            if self._arrived(item, upload, self.waiting.acceptance / 2):
+                return journal.moved(self.work, upload, "accepted")
+        if upload.state not in ("sent", "accepted"):
+            upload = journal.moved(self.work, upload, "sending")
+            self.tell({"event": "sends", "name": item.name, "version": item.version})
+            folder = self._folder(upload)
+            (changes,) = folder.glob("*_source.changes")
+            try:
+                sent = self._transfer(item, changes)
+            except BackportError:
+                journal.moved(self.work, upload, "signed")  # nothing has left the machine
+                raise
+            if sent.trouble:
+                state = "broken" if sent.certain else "sending"
+                journal.moved(self.work, upload, state, sent.trouble)
+                dput.require_arrived(sent, f"{item.name} {item.version}")
+            upload = journal.moved(self.work, upload, "sent")
+        if not self._arrived(item, upload, self.waiting.acceptance):
+            raise RemoteError(
+                f"{item.version} was sent, and Launchpad has not shown it within "
+                f"{self.waiting.acceptance / 60:.0f} minutes",
+                where=item.name,
+                advice="if a mail says that it was rejected, run: backport upload --rejected "
+                f"{item.series}/{item.source}; else run the command again, which looks again",
+            )
+        self.tell({"event": "accepted", "name": item.name, "version": item.version})
+        return journal.moved(self.work, upload, "accepted")
+
+    def _transfer(self, item: Item, changes: Path) -> Sent:
+        return dput.send(
+            changes,
+            self.server,
+            self.ppa.name,
+            item.series,
+            self.plan.account,
+            log=self.work / journal.FOLDER / LOG,
+            seconds=self.waiting.transfer,
+        )
+
+    def _arrived(self, item: Item, upload: Upload, seconds: float) -> bool:
+        """Wait until Launchpad shows an upload; False if it does not within that time.
+
+        Raises:
+            RemoteError: it was rejected.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            if self._record(item) is not None:
+                return True
+            states = [
+                one.status
+                for one in self.ppa.queued(item.source, item.series)
+                if one.version == item.version
+            ]
+            if "Rejected" in states:
+                journal.moved(self.work, upload, "rejected", "by Launchpad")
+                raise RemoteError(
+                    f"Launchpad has rejected {item.version}; the reason is in its mail to the "
+                    f"address of {self.plan.signer}",
+                    where=item.name,
+                    advice="mend it, and run the command again: it takes the next ~ppa number",
+                )
+            if time.monotonic() > end:
+                return False
+            time.sleep(self.waiting.poll)
+
+
+def needs_of(recipe: Recipe, source: str, series: str) -> tuple[str, ...]:
+    """The names of the items that have to be published before this one is sent."""
+    return tuple(
+        f"{series}/{need}"
+        for need in recipe.source(source).needs
+        if series in recipe.source(need).series
+    )
+
+
+def closure(recipe: Recipe, sources: tuple[str, ...]) -> tuple[str, ...]:
+    """The sources, and all that they need, in the recipe's order."""
+    found: set[str] = set()
+    todo = list(sources)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += recipe.source(name).needs
+    return tuple(one.name for one in recipe.sources if one.name in found)
+
+
+def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
+    """Note that a mail said an upload was rejected; False if none of that name was sent."""
+    found = False
+    for upload in journal.read(work, ppa, root):
+        if f"{upload.series}/{upload.source}" != name:
+            continue
+        if upload.state in ("sent", "sending"):
+            journal.moved(work, upload, "rejected", "said by the user")
+        # A dry run may have noted it before.
+        found = found or upload.state in ("sent", "sending", "rejected")
+    return found
+
+
+def as_line(event: Mapping[str, Any]) -> str:
+    """An event for a terminal."""
+    name = f"{event.get('name', '')} {event.get('version', '')}".strip()
+    words = {
+        "signs": f"signing {name}",
+        "sends": f"sending {name}",
+        "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
+        "accepted": f"{name} is in the PPA",
+        "waits": f"waiting: {event.get('detail', '')}",
+    }
+    return words.get(str(event["event"]), str(dict(event)))

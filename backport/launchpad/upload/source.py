@@ -1,0 +1,188 @@
+"""The source package of a PPA: made by the same code, with another version and nothing else new."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822, Dsc
+
+from backport.recipe import versions
+from backport.recipe.model import Recipe, Series, Source
+from backport.source import package
+from backport.source.changelog import timestamp
+from backport.source.dpkg import isolated
+from backport.source.files import sha256_of, tree_hashes
+from backport.source.relations import Relation, groups
+
+_CHANGELOG = "debian/changelog"
+_RECORD = "made.json"
+_RELATIONS = ("Pre-Depends", "Depends", "Build-Depends", "Build-Depends-Indep")
+_RELATIONS_TOO = ("Build-Depends-Arch", "Recommends")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A source package for the PPA: an unsigned .changes with its files beside it.
+
+    `hashes` has the sha256 of each file but the .changes; `origs` the names of the upstream
+    tarballs among them. `differing` are the files of the package, other than the changelog, that
+    are not those of the update's own source package; `binaries` the binary packages that it
+    builds; `relations` what it and they ask for with a version.
+    """
+
+    source: str
+    series: str
+    version: str
+    changes: Path
+    hashes: Mapping[str, str]
+    sizes: Mapping[str, int]
+    origs: tuple[str, ...]
+    differing: tuple[str, ...]
+    binaries: tuple[str, ...]
+    relations: tuple[Relation, ...]
+
+    @property
+    def content(self) -> dict[str, str]:
+        """The hashes of what a signature does not change: all but the .dsc."""
+        return {name: one for name, one in self.hashes.items() if not name.endswith(".dsc")}
+
+
+def make(
+    recipe: Recipe,
+    source: Source,
+    series: Series,
+    version: str,
+    *,
+    fetched: Path,
+    update_dsc: Path,
+    out: Path,
+    key: str,
+) -> Made:
+    """Make the source package of a PPA, and compare it with the update's own.
+
+    What an earlier call made of the same things is taken again.
+
+    Parameters:
+        version: the version in the PPA.
+        fetched: the folder of the fetch step, with the base's .dsc and its files.
+        update_dsc: the update's own source package, its files beside it.
+        out: the folder for the files; what is there is replaced.
+        key: the key of the step that made the update's own: the hash of all that goes in.
+
+    Raises: as `package.make` does.
+    """
+    assert source.base is not None, "only a source with the archive's own base is uploaded"
+    kept = _kept(out, key, version)
+    if kept is not None:
+        return kept
+    published = series.archive.get(source.name)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    made = package.make(
+        recipe,
+        versions.with_versions(recipe, source, series),
+        series,
+        version,
+        orig=None,
+        base_dsc=fetched / source.base.dsc,
+        out=out,
+        since=published.version if published else "",
+    )
+    if made.debdiff is not None:
+        made.debdiff.unlink()  # the one to review is the update's own
+    dsc = Dsc(made.dsc.read_text(encoding="utf-8"))
+    names = [str(one["name"]) for one in dsc["Checksums-Sha256"]]
+    files = {name: out / name for name in (*names, made.dsc.name)}
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".comparing-") as name:
+        differing, relations = _compare(update_dsc, made.dsc, Path(name), timestamp(recipe.date))
+    result = Made(
+        source=source.name,
+        series=series.name,
+        version=version,
+        changes=made.changes,
+        hashes={name: sha256_of(path) for name, path in files.items()},
+        sizes={name: path.stat().st_size for name, path in files.items()},
+        origs=tuple(name for name in names if re.search(r"\.orig(-[\w-]+)?\.tar\.\w+$", name)),
+        differing=differing,
+        binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
+        relations=relations,
+    )
+    sums = {"key": key, "changes_sha256": sha256_of(result.changes)}
+    told = {**sums, **asdict(result), "changes": result.changes.name}
+    (out / _RECORD).write_text(json.dumps(told, indent=1) + "\n")
+    return result
+
+
+def _kept(out: Path, key: str, version: str) -> Made | None:
+    """What an earlier call made, if it is of the same key and version and unchanged."""
+    try:
+        data = json.loads((out / _RECORD).read_text(encoding="utf-8"))
+        if (data.pop("key"), data["version"]) != (key, version):
+            return None
+        changes = data.pop("changes_sha256")
+        lists = {name: tuple(data[name]) for name in ("origs", "differing", "binaries")}
+        relations = tuple(Relation(*one) for one in data["relations"])
+        made = Made(**{**data, **lists, "relations": relations, "changes": out / data["changes"]})
+        same = all(sha256_of(out / name) == digest for name, digest in made.hashes.items())
+        return made if same and sha256_of(made.changes) == changes else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None  # it is made anew
+
+
+def _compare(
+    update: Path, ppa: Path, work: Path, moment: int
+) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
+    """What differs but the changelog's version, and the relations of the second package."""
+    dpkg = isolated(work, moment)
+    trees = (work / "update", work / "ppa")
+    for dsc, tree in zip((update, ppa), trees, strict=True):
+        dpkg.unpack(dsc, tree)
+    first, second = (tree_hashes(tree, but=(".pc",)) for tree in trees)
+    differing = {
+        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
+    }
+    if _same_but_version(*(tree / _CHANGELOG for tree in trees)):
+        differing.discard(_CHANGELOG)
+    control = (trees[1] / "debian" / "control").read_text(encoding="utf-8")
+    return tuple(sorted(differing)), tuple(sorted(set(_relations(control))))
+
+
+def _same_but_version(update: Path, ppa: Path) -> bool:
+    """Whether two changelogs differ in the newest entry's version alone, or not at all."""
+    first, second = (path.read_text(encoding="utf-8") for path in (update, ppa))
+
+    def rest(text: str) -> str:
+        return re.sub(r"\A(\S+) \([^()]*\)", r"\1 ()", text)
+
+    return rest(first) == rest(second)
+
+
+def _relations(control: str) -> Iterable[Relation]:
+    """Every versioned relation of a debian/control without substitution variables."""
+    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+        for field in (*_RELATIONS, *_RELATIONS_TOO):
+            for alternatives in groups(paragraph.get(field, "")):
+                yield from (one for one in alternatives if one.operator)
+
+
+def unmet(made: Made, update: Iterable[Made]) -> tuple[str, ...]:
+    """The relations of a package that the PPA's own versions of the update do not meet.
+
+    A version ``V~ppa1`` sorts below V (Debian Policy 5.6.12), so ``(>= V)`` could not be
+    installed from the PPA, and ``(>= V~)`` can.
+
+    Parameters:
+        update: the packages of the same series.
+    """
+    has = {binary: one.version for one in update for binary in one.binaries}
+    return tuple(
+        f"{one}, where the PPA has {has[one.name]}"
+        for one in made.relations
+        if one.name in has and not one.holds_for(has[one.name])
+    )

@@ -1,0 +1,1 @@
+"""backport.toml as frozen data, and the versions that follow from it."""

@@ -1,0 +1,375 @@
+"""What has to hold in a whole recipe: names, order, versions, and the files beside it."""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from backport.errors import InputError, RecipeError
+from backport.recipe.model import MatrixTest, Recipe, Source, TestSource, patch_names
+from backport.recipe.versions import upstream_part, versions_named
+from backport.source.changelog import MAINTAINER, timestamp
+
+# Debian Policy 5.6.1. Names become folders, so there is no "..".
+_PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]+")
+_SERIES = re.compile(r"[a-z][a-z0-9-]*")
+# DEP-8: a test's name has the characters of a package's name, upper case too.
+_TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]*")
+# A variant's name is a part of its packages' versions.
+VARIANT = re.compile(r"[a-z]+")
+_FILE = re.compile(r"[^/\s.][^/\s]*")
+_PACKAGING = re.compile(r"(?:[^/\s.][^/\s]*/)*[^/\s.][^/\s]*")
+_LAUNCHPAD = re.compile(r"[a-z0-9][a-z0-9+.-]*/[a-z0-9][a-z0-9+.-]*")
+_UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~-]*[A-Za-z0-9.+]|[0-9]")
+
+
+def check(recipe: Recipe, *, unpinned: bool = False) -> None:
+    """Check a recipe whose values have the right types.
+
+    Parameters:
+        unpinned: let a source have neither a pinned .dsc nor packaging of our own.
+
+    Raises:
+        RecipeError: something does not hold; the sentence names the key and the fix.
+    """
+    file = recipe.path.name
+    if not recipe.series or not recipe.sources:
+        missing = "series" if not recipe.series else "source"
+        raise RecipeError(
+            f"there is no {missing}", where=file, advice=f"add a table [{missing}.NAME]"
+        )
+    _check_update(recipe, f"{file}: update")
+    _check_series(recipe, file)
+    for source in recipe.sources:
+        where = f"{file}: source.{source.name}"
+        _check_source(recipe, source, where)
+        _check_versions(source, where)
+        _check_patches(recipe, source, where)
+        _check_packaging(source, where, unpinned=unpinned)
+    for one in recipe.test_sources:
+        _check_test_source(recipe, one, f"{file}: test-source.{one.name}")
+    _check_cycle(recipe, file)
+    _check_retired(recipe, file)
+    _check_matrix(recipe, file)
+
+
+def _check_update(recipe: Recipe, where: str) -> None:
+    if recipe.bug < 0:
+        raise RecipeError(
+            f"{recipe.bug} is no bug",
+            where=f"{where}.bug",
+            advice="write the Launchpad bug's number, or 0 until it is filed",
+        )
+    if not MAINTAINER.fullmatch(recipe.maintainer):
+        raise RecipeError(
+            f"{recipe.maintainer!r} is no maintainer",
+            where=f"{where}.maintainer",
+            advice='write "Name <address>"',
+        )
+    try:
+        timestamp(recipe.date)
+    except InputError as error:
+        raise RecipeError(error.what, where=f"{where}.date", advice=error.advice) from error
+    if recipe.ppa and not _LAUNCHPAD.fullmatch(recipe.ppa):
+        raise RecipeError(
+            f"{recipe.ppa!r} is no PPA",
+            where=f"{where}.ppa",
+            advice='write "owner/name", or "" for none',
+        )
+
+
+def _check_series(recipe: Recipe, file: str) -> None:
+    for series in recipe.series:
+        where = f"{file}: series.{series.name}"
+        _plain(series.name, _SERIES, where, "name of a series", "lower case letters")
+        for source in series.archive:
+            _package(source, f"{where}.archive.{source}")
+    # The proof reads the series in this order as the order of release upgrades.
+    for earlier, later in pairwise(recipe.series):
+        if earlier.version >= later.version:
+            raise RecipeError(
+                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
+                where=f"{file}: series.{later.name}",
+                advice="put the tables of the series in the order of their versions, each once",
+            )
+
+
+def _check_source(recipe: Recipe, source: Source, where: str) -> None:
+    _package(source.name, where)
+    series = [one.name for one in recipe.series]
+    _known(source.series, series, f"{where}.series", "series")
+    _known(source.needs, [one.name for one in recipe.sources], f"{where}.needs", "source")
+    for name in source.needs_upstream:
+        if name not in source.needs:
+            raise RecipeError(
+                f"{name!r} is not one of this source's needs",
+                where=f"{where}.needs-upstream",
+                advice=f"add it to needs = [{', '.join(map(_quoted, source.needs))}], or take it "
+                "out here",
+            )
+    for number, change in enumerate(source.changes, start=1):
+        _known(change.series, series, f"{where}.changes[{number}].series", "series")
+    for name in source.series:
+        if not source.changes_in(name):
+            raise RecipeError(
+                f"the changelog of {name} has no item",
+                where=f"{where}.changes",
+                advice="write one that holds there",
+            )
+    for number, edit in enumerate(source.control, start=1):
+        _known(edit.series, series, f"{where}.control[{number}].series", "series")
+        for name in sorted(versions_named(edit)):
+            if name not in source.needs:
+                raise RecipeError(
+                    f"{name!r} is no need of this source",
+                    where=f"{where}.control[{number}]",
+                    advice="add it to needs",
+                )
+            lacking = set(edit.series or source.series) - set(recipe.source(name).series)
+            if lacking:
+                raise RecipeError(
+                    f"{{{name}}} has no version in {', '.join(sorted(lacking))}",
+                    where=f"{where}.control[{number}]",
+                    advice=f"write the archive's version there, or upload {name} there too",
+                )
+    _check_overlay(source, series, where)
+    advice = "a file's name, without a folder"
+    if source.upstream is not None:
+        _plain(source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice)
+    if source.base is not None:
+        _plain(source.base.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
+        if not source.base.dsc.endswith(".dsc"):
+            raise RecipeError(
+                f"{source.base.dsc!r} is no .dsc",
+                where=f"{where}.base.dsc",
+                advice="name the .dsc of the source package",
+            )
+
+
+def _check_overlay(source: Source, series: list[str], where: str) -> None:
+    for number, edit in enumerate(source.packaging, start=1):
+        _known(edit.series, series, f"{where}.packaging[{number}].series", "series")
+        advice = "a path below debian/, such as certbot.postrm"
+        _plain(edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice)
+    for folder in source.patches.glob("overlay.*"):
+        if folder.is_dir():
+            name = folder.name.partition(".")[2]
+            _known((name,), series, f"{where}.patches ({folder.name})", "series")
+
+
+def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
+    source = one.package
+    if one.name in [other.name for other in recipe.sources]:
+        raise RecipeError(
+            "a source package of the update has that name", where=where, advice="name it otherwise"
+        )
+    _package(one.name, where)
+    _package(source.name, f"{where}.source")
+    series = [other.name for other in recipe.series]
+    _known(source.series, series, f"{where}.series", "series")
+    names = [*(other.name for other in recipe.sources), *(o.name for o in recipe.test_sources)]
+    _known(source.needs, names, f"{where}.needs", "source or test source")
+    for name in source.needs:
+        lacking = [each for each in source.series if each not in recipe.built(name).series]
+        if lacking and recipe.test_source(name):
+            raise RecipeError(
+                f"{name} is not made for {', '.join(lacking)}",
+                where=f"{where}.series",
+                advice=f"add it to test-source.{name}.series, or take it out here",
+            )
+    _check_versions(source, where)
+    _check_patches(recipe, source, where)
+    _check_packaging(source, where, unpinned=False)
+
+
+def _check_versions(source: Source, where: str) -> None:
+    upstream = upstream_part(source.debian_version)
+    if upstream != source.version:
+        raise RecipeError(
+            f"{source.debian_version!r} is of upstream's {upstream}, and version is "
+            f"{source.version!r}",
+            where=f"{where}.debian-version",
+            advice="make the two agree",
+        )
+    if source.base is not None and source.base.version != source.debian_version:
+        raise RecipeError(
+            f"the .dsc is of {source.base.version!r}, and debian-version is "
+            f"{source.debian_version!r}",
+            where=f"{where}.base.version",
+            advice="correct debian-version, then run: backport pin --update --source "
+            f"{source.name}",
+        )
+
+
+def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
+    for file in quilt_series_files(source.patches):
+        name = file.name.partition(".")[2]
+        if name and not _may_have_patches(recipe, name):
+            raise RecipeError(
+                f"{file.name} is for {name!r}, which is neither a series nor a variant of this "
+                "recipe nor an upstream version",
+                where=f"{where}.patches",
+                advice=f"rename or remove {file}",
+            )
+        for patch in patch_names(file):
+            if not (source.patches / patch).is_file():
+                raise RecipeError(
+                    f"{file.name} lists {patch}, which is not in {source.patches}",
+                    where=f"{where}.patches",
+                    advice="add the patch or take its line out",
+                )
+
+
+def _may_have_patches(recipe: Recipe, name: str) -> bool:
+    """Whether a quilt series may be for `name`: a series, an upstream version, a variant.
+
+    Those of any other would be left out without a word.
+    """
+    names = {series.name for series in recipe.series}
+    names |= {variant.name for variant in recipe.variants}
+    variant, _, version = name.partition(".")
+    if variant in {variant.name for variant in recipe.variants} and version:
+        name = version
+    return name in names or bool(_UPSTREAM.fullmatch(name))
+
+
+def quilt_series_files(patches: Path) -> Iterator[Path]:
+    """Every quilt series file in a folder of patches: ``series`` and ``series.NAME``."""
+    for path in sorted(patches.glob("series*")):
+        if path.is_file() and (path.name == "series" or path.name.startswith("series.")):
+            yield path
+
+
+def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
+    if source.base is not None:
+        return
+    packaging = source.patches / "debian"
+    if not unpinned and not (packaging / "control").is_file():
+        raise RecipeError(
+            "there is neither a pinned .dsc nor our own packaging",
+            where=f"{where}.base",
+            advice=f"pin one with: backport pin, or write {packaging}",
+        )
+    for name, instead in (
+        ("changelog", "put its items into changes"),
+        ("tests", f"put the tests into {source.tests}"),
+    ):
+        if (packaging / name).exists():
+            raise RecipeError(
+                f"our own packaging brings {name}, which the toolkit writes",
+                where=f"{where}.patches",
+                advice=f"remove {packaging / name} and {instead}",
+            )
+
+
+def _check_cycle(recipe: Recipe, file: str) -> None:
+    try:
+        needs = {one.name: one.needs for one in recipe.sources}
+        needs |= {one.name: one.package.needs for one in recipe.test_sources}
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        raise RecipeError(
+            f"the sources need each other in a cycle: {' -> '.join(error.args[1])}",
+            where=f"{file}: {_table(recipe, error.args[1][0])}.needs",
+            advice="take one of these out of needs",
+        ) from error
+
+
+def _table(recipe: Recipe, name: str) -> str:
+    return f"test-source.{name}" if recipe.test_source(name) else f"source.{name}"
+
+
+def _check_retired(recipe: Recipe, file: str) -> None:
+    for retired in recipe.retired:
+        where = f"{file}: retired.{retired.name}"
+        _package(retired.name, where)
+        _known(retired.series, [one.name for one in recipe.series], f"{where}.series", "series")
+        _known(retired.by, [one.name for one in recipe.sources], f"{where}.by", "source")
+        if retired.outcome == "superseded" and not retired.by:
+            raise RecipeError(
+                "it is superseded by nothing",
+                where=f"{where}.by",
+                advice="name the sources that take its place",
+            )
+
+
+def _check_matrix(recipe: Recipe, file: str) -> None:
+    series = [one.name for one in recipe.series]
+    sources = [one.name for one in recipe.sources]
+    variants = [variant.name for variant in recipe.variants]
+    for variant in recipe.variants:
+        where = f"{file}: variant.{variant.name}.without-patches"
+        _known(variant.sources, sources, where, "source")
+        for name in variant.patched:
+            quilt_series = recipe.source(name).patches / f"series.{variant.name}"
+            if not quilt_series.is_file():
+                raise RecipeError(
+                    f"{name} has no quilt series for this variant",
+                    where=f"{file}: variant.{variant.name}.with-patches",
+                    advice=f"write {quilt_series}",
+                )
+    _known(recipe.full, series, f"{file}: matrix.full", "series")
+    taken: Counter[tuple[str, str]] = Counter()
+    for number, row in enumerate(recipe.matrix, start=1):
+        where = f"{file}: matrix.test[{number}]"
+        _known((row.source,), sources, f"{where}.source", "source")
+        for control in row.controls:
+            if control.variant:
+                _known((control.variant,), variants, f"{where}.control.variant", "variant")
+        extra = [one.name for one in recipe.test_sources]
+        _known(row.extra, extra, f"{where}.with", "test source")
+        if row.timeout < 1:
+            raise RecipeError(
+                f"{row.timeout} is no time",
+                where=f"{where}.timeout",
+                advice="write seconds, from 1 on",
+            )
+        for key, name in _test_names(row):
+            advice = "letters, digits and + - . _"
+            _plain(name, _TEST, f"{where}.{key}", "name of a test", advice)
+            taken[row.source, name] += 1
+            if taken[row.source, name] > 1:
+                raise RecipeError(
+                    f"{row.source} has a test {name!r} already",
+                    where=f"{where}.{key}",
+                    advice="take this row out, or name another test",
+                )
+
+
+def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:
+    yield "name", row.name
+    for name in dict.fromkeys(control.test for control in row.controls):
+        yield "control.test", name
+
+
+def _known(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:
+    known = tuple(known)
+    for name in names:
+        if name not in known:
+            raise RecipeError(
+                f"{name!r} is no {what} of this recipe",
+                where=where,
+                advice=f"write one of {', '.join(known)}, or add it" if known else "add it",
+            )
+
+
+def _package(name: str, where: str) -> None:
+    if not _PACKAGE.fullmatch(name):
+        raise RecipeError(
+            f"{name!r} is no source package name",
+            where=where,
+            advice="use lower case letters, digits and + - . (Debian Policy 5.6.1)",
+        )
+
+
+def _plain(name: str, pattern: re.Pattern[str], where: str, what: str, advice: str) -> None:
+    if not pattern.fullmatch(name):
+        raise RecipeError(f"{name!r} is no {what}", where=where, advice=f"use {advice}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -1,0 +1,333 @@
+"""The recipe: what one update is, as frozen data. Reading it is in `recipe_file`."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backport.recipe.bug import BugText
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version of a source package that a series' archive has; `version` "" means none.
+
+    `confirmed` names the place where that was seen; without it the version is a conjecture, and
+    `upload` refuses to rely on it.
+    """
+
+    version: str
+    confirmed: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One Ubuntu series: its name, such as ``xenial``, and version, such as ``16.04``.
+
+    `archive` maps a source package to what the series has of it. `mirror` is the archive that
+    the base ``ubuntu`` uses. `toolchain` maps a tool to its version in the series.
+    """
+
+    name: str
+    version: str
+    mirror: str = ""
+    archive: Mapping[str, Published] = dataclasses.field(default_factory=dict)
+    toolchain: Mapping[str, Published] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The upstream tarball: `file` is its name there, and exactly one place is set.
+
+    `pypi` is a project on the Python package index, `url` an address, `path` a local file or
+    folder. `sha256` is 64 hexadecimal digits (of the file; a folder has none).
+    """
+
+    file: str
+    sha256: str
+    pypi: str = ""
+    url: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class BasePin:
+    """The archive's own source package that an update starts from, fixed by its .dsc's sha256.
+
+    `url` is the folder or address where the .dsc and its files are; `path` a local .dsc.
+    """
+
+    version: str
+    dsc: str
+    sha256: str
+    url: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class ControlEdit:
+    """A recorded change of debian/control.
+
+    `paragraph` is ``source`` or a binary package, `field` such as ``Build-Depends``. `replace`
+    maps a relation as it stands to the one that takes its place, `add` appends relations, `drop`
+    removes them. Where an `optional` edit does not find a relation, it leaves the field as it is.
+    `series` empty means every series.
+    """
+
+    paragraph: str
+    field: str
+    reason: str
+    add: tuple[str, ...] = ()
+    replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    optional: bool = False
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PackagingEdit:
+    """A recorded change of one file of the base's debian/, made by the source's overlay.
+
+    `file` is its path below debian/. With `replaces` the overlay's file takes its place, with
+    `removes` it is taken out, and each text in `requires` has to be in it as the base has it.
+    `series` empty means every series.
+    """
+
+    file: str
+    reason: str
+    replaces: bool = False
+    removes: bool = False
+    requires: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """An item of the changelog. `series` empty means every series."""
+
+    text: str
+    series: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source package of the update.
+
+    `version` is upstream's, `upstream` may be None where a base's own orig tarball serves,
+    `debian_version` the version V in Debian or a later series that the
+    update brings, `next_version` the lowest later version that must sort above ours, `series`
+    the series that it is uploaded to, `changes` the changelog's items, `patches` the folder
+    with the quilt series, the patches and our own packaging, `tests` the folder with what goes
+    into debian/tests. `needs` are sources of this recipe that have to be built before it, and
+    `needs_upstream` maps such a source to the upstream versions of it that this one runs with
+    (in the file, ``"same"`` is this source's own).
+    """
+
+    name: str
+    version: str
+    debian_version: str
+    series: tuple[str, ...]
+    upstream: Upstream | None
+    patches: Path
+    tests: Path
+    changes: tuple[Change, ...]
+    needs: tuple[str, ...] = ()
+    needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    next_version: str = ""
+    base: BasePin | None = None
+    control: tuple[ControlEdit, ...] = ()
+    packaging: tuple[PackagingEdit, ...] = ()
+
+    def changes_in(self, series: str) -> tuple[str, ...]:
+        """The changelog's items that hold in an Ubuntu series."""
+        return tuple(one.text for one in self.changes if not one.series or series in one.series)
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A source package that the update leaves behind in a series, and what becomes of it.
+
+    `outcome` is ``superseded``, ``final-upload`` or ``untouched``.
+    """
+
+    name: str
+    series: tuple[str, ...]
+    outcome: str
+    by: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with a change, for a control: built and tested, never uploaded.
+
+    `sources` are built without the quilt patches of this recipe; those in `patched` with the
+    patches of ``series.NAME`` instead, where NAME is the variant's.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    purpose: str
+    patched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestSource:
+    """A source package that tests need besides the update's own, such as an older version.
+
+    It is built like them and never uploaded; no version of it is the update's. `name` is what
+    the recipe calls it, `package` the source package itself: its `debian_version` is its version
+    as it stands, and its `needs` are sources or other test sources.
+    """
+
+    name: str
+    package: Source
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """The counterpart of a test: `test` in the matrix has to see the harm with `variant`.
+
+    Without a variant it runs on the update's own packages, and brings the harm about itself.
+    """
+
+    test: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class MatrixTest:
+    """One row of the test matrix.
+
+    `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
+    ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
+    A test with `matrix` is in autopkgtest/matrix and is never uploaded. `extra` are the test
+    sources whose packages are in its testbed too; it runs in the series that all of them have.
+    With `from_archive`, so are the packages that the series' archive has of the update's.
+    """
+
+    name: str
+    source: str
+    run: str = "every"
+    controls: tuple[Control, ...] = ()
+    timeout: int = 900
+    matrix: bool = False
+    extra: tuple[str, ...] = ()
+    from_archive: bool = False
+
+
+@dataclass(frozen=True)
+class Review:
+    """How many lines somebody may have to read in one series, by the parts of `source.weight`.
+
+    `source` is for each source package, `all` for all of them together.
+    """
+
+    source: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    all: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole update, read from one file. `root` is the folder that paths start from.
+
+    `as_of` is the day that the archive is looked at: what was published, superseded or removed
+    later does not count. None means now. It makes an update of the past reproducible; a recipe
+    whose day is in the past must never be uploaded, since the archive has gone on: `upload`
+    refuses it. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
+    maintainer's.
+    """
+
+    path: Path
+    root: Path
+    name: str
+    bug: int
+    maintainer: str
+    date: str
+    ppa: str
+    series: tuple[Series, ...]
+    sources: tuple[Source, ...]
+    retired: tuple[Retired, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    full: tuple[str, ...] = ()
+    matrix: tuple[MatrixTest, ...] = ()
+    as_of: datetime.date | None = None
+    key: str = ""
+    bug_text: BugText | None = None
+    test_sources: tuple[TestSource, ...] = ()
+    review: Review = Review()
+
+    def one_series(self, name: str) -> Series:
+        """The series of that name (KeyError where there is none)."""
+        return {series.name: series for series in self.series}[name]
+
+    def source(self, name: str) -> Source:
+        """The source package of that name (KeyError where there is none)."""
+        return {source.name: source for source in self.sources}[name]
+
+    def test_source(self, name: str) -> TestSource | None:
+        """The test source of that name, None where there is none."""
+        return {one.name: one for one in self.test_sources}.get(name)
+
+    def built(self, name: str) -> Source:
+        """The source package that a step builds: of that name, or the test source's."""
+        test_source = self.test_source(name)
+        return test_source.package if test_source else self.source(name)
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name (KeyError where there is none)."""
+        return {variant.name: variant for variant in self.variants}[name]
+
+
+def quilt_series_file(source: Source, series: str, variant: Variant | None = None) -> Path | None:
+    """The quilt series file that holds for `series`, or None where there are no patches.
+
+    The first of these files that is there counts, alone: ``series.SERIES`` for that Ubuntu
+    series, ``series.VERSION`` for that upstream version (such as ``series.0.10.0``, where a patch
+    has to be another one), and ``series`` for all else. A variant has ``series.VARIANT.VERSION``,
+    or ``series.VARIANT`` where it has patches of its own, or none.
+    """
+    if variant is not None and source.name in variant.sources:
+        own = source.patches / f"series.{variant.name}.{source.version}"
+        patched = source.name in variant.patched
+        common = source.patches / f"series.{variant.name}" if patched else None
+        return own if own.is_file() else common
+    for name in (f"series.{series}", f"series.{source.version}", "series"):
+        candidate = source.patches / name
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+_LEFT_OUT = re.compile(r"~$|\.py[co]$|\.orig$|\.rej$|^\..*\.sw[a-p]$")
+
+
+def overlay_files(source: Source, series: str) -> dict[str, Path]:
+    """The packaging that is laid over a base: each file by its path below debian/.
+
+    ``overlay/`` in the source's folder of patches holds for every Ubuntu series, and
+    ``overlay.SERIES/`` for that one; a file there wins. What editors and Python leave behind is
+    left out.
+    """
+    found: dict[str, Path] = {}
+    for folder in (source.patches / "overlay", source.patches / f"overlay.{series}"):
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.is_dir() or "__pycache__" in parts or _LEFT_OUT.search(path.name):
+                continue
+            found["/".join(parts)] = path
+    return found
+
+
+def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
+    """The patches that a quilt series file lists, in order (quilt(1): ``#`` starts a comment)."""
+    if quilt_series is None:
+        return ()
+    lines = (line.partition("#")[0].strip() for line in quilt_series.read_text().splitlines())
+    return tuple(line.split()[0] for line in lines if line)

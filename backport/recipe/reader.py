@@ -1,0 +1,396 @@
+"""backport.toml -> Recipe. Every error is one sentence that names the key and the fix."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+
+from backport.errors import RecipeError
+from backport.recipe import bug as recipe_bug
+from backport.recipe import checks
+from backport.recipe.model import (
+    BasePin,
+    Change,
+    Control,
+    ControlEdit,
+    MatrixTest,
+    PackagingEdit,
+    Published,
+    Recipe,
+    Retired,
+    Review,
+    Series,
+    Source,
+    TestSource,
+    Upstream,
+    Variant,
+)
+from backport.recipe.toml_table import Table
+from backport.source.weight import PARTS
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Debian Policy 5.6.12.
+_VERSION = re.compile(r"(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?")
+_OUTCOMES = ("superseded", "final-upload", "untouched")
+_RUNS = ("every", "full", "long")
+
+
+def load(path: Path, *, unpinned: bool = False) -> Recipe:
+    """Read and check a recipe.
+
+    Parameters:
+        path: the file.
+        unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
+            `backport pin`.
+
+    Raises:
+        RecipeError: the file is missing or wrong; the sentence names the key and the fix.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(
+            "there is no such recipe",
+            where=str(path),
+            advice="name one with --recipe, or make one with: backport init SOURCE --series NAME",
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
+        ) from error
+    recipe = _recipe(Table(data, path.name), path)
+    checks.check(recipe, unpinned=unpinned)
+    return recipe
+
+
+def _recipe(top: Table, path: Path) -> Recipe:
+    root = path.parent.resolve()
+    update = top.table("update")
+    matrix = top.table("matrix")
+    recipe = Recipe(
+        path=path.resolve(),
+        root=root,
+        name=update.string("name"),
+        bug=update.integer("bug", advice="write the Launchpad bug's number"),
+        maintainer=update.string("maintainer", advice='write "Name <address>"'),
+        date=update.string("date", advice="write the changelog's date as in RFC 5322"),
+        ppa=update.string("ppa", ""),
+        as_of=_day(update, "as-of"),
+        key=update.string("key", ""),
+        series=tuple(_series(name, table) for name, table in top.tables("series")),
+        sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
+        retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
+        variants=tuple(_variant(name, table) for name, table in top.tables("variant")),
+        test_sources=tuple(
+            _test_source(name, table, root) for name, table in top.tables("test-source")
+        ),
+        full=matrix.strings("full", ()),
+        matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
+        bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
+        review=_review(top.table("review")),
+    )
+    for table in (update, matrix, top):
+        table.done()
+    return recipe
+
+
+def _day(table: Table, key: str) -> date | None:
+    value = table.string(key, "")
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise RecipeError(
+            f"{value!r} is no day",
+            where=f"{table.where}.{key}",
+            advice='write it as in ISO 8601, such as "2017-02-15"',
+        ) from error
+
+
+def _series(name: str, table: Table) -> Series:
+    series = Series(
+        name=name,
+        version=table.string("version", advice='write the release, such as "16.04"'),
+        mirror=table.string("mirror", ""),
+        archive={source: _published(inner) for source, inner in table.tables("archive")},
+        toolchain=_toolchain(table.table("toolchain")),
+    )
+    if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", series.version):
+        raise RecipeError(
+            f"{series.version!r} is no Ubuntu release",
+            where=f"{table.where}.version",
+            advice='write it like "16.04"',
+        )
+    table.done()
+    return series
+
+
+def _toolchain(table: Table) -> dict[str, Published]:
+    """The tools' versions: a string is a version that nobody has confirmed."""
+    found = {}
+    for name in table.keys():  # noqa: SIM118
+        if table.is_string(name):
+            found[name] = Published(_version(table, name, empty='write "" if it is not known'))
+        else:
+            found[name] = _published(table.table(name))
+    table.done()
+    return found
+
+
+def _published(table: Table) -> Published:
+    none = 'write "" if the series has none'
+    published = Published(
+        version=_version(table, "version", empty=none),
+        confirmed=table.string("confirmed", ""),
+        note=table.string("note", ""),
+    )
+    table.done()
+    return published
+
+
+def _source(name: str, table: Table, root: Path) -> Source:
+    version = _version(table, "version")
+    debian = _version(table, "debian-version") if table.has("debian-version") else f"{version}-1"
+    source = Source(
+        name=name,
+        version=version,
+        debian_version=debian,
+        next_version=_version(table, "next-version") if table.has("next-version") else "",
+        series=table.strings("series"),
+        needs=table.strings("needs", ()),
+        needs_upstream=_needs_upstream(table.table("needs-upstream"), version),
+        upstream=_upstream_or_none(table, root, version),
+        base=_base(table.table("base"), root) if table.has("base") else None,
+        patches=root / table.string("patches", f"patches/{name}"),
+        tests=root / table.string("tests", f"autopkgtest/{name}"),
+        changes=tuple(_change(inner) for inner in table.texts("changes")),
+        control=tuple(_control_edit(inner) for inner in table.array("control")),
+        packaging=tuple(_packaging_edit(inner) for inner in table.array("packaging")),
+    )
+    table.done()
+    return source
+
+
+def _change(table: Table) -> Change:
+    change = Change(table.string("text"), table.strings("series", ()))
+    table.done()
+    return change
+
+
+def _test_source(name: str, table: Table, root: Path) -> TestSource:
+    version = _version(table, "version")
+    debian = _version(table, "debian-version") if table.has("debian-version") else f"{version}-1"
+    purpose = table.string("purpose", advice="say what the tests need it for")
+    test_source = TestSource(
+        name=name,
+        package=Source(
+            name=table.string("source", advice="write the source package's name"),
+            version=version,
+            debian_version=debian,
+            series=table.strings("series"),
+            needs=table.strings("needs", ()),
+            upstream=_upstream(table.table("upstream"), root, version),
+            patches=root / table.string("patches", f"patches/test-sources/{name}"),
+            tests=root / "autopkgtest" / "none",
+            changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
+        ),
+        purpose=purpose,
+    )
+    table.done()
+    return test_source
+
+
+def _needs_upstream(table: Table, version: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name in table.keys():  # noqa: SIM118
+        same = table.is_string(name) and table.string(name) == "same"
+        found[name] = (version,) if same else table.strings(name)
+    return found
+
+
+def _version(table: Table, key: str, *, empty: str = "") -> str:
+    """A version; `empty` is what is said of "" where that is allowed."""
+    value = table.string(key, advice=empty)
+    if not _VERSION.fullmatch(value) and not (empty and not value):
+        rule = "start with a digit; letters, digits and . + ~ - may follow (Policy 5.6.12)"
+        raise RecipeError(
+            f"{value!r} is no version",
+            where=f"{table.where}.{key}",
+            advice=f"{rule}, or {empty}" if empty else rule,
+        )
+    return value
+
+
+def _upstream_or_none(table: Table, root: Path, version: str) -> Upstream | None:
+    if table.has("base") and not table.has("upstream"):
+        return None  # the .dsc names its own orig tarball
+    return _upstream(table.table("upstream"), root, version)
+
+
+def _upstream(table: Table, root: Path, version: str) -> Upstream:
+    path, project = table.string("path", ""), table.string("pypi", "")
+    name = Path(path).name if path else f"{project}-{version}.tar.gz" if project else None
+    upstream = Upstream(
+        file=table.string("file", name),
+        sha256=table.string("sha256", "" if (root / path).is_dir() and path else None),
+        pypi=project,
+        url=table.string("url", ""),
+        path=str(root / path) if path else "",
+    )
+    table.done()
+    if sum(map(bool, (upstream.pypi, upstream.url, upstream.path))) != 1:
+        raise RecipeError(
+            "the tarball's place is not clear",
+            where=table.where,
+            advice="write exactly one of pypi, url and path",
+        )
+    if upstream.sha256 or not upstream.path:
+        _sha256(upstream.sha256, table)
+    return upstream
+
+
+def _sha256(value: str, table: Table) -> None:
+    if not _SHA256.fullmatch(value):
+        raise RecipeError(
+            f"{value!r} is no sha256",
+            where=f"{table.where}.sha256",
+            advice="write the 64 hexadecimal digits that sha256sum prints",
+        )
+
+
+def _base(table: Table, root: Path) -> BasePin:
+    path = table.string("path", "")
+    pin = BasePin(
+        version=_version(table, "version"),
+        dsc=table.string("dsc", Path(path).name if path else None),
+        sha256=table.string("sha256", advice="fill it in with: backport pin"),
+        url=table.string("url", ""),
+        path=str(root / path) if path else "",
+    )
+    table.done()
+    _sha256(pin.sha256, table)
+    if bool(pin.url) == bool(pin.path):
+        raise RecipeError(
+            "the .dsc's place is not clear",
+            where=table.where,
+            advice="write exactly one of url and path",
+        )
+    return pin
+
+
+def _control_edit(table: Table) -> ControlEdit:
+    edit = ControlEdit(
+        paragraph=table.string("paragraph", advice='write "source" or a binary package'),
+        field=table.string("field"),
+        reason=table.string("reason"),
+        add=table.strings("add", ()),
+        drop=table.strings("drop", ()),
+        replace=table.mapping("replace"),
+        optional=table.boolean("optional", False),
+        series=table.strings("series", ()),
+    )
+    table.done()
+    if not (edit.add or edit.drop or edit.replace):
+        raise RecipeError(
+            "this edit changes nothing", where=table.where, advice="give add, drop or replace"
+        )
+    if edit.optional and edit.add:
+        raise RecipeError(
+            "an optional edit cannot add a relation",
+            where=table.where,
+            advice="write add into an edit of its own",
+        )
+    return edit
+
+
+def _packaging_edit(table: Table) -> PackagingEdit:
+    edit = PackagingEdit(
+        file=table.string("file", advice="write a path below debian/"),
+        reason=table.string("reason"),
+        replaces=table.boolean("replaces", False),
+        removes=table.boolean("removes", False),
+        requires=table.strings("requires", ()),
+        series=table.strings("series", ()),
+    )
+    table.done()
+    if (edit.replaces and edit.removes) or not (edit.replaces or edit.removes or edit.requires):
+        raise RecipeError(
+            "it is not clear what this edit does",
+            where=table.where,
+            advice="give replaces or removes, or what the file requires",
+        )
+    return edit
+
+
+def _retired(name: str, table: Table) -> Retired:
+    retired = Retired(
+        name=name,
+        series=table.strings("series"),
+        outcome=_one_of(table, "outcome", _OUTCOMES),
+        by=table.strings("by", ()),
+        reason=table.string("reason"),
+    )
+    table.done()
+    return retired
+
+
+def _variant(name: str, table: Table) -> Variant:
+    patched = table.strings("with-patches", ())
+    variant = Variant(
+        name,
+        (*table.strings("without-patches", () if patched else None), *patched),
+        table.string("purpose"),
+        patched,
+    )
+    if not checks.VARIANT.fullmatch(name):
+        raise RecipeError(
+            f"{name!r} cannot be a part of a version",
+            where=table.where,
+            advice="name a variant with lower case letters only",
+        )
+    table.done()
+    return variant
+
+
+def _matrix_test(table: Table) -> MatrixTest:
+    controls = []
+    for inner in table.one_or_more("control"):
+        controls.append(Control(inner.string("test"), inner.string("variant", "")))
+        inner.done()
+    test = MatrixTest(
+        name=table.string("name"),
+        source=table.string("source"),
+        run=_one_of(table, "run", _RUNS),
+        controls=tuple(controls),
+        timeout=table.integer("timeout", 900),
+        matrix=table.boolean("matrix", False),
+        extra=table.strings("with", ()),
+        from_archive=table.boolean("from-archive", False),
+    )
+    table.done()
+    return test
+
+
+def _review(table: Table) -> Review:
+    review = Review(_limits(table.table("source")), _limits(table.table("all")))
+    table.done()
+    return review
+
+
+def _limits(table: Table) -> dict[str, int]:
+    """The most lines to read, by the part that has a limit."""
+    found = {part: table.integer(part) for part in PARTS if table.has(part)}
+    table.done()
+    return found
+
+
+def _one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:
+    value = table.string(key, allowed[0])
+    if value not in allowed:
+        raise RecipeError(
+            f"{value!r} is not known here",
+            where=f"{table.where}.{key}",
+            advice=f"write one of {', '.join(allowed)}",
+        )
+    return value

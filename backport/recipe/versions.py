@@ -1,0 +1,277 @@
+"""The version of every upload, and the proof that every upgrade path sorts upward.
+
+The rule is the table of "Version strings" in the Ubuntu project's documentation
+(docs/how-ubuntu-is-made/concepts/version-strings.md); the practice of certbot's own updates is
+the form ``V~ubuntu16.04.1``. A delta is what changes the content of the binary packages: a
+quilt patch. Relaxed build-dependencies and added DEP-8 tests leave a backport "essentially
+identical" to V.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from debian.debian_support import Version
+
+from backport.recipe.model import (
+    ControlEdit,
+    Published,
+    Recipe,
+    Series,
+    Source,
+    Variant,
+    overlay_files,
+    patch_names,
+    quilt_series_file,
+)
+from backport.source.overlay import BINARY
+
+# A source package's name in braces (Debian Policy 5.6.1).
+_MADE = re.compile(r"\{([a-z0-9][a-z0-9+.-]+)\}")
+
+ArchiveVersions = Mapping[tuple[str, str], Published]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One source package in one series: what the archive has, and what the update makes.
+
+    `ours` is the version that will be published, "" where the update uploads nothing; `rule`
+    says how it came about. `built` is the version that a run makes: `ours`, or while no .dsc is
+    pinned one for testing only, which nobody's upgrade ever meets.
+    """
+
+    source: str
+    series: str
+    archive: Published | None
+    ours: str
+    rule: str
+    built: str = ""
+
+    @property
+    def result(self) -> str:
+        """The version that the series has after the update; "" if none."""
+        return self.ours or (self.archive.version if self.archive else "")
+
+    @property
+    def published(self) -> bool:
+        """Whether the archive has our upload already."""
+        has = self.archive.version if self.archive else ""
+        return bool(has and self.ours and Version(has) == Version(self.ours))
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One claim of the proof: `lower` sorts below `higher` (dpkg's order, Policy 5.6.12).
+
+    `confirmed` is whether both versions are: ours by the recipe, the archive's by a record. With
+    `published` the claim is that they are the same: the archive has our upload already.
+    """
+
+    lower: str
+    higher: str
+    what: str
+    confirmed: bool
+    published: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether dpkg sorts the two as claimed."""
+        if self.published:
+            return bool(Version(self.lower) == Version(self.higher))
+        return bool(Version(self.lower) < Version(self.higher))
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A source that would run beside an upstream version which it does not accept."""
+
+    source: str
+    series: str
+    needs: str
+    found: Published
+    accepted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source} in {self.series} runs with {self.needs} "
+            f"{' or '.join(self.accepted)}, but the series has {self.found.version}"
+        )
+
+
+def upstream_part(version: str) -> str:
+    """The upstream version in a Debian version (Policy 5.6.12)."""
+    return str(Version(version).upstream_version or "")
+
+
+def has_delta(source: Source, series: str) -> bool:
+    """Whether the recipe changes what is in the binary packages, for that series.
+
+    That is a quilt patch, or packaging laid over that of the base. A binary package that comes
+    in addition, such as a transitional one, changes none of them.
+    """
+    patched = bool(patch_names(quilt_series_file(source, series)))
+    return patched or bool(overlay_files(source, series).keys() - {BINARY})
+
+
+def published_version(source: Source, series: Series) -> tuple[str, str]:
+    """The version that the update publishes for a source in a series, and the rule in words."""
+    base = source.base.version if source.base else source.debian_version
+    if has_delta(source, series.name):
+        return f"{base}ubuntu0.{series.version}.1", "V with a delta: Vubuntu0.YY.MM.1"
+    return f"{base}~ubuntu{series.version}.1", "V without a delta: V~ubuntuYY.MM.1"
+
+
+def built_version(source: Source, series: Series, variant: str = "") -> tuple[str, str]:
+    """The version that a run gives a source in a series, and the rule in words.
+
+    Parameters:
+        variant: the name of a recipe's variant; its packages sort below the update's own.
+    """
+    if source.base is None:
+        epoch, separator, _ = source.debian_version.rpartition(":")
+        version = f"{epoch}{separator}{source.version}-0ubuntu0.{series.version}.1~standin1"
+        rule = "own packaging, for testing only: U-0ubuntu0.YY.MM.1~standin1"
+    else:
+        version, rule = published_version(source, series)
+    return (f"{version}~{variant}1", f"variant {variant}") if variant else (version, rule)
+
+
+def test_source_version(source: Source) -> tuple[str, str]:
+    """The version of a test source, which is given as it stands, and that in words."""
+    return source.debian_version, "for tests only, never uploaded"
+
+
+def with_versions(
+    recipe: Recipe, source: Source, series: Series, variant: Variant | None = None
+) -> Source:
+    """The source package with every ``{NAME}`` in its control edits filled in.
+
+    ``{NAME}`` is the version that this run makes of the recipe's source package NAME in that
+    series, so that a relation can ask for the update itself: ``python-certbot (>= {NAME})``.
+    """
+
+    def fill(text: str) -> str:
+        return _MADE.sub(lambda found: made(found[1]), text)
+
+    def made(name: str) -> str:
+        of = variant.name if variant and name in variant.sources else ""
+        return built_version(recipe.source(name), series, of)[0]
+
+    edits = tuple(
+        replace(
+            edit,
+            add=tuple(fill(text) for text in edit.add),
+            replace={old: fill(new) for old, new in edit.replace.items()},
+        )
+        for edit in source.control
+    )
+    return replace(source, control=edits)
+
+
+def versions_named(edit: ControlEdit) -> set[str]:
+    """The source packages whose versions a control edit asks for."""
+    return {name for text in (*edit.add, *edit.replace.values()) for name in _MADE.findall(text)}
+
+
+def recipe_versions(recipe: Recipe) -> dict[tuple[str, str], Published]:
+    """What the recipe's own series data say of the archive."""
+    return {
+        (source, series.name): published
+        for series in recipe.series
+        for source, published in series.archive.items()
+    }
+
+
+def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
+    """The version of every source in every series, in the recipe's order."""
+    rows = []
+    for source in recipe.sources:
+        for series in recipe.series:
+            published = archive.get((source.name, series.name))
+            if series.name not in source.series:
+                rule = "the series has what is needed; nothing is uploaded"
+                rows.append(Row(source.name, series.name, published, "", rule))
+                continue
+            version, rule = published_version(source, series)
+            built, _ = built_version(source, series)
+            rows.append(Row(source.name, series.name, published, version, rule, built))
+    return tuple(rows)
+
+
+def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Relation, ...]:
+    """Every relation that an upgrade relies on; the update is refused if one does not hold.
+
+    These are: the archive's version < ours, or our upload is there already; what a series has <
+    what each later series has, where at least one of the two is ours; ours < the next version in
+    Debian; a retired source < what takes its place.
+    """
+    rows = table(recipe, archive)
+    relations = [relation for row in rows for relation in _within_series(row)]
+    for source in recipe.sources:
+        of_source = [row for row in rows if row.source == source.name]
+        relations += _between_series(of_source)
+        relations += [
+            Relation(row.ours, source.next_version, f"{_name(row)} < next in Debian", True)
+            for row in of_source
+            if row.ours and source.next_version
+        ]
+    return (*relations, *_retired(recipe, rows, archive))
+
+
+def mismatches(recipe: Recipe, archive: ArchiveVersions) -> tuple[Mismatch, ...]:
+    """Where a source would run beside a version of another that it does not accept."""
+    found = []
+    rows = {(row.source, row.series): row for row in table(recipe, archive)}
+    for source in recipe.sources:
+        for series in source.series:
+            for needs, accepted in source.needs_upstream.items():
+                row = rows[needs, series]
+                version = upstream_part(row.result) if row.result else "nothing"
+                if version not in accepted:
+                    seen = Published(row.result or "nothing")
+                    found.append(Mismatch(source.name, series, needs, seen, accepted))
+    return tuple(found)
+
+
+def _name(row: Row) -> str:
+    return f"{row.source} in {row.series}"
+
+
+def _confirmed(row: Row) -> bool:
+    return bool(row.archive and row.archive.confirmed)
+
+
+def _within_series(row: Row) -> Iterator[Relation]:
+    if row.ours and row.archive and row.archive.version:
+        claim = "already published" if row.published else "archive < ours"
+        yield Relation(
+            row.archive.version,
+            row.ours,
+            f"{_name(row)}: {claim}",
+            _confirmed(row),
+            row.published,
+        )
+
+
+def _between_series(rows: list[Row]) -> Iterator[Relation]:
+    for index, earlier in enumerate(rows):
+        for later in rows[index + 1 :]:
+            if earlier.result and later.result and (earlier.ours or later.ours):
+                confirmed = all(bool(row.ours) or _confirmed(row) for row in (earlier, later))
+                what = f"{earlier.source}: {earlier.series} < {later.series}"
+                yield Relation(earlier.result, later.result, what, confirmed)
+
+
+def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) -> Iterator[Relation]:
+    for retired in recipe.retired:
+        for series in retired.series:
+            old = archive.get((retired.name, series))
+            if retired.outcome != "superseded" or old is None or not old.version:
+                continue
+            for row in rows:
+                if row.source in retired.by and row.series == series and row.ours:
+                    what = f"{retired.name} < {row.source} in {series}"
+                    yield Relation(old.version, row.ours, what, bool(old.confirmed))

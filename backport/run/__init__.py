@@ -1,0 +1,1 @@
+"""From a recipe to a run: the plan, what each step does, and how it is shown."""

@@ -1,0 +1,321 @@
+"""What each kind of step does: thin glue between the plan and the rooms that do the work."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822, Dsc
+
+from backport.build import sbuild
+from backport.engine import process
+from backport.engine.events import Note, Sink
+from backport.engine.execute import Action
+from backport.engine.outputs import (
+    BUILT_ORIGIN,
+    PREPARED,
+    SHIPPED,
+    WANTED,
+    built_debs,
+    dsc_names,
+    kept_chroot,
+    one_file,
+    read_prepared,
+    what_serves,
+)
+from backport.engine.step import Step
+from backport.engine.store import Outcome, Store, relative
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
+from backport.environments import localrepo
+from backport.environments.base import Base, Wanted
+from backport.recipe import versions
+from backport.recipe.model import Recipe
+from backport.source import dsc as dsc_files
+from backport.source import fetch, package, weight
+from backport.source.changelog import timestamp
+from backport.testbed import autopkgtest, lxc, reports
+from backport.testbed.lxc import Testbed
+from backport.testbed.result import TestResult
+
+_RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
+# What autopkgtest itself and the tests' checks use inside a testbed.
+_TESTBED = ("dpkg-dev", "procps", "openssl", "apt", "ca-certificates")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the steps are done: `offline` fetches nothing, `keep` leaves what failed for a look."""
+
+    cache: Path
+    offline: bool = False
+    keep: bool = False
+
+
+class Actions:
+    """The actions of every kind of step for one recipe, on one base."""
+
+    def __init__(self, recipe: Recipe, store: Store, base: Base, options: Options) -> None:
+        self.recipe = recipe
+        self.store = store
+        self.base = base
+        self.options = options
+
+    def table(self) -> dict[str, Action]:
+        """The action of each kind of step."""
+        return {
+            "fetch": self.fetch,
+            "source": self.source,
+            "wanted": self.wanted,
+            "base": self.prepare_base,
+            "build": self.build,
+            "check": self.check,
+            "test": self.test,
+        }
+
+    def fetch(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
+        source = self.recipe.built(step.source)
+        cache, offline = self.options.cache, self.options.offline
+        if source.base is not None:
+            found = dsc_files.fetch_base(source.base, cache, offline=offline)
+            files = [found, *(found.parent / name for name in dsc_names(found))]
+            detail = f"{source.base.dsc}, sha256 {source.base.sha256[:12]}…"
+        else:
+            assert source.upstream is not None
+            files = [fetch.fetch_upstream(source.upstream, cache, offline=offline)]
+            detail = f"{source.upstream.file}, sha256 {source.upstream.sha256[:12]}…"
+        for path in files:
+            localrepo.link_or_copy(path, out / path.name)
+        return Outcome(Passed(detail), tuple(path.name for path in files))
+
+    def source(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Make the source package of one source for one series."""
+        series = self.recipe.one_series(step.series)
+        variant = self.recipe.variant(step.variant) if step.variant else None
+        plain = self.recipe.built(step.source)
+        source = versions.with_versions(self.recipe, plain, series, variant)
+        if self.recipe.test_source(step.source):
+            version, rule = versions.test_source_version(source)
+        else:
+            version, rule = versions.built_version(source, series, step.variant)
+        fetched = needs[f"fetch/{step.source}"]
+        published = series.archive.get(step.source)
+        made = package.make(
+            self.recipe,
+            source,
+            series,
+            version,
+            orig=fetched / source.upstream.file
+            if source.base is None and source.upstream
+            else None,
+            base_dsc=fetched / source.base.dsc if source.base else None,
+            out=out,
+            variant=variant,
+            since=published.version if published else "",
+        )
+        shipped = {test.name: test.shipped for test in made.tests}
+        (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
+        # Without a base, our own packaging is what the recipe changes.
+        base = (
+            fetched / source.base.dsc
+            if source.base
+            else weight.folder_texts(source.patches / "debian")
+        )
+        weight.write(weight.of_package(made.dsc, base), out / weight.FILE)
+        files = (*sorted(made.files), SHIPPED, weight.FILE)
+        return Outcome(Passed(f"{version} ({rule})"), files)
+
+    def wanted(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Collect what the base has to hold: build-dependencies, and what the tests install."""
+        build: set[str] = set()
+        test: set[str] = set(_TESTBED)
+        own: set[str] = set()
+        made_in: dict[str, set[str]] = {}
+        for name, folder in needs.items():
+            dsc = Dsc(one_file(folder, "*.dsc").read_text())
+            names = {name.strip() for name in dsc["Binary"].split(",")}
+            own |= names
+            made_in.setdefault(name.split("/")[1], set()).update(names)
+            for field in _RELATIONS:
+                build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
+            test |= run_relations(one_file(folder, "*.debian.tar.*"))
+        # Their control names them in a run that makes none of them too.
+        for one in self.recipe.test_sources:
+            own |= binary_packages(one.package.patches / "debian" / "control")
+        control = self.recipe.root / "autopkgtest" / "matrix" / "control"
+        # The matrix's tests run on variants and beside test sources; where none is made, nothing
+        # makes their packages.
+        last = [name.rpartition("/")[2] for name in needs]
+        made = any("+" in name or self.recipe.test_source(name) for name in last)
+        if control.is_file() and made:
+            test |= set(test_depends(control.read_text()))
+        data = {
+            "build": sorted(build),
+            "test": sorted(test),
+            "own": sorted(own),
+            **{_made_in(series): sorted(names) for series, names in made_in.items()},
+        }
+        (out / WANTED).write_text(what_serves(data, self.store.folder(step.name) / WANTED))
+        return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
+
+    def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Prepare what the series' packages are built and tested on."""
+        data = json.loads((needs["wanted"] / WANTED).read_text())
+        own = frozenset(data["own"])
+        elsewhere = own.difference(data.get(_made_in(step.series), own))
+        wanted = Wanted(tuple(data["build"]), tuple(data["test"]), own, elsewhere)
+        series = self.recipe.one_series(step.series)
+        home = self.store.work / "bases"
+        home.mkdir(exist_ok=True)
+        prepared = self.base.prepare(series, wanted, home, self.options.cache)
+        # Where the repository is stays the same when what is in it changes.
+        state = [one.resolve().name for one in (prepared.repository, prepared.older) if one]
+        told = {name: one for name, one in asdict(prepared).items() if one is not None}
+        told["state"] = " ".join(state)
+        (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
+        detail = f"{prepared.kind} ({prepared.suite})"
+        return Outcome(Passed(detail), (PREPARED,))
+
+    def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Build one source package in a clean chroot, against what was built before it."""
+        mark = f"+{step.variant}" if step.variant else ""
+        dsc = one_file(needs[f"source/{step.series}/{step.source}{mark}"], "*.dsc")
+        base = read_prepared(needs[f"base/{step.series}"])
+        repositories = [base.repository]
+        with self.store.temporary(f"repository/{step.name}") as scratch:
+            debs = built_debs(needs.values())
+            if debs:
+                repositories.insert(0, self._publish(debs, scratch))
+            result = sbuild.build(
+                dsc,
+                chroot=base.chroot,
+                repositories=repositories,
+                out=out,
+                series=step.series,
+                options=sbuild.BuildOptions(
+                    keep=self.options.keep,
+                    keep_at=kept_chroot(self.store, step.series, step.source),
+                ),
+            )
+        files = [
+            path for path in out.iterdir() if path.suffix in (".deb", ".changes", ".buildinfo")
+        ]
+        return Outcome(result.verdict, relative(sorted(files), out))
+
+    def check(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Look for what is wrong with an update, and write down what was found."""
+        from backport.check import steps  # noqa: PLC0415 - only a run that checks needs it
+
+        with self.store.temporary(f"work/{step.name}") as scratch:
+            return steps.action(self.recipe, step, out, needs, scratch)
+
+    def test(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
+        base = read_prepared(needs[f"base/{step.series}"])
+        row = next(
+            row
+            for row in self.recipe.matrix
+            if row.source == step.source
+            and step.test in (row.name, *(control.test for control in row.controls))
+        )
+        never_uploaded = step.control or row.matrix
+        if never_uploaded:
+            tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
+        else:
+            made = needs[f"source/{step.series}/{step.source}"]
+            tests = one_file(made, "*.dsc")
+            # Ours may be shipped under another name; the others are the base's own.
+            name = json.loads((made / SHIPPED).read_text()).get(step.test, step.test)
+        with self.store.temporary(f"repository/{step.name}") as scratch:
+            built = self._publish(built_debs(needs.values()), scratch)
+            with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
+                result = autopkgtest.run(
+                    tests,
+                    testbed=testbed,
+                    repositories=(testbed.place("built"), testbed.place("base")),
+                    only=(name,),
+                    timeout=row.timeout,
+                    beside=self.recipe.source(step.source).tests if step.control else None,
+                    out=out,
+                )
+        verdict = single_verdict(result, name)
+        judge = reports.of_control if step.control else reports.of_test
+        return Outcome(judge(verdict, out / "artifacts"))
+
+    def _publish(self, debs: list[Path], scratch: Path) -> Path:
+        origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
+        return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def _made_in(series: str) -> str:
+    """The key of what the update makes for a series, in what the base has to hold."""
+    return f"own of {series}"
+
+
+def tidy(store: Store, sink: Sink) -> None:
+    """End and remove what an earlier run left when it was broken off, and say so."""
+    for line in process.use_registry(store.work / "running"):
+        sink(Note(f"ended what an interrupted run had left running: {line}"))
+    if not store.interrupted:
+        return
+    scratch = store.work / "scratch"
+    for folder in sbuild.clean_leftovers(scratch):
+        sink(Note(f"removed what an interrupted build had left: {folder}"))
+    autopkgtest.clean_leftovers(scratch)
+    for name in lxc.clean_leftovers():
+        sink(Note(f"removed what an interrupted test had left: the testbed {name}"))
+    sbuild.remove_tree(scratch)
+
+
+def single_verdict(result: TestResult, name: str) -> Verdict:
+    """The verdict of the one test that was asked for; no answer is Broken, never a pass."""
+    for test in result.tests:
+        if test.name == name:
+            return test.verdict
+    if isinstance(result.verdict, (Failed, Broken)):
+        return result.verdict
+    return Broken(f"autopkgtest did not report on {name}")
+
+
+def binary_packages(control: Path) -> set[str]:
+    """The binary packages that a packaging's debian/control makes."""
+    with control.open(encoding="utf-8") as stream:
+        paragraphs = list(Deb822.iter_paragraphs(stream, use_apt_pkg=False))
+    return {paragraph["Package"] for paragraph in paragraphs if "Package" in paragraph}
+
+
+def test_depends(control: str) -> tuple[str, ...]:
+    """The Depends of a DEP-8 control file, without the tested packages' own (``@``)."""
+    found: list[str] = []
+    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+        parts = (part.strip() for part in paragraph.get("Depends", "").split(","))
+        found += [part for part in parts if part and not part.startswith("@")]
+    return tuple(dict.fromkeys(found))
+
+
+def run_relations(packaging: Path) -> set[str]:
+    """What a testbed installs for a source package: see its debian.tar.
+
+    These are the literal relations in the Depends of its binary packages (what a variable such
+    as ``${python:Depends}`` brings is a build-dependency too), and the Depends of its tests.
+    """
+    with tarfile.open(packaging) as tarball:
+        control = _member(tarball, "debian/control")
+        found = set(test_depends(_member(tarball, "debian/tests/control")))
+    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+        for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
+            parts = (part.strip() for part in paragraph.get(field, "").split(","))
+            found |= {part for part in parts if part and "$" not in part}
+    return found
+
+
+def _member(tarball: tarfile.TarFile, name: str) -> str:
+    """The text of a file; "" where there is none."""
+    try:
+        file = tarball.extractfile(name)
+    except KeyError:
+        return ""
+    return file.read().decode() if file is not None else ""

@@ -1,0 +1,346 @@
+"""recipe -> graph of steps. Pure: what a step needs and which inputs it reads, nothing run.
+
+The way of the data is fetch, source, wanted, base, build, check, test; a step's name is also its
+folder below the work folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backport.check import planned
+from backport.engine.step import KINDS, Step, hash_text, hash_tree
+from backport.recipe.model import (
+    MatrixTest,
+    Recipe,
+    Source,
+    TestSource,
+    Variant,
+    overlay_files,
+    patch_names,
+    quilt_series_file,
+)
+from backport.recipe.versions import with_versions
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user asked for; empty means all. `long` adds what a plain run samples only.
+
+    Without `checks` none is made. A run that names its `tests` does not install, upgrade, remove
+    and purge all packages.
+    """
+
+    series: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    until: str = "test"
+    long: bool = False
+    checks: bool = True
+
+    @property
+    def lives(self) -> bool:
+        """Whether the packages are installed, upgraded, removed and purged."""
+        wanted = self.checks and self.until in ("check", "test")
+        return wanted and (self.long or not self.tests)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _fetch_step(source: Source, name: str) -> Step:
+    fixed = {"upstream": asdict(source.upstream) if source.upstream else None}
+    fixed["base"] = asdict(source.base) if source.base else None
+    inputs = [("place", hash_text(_json(fixed)))]
+    if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
+        inputs.append(("folder", hash_tree(Path(source.upstream.path))))
+    return Step("fetch", source=name, inputs=tuple(inputs))
+
+
+def _source_step(
+    recipe: Recipe, source: Source, series: str, variant: Variant | None, name: str
+) -> Step:
+    quilt_series = quilt_series_file(source, series, variant)
+    published = recipe.one_series(series).archive.get(name)
+    control = with_versions(recipe, source, recipe.one_series(series), variant).control
+    said = {
+        "version": source.version,
+        "base": source.base.version if source.base else "",
+        "changes": source.changes_in(series),
+        "control": [asdict(edit) for edit in control],
+        "series": recipe.one_series(series).version,
+        "update": (recipe.bug, recipe.maintainer, recipe.date),
+        "variant": variant.name if variant else "",
+        # Entries of the changelog that are newer than this go into the source .changes.
+        "since": published.version if published else "",
+    }
+    if source.packaging:
+        said["packaging"] = [asdict(edit) for edit in source.packaging]
+    if name != source.name:
+        said["package"] = (source.name, source.debian_version)
+    inputs = {
+        "recipe": hash_text(_json(said)),
+        "patches": hash_tree(source.patches, patch_names(quilt_series)),
+        "quilt series": hash_text(quilt_series.read_text() if quilt_series else ""),
+        "tests": hash_tree(source.tests),
+        "tests' library": hash_tree(recipe.root / "autopkgtest" / "lib"),
+    }
+    if source.base is None:
+        inputs["packaging"] = hash_tree(source.patches / "debian")
+    if overlay := overlay_files(source, series):
+        names = (str(path.relative_to(source.patches)) for path in overlay.values())
+        inputs["overlay"] = hash_tree(source.patches, names)
+    return Step(
+        "source",
+        series,
+        name,
+        variant=variant.name if variant else "",
+        needs=(f"fetch/{name}",),
+        inputs=tuple(inputs.items()),
+    )
+
+
+def _build_step(
+    source: Source, series: str, variant: Variant | None, names: set[str], name: str
+) -> Step:
+    mark = f"+{variant.name}" if variant else ""
+    needs = [f"source/{series}/{name}{mark}", f"base/{series}"]
+    for need in source.needs:
+        own = f"build/{series}/{need}"
+        if own not in names:
+            continue  # the series has it already
+        in_variant = variant is not None and need in variant.sources
+        needs.append(f"{own}{mark}" if in_variant else own)
+    return Step("build", series, name, variant=mark[1:], needs=tuple(needs))
+
+
+def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
+    """The rows of the matrix that a run tests in a series."""
+    for test in recipe.matrix:
+        if series not in recipe.source(test.source).series:
+            continue  # not uploaded there: none of our tests come with it
+        if any(one.name in test.extra for one in _not_made_for(recipe, series)):
+            continue
+        if selection.tests and test.name not in selection.tests:
+            continue
+        if selection.sources and test.source not in selection.sources:
+            continue
+        full = series in recipe.full or selection.long
+        if test.run == "every" or (test.run == "full" and full) or selection.long:
+            yield test
+
+
+def _not_made_for(recipe: Recipe, series: str) -> list[TestSource]:
+    return [one for one in recipe.test_sources if series not in one.package.series]
+
+
+def _test_steps(
+    recipe: Recipe,
+    series: str,
+    test: MatrixTest,
+    builds: Mapping[str, Step],
+    older: Collection[str],
+) -> Iterator[Step]:
+    beside = {*test.extra, *(older if test.from_archive else ())}
+    plain = [
+        name
+        for name, step in builds.items()
+        if step.series == series
+        and not step.variant
+        and (recipe.test_source(step.source) is None or step.source in beside)
+    ]
+    base = f"base/{series}"
+    said = (("row", hash_text(_json((test.name, test.timeout)))),)
+    matrix = (
+        *said,
+        ("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),
+        ("library", hash_tree(recipe.root / "autopkgtest" / "lib")),
+    )
+    own = (base,) if test.matrix else (base, f"source/{series}/{test.source}")
+    inputs = matrix if test.matrix else said
+    yield Step(
+        "test", series, test.source, test.name, "", (*own, *plain), inputs, limit=test.timeout
+    )
+    # A control may run the test that is shipped.
+    shipped = ("tests", hash_tree(recipe.source(test.source).tests))
+    for control in test.controls:
+        mark = f"+{control.variant}" if control.variant else ""
+        replaced = recipe.variant(control.variant).sources if control.variant else ()
+        changed = [f"build/{series}/{name}" for name in replaced]
+        kept = [name for name in plain if name not in changed]
+        made = [f"{name}{mark}" for name in changed if f"{name}{mark}" in builds]
+        yield Step(
+            "test",
+            series,
+            test.source,
+            control.test,
+            control.variant,
+            (base, *kept, *made),
+            (*matrix, shipped),
+            control=True,
+            limit=test.timeout,
+        )
+
+
+def _closure(recipe: Recipe, names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += recipe.built(name).needs
+    return found
+
+
+def make(
+    recipe: Recipe,
+    selection: Selection,
+    base_kind: str,
+    base_inputs: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Step]:
+    """The graph of a run: every step by name, those that others need first.
+
+    Parameters:
+        base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
+        base_inputs: for each series what else its base depends on, as names and hashes.
+    """
+    series_names = [one.name for one in recipe.series if one.name in selection.series] or [
+        one.name for one in recipe.series
+    ]
+    asked = selection.sources or tuple(source.name for source in recipe.sources)
+    extra = (
+        name
+        for series in series_names
+        for test in wanted_tests(recipe, series, selection)
+        for name in test.extra
+    )
+    closure = _closure(recipe, (*asked, *extra))
+    # What upgrades start from is built in its own series, or is in the base.
+    older = {
+        name: _closure(recipe, planned.older_sources(recipe, name, _closure(recipe, asked)))
+        for name in (series_names if base_kind != "ubuntu" else ())
+        if selection.lives
+        or any(test.from_archive for test in wanted_tests(recipe, name, selection))
+    }
+    sources = _sources(recipe, closure, older)
+    steps = {f"fetch/{name}": _fetch_step(source, name) for name, source in sources.items()}
+    variants: dict[str, list[Variant]] = {name: [] for name in series_names}
+    for series in series_names:
+        for test in wanted_tests(recipe, series, selection):
+            for control in test.controls:
+                variant = recipe.variant(control.variant) if control.variant else None
+                if variant is not None and variant not in variants[series]:
+                    variants[series].append(variant)
+    for series, name in ((series, name) for series in series_names for name in sources):
+        source = sources[name]
+        if series in source.series:
+            step = _source_step(recipe, source, series, None, name)
+            steps[step.name] = step
+            for variant in variants[series]:
+                if name in variant.sources:
+                    step = _source_step(recipe, source, series, variant, name)
+                    steps[step.name] = step
+    needs = tuple(name for name in steps if name.startswith("source/"))
+    steps["wanted"] = Step("wanted", needs=needs, inputs=_wanted_inputs(recipe))
+    previous = "wanted"
+    for series in series_names:
+        step = Step(
+            "base",
+            series,
+            needs=tuple(dict.fromkeys(("wanted", previous))),
+            inputs=(
+                ("base", base_kind),
+                ("mirror", recipe.one_series(series).mirror),
+                *sorted((base_inputs or {}).get(series, {}).items()),
+            ),
+        )
+        steps[step.name] = step
+        previous = step.name
+    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
+    if selection.checks:
+        checks = planned.steps(
+            recipe, steps, long=selection.long, lives=selection.lives, older=older
+        )
+        steps |= {step.name: step for step in checks}
+    return _until(steps, selection)
+
+
+def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -> dict[str, Source]:
+    """What is built: the sources and test sources of `closure`, and the older ones by series."""
+    found = {source.name: source for source in recipe.sources if source.name in closure}
+    for one in recipe.test_sources:
+        if one.name in closure:
+            found[one.name] = one.package
+        elif series := tuple(name for name, names in older.items() if one.name in names):
+            found[one.name] = replace(one.package, series=series)
+    return found
+
+
+def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    """The files that name what tests and packages install: of all sources, chosen or not."""
+    matrix = recipe.root / "autopkgtest" / "matrix"
+    found = [("matrix", hash_tree(matrix, ["control"]))]
+    for source in recipe.sources:
+        found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
+        packaging = source.patches / "debian"
+        found.append((f"packaging of {source.name}", hash_tree(packaging, ["control"])))
+    for one in recipe.test_sources:
+        packaging = one.package.patches / "debian"
+        found.append((f"packaging of {one.name}", hash_tree(packaging, ["control"])))
+    return tuple(found)
+
+
+def _builds_and_tests(
+    recipe: Recipe,
+    selection: Selection,
+    series_names: list[str],
+    sources: Mapping[str, Source],
+    variants: Mapping[str, list[Variant]],
+    *,
+    older: Mapping[str, Collection[str]],
+) -> dict[str, Step]:
+    builds: dict[str, Step] = {}
+    names = {
+        f"build/{series}/{name}"
+        for series in series_names
+        for name, one in sources.items()
+        if series in one.series
+    }
+    for series in series_names:
+        for name, source in sources.items():
+            if series not in source.series:
+                continue
+            step = _build_step(source, series, None, names, name)
+            builds[step.name] = step
+            for variant in variants[series]:
+                if name in variant.sources:
+                    step = _build_step(source, series, variant, names, name)
+                    builds[step.name] = step
+    tests = {
+        step.name: step
+        for series in series_names
+        for test in wanted_tests(recipe, series, selection)
+        for step in _test_steps(recipe, series, test, builds, older.get(series, ()))
+    }
+    return builds | tests
+
+
+def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
+    """Only what the last kind asked for, and what that needs."""
+    last = selection.until
+    wanted: set[str] = set()
+    todo = [name for name, step in steps.items() if KINDS.index(step.kind) <= KINDS.index(last)]
+    if last not in ("wanted", "base"):
+        todo = [name for name in todo if steps[name].kind not in ("wanted", "base")]
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += steps[name].needs
+    return {name: step for name, step in steps.items() if name in wanted}

@@ -1,0 +1,39 @@
+"""The end of a run: note what it was about, and make its evidence if anything has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from backport.engine.step import Step
+from backport.engine.store import Result, Store
+from backport.errors import BackportError
+from backport.recipe.model import Recipe
+from backport.sru import run_record
+
+
+def after_run(
+    recipe: Recipe,
+    steps: Mapping[str, Step],
+    results: Mapping[str, Result],
+    *,
+    versions: Mapping[tuple[str, str], str],
+    store: Store,
+    cache: Path,
+) -> tuple[str, BackportError | None]:
+    """Write the run's record, and make its evidence unless that is there.
+
+    Returns the path of the evidence's archive, or why there is none: a run that went well has
+    not failed because of that, but it must be told.
+
+    Parameters:
+        versions: the version of each (source, series). cache: the folder of downloads.
+    """
+    record = run_record.make(steps, results, versions)
+    record.write(store.work)
+    from backport.sru import bundle  # noqa: PLC0415 - not needed to fetch or to plan
+
+    try:
+        return str(bundle.make(recipe, store, record, cache).archive), None
+    except BackportError as error:
+        return "", error

@@ -1,0 +1,40 @@
+"""What Ubuntu's autopkgtest service said in place of local verdicts, as the evidence has it.
+
+The evidence keeps both: what each step came to here, and the records of the service, the uploads
+among them. The sha256 of the update's own .dsc joins the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backport.launchpad.autopkgtest import verdicts as farm
+from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
+from backport.sru.manifest import Manifest
+
+RECORDS = "records"
+
+
+def read(folder: Path, found: Manifest) -> Farm:
+    """What the service said of the source packages of this evidence.
+
+    Parameters:
+        folder: the evidence's folder, already checked.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    own = {
+        (one.source, one.series): digest
+        for one in found.steps
+        if one.kind == "source" and not one.variant
+        for name, digest in one.outputs.items()
+        if name.endswith(".dsc")
+    }
+    return farm.read(folder / RECORDS, own)
+
+
+def log_of(one: FarmTest, found: Manifest) -> str:
+    """The evidence's own copy of the log that decides; "" where the service had none."""
+    name = f"{RECORDS}/{one.worst.file}"
+    return name if name in found.files else ""

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backport.engine import clean
+from backport.engine.outputs import PREPARED
+from backport.engine.store import RECORD, Outcome, Store
+from backport.engine.verdict import Passed
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "work")
+
+
+def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None = None) -> Path:
+    """A step that passed so many days ago."""
+    scratch = store.scratch(name)
+    for path, text in (files or {}).items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / path).write_text(text)
+    store.commit(name, "key", Outcome(Passed()), scratch, time.time())
+    folder = store.folder(name)
+    when = time.time() - age * DAY
+    os.utime(folder / RECORD, (when, when))
+    return folder
+
+
+def base(store: Store, series: str, home: Path, key: str, age: float = 0.0) -> None:
+    """A base step that names the chroot and the testbed of that key."""
+    data = {"chroot": str(home / f"chroot-{key}.tar"), "testbed_root": str(home / f"testbed-{key}")}
+    step(store, f"base/{series}", age, {PREPARED: json.dumps(data)})
+
+
+def leftovers(home: Path, *keys: str) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    for key in keys:
+        (home / f"chroot-{key}.tar").touch()
+        (home / f"testbed-{key}" / "etc").mkdir(parents=True)
+        (home / f"modules-{key}").mkdir()
+        (home / f"pool-{key}.json").touch()
+
+
+def gone(store: Store, before: float) -> list[str]:
+    return [str(path.relative_to(store.work)) for path in clean.old(store, before)]
+
+
+def test_steps_that_are_older_go_and_the_others_stay(store: Store) -> None:
+    for name, age in (("wanted", 9.0), ("fetch/a", 31.0), ("build/xenial/a", 31.0)):
+        step(store, name, age)
+    step(store, "build/xenial/b", 1.0)
+    before = time.time() - 30 * DAY
+    assert gone(store, before) == ["fetch/a", "build/xenial/a"]
+    assert clean.kept(store, before) == 2
+
+
+def test_the_evidence_and_what_is_not_known_stay_at_any_age(store: Store) -> None:
+    step(store, "build/xenial/a", 99.0)
+    other = store.work / "evidence" / "xenial"
+    other.mkdir(parents=True)
+    for path in (other / RECORD, store.work / "summary.json", store.work / "evidence" / RECORD):
+        path.write_text('{"name": "evidence/xenial"}')
+        os.utime(path, (0, 0))
+    assert gone(store, time.time()) == ["build/xenial/a"]
+
+
+def test_an_artifact_that_is_named_like_a_record_is_no_step(store: Store) -> None:
+    step(store, "test/xenial/a.smoke", 0.0)
+    folder = step(store, "fetch/a", 0.0, {f"inner/{RECORD}": '{"name": "elsewhere"}'})
+    os.utime(folder / "inner" / RECORD, (0, 0))
+    assert gone(store, time.time() - DAY) == []
+
+
+def test_a_base_that_a_present_step_names_stays(store: Store) -> None:
+    home = store.work / "bases" / "stand-in"
+    leftovers(home, "one", "two")
+    base(store, "xenial", home, "two")
+    for left in ("modules-two", "pool-two.json"):
+        os.utime(home / left, (2e9, 2e9))  # the newest
+    future = time.time() + 40 * DAY  # all of them are old then, and so is no step that is new
+    os.utime(store.folder("base/xenial") / RECORD, (future, future))
+    assert gone(store, future - 1) == [
+        f"bases/stand-in/{name}"
+        for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
+    ]
+
+
+def test_a_base_that_is_younger_stays_though_no_step_names_it(store: Store) -> None:
+    home = store.work / "bases" / "stand-in"
+    leftovers(home, "one")
+    os.utime(home / "testbed-one", (0, 0))  # its archive's time stamp says nothing
+    assert gone(store, time.time() - DAY) == []
+
+
+def test_with_its_last_step_a_base_goes_too(store: Store) -> None:
+    home = store.work / "bases" / "ubuntu" / "xenial"
+    leftovers(home, "one")
+    base(store, "xenial", home, "one", age=50.0)
+    assert gone(store, time.time() + DAY) == [
+        "base/xenial",
+        *(
+            f"bases/ubuntu/xenial/{name}"
+            for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
+        ),
+    ]
+
+
+def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
+    home = store.work / "bases" / "stand-in"
+    leftovers(home, "one")
+    (home / "testbed-one" / "testbed-inner").mkdir()
+    (home / "testbed-one" / ".new-inner").mkdir()
+    base(store, "xenial", home, "one")
+    future = time.time() + DAY
+    os.utime(store.folder("base/xenial") / RECORD, (future, future))
+    assert gone(store, future - 1) == []
+
+
+def test_what_a_kill_left_half_made_goes_at_any_age(store: Store) -> None:
+    for name in ("scratch/.making-1", "bases/stand-in/.new-2", ".making-3", "scratch/build_x"):
+        (store.work / name).mkdir(parents=True)
+    assert sorted(gone(store, 0.0)) == [".making-3", "bases/stand-in/.new-2", "scratch/.making-1"]
+
+
+def test_a_base_step_that_cannot_be_read_keeps_nothing(store: Store) -> None:
+    home = store.work / "bases" / "stand-in"
+    leftovers(home, "one")
+    step(store, "base/xenial", -40.0, {PREPARED: "{"})
+    assert "bases/stand-in/chroot-one.tar" in gone(store, time.time() + DAY)

@@ -1,0 +1,432 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backport.engine import execute, process
+from backport.engine.events import Event, Finished, Planned, Started
+from backport.engine.step import Step
+from backport.engine.store import RECORD, Outcome, Result, Store
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.errors import (
+    BackportError,
+    HashMismatchError,
+    InputError,
+    MachineError,
+    RecipeError,
+    RemoteError,
+    StepError,
+)
+
+Body = Callable[[Step, Path, Mapping[str, Path]], Outcome]
+
+
+def step(source: str, *needs: str, read: str = "") -> Step:
+    """A step ``build/SOURCE`` that needs others of that kind and reads one input."""
+    inputs = (("read", read),) if read else ()
+    return Step("build", source=source, needs=tuple(f"build/{n}" for n in needs), inputs=inputs)
+
+
+def graph(*steps: Step) -> dict[str, Step]:
+    return {one.name: one for one in steps}
+
+
+def write_all(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    """Write what the step read, and all that the steps which it needs have written."""
+    text = "".join((folder / "out").read_text() for _, folder in sorted(needs.items()))
+    (out / "out").write_text(f"{text}{step.source} {dict(step.inputs).get('read', '')}\n")
+    return Outcome(Passed(f"made {step.source}"), ("out",))
+
+
+class Run:
+    """Runs of graphs in one work folder, with the events of the last one."""
+
+    def __init__(self, work: Path) -> None:
+        self.store = Store(work)
+        self.events: list[Event] = []
+
+    def __call__(
+        self, steps: dict[str, Step], body: Body = write_all, jobs: int = 2
+    ) -> dict[str, Result]:
+        self.events = []
+        return execute.run(
+            steps, {"build": body}, self.store, jobs=jobs, sink=self.events.append, base="none"
+        )
+
+    def started(self) -> list[str]:
+        return [one.step.source for one in self.events if isinstance(one, Started)]
+
+    def finished(self) -> list[str]:
+        return [one.step.source for one in self.events if isinstance(one, Finished)]
+
+    def output(self, source: str) -> str:
+        return (self.store.folder(f"build/{source}") / "out").read_text()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "work")
+
+
+def verdicts(results: Mapping[str, Result]) -> dict[str, Verdict]:
+    return {name.removeprefix("build/"): result.verdict for name, result in results.items()}
+
+
+CHAIN = graph(step("a", read="1"), step("b", "a"), step("c", "b"))
+
+
+# ------------------------------------------------------------------ order
+
+
+def test_a_step_gets_what_the_steps_that_it_needs_have_made(run: Run) -> None:
+    results = run(CHAIN)
+    assert run.output("c") == "a 1\nb \nc \n"
+    assert verdicts(results) == {name: Passed(f"made {name}") for name in "abc"}
+    assert list(results) == list(CHAIN)
+    assert not any(result.reused or result.exit_code for result in results.values())
+
+
+def test_the_events_tell_the_plan_and_then_each_start_and_end_in_order(run: Run) -> None:
+    results = run(CHAIN)
+    planned, *rest = run.events
+    assert planned == Planned(tuple(CHAIN.values()), "none")
+    told = [(type(one), one.step.source) for one in rest if isinstance(one, (Started, Finished))]
+    assert told == [(kind, name) for name in "abc" for kind in (Started, Finished)]
+    assert len(told) == len(rest)
+    ends = [one.result for one in rest if isinstance(one, Finished)]
+    assert ends == list(results.values())
+
+
+def test_what_the_most_steps_wait_for_begins_first(run: Run) -> None:
+    run(graph(step("lone"), step("a"), step("b", "a"), step("c", "b")), jobs=1)
+    assert run.started()[:2] == ["a", "b"]
+
+
+@settings(max_examples=25)
+@given(data=st.data(), jobs=st.integers(1, 4))
+def test_in_any_graph_each_step_passes_exactly_when_all_below_it_do(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, jobs: int
+) -> None:
+    names = "abcdefg"[: data.draw(st.integers(1, 7))]
+    needs = {
+        name: data.draw(st.sets(st.sampled_from(names[:index]))) if index else set()
+        for index, name in enumerate(names)
+    }
+    bad = data.draw(st.sets(st.sampled_from(names)))
+
+    def body(step: Step, out: Path, folders: Mapping[str, Path]) -> Outcome:
+        if step.source in bad:
+            raise StepError("it is bad")
+        return write_all(step, out, folders)
+
+    run = Run(tmp_path_factory.mktemp("work"))
+    shuffled = data.draw(st.permutations(names))
+    results = run(graph(*(step(name, *sorted(needs[name])) for name in shuffled)), body, jobs)
+    good: set[str] = set()
+    for name in names:
+        below = needs[name] <= good
+        expected = (Failed if name in bad else Passed) if below else Skipped
+        assert type(results[f"build/{name}"].verdict) is expected
+        good |= {name} if expected is Passed else set()
+    assert sorted(run.finished()) == sorted(names)
+    for name in names:
+        for need in needs[name]:
+            assert run.finished().index(need) < run.finished().index(name)
+
+
+# ------------------------------------------------------------------ side by side
+
+
+def test_two_ready_steps_run_at_the_same_time(run: Run) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        if step.source in ("left", "right"):
+            both.wait()  # breaks, and so fails the run, unless the other one is here too
+        return write_all(step, out, needs)
+
+    steps = graph(step("root"), step("left", "root"), step("right", "root"))
+    assert set(map(type, verdicts(run(steps, body, jobs=2)).values())) == {Passed}
+
+
+def test_no_more_steps_run_at_once_than_were_allowed(run: Run) -> None:
+    lock = threading.Lock()
+    running: list[str] = []
+    most = 0
+
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        nonlocal most
+        with lock:
+            running.append(step.source)
+            most = max(most, len(running))
+        outcome = write_all(step, out, needs)
+        with lock:
+            running.remove(step.source)
+        return outcome
+
+    run(graph(*(step(f"s{number}") for number in range(30))), body, jobs=3)
+    assert 1 <= most <= 3
+    run(graph(*(step(f"t{number}") for number in range(5))), body, jobs=1)
+    assert run.started() == run.finished()
+
+
+# ------------------------------------------------------------------ failures
+
+
+def failing(bad: str, error: Exception) -> Body:
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        if step.source == bad:
+            (out / "log").write_text("the last line\n")
+            raise error
+        return write_all(step, out, needs)
+
+    return body
+
+
+def test_a_failure_skips_what_needs_it_with_the_reason_and_the_rest_goes_on(run: Run) -> None:
+    steps = graph(step("a"), step("b", "a"), step("c", "b"), step("x"), step("y", "x"))
+    results = run(steps, failing("a", StepError("it broke")))
+    assert verdicts(results) == {
+        "a": Failed("build", "it broke"),
+        "b": Skipped("build/a did not pass"),
+        "c": Skipped("build/b did not pass"),
+        "x": Passed("made x"),
+        "y": Passed("made y"),
+    }
+    assert sorted(run.started()) == ["a", "x", "y"]
+    assert not run.store.folder("build/b").exists()
+    assert (run.store.folder("build/a") / "log").read_text() == "the last line\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "exit_code"),
+    [
+        (BackportError("x", where="w", advice="do y"), Failed("build", "w: x; do y"), 1),
+        (InputError("x", where="w", advice="do y"), Failed("input", "w: x; do y"), 3),
+        (RecipeError("x", where="w", advice="do y"), Failed("input", "w: x; do y"), 3),
+        (HashMismatchError("x", where="w", advice="do y"), Failed("input", "w: x; do y"), 3),
+        (StepError("x", where="w", advice="do y"), Failed("build", "w: x; do y"), 4),
+        (MachineError("x", where="w", advice="do y"), Broken("w: x; do y"), 5),
+        (RemoteError("x", where="w", advice="do y"), Broken("w: x; do y"), 6),
+    ],
+)
+def test_each_error_has_its_verdict_and_exit_code(
+    run: Run, error: BackportError, verdict: Verdict, exit_code: int
+) -> None:
+    result = run(graph(step("a")), failing("a", error))["build/a"]
+    assert (result.verdict, result.exit_code) == (verdict, exit_code)
+    last = run.store.last("build/a")
+    assert last is not None
+    assert (last.verdict, last.exit_code) == (verdict, exit_code)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "exit_code"),
+    [
+        (Outcome(Passed()), 0),
+        (Outcome(Failed("build", "no")), 4),
+        (Outcome(Broken("no")), 4),
+        (Outcome(Broken("no"), exit_code=5), 5),
+        (Outcome(Skipped("no")), 0),
+    ],
+)
+def test_an_outcome_that_is_no_pass_ends_the_command_with_a_code(
+    run: Run, outcome: Outcome, exit_code: int
+) -> None:
+    result = run(graph(step("a")), lambda *_: outcome)["build/a"]
+    assert (result.verdict, result.exit_code) == (outcome.verdict, exit_code)
+
+
+def test_an_action_that_skips_itself_is_no_pass_for_what_needs_it(run: Run) -> None:
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        return Outcome(Skipped("not here")) if step.source == "a" else write_all(step, out, needs)
+
+    results = run(CHAIN, body)
+    assert verdicts(results)["b"] == Skipped("build/a did not pass")
+
+
+def test_an_unexpected_error_ends_the_run_and_is_raised(run: Run) -> None:
+    first = threading.Event()
+
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        if step.source == "bad":
+            assert first.wait(30)
+            raise ZeroDivisionError("ours")
+        return write_all(step, out, needs)
+
+    def sink(event: Event) -> None:
+        run.events.append(event)
+        if isinstance(event, Finished):
+            first.set()
+
+    steps = graph(step("good"), step("bad", read="1"), step("after", "bad"), step("idle", "after"))
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        execute.run(steps, {"build": body}, run.store, jobs=2, sink=sink)
+    assert "after" not in run.started()
+    assert run.store.last("build/bad") is None
+    assert run.store.last("build/good") is not None
+    assert process.run(["true"]).exit_code != 0, "a command that was ended starts no program"
+
+
+def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: Run) -> None:
+    fifo = make_fifo(run.store.work)
+    exits = []
+
+    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        if step.source == "bad":
+            assert fifo.read_text() == "ready\n"  # until the other's program runs
+            raise ZeroDivisionError("ours")
+        exits.append(process.run(["sh", "-c", f"echo ready >{fifo}; exec sleep 60"]).exit_code)
+        return Outcome(Failed("build", f"exit code {exits[0]}"))
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run(graph(step("good"), step("bad")), body)
+    assert exits == [-signal.SIGTERM]
+    assert run.store.last("build/good") is None
+    assert run.store.last("build/bad") is None
+    assert run.store.interrupted
+
+
+def make_fifo(folder: Path) -> Path:
+    """A named pipe: who reads it waits until somebody has written (fifo(7))."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fifo = folder / "ready"
+    os.mkfifo(fifo)
+    return fifo
+
+
+def test_a_program_that_does_not_end_when_asked_to_is_killed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "_GRACE_SECONDS", 0.5)
+    process.use_registry(run.store.work / "running")
+    fifo = make_fifo(run.store.work)
+    exits = []
+
+    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
+        if step.source == "bad":
+            assert fifo.read_text() == "ready\n"  # until the trap is set
+            raise ZeroDivisionError("ours")
+        script = f"trap '' TERM; echo ready >{fifo}; while :; do sleep 60; done"
+        exits.append(process.run(["sh", "-c", script]).exit_code)
+        return Outcome(Passed())
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run(graph(step("good"), step("bad")), body)
+    assert exits == [-signal.SIGKILL]
+    assert run.store.last("build/good") is None
+
+
+def test_a_graph_that_lacks_an_action_is_our_error(run: Run) -> None:
+    with pytest.raises(KeyError):
+        run(graph(Step("test", source="a")))
+
+
+# ------------------------------------------------------------------ the second run
+
+
+def test_a_second_run_uses_all_again_and_starts_nothing(run: Run) -> None:
+    first = run(CHAIN)
+    second = run(CHAIN)
+    assert run.started() == []
+    assert run.finished() == ["a", "b", "c"]
+    assert all(result.reused for result in second.values())
+    assert [one.digest for one in first.values()] == [one.digest for one in second.values()]
+
+
+def test_a_changed_input_runs_the_step_and_all_that_its_output_reaches(run: Run) -> None:
+    run(CHAIN | graph(step("other")))
+    changed = CHAIN | graph(step("a", read="2"), step("other"))
+    results = run(changed)
+    assert run.started() == ["a", "b", "c"]
+    assert results["build/other"].reused
+    assert run.output("c") == "a 2\nb \nc \n"
+
+
+def test_outputs_that_come_out_the_same_end_the_work_early(run: Run) -> None:
+    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+        return write_all(replace(step, inputs=()), out, needs)  # the input is read in vain
+
+    run(CHAIN, body)
+    results = run(CHAIN | graph(step("a", read="2")), body)
+    assert run.started() == ["a"]
+    assert [result.reused for result in results.values()] == [False, True, True]
+
+
+def test_an_output_that_was_changed_by_hand_is_made_again(run: Run) -> None:
+    run(CHAIN)
+    (run.store.folder("build/b") / "out").write_text("by hand\n")
+    run(CHAIN)
+    assert run.started() == ["b"]
+    assert run.output("b") == "a 1\nb \n"
+
+
+def test_what_failed_is_tried_again_and_what_passed_is_not(run: Run) -> None:
+    run(CHAIN, failing("b", StepError("it broke")))
+    results = run(CHAIN)
+    assert run.started() == ["b", "c"]
+    assert set(map(type, verdicts(results).values())) == {Passed}
+
+
+def test_after_an_unexpected_error_the_next_run_goes_on_from_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(CHAIN, failing("b", ZeroDivisionError()))
+    monkeypatch.setattr(process, "_stopping", threading.Event())  # another command
+    run(CHAIN)
+    assert run.started() == ["b", "c"]
+
+
+KILLED = """\
+import sys
+from pathlib import Path
+from backport import execute
+from backport.store import Store
+from tests.engine.test_execute import CHAIN, write_all
+
+def body(step, out, needs):
+    outcome = write_all(step, out, needs)
+    if step.source == "b":
+        print("half", flush=True)
+        sys.stdin.read()
+    return outcome
+
+store = Store(Path(sys.argv[1]))
+with store.locked():
+    execute.run(CHAIN, {"build": body}, store, jobs=2, sink=lambda event: None)
+"""
+
+
+def test_after_a_kill_the_next_run_goes_on_from_there(run: Run) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(run.store.work)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "half\n"
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
+    assert not run.store.folder("build/b").exists()
+    left = run.store.interrupted
+    with run.store.locked():
+        results = run(CHAIN)
+    assert run.started() == ["b", "c"]
+    assert results["build/a"].reused
+    assert run.output("c") == "a 1\nb \nc \n"
+    assert (left, run.store.interrupted) == (True, False)
+    folder = run.store.folder("build/b")
+    assert sorted(path.name for path in folder.iterdir()) == ["commands.jsonl", "out", RECORD]

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from backport.engine import process
+from backport.errors import MachineError
+
+ROOT = Path(__file__).parents[2]
+LONG = "600"
+
+
+def state(pid: int) -> str:
+    """The state letter of a process (proc(5)); "" where there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def runs(pid: int) -> bool:
+    return state(pid) not in ("", "Z", "X")
+
+
+def eventually(what: str, holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Look until it holds; fail at the end of the time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"not seen in {seconds:.0f} s: {what}"
+        time.sleep(0.01)
+
+
+def pid_in(path: Path) -> int:
+    """The process number that a program writes, whole with its line end, to `path`."""
+    eventually(f"{path} is written", lambda: path.is_file() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+@pytest.fixture
+def left_over() -> Iterator[list[int]]:
+    """Processes of the test that may outlive the code under test; ended after the test."""
+    pids: list[int] = []
+    yield pids
+    for pid in pids:
+        if runs(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+# ------------------------------------------------------------------ a program's end
+
+
+def test_the_output_and_the_exit_code_come_back() -> None:
+    done = process.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.exit_code, done.output, done.timed_out) == (3, "out\nerr\n", False)
+    assert done.args == ("sh", "-c", "echo out; echo err >&2; exit 3")
+
+
+def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
+    odd = tmp_path / "a b; $HOME *"
+    odd.write_text("it\n")
+    assert process.run(["cat", odd]).output == "it\n"
+
+
+def test_a_log_takes_both_streams_after_what_it_held(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    done = process.run(["sh", "-c", "echo out; echo err >&2"], log=log)
+    assert log.read_text() == "before\nout\nerr\n"
+    assert done.output == ""
+
+
+def test_stdin_is_the_given_text_or_empty() -> None:
+    assert process.run(["cat"], input_text="text\n").output == "text\n"
+    assert process.run(["cat"]).output == ""
+
+
+def test_a_program_that_does_not_read_its_stdin_is_no_error() -> None:
+    assert process.run(["true"], input_text="x" * 1_000_000).exit_code == 0
+
+
+def test_a_flood_of_output_does_not_block() -> None:
+    done = process.run([sys.executable, "-c", "print('x' * 1_000_000)"])
+    assert len(done.output) == 1_000_001
+
+
+def test_output_that_is_no_utf8_is_kept_as_far_as_it_can_be() -> None:
+    assert process.run(["printf", r"a\377b"]).output == "a\ufffdb"
+
+
+def test_the_folder_and_the_variables_are_those_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEPT", "kept")
+    done = process.run(["sh", "-c", "pwd; echo $KEPT $GIVEN"], cwd=tmp_path, env={"GIVEN": "given"})
+    assert done.output == f"{tmp_path}\nkept given\n"
+
+
+def test_a_program_that_a_signal_ended_has_a_negative_exit_code() -> None:
+    assert process.run(["sh", "-c", "kill -9 $$"]).exit_code == -signal.SIGKILL
+
+
+def test_the_tail_is_the_last_lines() -> None:
+    done = process.run(["seq", "5"])
+    assert done.tail(2) == "4\n5"
+    assert done.tail() == "1\n2\n3\n4\n5"
+
+
+# ------------------------------------------------------------------ what is missing
+
+
+def test_a_missing_program_is_a_sentence_of_the_machine() -> None:
+    with pytest.raises(MachineError) as caught:
+        process.run(["no-such-program-here", "--version"])
+    assert caught.value.exit_code == 5
+    assert str(caught.value) == (
+        "cannot run no-such-program-here: no-such-program-here does not exist; run: backport doctor"
+    )
+
+
+def test_a_missing_folder_is_named_instead_of_the_program(tmp_path: Path) -> None:
+    with pytest.raises(MachineError) as caught:
+        process.run(["true"], cwd=tmp_path / "gone")
+    assert str(caught.value) == (
+        f"cannot run true: {tmp_path / 'gone'} does not exist; run: backport doctor"
+    )
+
+
+def test_a_file_that_may_not_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(MachineError) as caught:
+        process.run([script])
+    assert str(caught.value) == f"cannot run {script}: permission denied"
+
+
+def test_a_required_program_is_found_or_named_with_its_package() -> None:
+    assert Path(process.require("sh", "dash")).name == "sh"
+    with pytest.raises(MachineError) as caught:
+        process.require("no-such-program-here", "no-such-package")
+    assert str(caught.value) == (
+        "the program no-such-program-here is not installed; run: sudo apt install no-such-package"
+    )
+
+
+# ------------------------------------------------------------------ the time limit
+
+
+TWO_GENERATIONS = """\
+trap '' {parent}
+(
+  trap '' {child}
+  sh -c 'echo $PPID' > "$1"
+  echo begun
+  sleep {long}
+) &
+wait
+sleep {long}
+"""
+
+
+def run_too_long(args: list[str | Path], begun: Path, log: Path | None = None) -> process.Completed:
+    """Run a program over its time limit: one that lets it come as far as writing `begun`."""
+    for seconds in (0.4, 2.0, 10.0):
+        done = process.run(args, log=log, timeout=seconds)
+        if begun.is_file():
+            return done
+    pytest.fail("the program did not begin")
+
+
+@pytest.mark.parametrize("logged", [False, True])
+@pytest.mark.parametrize("ignored", [("HUP", "HUP"), ("HUP", "TERM"), ("TERM", "TERM")])
+def test_the_time_limit_ends_the_whole_group(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    left_over: list[int],
+    ignored: tuple[str, str],
+    logged: bool,
+) -> None:
+    monkeypatch.setattr(process, "_GRACE_SECONDS", 0.2)
+    script = TWO_GENERATIONS.format(parent=ignored[0], child=ignored[1], long=LONG)
+    log = tmp_path / "log" if logged else None
+    done = run_too_long(["sh", "-c", script, "sh", tmp_path / "pid"], tmp_path / "pid", log)
+    grandchild = pid_in(tmp_path / "pid")
+    left_over.append(grandchild)
+    assert done.timed_out
+    assert done.exit_code in (-signal.SIGTERM, -signal.SIGKILL)
+    assert (log.read_text() if log else done.output).startswith("begun\n")
+    eventually("the grandchild is gone", lambda: not runs(grandchild))
+
+
+def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_over: list[int]
+) -> None:
+    monkeypatch.setattr(process, "_GRACE_SECONDS", 0.2)
+    script = f'setsid sh -c \'echo $$ > "$1"; echo begun; exec sleep {LONG}\' sh "$1"'
+    done = run_too_long(["sh", "-c", f"{script} & wait", "sh", tmp_path / "pid"], tmp_path / "pid")
+    left_over.append(pid_in(tmp_path / "pid"))
+    assert done.timed_out
+    assert done.exit_code == -signal.SIGTERM
+    assert done.output == "begun\n"
+
+
+# ------------------------------------------------------------------ the end of the command
+
+
+def test_stop_all_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
+    script = f'echo $$ > "$1"; exec sleep {LONG}'
+    ended: list[process.Completed] = []
+    worker = Thread(
+        target=lambda: ended.append(process.run(["sh", "-c", script, "sh", tmp_path / "pid"]))
+    )
+    worker.start()
+    pid_in(tmp_path / "pid")
+    process.stop_all()
+    worker.join(20)
+    assert [one.exit_code for one in ended] == [-signal.SIGTERM]
+    after = process.run(["touch", tmp_path / "after"])
+    assert (after.exit_code, after.output) == (-signal.SIGTERM, "stopped before it began")
+    assert not (tmp_path / "after").exists()
+
+
+# ------------------------------------------------------------------ what a killed run left
+
+
+def note(folder: Path, pid: int, start: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{pid}.json"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    of = [folder.stat().st_dev, folder.stat().st_ino, boot]
+    path.write_text(json.dumps({"pid": pid, "start": start, "args": ["sleep", LONG], "of": of}))
+    return path
+
+
+def start_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
+    assert process.use_registry(tmp_path / "running") == []
+    own = f"{tmp_path}/running/$$.json"
+    script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
+    done = process.run(["sh", "-c", script], timeout=20)
+    said, pid = done.output.splitlines()
+    assert json.loads(said)["pid"] == int(pid)
+    assert json.loads(said)["args"][:2] == ["sh", "-c"]
+    assert list((tmp_path / "running").iterdir()) == []
+
+
+def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
+    process.use_registry(tmp_path / "running")
+    assert process.run(["sleep", LONG], timeout=0.1).timed_out
+    assert list((tmp_path / "running").iterdir()) == []
+
+
+RUNNER = """\
+import sys
+from pathlib import Path
+from backport import process
+process.use_registry(Path(sys.argv[1]))
+process.run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
+"""
+
+
+def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path, left_over: list[int]) -> None:
+    folder, file = tmp_path / "running", tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", RUNNER, str(folder), str(file)], cwd=ROOT) as one:
+        grandchild = pid_in(file)
+        left_over.append(grandchild)
+        eventually("the note is written", lambda: len(list(folder.glob("*.json"))) == 1)
+        one.kill()
+        assert one.wait() == -signal.SIGKILL
+    (left,) = folder.glob("*.json")
+    leader = int(left.stem)
+    left_over.append(leader)
+    assert runs(leader)
+    assert runs(grandchild)
+    assert process.use_registry(folder) == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
+    eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that no run of ours has started, the leader of a group of its own."""
+    with subprocess.Popen(["sleep", LONG], start_new_session=True) as child:
+        yield child
+        child.kill()
+
+
+def test_a_process_of_that_number_that_began_at_another_time_is_left_alone(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    later = str(int(start_of(stranger.pid)) + 1)
+    left = note(tmp_path / "running", stranger.pid, later)
+    assert process.use_registry(tmp_path / "running") == []
+    assert stranger.poll() is None
+    assert not left.exists()
+
+
+def test_a_process_of_that_number_and_that_time_is_ended(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
+    assert process.use_registry(tmp_path / "running") == [f"sleep {LONG}"]
+    assert stranger.wait(20) == -signal.SIGKILL
+
+
+def test_a_note_of_another_boot_is_about_no_process_of_this_one(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    left = note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
+    data = json.loads(left.read_text())
+    left.write_text(json.dumps({**data, "of": [*data["of"][:2], "another"]}))
+    assert process.use_registry(tmp_path / "running") == []
+    assert stranger.poll() is None
+
+
+NEXT_RUN = """\
+import json, sys
+from pathlib import Path
+from backport import process
+print(json.dumps(process.use_registry(Path(sys.argv[1]))))
+"""
+
+
+def next_run(work: Path) -> list[str]:
+    """What a run of its own ends when it begins in that work folder."""
+    command = [sys.executable, "-c", NEXT_RUN, str(work / "running")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    ended: list[str] = json.loads(done.stdout)
+    return ended
+
+
+@pytest.mark.parametrize("how", ["-a", "-al"])
+def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_alone(
+    tmp_path: Path, left_over: list[int], how: str
+) -> None:
+    work, file = tmp_path / "work", tmp_path / "pid"
+    command = [sys.executable, "-c", RUNNER, str(work / "running"), str(file)]
+    with subprocess.Popen(command, cwd=ROOT) as live:
+        left_over += [live.pid, pid_in(file)]
+        notes = work / "running"
+        eventually("a note is written", lambda: any(map(os.path.getsize, notes.iterdir())))
+        (left,) = notes.iterdir()
+        leader = int(left.stem)
+        left_over.append(leader)
+        subprocess.run(["cp", how, work, tmp_path / "copy"], check=True)
+        assert (tmp_path / "copy/running" / left.name).is_file()
+
+        assert next_run(tmp_path / "copy") == []
+        assert list((tmp_path / "copy/running").iterdir()) == []
+        assert runs(leader)
+        assert runs(live.pid)
+        # The very folder, under another name, is no copy.
+        work.rename(tmp_path / "moved")
+        assert len(next_run(tmp_path / "moved")) == 1
+        eventually("it has ended", lambda: not runs(leader))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "start": null}'])
+def test_a_note_that_cannot_be_read_is_put_away(tmp_path: Path, content: str) -> None:
+    (tmp_path / "1.json").write_text(content)
+    assert process.use_registry(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,38 @@
+"""Real packages of Debian bullseye, from this machine's mirror, in a cache that is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from backport.environments import chroot, mirror, systems
+from backport.environments.machine_sources import machine_suites
+from backport.environments.mirror import Pool
+
+SUITE = "bullseye"
+
+
+def home() -> Path:
+    """Where downloads are kept from one run of the tests to the next."""
+    place = os.environ.get("BACKPORT_TEST_CACHE", "~/.cache/backport-tests")
+    return Path(place).expanduser().resolve()
+
+
+def pool(*more: str) -> Pool:
+    """What chroots and testbeds are made of, and further packages; downloaded once."""
+    suites = machine_suites(SUITE)
+    groups: dict[str, Sequence[str]] = {
+        systems.BUILD: chroot.BUILD_PACKAGES,
+        systems.TESTBED: chroot.TESTBED_PACKAGES,
+        "more": more,
+    }
+    key = systems.data_hash([[repr(one) for one in suites], groups])
+    return mirror.collect(
+        suites,
+        groups,
+        home() / "archive" / f"pool-{key}.json",
+        architecture="amd64",
+        cache=home() / "cache",
+        older_for_lost=True,
+    )

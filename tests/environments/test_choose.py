@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backport.environments.choose import KINDS, answers, choose, silent
+from backport.environments.standin import StandIn
+from backport.environments.ubuntu import KEYRING_VARIABLE, Ubuntu
+from backport.errors import UsageError
+from backport.recipe.model import Recipe, Series
+from tests.environments.packages import served
+
+Speak = Callable[[socket.socket], object]
+
+
+def recipe(*series: Series) -> Recipe:
+    return Recipe(
+        Path("backport.toml"), Path(), "update", 1, "A <a@example.org>", "", "", series, ()
+    )
+
+
+def release(folder: Path, series: str, text: str = "") -> Path:
+    """A folder with one Release file."""
+    path = folder / "dists" / series / "Release"
+    path.parent.mkdir(parents=True)
+    path.write_text(text or f"Origin: Ubuntu\nSuite: {series}\nCodename: {series}\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A keyring that is there."""
+    path = tmp_path / "ring.gpg"
+    path.touch()
+    monkeypatch.setenv(KEYRING_VARIABLE, str(path))
+    return path
+
+
+@contextmanager
+def speaker(speak: Speak) -> Iterator[str]:
+    """The address of a server that takes connections, and does with each what `speak` does."""
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                connections.append(connection)
+                try:
+                    speak(connection)
+                except OSError:
+                    continue
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            for connection in connections:
+                connection.close()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def drip(connection: socket.socket) -> None:
+    """An answer that comes byte by byte, for ever."""
+    connection.sendall(b"HTTP/1.0 200 OK\r\nX: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.02)
+
+
+def test_an_archive_that_has_the_series_answers(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        assert answers(uri, "xenial")
+        assert answers(f"{uri}/", "xenial")
+
+
+def test_an_archive_without_the_series_does_not_answer(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        assert not answers(uri, "yakkety")
+
+
+def test_a_page_that_is_no_release_file_is_no_answer(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial", "<html>Log in to xenial here</html>")) as uri:
+        assert not answers(uri, "xenial")
+
+
+def test_a_refused_connection_is_no_answer(tmp_path: Path) -> None:
+    with served(tmp_path) as uri:
+        pass
+    assert not answers(uri, "xenial")
+
+
+@pytest.mark.parametrize("mirror", ["", "no address", "http://[", "gopher://a/", "http://a b/"])
+def test_what_is_no_address_does_not_answer(mirror: str) -> None:
+    assert not answers(mirror, "xenial")
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [lambda one: one.sendall(b"nonsense\r\n\r\n"), lambda one: one.close()],
+    ids=["nonsense", "hangs up"],
+)
+def test_a_server_that_does_not_speak_http_is_no_answer(speak: Speak) -> None:
+    with speaker(speak) as uri:
+        assert not answers(uri, "xenial")
+
+
+@pytest.mark.parametrize("speak", [lambda _: None, drip], ids=["says nothing", "drips"])
+def test_a_server_that_hangs_is_left_behind(speak: Speak) -> None:
+    several = [Series(name, "1", "") for name in ("xenial", "yakkety", "zesty")]
+    with speaker(speak) as uri:
+        hanging = [Series(one.name, one.version, uri) for one in several]
+        # It returns at all: one of these servers would go on for ever.
+        assert silent(hanging, patience=0.5) == ["xenial", "yakkety", "zesty"]
+
+
+def test_an_archive_that_answers_is_the_base_and_needs_no_note(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        base, note = choose(recipe(Series("xenial", "16.04", uri)))
+    assert (base.kind, note) == ("ubuntu", "")
+
+
+def test_one_series_that_does_not_answer_makes_it_the_stand_in_for_all(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        base, note = choose(recipe(Series("xenial", "16.04", uri), Series("yakkety", "16.10", uri)))
+    assert base.kind == "stand-in"
+    assert "the Ubuntu archive of yakkety does not answer" in note
+    assert "--base" in note
+
+
+def test_without_a_keyring_it_is_the_stand_in_and_the_note_says_so(
+    tmp_path: Path, ring: Path
+) -> None:
+    ring.unlink()
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        base, note = choose(recipe(Series("xenial", "16.04", uri)))
+    assert base.kind == "stand-in"
+    assert f"keyring is missing ({ring})" in note
+
+
+@pytest.mark.parametrize(("named", "kind"), [("ubuntu", Ubuntu), ("stand-in", StandIn)])
+def test_a_named_base_is_taken_and_nobody_is_asked(named: str, kind: type) -> None:
+    asked: list[socket.socket] = []
+    with speaker(asked.append) as uri:
+        base, note = choose(recipe(Series("xenial", "16.04", uri)), named)
+    assert isinstance(base, kind)
+    assert (note, asked) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "told"),
+    [("", StandIn, True), ("stand-in", StandIn, False), ("ubuntu", Ubuntu, False)],
+)
+def test_offline_no_archive_is_asked_and_the_base_of_the_work_folder_is_taken(
+    before: str, kind: type, told: bool
+) -> None:
+    asked: list[socket.socket] = []
+    with speaker(asked.append) as uri:
+        one = recipe(Series("xenial", "16.04", uri))
+        base, note = choose(one, offline=True, before=before)
+    assert isinstance(base, kind)
+    assert ("offline" in note, asked) == (told, [])
+
+
+def test_a_base_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="no base 'debian'") as caught:
+        choose(recipe(), "debian")
+    assert all(kind in str(caught.value) for kind in KINDS)

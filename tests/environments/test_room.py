@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backport.engine import disk_space
+from backport.environments import apt_reasons
+from backport.environments.base import Wanted
+from backport.environments.ubuntu import Ubuntu
+from backport.errors import MachineError, StepError
+from tests.environments.packages import keyring, one_sentence
+from tests.environments.ubuntu_archive import UbuntuArchive, seen_at
+
+# The work folder is in a file system of the given size, which only this process sees.
+SCRIPT = """\
+import json
+import sys
+from pathlib import Path
+from backport.archive.base import Wanted
+from backport.archive.ubuntu import Ubuntu
+from backport.errors import BackportError
+from tests.environments.ubuntu_archive import seen_at
+
+uri, ring, small, cache = sys.argv[1:]
+out = Path(small)
+try:
+    Ubuntu(Path(ring), retries=0).prepare(
+        seen_at(uri), Wanted(("tool",), (), frozenset()), out, Path(cache)
+    )
+except BackportError as error:
+    print(type(error).__name__, error.exit_code, error)
+print(json.dumps([path.name for path in out.rglob("*") if not path.is_dir()]))
+"""
+MOUNT = 'mount -t tmpfs -o size="$0" small "$1" && shift && exec "$@"'
+
+
+@pytest.mark.parametrize(
+    ("size", "cached", "left"),
+    [("8k", False, set()), ("8m", False, set()), ("8m", True, {"pool"})],
+    ids=["while apt reads", "while packages come", "while they are laid out"],
+)
+def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
+    tmp_path: Path, key_home: Path, size: str, cached: bool, left: set[str]
+) -> None:
+    archive = UbuntuArchive(tmp_path / "archive", key_home)
+    archive.make_system()
+    archive.make("tool")
+    archive.make("large", text=os.urandom(2**23).hex(), Priority="required")
+    archive.sign()
+    (tmp_path / "small").mkdir()
+    become = [] if os.geteuid() == 0 else ["--map-root-user"]
+    with archive.served() as uri:
+        if cached:
+            wanted = Wanted(("tool",), (), frozenset())
+            with pytest.raises(StepError, match="mmdebstrap"):
+                Ubuntu(keyring(key_home)).prepare(
+                    seen_at(uri), wanted, tmp_path / "roomy", tmp_path / "cache"
+                )
+        words = [uri, keyring(key_home), tmp_path / "small", tmp_path / "cache"]
+        done = subprocess.run(
+            ["unshare", *become, "--mount", "sh", "-c", MOUNT, size, str(tmp_path / "small"),
+             sys.executable, "-c", SCRIPT, *map(str, words)],
+            capture_output=True, text=True, check=False,
+            cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+    assert done.stderr == ""
+    said, files = done.stdout.splitlines()
+    assert said.startswith("MachineError 5 ")
+    assert "the disk is full" in said
+    names = set(json.loads(files)) - {".lock"}
+    assert {name.partition("-")[0] for name in names} == left
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EACCES, "this cannot be written (Permission denied)"),
+        (errno.EROFS, "this cannot be written (Read-only file system)"),
+    ],
+)
+def test_what_the_system_says_becomes_a_sentence(number: int, said: str) -> None:
+    with pytest.raises(MachineError, match="--work") as caught, disk_space.told(Path("/work")):
+        raise OSError(number, os.strerror(number), "/work/file")
+    assert str(caught.value).startswith("/work/file: ")
+    assert said in str(caught.value)
+    assert one_sentence(caught.value)
+
+
+def test_another_error_of_the_system_is_not_taken_for_a_full_disk() -> None:
+    with pytest.raises(IsADirectoryError), disk_space.told(Path("/work")):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", "/work")
+
+
+def test_a_program_that_found_the_disk_full_is_understood() -> None:
+    output = "E: Write error - write (28: No space left on device)\nE: is not signed\n"
+    error = apt_reasons.why(output, exit_code=100, doing="reading", where="here", folder="/work")
+    assert isinstance(error, MachineError)
+    assert "/work: the disk is full" in str(error)

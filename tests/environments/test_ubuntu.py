@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backport.environments.base import Wanted
+from backport.environments.ubuntu import KEYRING, KEYRING_VARIABLE, Ubuntu
+from backport.errors import (
+    BackportError,
+    InputError,
+    MachineError,
+    RecipeError,
+    RemoteError,
+    StepError,
+)
+from backport.recipe.model import Series
+from tests.environments.packages import add_key, keyring, make_key, one_sentence
+from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at
+
+NOTHING = Wanted((), (), frozenset())
+
+
+@pytest.fixture
+def small(tmp_path: Path, key_home: Path) -> UbuntuArchive:
+    """An archive of empty packages: all that is asked for is there, and no chroot comes of it."""
+    archive = UbuntuArchive(tmp_path / "archive", key_home)
+    archive.make_system()
+    archive.make("tool", "1.0", component="universe", Depends="libtool-data")
+    archive.make("libtool-data", "1.0")
+    archive.make("libtool-data", "1.1", pocket="-updates")
+    archive.make("libtool-data", "1.0.1", pocket="-security")
+    archive.make("fixed", pocket="-security", component="universe")
+    archive.sign()
+    return archive
+
+
+def prepare(series: Series, ring: Path, out: Path, *relations: str) -> BackportError:
+    """The error that preparing a base ends with; of these packages no chroot can be made."""
+    wanted = Wanted(relations, (), frozenset())
+    with pytest.raises(BackportError) as caught:
+        Ubuntu(ring, retries=0).prepare(series, wanted, out / "bases", out / "cache")
+    assert one_sentence(caught.value)
+    home = out / "bases/ubuntu" / SERIES
+    left = {path.name for path in home.iterdir()} if home.exists() else set()
+    assert not {name for name in left if name.startswith((".new-", "chroot", "testbed", "base"))}
+    return caught.value
+
+
+def was_collected(out: Path) -> set[str]:
+    """The packages that came to the cache."""
+    return {path.name for path in (out / "cache/sha256").glob("*/*")}
+
+
+def assert_nothing_came(out: Path) -> None:
+    assert not (out / "cache/sha256").exists()
+    assert not list(out.rglob("pool-*"))
+
+
+def test_a_past_date_and_a_key_that_is_not_in_the_keyring_are_no_fault(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    # As xenial's: signed with a key that keyrings no longer have, and with one that they have.
+    shutil.copytree(key_home, tmp_path / "both", ignore=shutil.ignore_patterns("S.*"))
+    add_key(tmp_path / "both", "old@example.org")
+    both = UbuntuArchive(small.folder, tmp_path / "both")
+    both.sign("--local-user", "old@example.org", "--local-user", "archive@example.org")
+    with both.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool", "fixed")
+    assert isinstance(error, StepError)
+    assert "mmdebstrap" in str(error)
+    # Every pocket and component was read, and the highest version taken.
+    assert was_collected(tmp_path) >= {
+        "fixed_1.0_all.deb",
+        "libnss-myhostname_1.0_all.deb",
+        "libtool-data_1.1_all.deb",
+        "tool_1.0_all.deb",
+    }
+    assert "libtool-data_1.0_all.deb" not in was_collected(tmp_path)
+
+
+def test_a_signature_of_another_key_is_refused(tmp_path: Path, small: UbuntuArchive) -> None:
+    with small.served() as uri:
+        error = prepare(seen_at(uri), make_key(tmp_path / "other"), tmp_path, "tool")
+    assert isinstance(error, InputError)
+    assert "signature does not verify" in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_a_keyring_that_is_none_verifies_nothing(tmp_path: Path, small: UbuntuArchive) -> None:
+    ring = tmp_path / "ring.gpg"
+    ring.write_text("no keyring\n")
+    with small.served() as uri:
+        error = prepare(seen_at(uri), ring, tmp_path, "tool")
+    assert isinstance(error, InputError)
+    assert "signature" in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_a_signature_with_sha1_is_refused(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    small.sign("--digest-algo", "SHA1", "--allow-weak-digest-algos")
+    with small.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, InputError)
+    assert "algorithm that apt no longer trusts" in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_a_changed_index_is_refused(tmp_path: Path, small: UbuntuArchive, key_home: Path) -> None:
+    index = small.folder / f"dists/{SERIES}-updates/main/binary-amd64/Packages.gz"
+    data = bytearray(index.read_bytes())
+    data[len(data) // 2] ^= 1
+    index.write_bytes(data)
+    with small.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, InputError)
+    assert "does not have the hash in its index" in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_a_changed_release_file_is_refused(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    for name in ("InRelease", "Release"):
+        file = small.folder / f"dists/{SERIES}-security/{name}"
+        file.write_bytes(file.read_bytes().replace(b"Label: Ubuntu", b"Label: Umbutu"))
+    with small.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, InputError)
+    assert "signature does not verify" in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_an_archive_that_is_gone_is_a_remote_error(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    with small.served() as uri:
+        pass
+    error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, RemoteError)
+    assert uri in str(error)
+    assert_nothing_came(tmp_path)
+
+
+def test_a_series_that_the_archive_no_longer_has_is_named(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    with small.served() as uri:
+        series = Series("yakkety", "16.10", mirror=uri)
+        error = prepare(series, keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, RemoteError)
+    assert "the archive has no yakkety" in str(error)
+    assert "moved" in str(error)
+
+
+def test_a_broken_connection_is_a_remote_error_and_the_rest_stays_in_the_cache(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    with small.served(cut="tool_1.0") as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, RemoteError)
+    came = was_collected(tmp_path)
+    assert "libtool-data_1.1_all.deb" in came
+    assert "tool_1.0_all.deb" not in came
+    assert not list((tmp_path / "cache/part").iterdir())
+    with small.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+    assert isinstance(error, StepError)
+    assert "tool_1.0_all.deb" in was_collected(tmp_path)
+
+
+def test_a_relation_that_the_archive_cannot_meet_is_named(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    with small.served() as uri:
+        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool (>= 2.0)")
+    assert isinstance(error, InputError)
+    assert "cannot meet tool (>= 2.0)" in str(error)
+    assert "source.NAME.control" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"),
+    [
+        ("", "this series has no mirror"),
+        ("archive.example.org/ubuntu", "is no address of an archive"),
+        ("http://archive.example.org/ubuntu main\ndeb x", "is no address of an archive"),
+    ],
+)
+def test_a_mirror_that_is_missing_or_no_address_is_the_recipes_fault(
+    tmp_path: Path, key_home: Path, mirror: str, said: str
+) -> None:
+    error = prepare(Series(SERIES, "16.04", mirror), keyring(key_home), tmp_path)
+    assert isinstance(error, RecipeError)
+    assert said in str(error)
+    assert error.where == "series.xenial.mirror"
+
+
+def test_a_missing_keyring_ends_with_what_to_install(tmp_path: Path) -> None:
+    error = prepare(seen_at("http://127.0.0.1:9"), tmp_path / "none.gpg", tmp_path)
+    assert isinstance(error, MachineError)
+    assert "apt install ubuntu-keyring" in str(error)
+    assert KEYRING_VARIABLE in str(error)
+
+
+def test_a_keyring_that_apt_could_not_name_is_refused(tmp_path: Path) -> None:
+    ring = tmp_path / "my ring.gpg"
+    ring.touch()
+    error = prepare(seen_at("http://127.0.0.1:9"), ring, tmp_path)
+    assert isinstance(error, MachineError)
+    assert "copy it elsewhere" in str(error)
+
+
+def test_the_environment_may_name_the_keyring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEYRING_VARIABLE, raising=False)
+    assert Ubuntu().keyring == KEYRING
+    monkeypatch.setenv(KEYRING_VARIABLE, str(tmp_path / "ring.gpg"))
+    assert Ubuntu().keyring == tmp_path / "ring.gpg"
+    assert Ubuntu(tmp_path / "own.gpg").keyring == tmp_path / "own.gpg"
+
+
+def test_an_armored_keyring_serves_as_well(
+    tmp_path: Path, small: UbuntuArchive, key_home: Path
+) -> None:
+    ring = tmp_path / "ring.asc"
+    command = ["gpg", "--homedir", str(key_home), "--batch", "--armor", "--export"]
+    ring.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    with small.served() as uri:
+        error = prepare(seen_at(uri), ring, tmp_path, "tool")
+    assert isinstance(error, StepError)
+    assert "tool_1.0_all.deb" in was_collected(tmp_path)
+
+
+def test_the_key_tells_which_archive_and_what_was_wanted() -> None:
+    base = Ubuntu()
+    here = base.inputs(Series(SERIES, "16.04", "http://a.example.org"), NOTHING)
+    there = base.inputs(Series(SERIES, "16.04", "http://b.example.org"), NOTHING)
+    more = base.inputs(
+        Series(SERIES, "16.04", "http://a.example.org"), Wanted(("a",), (), frozenset())
+    )
+    assert len({str(sorted(one.items())) for one in (here, there, more)}) == 3

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backport.recipe import versions
+from backport.recipe.model import Published, Recipe, Review
+from backport.recipe.versions import ArchiveVersions
+from backport.run import plan, plan_text
+from backport.run.plan import Selection
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+SPEC = Spec(
+    sources=(
+        SourceSpec("alpha", series=("xenial",), base="1.0-1"),
+        SourceSpec("beta", needs=("alpha",), more={"needs-upstream": {"alpha": ["1.0"]}}),
+    ),
+    archive={("alpha", "xenial"): "0.9-1", ("alpha", "yakkety"): "1.0-1", ("beta", "xenial"): ""},
+    retired={
+        "old": {"series": ["xenial"], "outcome": "superseded", "by": ["alpha"], "reason": "renamed"}
+    },
+)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    return recipes.load(tmp_path, SPEC)
+
+
+def text(recipe: Recipe, archive: ArchiveVersions | None = None) -> str:
+    steps = plan.make(recipe, Selection(), "")
+    known = versions.recipe_versions(recipe) if archive is None else archive
+    return plan_text.as_text(recipe, known, steps)
+
+
+def test_the_whole_plan_of_a_small_recipe(recipe: Recipe) -> None:
+    expected = """\
+Update small, LP: #1
+
+Versions
+  xenial   | alpha | 1.0-1~ubuntu16.04.1 | archive: 0.9-1 (the specification)
+  yakkety  | alpha | no upload           | archive: 1.0-1 (the specification)
+  xenial   | beta  | 1.0-1~ubuntu16.04.1 | archive: none (the specification)
+  no .dsc is pinned; for testing only: 1.0-0ubuntu0.16.04.1~standin1
+  yakkety  | beta  | 1.0-1~ubuntu16.10.1 | archive: not recorded
+  no .dsc is pinned; for testing only: 1.0-0ubuntu0.16.10.1~standin1
+
+Upgrade paths: 3 of 3 sort upward
+  ok    0.9-1 < 1.0-1~ubuntu16.04.1  [alpha in xenial: archive < ours]
+  ok    1.0-1~ubuntu16.04.1 < 1.0-1  [alpha: xenial < yakkety]
+  ok    1.0-1~ubuntu16.04.1 < 1.0-1~ubuntu16.10.1  [beta: xenial < yakkety]
+
+Sources that are left behind
+  old in xenial: superseded by alpha; renamed
+
+Lines to read
+  xenial   alpha  patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+  xenial   beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+  yakkety  beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
+
+Steps: 2 fetch, 3 source, 1 wanted, 2 base, 3 build, 6 check"""
+    assert [line.split() for line in text(recipe).splitlines()] == [
+        line.replace("|", "").split() for line in expected.splitlines()
+    ]
+
+
+def test_a_version_that_nobody_has_seen_is_unconfirmed(recipe: Recipe) -> None:
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("0.9-1", note="a guess")
+    shown = text(recipe, archive)
+    assert "archive: 0.9-1 (unconfirmed: a guess)" in shown
+    assert "[alpha in xenial: archive < ours]  (unconfirmed)" in shown
+
+
+def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> None:
+    archive = dict(versions.recipe_versions(recipe))
+    ours = "1.0-1~ubuntu16.04.1"
+    archive["alpha", "xenial"] = Published(ours, "a record")
+    shown = text(recipe, archive)
+    assert f"archive: {ours} (a record); already published" in shown
+    assert f"  ok    {ours} = {ours}  [alpha in xenial: already published]" in shown
+
+
+def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -> None:
+    limits = Review(source={"changelog": 4, "tests": 3}, all={"tests": 5})
+    heavy = replace(recipe, review=limits)
+    shown = text(heavy).splitlines()
+    assert (
+        "  WARNING: beta in yakkety: changelog: 5 lines to read, and the limit is 4; "
+        "the most: debian/changelog 5"
+    ) in shown
+    assert (
+        "  WARNING: all source packages in xenial: tests: 6 lines to read, and the limit is 5; "
+        "the most: alpha debian/tests/control 2, beta debian/tests/control 2, "
+        "alpha debian/tests/smoke 1"
+    ) in shown
+    assert sum("WARNING" in line for line in shown) == 4
+    data = plan_text.as_json(heavy, {}, plan.make(heavy, Selection(), ""), [])
+    xenial, yakkety = data["review"]
+    assert (xenial["series"], xenial["lines"]["alpha"]["tests"]) == ("xenial", 3)
+    assert [place for place, _ in yakkety["warnings"]] == ["beta"]
+
+
+def test_what_goes_wrong_is_marked(recipe: Recipe) -> None:
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("2.0-1", "a record")
+    archive["alpha", "yakkety"] = Published("2.0-1", "a record")
+    shown = text(recipe, archive)
+    assert "  WRONG 2.0-1 < 1.0-1~ubuntu16.04.1  [alpha in xenial: archive < ours]" in shown
+    assert "  WRONG: beta in yakkety runs with alpha 1.0, but the series has 2.0-1" in shown
+
+
+def test_the_day_that_the_archive_is_looked_at_is_said(recipe: Recipe) -> None:
+    early = replace(recipe, as_of=date(2017, 2, 15))
+    assert "as of 2017-02-15" in text(early).splitlines()[0]
+    assert "as of" not in text(recipe)
+
+
+def test_the_plan_as_json_has_all_that_the_text_has(recipe: Recipe) -> None:
+    early = replace(recipe, as_of=date(2017, 2, 15))
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "a record")
+    steps = plan.make(early, Selection(), "")
+    data = json.loads(json.dumps(plan_text.as_json(early, archive, steps, ["a note"])))
+    assert (data["as_of"], data["notes"], data["mismatches"]) == ("2017-02-15", ["a note"], [])
+    rows = {(row["source"], row["series"]): row for row in data["versions"]}
+    assert rows["alpha", "xenial"]["published"] is True
+    assert rows["beta", "xenial"]["published"] is False
+    assert rows["beta", "yakkety"]["archive"] is None
+    assert all(one["holds"] for one in data["proof"])
+    assert data["retired"][0]["outcome"] == "superseded"
+    assert data["steps"]["source/xenial/alpha"] == ["fetch/alpha"]

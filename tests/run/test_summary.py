@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backport.engine.step import Step
+from backport.engine.store import Result
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.recipe.model import Recipe
+from backport.run import plan, summary
+from backport.run.plan import Selection
+from backport.run.summary import Cause, Summary
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+SPEC = Spec(
+    sources=(
+        SourceSpec("alpha", series=("yakkety",)),
+        SourceSpec("python-beta-with-a-name", series=("xenial", "yakkety"), needs=("alpha",)),
+        SourceSpec("gamma", series=("xenial", "yakkety"), base="1.0-1"),
+    ),
+    variants={"plain": ("gamma",)},
+    matrix=(
+        {"name": "smoke", "source": "alpha"},
+        {"name": "smoke", "source": "gamma"},
+        {"name": "race", "source": "gamma", "control": {"test": "harm", "variant": "plain"}},
+    ),
+)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    return recipes.load(tmp_path, SPEC)
+
+
+def ended(steps: dict[str, Step], verdicts: dict[str, Verdict]) -> dict[str, Result]:
+    """How each step ended: as given, skipped since a need did not pass, else passed."""
+    results: dict[str, Result] = {}
+    for name, step in steps.items():
+        bad = [need for need in step.needs if not isinstance(results[need].verdict, Passed)]
+        verdict = verdicts.get(name, Passed("done"))
+        if bad:
+            verdict = Skipped(f"{bad[0]} did not pass")
+        code = 4 if isinstance(verdict, (Failed, Broken)) else 0
+        results[name] = Result(name, "", verdict, "", 12.3, 0.0, exit_code=code)
+    return results
+
+
+def made(
+    recipe: Recipe,
+    verdicts: dict[str, Verdict] | None = None,
+    until: str = "test",
+    differing: tuple[tuple[str, str, str], ...] = (),
+) -> Summary:
+    steps = plan.make(recipe, Selection(until=until), "stand-in")
+    return summary.make(
+        recipe,
+        steps,
+        ended(steps, verdicts or {}),
+        {
+            (source.name, series.name): f"1.0-0ubuntu0.{series.version}.1~standin1"
+            for source in recipe.sources
+            for series in recipe.series
+        },
+        base="stand-in",
+        suite="Debian bullseye",
+        differing=differing,
+        seconds=61.0,
+    )
+
+
+def test_the_lines_are_in_the_recipes_order_by_series_and_then_by_source(recipe: Recipe) -> None:
+    told = made(recipe)
+    assert [(line.series, line.source) for line in told.lines] == [
+        ("xenial", "python-beta-with-a-name"),
+        ("xenial", "gamma"),
+        ("yakkety", "alpha"),
+        ("yakkety", "python-beta-with-a-name"),
+        ("yakkety", "gamma"),
+    ]
+    assert told.testing_only == ("alpha", "python-beta-with-a-name")
+    assert told.causes == ()
+    assert told.counts == {"passed": 7, "failed": 0, "skipped": 0, "broken": 0}
+
+
+def test_the_text_of_a_run_that_passed(recipe: Recipe) -> None:
+    expected = """
+Summary
+  series   source package           version                        build        check   tests
+  xenial   python-beta-with-a-name  1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
+  xenial   gamma                    1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
+      smoke passed
+      race passed
+      harm (control on plain) passed
+  yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed  smoke passed
+  yakkety  python-beta-with-a-name  1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
+  yakkety  gamma                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
+      smoke passed
+      race passed
+      harm (control on plain) passed
+Base of builds and tests: stand-in (Debian bullseye).
+Made from upstream's tarball with our own packaging, for testing only (~standin1, never to be
+  uploaded): alpha, python-beta-with-a-name.
+Tests: 7 passed, 0 failed, 0 skipped, 0 broken. Time: 61 s. Files: /w"""
+    assert summary.as_text(made(recipe), "/w") == expected
+
+
+def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe) -> None:
+    found = {
+        "check/xenial/gamma": Passed("1 warning, 20 notes"),
+        "check/yakkety/gamma": Passed("2 warnings"),
+        "check/yakkety/alpha": Passed("no findings"),
+        # Of all packages of a series together.
+        "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
+    }
+    text = " ".join(summary.as_text(made(recipe, found), "/w").split())
+    assert "The checks found 4 warnings and 23 notes, in /w/check/SERIES/SOURCE/" in text
+    assert "backport explain RULE" in text
+
+
+def test_a_check_that_failed_says_why(recipe: Recipe) -> None:
+    failed = Failed("check", "1 error; the first: debian/compat: too new (newer-debhelper-level)")
+    told = made(recipe, {"check/xenial/gamma": failed})
+    (line,) = [one for one in told.lines if one.check == "failed"]
+    assert (line.series, line.source, line.folder) == ("xenial", "gamma", "check/xenial/gamma")
+    assert "xenial/gamma: check: 1 error" in summary.as_text(told, "/w")
+
+
+def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe) -> None:
+    told = made(recipe, {"build/yakkety/alpha": Failed("build", "the unit tests failed")})
+    tests = ("alpha.smoke", "gamma.smoke", "gamma.race", "gamma.harm+plain")
+    assert told.causes == (
+        Cause(
+            "build/yakkety/alpha",
+            "failed",
+            (
+                "build/yakkety/python-beta-with-a-name",
+                *(f"test/yakkety/{name}" for name in tests),
+                "check/yakkety/alpha",
+                "check/yakkety/python-beta-with-a-name",
+                "check/yakkety/lifecycle",
+            ),
+        ),
+    )
+    lines = summary.as_text(told, "/w").splitlines()
+    assert "  yakkety/alpha: build: the unit tests failed" in lines
+    assert "      see /w/build/yakkety/alpha" in lines
+    assert "  8 steps skipped since: build/yakkety/alpha failed" in lines
+    assert not any("did not pass" in line for line in lines)
+    assert told.counts == {"passed": 3, "failed": 0, "skipped": 4, "broken": 0}
+
+
+def test_what_was_skipped_over_several_steps_names_where_it_began(recipe: Recipe) -> None:
+    told = made(recipe, {"fetch/alpha": Broken("no answer")})
+    (cause,) = told.causes
+    assert (cause.step, cause.verdict) == ("fetch/alpha", "broken")
+    assert {"source/yakkety/alpha", "wanted", "base/xenial", "test/xenial/gamma.race"} <= {
+        *cause.skipped
+    }
+    lines = summary.as_text(told, "/w").splitlines()
+    assert "  fetch/alpha broken: no answer" in lines
+    assert [line for line in lines if "skipped since" in line] == [
+        f"  {len(cause.skipped)} steps skipped since: fetch/alpha broken"
+    ]
+    (yakkety,) = [line for line in told.lines if line.source == "alpha"]
+    assert (yakkety.made, yakkety.folder) == ("skipped", "source/yakkety/alpha")
+
+
+def test_a_test_that_skipped_itself_keeps_its_own_reason(recipe: Recipe) -> None:
+    told = made(recipe, {"test/xenial/gamma.race": Skipped("needs a network")})
+    assert told.causes == ()
+    lines = summary.as_text(told, "/w").splitlines()
+    assert "  xenial/gamma race skipped: needs a network" in lines
+    assert "      see /w/test/xenial/gamma.race" in lines
+
+
+def test_a_run_that_ends_with_source_packages_says_so(recipe: Recipe) -> None:
+    told = made(recipe, {"source/xenial/gamma": Failed("source", "a hunk")}, until="source")
+    text = summary.as_text(told, "/w")
+    assert "source failed" in text
+    assert "source passed" in text
+    assert "see /w/source/xenial/gamma" in text
+
+
+def test_only_packages_with_a_known_version_of_the_series_are_named(recipe: Recipe) -> None:
+    differing = (("python-six", "1.10.0-3", "1.15.0-1"), ("apache2", "", "2.4"), ("nginx", "", "1"))
+    told = made(recipe, differing=differing)
+    text = summary.as_text(told, "/w")
+    assert "differ (from the series' version): python-six 1.15.0-1 (1.10.0-3)." in text
+    assert "For 2 more packages of the base the series' version is not known" in text
+    assert "apache2" not in text
+    assert told.to_json()["differing"] == differing
+
+
+def test_lines_stay_within_100_columns_though_much_is_said(recipe: Recipe) -> None:
+    differing = tuple((f"python-module{n}", "1.0-1", "2.0-1") for n in range(40))
+    reason = "one reason with many words " * 20
+    told = made(recipe, {"build/xenial/gamma": Failed("build", reason)}, differing=differing)
+    assert max(map(len, summary.as_text(told, "/w").splitlines())) <= 100
+
+
+def test_the_file_for_machines_is_written_whole(recipe: Recipe, tmp_path: Path) -> None:
+    told = made(recipe)
+    path = tmp_path / "summary.json"
+    summary.write(told, path)
+    assert json.loads(path.read_text()) == json.loads(json.dumps(told.to_json()))
+    assert not [one for one in tmp_path.iterdir() if one.name.endswith(".new")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "skipped", "strict", "expected"),
+    [
+        ((0, 0), False, False, 0),
+        ((0, 0), True, False, 0),
+        ((0, 0), True, True, 4),
+        ((0, 6), True, True, 6),
+        ((3, 4), False, False, 3),
+    ],
+)
+def test_the_exit_code_is_that_of_the_first_step_that_did_not_pass(
+    codes: tuple[int, ...], skipped: bool, strict: bool, expected: int
+) -> None:
+    results = [Result("x", "", Passed(), "", 0.0, 0.0, exit_code=code) for code in codes]
+    if skipped:
+        results.append(Result("y", "", Skipped("x did not pass"), "", 0.0, 0.0))
+    assert summary.exit_code(results, strict=strict) == expected
