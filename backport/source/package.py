@@ -275,8 +275,9 @@ def _edit_control(job: _Job) -> tuple[str, ...]:
         edited = edit_control(text, job.source.control, job.series.name, file=where)
         edited = for_ubuntu(edited, file=where)
         path.write_bytes(edited.encode())
-        installable.check(edited, job.version, job.source.name)
-        if name == "control.in" and edited != text:
+        if name == "control":
+            installable.check(edited, job.version, job.source.name)
+        elif edited != text:
             notes.append("debian/control.in was edited like debian/control, which it makes")
     return tuple(notes)
 

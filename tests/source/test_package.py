@@ -180,6 +180,15 @@ def test_a_control_in_is_edited_as_well_and_said(tmp_path: Path) -> None:
     assert (tree / "debian/control.in").read_text() == (tree / "debian/control").read_text()
 
 
+def test_the_words_of_a_control_in_are_no_relations(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = CONTROL.format(name="small").replace("debhelper (>= 9)", "debhelper (>= ###LEVEL###)")
+    spec = PackageSpec(debian={"control.in": f"{text}Breaks: other (<< ###VERSION###)\n"})
+    make_on_base(tmp_path, make_recipe(tmp_path, spec), build_dsc(spec, tmp_path / "archive"))
+    assert caplog.records == []
+
+
 def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
     spec = PackageSpec(components={"extra": {"more.txt": "more\n"}})
     dsc = build_dsc(spec, tmp_path / "archive")
