@@ -12,7 +12,8 @@ from pathlib import Path
 from backport.errors import InputError, RecipeError
 from backport.recipe import MatrixTest, Recipe, Source, TestSource, patch_names
 from backport.source.changelog import MAINTAINER, timestamp
-from backport.versions import upstream_part, versions_named
+from backport.version_strings import upstream_part
+from backport.versions import versions_named
 
 # Debian Policy 5.6.1. Names become folders, so there is no "..".
 _PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]+")
@@ -131,14 +132,25 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
     advice = "a file's name, without a folder"
     if source.upstream is not None:
         _plain(source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice)
-    if source.base is not None:
-        _plain(source.base.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
-        if not source.base.dsc.endswith(".dsc"):
+    for pin in source.pins:
+        if not pin.sha256:
+            continue  # still to be filled in
+        _plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
+        if not pin.dsc.endswith(".dsc"):
             raise RecipeError(
-                f"{source.base.dsc!r} is no .dsc",
+                f"{pin.dsc!r} is no .dsc",
                 where=f"{where}.base.dsc",
                 advice="name the .dsc of the source package",
             )
+    for key, named in (("base", source.bases), ("revision", source.revisions)):
+        _known(named, source.series, f"{where}.{key}", "series of this source")
+    lacking = set(source.series) - set(source.bases)
+    if source.bases and source.base is None and lacking:
+        raise RecipeError(
+            f"there is no base for {', '.join(sorted(lacking))}",
+            where=f"{where}.base",
+            advice=f"add [source.{source.name}.base.{min(lacking)}]",
+        )
 
 
 def _check_overlay(source: Source, series: list[str], where: str) -> None:
@@ -178,6 +190,18 @@ def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
 
 
 def _check_versions(source: Source, where: str) -> None:
+    if source.bases and source.base is None:
+        # They stand for nothing but a base: each one has its own versions.
+        pinned = [pin.version for pin in source.bases.values()]
+        for key, value, known in (
+            ("version", source.version, [upstream_part(one) for one in pinned]),
+            ("debian-version", source.debian_version, pinned),
+        ):
+            if value not in known:
+                raise RecipeError(
+                    f"no base is of {value!r}", where=f"{where}.{key}", advice="take it out"
+                )
+        return
     upstream = upstream_part(source.debian_version)
     if upstream != source.version:
         raise RecipeError(
@@ -236,7 +260,7 @@ def quilt_series_files(patches: Path) -> Iterator[Path]:
 
 
 def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
-    if source.base is not None:
+    if source.pins:
         return
     packaging = source.patches / "debian"
     if not unpinned and not (packaging / "control").is_file():

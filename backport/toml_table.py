@@ -58,6 +58,13 @@ class Table:
         """Whether what is under `key` is a string."""
         return isinstance(self._data.get(key), str)
 
+    def is_table(self, key: str) -> bool:
+        """Whether what is under `key` is a table; it counts as read then, and so as known."""
+        found = isinstance(self._data.get(key), dict)
+        if found:
+            self._read.add(key)
+        return found
+
     def boolean(self, key: str, default: bool) -> bool:
         """The true or false under `key`; raises as `string` does."""
         return bool(self._get(key, bool, default, ""))

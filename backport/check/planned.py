@@ -12,7 +12,7 @@ from debian.debian_support import Version
 from backport.build import variation
 from backport.recipe import Recipe
 from backport.step import Step, hash_text, hash_tree
-from backport.versions import upstream_part
+from backport.version_strings import upstream_part
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"
@@ -114,6 +114,7 @@ def steps(
 def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
     """What a check reads of the recipe."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
+    source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
     said = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},

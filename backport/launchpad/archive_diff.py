@@ -189,7 +189,7 @@ def _check_pin(source: Source, series: Series, there: Against) -> None:
     Raises:
         InputError: it is another.
     """
-    base = source.base
+    base = source.in_series(series.name).base
     if base is not None and base.version == there.publication.version:
         _require_same(base, there.publication, series.name)
 
@@ -240,10 +240,7 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
         InputError: the archive has another .dsc of that version.
     """
     ages: list[str] = []
-    for source in recipe.sources:
-        base = source.base
-        if base is None:
-            continue
+    for source, base in ((source, base) for source in recipe.sources for base in source.pins):
         for distribution in ("ubuntu", "debian"):
             answer = records.of_version(source.name, base.version, distribution)
             if answer is None:

@@ -24,7 +24,7 @@ from backport.launchpad.upload_plan import Facts, Known
 from backport.launchpad.upload_source import Made
 from backport.launchpad.upload_state import Upload
 from backport.launchpad.upload_tested import Tested
-from backport.recipe import Published, Recipe
+from backport.recipe import BasePin, Published, Recipe, Source
 from backport.source.files import sha256_of
 from backport.store import Store
 from backport.verdict import Passed
@@ -95,7 +95,7 @@ class Gatherer:
     _records: dict[str, tuple[Publication, ...]] = field(default_factory=dict)
     _status: dict[str, str] = field(default_factory=dict)
     _allowed: dict[str, str] = field(default_factory=dict)
-    _bases: dict[str, str] = field(default_factory=dict)
+    _bases: dict[BasePin, str] = field(default_factory=dict)
     _farm: Mapping[str, FarmTest] | None = None
 
     def series_status(self, series: str) -> str:
@@ -110,7 +110,7 @@ class Gatherer:
         Raises:
             InputError: the update's own source package is not there, or not up to date.
         """
-        plain, one = self.recipe.source(source), self.recipe.one_series(series)
+        plain, one = self._source(source, series), self.recipe.one_series(series)
         if plain.base is None or self.series_status(series) == OBSOLETE_SERIES:
             return
         for step in (f"fetch/{source}", f"source/{series}/{source}"):
@@ -142,7 +142,7 @@ class Gatherer:
 
     def facts(self, source: str, series: str) -> Facts:
         """The facts of one source in one series; `make` has been called for all of them."""
-        plain, one = self.recipe.source(source), self.recipe.one_series(series)
+        plain, one = self._source(source, series), self.recipe.one_series(series)
         update, _ = versions.published_version(plain, one)
         made = self.made.get((source, series))
         update_mates = [mate for (_, where), mate in self.made.items() if where == series]
@@ -169,11 +169,14 @@ class Gatherer:
             steps=steps,
             origins=origins,
             forced=self.forced,
-            base_trouble=self._base_trouble(source),
+            base_trouble=self._base_trouble(plain),
             allowed=self._trouble_uploading(source, series) if made else "",
             key_trouble=self.who.trouble,
             earlier=self._earlier.get((source, series)),
         )
+
+    def _source(self, source: str, series: str) -> Source:
+        return self.recipe.source(source).in_series(series)
 
     def _make(self, source: str, series: str, version: str) -> Made:
         own = self.store.folder(f"source/{series}/{source}")
@@ -182,7 +185,7 @@ class Gatherer:
         out = self.store.work / upload_state.FOLDER / "unsigned" / f"{series}_{source}"
         return upload_source.make(
             self.recipe,
-            self.recipe.source(source),
+            self._source(source, series),
             self.recipe.one_series(series),
             version,
             fetched=self.store.folder(f"fetch/{source}"),
@@ -266,16 +269,15 @@ class Gatherer:
                 self._allowed[series] = error.what
         return self._allowed[series]
 
-    def _base_trouble(self, source: str) -> str:
+    def _base_trouble(self, source: Source) -> str:
         """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
-        if source not in self._bases:
-            self._bases[source] = self._compare_base(source)
-        return self._bases[source]
-
-    def _compare_base(self, source: str) -> str:
-        base = self.recipe.source(source).base
-        if base is None:
+        if source.base is None:
             return ""
+        if source.base not in self._bases:
+            self._bases[source.base] = self._compare_base(source.name, source.base)
+        return self._bases[source.base]
+
+    def _compare_base(self, source: str, base: BasePin) -> str:
         for distribution in ("ubuntu", "debian"):
             found = self.client.published_sources(
                 source, version=base.version, distribution=distribution
