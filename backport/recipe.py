@@ -25,8 +25,8 @@ class Published:
     version: str
     confirmed: str = ""
     note: str = ""
-    seen: tuple[str, ...] = ()
-    ours: bool = False
+    seen: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    ours: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

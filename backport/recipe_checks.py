@@ -6,9 +6,10 @@ import graphlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from email.utils import formatdate
 from pathlib import Path
 
+from backport import recipe_outside
 from backport.errors import InputError, RecipeError
 from backport.recipe import MatrixTest, Recipe, Source, TestSource, patch_names
 from backport.source.changelog import MAINTAINER, timestamp
@@ -17,7 +18,6 @@ from backport.versions import versions_named
 
 # Debian Policy 5.6.1. Names become folders, so there is no "..".
 _PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]+")
-_SERIES = re.compile(r"[a-z][a-z0-9-]*")
 # DEP-8: a test's name has the characters of a package's name, upper case too.
 _TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]*")
 # A variant's name is a part of its packages' versions.
@@ -44,7 +44,11 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
             f"there is no {missing}", where=file, advice=f"add a table [{missing}.NAME]"
         )
     _check_update(recipe, f"{file}: update")
-    _check_series(recipe, file)
+    recipe_outside.check_series(recipe, file)
+    for series in recipe.series:
+        for name in series.archive:
+            _package(name, f"{file}: series.{series.name}.archive.{name}")
+    recipe_outside.check_archive(recipe, file)
     for source in recipe.sources:
         where = f"{file}: source.{source.name}"
         _check_source(recipe, source, where)
@@ -75,28 +79,17 @@ def _check_update(recipe: Recipe, where: str) -> None:
         timestamp(recipe.date)
     except InputError as error:
         raise RecipeError(error.what, where=f"{where}.date", advice=error.advice) from error
+    day = formatdate(timestamp(recipe.date[:-5] + "+0000"))[:3]
+    if recipe.date[:3] != day:
+        raise RecipeError(
+            f"that day is no {recipe.date[:3]}", where=f"{where}.date", advice=f"write {day}"
+        )
     if recipe.ppa and not _LAUNCHPAD.fullmatch(recipe.ppa):
         raise RecipeError(
             f"{recipe.ppa!r} is no PPA",
             where=f"{where}.ppa",
             advice='write "owner/name", or "" for none',
         )
-
-
-def _check_series(recipe: Recipe, file: str) -> None:
-    for series in recipe.series:
-        where = f"{file}: series.{series.name}"
-        _plain(series.name, _SERIES, where, "name of a series", "lower case letters")
-        for source in series.archive:
-            _package(source, f"{where}.archive.{source}")
-    # The proof reads the series in this order as the order of release upgrades.
-    for earlier, later in pairwise(recipe.series):
-        if earlier.version >= later.version:
-            raise RecipeError(
-                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
-                where=f"{file}: series.{later.name}",
-                advice="put the tables of the series in the order of their versions, each once",
-            )
 
 
 def _check_source(recipe: Recipe, source: Source, where: str) -> None:
@@ -221,6 +214,7 @@ def _check_versions(source: Source, where: str) -> None:
 
 
 def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
+    listed: set[str] = set()
     for file in quilt_series_files(source.patches):
         name = file.name.partition(".")[2]
         if name and not _may_have_patches(recipe, name):
@@ -230,6 +224,7 @@ def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
                 where=f"{where}.patches",
                 advice=f"rename or remove {file}",
             )
+        listed |= set(patch_names(file))
         for patch in patch_names(file):
             if not (source.patches / patch).is_file():
                 raise RecipeError(
@@ -237,6 +232,13 @@ def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
                     where=f"{where}.patches",
                     advice="add the patch or take its line out",
                 )
+    for path in sorted(source.patches.glob("*.patch")):
+        if path.name not in listed:
+            raise RecipeError(
+                f"{path.name} stands in no series file, so nothing applies it",
+                where=f"{where}.patches",
+                advice=f"add its name to {source.patches / 'series'}, or remove it",
+            )
 
 
 def _may_have_patches(recipe: Recipe, name: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from backport import recipe_bug, recipe_checks
+from backport import recipe_bug, recipe_checks, recipe_outside
 from backport.errors import RecipeError
 from backport.recipe import (
     BasePin,
@@ -37,13 +37,35 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?")
 _OUTCOMES = ("superseded", "final-upload", "untouched")
 _RUNS = ("every", "full", "long")
+# The keys that stand in one kind of table only: where another one has them, it is named.
+_PLACES = {
+    key: place
+    for place, keys in {
+        "[update]": "bug maintainer date ppa as-of key",
+        "[bug]": "impact test-plan where-problems-could-occur other-info tags status",
+        "[series.NAME]": "mirror archive toolchain",
+        "[series.NAME.archive]": "confirmed note",
+        "[source.NAME]": "debian-version next-version needs needs-upstream changes packaging base "
+        "revision tests",
+        "[source.NAME.upstream]": "pypi file",
+        "[source.NAME.base]": "dsc",
+        "[[source.NAME.control]]": "paragraph field add drop replace",
+        "[[source.NAME.packaging]]": "replaces removes requires",
+        "[retired.NAME]": "outcome by",
+        "[variant.NAME]": "without-patches with-patches",
+        "[matrix]": "full test",
+        "[[matrix.test]]": "run timeout matrix with",
+    }.items()
+    for key in keys.split()
+}
 
 
-def load(path: Path, *, unpinned: bool = False) -> Recipe:
+def load(path: Path, *, unpinned: bool = False, alone: bool = False) -> Recipe:
     """Read and check a recipe.
 
     Parameters:
         path: the file.
+        alone: it lies in evidence, without what it names outside of its own folder.
         unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
             `backport pin`.
 
@@ -62,8 +84,10 @@ def load(path: Path, *, unpinned: bool = False) -> Recipe:
         raise RecipeError(
             f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
         ) from error
-    recipe = _recipe(Table(data, path.name), path, unpinned=unpinned)
+    recipe = _recipe(Table(data, path.name, _PLACES), path, unpinned=unpinned)
     recipe_checks.check(recipe, unpinned=unpinned)
+    if not alone:
+        recipe_outside.check_tests(recipe, path.name)
     return recipe
 
 
@@ -116,7 +140,12 @@ def _series(name: str, table: Table) -> Series:
         name=name,
         version=table.string("version", advice='write the release, such as "16.04"'),
         mirror=table.string("mirror", ""),
-        archive={source: _published(inner) for source, inner in table.tables("archive")},
+        archive={
+            # Without a version it is not known; "" says that the series has none.
+            source: _published(inner)
+            for source, inner in table.tables("archive")
+            if inner.has("version") or not inner.has("note")
+        },
         toolchain=_toolchain(table.table("toolchain")),
     )
     if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", series.version):

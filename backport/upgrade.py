@@ -13,11 +13,12 @@ from backport.versions import ArchiveVersions
 
 
 def archive_versions(
-    recipe: Recipe, cache: Path, *, offline: bool, note: Callable[[str], None]
+    recipe: Recipe, cache: Path, work: Path, *, offline: bool, note: Callable[[str], None]
 ) -> ArchiveVersions:
     """The archive's versions: from Launchpad's records, else from the recipe.
 
     Parameters:
+        work: the work folder, with the source packages that an upload was made of.
         cache: the folder of downloads; records that were kept there count too.
         offline: ask nobody; only kept records and the recipe.
         note: takes one sentence for each thing that a person has to know.
@@ -26,7 +27,8 @@ def archive_versions(
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
 
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
-        return records.archive_versions(recipe, None if offline else client, cache, note=note)
+        asked = None if offline else client
+        return records.archive_versions(recipe, asked, cache, note=note, work=work)
 
 
 def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
@@ -41,7 +43,7 @@ def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
             raise InputError(
                 f"{relation.what}: {relation.lower} does not sort below {relation.higher}",
                 where=recipe.path.name,
-                advice="change the series that get this source, or its version",
+                advice="change the series that get this source, its base or its revision",
             )
     for mismatch in versions.mismatches(recipe, archive):
         raise InputError(

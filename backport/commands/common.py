@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from backport import ui, upgrade
-from backport.errors import BackportError, UsageError
+from backport import ui, upgrade, versions
+from backport.errors import BackportError, RecipeError, UsageError
 from backport.events import Note
 from backport.plan import Selection
 from backport.recipe import Recipe
@@ -35,7 +35,9 @@ def add(
         function: carries it out, and returns the exit code.
         text: what it does, in a few words that begin with a verb.
     """
-    sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub = subs.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+    )
     sub.set_defaults(function=function)
     sub.add_argument(
         "--recipe", type=Path, default=Path("backport.toml"), metavar="FILE", help="the recipe"
@@ -112,6 +114,21 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
     )
 
 
+def bug_number(recipe: Recipe) -> int:
+    """The bug that the update refers to.
+
+    Raises:
+        RecipeError: it is not filed yet.
+    """
+    if recipe.bug <= 0:
+        raise RecipeError(
+            "the recipe names no bug",
+            where=f"{recipe.path.name}: update.bug",
+            advice="write the Launchpad bug's number",
+        )
+    return recipe.bug
+
+
 def pairs(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
     """The sources and series that the options select, by series."""
     chosen = selection(args, recipe)
@@ -129,7 +146,18 @@ def archive_versions(
     recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
 ) -> ArchiveVersions:
     """What each series has of each source, by Launchpad or by the recipe."""
-    return upgrade.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
+    work = work_folder(args, recipe)
+    return upgrade.archive_versions(recipe, args.cache, work, offline=args.offline, note=tell)
+
+
+def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
+    """The recipe with the versions that the last run has made; as it is where nothing was run."""
+    from backport.sru import run_record  # noqa: PLC0415 - only a few commands need it
+
+    work = work_folder(args, recipe)
+    if not (work / run_record.FILE).is_file():
+        return recipe
+    return versions.as_made(recipe, run_record.read(work).versions)
 
 
 def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:

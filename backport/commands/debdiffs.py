@@ -30,7 +30,7 @@ def debdiff(args: argparse.Namespace) -> int:
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.records import REST, Records  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = common.as_made(args, recipe_file.load(args.recipe))
     store = Store(common.work_folder(args, recipe))
     pairs = common.pairs(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.patience import Patience  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = common.as_made(args, recipe_file.load(args.recipe))
     common.selection(args, recipe)
     for arch in args.arch:
         if arch not in service.ARCHITECTURES:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from backport import plan as planning
-from backport import plan_text, recipe_file, upgrade
+from backport import plan_text, recipe_file, upgrade, versions
 from backport.commands import common
 from backport.commands.common import Subparsers
 
@@ -42,6 +42,7 @@ def plan(args: argparse.Namespace) -> int:
     selection = common.selection(args, recipe)
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)
+    recipe = versions.with_chosen(recipe, archive)
     steps = planning.make(recipe, selection, "")
     if args.json:
         print(json.dumps(plan_text.as_json(recipe, archive, steps, notes)))

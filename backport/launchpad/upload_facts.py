@@ -18,7 +18,7 @@ from backport.launchpad.farm import FarmTest, Sent
 from backport.launchpad.patience import RefusedError
 from backport.launchpad.ppa import Account, Ppa, Queued
 from backport.launchpad.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.records import Records, newest_in_archive
+from backport.launchpad.records import Records, newest_in_archive, with_seen
 from backport.launchpad.signing import Key
 from backport.launchpad.upload_plan import Facts, Known
 from backport.launchpad.upload_source import Made
@@ -31,8 +31,13 @@ from backport.verdict import Passed
 from backport.versions import ArchiveVersions
 
 
-def archive_now(recipe: Recipe, client: LaunchpadlibClient, cache: Path) -> ArchiveVersions:
+def archive_now(
+    recipe: Recipe, client: LaunchpadlibClient, cache: Path, work: Path
+) -> ArchiveVersions:
     """What each series has of each source of the recipe, asked for now.
+
+    Parameters:
+        work: the work folder, with the source packages that are to be uploaded.
 
     Raises:
         RemoteError: Launchpad does not answer; a kept answer is not good enough for an upload.
@@ -46,7 +51,11 @@ def archive_now(recipe: Recipe, client: LaunchpadlibClient, cache: Path) -> Arch
         if records.trouble is not None:
             raise records.trouble
         if answer is not None:
-            found[source, series] = newest_in_archive(answer, records, recipe.as_of)
+            has = newest_in_archive(answer, records, recipe.as_of)
+            pair = (source, series)
+            found[pair] = with_seen(has, answer, records, pair, recipe.as_of, work)
+            if records.trouble is not None:
+                raise records.trouble
     return found
 
 
@@ -306,10 +315,7 @@ def _still_good(
     seen = [one for one in records if one.version == made.version]
     live = [one for one in seen if one.series == made.series and one.in_archive]
     if live:
-        theirs: Mapping[str, str] = {
-            one.name: one.sha256 for one in live[0].files if not one.name.endswith(".dsc")
-        }
-        return theirs == made.content
+        return live[0].content == made.content
     states = [one.status for one in queue if one.version == made.version]
     burned = bool(seen) or "Rejected" in states
     return (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport import __version__, plan, verdict
+from backport import __version__, plan, verdict, versions
 from backport.errors import InputError
 from backport.launchpad import credentials
 from backport.outputs import PREPARED
@@ -95,6 +95,7 @@ def make(
         if one.archive.is_file() and (one.folder / manifest.FILE).is_file():
             _point(home, one.name)
             return one
+    recipe = versions.as_made(recipe, run.versions)
     _refuse_changed(recipe, run)
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}

@@ -65,7 +65,7 @@ def gather(
         InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
     """
     (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
-    recipe = recipe_file.load(file)
+    recipe = recipe_file.load(file, alone=True)
     there = in_place.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)

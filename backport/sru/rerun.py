@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport import plan, recipe_file, verdict
+from backport import plan, recipe_file, verdict, versions
 from backport.actions import Actions, Options
 from backport.archive import choose
 from backport.archive.base import PreparedBase
@@ -124,7 +124,7 @@ def _run(
     inputs = scratch / "inputs"
     shutil.copytree(folder / "inputs", inputs)
     (file,) = (path for path in inputs.iterdir() if path.suffix == ".toml")
-    recipe = recipe_file.load(file)
+    recipe = versions.as_made(recipe_file.load(file, alone=True), found.versions)
     _same_inputs(recipe, found, record)
     needs = {need: _need(need, folder, found, work) for need in record.needs}
     step = Step(
