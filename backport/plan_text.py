@@ -21,7 +21,8 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step])
     for row in versions.table(recipe, archive):
         made = row.ours or "no upload"
         lines.append(f"  {row.series:10} {row.source:24} {made:30} archive: {_has(row)}")
-        lines.append(f"  {'':10} {'':24} {row.rule}")
+        if row.ours:
+            lines.append(f"  {'':10} {'':24} {row.rule}")
         if row.built != row.ours:
             lines.append(f"  {'':10} {'':24} no .dsc is pinned; for testing only: {row.built}")
     proof = versions.proof(recipe, archive)
