@@ -164,7 +164,7 @@ class Source:
         if base is None:
             return dataclasses.replace(self, revision=revision)
         version = upstream_part(base.version)
-        same = {name: (version,) for name in self.same_upstream}
+        same = dict.fromkeys(self.same_upstream, (version,))
         return dataclasses.replace(
             self,
             base=base,

@@ -191,9 +191,7 @@ def _source(name: str, table: Table, root: Path, *, unpinned: bool) -> Source:
     source = Source(
         name=name,
         version=version,
-        debian_version=_version(table, "debian-version")
-        if table.has("debian-version")
-        else debian,
+        debian_version=_version(table, "debian-version") if table.has("debian-version") else debian,
         next_version=_version(table, "next-version") if table.has("next-version") else "",
         series=table.strings("series"),
         needs=table.strings("needs", ()),
@@ -307,9 +305,7 @@ def _sha256(value: str, table: Table) -> None:
         )
 
 
-def _by_series(
-    table: Table, key: str, read: Callable[[Table], T]
-) -> tuple[T | None, dict[str, T]]:
+def _by_series(table: Table, key: str, read: Callable[[Table], T]) -> tuple[T | None, dict[str, T]]:
     """What `read` makes of the table under `key`, and of each table in it, one for a series."""
     if not table.has(key):
         return None, {}

@@ -75,7 +75,8 @@ def next_version(
     """
     forms = list(_delta(base, release, several, seen) if delta else _backport(base, release, seen))
     below = [base, *(one for one in seen if _same(stem(base), one))] if delta else []
-    for prefix, rule in forms:
+    for form in forms:
+        prefix, rule = form
         last = _last(prefix, (base, *seen))
         if all(Version(f"{prefix}{last + 1}") > Version(one) for one in below):
             break

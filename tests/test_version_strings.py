@@ -154,9 +154,7 @@ def test_one_base_in_several_series_ascends_with_them_in_any_round(
 
 @settings(max_examples=60)
 @given(BASE, st.sampled_from(RELEASES), st.booleans(), st.booleans())
-def test_every_version_is_one_for_dpkg(
-    base: str, release: str, delta: bool, several: bool
-) -> None:
+def test_every_version_is_one_for_dpkg(base: str, release: str, delta: bool, several: bool) -> None:
     version, _ = next_version(base, release, delta=delta, several=several)
     command = ["dpkg", "--validate-version", "--", version]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ from backport.errors import RemoteError
 from backport.launchpad.client import LaunchpadClient
 from backport.launchpad.patience import RefusedError
 from backport.launchpad.publication import Publication
+from backport.launchpad.seen import with_seen
 from backport.launchpad.service_root import PRODUCTION, service_root
 from backport.recipe import Published, Recipe
-from backport.source.dsc import file_version, read_dsc
 
 FILE = "launchpad-records.json"
 REST = timedelta(minutes=10)
@@ -272,7 +272,8 @@ def archive_versions(
             stale.append(answer)
         seen = newest_in_archive(answer, records, recipe.as_of)
         if source in uploaded and series in uploaded[source]:
-            seen = with_seen(seen, answer, records, (source, series), recipe.as_of, work)
+            pair = (source, series)
+            seen = with_seen(seen, answer, records, pair, as_of=recipe.as_of, work=work)
         result[source, series] = seen
         if said is not None and said.version != seen.version:
             note(
@@ -327,34 +328,3 @@ def newest_in_archive(answer: Answer, records: Records, as_of: date | None = Non
     highest = max(there, key=lambda one: Version(one.version))
     where = ", ".join(dict.fromkeys(one.pocket for one in there if one.version == highest.version))
     return Published(highest.version, confirmed, f"in {where}" + (f"; {old}" if old else ""))
-
-
-def with_seen(
-    has: Published,
-    answer: Answer,
-    records: Records,
-    pair: tuple[str, str],
-    as_of: date | None,
-    work: Path | None,
-) -> Published:
-    """What a series has, with every version that was seen there, and whether it is ours.
-
-    Parameters:
-        has: what the series has. answer: its records. pair: source package and series.
-        as_of: the day that the archive is looked at; None for now. Today's queue is not that
-            day's, and is not asked.
-        work: the work folder with our own source packages; None for none.
-    """
-    source, series = pair
-    queue = None if as_of else records.queued(source, series)
-    every = (*answer.publications, *(queue.publications if queue else ()))
-    seen = tuple(dict.fromkeys(one.version for one in every if one.was_seen(as_of)))
-    own = work / "source" / series / source if work else None
-    dsc = own / f"{source}_{file_version(has.version)}.dsc" if own and has.version else None
-    ours = False
-    if dsc is not None and dsc.is_file():
-        detail = records.of_version(source, has.version, "ubuntu", series)
-        theirs = detail.publications[0].content if detail and detail.publications else {}
-        # A sponsor signs the .dsc anew; what it describes stays.
-        ours = theirs == {one.name: one.sha256 for one in read_dsc(dsc).files}
-    return replace(has, seen=seen, ours=ours)

@@ -18,7 +18,8 @@ from backport.launchpad.farm import FarmTest, Sent
 from backport.launchpad.patience import RefusedError
 from backport.launchpad.ppa import Account, Ppa, Queued
 from backport.launchpad.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.records import Records, newest_in_archive, with_seen
+from backport.launchpad.records import Records, newest_in_archive
+from backport.launchpad.seen import with_seen
 from backport.launchpad.signing import Key
 from backport.launchpad.upload_plan import Facts, Known
 from backport.launchpad.upload_source import Made
@@ -53,7 +54,7 @@ def archive_now(
         if answer is not None:
             has = newest_in_archive(answer, records, recipe.as_of)
             pair = (source, series)
-            found[pair] = with_seen(has, answer, records, pair, recipe.as_of, work)
+            found[pair] = with_seen(has, answer, records, pair, as_of=recipe.as_of, work=work)
             if records.trouble is not None:
                 raise records.trouble
     return found

@@ -117,7 +117,7 @@ def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> P
         own = [row["name"] for row in spec.matrix if _in(row, source.name)]
         _write_tests(root / "autopkgtest" / source.name, ["smoke", *own])
     matrix = [row["name"] for row in spec.matrix if row.get("matrix")]
-    _write_tests(root / "autopkgtest" / "matrix", matrix + [*_controls(spec)])
+    _write_tests(root / "autopkgtest" / "matrix", [*matrix, *_controls(spec)])
     path = root / FILE
     path.write_text(toml(data(spec) if content is None else content))
     return path
