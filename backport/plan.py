@@ -54,8 +54,8 @@ def _json(value: Any) -> str:
 
 
 def _fetch_step(source: Source, name: str) -> Step:
-    fixed = {"upstream": asdict(source.upstream) if source.upstream else None}
-    fixed["bases"] = [asdict(one) for one in source.pins]
+    upstream = asdict(source.upstream) if source.upstream else None
+    fixed = {"upstream": upstream, "bases": [asdict(one) for one in source.pins]}
     inputs = [("place", hash_text(_json(fixed)))]
     if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
         inputs.append(("folder", hash_tree(Path(source.upstream.path))))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backport.recipe_file import load
 from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -127,7 +128,7 @@ def test_a_test_of_another_folder_is_left_to_the_testbed(tmp_path: Path) -> None
     tests = tmp_path / "autopkgtest" / "alpha"
     (tests / "control").write_text("Tests: smoke\nTests-Directory: debian/more\n")
     (tests / "smoke").unlink()
-    assert recipes.load_file(path).matrix[0].name == "smoke"
+    assert load(path).matrix[0].name == "smoke"
 
 
 def local_base(root: Path, control: str) -> dict[str, str]:
@@ -157,15 +158,15 @@ def test_a_test_of_a_base_at_hand_is_a_test(tmp_path: Path) -> None:
     content["source"]["alpha"]["base"] = local_base(tmp_path, "Tests: upstream\n")
     path = recipes.write(tmp_path, BASED, content)
     (tmp_path / "autopkgtest" / "alpha" / "control").write_text("Tests: smoke\n")
-    assert recipes.load_file(path).matrix[0].name == "upstream"
+    assert load(path).matrix[0].name == "upstream"
     content["source"]["alpha"]["base"] = local_base(tmp_path, "Tests: upstreams\n")
     path.write_text(recipes.toml(content))
     assert refusal(path).endswith("write upstreams, or add it")
     # Evidence has the recipe without its base.
-    assert recipes.load_file(path, alone=True).matrix[0].name == "upstream"
+    assert load(path, alone=True).matrix[0].name == "upstream"
 
 
 def test_a_base_that_is_still_to_be_fetched_may_have_any_test(tmp_path: Path) -> None:
     path = recipes.write(tmp_path, BASED)
     (tmp_path / "autopkgtest" / "alpha" / "control").unlink()
-    assert recipes.load_file(path).matrix[0].name == "upstream"
+    assert load(path).matrix[0].name == "upstream"
