@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from backport import versions
+from backport import plan, versions
 from backport.errors import InputError
+from backport.plan import Selection
 from backport.recipe import Recipe
+from backport.store import Store, step_key
 from backport.versions import ArchiveVersions
 
 
@@ -28,7 +31,24 @@ def archive_versions(
 
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
         asked = None if offline else client
-        return records.archive_versions(recipe, asked, cache, note=note, work=work)
+        found = records.archive_versions(recipe, asked, cache, note=note, work=work)
+    return _unchanged(recipe, found, Store(work))
+
+
+def _unchanged(recipe: Recipe, archive: ArchiveVersions, store: Store) -> ArchiveVersions:
+    """What the archive has; an upload of ours counts as one only if the recipe still makes it."""
+    if not any(has.ours for has in archive.values()):
+        return archive
+    steps = plan.make(versions.with_chosen(recipe, archive), Selection(until="source"), "")
+
+    def made(source: str, series: str) -> bool:
+        step = steps[f"source/{series}/{source}"]
+        needed = {need: store.last(need) for need in step.needs}
+        digests = {need: one.digest for need, one in needed.items() if one is not None}
+        whole = len(digests) == len(needed)
+        return whole and store.fresh(step.name, step_key(step, digests)) is not None
+
+    return {pair: replace(has, ours=has.ours and made(*pair)) for pair, has in archive.items()}
 
 
 def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
@@ -43,7 +63,7 @@ def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
             raise InputError(
                 f"{relation.what}: {relation.lower} does not sort below {relation.higher}",
                 where=recipe.path.name,
-                advice="change the series that get this source, its base or its revision",
+                advice="change the series that get this source, or its version",
             )
     for mismatch in versions.mismatches(recipe, archive):
         raise InputError(

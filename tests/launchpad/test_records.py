@@ -144,9 +144,6 @@ def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
     assert ("1.2-1~ubuntu16.04.1" in found["hello-sru", "xenial"].seen) is taken
     (row, _) = versions.table(update, found)
     assert row.ours == ("1.2-1~ubuntu16.04.2" if taken else "1.2-1~ubuntu16.04.1")
-    # The kept answers say the same without Launchpad.
-    kept = archive_versions(update, None, tmp_path, now=lambda: MONDAY)
-    assert versions.table(update, kept)[0].ours == row.ours
 
 
 def test_the_queue_of_today_says_nothing_of_a_day_in_the_past(

@@ -13,7 +13,7 @@ from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server.world_ppa import Arrived
 from tests.support.upload_server.case import ARCHIVE, OWNER, PPA, Case
 
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 ORIG = "greeter_1.0.orig.tar.gz"
 
 
