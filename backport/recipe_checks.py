@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import graphlib
 import re
+from calendar import timegm
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from email.utils import formatdate
+from email.utils import formatdate, parsedate
 from pathlib import Path
 
 from backport import recipe_outside
@@ -79,10 +80,12 @@ def _check_update(recipe: Recipe, where: str) -> None:
         timestamp(recipe.date)
     except InputError as error:
         raise RecipeError(error.what, where=f"{where}.date", advice=error.advice) from error
-    day = formatdate(timestamp(recipe.date[:-5] + "+0000"))[:3]
+    day = formatdate(timegm(parsedate(recipe.date) or ()))[:3]
     if recipe.date[:3] != day:
         raise RecipeError(
-            f"that day is no {recipe.date[:3]}", where=f"{where}.date", advice=f"write {day}"
+            f"that day is a {day}, not {recipe.date[:3]}",
+            where=f"{where}.date",
+            advice=f"write {day}, or another day",
         )
     if recipe.ppa and not _LAUNCHPAD.fullmatch(recipe.ppa):
         raise RecipeError(

@@ -160,9 +160,12 @@ def _choosing(recipe: Recipe, made: Mapping[str, tuple[str, str]]) -> Recipe:
             replace(
                 source,
                 chosen={
-                    series: made[f"{series}/{source.name}"]
-                    for series in source.series
-                    if f"{series}/{source.name}" in made
+                    **source.chosen,
+                    **{
+                        series: made[f"{series}/{source.name}"]
+                        for series in source.series
+                        if f"{series}/{source.name}" in made
+                    },
                 },
             )
             for source in recipe.sources

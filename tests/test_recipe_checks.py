@@ -243,7 +243,7 @@ def test_a_patch_that_no_series_file_lists_is_refused(tmp_path: Path) -> None:
 def test_a_date_with_another_weekday_is_refused_with_the_right_one(tmp_path: Path) -> None:
     change = put("update.date", to="Sun, 23 Nov 2026 00:30:00 +0200")
     assert refusal_of(tmp_path, change) == (
-        "backport.toml: update.date: that day is no Sun; write Mon"
+        "backport.toml: update.date: that day is a Mon, not Sun; write Mon, or another day"
     )
 
 

@@ -35,6 +35,19 @@ def change_recipe(case: Case, before: str, after: str) -> None:
     case.recipe.write_text(text.replace(before, after))
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_an_update_without_a_bug_is_refused(case: Case, words: tuple[str, ...]) -> None:
+    case.ready()
+    change_recipe(case, "bug = ", "bug = 0 # ")
+
+    ran = case.upload(*words)
+
+    assert (ran.exit_code, case.in_ppa()) == (3, [])
+    assert ran.err.endswith(
+        "update.bug: the recipe names no bug; write the Launchpad bug's number.\n"
+    )
+
+
 def test_a_day_in_the_past_is_refused(case: Case) -> None:
     case.ready()
     change_recipe(case, "bug = ", 'as-of = "2026-01-01"\nbug = ')
