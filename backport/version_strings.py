@@ -17,7 +17,8 @@ from debian.debian_support import Version
 
 # A rebuild, and a change that Debian's next version may replace, are no delta.
 _UNCHANGED = re.compile(r"\.?(?:build|maysync)[0-9]+$")
-_BACKPORT = re.compile(r"~(?:ubuntu(?:0\.)?)?[0-9]{2}\.[0-9]{2}\.[0-9]+$")
+_MARK = re.compile(r"~(?:ubuntu(?:0\.)?)?[0-9]{2}\.[0-9]{2}\.[0-9]+")
+_BACKPORT = re.compile(rf"{_MARK.pattern}$")
 # An almost-native package has one version for all series, with the series behind it.
 _ALMOST_NATIVE = re.compile(r"(.*\+ubuntu[0-9]{2}\.[0-9]{2})(?:\.[0-9]+)?")
 _DELTA = re.compile(
@@ -38,6 +39,16 @@ def without_backport(version: str) -> str:
     ('1.0-1', '1.0-1')
     """
     return _BACKPORT.sub("", version)
+
+
+def is_backport(version: str, of: str) -> bool:
+    """Whether `version`, whatever is behind it, is a backport of `of` or of what that is one of.
+
+    >>> is_backport("1.0-1~ubuntu22.04.1~ppa1", "1.0-1"), is_backport("1.0-1~rc1", "1.0-1")
+    (True, False)
+    """
+    plain = without_backport(of)
+    return version.startswith(plain) and bool(_MARK.match(version.removeprefix(plain)))
 
 
 def stem(base: str) -> str:

@@ -12,7 +12,7 @@ from debian.changelog import Changelog, ChangelogParseError
 from debian.debian_support import Version
 
 from backport.errors import InputError
-from backport.version_strings import without_backport
+from backport.version_strings import is_backport
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
 _BUGS = re.compile(r"lp:\s+#\d+(?:,\s*#\d+)*", re.IGNORECASE)
@@ -97,8 +97,7 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
             where=where,
             advice="pin the right base",
         )
-    backport = str(new.version).startswith(f"{without_backport(str(old.version))}~")
-    if not (old.version < new.version or backport):
+    if not (old.version < new.version or is_backport(str(new.version), str(old.version))):
         raise InputError(
             f"the new version {new.version} is not higher than its newest, {old.version}",
             where=where,
