@@ -117,9 +117,23 @@ def test_a_higher_version_in_the_ppa_is_refused(case: Case) -> None:
 
 def test_an_update_that_the_archive_has_already_is_refused(case: Case) -> None:
     case.ready()
-    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
+    made = case.work / "source/noble/greeter"
+    files = {path.name: path.read_bytes() for path in made.glob(f"greeter_{VERSION}.d*")}
+    files[ORIG] = (made / ORIG).read_bytes()
+    del files[f"greeter_{VERSION}.debdiff"]
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed", files=files)
 
     assert f"the archive has {VERSION}" in refused(case, check="version", exit_code=3)
+
+
+def test_a_version_that_another_upload_has_taken_is_made_anew(case: Case) -> None:
+    case.ready()
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
+
+    ran = case.upload()
+
+    assert (ran.exit_code, case.in_ppa()) == (3, [])
+    assert ran.err.endswith("make, build and test the update with: backport run.\n")
 
 
 def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> None:
