@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from backport.launchpad.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.patience import Patience  # noqa: PLC0415
 
-    recipe = common.as_made(args, recipe_file.load(args.recipe))
+    recipe = recipe_file.load(args.recipe)
     common.selection(args, recipe)
     for arch in args.arch:
         if arch not in service.ARCHITECTURES:
@@ -141,8 +141,8 @@ class _Second:
         self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
     ) -> list[Controlled]:
         """The controls of the tests that have a variant and that the package ships."""
-        from backport import versions  # noqa: PLC0415
         from backport.launchpad import autopkgtest_results as results  # noqa: PLC0415
+        from backport.launchpad import ppa_version  # noqa: PLC0415
 
         by_variant: dict[str, list[Asked]] = {}
         for row in recipe.matrix:
@@ -153,8 +153,7 @@ class _Second:
                             row.name, shipped[row.name], control.test, control.variant
                         )
                         by_variant.setdefault(control.variant, []).append(one)
-        source, series = recipe.source(request.source), recipe.one_series(request.series)
-        update, _ = versions.published_version(source, series)
+        update = ppa_version.update_of(request.version)
         made: list[Controlled] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
