@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from backport import __version__
 from backport.commands import (
@@ -72,13 +75,25 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _refuse(subcommand: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """End with a 2, and name the option that the first unknown argument comes nearest to."""
+    word = unknown[0].partition("=")[0]
+    options = re.findall(r"--[a-z-]+", subcommand.format_help())
+    longer = [one for one in options if word.startswith("--") and one.startswith(word)]
+    near = longer or difflib.get_close_matches(word, options, n=1)
+    advice = f"; write {' or '.join(dict.fromkeys(near))}" if near else ""
+    subcommand.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Every error that is not a bug is one sentence.
 
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
-    args = parser().parse_args(arguments)
+    args, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        _refuse(args.subcommand, unknown)
     # Build users and testbeds read what we write.
     os.umask(0o022)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.recipe import reader
+from backport.recipe import reader, versions
 from backport.recipe.model import Source, Upstream, quilt_series_file
 from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of, tree_hashes
@@ -92,3 +92,18 @@ def test_a_later_version_that_is_given_as_a_file_takes_the_same_patches(tmp_path
     assert all(report.exact for report in patched(later, unpatched))
     patched(certbot("0.10.2"), tree)
     assert tree_hashes(unpatched) == tree_hashes(tree)
+
+
+def test_the_update_has_the_versions_of_ubuntus_practice() -> None:
+    recipe = reader.load(CHECKOUT / "backport.toml")
+    made = {(row.source, row.series): row.ours for row in versions.table(recipe, {}) if row.ours}
+    expected = {
+        ("python-filelock", "xenial"): "2.0.7-1~ubuntu16.04.1",
+        ("python-filelock", "yakkety"): "2.0.7-1~ubuntu16.10.1",
+        ("python-acme", "xenial"): "0.10.2-1~ubuntu16.04.1",
+        ("python-acme", "yakkety"): "0.10.2-1~ubuntu16.10.1",
+        ("python-certbot", "xenial"): "0.10.2-1ubuntu0.16.04.1",
+        ("python-certbot", "yakkety"): "0.10.2-1ubuntu0.16.10.1",
+        ("python-certbot", "zesty"): "0.10.2-1ubuntu0.17.04.1",
+    }
+    assert made | expected == made

@@ -120,12 +120,13 @@ def test_a_path_that_goes_down_is_refused(place: Place, command: list[str]) -> N
     assert not (place.root / "build").exists()
 
 
-def test_our_own_upload_in_the_archive_is_not_refused(place: Place) -> None:
+def test_after_an_upload_that_nothing_says_is_ours_the_next_number_is_taken(place: Place) -> None:
     place.content["series"]["xenial"]["archive"]["alpha"]["version"] = "1.0-1ubuntu0.16.04.1"
     place.write()
     code, out, _ = place("plan", "--offline")
     assert code == 0
-    assert "already published" in out
+    assert "1.0-1ubuntu0.16.04.1 < 1.0-1ubuntu0.16.04.2  [alpha in xenial: archive < ours]" in out
+    assert "already published" not in out
 
 
 # ------------------------------------------------------------------ the archive's versions

@@ -12,7 +12,7 @@ from debian.debian_support import Version
 from backport.build import variation
 from backport.engine.step import Step, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review, overlay_files
-from backport.recipe.versions import upstream_part
+from backport.recipe.version_strings import upstream_part
 
 # Checks that build or install again, beside the one that only reads.
 REPRODUCIBLE = "reproducible"
@@ -127,6 +127,7 @@ def _base_of(recipe: Recipe, step: Step) -> tuple[str, ...]:
 def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
     """What a check reads of the recipe."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
+    source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
     said = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},

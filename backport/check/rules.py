@@ -258,9 +258,10 @@ def _rules() -> tuple[Rule, ...]:
             "version-form",
             "the version is not of the form for an update of this series",
             "It has to sort above the series' version and below that of every later series: "
-            "Vubuntu0.YY.MM.N for a change, V~ubuntuYY.MM.N for a backport without one, and "
-            "X-0ubuntu0.YY.MM.N for packaging of one's own. One that ends in ~standin1 is for "
-            "testing only.",
+            "ubuntuX.N for a change (X stays, 0 where there was none), ubuntuX.YY.MM.N where "
+            "several series start from the same version, V~ubuntuYY.MM.N for a backport of "
+            "Debian's V without a change, V~YY.MM.N of Ubuntu's. N counts on from every version "
+            "seen. One that ends in ~standin1 is for testing only.",
             _VERSIONS,
         ),
         Rule(

@@ -75,6 +75,11 @@ def _since(upload: Upload) -> str:
 
 def _bug(upload: Upload) -> Iterable[Finding]:
     bug, since = upload.recipe.bug, _since(upload)
+    if not bug:
+        why = "the recipe names no bug, and the changelog refers to LP: #0"
+        advice = "file it, write its number into update.bug, and make the source package anew"
+        yield finding.make("bug-reference", "error", upload.recipe.path.name, why, advice)
+        return
     for block in upload.changelog:
         if str(block.version) == since:
             break

@@ -56,6 +56,7 @@ def check(
         MachineError: lintian is not installed, or fails.
     """
     source, series = recipe.source(source_name), recipe.one_series(series_name)
+    source = source.in_series(series_name)
     dpkg = isolated(scratch, int(timestamp(recipe.date)))
     dsc = _one(needs["source"], "*.dsc")
     info = dsc_files.read_dsc(dsc)

@@ -57,7 +57,7 @@ def bug(args: argparse.Namespace) -> int:
     from backport.launchpad.bug import text as bug_show  # noqa: PLC0415
 
     recipe = reader.load(args.recipe)
-    number = _number(recipe)
+    number = common.bug_number(recipe)
     with closing(_client(args, login=args.set)) as client:
         wanted = _wanted(args, recipe, client)
         found = bugs.read(client, number, rights=args.set)
@@ -88,8 +88,8 @@ def sponsor(args: argparse.Namespace) -> int:
     from backport.launchpad.archive.publications import Records  # noqa: PLC0415
     from backport.launchpad.bug import sponsor as sponsoring  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
-    number = _number(recipe)
+    recipe = common.as_made(args, reader.load(args.recipe))
+    number = common.bug_number(recipe)
     work = common.work_folder(args, recipe)
     debdiffs, notes = sponsoring.find(work, common.pairs(args, recipe))
     with closing(_client(args, login=not args.dry_run)) as client:
@@ -130,16 +130,6 @@ def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
 
     return LaunchpadlibClient(args.cache / "launchpad", login=login)
-
-
-def _number(recipe: Recipe) -> int:
-    if recipe.bug <= 0:
-        raise RecipeError(
-            "the recipe names no bug",
-            where=f"{recipe.path.name}: update.bug",
-            advice="write the Launchpad bug's number",
-        )
-    return recipe.bug
 
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> Wanted:

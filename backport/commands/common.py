@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from backport.engine.events import Note
 from backport.engine.store import Store
-from backport.errors import BackportError, UsageError
-from backport.recipe import upgrade_order
+from backport.errors import BackportError, RecipeError, UsageError
+from backport.recipe import upgrade_order, versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.run import ui
@@ -36,8 +36,10 @@ def add(
         function: carries it out, and returns the exit code.
         text: what it does, in a few words that begin with a verb.
     """
-    sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    sub.set_defaults(function=function)
+    sub = subs.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+    )
+    sub.set_defaults(function=function, subcommand=sub)
     sub.add_argument(
         "--recipe", type=Path, default=Path("backport.toml"), metavar="FILE", help="the recipe"
     )
@@ -113,6 +115,21 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
     )
 
 
+def bug_number(recipe: Recipe) -> int:
+    """The bug that the update refers to.
+
+    Raises:
+        RecipeError: it is not filed yet.
+    """
+    if recipe.bug <= 0:
+        raise RecipeError(
+            "the recipe names no bug",
+            where=f"{recipe.path.name}: update.bug",
+            advice="write the Launchpad bug's number",
+        )
+    return recipe.bug
+
+
 def pairs(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
     """The sources and series that the options select, by series."""
     chosen = selection(args, recipe)
@@ -130,7 +147,18 @@ def archive_versions(
     recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
 ) -> ArchiveVersions:
     """What each series has of each source, by Launchpad or by the recipe."""
-    return upgrade_order.archive_versions(recipe, args.cache, offline=args.offline, note=tell)
+    work = work_folder(args, recipe)
+    return upgrade_order.archive_versions(recipe, args.cache, work, offline=args.offline, note=tell)
+
+
+def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
+    """The recipe with the versions that the last run has made; as it is where nothing was run."""
+    from backport.sru import run_record  # noqa: PLC0415 - only a few commands need it
+
+    work = work_folder(args, recipe)
+    if not (work / run_record.FILE).is_file():
+        return recipe
+    return versions.as_made(recipe, run_record.read(work).versions)
 
 
 def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:

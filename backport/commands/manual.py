@@ -19,8 +19,10 @@ def register(subs: Subparsers) -> None:
         ("man", man, "print the man page"),
         ("completion", completion, "print what a shell completes command lines with"),
     ):
-        sub = subs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        sub.set_defaults(function=function)
+        sub = subs.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+        )
+        sub.set_defaults(function=function, subcommand=sub)
         if name == "completion":
             sub.add_argument("shell", choices=SHELLS, help="the shell")
 

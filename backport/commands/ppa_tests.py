@@ -146,7 +146,7 @@ class _Second:
     ) -> list[Controlled]:
         """The controls of the tests that have a variant and that the package ships."""
         from backport.launchpad.autopkgtest import results  # noqa: PLC0415
-        from backport.recipe import versions  # noqa: PLC0415
+        from backport.launchpad.upload import version as ppa_version  # noqa: PLC0415
 
         by_variant: dict[str, list[Asked]] = {}
         for row in recipe.matrix:
@@ -157,8 +157,7 @@ class _Second:
                             row.name, shipped[row.name], control.test, control.variant
                         )
                         by_variant.setdefault(control.variant, []).append(one)
-        source, series = recipe.source(request.source), recipe.one_series(request.series)
-        update, _ = versions.published_version(source, series)
+        update = ppa_version.update_of(request.version)
         made: list[Controlled] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:

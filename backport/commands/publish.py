@@ -13,7 +13,7 @@ from backport.commands import common, waiting
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import UsageError
-from backport.recipe import reader, upgrade_order
+from backport.recipe import reader, upgrade_order, versions
 from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def upload(args: argparse.Namespace) -> int:
 
     recipe = reader.load(args.recipe)
     common.selection(args, recipe)
+    common.bug_number(recipe)
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     if args.minutes <= 0:
         raise UsageError("this is no number of minutes", where="--minutes")
@@ -105,8 +106,9 @@ def _upload(
     account = ppa.account()
     upload_facts.check_clock(ppa)
     ppa.check()
-    archive = upload_facts.archive_now(recipe, client, args.cache)
+    archive = upload_facts.archive_now(recipe, client, args.cache, store.work)
     upgrade_order.refuse_downward(recipe, archive)
+    recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
     sources = uploading.closure(recipe, wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.recipe import reader, upgrade_order
+from backport.recipe import reader, upgrade_order, versions
 from backport.run import plan as planning
 from backport.run import plan_text
 
@@ -43,6 +43,7 @@ def plan(args: argparse.Namespace) -> int:
     selection = common.selection(args, recipe)
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)
+    recipe = versions.with_chosen(recipe, archive)
     steps = planning.make(recipe, selection, "")
     if args.json:
         print(json.dumps(plan_text.as_json(recipe, archive, steps, notes)))

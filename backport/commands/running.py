@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     base, note = choose.choose(recipe, named, offline=args.offline, before=outputs.base_kind(store))
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade_order.refuse_downward(recipe, archive)
+    recipe = versions.with_chosen(recipe, archive)
     if args.until == "fetch":
         common.check_pins(recipe, args, lambda text: common.note(text, args))
     # What the packages want of the base is known only later, and is an output of its own step.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, StepError, UsageError
-from backport.recipe import reader
+from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verify(args: argparse.Namespace) -> int:
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
-    recipe = reader.load(args.recipe)
+    recipe = common.as_made(args, reader.load(args.recipe))
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
@@ -61,6 +61,7 @@ def verify(args: argparse.Namespace) -> int:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
+        recipe = versions.as_made(recipe, found.versions)
         farm = service_verdicts.read(folder, found).tests
         made = _recorded(
             checklist.make(recipe, found, known, sha256=checked_sha, farm=farm),

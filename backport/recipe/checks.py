@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import graphlib
 import re
+from calendar import timegm
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from email.utils import formatdate, parsedate
 from pathlib import Path
 
 from backport.errors import InputError, RecipeError
+from backport.recipe import outside
 from backport.recipe.model import MatrixTest, Recipe, Source, TestSource, patch_names
-from backport.recipe.versions import upstream_part, versions_named
+from backport.recipe.version_strings import upstream_part
+from backport.recipe.versions import versions_named
 from backport.source.changelog import MAINTAINER, timestamp
 
 # Debian Policy 5.6.1. Names become folders, so there is no "..".
 _PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]+")
-_SERIES = re.compile(r"[a-z][a-z0-9-]*")
 # DEP-8: a test's name has the characters of a package's name, upper case too.
 _TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]*")
 # A variant's name is a part of its packages' versions.
@@ -43,7 +45,11 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
             f"there is no {missing}", where=file, advice=f"add a table [{missing}.NAME]"
         )
     _check_update(recipe, f"{file}: update")
-    _check_series(recipe, file)
+    outside.check_series(recipe, file)
+    for series in recipe.series:
+        for name in series.archive:
+            _package(name, f"{file}: series.{series.name}.archive.{name}")
+    outside.check_archive(recipe, file)
     for source in recipe.sources:
         where = f"{file}: source.{source.name}"
         _check_source(recipe, source, where)
@@ -74,6 +80,13 @@ def _check_update(recipe: Recipe, where: str) -> None:
         timestamp(recipe.date)
     except InputError as error:
         raise RecipeError(error.what, where=f"{where}.date", advice=error.advice) from error
+    day = formatdate(timegm(parsedate(recipe.date) or ()))[:3]
+    if recipe.date[:3] != day:
+        raise RecipeError(
+            f"that day is a {day}, not {recipe.date[:3]}",
+            where=f"{where}.date",
+            advice=f"write {day}, or another day",
+        )
     if recipe.ppa and not _LAUNCHPAD.fullmatch(recipe.ppa):
         raise RecipeError(
             f"{recipe.ppa!r} is no PPA",
@@ -82,35 +95,7 @@ def _check_update(recipe: Recipe, where: str) -> None:
         )
 
 
-def _check_series(recipe: Recipe, file: str) -> None:
-    for series in recipe.series:
-        where = f"{file}: series.{series.name}"
-        _plain(series.name, _SERIES, where, "name of a series", "lower case letters")
-        for source in series.archive:
-            _package(source, f"{where}.archive.{source}")
-    # The proof reads the series in this order as the order of release upgrades.
-    for earlier, later in pairwise(recipe.series):
-        if earlier.version >= later.version:
-            raise RecipeError(
-                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
-                where=f"{file}: series.{later.name}",
-                advice="put the tables of the series in the order of their versions, each once",
-            )
-
-
-def _check_source(recipe: Recipe, source: Source, where: str) -> None:
-    _package(source.name, where)
-    series = [one.name for one in recipe.series]
-    _known(source.series, series, f"{where}.series", "series")
-    _known(source.needs, [one.name for one in recipe.sources], f"{where}.needs", "source")
-    for name in source.needs_upstream:
-        if name not in source.needs:
-            raise RecipeError(
-                f"{name!r} is not one of this source's needs",
-                where=f"{where}.needs-upstream",
-                advice=f"add it to needs = [{', '.join(map(_quoted, source.needs))}], or take it "
-                "out here",
-            )
+def _check_changes(source: Source, series: Sequence[str], where: str) -> None:
     for number, change in enumerate(source.changes, start=1):
         _known(change.series, series, f"{where}.changes[{number}].series", "series")
     for name in source.series:
@@ -120,6 +105,9 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                 where=f"{where}.changes",
                 advice="write one that holds there",
             )
+
+
+def _check_control(recipe: Recipe, source: Source, series: Sequence[str], where: str) -> None:
     for number, edit in enumerate(source.control, start=1):
         _known(edit.series, series, f"{where}.control[{number}].series", "series")
         for name in sorted(versions_named(edit)):
@@ -136,18 +124,46 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                     where=f"{where}.control[{number}]",
                     advice=f"write the archive's version there, or upload {name} there too",
                 )
+
+
+def _check_source(recipe: Recipe, source: Source, where: str) -> None:
+    _package(source.name, where)
+    series = [one.name for one in recipe.series]
+    _known(source.series, series, f"{where}.series", "series")
+    _known(source.needs, [one.name for one in recipe.sources], f"{where}.needs", "source")
+    for name in source.needs_upstream:
+        if name not in source.needs:
+            raise RecipeError(
+                f"{name!r} is not one of this source's needs",
+                where=f"{where}.needs-upstream",
+                advice=f"add it to needs = [{', '.join(map(_quoted, source.needs))}], or take it "
+                "out here",
+            )
+    _check_changes(source, series, where)
+    _check_control(recipe, source, series, where)
     _check_overlay(source, series, where)
     advice = "a file's name, without a folder"
     if source.upstream is not None:
         _plain(source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice)
-    if source.base is not None:
-        _plain(source.base.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
-        if not source.base.dsc.endswith(".dsc"):
+    for pin in source.pins:
+        if not pin.sha256:
+            continue  # still to be filled in
+        _plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
+        if not pin.dsc.endswith(".dsc"):
             raise RecipeError(
-                f"{source.base.dsc!r} is no .dsc",
+                f"{pin.dsc!r} is no .dsc",
                 where=f"{where}.base.dsc",
                 advice="name the .dsc of the source package",
             )
+    for key, named in (("base", source.bases), ("revision", source.revisions)):
+        _known(named, source.series, f"{where}.{key}", "series of this source")
+    lacking = set(source.series) - set(source.bases)
+    if source.bases and source.base is None and lacking:
+        raise RecipeError(
+            f"there is no base for {', '.join(sorted(lacking))}",
+            where=f"{where}.base",
+            advice=f"add [source.{source.name}.base.{min(lacking)}]",
+        )
 
 
 def _check_overlay(source: Source, series: list[str], where: str) -> None:
@@ -187,6 +203,18 @@ def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
 
 
 def _check_versions(source: Source, where: str) -> None:
+    if source.bases and source.base is None:
+        # They stand for nothing but a base: each one has its own versions.
+        pinned = [pin.version for pin in source.bases.values()]
+        for key, value, known in (
+            ("version", source.version, [upstream_part(one) for one in pinned]),
+            ("debian-version", source.debian_version, pinned),
+        ):
+            if value not in known:
+                raise RecipeError(
+                    f"no base is of {value!r}", where=f"{where}.{key}", advice="take it out"
+                )
+        return
     upstream = upstream_part(source.debian_version)
     if upstream != source.version:
         raise RecipeError(
@@ -206,6 +234,7 @@ def _check_versions(source: Source, where: str) -> None:
 
 
 def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
+    listed: set[str] = set()
     for file in quilt_series_files(source.patches):
         name = file.name.partition(".")[2]
         if name and not _may_have_patches(recipe, name):
@@ -215,6 +244,7 @@ def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
                 where=f"{where}.patches",
                 advice=f"rename or remove {file}",
             )
+        listed |= set(patch_names(file))
         for patch in patch_names(file):
             if not (source.patches / patch).is_file():
                 raise RecipeError(
@@ -222,6 +252,13 @@ def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
                     where=f"{where}.patches",
                     advice="add the patch or take its line out",
                 )
+    for path in sorted(source.patches.glob("*.patch")):
+        if path.name not in listed:
+            raise RecipeError(
+                f"{path.name} stands in no series file, so nothing applies it",
+                where=f"{where}.patches",
+                advice=f"add its name to {source.patches / 'series'}, or remove it",
+            )
 
 
 def _may_have_patches(recipe: Recipe, name: str) -> bool:
@@ -245,7 +282,7 @@ def quilt_series_files(patches: Path) -> Iterator[Path]:
 
 
 def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
-    if source.base is not None:
+    if source.pins:
         return
     packaging = source.patches / "debian"
     if not unpinned and not (packaging / "control").is_file():

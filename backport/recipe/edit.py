@@ -19,8 +19,11 @@ from backport.recipe.model import BasePin, Published
 from backport.recipe.releases import releases
 
 
-def set_base(text: str, source: str, pin: BasePin) -> str:
+def set_base(text: str, source: str, pin: BasePin, series: str = "") -> str:
     """The recipe with the table ``[source.NAME.base]`` made or replaced; nothing else changes.
+
+    Parameters:
+        series: the table is that of this series, ``[source.NAME.base.SERIES]``; "" for all.
 
     Raises:
         RecipeError: the text is no TOML, or has no such source.
@@ -37,46 +40,62 @@ def set_base(text: str, source: str, pin: BasePin) -> str:
         raise RecipeError(f"the recipe cannot be edited: {error}") from error
     wanted = {"version": pin.version, "dsc": pin.dsc, "sha256": pin.sha256}
     wanted["path" if pin.path else "url"] = pin.path or pin.url
-    if "base" in table:
-        base = table["base"]
-        for key in [key for key in base if key not in wanted]:
+    place = ("base", series) if series else ("base",)
+    base = _inner(table, place)
+    if base is not None:
+        for key in [key for key in base if key not in wanted and not isinstance(base[key], dict)]:
             del base[key]
-        for key, value in wanted.items():
-            base[key] = value
-        edited = tomlkit.dumps(document)
+        new = {key: value for key, value in wanted.items() if key not in base}
+        for key in wanted.keys() - new.keys():
+            base[key] = wanted[key]
+        edited = _with_lines(tomlkit.dumps(document), ["source", source, *place], _lines(new))
     else:
-        edited = _with_new_table(text, source, wanted)
-    _check_only_base_changed(text, edited, source, wanted)
+        key = tomlkit.key(["source", source, *place]).as_string()
+        edited = _with_lines(text, ["source", source], ["", f"[{key}]", *_lines(wanted)])
+    _check_only_base_changed(text, edited, source, place, wanted)
     return edited
 
 
-def _with_new_table(text: str, source: str, values: Mapping[str, str]) -> str:
-    """Put ``[source.NAME.base]`` behind the last table of that source.
+def _inner(table: Any, place: Sequence[str]) -> Any:
+    """The table in a table, by the keys on the way; None where there is none."""
+    for key in place:
+        if key not in table:
+            return None
+        table = table[key]
+    return table
+
+
+def _lines(values: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {quoted(value)}" for name, value in values.items()]
+
+
+def _with_lines(text: str, table: Sequence[str], block: Sequence[str]) -> str:
+    """Put lines behind the last one of a table, or of those in it.
 
     Done on lines: tomlkit would rewrite the distance between the tables that follow.
     """
+    if not block:
+        return text
     lines = text.splitlines(keepends=True)
     last = -1
     inside = False
     for number, line in enumerate(lines):
         header = _header(line)
         if header is not None:
-            inside = header[:2] == ["source", source]
+            inside = header[: len(table)] == table
         if inside and line.strip() and not line.lstrip().startswith("#"):
             last = number
     if last < 0:
         raise RecipeError(
             "this source is not written as a table of its own",
-            where=f"source.{source}",
-            advice=f"write it below a line [source.{source}]",
+            where=".".join(table),
+            advice=f"write it below a line [{'.'.join(table)}]",
         )
     end = "\r\n" if lines[last].endswith("\r\n") else "\n"
-    key = tomlkit.key(["source", source, "base"]).as_string()
-    block = [f"[{key}]", *(f"{name} = {quoted(value)}" for name, value in values.items())]
     before = lines[: last + 1]
     if not before[-1].endswith("\n"):
         before[-1] += end
-    return "".join([*before, end, *(line + end for line in block), *lines[last + 1 :]])
+    return "".join([*before, *(line + end for line in block), *lines[last + 1 :]])
 
 
 def _header(line: str) -> list[str] | None:
@@ -94,13 +113,26 @@ def _header(line: str) -> list[str] | None:
     return path
 
 
-def _check_only_base_changed(old: str, new: str, source: str, wanted: Mapping[str, str]) -> None:
+def _check_only_base_changed(
+    old: str, new: str, source: str, place: Sequence[str], wanted: Mapping[str, str]
+) -> None:
     """Fail where the edit lost or changed anything else."""
-    before = tomllib.loads(old)
-    before["source"][source].pop("base", None)
+
+    def without(text: str) -> tuple[Any, Any]:
+        """The recipe without that table, and the table; those of the series are no part of it."""
+        data = tomllib.loads(text)
+        base = _inner(data["source"][source], place) or {}
+        values = {key: base.pop(key) for key in list(base) if not isinstance(base[key], dict)}
+        if not base and len(place) > 1:
+            _inner(data["source"][source], place[:-1]).pop(place[-1], None)
+        elif not base:
+            data["source"][source].pop(place[0], None)
+        return data, values
+
+    before, _ = without(old)
     try:
-        after = tomllib.loads(new)
-        good = after["source"][source].pop("base", None) == wanted and before == after
+        after, made = without(new)
+        good = made == wanted and before == after
     except (tomllib.TOMLDecodeError, LookupError, AttributeError):
         good = False
     if not good:

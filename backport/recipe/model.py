@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.recipe.bug import BugText
+from backport.recipe.version_strings import upstream_part
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,15 @@ class Published:
     """A version of a source package that a series' archive has; `version` "" means none.
 
     `confirmed` names the place where that was seen; without it the version is a conjecture, and
-    `upload` refuses to rely on it.
+    `upload` refuses to rely on it. `seen` are all versions that a pocket or queue has had, `ours`
+    whether the record has the very files of our own source package of that version.
     """
 
     version: str
     confirmed: str = ""
     note: str = ""
+    seen: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    ours: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,14 @@ class BasePin:
     sha256: str
     url: str = ""
     path: str = ""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The last number of a version, given in place of the one that follows from what was seen."""
+
+    number: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -123,9 +135,11 @@ class Source:
     update brings, `next_version` the lowest later version that must sort above ours, `series`
     the series that it is uploaded to, `changes` the changelog's items, `patches` the folder
     with the quilt series, the patches and our own packaging, `tests` the folder with what goes
-    into debian/tests. `needs` are sources of this recipe that have to be built before it, and
-    `needs_upstream` maps such a source to the upstream versions of it that this one runs with
-    (in the file, ``"same"`` is this source's own).
+    into debian/tests. `bases` and `revisions` are those of one series each: `in_series` has the
+    source as it is there. `chosen` maps a series to the version that a run has chosen for it,
+    with its rule in words. `needs` are sources of this recipe that have to be built before it, and
+    `needs_upstream` maps such a source to the upstream versions of it that this one runs with;
+    for those in `same_upstream` that is this source's own.
     """
 
     name: str
@@ -138,10 +152,37 @@ class Source:
     changes: tuple[Change, ...]
     needs: tuple[str, ...] = ()
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    same_upstream: tuple[str, ...] = ()
     next_version: str = ""
     base: BasePin | None = None
+    bases: Mapping[str, BasePin] = dataclasses.field(default_factory=dict)
+    revision: Revision | None = None
+    revisions: Mapping[str, Revision] = dataclasses.field(default_factory=dict)
+    chosen: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     control: tuple[ControlEdit, ...] = ()
     packaging: tuple[PackagingEdit, ...] = ()
+
+    @property
+    def pins(self) -> tuple[BasePin, ...]:
+        """Every .dsc that is pinned, that of all series first."""
+        return tuple(dict.fromkeys((*([self.base] if self.base else []), *self.bases.values())))
+
+    def in_series(self, series: str) -> Source:
+        """The source with the base, the versions and the revision that it has in that series."""
+        revision = self.revisions.get(series, self.revision)
+        base = self.bases.get(series)
+        if base is None:
+            return dataclasses.replace(self, revision=revision)
+        version = upstream_part(base.version)
+        same = dict.fromkeys(self.same_upstream, (version,))
+        return dataclasses.replace(
+            self,
+            base=base,
+            version=version,
+            debian_version=base.version,
+            needs_upstream={**self.needs_upstream, **same},
+            revision=revision,
+        )
 
     def changes_in(self, series: str) -> tuple[str, ...]:
         """The changelog's items that hold in an Ubuntu series."""
@@ -293,12 +334,13 @@ def quilt_series_file(source: Source, series: str, variant: Variant | None = Non
     has to be another one), and ``series`` for all else. A variant has ``series.VARIANT.VERSION``,
     or ``series.VARIANT`` where it has patches of its own, or none.
     """
+    version = source.in_series(series).version
     if variant is not None and source.name in variant.sources:
-        own = source.patches / f"series.{variant.name}.{source.version}"
+        own = source.patches / f"series.{variant.name}.{version}"
         patched = source.name in variant.patched
         common = source.patches / f"series.{variant.name}" if patched else None
         return own if own.is_file() else common
-    for name in (f"series.{series}", f"series.{source.version}", "series"):
+    for name in (f"series.{series}", f"series.{version}", "series"):
         candidate = source.patches / name
         if candidate.is_file():
             return candidate

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from backport.errors import RecipeError
 from backport.recipe import bug as recipe_bug
 from backport.recipe import checks
+from backport.recipe import outside as recipe_outside
 from backport.recipe.model import (
     BasePin,
     Change,
@@ -21,6 +24,7 @@ from backport.recipe.model import (
     Recipe,
     Retired,
     Review,
+    Revision,
     Series,
     Source,
     TestSource,
@@ -28,20 +32,45 @@ from backport.recipe.model import (
     Variant,
 )
 from backport.recipe.toml_table import Table
+from backport.recipe.version_strings import upstream_part
 from backport.source.weight import PARTS
+
+T = TypeVar("T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Debian Policy 5.6.12.
 _VERSION = re.compile(r"(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?")
 _OUTCOMES = ("superseded", "final-upload", "untouched")
 _RUNS = ("every", "full", "long")
+# The keys that stand in one kind of table only: where another one has them, it is named.
+_PLACES = {
+    key: place
+    for place, keys in {
+        "[update]": "bug maintainer date ppa as-of key",
+        "[bug]": "impact test-plan where-problems-could-occur other-info tags status",
+        "[series.NAME]": "mirror archive toolchain",
+        "[series.NAME.archive]": "confirmed note",
+        "[source.NAME]": "debian-version next-version needs needs-upstream changes packaging base "
+        "revision tests",
+        "[source.NAME.upstream]": "pypi file",
+        "[source.NAME.base]": "dsc",
+        "[[source.NAME.control]]": "paragraph field add drop replace",
+        "[[source.NAME.packaging]]": "replaces removes requires",
+        "[retired.NAME]": "outcome by",
+        "[variant.NAME]": "without-patches with-patches",
+        "[matrix]": "full test",
+        "[[matrix.test]]": "run timeout matrix with",
+    }.items()
+    for key in keys.split()
+}
 
 
-def load(path: Path, *, unpinned: bool = False) -> Recipe:
+def load(path: Path, *, unpinned: bool = False, alone: bool = False) -> Recipe:
     """Read and check a recipe.
 
     Parameters:
         path: the file.
+        alone: it lies in evidence, without what it names outside of its own folder.
         unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
             `backport pin`.
 
@@ -60,12 +89,14 @@ def load(path: Path, *, unpinned: bool = False) -> Recipe:
         raise RecipeError(
             f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
         ) from error
-    recipe = _recipe(Table(data, path.name), path)
+    recipe = _recipe(Table(data, path.name, _PLACES), path, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
+    if not alone:
+        recipe_outside.check_tests(recipe, path.name)
     return recipe
 
 
-def _recipe(top: Table, path: Path) -> Recipe:
+def _recipe(top: Table, path: Path, *, unpinned: bool) -> Recipe:
     root = path.parent.resolve()
     update = top.table("update")
     matrix = top.table("matrix")
@@ -80,7 +111,9 @@ def _recipe(top: Table, path: Path) -> Recipe:
         as_of=_day(update, "as-of"),
         key=update.string("key", ""),
         series=tuple(_series(name, table) for name, table in top.tables("series")),
-        sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
+        sources=tuple(
+            _source(name, table, root, unpinned=unpinned) for name, table in top.tables("source")
+        ),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
         variants=tuple(_variant(name, table) for name, table in top.tables("variant")),
         test_sources=tuple(
@@ -113,7 +146,12 @@ def _series(name: str, table: Table) -> Series:
         name=name,
         version=table.string("version", advice='write the release, such as "16.04"'),
         mirror=table.string("mirror", ""),
-        archive={source: _published(inner) for source, inner in table.tables("archive")},
+        archive={
+            # Without a version it is not known; "" says that the series has none.
+            source: _published(inner)
+            for source, inner in table.tables("archive")
+            if inner.has("version") or not inner.has("note")
+        },
         toolchain=_toolchain(table.table("toolchain")),
     )
     if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", series.version):
@@ -149,19 +187,27 @@ def _published(table: Table) -> Published:
     return published
 
 
-def _source(name: str, table: Table, root: Path) -> Source:
-    version = _version(table, "version")
-    debian = _version(table, "debian-version") if table.has("debian-version") else f"{version}-1"
+def _source(name: str, table: Table, root: Path, *, unpinned: bool) -> Source:
+    base, bases = _by_series(table, "base", lambda inner: _base(inner, root, unpinned=unpinned))
+    revision, revisions = _by_series(table, "revision", _revision)
+    first = next(iter(bases.values()), None) if base is None else None
+    given = upstream_part(first.version) if first and not table.has("version") else ""
+    version = given or _version(table, "version")
+    debian = first.version if first else f"{version}-1"
     source = Source(
         name=name,
         version=version,
-        debian_version=debian,
+        debian_version=_version(table, "debian-version") if table.has("debian-version") else debian,
         next_version=_version(table, "next-version") if table.has("next-version") else "",
         series=table.strings("series"),
         needs=table.strings("needs", ()),
         needs_upstream=_needs_upstream(table.table("needs-upstream"), version),
+        same_upstream=_same_upstream(table.table("needs-upstream")),
         upstream=_upstream_or_none(table, root, version),
-        base=_base(table.table("base"), root) if table.has("base") else None,
+        base=base,
+        bases=bases,
+        revision=revision,
+        revisions=revisions,
         patches=root / table.string("patches", f"patches/{name}"),
         tests=root / table.string("tests", f"autopkgtest/{name}"),
         changes=tuple(_change(inner) for inner in table.texts("changes")),
@@ -202,11 +248,19 @@ def _test_source(name: str, table: Table, root: Path) -> TestSource:
 
 
 def _needs_upstream(table: Table, version: str) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for name in table.keys():  # noqa: SIM118
-        same = table.is_string(name) and table.string(name) == "same"
-        found[name] = (version,) if same else table.strings(name)
-    return found
+    same = _same_upstream(table)
+    return {
+        name: (version,) if name in same else table.strings(name)
+        for name in table.keys()  # noqa: SIM118
+    }
+
+
+def _same_upstream(table: Table) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in table.keys()  # noqa: SIM118
+        if table.is_string(name) and table.string(name) == "same"
+    )
 
 
 def _version(table: Table, key: str, *, empty: str = "") -> str:
@@ -259,8 +313,37 @@ def _sha256(value: str, table: Table) -> None:
         )
 
 
-def _base(table: Table, root: Path) -> BasePin:
+def _by_series(table: Table, key: str, read: Callable[[Table], T]) -> tuple[T | None, dict[str, T]]:
+    """What `read` makes of the table under `key`, and of each table in it, one for a series."""
+    if not table.has(key):
+        return None, {}
+    inner = table.table(key)
+    series = [name for name in inner.keys() if inner.is_table(name)]  # noqa: SIM118
+    common = read(inner) if len(series) < len(inner.keys()) else None
+    return common, {name: read(inner.table(name)) for name in series}
+
+
+def _revision(table: Table) -> Revision:
+    revision = Revision(
+        table.integer("number", advice="write the last number that the version gets"),
+        table.string("reason", advice="say why it is not the one that follows"),
+    )
+    table.done()
+    if revision.number < 1 or not revision.reason:
+        raise RecipeError(
+            f"{revision.number} is no number of an upload"
+            if revision.reason
+            else "it has no reason",
+            where=table.where,
+            advice="give a number from 1 on, and its reason",
+        )
+    return revision
+
+
+def _base(table: Table, root: Path, *, unpinned: bool) -> BasePin:
     path = table.string("path", "")
+    if unpinned and table.keys() == ("version",):
+        return BasePin(_version(table, "version"), dsc="", sha256="")
     pin = BasePin(
         version=_version(table, "version"),
         dsc=table.string("dsc", Path(path).name if path else None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backport.errors import RecipeError
@@ -18,9 +18,13 @@ class Table:
         data: the parsed table.
         where: the file's name and the table's key, such as ``backport.toml: source.python-acme``;
             for the whole file its name.
+        places: the table that a key belongs to, for the advice where it stands in another.
     """
 
-    def __init__(self, data: dict[str, Any], where: str) -> None:
+    def __init__(
+        self, data: dict[str, Any], where: str, places: Mapping[str, str] | None = None
+    ) -> None:
+        self._places = places or {}
         self._data = data
         self._read: set[str] = set()
         self.where = where
@@ -58,6 +62,13 @@ class Table:
         """Whether what is under `key` is a string."""
         return isinstance(self._data.get(key), str)
 
+    def is_table(self, key: str) -> bool:
+        """Whether what is under `key` is a table; it counts as read then, and so as known."""
+        found = isinstance(self._data.get(key), dict)
+        if found:
+            self._read.add(key)
+        return found
+
     def boolean(self, key: str, default: bool) -> bool:
         """The true or false under `key`; raises as `string` does."""
         return bool(self._get(key, bool, default, ""))
@@ -90,7 +101,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         """The table under `key`; an empty one where it is missing."""
-        return Table(self._get(key, dict, {}, ""), self._place(key))
+        return Table(self._get(key, dict, {}, ""), self._place(key), self._places)
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """Each table in the table under `key`, with its name, in the file's order."""
@@ -105,7 +116,7 @@ class Table:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._fail(key, "this is not an array of tables", f"write [[…{key}]]")
         for number, item in enumerate(items, start=1):
-            yield Table(item, f"{self._place(key)}[{number}]")
+            yield Table(item, f"{self._place(key)}[{number}]", self._places)
 
     def texts(self, key: str) -> Iterator[Table]:
         """Each item of the list under `key`; a string stands for a table with that ``text``."""
@@ -138,5 +149,9 @@ class Table:
             if key not in self._read:
                 near = difflib.get_close_matches(key, self._read, n=1)
                 known = ", ".join(sorted(self._read))
-                advice = f"write {near[0]}" if near else f"known keys: {known}"
+                advice = f"known keys: {known}"
+                if near:
+                    advice = f"write {near[0]}"
+                elif key in self._places:
+                    advice = f"it belongs to {self._places[key]}"
                 raise self._fail(key, "this key is unknown", advice)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from backport.engine.store import Store, step_key
 from backport.errors import InputError
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions
+from backport.run import plan
+from backport.run.plan import Selection
 
 
 def archive_versions(
-    recipe: Recipe, cache: Path, *, offline: bool, note: Callable[[str], None]
+    recipe: Recipe, cache: Path, work: Path, *, offline: bool, note: Callable[[str], None]
 ) -> ArchiveVersions:
     """The archive's versions: from Launchpad's records, else from the recipe.
 
     Parameters:
+        work: the work folder, with the source packages that an upload was made of.
         cache: the folder of downloads; records that were kept there count too.
         offline: ask nobody; only kept records and the recipe.
         note: takes one sentence for each thing that a person has to know.
@@ -26,7 +31,25 @@ def archive_versions(
     from backport.launchpad.archive import publications  # noqa: PLC0415 - not every command needs it
 
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
-        return publications.archive_versions(recipe, None if offline else client, cache, note=note)
+        asked = None if offline else client
+        found = publications.archive_versions(recipe, asked, cache, note=note, work=work)
+    return _unchanged(recipe, found, Store(work))
+
+
+def _unchanged(recipe: Recipe, archive: ArchiveVersions, store: Store) -> ArchiveVersions:
+    """What the archive has; an upload of ours counts as one only if the recipe still makes it."""
+    if not any(has.ours for has in archive.values()):
+        return archive
+    steps = plan.make(versions.with_chosen(recipe, archive), Selection(until="source"), "")
+
+    def made(source: str, series: str) -> bool:
+        step = steps[f"source/{series}/{source}"]
+        needed = {need: store.last(need) for need in step.needs}
+        digests = {need: one.digest for need, one in needed.items() if one is not None}
+        whole = len(digests) == len(needed)
+        return whole and store.fresh(step.name, step_key(step, digests)) is not None
+
+    return {pair: replace(has, ours=has.ours and made(*pair)) for pair, has in archive.items()}
 
 
 def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:

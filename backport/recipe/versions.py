@@ -1,10 +1,8 @@
 """The version of every upload, and the proof that every upgrade path sorts upward.
 
-The rule is the table of "Version strings" in the Ubuntu project's documentation
-(docs/how-ubuntu-is-made/concepts/version-strings.md); the practice of certbot's own updates is
-the form ``V~ubuntu16.04.1``. A delta is what changes the content of the binary packages: a
-quilt patch. Relaxed build-dependencies and added DEP-8 tests leave a backport "essentially
-identical" to V.
+The rules are in `version_strings`. A delta is what changes the content of the binary packages: a
+quilt patch, or packaging laid over that of the base. Relaxed build-dependencies and added DEP-8
+tests leave a backport "essentially identical" to the version that it is of.
 """
 
 from __future__ import annotations
@@ -26,8 +24,11 @@ from backport.recipe.model import (
     patch_names,
     quilt_series_file,
 )
+from backport.recipe.version_strings import next_version, stem, upstream_part
 from backport.source.overlay import BINARY
 
+# What marks a version of our own packaging, not of the archive's source package.
+STANDIN = "~standin"
 # A source package's name in braces (Debian Policy 5.6.1).
 _MADE = re.compile(r"\{([a-z0-9][a-z0-9+.-]+)\}")
 
@@ -57,9 +58,9 @@ class Row:
 
     @property
     def published(self) -> bool:
-        """Whether the archive has our upload already."""
-        has = self.archive.version if self.archive else ""
-        return bool(has and self.ours and Version(has) == Version(self.ours))
+        """Whether the archive has our upload already: by its files, not by its version alone."""
+        has = self.archive
+        return bool(has and has.ours and self.ours and Version(has.version) == Version(self.ours))
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,6 @@ class Mismatch:
         )
 
 
-def upstream_part(version: str) -> str:
-    """The upstream version in a Debian version (Policy 5.6.12)."""
-    return str(Version(version).upstream_version or "")
-
-
 def has_delta(source: Source, series: str) -> bool:
     """Whether the recipe changes what is in the binary packages, for that series.
 
@@ -116,12 +112,67 @@ def has_delta(source: Source, series: str) -> bool:
     return patched or bool(overlay_files(source, series).keys() - {BINARY})
 
 
-def published_version(source: Source, series: Series) -> tuple[str, str]:
-    """The version that the update publishes for a source in a series, and the rule in words."""
-    base = source.base.version if source.base else source.debian_version
-    if has_delta(source, series.name):
-        return f"{base}ubuntu0.{series.version}.1", "V with a delta: Vubuntu0.YY.MM.1"
-    return f"{base}~ubuntu{series.version}.1", "V without a delta: V~ubuntuYY.MM.1"
+def published_version(
+    source: Source, series: Series, has: Published | None = None
+) -> tuple[str, str]:
+    """The version that the update publishes for a source in a series, and the rule in words.
+
+    Parameters:
+        has: what the series has of it; without it the recipe's own data count.
+    """
+    if series.name in source.chosen:
+        return source.chosen[series.name]
+    has = has or series.archive.get(source.name) or Published("")
+    own = source.in_series(series.name)
+    if has.ours and not own.revision:
+        return has.version, "our own upload is there already"
+    bases = [source.in_series(name).debian_version for name in source.series]
+    version, rule = next_version(
+        own.debian_version,
+        series.version,
+        delta=has_delta(source, series.name),
+        several=sum(stem(base) == stem(own.debian_version) for base in bases) > 1,
+        seen=[one for one in (has.version, *has.seen) if one],
+        number=own.revision.number if own.revision else 0,
+    )
+    return version, f"{rule}: {own.revision.reason}" if own.revision else rule
+
+
+def with_chosen(recipe: Recipe, archive: ArchiveVersions) -> Recipe:
+    """The recipe with the version of every upload fixed, by what the archive has."""
+    rows = [row for row in table(recipe, archive) if row.ours]
+    return _choosing(recipe, {f"{row.series}/{row.source}": (row.ours, row.rule) for row in rows})
+
+
+def as_made(recipe: Recipe, made: Mapping[str, str]) -> Recipe:
+    """The recipe with the versions that a run has made, by ``SERIES/SOURCE``.
+
+    A version for testing only is no choice: nobody publishes it.
+    """
+    real = {name: version for name, version in made.items() if STANDIN not in version}
+    return _choosing(
+        recipe, {name: (one, "as the run made it") for name, one in real.items() if one}
+    )
+
+
+def _choosing(recipe: Recipe, made: Mapping[str, tuple[str, str]]) -> Recipe:
+    return replace(
+        recipe,
+        sources=tuple(
+            replace(
+                source,
+                chosen={
+                    **source.chosen,
+                    **{
+                        series: made[f"{series}/{source.name}"]
+                        for series in source.series
+                        if f"{series}/{source.name}" in made
+                    },
+                },
+            )
+            for source in recipe.sources
+        ),
+    )
 
 
 def built_version(source: Source, series: Series, variant: str = "") -> tuple[str, str]:
@@ -130,9 +181,9 @@ def built_version(source: Source, series: Series, variant: str = "") -> tuple[st
     Parameters:
         variant: the name of a recipe's variant; its packages sort below the update's own.
     """
-    if source.base is None:
+    if not source.pins:
         epoch, separator, _ = source.debian_version.rpartition(":")
-        version = f"{epoch}{separator}{source.version}-0ubuntu0.{series.version}.1~standin1"
+        version = f"{epoch}{separator}{source.version}-0ubuntu0.{series.version}.1{STANDIN}1"
         rule = "own packaging, for testing only: U-0ubuntu0.YY.MM.1~standin1"
     else:
         version, rule = published_version(source, series)
@@ -195,8 +246,8 @@ def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
                 rule = "the series has what is needed; nothing is uploaded"
                 rows.append(Row(source.name, series.name, published, "", rule))
                 continue
-            version, rule = published_version(source, series)
-            built, _ = built_version(source, series)
+            version, rule = published_version(source, series, published)
+            built = version if source.pins else built_version(source, series)[0]
             rows.append(Row(source.name, series.name, published, version, rule, built))
     return tuple(rows)
 
@@ -227,7 +278,7 @@ def mismatches(recipe: Recipe, archive: ArchiveVersions) -> tuple[Mismatch, ...]
     rows = {(row.source, row.series): row for row in table(recipe, archive)}
     for source in recipe.sources:
         for series in source.series:
-            for needs, accepted in source.needs_upstream.items():
+            for needs, accepted in source.in_series(series).needs_upstream.items():
                 row = rows[needs, series]
                 version = upstream_part(row.result) if row.result else "nothing"
                 if version not in accepted:

@@ -31,11 +31,13 @@ from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import localrepo
 from backport.environments.base import Base, Wanted
+from backport.errors import InputError
 from backport.recipe import versions
-from backport.recipe.model import Recipe
+from backport.recipe.model import Recipe, Source
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
+from backport.source.files import sha256_of
 from backport.testbed import autopkgtest, lxc, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
@@ -79,10 +81,9 @@ class Actions:
         """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
         source = self.recipe.built(step.source)
         cache, offline = self.options.cache, self.options.offline
-        if source.base is not None:
-            found = dsc_files.fetch_base(source.base, cache, offline=offline)
-            files = [found, *(found.parent / name for name in dsc_names(found))]
-            detail = f"{source.base.dsc}, sha256 {source.base.sha256[:12]}…"
+        if source.pins:
+            files = _of_pins(source, cache, offline=offline)
+            detail = "; ".join(f"{pin.dsc}, sha256 {pin.sha256[:12]}…" for pin in source.pins)
         else:
             assert source.upstream is not None
             files = [fetch.fetch_upstream(source.upstream, cache, offline=offline)]
@@ -95,7 +96,7 @@ class Actions:
         """Make the source package of one source for one series."""
         series = self.recipe.one_series(step.series)
         variant = self.recipe.variant(step.variant) if step.variant else None
-        plain = self.recipe.built(step.source)
+        plain = self.recipe.built(step.source).in_series(step.series)
         source = versions.with_versions(self.recipe, plain, series, variant)
         if self.recipe.test_source(step.source):
             version, rule = versions.test_source_version(source)
@@ -248,6 +249,26 @@ class Actions:
     def _publish(self, debs: list[Path], scratch: Path) -> Path:
         origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
         return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
+    """Every pinned .dsc with its files; a tarball that two of them have is there once.
+
+    Raises:
+        InputError: two of them have another file of the same name.
+    """
+    files: dict[str, Path] = {}
+    for pin in source.pins:
+        dsc = dsc_files.fetch_base(pin, cache, offline=offline)
+        for path in (dsc, *(dsc.parent / name for name in dsc_names(dsc))):
+            other = files.setdefault(path.name, path)
+            if sha256_of(other) != sha256_of(path):
+                raise InputError(
+                    f"two bases have another {path.name}",
+                    where=f"source.{source.name}.base",
+                    advice="pin what one archive has: it has each name once",
+                )
+    return list(files.values())
 
 
 def _made_in(series: str) -> str:

@@ -24,7 +24,7 @@ from backport.recipe.model import (
     patch_names,
     quilt_series_file,
 )
-from backport.recipe.versions import with_versions
+from backport.recipe.versions import built_version, with_versions
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def _json(value: Any) -> str:
 
 
 def _fetch_step(source: Source, name: str) -> Step:
-    fixed = {"upstream": asdict(source.upstream) if source.upstream else None}
-    fixed["base"] = asdict(source.base) if source.base else None
+    upstream = asdict(source.upstream) if source.upstream else None
+    fixed = {"upstream": upstream, "bases": [asdict(one) for one in source.pins]}
     inputs = [("place", hash_text(_json(fixed)))]
     if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
         inputs.append(("folder", hash_tree(Path(source.upstream.path))))
@@ -65,6 +65,7 @@ def _fetch_step(source: Source, name: str) -> Step:
 def _source_step(
     recipe: Recipe, source: Source, series: str, variant: Variant | None, name: str
 ) -> Step:
+    source = source.in_series(series)
     quilt_series = quilt_series_file(source, series, variant)
     published = recipe.one_series(series).archive.get(name)
     control = with_versions(recipe, source, recipe.one_series(series), variant).control
@@ -74,6 +75,7 @@ def _source_step(
         "changes": source.changes_in(series),
         "control": [asdict(edit) for edit in control],
         "series": recipe.one_series(series).version,
+        "made": built_version(source, recipe.one_series(series))[0],
         "update": (recipe.bug, recipe.maintainer, recipe.date),
         "variant": variant.name if variant else "",
         # Entries of the changelog that are newer than this go into the source .changes.
@@ -90,7 +92,7 @@ def _source_step(
         "tests": hash_tree(source.tests),
         "tests' library": hash_tree(recipe.root / "autopkgtest" / "lib"),
     }
-    if source.base is None:
+    if not source.pins:
         inputs["packaging"] = hash_tree(source.patches / "debian")
     if overlay := overlay_files(source, series):
         names = (str(path.relative_to(source.patches)) for path in overlay.values())

@@ -19,10 +19,13 @@ from backport.source.weight import Weight
 def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step]) -> str:
     """The plan in lines of text."""
     day = f", with the archive as of {recipe.as_of}" if recipe.as_of else ""
-    lines = [f"Update {recipe.name}, LP: #{recipe.bug}{day}", "", "Versions"]
+    bug = f"LP: #{recipe.bug}" if recipe.bug else "no bug is filed yet"
+    lines = [f"Update {recipe.name}, {bug}{day}", "", "Versions"]
     for row in versions.table(recipe, archive):
         made = row.ours or "no upload"
         lines.append(f"  {row.series:10} {row.source:24} {made:30} archive: {_has(row)}")
+        if row.ours:
+            lines.append(f"  {'':10} {'':24} {row.rule}")
         if row.built != row.ours:
             lines.append(f"  {'':10} {'':24} no .dsc is pinned; for testing only: {row.built}")
     proof = versions.proof(recipe, archive)

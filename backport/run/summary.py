@@ -140,7 +140,7 @@ def make(
         base,
         suite,
         tuple(differing),
-        tuple(one.name for one in recipe.sources if one.base is None and one.name in made),
+        tuple(one.name for one in recipe.sources if not one.pins and one.name in made),
         tuple(lines),
         other,
         causes,

@@ -12,6 +12,7 @@ from debian.changelog import Changelog, ChangelogParseError
 from debian.debian_support import Version
 
 from backport.errors import InputError
+from backport.recipe.version_strings import is_backport
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
 _BUGS = re.compile(r"lp:\s+#\d+(?:,\s*#\d+)*", re.IGNORECASE)
@@ -77,7 +78,7 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
     """The changelog with the entry on top; the existing bytes follow unchanged.
 
     The entry's version sorts above the existing newest one, V; or it is a backport of it,
-    ``V~ubuntuYY.MM.1``, which is below V and so gives way to it at the release upgrade.
+    ``V~…YY.MM.1``, which is below V and so gives way to it at the release upgrade.
 
     Raises:
         InputError: the existing text is no changelog, is another package's, or the entry's
@@ -96,8 +97,7 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
             where=where,
             advice="pin the right base",
         )
-    backport = str(new.version).startswith(f"{old.version}~ubuntu")
-    if not (old.version < new.version or backport):
+    if not (old.version < new.version or is_backport(str(new.version), str(old.version))):
         raise InputError(
             f"the new version {new.version} is not higher than its newest, {old.version}",
             where=where,

@@ -22,6 +22,7 @@ from backport.engine.step import Step, hash_text
 from backport.engine.store import RECORD, Store
 from backport.errors import InputError
 from backport.launchpad.api import credentials
+from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.sru import archive, manifest, scrub
@@ -97,6 +98,7 @@ def make(
         if one.archive.is_file() and (one.folder / manifest.FILE).is_file():
             _point(home, one.name)
             return one
+    recipe = versions.as_made(recipe, run.versions)
     _refuse_changed(recipe, run)
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}

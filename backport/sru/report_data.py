@@ -67,7 +67,7 @@ def gather(
         InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
     """
     (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
-    recipe = reader.load(file)
+    recipe = reader.load(file, alone=True)
     there = service_verdicts.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)

@@ -24,7 +24,7 @@ from backport.engine.verdict import Verdict
 from backport.environments import choose
 from backport.environments.base import PreparedBase
 from backport.errors import InputError, UsageError
-from backport.recipe import reader
+from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.run.actions import Actions, Options
@@ -126,7 +126,7 @@ def _run(
     inputs = scratch / "inputs"
     shutil.copytree(folder / "inputs", inputs)
     (file,) = (path for path in inputs.iterdir() if path.suffix == ".toml")
-    recipe = reader.load(file)
+    recipe = versions.as_made(reader.load(file, alone=True), found.versions)
     _same_inputs(recipe, found, record)
     needs = {need: _need(need, folder, found, work) for need in record.needs}
     step = Step(

@@ -409,7 +409,11 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [untried([Package("small", "1.0", Path("old.deb"))])],
     ),
     "bug-reference": (
-        [of_upload(mend=edit("changelog", "LP: #", "see ")), of_upload(mend=another_field)],
+        [
+            of_upload(mend=edit("changelog", "LP: #", "see ")),
+            of_upload(mend=another_field),
+            of_upload(lambda recipe: replace(recipe, bug=0)),
+        ],
         [of_upload()],
     ),
     "bug-template": (

@@ -22,7 +22,7 @@ from tests.e2e.support import Place, must
 
 SERIES = "noble"
 SMALL = Small()
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 BUILD = f"build/{SERIES}/{SMALL.name}"
 TEST = f"test/{SERIES}/{SMALL.name}.says"
 EDIT = """\

@@ -45,7 +45,7 @@ from tests.support.upload_server.case import (
 from tests.support.upload_server.intake import Intake
 
 SERIES = "noble"
-VERSION = "1.0-1ubuntu0.24.04.1~ppa1"
+VERSION = "1.0-1ubuntu0.1~ppa1"
 HELPER, GREETER = Small("helper"), Small("greeter")
 PASSPHRASE = "a passphrase that nobody may see"
 FARM_SECONDS = 400.0

@@ -16,7 +16,7 @@ from tests.support.source_builder import write_files
 SERIES = "noble"
 # Only what is published says this: what would be built here says hello.
 SMALL = Small().with_test("greeter | grep -q published")
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 CONTROL = f"""\
 Package: greeter
 Version: {VERSION}

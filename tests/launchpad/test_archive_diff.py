@@ -14,7 +14,7 @@ from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.case import Case
 
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 
 
 def ready(case: Case) -> None:

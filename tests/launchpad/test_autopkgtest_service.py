@@ -231,7 +231,7 @@ def recipe(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = recipes.write(tmp_path, SPEC, content)
     (tmp_path / "autopkgtest/app/control").write_text("Tests: smoke, race\nDepends: @\n")
     matrix = tmp_path / "autopkgtest/matrix"
-    matrix.mkdir(parents=True)
+    matrix.mkdir(parents=True, exist_ok=True)
     (matrix / "control").write_text("Tests: race-control\nDepends: app\n")
     recipe_file.load(path)
     upload = journal.Upload(

@@ -324,3 +324,37 @@ def test_an_edit_by_somebody_else_meanwhile_is_not_overwritten(
     assert recipe.path.read_text() == edited
     assert tomllib.loads(edited)["update"]["bug"] == 2
     assert [one.name for one in recipe.root.glob(".backport*")] == []
+
+
+def test_the_base_of_each_series_is_pinned_in_its_own_table(
+    recipe: Recipe, client: LaunchpadlibClient, world: World, keys: Keys, signed: Signed
+) -> None:
+    for series, version in (("xenial", "1.2-1"), ("zesty", "1.3-1")):
+        made = signed("hello-sru", version, "good")
+        own = {name: data for name, data in made.items() if f"_{version[:3]}" in name}
+        world.publish(series, "hello-sru", version, files=own)
+    text = (
+        RECIPE.replace(
+            'version = "16.04"\n', 'version = "16.04"\n\n[series.zesty]\nversion = "17.04"\n'
+        )
+        .replace('    "xenial",           # one a line\n', '    "xenial", "zesty",\n')
+        .replace('version="1.2"           # no blanks here\ndebian-version = "1.2-1"\n', "")
+    )
+    tables = [f'[source.hello-sru.base.{series}]\nversion = "{version}"\n'
+              for series, version in (("xenial", "1.2-1"), ("zesty", "1.3-1"))]  # fmt: skip
+    recipe.path.write_text(
+        text.replace("\n\n# The second", "\n" + "\n".join(tables) + "\n# The second")
+    )
+    report = run(reader.load(recipe.path, unpinned=True), client, keys)
+    again = reader.load(recipe.path)
+    source = again.source("hello-sru")
+    assert source.base is None
+    assert source.bases == {one.series: one.pin for one in report.found}
+    assert {name: one.version for name, one in source.bases.items()} == {
+        "xenial": "1.2-1",
+        "zesty": "1.3-1",
+    }
+    assert run(again, client, keys).kept == ("hello-sru",)
+    text = recipe.path.read_text()
+    assert 'version = "1.3-1"\ndsc = "hello-sru_1.3-1.dsc"\n' in text
+    assert "\n\n# The second one.\n[source.other-sru]\n" in text

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import FILE, Records, age, archive_versions
+from backport.recipe import versions
 from backport.recipe.model import BasePin, Change, Published, Recipe, Retired, Series, Source
+from backport.source.files import sha256_of
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]
@@ -101,6 +103,84 @@ def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
     seen = found["hello-sru", "xenial"]
     assert (seen.version == "1.10-1") is counts
     assert (f"in {pocket}" in seen.note) is counts
+
+
+@pytest.mark.parametrize("status", ["Published", "Superseded", "Deleted"])
+def test_every_version_that_any_pocket_had_is_seen(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, status: str
+) -> None:
+    world.publish("xenial", "hello-sru", "1.2-1~ubuntu16.04.3", pocket="Backports", status=status)
+    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    assert set(found["hello-sru", "xenial"].seen) == {
+        "1.0-1",
+        "1.0-1ubuntu0.1",
+        "1.2-1~ubuntu16.04.3",
+    }
+
+
+def queue(world: World, status: str) -> None:
+    world.add(
+        "package_upload",
+        "/ubuntu/xenial/+upload/1",
+        archive_link="/ubuntu/+archive/primary",
+        date_created="2026-11-20T10:00:00.000000+00:00",
+        distroseries_link="/ubuntu/xenial",
+        package_name="hello-sru",
+        package_version="1.2-1~ubuntu16.04.1",
+        pocket="Proposed",
+        status=status,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "taken"), [("Unapproved", True), ("Done", True), ("Rejected", False)]
+)
+def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, status: str, taken: bool
+) -> None:
+    queue(world, status)
+    update = recipe(tmp_path)
+    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY)
+    assert ("1.2-1~ubuntu16.04.1" in found["hello-sru", "xenial"].seen) is taken
+    (row, _) = versions.table(update, found)
+    assert row.ours == ("1.2-1~ubuntu16.04.2" if taken else "1.2-1~ubuntu16.04.1")
+
+
+def test_the_queue_of_today_says_nothing_of_a_day_in_the_past(
+    client: LaunchpadlibClient, world: World, tmp_path: Path
+) -> None:
+    queue(world, "Unapproved")
+    update = replace(recipe(tmp_path), as_of=date(2017, 6, 1))
+    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY)
+    assert found["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
+
+
+@pytest.mark.parametrize(("content", "ours"), [(b"the same", True), (b"another", False)])
+def test_an_upload_is_ours_by_its_files_and_not_by_its_version(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, content: bytes, ours: bool
+) -> None:
+    version = "1.2-1~ubuntu16.04.1"
+    own = tmp_path / "work" / "source" / "xenial" / "hello-sru"
+    own.mkdir(parents=True)
+    packed = f"hello-sru_{version}.debian.tar.xz"
+    (own / packed).write_bytes(b"the same")
+    (own / f"hello-sru_{version}.dsc").write_text(
+        f"Format: 3.0 (quilt)\nSource: hello-sru\nVersion: {version}\n"
+        f"Checksums-Sha256:\n {sha256_of(own / packed)} 8 {packed}\n"
+        f"Files:\n {'0' * 32} 8 {packed}\n"
+    )
+    # A sponsor has signed the .dsc.
+    files = {packed: content, f"hello-sru_{version}.dsc": b"signed"}
+    world.publish("xenial", "hello-sru", version, pocket="Proposed", files=files)
+    update = recipe(tmp_path)
+    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY, work=tmp_path / "work")
+    (row, _) = versions.table(update, found)
+    assert (row.published, row.ours) == (ours, version if ours else "1.2-1~ubuntu16.04.2")
+    # Nothing of ours is there to compare it with.
+    (row, _) = versions.table(
+        update, archive_versions(update, client, tmp_path, now=lambda: MONDAY)
+    )
+    assert not row.published
 
 
 def history(world: World) -> None:

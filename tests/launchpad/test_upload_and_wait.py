@@ -16,7 +16,9 @@ from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
 from tests.support.upload_server.case import SECRET, Case
 
-VERSION = "1.0-1ubuntu0.24.04.1~ppa1"
+VERSION = "1.0-1ubuntu0.1~ppa1"
+# The form where the update goes to several series.
+OF_SEVERAL = "1.0-1ubuntu0.24.04.1~ppa1"
 NUMBER = 2100000
 
 
@@ -82,7 +84,7 @@ def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and
     assert ran.exit_code == 6, ran.err
     assert ran.item("yakkety/greeter")["action"] == "skipped"
     assert "leave the series out of the update" in ran.item("yakkety/greeter")["reason"]
-    assert case.in_ppa() == [("greeter", "noble", VERSION)]
+    assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
     kinds = [event["event"] for event in ran.events]
     assert kinds.index("uploaded") < kinds.index("published") < kinds.index("waited")
     assert (case.work / "published/noble/greeter.json").is_file()
@@ -178,7 +180,7 @@ exec "{sys.executable}" -m backport.cli "$@"
     assert "--series noble --series yakkety" in (checkout / "run").read_text()
     ran = script("--yes", *named)
     assert ran.returncode == 6, ran.stdout + ran.stderr
-    assert case.in_ppa() == [("greeter", "noble", VERSION)]
+    assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
     assert "yakkety/greeter: skipped (obsolete" in ran.stderr
     assert (case.work / "published/noble/greeter.json").is_file()
     assert script("--yes").returncode == 0

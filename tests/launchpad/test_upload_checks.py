@@ -13,7 +13,7 @@ from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server.world_ppa import Arrived
 from tests.support.upload_server.case import ARCHIVE, OWNER, PPA, Case
 
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 ORIG = "greeter_1.0.orig.tar.gz"
 
 
@@ -33,6 +33,19 @@ def change_recipe(case: Case, before: str, after: str) -> None:
     text = case.recipe.read_text()
     assert before in text
     case.recipe.write_text(text.replace(before, after))
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_an_update_without_a_bug_is_refused(case: Case, words: tuple[str, ...]) -> None:
+    case.ready()
+    change_recipe(case, "bug = ", "bug = 0 # ")
+
+    ran = case.upload(*words)
+
+    assert (ran.exit_code, case.in_ppa()) == (3, [])
+    assert ran.err.endswith(
+        "update.bug: the recipe names no bug; write the Launchpad bug's number.\n"
+    )
 
 
 def test_a_day_in_the_past_is_refused(case: Case) -> None:
@@ -104,9 +117,23 @@ def test_a_higher_version_in_the_ppa_is_refused(case: Case) -> None:
 
 def test_an_update_that_the_archive_has_already_is_refused(case: Case) -> None:
     case.ready()
-    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
+    made = case.work / "source/noble/greeter"
+    files = {path.name: path.read_bytes() for path in made.glob(f"greeter_{VERSION}.d*")}
+    files[ORIG] = (made / ORIG).read_bytes()
+    del files[f"greeter_{VERSION}.debdiff"]
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed", files=files)
 
     assert f"the archive has {VERSION}" in refused(case, check="version", exit_code=3)
+
+
+def test_a_version_that_another_upload_has_taken_is_made_anew(case: Case) -> None:
+    case.ready()
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
+
+    ran = case.upload()
+
+    assert (ran.exit_code, case.in_ppa()) == (3, [])
+    assert ran.err.endswith("make, build and test the update with: backport run.\n")
 
 
 def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> None:

@@ -14,7 +14,7 @@ from tests.support.launchpad_server import Fault, StandIn
 from tests.support.upload_server import FtpServer
 from tests.support.upload_server.case import Case
 
-VERSION = "1.0-1ubuntu0.24.04.1"
+VERSION = "1.0-1ubuntu0.1"
 THERE = [("greeter", "noble", f"{VERSION}~ppa1")]
 
 

@@ -248,6 +248,113 @@ def test_a_relation_to_a_version_that_the_update_does_not_make_is_refused(tmp_pa
     )
 
 
+def test_a_patch_that_no_series_file_lists_is_refused(tmp_path: Path) -> None:
+    path = recipes.write(tmp_path, TWO)
+    patches = tmp_path / "patches" / "alpha"
+    (patches / "two.patch").write_text("")
+    assert refusal(path) == (
+        "backport.toml: source.alpha.patches: two.patch stands in no series file, so nothing "
+        f"applies it; add its name to {patches / 'series'}, or remove it"
+    )
+    (patches / "series.plain").write_text("two.patch\n")
+    assert load(path).name == "small"
+
+
+def test_a_date_with_another_weekday_is_refused_with_the_right_one(tmp_path: Path) -> None:
+    change = put("update.date", to="Sun, 23 Nov 2026 00:30:00 +0200")
+    assert refusal_of(tmp_path, change) == (
+        "backport.toml: update.date: that day is a Mon, not Sun; write Mon, or another day"
+    )
+
+
+# ------------------------------------------------------------------ a base, a revision by series
+
+
+def pin(version: str) -> dict[str, str]:
+    return {
+        "version": version,
+        "dsc": f"alpha_{version}.dsc",
+        "sha256": recipes.SHA256,
+        "url": "https://example.org/",
+    }
+
+
+def by_series(content: dict[str, Any], **bases: str) -> None:
+    """Give alpha a base for each of these series, and no version of its own."""
+    source = content["source"]["alpha"]
+    for key in ("version", "debian-version", "upstream"):
+        source.pop(key, None)
+    source["base"] = {name: pin(version) for name, version in bases.items()}
+
+
+def test_each_series_may_have_a_base_of_its_own(tmp_path: Path) -> None:
+    content = recipes.data(TWO)
+    by_series(content, xenial="1.0-1", yakkety="2.0-1ubuntu1")
+    source = recipes.load_data(tmp_path, TWO, content).source("alpha")
+    there = {name: source.in_series(name) for name in source.series}
+    assert {name: (one.version, one.debian_version) for name, one in there.items()} == {
+        "xenial": ("1.0", "1.0-1"),
+        "yakkety": ("2.0", "2.0-1ubuntu1"),
+    }
+    assert [one.version for one in source.pins] == ["1.0-1", "2.0-1ubuntu1"]
+
+
+def test_a_series_without_a_base_of_its_own_has_the_common_one(tmp_path: Path) -> None:
+    content = recipes.data(TWO)
+    content["source"]["alpha"]["base"] = pin("1.0-1") | {"yakkety": pin("2.0-1")}
+    source = recipes.load_data(tmp_path, TWO, content).source("alpha")
+    assert [source.in_series(name).debian_version for name in source.series] == ["1.0-1", "2.0-1"]
+
+
+@pytest.mark.parametrize(
+    ("bases", "said"),
+    [
+        (
+            {"xenial": "1.0-1"},
+            "source.alpha.base: there is no base for yakkety; add [source.alpha.base.yakkety]",
+        ),
+        (
+            {"xenial": "1.0-1", "yakkety": "1.0-2", "zesty": "1.0-3"},
+            "source.alpha.base: 'zesty' is no series of this source of this recipe; "
+            "write one of xenial, yakkety, or add it",
+        ),
+    ],
+)
+def test_the_bases_are_those_of_the_sources_series(
+    tmp_path: Path, bases: dict[str, str], said: str
+) -> None:
+    assert refusal_of(tmp_path, lambda content: by_series(content, **bases)) == (
+        f"backport.toml: {said}"
+    )
+
+
+def test_a_version_that_no_base_has_is_refused(tmp_path: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        by_series(content, xenial="1.0-1", yakkety="2.0-1")
+        content["source"]["alpha"]["version"] = "3.0"
+
+    assert refusal_of(tmp_path, change) == (
+        "backport.toml: source.alpha.version: no base is of '3.0'; take it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ({"number": 0, "reason": "r"}, "revision: 0 is no number of an upload; give"),
+        ({"number": 2, "reason": ""}, "revision: it has no reason; give a number"),
+        ({"number": 2}, "revision.reason: this key is missing; say why"),
+        ({"zesty": {"number": 2, "reason": "r"}}, "revision: 'zesty' is no series of this source"),
+    ],
+)
+def test_a_revision_is_a_number_with_its_reason(
+    tmp_path: Path, revision: dict[str, Any], said: str
+) -> None:
+    assert refusal_of(tmp_path, put("source.alpha.revision", to=revision)).startswith(
+        f"backport.toml: source.alpha.{said}"
+    )
+
+
 # ------------------------------------------------------------------ order, versions, matrix
 
 

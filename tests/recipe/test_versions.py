@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from backport.errors import RecipeError
 from backport.recipe import versions
 from backport.recipe.model import ControlEdit, Published, Recipe, Series, Source, Variant
+from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import ArchiveVersions, Relation, Row
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -202,7 +203,7 @@ def test_an_edit_of_control_is_no_delta(tmp_path: Path) -> None:
     ],
 )
 def test_the_upstream_part_is_between_epoch_and_revision(version: str, upstream: str) -> None:
-    assert versions.upstream_part(version) == upstream
+    assert upstream_part(version) == upstream
 
 
 # ------------------------------------------------------------------ the table
@@ -313,7 +314,7 @@ def test_one_unconfirmed_version_leaves_what_rests_on_it_unconfirmed(tmp_path: P
 @pytest.mark.parametrize(
     ("place", "version", "expected"),
     [
-        (("alpha", "xenial"), "1.0-1~ubuntu16.04.2", {"alpha in xenial: archive < ours"}),
+        (("alpha", "xenial"), "1.0-1", {"alpha in xenial: archive < ours"}),
         (("alpha", "zesty"), "0.9-3", {"alpha: xenial < zesty", "alpha: yakkety < zesty"}),
         (("alpha", "zesty"), "1.0-1~ubuntu16.10.0", {"alpha: yakkety < zesty"}),
         (("old", "xenial"), "1:0.1-1", {"old < alpha in xenial"}),
@@ -330,7 +331,7 @@ def test_one_version_out_of_order_is_named(
 def test_once_our_upload_is_published_the_proof_holds_and_says_so(tmp_path: Path) -> None:
     recipe = update(tmp_path)
     archive = dict(versions.recipe_versions(recipe))
-    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen", ours=True)
     assert broken(recipe, archive) == set()
     rows = {(row.source, row.series): row for row in versions.table(recipe, archive)}
     assert rows["alpha", "xenial"].published
@@ -338,6 +339,49 @@ def test_once_our_upload_is_published_the_proof_holds_and_says_so(tmp_path: Path
     (one,) = [one for one in versions.proof(recipe, archive) if one.published]
     assert (one.lower, one.higher) == ("1.0-1~ubuntu16.04.1",) * 2
     assert one.what == "alpha in xenial: already published"
+
+
+def test_another_upload_of_the_version_that_ours_would_have_is_counted_on_from(
+    tmp_path: Path,
+) -> None:
+    recipe = update(tmp_path)
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
+    assert broken(recipe, archive) == set()
+    (row, *_) = versions.table(recipe, archive)
+    assert (row.ours, row.published) == ("1.0-1~ubuntu16.04.2", False)
+
+
+def test_every_version_that_was_seen_counts_not_only_the_one_that_is_there(tmp_path: Path) -> None:
+    recipe = update(tmp_path)
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("0.9-1", "seen", seen=("1.0-1~ubuntu16.04.6", "0.9-1"))
+    assert versions.table(recipe, archive)[0].ours == "1.0-1~ubuntu16.04.7"
+
+
+def test_a_chosen_version_stands_whatever_the_archive_has_later(tmp_path: Path) -> None:
+    recipe = update(tmp_path)
+    archive = dict(versions.recipe_versions(recipe))
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
+    chosen = versions.with_chosen(recipe, archive)
+    later = archive | {("alpha", "xenial"): Published("1.0-1~ubuntu16.04.2", "seen")}
+    for known in (later, {}):
+        rows = versions.table(chosen, known)
+        assert rows[0].ours == "1.0-1~ubuntu16.04.2"
+    made = {f"{row.series}/{row.source}": row.built for row in versions.table(chosen, archive)}
+    again = versions.as_made(recipe, made)
+    assert [row.built for row in versions.table(again, {})] == list(made.values())
+    # What is for testing only is no choice for the archive.
+    assert again.source("beta").chosen == {}
+
+
+def test_a_revision_of_the_recipe_is_the_last_number_and_says_why(tmp_path: Path) -> None:
+    revision = {"xenial": {"number": 4, "reason": "3 was withdrawn"}}
+    spec = SourceSpec("alpha", base="1.0-1", more={"revision": revision})
+    source = recipes.load(tmp_path, Spec(sources=(spec,))).source("alpha")
+    version, rule = versions.published_version(source, SERIES[0])
+    assert (version, rule.endswith("3 was withdrawn")) == ("1.0-1~ubuntu16.04.4", True)
+    assert versions.published_version(source, SERIES[1])[0] == "1.0-1~ubuntu16.10.1"
 
 
 @given(ANY, ANY)
@@ -376,7 +420,10 @@ def goes_down(recipe: Recipe, archive: ArchiveVersions) -> bool:
 
     def has(source: str, series: str, *, updated: bool) -> str:
         if updated and series in recipe.source(source).series:
-            return versions.published_version(recipe.source(source), recipe.one_series(series))[0]
+            has = archive.get((source, series))
+            return versions.published_version(
+                recipe.source(source), recipe.one_series(series), has
+            )[0]
         published = archive.get((source, series))
         return published.version if published else ""
 

@@ -305,8 +305,8 @@ def test_the_tests_library_changes_every_source_package_and_the_controls(recipe:
 
 def test_a_test_of_the_matrix_changes_the_controls(recipe: Recipe) -> None:
     before = made(recipe)
-    (recipe.root / "autopkgtest" / "matrix").mkdir()
-    (recipe.root / "autopkgtest" / "matrix" / "race-control").write_text("#!/bin/sh\n")
+    (recipe.root / "autopkgtest" / "matrix").mkdir(exist_ok=True)
+    (recipe.root / "autopkgtest" / "matrix" / "race-control").write_text("#!/bin/sh\ntrue\n")
     assert changed(before, made(recipe)) == {
         f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU
     }

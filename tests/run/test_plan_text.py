@@ -44,10 +44,13 @@ Update small, LP: #1
 
 Versions
   xenial   | alpha | 1.0-1~ubuntu16.04.1 | archive: 0.9-1 (the specification)
+  no delta on Debian's V: V~ubuntuYY.MM.N
   yakkety  | alpha | no upload           | archive: 1.0-1 (the specification)
   xenial   | beta  | 1.0-1~ubuntu16.04.1 | archive: none (the specification)
+  no delta on Debian's V: V~ubuntuYY.MM.N
   no .dsc is pinned; for testing only: 1.0-0ubuntu0.16.04.1~standin1
   yakkety  | beta  | 1.0-1~ubuntu16.10.1 | archive: not recorded
+  no delta on Debian's V: V~ubuntuYY.MM.N
   no .dsc is pinned; for testing only: 1.0-0ubuntu0.16.10.1~standin1
 
 Upgrade paths: 3 of 3 sort upward
@@ -80,10 +83,15 @@ def test_a_version_that_nobody_has_seen_is_unconfirmed(recipe: Recipe) -> None:
 def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> None:
     archive = dict(versions.recipe_versions(recipe))
     ours = "1.0-1~ubuntu16.04.1"
-    archive["alpha", "xenial"] = Published(ours, "a record")
+    archive["alpha", "xenial"] = Published(ours, "a record", ours=True)
     shown = text(recipe, archive)
     assert f"archive: {ours} (a record); already published" in shown
     assert f"  ok    {ours} = {ours}  [alpha in xenial: already published]" in shown
+
+
+def test_a_recipe_without_a_bug_says_so(recipe: Recipe) -> None:
+    shown = text(replace(recipe, bug=0)).splitlines()[0]
+    assert shown == "Update small, no bug is filed yet"
 
 
 def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -> None:
@@ -124,7 +132,7 @@ def test_the_day_that_the_archive_is_looked_at_is_said(recipe: Recipe) -> None:
 def test_the_plan_as_json_has_all_that_the_text_has(recipe: Recipe) -> None:
     early = replace(recipe, as_of=date(2017, 2, 15))
     archive = dict(versions.recipe_versions(recipe))
-    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "a record")
+    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "a record", ours=True)
     steps = plan.make(early, Selection(), "")
     data = json.loads(json.dumps(plan_text.as_json(early, archive, steps, ["a note"])))
     assert (data["as_of"], data["notes"], data["mismatches"]) == ("2017-02-15", ["a note"], [])

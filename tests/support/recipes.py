@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,13 +115,35 @@ def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> P
         if not source.base:
             (folder / "debian").mkdir(exist_ok=True)
             (folder / "debian" / "control").write_text(_CONTROL.format(name=source.name))
-        tests = root / "autopkgtest" / source.name
-        tests.mkdir(parents=True, exist_ok=True)
-        (tests / "control").write_text("Tests: smoke\nDepends: @\n")
-        (tests / "smoke").write_text("#!/bin/sh\n")
+        own = [row["name"] for row in spec.matrix if _in(row, source.name)]
+        _write_tests(root / "autopkgtest" / source.name, ["smoke", *own])
+    matrix = [row["name"] for row in spec.matrix if row.get("matrix")]
+    _write_tests(root / "autopkgtest" / "matrix", [*matrix, *_controls(spec)])
     path = root / FILE
     path.write_text(toml(data(spec) if content is None else content))
     return path
+
+
+def _in(row: Mapping[str, Any], source: str) -> bool:
+    return row["source"] == source and not row.get("matrix")
+
+
+def _controls(spec: Spec) -> Iterator[str]:
+    for row in spec.matrix:
+        controls = row.get("control", [])
+        for one in [controls] if isinstance(controls, Mapping) else controls:
+            yield one["test"]
+
+
+def _write_tests(folder: Path, names: Iterable[str]) -> None:
+    """A folder of DEP-8 tests that do nothing; what is there already stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = dict.fromkeys(names)
+    if names:
+        (folder / "control").write_text(f"Tests: {', '.join(names)}\nDepends: @\n")
+    for name in names:
+        if not (folder / name).exists():
+            (folder / name).write_text("#!/bin/sh\n")
 
 
 def load(root: Path, spec: Spec) -> Recipe:

@@ -50,6 +50,10 @@ class LaunchpadClient(Protocol):
         """
         ...
 
+    def queued_sources(self, source: str, series: str) -> tuple[Publication, ...]:
+        """The uploads of a source in the queue of an Ubuntu series, of every status."""
+        ...
+
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """The files of a published source package, with their hashes as Launchpad has them."""
         ...
@@ -120,6 +124,32 @@ class LaunchpadlibClient:
         place = f"{distribution} {series}".rstrip()
         exact = f"{source} {version}".rstrip()
         return self.ask(f"the publications of {exact} in {place}", question)
+
+    def queued_sources(self, source: str, series: str) -> tuple[Publication, ...]:
+        """See `LaunchpadClient`."""
+
+        def question(session: Any) -> tuple[Publication, ...]:
+            found = self._one_series(session, "ubuntu", series).getPackageUploads(
+                archive=self._load(session, "ubuntu/+archive/primary"),
+                name=source,
+                exact_match=True,
+            )
+            return tuple(
+                Publication(
+                    distribution="ubuntu",
+                    source=source,
+                    version=str(one.package_version),
+                    series=series,
+                    pocket=str(one.pocket),
+                    component="",
+                    status=str(one.status),
+                    published=_moment(one.date_created),
+                    link=str(one.self_link),
+                )
+                for one in found
+            )
+
+        return self.ask(f"the queued uploads of {source} to ubuntu {series}", question)
 
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """See `LaunchpadClient`."""

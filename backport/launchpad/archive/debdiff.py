@@ -193,7 +193,7 @@ def _check_pin(source: Source, series: Series, there: Against) -> None:
     Raises:
         InputError: it is another.
     """
-    base = source.base
+    base = source.in_series(series.name).base
     if base is not None and base.version == there.publication.version:
         _require_same(base, there.publication, series.name)
 
@@ -244,12 +244,9 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
         InputError: the archive has another .dsc of that version.
     """
     ages: list[str] = []
-    for source in recipe.sources:
-        base = source.base
-        if base is None:
-            continue
+    for name, base in ((source.name, base) for source in recipe.sources for base in source.pins):
         for distribution in ("ubuntu", "debian"):
-            answer = records.of_version(source.name, base.version, distribution)
+            answer = records.of_version(name, base.version, distribution)
             if answer is None:
                 note(
                     f"no record tells whether {base.dsc} is the archive's own: its pinned sha256 "
@@ -263,6 +260,6 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
             _require_same(base, answer.publications[0], distribution)
             break
         else:
-            note(f"no archive ever had {source.name} {base.version}: its pinned sha256 stands")
+            note(f"no archive ever had {name} {base.version}: its pinned sha256 stands")
     if ages:
         note(f"kept records of the pinned sources are used ({'; '.join(ages)})")

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ KEYRINGS = tuple(
 class Found:
     """A source package that was found, fetched and checked against Launchpad's hashes.
 
-    `dsc` is the .dsc in the cache, its files beside it.
+    `dsc` is the .dsc in the cache, its files beside it; `series` the only one that it is the base
+    in, "" for all.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Found:
     publication: Publication
     signature: dsc_file.Signature
     dsc: Path
+    series: str = ""
 
     def __str__(self) -> str:
         one = self.publication
@@ -141,33 +143,38 @@ def pin(
     found: list[Found] = []
     missing: list[str] = []
     for source in chosen:
-        if source.base is None or update:
-            one = find(
-                source.name,
-                source.debian_version,
-                records,
-                cache,
-                keyrings=keyrings,
-                backoff=backoff,
-            )
+        for series, version in _unpinned(source, update=update):
+            one = find(source.name, version, records, cache, keyrings=keyrings, backoff=backoff)
             if one is None:
-                missing.append(_not_found(source))
+                missing.append(_not_found(source, version))
             else:
                 progress(str(one))
-                found.append(one)
+                found.append(replace(one, series=series))
     new = old
     for one in found:
-        new = edit.set_base(new, one.source, one.pin)
+        new = edit.set_base(new, one.source, one.pin, one.series)
     write = not missing and not dry_run and new != old
     if write:
         edit.replace_file(recipe.path, old, new)
     return PinReport(
         found=tuple(found),
-        kept=tuple(one.name for one in chosen if one.base is not None and not update),
+        kept=tuple(one.name for one in chosen if not _unpinned(one, update=update)),
         missing=tuple(missing),
         change=edit.difference(old, new, recipe.path.name),
         written=write,
     )
+
+
+def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
+    """The versions to pin, each with the only series that it is for, "" for all."""
+    bases = {"": source.base, **source.bases}
+    if not source.pins:
+        return [("", source.debian_version)]
+    return [
+        (series, pin.version)
+        for series, pin in bases.items()
+        if pin is not None and (update or not pin.sha256)
+    ]
 
 
 def command(args: argparse.Namespace) -> int:
@@ -236,9 +243,9 @@ def find(
     return None
 
 
-def _not_found(source: Source) -> str:
+def _not_found(source: Source, version: str) -> str:
     return (
-        f"{source.name}: Launchpad has no record of {source.debian_version} in Ubuntu's or "
+        f"{source.name}: Launchpad has no record of {version} in Ubuntu's or "
         "Debian's archive; correct debian-version, or give a .dsc with path and sha256 in "
         f"[source.{source.name}.base]"
     )

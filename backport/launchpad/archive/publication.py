@@ -58,15 +58,27 @@ class Publication:
         is right, too low a one lets a wrong one pass.
         """
 
-        def by_then(moment: str) -> bool:
-            return bool(moment) and datetime.fromisoformat(moment).astimezone(UTC).date() <= day
+        removed = self.status != "Obsolete" and _by(self.removed, day)
+        return _by(self.published, day) and not (_by(self.superseded, day) or removed)
 
-        gone = by_then(self.superseded) or (self.status != "Obsolete" and by_then(self.removed))
-        return by_then(self.published) and not gone
+    def was_seen(self, day: date | None) -> bool:
+        """Whether its version counts as used up, on that day (None for now).
+
+        A version is taken once for an archive, whatever became of it; only what was rejected
+        from the queue may be used again.
+        """
+        if self.status == "Rejected":
+            return False
+        return day is None or _by(self.published, day)
 
     def has(self, name: str, sha256: str) -> bool:
         """Whether a file of that name and hash is among its files."""
         return any((one.name, one.sha256) == (name, sha256) for one in self.files)
+
+    @property
+    def content(self) -> dict[str, str]:
+        """The hashes of what a signature does not change: all files but the .dsc."""
+        return {one.name: one.sha256 for one in self.files if not one.name.endswith(".dsc")}
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON data, read back by `from_json`."""
@@ -81,3 +93,8 @@ class Publication:
         """
         files = tuple(SourceFile(**one) for one in data["files"])
         return cls(**{**data, "files": files})
+
+
+def _by(moment: str, day: date) -> bool:
+    """Whether something had happened at the end of a day (UTC)."""
+    return bool(moment) and datetime.fromisoformat(moment).astimezone(UTC).date() <= day

@@ -23,6 +23,7 @@ from backport.launchpad.api.client import LaunchpadClient
 from backport.launchpad.api.retry import RefusedError
 from backport.launchpad.api.service_root import PRODUCTION, service_root
 from backport.launchpad.archive.publication import Publication
+from backport.launchpad.archive.seen import with_seen
 from backport.recipe.model import Published, Recipe
 
 FILE = "launchpad-records.json"
@@ -107,6 +108,13 @@ class Records:
             return answer
         chosen = tuple(one for one in answer.publications if one.pocket == pocket)
         return Answer(chosen, answer.asked_at, answer.fresh)
+
+    def queued(self, source: str, series: str) -> Answer | None:
+        """The uploads of a source in a series' queue; None if nobody can tell."""
+        return self._answer(
+            f"ubuntu/{series}/{source}/queue",
+            lambda client: client.queued_sources(source, series),
+        )
 
     def of_version(
         self, source: str, version: str, distribution: str, series: str = ""
@@ -227,6 +235,7 @@ def archive_versions(
     rest: timedelta = REST,
     now: Clock = _utc_now,
     note: Note = _silent,
+    work: Path | None = None,
 ) -> Mapping[tuple[str, str], Published]:
     """What each series' archive has of each source of the recipe, the retired ones included.
 
@@ -243,11 +252,13 @@ def archive_versions(
             not wait for it each time.
         now: the clock, in UTC.
         note: takes one sentence for each thing that a person has to know.
+        work: the work folder, with the source packages that an upload was made of.
     """
     records = Records(cache, client, max_age=max_age, rest=rest, now=now)
     result: dict[tuple[str, str], Published] = {}
     stale: list[Answer] = []
     unasked = 0
+    uploaded = {one.name: one.series for one in recipe.sources}
     pairs = _pairs(recipe)
     for source, series in pairs:
         said = recipe.one_series(series).archive.get(source)
@@ -260,6 +271,9 @@ def archive_versions(
         if not answer.fresh:
             stale.append(answer)
         seen = newest_in_archive(answer, records, recipe.as_of)
+        if source in uploaded and series in uploaded[source]:
+            pair = (source, series)
+            seen = with_seen(seen, answer, records, pair, as_of=recipe.as_of, work=work)
         result[source, series] = seen
         if said is not None and said.version != seen.version:
             note(

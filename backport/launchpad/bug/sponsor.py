@@ -18,10 +18,9 @@ from backport.launchpad.archive import debdiff as archive_diff
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.bug.model import Asker, not_shown
 from backport.recipe.model import Recipe
+from backport.recipe.versions import STANDIN
 
 TEAM = "ubuntu-sponsors"
-# Such a version is made of our own packaging, not of the archive's source package.
-UNPINNED_MARK = "~standin"
 _LARGEST = 20 * 1024 * 1024  # bytes; a debdiff that is larger is a whole upstream version
 
 
@@ -87,7 +86,7 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
     for source, series in pairs:
         dsc = archive_diff.own_dsc(work, source, series)
         folder = dsc.parent
-        if UNPINNED_MARK in dsc.name:
+        if STANDIN in dsc.name:
             raise InputError(
                 f"{dsc.name} is for testing only: its base is not the archive's",
                 where=str(folder),
@@ -120,7 +119,7 @@ def against_archive(
     for one in debdiffs:
         made = archive_diff.compare(recipe, (one.source, one.series), records, work, cache)
         if made.path is None:
-            base = recipe.source(one.source).base
+            base = recipe.source(one.source).in_series(one.series).base
             against = f"its base, {base.version}" if base else "its base"
             notes.append(f"{one.source} is new in {one.series}: its debdiff is against {against}")
             found.append(one)

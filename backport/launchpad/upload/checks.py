@@ -297,9 +297,8 @@ def _is_there(facts: Facts) -> bool:
 
 
 def _same_files(record: Publication, hashes: Mapping[str, str]) -> bool:
-    theirs = {one.name: one.sha256 for one in record.files if not one.name.endswith(".dsc")}
     ours = {name: one for name, one in hashes.items() if not name.endswith(".dsc")}
-    return bool(theirs) and theirs == ours
+    return bool(record.files) and record.content == ours
 
 
 def item_of(facts: Facts, needs: tuple[str, ...]) -> Item:

@@ -18,6 +18,7 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.retry import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
 from backport.launchpad.archive.publications import Records, newest_in_archive
+from backport.launchpad.archive.seen import with_seen
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import FarmTest, Sent
 from backport.launchpad.upload import journal, signing
@@ -30,13 +31,18 @@ from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import Made
 from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
-from backport.recipe.model import Published, Recipe
+from backport.recipe.model import BasePin, Published, Recipe, Source
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 
 
-def archive_now(recipe: Recipe, client: LaunchpadlibClient, cache: Path) -> ArchiveVersions:
+def archive_now(
+    recipe: Recipe, client: LaunchpadlibClient, cache: Path, work: Path
+) -> ArchiveVersions:
     """What each series has of each source of the recipe, asked for now.
+
+    Parameters:
+        work: the work folder, with the source packages that are to be uploaded.
 
     Raises:
         RemoteError: Launchpad does not answer; a kept answer is not good enough for an upload.
@@ -50,7 +56,11 @@ def archive_now(recipe: Recipe, client: LaunchpadlibClient, cache: Path) -> Arch
         if records.trouble is not None:
             raise records.trouble
         if answer is not None:
-            found[source, series] = newest_in_archive(answer, records, recipe.as_of)
+            has = newest_in_archive(answer, records, recipe.as_of)
+            pair = (source, series)
+            found[pair] = with_seen(has, answer, records, pair, as_of=recipe.as_of, work=work)
+            if records.trouble is not None:
+                raise records.trouble
     return found
 
 
@@ -99,7 +109,7 @@ class Gatherer:
     _records: dict[str, tuple[Publication, ...]] = field(default_factory=dict)
     _status: dict[str, str] = field(default_factory=dict)
     _allowed: dict[str, str] = field(default_factory=dict)
-    _bases: dict[str, str] = field(default_factory=dict)
+    _bases: dict[BasePin, str] = field(default_factory=dict)
     _farm: Mapping[str, FarmTest] | None = None
 
     def series_status(self, series: str) -> str:
@@ -114,7 +124,7 @@ class Gatherer:
         Raises:
             InputError: the update's own source package is not there, or not up to date.
         """
-        plain, one = self.recipe.source(source), self.recipe.one_series(series)
+        plain, one = self._source(source, series), self.recipe.one_series(series)
         if plain.base is None or self.series_status(series) == OBSOLETE_SERIES:
             return
         for step in (f"fetch/{source}", f"source/{series}/{source}"):
@@ -146,7 +156,7 @@ class Gatherer:
 
     def facts(self, source: str, series: str) -> Facts:
         """The facts of one source in one series; `make` has been called for all of them."""
-        plain, one = self.recipe.source(source), self.recipe.one_series(series)
+        plain, one = self._source(source, series), self.recipe.one_series(series)
         update, _ = versions.published_version(plain, one)
         made = self.made.get((source, series))
         update_mates = [mate for (_, where), mate in self.made.items() if where == series]
@@ -173,11 +183,14 @@ class Gatherer:
             steps=steps,
             origins=origins,
             forced=self.forced,
-            base_trouble=self._base_trouble(source),
+            base_trouble=self._base_trouble(plain),
             allowed=self._trouble_uploading(source, series) if made else "",
             key_trouble=self.who.trouble,
             earlier=self._earlier.get((source, series)),
         )
+
+    def _source(self, source: str, series: str) -> Source:
+        return self.recipe.source(source).in_series(series)
 
     def _make(self, source: str, series: str, version: str) -> Made:
         own = self.store.folder(f"source/{series}/{source}")
@@ -186,7 +199,7 @@ class Gatherer:
         out = self.store.work / journal.FOLDER / "unsigned" / f"{series}_{source}"
         return upload_source.make(
             self.recipe,
-            self.recipe.source(source),
+            self._source(source, series),
             self.recipe.one_series(series),
             version,
             fetched=self.store.folder(f"fetch/{source}"),
@@ -270,16 +283,15 @@ class Gatherer:
                 self._allowed[series] = error.what
         return self._allowed[series]
 
-    def _base_trouble(self, source: str) -> str:
+    def _base_trouble(self, source: Source) -> str:
         """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
-        if source not in self._bases:
-            self._bases[source] = self._compare_base(source)
-        return self._bases[source]
-
-    def _compare_base(self, source: str) -> str:
-        base = self.recipe.source(source).base
-        if base is None:
+        if source.base is None:
             return ""
+        if source.base not in self._bases:
+            self._bases[source.base] = self._compare_base(source.name, source.base)
+        return self._bases[source.base]
+
+    def _compare_base(self, source: str, base: BasePin) -> str:
         for distribution in ("ubuntu", "debian"):
             found = self.client.published_sources(
                 source, version=base.version, distribution=distribution
@@ -308,10 +320,7 @@ def _still_good(
     seen = [one for one in records if one.version == made.version]
     live = [one for one in seen if one.series == made.series and one.in_archive]
     if live:
-        theirs: Mapping[str, str] = {
-            one.name: one.sha256 for one in live[0].files if not one.name.endswith(".dsc")
-        }
-        return theirs == made.content
+        return live[0].content == made.content
     states = [one.status for one in queue if one.version == made.version]
     burned = bool(seen) or "Rejected" in states
     return (

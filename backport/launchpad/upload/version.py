@@ -33,6 +33,16 @@ def number_of(version: str, update: str) -> int:
     return int(found["number"]) if found and found["update"] == update else 0
 
 
+def update_of(version: str) -> str:
+    """The version of the update that a version in the PPA is of; any other version as it is.
+
+    >>> update_of("1.0-1ubuntu0.1~ppa3")
+    '1.0-1ubuntu0.1'
+    """
+    found = _FORM.fullmatch(version)
+    return found["update"] if found else version
+
+
 def last_number(update: str, versions: Iterable[str]) -> int:
     """The highest number that any of the versions has; 0 where none is of that update."""
     return max((number_of(version, update) for version in versions), default=0)

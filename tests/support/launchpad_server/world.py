@@ -246,6 +246,20 @@ def _published_sources(world: World, archive: Entry, given: Mapping[str, Value])
     return sorted(found, key=lambda one: str(one.values["source_package_name"]))
 
 
+def _package_uploads(world: World, series: Entry, given: Mapping[str, Value]) -> Value:
+    def fits(entry: Entry) -> bool:
+        values = entry.values
+        name = given.get("name")
+        equal = {"version": "package_version", "status": "status", "archive": "archive_link"}
+        return (
+            values["distroseries_link"] == series.path
+            and (name is None or values["package_name"] == name)
+            and all(given.get(key) in (None, values[field]) for key, field in equal.items())
+        )
+
+    return [one for one in world.all("package_upload") if fits(one)]
+
+
 @dataclass(frozen=True)
 class WebLink:
     """An address outside the web service, made absolute by the server."""
@@ -271,5 +285,6 @@ _OPERATIONS: dict[tuple[str, str], Operate] = {
     ("distribution", "getSeries"): _get_series,
     ("distribution", "getArchive"): _get_archive,
     ("archive", "getPublishedSources"): _published_sources,
+    ("distro_series", "getPackageUploads"): _package_uploads,
     ("source_package_publishing_history", "sourceFileUrls"): _source_file_urls,
 }

@@ -62,7 +62,6 @@ class Ppas:
         world.operations.update(
             {
                 ("archive", "checkUpload"): self._check_upload,
-                ("distro_series", "getPackageUploads"): self._package_uploads,
                 ("source_package_publishing_history", "getBuilds"): self._builds,
                 ("source_package_publishing_history", "getPublishedBinaries"): self._binaries,
             }
@@ -279,19 +278,6 @@ class Ppas:
         if name not in self.uploaders.get(archive.path, set()):
             raise DeniedError(403, "Signer has no upload rights to this PPA.")
         return None
-
-    def _package_uploads(self, world: World, series: Entry, given: Mapping[str, Value]) -> Value:
-        def fits(entry: Entry) -> bool:
-            values = entry.values
-            name = given.get("name")
-            equal = {"version": "package_version", "status": "status", "archive": "archive_link"}
-            return (
-                values["distroseries_link"] == series.path
-                and (name is None or values["package_name"] == name)
-                and all(given.get(key) in (None, values[field]) for key, field in equal.items())
-            )
-
-        return [one for one in world.all("package_upload") if fits(one)]
 
     def _builds(self, world: World, record: Entry, _given: Mapping[str, Value]) -> Value:
         link = "current_source_publication_link"

@@ -1,0 +1,175 @@
+"""What a recipe names that stands elsewhere: Ubuntu's series, the archive's sources, test files."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tarfile
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import IO
+
+from debian.deb822 import Deb822
+
+from backport.errors import RecipeError
+from backport.recipe.model import Recipe, Source
+from backport.recipe.releases import releases
+from backport.source.dsc import read_dsc
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+# Launchpad's names of the pockets, as they stand behind a series' name.
+_POCKETS = ("proposed", "updates", "security", "backports")
+
+
+def check_series(recipe: Recipe, file: str) -> None:
+    """Check that every series is one of Ubuntu's, with its own number, in the order of release.
+
+    Raises:
+        RecipeError: one is not.
+    """
+    known = releases()
+    numbers = {number: name for name, number in known.items()}
+    for series in recipe.series:
+        where = f"{file}: series.{series.name}"
+        name, _, pocket = series.name.rpartition("-")
+        if pocket in _POCKETS:
+            raise RecipeError(
+                f"{series.name!r} names a pocket",
+                where=where,
+                advice=f"write {name}: an update always goes to its pocket {name}-proposed",
+            )
+        if series.name in numbers:
+            raise RecipeError(
+                f"{series.name!r} is the number of a series",
+                where=where,
+                advice=f"write its name, {numbers[series.name]}",
+            )
+        if not _NAME.fullmatch(series.name):
+            raise RecipeError(
+                f"{series.name!r} is no name of a series",
+                where=where,
+                advice="use lower case letters",
+            )
+        if series.name not in known:
+            near = _near(series.name, known) or numbers.get(series.version, "")
+            listed = f"one of {', '.join(list(known)[-12:])}"
+            raise RecipeError(
+                f"{series.name!r} is no Ubuntu series that distro-info-data knows",
+                where=where,
+                advice=f"write {near or listed}, or install a newer distro-info-data",
+            )
+    # The proof reads the series in this order as the order of release upgrades.
+    for earlier, later in pairwise(recipe.series):
+        if earlier.version >= later.version:
+            wrong = next((one for one in (later, earlier) if one.version != known[one.name]), None)
+            raise RecipeError(
+                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
+                where=f"{file}: series.{later.name}",
+                advice=f"{wrong.name} is {known[wrong.name]}"
+                if wrong
+                else "put the tables of the series in the order of their versions, each once",
+            )
+    for series in recipe.series:
+        if series.version != known[series.name]:
+            raise RecipeError(
+                f"{series.name} is {known[series.name]}, not {series.version}",
+                where=f"{file}: series.{series.name}.version",
+                advice=f'write "{known[series.name]}"'
+                + (f", or name {numbers[series.version]}" if series.version in numbers else ""),
+            )
+
+
+def check_archive(recipe: Recipe, file: str) -> None:
+    """Check that every source of which a series' archive is told is one of this recipe's.
+
+    Raises:
+        RecipeError: one is not, and would be left out without a word.
+    """
+    names = [
+        *(one.name for one in recipe.sources),
+        *(one.name for one in recipe.retired),
+        *(one.package.name for one in recipe.test_sources),
+    ]
+    for series in recipe.series:
+        for name in series.archive:
+            if name not in names:
+                raise RecipeError(
+                    f"{name!r} is no source of this recipe",
+                    where=f"{file}: series.{series.name}.archive.{name}",
+                    advice=f"write {_near(name, names) or 'one of ' + ', '.join(names)}, or take "
+                    "it out",
+                )
+
+
+def check_tests(recipe: Recipe, file: str) -> None:
+    """Check that every row of the matrix has its test: in a folder here, or in the base.
+
+    A base that is not at hand may have it; then nothing is said.
+
+    Raises:
+        RecipeError: a test is nowhere.
+    """
+    matrix = recipe.root / "autopkgtest" / "matrix"
+    for number, row in enumerate(recipe.matrix, start=1):
+        where = f"{file}: matrix.test[{number}]"
+        source = recipe.source(row.source)
+        if row.matrix:
+            _require(row.name, matrix, (), f"{where}.name")
+        elif (theirs := _of_bases(source)) is not None:
+            _require(row.name, source.tests, theirs, f"{where}.name")
+        for control in row.controls:
+            _require(control.test, matrix, (), f"{where}.control.test")
+
+
+def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None:
+    control = folder / "control"
+    ours: dict[str, str] = {}
+    if control.is_file():
+        with control.open("rb") as stream:
+            ours = _tests_in(stream)
+    known = [*ours, *theirs]
+    if test not in known:
+        near = _near(test, known)
+        raise RecipeError(
+            f"there is no test {test!r}: {folder / test} is missing, or {control} does not name it",
+            where=where,
+            advice=f"write {near}, or add it" if near else "add both, or take the row out",
+        )
+    if ours.get(test) == "" and not (folder / test).is_file():
+        raise RecipeError(
+            f"{control} names the test {test!r}, and there is no such file",
+            where=where,
+            advice=f"write {folder / test}",
+        )
+
+
+def _of_bases(source: Source) -> list[str] | None:
+    """The tests that the source's bases have; None where one of them is not at hand."""
+    found: list[str] = []
+    for pin in source.pins:
+        dsc = Path(pin.path or "/nonexistent")
+        names = [one.name for one in read_dsc(dsc).files] if dsc.is_file() else []
+        packed = [dsc.parent / name for name in names if ".debian.tar." in name]
+        if not packed or not packed[0].is_file():
+            # A local one that is missing ends every command that builds: it is told here.
+            return [] if pin.path and not dsc.is_file() else None
+        with tarfile.open(packed[0]) as tar:
+            member = "debian/tests/control"
+            stream = tar.extractfile(member) if member in tar.getnames() else None
+            if stream is not None:
+                found += _tests_in(stream)
+    return found
+
+
+def _tests_in(control: IO[bytes]) -> dict[str, str]:
+    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
+    return {
+        name: paragraph.get("Tests-Directory", "")
+        for paragraph in Deb822.iter_paragraphs(control)
+        for name in paragraph.get("Tests", "").replace(",", " ").split()
+    }
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), "")

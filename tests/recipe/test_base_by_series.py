@@ -1,0 +1,109 @@
+"""An update that patches another version in each series, from the recipe to its source packages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from debian.changelog import Changelog
+from debian.deb822 import Dsc
+
+from backport import cli
+from backport.source.dpkg import isolated
+from backport.source.files import sha256_of
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+from tests.support.source_builder import PackageSpec, build_dsc, numbered, patch_text
+
+OLD = PackageSpec(version="1.0-1ubuntu2")
+NEW = PackageSpec(version="1:2.0-3", files={"README": "small, new\n", "src/main.txt": numbered(50)})
+PATCH = patch_text("src/main.txt", numbered(40), numbered(40, but={20: "line 20, locked"}))
+# The same upstream version in another series, with the same tarball.
+NEWER = replace(NEW, version="1:2.0-4")
+
+
+def write(root: Path, **bases: PackageSpec) -> Path:
+    """A recipe that patches a base of its own in each series."""
+    spec = Spec(
+        sources=(
+            SourceSpec("small", version=next(iter(bases.values())).upstream, series=tuple(bases)),
+        ),
+        series=tuple(bases),
+        archive={("small", name): base.version for name, base in bases.items()},
+    )
+    content = recipes.data(spec)
+    source = content["source"]["small"]
+    for key in ("version", "debian-version", "upstream"):
+        del source[key]
+    source["base"] = {}
+    for name, base in bases.items():
+        dsc = build_dsc(base, root / "bases" / name)
+        source["base"][name] = {
+            "version": base.version,
+            "dsc": dsc.name,
+            "sha256": sha256_of(dsc),
+            "path": str(dsc.relative_to(root)),
+        }
+    path = recipes.write(root, spec, content)
+    patches = root / "patches" / "small"
+    (patches / "lock.patch").write_text(PATCH)
+    (patches / "series").write_text("lock.patch\n")
+    return path
+
+
+def run(command: str, recipe: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    folder = recipe.parent
+    options = ["--recipe", str(recipe), "--cache", str(folder / "cache"), "--offline"]
+    code = cli.main([command, *options, "--work", str(folder / "work"), "--json"])
+    return code, capsys.readouterr().out.splitlines()[-1]
+
+
+def test_each_series_gets_the_patch_on_its_own_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, xenial=OLD, yakkety=NEW, zesty=NEWER)
+    code, out = run("plan", path, capsys)
+    plan = json.loads(out)
+    expected = {
+        "xenial": "1.0-1ubuntu2.1",
+        "yakkety": "1:2.0-3ubuntu0.1",
+        "zesty": "1:2.0-4ubuntu0.1",
+    }
+    assert code == 0
+    assert {row["series"]: row["ours"] for row in plan["versions"]} == expected
+    assert all(one["holds"] for one in plan["proof"])
+    assert [one["what"] for one in plan["proof"]] == [
+        "small in xenial: archive < ours",
+        "small in yakkety: archive < ours",
+        "small in zesty: archive < ours",
+        "small: xenial < yakkety",
+        "small: xenial < zesty",
+        "small: yakkety < zesty",
+    ]
+    code, out = run("source", path, capsys)
+    assert code == 0
+    assert json.loads(out)["counts"]["failed"] == 0
+    dpkg = isolated(tmp_path, 0)
+    for series, base in (("xenial", OLD), ("yakkety", NEW), ("zesty", NEWER)):
+        folder = tmp_path / "work" / "source" / series / "small"
+        (dsc,) = folder.glob("*.dsc")
+        assert Dsc(dsc.read_text())["Version"] == expected[series]
+        tree = tmp_path / f"tree-{series}"
+        dpkg.unpack(dsc, tree)
+        assert "line 20, locked" in (tree / "src" / "main.txt").read_text()
+        assert (tree / "README").read_text() == base.files["README"]
+        entries = [str(one.version) for one in Changelog((tree / "debian/changelog").read_text())]
+        assert entries == [expected[series], base.version]
+
+
+def test_two_bases_with_another_tarball_of_one_name_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(NEWER, files={**NEWER.files, "README": "not the same\n"})
+    path = write(tmp_path, xenial=NEW, yakkety=other)
+    options = ["--recipe", str(path), "--cache", str(tmp_path / "cache"), "--offline"]
+    assert cli.main(["fetch", *options, "--work", str(tmp_path / "work")]) != 0
+    said = capsys.readouterr()
+    assert "two bases have another small_2.0.orig.tar.gz" in said.out + said.err
