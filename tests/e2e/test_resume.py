@@ -175,7 +175,7 @@ def test_a_second_run_in_the_same_work_folder_is_refused(place: Place) -> None:
     begin_recipe(place)
     place.work.mkdir(parents=True, exist_ok=True)
     holder = (
-        "import sys, time; from pathlib import Path; from backport.store import Store\n"
+        "import sys, time; from pathlib import Path; from backport.engine.store import Store\n"
         "with Store(Path(sys.argv[1])).locked(): print('has it', flush=True); time.sleep(600)\n"
     )
     command = [*place.command("run")[:1], "-c", holder, str(place.work)]

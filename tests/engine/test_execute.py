@@ -391,8 +391,8 @@ def test_after_an_unexpected_error_the_next_run_goes_on_from_there(
 KILLED = """\
 import sys
 from pathlib import Path
-from backport import execute
-from backport.store import Store
+from backport.engine import execute
+from backport.engine.store import Store
 from tests.engine.test_execute import CHAIN, write_all
 
 def body(step, out, needs):

@@ -265,7 +265,7 @@ def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> N
 RUNNER = """\
 import sys
 from pathlib import Path
-from backport import process
+from backport.engine import process
 process.use_registry(Path(sys.argv[1]))
 process.run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
 """
@@ -328,7 +328,7 @@ def test_a_note_of_another_boot_is_about_no_process_of_this_one(
 NEXT_RUN = """\
 import json, sys
 from pathlib import Path
-from backport import process
+from backport.engine import process
 print(json.dumps(process.use_registry(Path(sys.argv[1]))))
 """
 

@@ -214,7 +214,7 @@ def test_the_key_does_not_depend_on_the_order_of_the_needs() -> None:
 HOLDER = """\
 import sys
 from pathlib import Path
-from backport.store import Store
+from backport.engine.store import Store
 with Store(Path(sys.argv[1])).locked():
     print("locked", flush=True)
     sys.stdin.read()

@@ -22,8 +22,8 @@ SCRIPT = """\
 import json
 import sys
 from pathlib import Path
-from backport.archive.base import Wanted
-from backport.archive.ubuntu import Ubuntu
+from backport.environments.base import Wanted
+from backport.environments.ubuntu import Ubuntu
 from backport.errors import BackportError
 from tests.environments.ubuntu_archive import seen_at
 

@@ -16,7 +16,7 @@ from tests.environments.packages import EPOCH, make_deb
 HOLD = """\
 import sys
 from pathlib import Path
-from backport.archive import systems
+from backport.environments import systems
 with systems.alone(Path(sys.argv[1])):
     (Path(sys.argv[1]) / ".new-half").mkdir()
     print("held", flush=True)

@@ -313,7 +313,7 @@ def test_a_wrong_service_root_is_a_usage_error() -> None:
 def test_launchpadlib_is_not_loaded_before_it_is_needed(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from backport.launchpad.client import LaunchpadlibClient\n"
+        "from backport.launchpad.api.client import LaunchpadlibClient\n"
         "from backport.launchpad import records, pin\n"
         "LaunchpadlibClient(pathlib.Path(sys.argv[1]))\n"
         "heavy = ('launchpadlib', 'lazr.restfulclient', 'httplib2')\n"
