@@ -314,7 +314,7 @@ def test_launchpadlib_is_not_loaded_before_it_is_needed(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from backport.launchpad.api.client import LaunchpadlibClient\n"
-        "from backport.launchpad import records, pin\n"
+        "from backport.launchpad.archive import publications, pin\n"
         "LaunchpadlibClient(pathlib.Path(sys.argv[1]))\n"
         "heavy = ('launchpadlib', 'lazr.restfulclient', 'httplib2')\n"
         "print([name for name in sys.modules if name.startswith(heavy)])\n"
