@@ -219,7 +219,7 @@ def test_the_environment_says_where_the_token_is(tmp_path: Path) -> None:
 def test_without_a_keyring_it_is_a_file_in_the_users_configuration(tmp_path: Path) -> None:
     # A process of its own: the package keyring looks for a desktop once, when it is loaded.
     code = (
-        "from backport.launchpad import credentials; print(credentials.place("
+        "from backport.launchpad.api import credentials; print(credentials.place("
         f"{{'XDG_CONFIG_HOME': {str(tmp_path)!r}}}))"
     )
     env = {**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
