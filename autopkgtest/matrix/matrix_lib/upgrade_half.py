@@ -82,21 +82,21 @@ def _fetched(folder, name, version):
     return must(["sh", "-c", "ls {0}/*.deb".format(folder)]).text.strip()
 
 
+def _journal():
+    """All that the service's processes wrote, by lines."""
+    must(["journalctl", "--sync"])
+    return run(["journalctl", "-q", "-o", "cat", "_SYSTEMD_UNIT=certbot.service"]).text.splitlines()
+
+
 def _by_service(machine):
     """Start the service: its exit code, what it wrote, and whether certbot ran."""
     # Until an upgrade has come to this, systemd goes on with the service that it knows.
     must(["systemctl", "daemon-reload"])
     # No timer starts it as often as this does: systemd's limit of that is not the question.
     run(["systemctl", "reset-failed", "certbot.service"])
-    cursor = run(["journalctl", "-n", "0", "--show-cursor", "-q"]).text
-    mark = re.search(r"cursor: (\S+)", cursor)
-    if not mark:
-        raise Broken("The journal has no cursor: {0}".format(cursor.strip()))
-    before = machine.certificate.runs()
+    before, said = machine.certificate.runs(), _journal()
     code = run(["systemctl", "start", "certbot.service"], timeout=120).code
-    must(["journalctl", "--sync"])
-    text = run(["journalctl", "-q", "-o", "cat", "--after-cursor", mark.group(1),
-                "_SYSTEMD_UNIT=certbot.service"]).text.strip()
+    text = "\n".join(_journal()[len(said):])
     return code, text, machine.certificate.runs() != before
 
 
