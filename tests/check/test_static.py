@@ -165,5 +165,13 @@ def test_a_patch_of_our_own_packaging_is_none_of_the_updates(place: Path) -> Non
         "build": place / "build",
     }
     (place / "scratch").mkdir()
-    found, _ = static.check(recipe, "small", "xenial", needs, place / "scratch")
+    found, _ = static.check(
+        recipe,
+        "small",
+        "xenial",
+        needs,
+        place / "scratch",
+        update=built_debs([place / "build"]),
+        prepared=prepared(place, None),
+    )
     assert {"lintian"} >= {one.rule for one in found if "own.patch" in one.place}

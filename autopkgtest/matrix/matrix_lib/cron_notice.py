@@ -12,7 +12,7 @@ import upgrade_machine
 import upgrade_mutant
 from cron_expect import COMMAND, renewal, schedules, unattended
 from upgrade_check import Finding, check
-from upgrade_machine import OLD, read, run, state
+from upgrade_machine import OLD, read, state
 
 _NEWS = "/usr/share/doc/{0}/NEWS.Debian.gz"
 _ENTRY = re.compile(r"(?m)^(\S+) \(([^)]+)\) .*$")

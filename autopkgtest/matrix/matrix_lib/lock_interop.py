@@ -13,7 +13,6 @@ Runs under Python 2.7 and 3.
 import socket
 
 import lock_check
-import lock_limits
 import lock_place
 import lock_probe
 import newer_certbot
@@ -143,8 +142,8 @@ def _refuses(place, first, second, server, path):
 def _waits(place, first, second, server, path):
     """This certbot comes second: it waits until 0.14.2 has ended, then goes on, silently."""
     lock_place.wait_until(
-        lambda: not second.alive() or lock_limits.waits(second), place.limit)
-    waited = second.alive() and first.alive() and lock_limits.waits(second)
+        lambda: not second.alive() or lock_probe.waits(second.pid), place.limit)
+    waited = second.alive() and first.alive() and lock_probe.waits(second.pid)
     server.close()
     if first.wait(place.limit).timed_out:
         return [lock_check.Finding("blocked", "The first certbot did not end.")]
