@@ -167,7 +167,7 @@ class Actions:
         told = {name: one for name, one in asdict(prepared).items() if one is not None}
         told["state"] = " ".join(state)
         (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
-        detail = f"{prepared.kind} ({prepared.suite})"
+        detail = "; ".join((f"{prepared.kind} ({prepared.suite})", *prepared.notes))
         return Outcome(Passed(detail), (PREPARED,))
 
     def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:

@@ -18,17 +18,20 @@ _OPTIONS = re.compile(r"^deb(-src)?\s+(\[[^\]]*\]\s+)?(?P<rest>.*)$")
 class Suite:
     """One suite of an archive, and the keyring that its signature is checked with.
 
-    `keyring` None is for a local repository that is trusted as it is.
+    `keyring` None is for a local repository that is trusted as it is. `keys` are fingerprints:
+    with any, only these keys of all that apt trusts count, in place of the keyring's.
     """
 
     uri: str
     suite: str
     components: tuple[str, ...]
     keyring: Path | None
+    keys: tuple[str, ...] = ()
 
     def line(self) -> str:
         """The sources.list line (sources.list(5))."""
-        option = f"signed-by={self.keyring}" if self.keyring is not None else "trusted=yes"
+        signed_by = ",".join(self.keys) or self.keyring
+        option = f"signed-by={signed_by}" if self.keyring is not None else "trusted=yes"
         return f"deb [{option}] {self.uri} {self.suite} {' '.join(self.components)}".strip()
 
 

@@ -19,6 +19,8 @@ KEYRING_VARIABLE = "BACKPORT_UBUNTU_KEYRING"
 """The environment variable that names another keyring file."""
 
 COMPONENTS = ("main", "universe")
+# The archive's signing key of 2012, the only one of zesty; its own signature is made with SHA1.
+_OLD_KEYS = ("790BC7277767219C42C86F933B4FE6ACC0B21F32",)
 _EPOCH = 0
 _OLDER, _ELSEWHERE = "older", "elsewhere"
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
@@ -31,6 +33,7 @@ class Ubuntu:
     Parameters:
         keyring: the keys that the archive's Release files are verified with; without it the file
             that BACKPORT_UBUNTU_KEYRING names, else the one of the package ubuntu-keyring.
+        old_keys: fingerprints of the archive's keys whose own signature may be made with SHA1.
         pockets: which pockets beside the release pocket, as suffixes of the suite's name.
         retries: how often a broken connection is begun anew.
         offline: download nothing.
@@ -43,12 +46,14 @@ class Ubuntu:
         keyring: Path | None = None,
         pockets: Sequence[str] = ("-updates", "-security"),
         *,
+        old_keys: Sequence[str] = _OLD_KEYS,
         retries: int = 4,
         offline: bool = False,
     ) -> None:
         named = os.environ.get(KEYRING_VARIABLE, "")
         self.keyring = keyring or (Path(named).absolute() if named else KEYRING)
         self._pockets = tuple(pockets)
+        self._old_keys = tuple(old_keys)
         self._retries = retries
         self._offline = offline
 
@@ -123,6 +128,7 @@ class Ubuntu:
                 architecture=architecture,
                 cache=cache,
                 if_there={_OLDER: made_here, _ELSEWHERE: wanted.elsewhere},
+                take_keys=self._old_keys,
                 retries=self._retries,
                 offline=self._offline,
             )
@@ -146,6 +152,7 @@ class Ubuntu:
             chroot=made.chroot,
             testbed_root=made.testbed_root,
             older=before,
+            notes=pool.notes,
         )
 
     def _suites(self, series: Series) -> list[Suite]:
