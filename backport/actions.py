@@ -13,7 +13,7 @@ from debian.deb822 import Deb822, Dsc
 from backport import process, versions
 from backport.archive import localrepo
 from backport.archive.base import Base, Wanted
-from backport.build import sbuild
+from backport.build import sandbox, sbuild
 from backport.events import Note, Sink
 from backport.execute import Action
 from backport.outputs import (
@@ -154,6 +154,7 @@ class Actions:
 
     def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Prepare what the series' packages are built and tested on."""
+        sandbox.require_all()
         data = json.loads((needs["wanted"] / WANTED).read_text())
         own = frozenset(data["own"])
         elsewhere = own.difference(data.get(_made_in(step.series), own))

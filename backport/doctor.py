@@ -24,7 +24,6 @@ PROGRAMS = (
     ("patch", "patch", "the quilt series"),
     ("gpgv", "gpgv", "signatures of .dsc files and archives"),
     ("mmdebstrap", "mmdebstrap", "build chroots and testbeds"),
-    ("newuidmap", "uidmap", "build chroots without root"),
     ("sbuild", "sbuild", "builds"),
     ("apt-ftparchive", "apt-utils", "local repositories"),
     ("autopkgtest", "autopkgtest", "tests"),

@@ -38,11 +38,19 @@ _days.__name__ = "number of days"  # argparse names it when it refuses a value
 
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, and the command that installs it."""
+    from backport.build import sandbox  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415
 
     work = args.work or args.recipe.parent / "build"
     missing = list(
-        dict.fromkeys([*machine.missing_programs(), *machine.missing_room(work), *host.check()])
+        dict.fromkeys(
+            [
+                *machine.missing_programs(),
+                *machine.missing_room(work),
+                *sandbox.check(),
+                *host.check(),
+            ]
+        )
     )
     for one in missing:
         if args.json:
