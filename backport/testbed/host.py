@@ -2,6 +2,11 @@
 
 A container with systemd needs control groups (cgroups(7)). A machine that was booted by systemd
 has them; a small virtual machine with an init of its own may not, and can be given them.
+
+systemd before 232 needs the hierarchy `name=systemd` of the first version, which machines no
+longer mount (Debian since 11, Ubuntu since 21.10): on one that has the second version alone, 229
+freezes at boot. Its containers are started in a mount namespace that has that hierarchy, and the
+devices controller for LXC; the machine itself keeps what it has, and nothing is left mounted.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport import namespaces
 from backport.doctor import Missing
 from backport.errors import MachineError
 from backport.process import Completed, run
@@ -57,6 +63,38 @@ def must(args: Sequence[str | Path], *, timeout: float = 60.0) -> Completed:
         last = done.output.strip().splitlines()[-1:] or [f"exit code {done.exit_code}"]
         raise MachineError(f"{command[0]} {command[1]} failed: {last[0]}", where=" ".join(command))
     return done
+
+
+_FIRST_VERSION = f"""\
+set -e
+mount -t tmpfs -o mode=755 cgroup {CGROUPS}
+mkdir {CGROUPS}/systemd {CGROUPS}/devices
+mount -t cgroup -o none,name=systemd cgroup {CGROUPS}/systemd
+mount -t cgroup -o devices cgroup {CGROUPS}/devices
+exec "$@"
+"""
+
+
+def with_first_version(args: Sequence[str]) -> list[str]:
+    """The command for root that runs another one on control groups of the first version."""
+    return namespaces.command(["/bin/sh", "-c", _FIRST_VERSION, "sh", *args])
+
+
+def first_version_is_mounted() -> bool:
+    """Whether this machine itself has the hierarchies that systemd before 232 needs."""
+    mounts = read_mounts(Path("/proc/self/mountinfo").read_text())
+    options = {option for mount in mounts if mount.kind == "cgroup" for option in mount.options}
+    return {"name=systemd", "devices"} <= options
+
+
+def first_version_missing() -> str:
+    """Why systemd before 232 cannot run on this machine; "" where it can."""
+    if first_version_is_mounted():
+        return ""
+    done = run(as_root(with_first_version(["true"])))
+    if done.exit_code == 0:
+        return ""
+    return f"control groups of the first version, for systemd before 232: {done.tail(1)}"
 
 
 def read_mounts(mountinfo: str) -> tuple[Mount, ...]:

@@ -1,0 +1,118 @@
+"""A testbed whose systemd is older than 232, on a machine that has control groups v2 alone.
+
+What Debian still has of systemd is younger, and takes the second version where LXC has mounted it.
+So an init of the test's own freezes there in systemd 229's place, and else starts the real one in
+the mode of the first version.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backport import errors
+from backport.process import Completed, run
+from backport.testbed.host import as_root
+from tests.build.bullseye import Bullseye
+
+INIT = """\
+#!/bin/sh
+if grep -q ' /sys/fs/cgroup cgroup2 ' /proc/mounts; then
+    exec sleep infinity
+fi
+exec /lib/systemd/systemd systemd.unified_cgroup_hierarchy=0 \\
+    systemd.legacy_systemd_cgroup_controller=1
+"""
+# The same as a machine with the second version alone, seen by this one process.
+SECOND_VERSION_ALONE = """\
+import subprocess, sys
+from pathlib import Path
+subprocess.run(["umount", "-R", "-l", "/sys/fs/cgroup"], check=True)
+subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
+mounts = Path("/proc/self/mountinfo").read_text()
+from backport.process import run
+from backport.testbed import host, lxc
+from backport.testbed.lxc import Testbed, attach
+root, out = Path(sys.argv[1]), Path(sys.argv[2])
+"""
+UNCHANGED = """
+after = Path("/proc/self/mountinfo").read_text()
+print("unchanged" if after == mounts else after)
+"""
+
+
+@pytest.fixture(scope="module")
+def root(base: Bullseye) -> Iterator[Path]:
+    """The testbed's root, whose systemd has the version and the needs of xenial's."""
+    place = base.testbed_root.with_name("root-with-229")
+    run(as_root(["rm", "-rf", "--one-file-system", place]))
+    script = f"""\
+cp -al {base.testbed_root} {place} && cd {place} && rm sbin/init
+cat > sbin/init && chmod 755 sbin/init
+sed -i '/^Package: systemd$/,/^$/s/^Version: .*/Version: 229-4ubuntu21.31/' var/lib/dpkg/status"""
+    subprocess.run(as_root(["sh", "-ec", script]), input=INIT, text=True, check=True)
+    yield place
+    run(as_root(["rm", "-rf", "--one-file-system", place]))
+
+
+def on_second_version_alone(program: str, *args: Path) -> Completed:
+    top = Path(errors.__file__).parents[1]
+    text = SECOND_VERSION_ALONE + program + UNCHANGED
+    return run(
+        as_root(["unshare", "--mount", "--propagation", "private", "env", f"PYTHONPATH={top}",
+                 sys.executable, "-c", text, *args])
+    )  # fmt: skip
+
+
+def test_systemd_comes_up_in_two_testbeds_at_once_and_no_mount_is_left(
+    root: Path, tmp_path: Path
+) -> None:
+    done = on_second_version_alone(
+        """
+with Testbed(root, {}) as one, Testbed(root, {}) as two:
+    with one.booted() as first, two.booted() as second:
+        for clone in (first, second):
+            shown = ["sh", "-c", "systemctl is-system-running; grep name=systemd: /proc/1/cgroup"]
+            print(run(attach(clone, shown)).output.split())
+        shown = ["findmnt", "-n", "-o", "OPTIONS", "/sys/fs/cgroup/systemd"]
+        print(run(attach(first, shown)).output)
+""",
+        root,
+        tmp_path,
+    )
+
+    first, second, options, *_, last = done.output.splitlines()
+    for line in (first, second):
+        assert re.fullmatch(r"\['(running|degraded)', '\d+:name=systemd:/init.scope'\]", line), line
+    assert "name=systemd" in options
+    assert last == "unchanged"
+
+
+def test_without_the_hierarchy_of_the_first_version_systemd_freezes(
+    root: Path, tmp_path: Path
+) -> None:
+    done = on_second_version_alone(
+        """
+from backport import errors
+lxc._SECOND_VERSION_SINCE = 0
+with Testbed(root, {}) as testbed:
+    clone = testbed.next_clone()
+    host.must(["lxc-copy", "-n", testbed.name, "-N", clone, "-e", *testbed.copy_options()])
+    try:
+        lxc.wait_for_systemd(clone, 5)
+    except errors.MachineError as error:
+        print(error)
+    lxc.destroy_clone(clone)
+""",
+        root,
+        tmp_path,
+    )
+
+    said, last = done.output.splitlines()
+    assert "systemd in the testbed did not come up in 5 s" in said
+    assert last == "unchanged"
