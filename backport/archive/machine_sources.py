@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +18,22 @@ _OPTIONS = re.compile(r"^deb(-src)?\s+(\[[^\]]*\]\s+)?(?P<rest>.*)$")
 class Suite:
     """One suite of an archive, and the keyring that its signature is checked with.
 
-    `keyring` None is for a local repository that is trusted as it is. `keys` are fingerprints:
-    with any, only these keys of all that apt trusts count, in place of the keyring's.
+    `keyring` None is for a local repository that is trusted as it is.
     """
 
     uri: str
     suite: str
     components: tuple[str, ...]
     keyring: Path | None
-    keys: tuple[str, ...] = ()
 
-    def line(self) -> str:
-        """The sources.list line (sources.list(5))."""
-        signed_by = ",".join(self.keys) or self.keyring
+    def line(self, keys: Sequence[str] = ()) -> str:
+        """The sources.list line (sources.list(5)).
+
+        Parameters:
+            keys: fingerprints; of all keys that apt trusts only these count, in place of the
+                keyring's.
+        """
+        signed_by = ",".join(keys) or self.keyring
         option = f"signed-by={signed_by}" if self.keyring is not None else "trusted=yes"
         return f"deb [{option}] {self.uri} {self.suite} {' '.join(self.components)}".strip()
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from backport.archive import apt_reasons, old_keys
@@ -257,13 +257,12 @@ class PrivateApt:
             # apt tells the two formats of a keyring by its name (apt-key(8)).
             suffix = ".asc" if ring.suffix == ".asc" else ".gpg"
             (self._folder / "trusted" / f"{number}{suffix}").symlink_to(ring.absolute())
-        self._suites = tuple(replace(suite, keys=tuple(keys)) for suite in self._suites)
-        self._write_sources()
+        self._write_sources(keys)
         policy = old_keys.write_policy(self._folder / "sequoia.config")
         self._env[old_keys.POLICY_VARIABLE] = str(policy)
 
-    def _write_sources(self) -> None:
-        self._sources.write_text("".join(f"{suite.line()}\n" for suite in self._suites))
+    def _write_sources(self, keys: Sequence[str] = ()) -> None:
+        self._sources.write_text("".join(f"{suite.line(keys)}\n" for suite in self._suites))
 
     def _settings(self) -> dict[str, str]:
         home = self._folder
