@@ -69,7 +69,7 @@ def _inside(builder: Builder, args: Sequence[str]) -> list[str]:
 
 def check() -> list[Missing]:
     """What this machine lacks for builds, with the command that helps; a mount is tried."""
-    why = "clean chroots for builds"
+    why = "builds"
     missing = [
         Missing(f"the program {program}", why, f"sudo apt install {package}")
         for program, package in _PROGRAMS.items()
@@ -87,7 +87,8 @@ def check() -> list[Missing]:
             return [Missing(error.what, why, error.advice.removeprefix("run: "))]
     if done.exit_code == 0:
         return []
-    return [Missing(f"mounts in a namespace of its own: {done.tail(1)}", why, _permit())]
+    said = done.output.partition("\n")[0]
+    return [Missing(f"mounts in a namespace of its own: {said}", why, _permit())]
 
 
 def require_all() -> None:

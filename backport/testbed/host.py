@@ -27,6 +27,7 @@ _PROGRAMS = {
     "autopkgtest": "autopkgtest",
     "lxc-copy": "lxc",
     "lxc-attach": "lxc",
+    "lxc-config": "lxc",
     "setpriv": "util-linux",
 }
 
@@ -94,7 +95,8 @@ def first_version_missing() -> str:
     done = run(as_root(with_first_version(["true"])))
     if done.exit_code == 0:
         return ""
-    return f"control groups of the first version, for systemd before 232: {done.tail(1)}"
+    said = done.output.partition("\n")[0]
+    return f"control groups of the first version, for systemd before 232: {said}"
 
 
 def read_mounts(mountinfo: str) -> tuple[Mount, ...]:
@@ -127,9 +129,13 @@ def cgroups_missing(mounts: Sequence[Mount]) -> str:
     return f"control groups are mounted without: {', '.join(lacking)}" if lacking else ""
 
 
-def check() -> list[Missing]:
-    """What this machine lacks for testbeds, each with the command that helps."""
-    why = "testbeds with systemd"
+def check(*, old_systemd: bool = False) -> list[Missing]:
+    """What this machine lacks for testbeds, each with the command that helps.
+
+    Parameters:
+        old_systemd: whether one of them has a systemd before 232.
+    """
+    why = "tests"
     missing = [
         Missing(f"the program {program}", why, f"sudo apt install {package}")
         for program, package in _PROGRAMS.items()
@@ -144,6 +150,8 @@ def check() -> list[Missing]:
         commands = cgroup_commands(_controllers())
         steps = "; ".join("sudo " + " ".join(words) for words in commands)
         missing.append(Missing(lack, why, steps))
+    elif old_systemd and not missing and (lack := first_version_missing()):
+        missing.append(Missing(lack, why, "boot it without cgroup_no_v1, or use --base stand-in"))
     return missing
 
 

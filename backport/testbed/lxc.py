@@ -23,7 +23,7 @@ from debian.deb822 import Deb822
 
 from backport.build import owner
 from backport.build.repositories import PIN
-from backport.build.sbuild import memory_available
+from backport.doctor import memory_available
 from backport.errors import InputError, MachineError
 from backport.process import require, run
 from backport.testbed import host

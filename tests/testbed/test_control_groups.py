@@ -116,3 +116,22 @@ with Testbed(root, {}) as testbed:
     said, last = done.output.splitlines()
     assert "systemd in the testbed did not come up in 5 s" in said
     assert last == "unchanged"
+
+
+def test_a_machine_that_refuses_the_first_version_is_told_of(tmp_path: Path) -> None:
+    # As a user namespace's root, to whom the kernel gives no control groups of the first version.
+    done = on_second_version_alone(
+        """
+shown = "from backport.testbed.host import check; print([one.what for one in %s])"
+for call in ("check()", "check(old_systemd=True)"):
+    words = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", shown % call]
+    print(subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout.strip())
+""",
+        tmp_path,
+        tmp_path,
+    )
+
+    young, old, last = done.output.splitlines()
+    assert young == "[]"
+    assert "control groups of the first version, for systemd before 232: mount: " in old
+    assert last == "unchanged"
