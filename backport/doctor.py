@@ -43,10 +43,9 @@ PROGRAMS = (
     ("diffoscope", "diffoscope-minimal", "checks"),
     ("zstd", "zstd", "evidence"),
     ("gpg", "gpg", "uploads"),
-    ("dput", "dput", "uploads"),
     ("sftp", "openssh-client", "uploads"),
 )
-"""Beside those that `build.sandbox` and `testbed.host` look for themselves."""
+"""Beside what `build.sandbox`, `testbed.host` and `launchpad.dput` look for themselves."""
 
 
 def missing_programs() -> Iterator[Missing]:

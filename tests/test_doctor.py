@@ -11,8 +11,18 @@ from backport.build import sandbox
 from backport.doctor import PARTS, PROGRAMS, Missing, missing_memory, missing_programs, missing_room
 from backport.testbed import host
 
-# Programs that every Debian system has, or that only an ordinary user needs.
-EVERYWHERE = {"apt-cache", "apt-get", "dpkg", "dpkg-deb", "tar", "useradd", "usermod", "sudo"}
+# What every Debian system has, what only an ordinary user needs, and what needs more than a name.
+EVERYWHERE = {
+    "dput",
+    "apt-cache",
+    "apt-get",
+    "dpkg",
+    "dpkg-deb",
+    "tar",
+    "useradd",
+    "usermod",
+    "sudo",
+}
 
 
 def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it(
@@ -27,7 +37,7 @@ def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it
     assert line.endswith("; run: sudo apt install autopkgtest")
     assert len(lines) == len(set(lines))
     assert verdict == (
-        "What works here: source packages, uploads. What does not: builds, checks, tests, evidence."
+        "What works here: source packages. What does not: builds, checks, tests, evidence, uploads."
     )
     assert cli.main(["doctor", "--json", *work]) == 5
     *found, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

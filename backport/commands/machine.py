@@ -42,6 +42,7 @@ def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
     from backport.build import sandbox  # noqa: PLC0415
     from backport.check import lintian  # noqa: PLC0415
+    from backport.launchpad import dput  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415
 
     work = args.work or args.recipe.parent / "build"
@@ -50,6 +51,7 @@ def doctor(args: argparse.Namespace) -> int:
         *machine.missing_room(work),
         *machine.missing_memory(),
         *sandbox.check(),
+        *dput.check(),
         *host.check(old_systemd=_has_old_series(args.recipe)),
     ]
     missing = list({one.what: one for one in found}.values())
