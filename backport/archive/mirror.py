@@ -41,6 +41,7 @@ def collect(
     cache: Path,
     with_local: Mapping[str, Sequence[str]] | None = None,
     if_there: Mapping[str, Collection[str]] | None = None,
+    of_sources: Mapping[str, str] | None = None,
     older_for_lost: bool = False,
     take_keys: Collection[str] = (),
     retries: int = 4,
@@ -62,6 +63,8 @@ def collect(
         with_local: further groups, found only where one of `groups` needs a local package.
         if_there: further groups, of names of packages: those that the archive has and that can be
             installed from it.
+        of_sources: source packages with a version: what is `if_there` counts only as it was made
+            by these. None for the highest version of each package.
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
         take_keys: fingerprints of keys that are taken although apt refuses their own signature
@@ -88,6 +91,10 @@ def collect(
         with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
             apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
             notes = apt.update(take_keys)
+            if of_sources is not None:
+                names = [name for some in (if_there or {}).values() for name in some]
+                if gone := apt.keep_only(names, of_sources):
+                    notes += (_gone(gone),)
             found = _brought(
                 apt,
                 groups,
@@ -137,6 +144,13 @@ def _brought(
             apt.leave_out(error.debs)
         else:
             return found
+
+
+def _gone(names: Sequence[str]) -> str:
+    return (
+        f"the archive has {', '.join(names)} in another version than on the recipe's day: "
+        "what starts from that one is not tried"
+    )
 
 
 def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:

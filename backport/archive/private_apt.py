@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debian.deb822 import Deb822
+
 from backport.archive import apt_reasons, old_keys
 from backport.archive.machine_sources import Suite
 from backport.errors import BackportError, HashMismatchError, InputError
@@ -131,13 +133,39 @@ class PrivateApt:
 
     def leave_out(self, debs: Iterable[Deb]) -> None:
         """Let apt never choose these versions again."""
+        for deb in debs:
+            package, _, version = deb.version.partition("=")
+            self._refuse(package.partition(":")[0], version)
+
+    def _refuse(self, package: str, version: str) -> None:
         with (self._folder / "preferences").open("a") as preferences:
-            for deb in debs:
-                package, _, version = deb.version.partition("=")
-                preferences.write(
-                    f"Package: {package.partition(':')[0]}\nPin: version {version}\n"
-                    "Pin-Priority: -1\n\n"
-                )
+            preferences.write(f"Package: {package}\nPin: version {version}\nPin-Priority: -1\n\n")
+
+    def keep_only(self, names: Iterable[str], versions: Mapping[str, str]) -> list[str]:
+        """Let apt choose of these packages only what source packages of these versions made.
+
+        Parameters:
+            names: binary packages.
+            versions: source packages with the one version that counts; "" for none. Where a
+                package's source is not among them no version of it counts.
+
+        Returns the packages that the archive has, but not in the version that counts.
+        """
+        there = sorted(self.names().intersection(names))
+        if not there:
+            return []
+        shown = self._run("apt-cache", "show", *there)
+        kept, gone = set(), {}
+        for one in Deb822.iter_paragraphs(shown.output, use_apt_pkg=False):
+            source, _, version = one.get("Source", one["Package"]).partition(" ")
+            version = version.strip("()") or one["Version"]
+            if versions.get(source) == version:
+                kept.add(one["Package"])
+                continue
+            self._refuse(one["Package"], one["Version"])
+            if versions.get(source) != "":
+                gone[one["Package"]] = True
+        return [name for name in gone if name not in kept]
 
     def required(self) -> list[str]:
         """The packages that every system of this archive has: Essential, and Priority required."""
