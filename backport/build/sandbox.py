@@ -67,6 +67,18 @@ def _inside(builder: Builder, args: Sequence[str]) -> list[str]:
     )
 
 
+def as_builder(args: Sequence[str]) -> list[str]:
+    """The command that runs another one, which reads what others made, not as root.
+
+    Where the toolkit is root it runs as the build user, without a network; its files have to be
+    where everybody may walk to.
+    """
+    builder = find_builder()
+    if not builder.switch:
+        return list(args)
+    return _inside(builder, [*shlex.split(step_down(builder)), *args])
+
+
 def check() -> list[Missing]:
     """What this machine lacks for builds, with the command that helps; a mount is tried."""
     why = "builds"
