@@ -19,6 +19,7 @@ from backport import errors
 from backport.process import Completed, run
 from backport.testbed.host import as_root
 from tests.build.bullseye import Bullseye
+from tests.build.packages import make_repository
 
 INIT = """\
 #!/bin/sh
@@ -91,6 +92,30 @@ with Testbed(root, {}) as one, Testbed(root, {}) as two:
         assert re.fullmatch(r"\['(running|degraded)', '\d+:name=systemd:/init.scope'\]", line), line
     assert "name=systemd" in options
     assert last == "unchanged"
+
+
+def test_autopkgtest_runs_in_such_a_testbed(root: Path, tmp_path: Path) -> None:
+    make_repository(tmp_path / "base", {"tiny": "1.0"})
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "control").write_text("Tests: says\nDepends: tiny\n")
+    (tests / "says").write_text("#!/bin/sh\ngrep name=systemd:/init.scope /proc/1/cgroup\n")
+
+    done = on_second_version_alone(
+        """
+from backport.testbed import autopkgtest
+with Testbed(root, {"base": out / "base"}) as testbed:
+    place = testbed.place("base")
+    result = autopkgtest.run(
+        out / "tests", testbed=testbed, repositories=[place], out=out / "result"
+    )
+print(result.verdict)
+""",
+        root,
+        tmp_path,
+    )
+
+    assert done.output.splitlines() == ["Passed(detail='1 tests')", "unchanged"]
 
 
 def test_without_the_hierarchy_of_the_first_version_systemd_freezes(
