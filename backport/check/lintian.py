@@ -91,7 +91,7 @@ def run_lintian(
             args += ["--include-dir", f"{scratch}/include"]
         args += [str(_handed(file, Path(scratch))) for file in files]
         command = sandbox.as_builder([require("lintian", "lintian"), *args])
-        done = run(command, env={**env, "HOME": scratch}, timeout=900)
+        done = run(command, cwd=Path(scratch), env={**env, "HOME": scratch}, timeout=900)
     log.write_text(done.output, encoding="utf-8")
     if done.exit_code != 0 or "Lintian run stopped" in done.output:
         raise MachineError(f"lintian fails: {done.tail(3)}", where=str(files[0]))
