@@ -1,16 +1,29 @@
-"""What this machine lacks, and the command that installs it."""
+"""What this machine lacks, the command that installs it, and what works without."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+PARTS = {
+    "source packages": (),
+    "builds": ("source packages",),
+    "checks": ("builds",),
+    "tests": ("builds",),
+    "evidence": ("checks", "tests"),
+    "uploads": ("source packages",),
+}
+"""What a machine is for, and what of that has to work before."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Something that the machine lacks: `what`, `why` it is needed, and the `command` to run."""
+    """Something that the machine lacks: `what`, and the `command` to run.
+
+    `why` is what does not work without it: one of `PARTS`, perhaps with more behind a colon.
+    """
 
     what: str
     why: str
@@ -19,19 +32,20 @@ class Missing:
 
 PROGRAMS = (
     ("dpkg-source", "dpkg-dev", "source packages"),
-    ("debdiff", "devscripts", "the difference to the base"),
-    ("dh", "debhelper", "cleaning a source tree"),
-    ("patch", "patch", "the quilt series"),
-    ("gpgv", "gpgv", "signatures of .dsc files and archives"),
-    ("mmdebstrap", "mmdebstrap", "build chroots and testbeds"),
-    ("newuidmap", "uidmap", "build chroots without root"),
+    ("debdiff", "devscripts", "source packages"),
+    ("dh", "debhelper", "source packages"),
+    ("patch", "patch", "source packages"),
+    ("gpgv", "gpgv", "source packages"),
+    ("mmdebstrap", "mmdebstrap", "builds"),
     ("sbuild", "sbuild", "builds"),
-    ("apt-ftparchive", "apt-utils", "local repositories"),
-    ("autopkgtest", "autopkgtest", "tests"),
-    ("lxc-start", "lxc", "testbeds with systemd"),
+    ("apt-ftparchive", "apt-utils", "builds"),
     ("lintian", "lintian", "checks"),
-    ("diffoscope", "diffoscope-minimal", "what differs between two builds"),
+    ("diffoscope", "diffoscope-minimal", "checks"),
+    ("zstd", "zstd", "evidence"),
+    ("gpg", "gpg", "uploads"),
+    ("sftp", "openssh-client", "uploads"),
 )
+"""Beside what `build.sandbox`, `testbed.host` and `launchpad.dput` look for themselves."""
 
 
 def missing_programs() -> Iterator[Missing]:
@@ -49,6 +63,38 @@ def missing_room(folder: Path, gigabytes: float = 6.0) -> Iterator[Missing]:
     if free < gigabytes:
         yield Missing(
             f"room: {free:.1f} GB free in {existing}",
-            f"a cold run needs {gigabytes:.0f} GB",
+            f"builds: a cold run needs {gigabytes:.0f} GB",
             "backport clean --older-than 0, or name another folder with --work",
         )
+
+
+def missing_memory(gigabytes: float = 2.0) -> Iterator[Missing]:
+    """Whether a chroot and what is built in it have memory."""
+    free = memory_available() / 1e9
+    if free < gigabytes:
+        yield Missing(
+            f"memory: {free:.1f} GB available",
+            f"builds: they need {gigabytes:.0f} GB",
+            "end other programs, or use a larger machine",
+        )
+
+
+def memory_available() -> int:
+    """The bytes of memory that programs could still take (proc(5), MemAvailable)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def verdict(missing: Collection[Missing]) -> str:
+    """One line: what works on a machine that lacks this, and what does not."""
+    lacking = {one.why.partition(":")[0] for one in missing}
+    broken: list[str] = []
+    for part, needs in PARTS.items():
+        if part in lacking or not set(needs).isdisjoint(broken):
+            broken.append(part)
+    working = ", ".join(part for part in PARTS if part not in broken)
+    if not broken:
+        return f"This machine has all that a run needs: {working}."
+    return f"What works here: {working or 'nothing'}. What does not: {', '.join(broken)}."

@@ -1,12 +1,28 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from backport import cli
-from backport.doctor import PROGRAMS, Missing, missing_programs, missing_room
+from backport import cli, doctor
+from backport.build import sandbox
+from backport.doctor import PARTS, PROGRAMS, Missing, missing_memory, missing_programs, missing_room
+from backport.testbed import host
+
+# What every Debian system has, what only an ordinary user needs, and what needs more than a name.
+EVERYWHERE = {
+    "dput",
+    "apt-cache",
+    "apt-get",
+    "dpkg",
+    "dpkg-deb",
+    "tar",
+    "useradd",
+    "usermod",
+    "sudo",
+}
 
 
 def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it(
@@ -15,14 +31,18 @@ def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it
     monkeypatch.setenv("PATH", str(tmp_path))
     work = ["--work", str(tmp_path / "work")]
     assert cli.main(["doctor", *work]) == 5
-    lines = capsys.readouterr().out.splitlines()
+    *lines, verdict = capsys.readouterr().out.splitlines()
     assert all(line.startswith("missing: ") for line in lines)
     (line,) = [line for line in lines if "the program autopkgtest" in line]
     assert line.endswith("; run: sudo apt install autopkgtest")
     assert len(lines) == len(set(lines))
+    assert verdict == (
+        "What works here: source packages. What does not: builds, checks, tests, evidence, uploads."
+    )
     assert cli.main(["doctor", "--json", *work]) == 5
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    *found, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["command"] for one in found] == [line.partition("; run: ")[2] for line in lines]
+    assert last == {"verdict": verdict}
 
 
 def test_a_program_that_is_nowhere_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +53,43 @@ def test_a_program_that_is_nowhere_is_missing(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+def test_each_program_that_the_toolkit_asks_for_is_looked_for() -> None:
+    code = [path.read_text() for path in Path(doctor.__file__).parent.rglob("*.py")]
+    asked = set(re.findall(r'\brequire\(\s*"([\w-]+)"', "".join(code)))
+    assert {"mmdebstrap", "zstd", "dput"} < asked
+    known = {program for program, _, _ in PROGRAMS} | {*sandbox._PROGRAMS, *host._PROGRAMS}
+    assert asked - known - EVERYWHERE == set()
+
+
 def test_too_little_room_is_said_of_the_folder_that_is_there(tmp_path: Path) -> None:
     (missing,) = missing_room(tmp_path / "a" / "b", gigabytes=1e9)
     assert str(tmp_path) in missing.what
     assert "backport clean" in missing.command
     assert list(missing_room(tmp_path, gigabytes=0.0)) == []
+
+
+def test_too_little_memory_is_said() -> None:
+    (missing,) = missing_memory(gigabytes=1e9)
+    assert missing.what.startswith("memory: ")
+    assert list(missing_memory(gigabytes=0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("lacking", "broken"),
+    [
+        ("source packages", list(PARTS)),
+        ("builds: a cold run needs 6 GB", ["builds", "checks", "tests", "evidence"]),
+        ("checks", ["checks", "evidence"]),
+        ("tests", ["tests", "evidence"]),
+        ("uploads", ["uploads"]),
+    ],
+)
+def test_the_last_line_says_what_does_not_work_without_a_part(
+    lacking: str, broken: list[str]
+) -> None:
+    told = doctor.verdict([Missing("something", lacking, "install it")])
+    assert told.partition("What does not: ")[2] == f"{', '.join(broken)}."
+
+
+def test_the_last_line_of_a_machine_that_has_all_says_so() -> None:
+    assert doctor.verdict([]).startswith("This machine has all that a run needs: source packages,")

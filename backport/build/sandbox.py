@@ -8,13 +8,27 @@ them away with its last process, also after a kill -9.
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from backport.build.user import Builder
-from backport.engine.process import require
+from backport import namespaces
+from backport.build.user import Builder, find_builder
+from backport.doctor import Missing
+from backport.engine.process import require, run
+from backport.errors import MachineError
+from backport.namespaces import Range
+
+_PROGRAMS = {"newuidmap": "uidmap", "setpriv": "util-linux", "ip": "iproute2"}
+# Ubuntu's since 23.10 (AppArmor), and Debian's up to 10: what an ordinary user needs of them.
+_SETTINGS = {
+    "kernel.apparmor_restrict_unprivileged_userns": 0,
+    "kernel.unprivileged_userns_clone": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -30,17 +44,84 @@ def command(builder: Builder, script: Path) -> list[str]:
 
     As root the script starts as root and has to step down (see `step_down`); as an ordinary user
     it starts as that user, with the capabilities of a new user namespace. Network: none, not even
-    the loopback interface is up. When the caller dies, the kernel ends every process inside
-    (setpriv(1) --pdeathsig, unshare(1) --kill-child).
+    the loopback interface is up. When the caller dies, the kernel ends every process inside.
 
     Raises:
-        MachineError: setpriv, unshare or newuidmap is not installed.
+        MachineError: setpriv or newuidmap is not installed.
     """
-    require("newuidmap", "uidmap")
-    unshare = [require("unshare", "util-linux"), *_maps(builder)]
-    flags = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child"]
-    setpriv = [require("setpriv", "util-linux"), "--pdeathsig", "KILL", "--"]
-    return [*setpriv, *unshare, *flags, "--mount-proc", "/bin/sh", str(script)]
+    for program, package in _PROGRAMS.items():
+        require(program, package)
+    return _inside(builder, ["/bin/sh", str(script)])
+
+
+def _inside(builder: Builder, args: Sequence[str]) -> list[str]:
+    inside = partial(namespaces.command, args, network=False, processes=False, end_with_caller=True)
+    if builder.switch:
+        return inside()
+    # Every id under its own number: files keep their owners in the new user namespace.
+    users, groups = builder.subuids, builder.subgids
+    return inside(
+        users=[Range(builder.uid, builder.uid), Range(users.first, users.first, users.count)],
+        groups=[Range(builder.gid, builder.gid), Range(groups.first, groups.first, groups.count)],
+        keep_capabilities=True,
+    )
+
+
+def as_builder(args: Sequence[str]) -> list[str]:
+    """The command that runs another one, which reads what others made, not as root.
+
+    Where the toolkit is root it runs as the build user, without a network; its files have to be
+    where everybody may walk to.
+    """
+    builder = find_builder()
+    if not builder.switch:
+        return list(args)
+    return _inside(builder, [*shlex.split(step_down(builder)), *args])
+
+
+def check() -> list[Missing]:
+    """What this machine lacks for builds, with the command that helps; a mount is tried."""
+    why = "builds"
+    missing = [
+        Missing(f"the program {program}", why, f"sudo apt install {package}")
+        for program, package in _PROGRAMS.items()
+        if shutil.which(program) is None
+    ]
+    if missing:
+        return missing
+    trial = ["mount", "-t", "tmpfs", "trial", "/mnt"]
+    if os.geteuid() == 0:  # the build user is made when it is needed
+        done = run(namespaces.command(trial))
+    else:
+        try:
+            done = run(_inside(find_builder(), trial))
+        except MachineError as error:
+            return [Missing(error.what, why, error.advice.removeprefix("run: "))]
+    if done.exit_code == 0:
+        return []
+    said = done.output.partition("\n")[0]
+    return [Missing(f"mounts in a namespace of its own: {said}", why, _permit())]
+
+
+def require_all() -> None:
+    """Refuse to begin what `check` says cannot end well.
+
+    Raises:
+        MachineError: something is missing.
+    """
+    for missing in check():
+        raise MachineError(
+            f"builds need more of this machine: {missing.what}", advice=f"run: {missing.command}"
+        )
+
+
+def _permit() -> str:
+    """The command that lets an ordinary user mount in a user namespace."""
+    for setting, value in _SETTINGS.items():
+        file = Path("/proc/sys", setting.replace(".", "/", 1))
+        if file.is_file() and file.read_text().strip() != str(value):
+            return f"sudo sysctl -w {setting}={value}"
+    return "su -, and run the toolkit as root"
 
 
 def step_down(builder: Builder) -> str:
@@ -87,48 +168,24 @@ def chroot_shell(builder: Builder, chroot: Path, words: Sequence[str]) -> list[s
         'set -e; root=$1; shift; mount --rbind /dev "$root/dev"; '
         'mount -t proc proc "$root/proc"; exec chroot "$root" "$@"'
     )
-    unshare = [require("unshare", "util-linux"), *_range_maps(builder), "--setuid", "0"]
-    flags = ["--setgid", "0", "--mount", "--net", "--pid", "--fork", "--kill-child"]
-    inner = [*unshare, *flags, "--", "/bin/sh", "-c", script, "sh", str(chroot), *words]
-    if not builder.switch:
-        return inner
-    become = ["setpriv", "--reuid", str(builder.uid), "--regid", str(builder.gid), "--init-groups"]
-    return [*become, "--", *inner]
+    users, groups = builder.subuids, builder.subgids
+    return namespaces.command(
+        ["/bin/sh", "-c", script, "sh", str(chroot), *words],
+        users=[Range(0, users.first, users.count)],
+        groups=[Range(0, groups.first, groups.count)],
+        run_as=(builder.uid, builder.gid) if builder.switch else None,
+        root_inside=True,
+        network=False,
+        processes=False,
+    )
 
 
 def remover(builder: Builder, folder: Path) -> list[str]:
     """The command with which an ordinary user removes a folder and the chroots in it."""
     users, groups = builder.subuids, builder.subgids
-    return [
-        require("unshare", "util-linux"),
-        "--user",
-        "--map-root-user",
-        f"--map-users={users.first},1,{users.count}",
-        f"--map-groups={groups.first},1,{groups.count}",
-        "rm",
-        "-rf",
-        str(folder),
-    ]
-
-
-def _maps(builder: Builder) -> list[str]:
-    """Every id under its own number: files keep their owners in the new user namespace."""
-    if builder.switch:
-        return []
-    users, groups = builder.subuids, builder.subgids
-    return [
-        "--user",
-        "--map-current-user",
-        f"--map-users={users.first},{users.first},{users.count}",
-        f"--map-groups={groups.first},{groups.first},{groups.count}",
-        "--keep-caps",
-    ]
-
-
-def _range_maps(builder: Builder) -> list[str]:
-    users, groups = builder.subuids, builder.subgids
-    return [
-        "--user",
-        f"--map-users={users.first},0,{users.count}",
-        f"--map-groups={groups.first},0,{groups.count}",
-    ]
+    return namespaces.command(
+        ["rm", "-rf", str(folder)],
+        users=[Range(0, builder.uid), Range(1, users.first, users.count)],
+        groups=[Range(0, builder.gid), Range(1, groups.first, groups.count)],
+        root_inside=True,
+    )

@@ -24,6 +24,7 @@ from backport.build import owner, sandbox, variation
 from backport.build import repositories as local
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
+from backport.doctor import memory_available
 from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError, MachineError
@@ -181,14 +182,6 @@ def shell(chroot: Path, command: Sequence[str] = ("bash", "-l")) -> int:
         raise InputError("no kept chroot", where=str(chroot), advice="build with --keep first")
     words = sandbox.chroot_shell(find_builder(), chroot, command)
     return subprocess.run(words, check=False).returncode
-
-
-def memory_available() -> int:
-    """The bytes of memory that programs could still take (proc(5), MemAvailable)."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 @dataclass(frozen=True)

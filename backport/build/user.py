@@ -9,11 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.doctor import Missing
 from backport.engine.process import require, run
 from backport.errors import MachineError
 
@@ -51,28 +49,6 @@ def find_builder() -> Builder:
     if os.geteuid() == 0:
         return _of(_make_build_user(), switch=True)
     return _of(pwd.getpwuid(os.geteuid()), switch=False)
-
-
-def check() -> list[Missing]:
-    """What this machine lacks for building as an ordinary user, with the command that helps."""
-    why = "clean chroots for builds"
-    missing = [
-        Missing(f"the program {program}", why, f"sudo apt install {package}")
-        for program, package in (("ip", "iproute2"), ("newuidmap", "uidmap"))
-        if shutil.which(program) is None
-    ]
-    if missing:
-        return missing
-    if os.geteuid() != 0:
-        try:
-            find_builder()
-        except MachineError as error:
-            command = error.advice.removeprefix("run: ")
-            return [Missing(error.what, why, command)]
-        if run(["unshare", "--user", "--map-root-user", "true"]).exit_code != 0:
-            command = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-            return [Missing("user namespaces for ordinary users", why, command)]
-    return []
 
 
 def read_range(file: Path, name: str) -> SubordinateIds | None:

@@ -6,11 +6,13 @@ import argparse
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from backport import doctor as machine
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
+from backport.errors import BackportError
 from backport.recipe import reader
 
 
@@ -37,21 +39,45 @@ _days.__name__ = "number of days"  # argparse names it when it refuses a value
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Say what this machine lacks, and the command that installs it."""
+    """Say what this machine lacks, the command that installs it, and what works without."""
+    from backport.build import sandbox  # noqa: PLC0415
+    from backport.check import lintian  # noqa: PLC0415
+    from backport.launchpad.upload import dput  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415
 
     work = args.work or args.recipe.parent / "build"
-    missing = list(
-        dict.fromkeys([*machine.missing_programs(), *machine.missing_room(work), *host.check()])
-    )
+    found = [
+        *machine.missing_programs(),
+        *machine.missing_room(work),
+        *machine.missing_memory(),
+        *sandbox.check(),
+        *dput.check(),
+        *host.check(old_systemd=_has_old_series(args.recipe)),
+    ]
+    missing = list({one.what: one for one in found}.values())
+    version = lintian.installed()
+    note = f"lintian is {version}; an error that {lintian.REVIEWED} does not have will be a note"
+    told = machine.verdict(missing)
     for one in missing:
         if args.json:
             print(json.dumps(asdict(one)))
         else:
             print(f"missing: {one.what} ({one.why}); run: {one.command}")
-    if not missing and not (args.json or args.quiet):
-        print("This machine has all that a run needs.")
+    if version not in ("", lintian.REVIEWED):
+        print(json.dumps({"note": note}) if args.json else f"note: {note}")
+    if args.json:
+        print(json.dumps({"verdict": told}))
+    elif missing or not args.quiet:
+        print(told)
     return 5 if missing else 0
+
+
+def _has_old_series(recipe: Path) -> bool:
+    """Whether the recipe has a series before 17.04, the first whose systemd is 232."""
+    try:
+        return any(series.version < "17.04" for series in reader.load(recipe).series)
+    except BackportError:
+        return False  # what is wrong with a recipe is told by the commands that need it
 
 
 def shell(args: argparse.Namespace) -> int:

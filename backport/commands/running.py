@@ -61,7 +61,13 @@ def run(args: argparse.Namespace) -> int:
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"
-    base, note = choose.choose(recipe, named, offline=args.offline, before=outputs.base_kind(store))
+    base, note = choose.choose(
+        recipe,
+        named,
+        offline=args.offline,
+        before=outputs.base_kind(store),
+        series=selection.series,
+    )
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)

@@ -73,4 +73,5 @@ def read_prepared(folder: Path) -> PreparedBase:
         testbed_root=Path(data["testbed_root"]),
         differing=differing,
         older=Path(data["older"]) if data.get("older") else None,
+        notes=tuple(data.get("notes", ())),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from backport.engine import disk_space
+from backport.environments import old_keys
 from backport.errors import BackportError, HashMismatchError, InputError, RemoteError
 
 _BROKEN = re.compile(r"(Hash Sum mismatch|has unexpected size|does not match)")
@@ -13,7 +14,10 @@ _UNSIGNED = re.compile(
     r"(is not signed|not valid: |no valid OpenPGP|NODATA|Clearsigned file isn't valid)"
 )
 # A fingerprint without a word before it: a good signature that does not count.
-_WEAK = re.compile(r"signatures were invalid: [0-9A-F]{40}\b|weak digest|weak algorithm")
+_WEAK = re.compile(
+    r"signatures were invalid: [0-9A-F]{40}\b|weak digest|weak algorithm|"
+    r"requiring collision resistance"
+)
 _SILENT = re.compile(
     r"(Could not (connect|resolve)|Unable to connect|Connection (refused|reset|timed out|failed)|"
     r"Temporary failure|timed out|SSL|certificate)",
@@ -59,6 +63,13 @@ def _of_signature(output: str, where: str) -> BackportError | None:
             "the archive's signature is made with an algorithm that apt no longer trusts",
             where=where,
             advice="use another mirror",
+        )
+    if keys := old_keys.refused(output):
+        return InputError(
+            f"the archive's key {', '.join(keys)} bears a signature with SHA1, which this "
+            "machine's apt no longer takes",
+            where=where,
+            advice="use another mirror, or a keyring that has the key with a newer signature",
         )
     key = _KEY.search(output)
     if not key and not _UNSIGNED.search(output):

@@ -32,6 +32,7 @@ class PreparedBase:
     the tarball of a minimal build chroot; `testbed_root` is the root directory of a testbed with
     systemd. Both chroots read packages from local repositories only. `older` is a flat repository
     of what the series' archive has of the update's own binary packages; None where there is none.
+    `notes` are what the record of the run has to say of it.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class PreparedBase:
     testbed_root: Path
     differing: tuple[Differing, ...] = ()
     older: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http.client import HTTPException
 
 from backport.environments.base import Base
@@ -60,7 +60,12 @@ def _probe(series: Series, patience: float, answered: set[str]) -> None:
 
 
 def choose(
-    recipe: Recipe, named: str = "", *, offline: bool = False, before: str = ""
+    recipe: Recipe,
+    named: str = "",
+    *,
+    offline: bool = False,
+    before: str = "",
+    series: Collection[str] = (),
 ) -> tuple[Base, str]:
     """The base, and a note for the user where it was not named ("" otherwise).
 
@@ -69,6 +74,7 @@ def choose(
         offline: ask no archive, and download nothing.
         before: the kind that the work folder was last used with; taken where none is named and
             none can be asked.
+        series: the names of those that the run is for, whose archives are asked; () for all.
 
     Raises:
         UsageError: there is no base of that name.
@@ -76,18 +82,19 @@ def choose(
     if named and named not in KINDS:
         raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(KINDS)}")
     if named == "ubuntu":
-        return Ubuntu(offline=offline), ""
+        return Ubuntu(as_of=recipe.as_of, offline=offline), ""
     if named == "stand-in":
         return StandIn(recipe.root, offline=offline), ""
     if offline and before == "ubuntu":
-        return Ubuntu(offline=True), ""
+        return Ubuntu(as_of=recipe.as_of, offline=True), ""
     if offline:
         note = "" if before else _stand_in_for("offline, the Ubuntu archive is not asked")
         return StandIn(recipe.root, offline=True), note
-    archive = Ubuntu()
+    archive = Ubuntu(as_of=recipe.as_of)
+    asked = [one for one in recipe.series if not series or one.name in series]
     try:
         archive.check_keyring()
-        quiet = ", ".join(silent(recipe.series))
+        quiet = ", ".join(silent(asked))
         reason = f"the Ubuntu archive of {quiet} does not answer" if quiet else ""
     except MachineError as error:
         reason = f"{error.what} ({error.where})"

@@ -8,6 +8,7 @@ to it by a small web server on the loopback interface.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -18,7 +19,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shlex import quote
 
-from backport.build.sbuild import memory_available
+from backport import namespaces
+from backport.doctor import memory_available
 from backport.engine import disk_space
 from backport.engine.process import require, run
 from backport.errors import StepError
@@ -53,13 +55,10 @@ _NAMES = {
     "minbase": "the testbed's root",
 }
 
-_ON_DISK = ("env", "sh", "-c", 'export TMPDIR="$0"; exec "$@"')
+_ON_DISK = ("sh", "-c", 'export TMPDIR="$0"; exec "$@"')
 # Unpacking and configuring in memory takes a fraction of the time. The mount is this process's
 # alone, and the kernel takes it away with it, also after a kill -9.
 _IN_MEMORY = (
-    "unshare",
-    "--mount",
-    "--propagation=private",
     "sh",
     "-c",
     'mount -t tmpfs -o mode=0755 chroot "$0" && export TMPDIR="$0" && exec "$@"',
@@ -73,8 +72,9 @@ DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
 """
 
 # What makes a chroot larger and slower to unpack, and no build reads: left out while the chroot
-# is made, but not of what is installed into it later.
-_LEFT_OUT = ("/usr/share/doc/*/*", "/usr/share/locale/*", "/usr/share/man/*")
+# is made, but not of what is installed into it later. Their folders stay: a preinst of dash 0.5.8
+# makes a link in /usr/share/man/man1.
+_LEFT_OUT = ("/usr/share/doc/*/*", "/usr/share/locale/*.mo", "/usr/share/man/*.gz")
 _KEPT = "/usr/share/doc/*/copyright"
 
 # Jobs that would run by the clock, and reach for a network that is not there.
@@ -85,6 +85,10 @@ _MASKED = (
     "fstrim.timer",
     "man-db.timer",
 )
+
+# mmdebstrap(1), HOOKS: where init is Essential, systemd would be configured before PAM. The hook
+# does nothing in a later series.
+_OLD_INIT = Path("/usr/share/mmdebstrap/hooks/maybe-jessie-or-older")
 
 _HOSTS = "127.0.0.1 localhost\n127.0.1.1 testbed\n::1 localhost ip6-localhost ip6-loopback\n"
 
@@ -214,28 +218,28 @@ def _make(
         ) as scratch,
     ):
         Path(scratch).chmod(0o755)
-        done = run(
-            [
-                *become,
-                *(_IN_MEMORY if as_root and memory_available() > _MEMORY_NEEDED else _ON_DISK),
-                scratch,
-                require("mmdebstrap", "mmdebstrap"),
-                "--quiet",
-                f"--mode={'root' if as_root else 'unshare'}",
-                f"--variant={variant}",
-                f"--include={','.join(include)}",
-                # Nobody needs this chroot if the machine fails before it is done.
-                "--dpkgopt=force-unsafe-io",
-                '--aptopt=APT::Sandbox::User "root"',
-                '--aptopt=Acquire::Languages "none"',
-                *settings,
-                f"--customize-hook={_configure()}",
-                "",
-                target or "-",
-                f"deb [trusted=yes] {uri} ./",
-            ],
-            timeout=_MAKE_SECONDS,
-        )
+        mmdebstrap = [
+            # Not --quiet, which keeps to itself why a maintainer script failed.
+            require("mmdebstrap", "mmdebstrap"),
+            f"--mode={'root' if as_root else 'unshare'}",
+            f"--variant={variant}",
+            f"--include={','.join(include)}",
+            # Nobody needs this chroot if the machine fails before it is done.
+            "--dpkgopt=force-unsafe-io",
+            '--aptopt=APT::Sandbox::User "root"',
+            '--aptopt=Acquire::Languages "none"',
+            *([f"--hook-dir={_OLD_INIT}"] if _OLD_INIT.is_dir() else []),
+            *settings,
+            f"--customize-hook={_configure()}",
+            "",
+            str(target or "-"),
+            f"deb [trusted=yes] {uri} ./",
+        ]
+        if as_root and memory_available() > _MEMORY_NEEDED:
+            command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
+        else:
+            command = [*_ON_DISK, scratch, *mmdebstrap]
+        done = run([*become, *command], timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
         if disk_space.lacking(done.output) or disk_space.used_up(near):
@@ -260,9 +264,17 @@ def _configure() -> str:
     )
 
 
+# dpkg's own words stand after those of a maintainer script.
+_SCRIPT_FAILED = re.compile(r"dpkg: error processing (?:package|archive) (\S+) \(--\w+\):")
+
+
 def _reason(output: str) -> str:
     """What the script in the chroot said last before it failed, else the first error."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        if failed := _SCRIPT_FAILED.match(line):
+            package = failed[1].rpartition("/")[2].partition("_")[0]
+            return f"{package}: {before} ({after})"
     for start in (("cannot build: ",), ("E: ", "dpkg: error")):
         for line in lines:
             if line.startswith(start):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backport.errors import MachineError
+
+DEBIAN_MIRROR = "http://deb.debian.org"
+"""Debian's own mirror, for a machine whose apt knows none, such as Ubuntu's."""
 
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _OPTIONS = re.compile(r"^deb(-src)?\s+(\[[^\]]*\]\s+)?(?P<rest>.*)$")
@@ -26,9 +29,15 @@ class Suite:
     components: tuple[str, ...]
     keyring: Path | None
 
-    def line(self) -> str:
-        """The sources.list line (sources.list(5))."""
-        option = f"signed-by={self.keyring}" if self.keyring is not None else "trusted=yes"
+    def line(self, keys: Sequence[str] = ()) -> str:
+        """The sources.list line (sources.list(5)).
+
+        Parameters:
+            keys: fingerprints; of all keys that apt trusts only these count, in place of the
+                keyring's.
+        """
+        signed_by = ",".join(keys) or self.keyring
+        option = f"signed-by={signed_by}" if self.keyring is not None else "trusted=yes"
         return f"deb [{option}] {self.uri} {self.suite} {' '.join(self.components)}".strip()
 
 
@@ -37,13 +46,15 @@ def machine_suites(
 ) -> tuple[Suite, ...]:
     """Debian's `suite` and its security suite, from the mirrors that this machine itself uses.
 
+    A machine that uses none gets Debian's own; nothing is added to the machine's sources.
+
     Parameters:
         suite: a Debian release's name, such as the stand-in's.
         etc: the folder of apt's configuration.
         keyring: the archive keyring that verifies the suites.
 
     Raises:
-        MachineError: no Debian mirror is configured, or the keyring is not there.
+        MachineError: the keyring is not there.
     """
     main = security = ""
     for entry in _configured(etc):
@@ -54,11 +65,7 @@ def machine_suites(
         elif re.fullmatch(r"[a-z]+", entry.suite):
             main = main or entry.uri
     if not main:
-        raise MachineError(
-            "this machine's apt sources name no Debian mirror",
-            where=str(etc),
-            advice=f"add a source with Debian's suite {suite} and component main",
-        )
+        main, security = f"{DEBIAN_MIRROR}/debian", f"{DEBIAN_MIRROR}/debian-security"
     if not keyring.is_file():
         raise MachineError(
             "Debian's archive keyring is missing",

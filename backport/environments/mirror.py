@@ -19,10 +19,12 @@ class Pool:
     """Packages in the cache, by group.
 
     `local` names the packages of local repositories that the groups need; they are not brought.
+    `notes` are what the record of the run has to say of the archive.
     """
 
     groups: Mapping[str, tuple[Path, ...]]
     local: frozenset[str]
+    notes: tuple[str, ...] = ()
 
     @property
     def everything(self) -> frozenset[Path]:
@@ -39,7 +41,9 @@ def collect(
     cache: Path,
     with_local: Mapping[str, Sequence[str]] | None = None,
     if_there: Mapping[str, Collection[str]] | None = None,
+    of_sources: Mapping[str, str] | None = None,
     older_for_lost: bool = False,
+    take_keys: Collection[str] = (),
     retries: int = 4,
     offline: bool = False,
 ) -> Pool:
@@ -59,8 +63,12 @@ def collect(
         with_local: further groups, found only where one of `groups` needs a local package.
         if_there: further groups, of names of packages: those that the archive has and that can be
             installed from it.
+        of_sources: source packages with a version: what is `if_there` counts only as it was made
+            by these. None for the highest version of each package.
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
+        take_keys: fingerprints of keys that are taken although apt refuses their own signature
+            (see `old_keys`).
         retries: how often apt tries again after a broken connection.
         offline: ask no archive; all has to be in the cache.
 
@@ -69,7 +77,7 @@ def collect(
         RemoteError: the archive does not answer, or may not be asked.
         MachineError: the disk is full.
     """
-    found = _read(manifest)
+    found, notes = _read(manifest)
     if not found or not all(
         deb.local or deb.is_in(cache) for debs in found.values() for deb in debs
     ):
@@ -82,7 +90,11 @@ def collect(
         manifest.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
             apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
-            apt.update()
+            notes = apt.update(take_keys)
+            if of_sources is not None:
+                names = [name for some in (if_there or {}).values() for name in some]
+                if gone := apt.keep_only(names, of_sources):
+                    notes += (_gone(gone),)
             found = _brought(
                 apt,
                 groups,
@@ -92,7 +104,7 @@ def collect(
                 older_for_lost=older_for_lost,
             )
             fresh = Path(scratch) / "manifest"
-            fresh.write_text(_text(found))
+            fresh.write_text(_text(found, notes))
             fresh.replace(manifest)
     return Pool(
         {
@@ -100,6 +112,7 @@ def collect(
             for name, debs in found.items()
         },
         frozenset(deb.package for debs in found.values() for deb in debs if deb.local),
+        notes,
     )
 
 
@@ -133,6 +146,13 @@ def _brought(
             return found
 
 
+def _gone(names: Sequence[str]) -> str:
+    return (
+        f"the archive has {', '.join(names)} in another version than on the recipe's day: "
+        "what starts from that one is not tried"
+    )
+
+
 def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
     """What has to be installed for these packages; one that cannot be is left out."""
     found: set[Deb] = set()
@@ -142,23 +162,24 @@ def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
     return tuple(sorted(found, key=lambda deb: deb.name))
 
 
-def _text(found: Mapping[str, Sequence[Deb]]) -> str:
-    data = {
+def _text(found: Mapping[str, Sequence[Deb]], notes: Sequence[str]) -> str:
+    groups = {
         group: [[deb.apt_name, deb.sha256, deb.local] for deb in debs]
         for group, debs in found.items()
     }
-    return json.dumps(data, indent=0)
+    return json.dumps({"groups": groups, "notes": notes}, indent=0)
 
 
-def _read(manifest: Path) -> dict[str, tuple[Deb, ...]]:
-    """What an earlier run found; nothing where the file is not what `_text` wrote."""
+def _read(manifest: Path) -> tuple[dict[str, tuple[Deb, ...]], tuple[str, ...]]:
+    """What an earlier run found, with its notes; nothing where `_text` did not write the file."""
     try:
         data = json.loads(manifest.read_text())
-        return {
+        groups = {
             str(group): tuple(
                 Deb(str(name), str(sha256), bool(local)) for name, sha256, local in debs
             )
-            for group, debs in data.items()
+            for group, debs in data["groups"].items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        return groups, tuple(str(note) for note in data["notes"])
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return {}, ()

@@ -11,12 +11,14 @@ import re
 import shutil
 import tempfile
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from debian.deb822 import Deb822
+
 from backport.engine.process import Completed, require, run
-from backport.environments import apt_reasons
+from backport.environments import apt_reasons, old_keys
 from backport.environments.machine_sources import Suite
 from backport.errors import BackportError, HashMismatchError, InputError
 
@@ -97,7 +99,7 @@ class PrivateApt:
         self._architecture = architecture
         self._folder = folder
         self._local = tuple(f"{one.uri}/" for one in suites if one.keyring is None)
-        for name in ("lists/partial", "archives/partial", "none"):
+        for name in ("lists/partial", "archives/partial", "none", "trusted"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
         self._sources = folder / "sources.list"
@@ -109,25 +111,61 @@ class PrivateApt:
         )
         self._env = {"APT_CONFIG": str(config), "LC_ALL": "C.UTF-8"}
 
-    def update(self) -> None:
+    def update(self, take: Collection[str] = ()) -> tuple[str, ...]:
         """Read the archives' indices, and check their signatures and hashes.
+
+        Parameters:
+            take: fingerprints of keys that are taken where apt refuses them (see `old_keys`).
+
+        Returns what the record of the run has to say of that.
 
         Raises:
             InputError: a signature or a hash is wrong. RemoteError: an archive does not answer.
         """
         done = self._run("apt-get", "update", timeout=_UPDATE_SECONDS)
+        taken = old_keys.refused(done.output, take)
+        if taken:
+            self._take_only(taken)
+            done = self._run("apt-get", "update", timeout=_UPDATE_SECONDS)
         if done.exit_code != 0:
             raise self._why(done, "reading the archive's indices")
+        return (old_keys.note(taken),) if taken else ()
 
     def leave_out(self, debs: Iterable[Deb]) -> None:
         """Let apt never choose these versions again."""
+        for deb in debs:
+            package, _, version = deb.version.partition("=")
+            self._refuse(package.partition(":")[0], version)
+
+    def _refuse(self, package: str, version: str) -> None:
         with (self._folder / "preferences").open("a") as preferences:
-            for deb in debs:
-                package, _, version = deb.version.partition("=")
-                preferences.write(
-                    f"Package: {package.partition(':')[0]}\nPin: version {version}\n"
-                    "Pin-Priority: -1\n\n"
-                )
+            preferences.write(f"Package: {package}\nPin: version {version}\nPin-Priority: -1\n\n")
+
+    def keep_only(self, names: Iterable[str], versions: Mapping[str, str]) -> list[str]:
+        """Let apt choose of these packages only what source packages of these versions made.
+
+        Parameters:
+            names: binary packages.
+            versions: source packages with the one version that counts; "" for none. Where a
+                package's source is not among them no version of it counts.
+
+        Returns the packages that the archive has, but not in the version that counts.
+        """
+        there = sorted(self.names().intersection(names))
+        if not there:
+            return []
+        shown = self._run("apt-cache", "show", *there)
+        kept, gone = set(), {}
+        for one in Deb822.iter_paragraphs(shown.output, use_apt_pkg=False):
+            source, _, version = one.get("Source", one["Package"]).partition(" ")
+            version = version.strip("()") or one["Version"]
+            if versions.get(source) == version:
+                kept.add(one["Package"])
+                continue
+            self._refuse(one["Package"], one["Version"])
+            if versions.get(source) != "":
+                gone[one["Package"]] = True
+        return [name for name in gone if name not in kept]
 
     def required(self) -> list[str]:
         """The packages that every system of this archive has: Essential, and Priority required."""
@@ -242,8 +280,17 @@ class PrivateApt:
                     where=deb.name,
                 )
 
-    def _write_sources(self) -> None:
-        self._sources.write_text("".join(f"{suite.line()}\n" for suite in self._suites))
+    def _take_only(self, keys: Sequence[str]) -> None:
+        for number, ring in enumerate({one.keyring for one in self._suites if one.keyring}):
+            # apt tells the two formats of a keyring by its name (apt-key(8)).
+            suffix = ".asc" if ring.suffix == ".asc" else ".gpg"
+            (self._folder / "trusted" / f"{number}{suffix}").symlink_to(ring.absolute())
+        self._write_sources(keys)
+        policy = old_keys.write_policy(self._folder / "sequoia.config")
+        self._env[old_keys.POLICY_VARIABLE] = str(policy)
+
+    def _write_sources(self, keys: Sequence[str] = ()) -> None:
+        self._sources.write_text("".join(f"{suite.line(keys)}\n" for suite in self._suites))
 
     def _settings(self) -> dict[str, str]:
         home = self._folder
@@ -257,7 +304,7 @@ class PrivateApt:
             "Dir::Etc::preferences": str(home / "preferences"),
             "Dir::Etc::preferencesparts": str(home / "none"),
             "Dir::Etc::trusted": str(home / "none/trusted.gpg"),
-            "Dir::Etc::trustedparts": str(home / "none"),
+            "Dir::Etc::trustedparts": str(home / "trusted"),
             "Dir::State": str(home),
             "Dir::State::lists": str(home / "lists"),
             "Dir::State::status": str(home / "status"),
@@ -279,7 +326,7 @@ class PrivateApt:
             # 1024 bits, no longer in the keyring) and of 2012; zesty has only that of 2012 (the
             # archive's maintainers in December 2016). One good signature is enough for apt. With
             # SHA1, which it refuses, only releases up to precise were signed (ubuntu-devel,
-            # November 2016), so nothing is relaxed here.
+            # November 2016), so nothing is relaxed here. Of the key's own signature: `old_keys`.
             "Acquire::AllowInsecureRepositories": "false",
         }
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from backport.engine import disk_space
@@ -20,6 +21,8 @@ KEYRING_VARIABLE = "BACKPORT_UBUNTU_KEYRING"
 """The environment variable that names another keyring file."""
 
 COMPONENTS = ("main", "universe")
+# The archive's signing key of 2012, the only one of zesty; its own signature is made with SHA1.
+_OLD_KEYS = ("790BC7277767219C42C86F933B4FE6ACC0B21F32",)
 _EPOCH = 0
 _OLDER, _ELSEWHERE = "older", "elsewhere"
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
@@ -32,7 +35,10 @@ class Ubuntu:
     Parameters:
         keyring: the keys that the archive's Release files are verified with; without it the file
             that BACKPORT_UBUNTU_KEYRING names, else the one of the package ubuntu-keyring.
+        old_keys: fingerprints of the archive's keys whose own signature may be made with SHA1.
         pockets: which pockets beside the release pocket, as suffixes of the suite's name.
+        as_of: the day that the archive is looked at, None for now: of the update's own packages
+            only those that the recipe's versions of that day made are taken.
         retries: how often a broken connection is begun anew.
         offline: download nothing.
     """
@@ -44,12 +50,16 @@ class Ubuntu:
         keyring: Path | None = None,
         pockets: Sequence[str] = ("-updates", "-security"),
         *,
+        old_keys: Sequence[str] = _OLD_KEYS,
+        as_of: date | None = None,
         retries: int = 4,
         offline: bool = False,
     ) -> None:
         named = os.environ.get(KEYRING_VARIABLE, "")
         self.keyring = keyring or (Path(named).absolute() if named else KEYRING)
         self._pockets = tuple(pockets)
+        self._old_keys = tuple(old_keys)
+        self._as_of = as_of
         self._retries = retries
         self._offline = offline
 
@@ -60,6 +70,7 @@ class Ubuntu:
             "pockets": " ".join(self._pockets),
             "code": systems.code_hash(chroot, systems, sys.modules[__name__]),
             "wanted": systems.data_hash([wanted.build, wanted.test, sorted(wanted.own)]),
+            "older": systems.data_hash(self._of_sources(series)),
         }
 
     def check_keyring(self) -> None:
@@ -107,6 +118,7 @@ class Ubuntu:
             "wanted-test": not_own(wanted.test, wanted.own),
         }
         made_here = wanted.own - wanted.elsewhere
+        of_sources = self._of_sources(series)
         key = systems.data_hash(
             [
                 [(one.uri, one.suite, one.components) for one in suites],
@@ -114,6 +126,7 @@ class Ubuntu:
                 groups,
                 sorted(wanted.own),
                 sorted(wanted.elsewhere),
+                of_sources,
             ]
         )
         with disk_space.told(out), systems.alone(home):
@@ -124,6 +137,8 @@ class Ubuntu:
                 architecture=architecture,
                 cache=cache,
                 if_there={_OLDER: made_here, _ELSEWHERE: wanted.elsewhere},
+                of_sources=of_sources,
+                take_keys=self._old_keys,
                 retries=self._retries,
                 offline=self._offline,
             )
@@ -147,7 +162,14 @@ class Ubuntu:
             chroot=made.chroot,
             testbed_root=made.testbed_root,
             older=before,
+            notes=pool.notes,
         )
+
+    def _of_sources(self, series: Series) -> dict[str, str] | None:
+        """The source packages that the series had on the recipe's day; None for no such day."""
+        if self._as_of is None:
+            return None
+        return {source: published.version for source, published in series.archive.items()}
 
     def _suites(self, series: Series) -> list[Suite]:
         where = f"series.{series.name}.mirror"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from debian.deb822 import Deb822, Dsc
 
-from backport.build import sbuild
+from backport.build import sandbox, sbuild
 from backport.engine import process
 from backport.engine.events import Note, Sink
 from backport.engine.execute import Action
@@ -164,6 +164,7 @@ class Actions:
 
     def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Prepare what the series' packages are built and tested on."""
+        sandbox.require_all()
         data = json.loads((needs["wanted"] / WANTED).read_text())
         own = frozenset(data["own"])
         elsewhere = own.difference(data.get(_made_in(step.series), own))
@@ -177,7 +178,7 @@ class Actions:
         told = {name: one for name, one in asdict(prepared).items() if one is not None}
         told["state"] = " ".join(state)
         (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
-        detail = f"{prepared.kind} ({prepared.suite})"
+        detail = "; ".join((f"{prepared.kind} ({prepared.suite})", *prepared.notes))
         return Outcome(Passed(detail), (PREPARED,))
 
     def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:

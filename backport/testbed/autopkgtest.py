@@ -79,10 +79,10 @@ def run(
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
+        # sudo, which may stand before it, keeps no variable.
+        command = testbed.starting(["env", f"TMPDIR={own}", *command])
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
-        completed = run_program(
-            command, env={"TMPDIR": str(own)}, log=scratch / "console", timeout=limit
-        )
+        completed = run_program(command, log=scratch / "console", timeout=limit)
         result = _read(completed, scratch / "result", only, scratch / "console")
         _swap(scratch / "result", out, scratch)
     finally:

@@ -2,6 +2,11 @@
 
 A container with systemd needs control groups (cgroups(7)). A machine that was booted by systemd
 has them; a small virtual machine with an init of its own may not, and can be given them.
+
+systemd before 232 needs the hierarchy `name=systemd` of the first version, which machines no
+longer mount (Debian since 11, Ubuntu since 21.10): on one that has the second version alone, 229
+freezes at boot. Its containers are started in a mount namespace that has that hierarchy, and the
+devices controller for LXC; the machine itself keeps what it has, and nothing is left mounted.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport import namespaces
 from backport.doctor import Missing
 from backport.engine.process import Completed, run
 from backport.errors import MachineError
@@ -21,6 +27,7 @@ _PROGRAMS = {
     "autopkgtest": "autopkgtest",
     "lxc-copy": "lxc",
     "lxc-attach": "lxc",
+    "lxc-config": "lxc",
     "setpriv": "util-linux",
 }
 
@@ -59,6 +66,39 @@ def must(args: Sequence[str | Path], *, timeout: float = 60.0) -> Completed:
     return done
 
 
+_FIRST_VERSION = f"""\
+set -e
+mount -t tmpfs -o mode=755 cgroup {CGROUPS}
+mkdir {CGROUPS}/systemd {CGROUPS}/devices
+mount -t cgroup -o none,name=systemd cgroup {CGROUPS}/systemd
+mount -t cgroup -o devices cgroup {CGROUPS}/devices
+exec "$@"
+"""
+
+
+def with_first_version(args: Sequence[str]) -> list[str]:
+    """The command for root that runs another one on control groups of the first version."""
+    return namespaces.command(["/bin/sh", "-c", _FIRST_VERSION, "sh", *args])
+
+
+def first_version_is_mounted() -> bool:
+    """Whether this machine itself has the hierarchies that systemd before 232 needs."""
+    mounts = read_mounts(Path("/proc/self/mountinfo").read_text())
+    options = {option for mount in mounts if mount.kind == "cgroup" for option in mount.options}
+    return {"name=systemd", "devices"} <= options
+
+
+def first_version_missing() -> str:
+    """Why systemd before 232 cannot run on this machine; "" where it can."""
+    if first_version_is_mounted():
+        return ""
+    done = run(as_root(with_first_version(["true"])))
+    if done.exit_code == 0:
+        return ""
+    said = done.output.partition("\n")[0]
+    return f"control groups of the first version, for systemd before 232: {said}"
+
+
 def read_mounts(mountinfo: str) -> tuple[Mount, ...]:
     """The mounts in the text of /proc/self/mountinfo."""
     mounts = []
@@ -89,9 +129,13 @@ def cgroups_missing(mounts: Sequence[Mount]) -> str:
     return f"control groups are mounted without: {', '.join(lacking)}" if lacking else ""
 
 
-def check() -> list[Missing]:
-    """What this machine lacks for testbeds, each with the command that helps."""
-    why = "testbeds with systemd"
+def check(*, old_systemd: bool = False) -> list[Missing]:
+    """What this machine lacks for testbeds, each with the command that helps.
+
+    Parameters:
+        old_systemd: whether one of them has a systemd before 232.
+    """
+    why = "tests"
     missing = [
         Missing(f"the program {program}", why, f"sudo apt install {package}")
         for program, package in _PROGRAMS.items()
@@ -106,6 +150,8 @@ def check() -> list[Missing]:
         commands = cgroup_commands(_controllers())
         steps = "; ".join("sudo " + " ".join(words) for words in commands)
         missing.append(Missing(lack, why, steps))
+    elif old_systemd and not missing and (lack := first_version_missing()):
+        missing.append(Missing(lack, why, "boot it without cgroup_no_v1, or use --base stand-in"))
     return missing
 
 

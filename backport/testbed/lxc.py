@@ -7,6 +7,7 @@ clone of it that is thrown away. It needs root, directly or through sudo.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import subprocess
@@ -18,11 +19,14 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
+from debian.deb822 import Deb822
+
 from backport.build import owner
 from backport.build.repositories import PIN
-from backport.build.sbuild import memory_available
+from backport.doctor import memory_available
 from backport.engine.process import require, run
 from backport.errors import InputError, MachineError
+from backport.testbed import host
 from backport.testbed.host import as_root, check, must, prepare_host
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -43,6 +47,8 @@ _NOTE = "owner.json"
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 _BOOT_SECONDS = 60.0
 _MEMORY_NEEDED = 6 * 2**30
+_SECOND_VERSION_SINCE = 232
+"""The first systemd that comes up on control groups of the second version alone."""
 
 
 class Testbed:
@@ -69,6 +75,7 @@ class Testbed:
         self.name = f"{PREFIX}{secrets.token_hex(4)}"
         self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
         self.notes: tuple[str, ...] = ()
+        self._first_version = False
         self._numbers = count(1)
 
     def __enter__(self) -> Testbed:
@@ -79,6 +86,13 @@ class Testbed:
                 raise InputError(f"no root directory with systemd: {needed} is missing",
                                  where=str(self.root))  # fmt: skip
         self.notes = tuple(prepare_host())
+        old = systemd_version(self.root) < _SECOND_VERSION_SINCE
+        self._first_version = old and not host.first_version_is_mounted()
+        if self._first_version and (lack := host.first_version_missing()):
+            raise MachineError(
+                f"this machine lacks {lack}",
+                advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
+            )
         require("lxc-copy", "lxc")
         with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             draft = Path(folder) / self.name
@@ -116,6 +130,16 @@ class Testbed:
                 return path
         raise InputError(f"the testbed has no repository at {place}", where=self.name)
 
+    def starting(self, args: Sequence[str]) -> list[str]:
+        """The command that runs another one, which starts clones and is not root's.
+
+        It sees the control groups that the testbed's systemd needs.
+        """
+        if not self._first_version:
+            return list(args)
+        back = ["setpriv", f"--reuid={os.getuid()}", f"--regid={os.getgid()}", "--init-groups"]
+        return as_root(host.with_first_version([*(back if os.geteuid() != 0 else ()), *args]))
+
     def next_clone(self) -> str:
         """A name for one more clone; it shows whose it is."""
         return f"{self.name}-{next(self._numbers)}"
@@ -134,7 +158,10 @@ class Testbed:
         clone = self.next_clone()
         start = ["lxc-copy", "-n", self.name, "-N", clone, "-e", *self.copy_options()]
         try:
-            must(start, timeout=_BOOT_SECONDS)
+            must(
+                host.with_first_version(start) if self._first_version else start,
+                timeout=_BOOT_SECONDS,
+            )
             wait_for_systemd(clone)
             yield clone
         finally:
@@ -158,6 +185,21 @@ class Testbed:
             "lxc.signal.halt = SIGKILL\n"
             f"{mounts}"
         )
+
+
+def systemd_version(root: Path) -> int:
+    """The version of the systemd in a root directory, by dpkg's record.
+
+    Raises:
+        InputError: it has none.
+    """
+    status = root / "var/lib/dpkg/status"
+    text = status.read_text(encoding="utf-8", errors="replace") if status.is_file() else ""
+    for package in Deb822.iter_paragraphs(text, use_apt_pkg=False):
+        found = re.match(r"\d+", package.get("Version", ""))
+        if package.get("Package") == "systemd" and found:
+            return int(found[0])
+    raise InputError("no system with systemd", where=str(status))
 
 
 def containers() -> Path:

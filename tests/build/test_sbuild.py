@@ -210,6 +210,7 @@ def _build_as(uid: int, gid: int, dsc: Path, chroot: Path, repository: Path) -> 
         os.initgroups(pwd.getpwuid(uid).pw_name, gid)
         os.setgid(gid)
         os.setuid(uid)
+        sys.executable = "/usr/bin/python3"  # this process's own may be in a folder of root's
     os.chdir(dsc.parent)
     result = build(dsc, chroot=chroot, repositories=[repository], out=dsc.parent / "out")
     os._exit(0 if isinstance(result.verdict, Passed) else 1)

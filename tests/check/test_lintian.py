@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import re
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from backport.build.user import find_builder
 from backport.check import lintian
 from backport.check.ceiling import Ceiling
 from backport.check.lintian import Tag, read
@@ -52,17 +56,45 @@ def test_a_tag_that_asks_for_a_newer_tool_than_the_series_has_is_a_note() -> Non
 
 
 def test_what_the_base_has_is_not_new() -> None:
-    tag = Tag("error", "small", "source", "a-tag", "x", "debian/rules:3")
-    moved = Tag("error", "small", "source", "a-tag", "x", "debian/rules:9")
+    tag = Tag("error", "small", "source", "no-copyright-file", "x", "debian/rules:3")
+    moved = Tag("error", "small", "source", "no-copyright-file", "x", "debian/rules:9")
     (known,) = lintian.findings([moved], ceiling(), [tag])
     assert (known.new, known.fails) == (False, False)
     assert lintian.findings([moved], ceiling(), [])[0].fails
 
 
 def test_an_error_in_a_binary_package_is_a_warning_where_the_base_was_not_built() -> None:
-    tag = Tag("error", "small", "", "a-tag", "", "usr/bin/x")
+    tag = Tag("error", "small", "", "no-copyright-file", "", "usr/bin/x")
     assert lintian.findings([tag], ceiling(), [])[0].severity == "warning"
     assert lintian.findings([tag], ceiling(), None)[0].fails
+
+
+def test_an_error_of_a_later_lintian_is_a_note_until_it_is_judged() -> None:
+    (note,) = lintian.findings(
+        [Tag("error", "small", "", "a-tag-of-2030", "", "")], ceiling(), None
+    )
+    assert (note.severity, note.fails) == ("info", False)
+    assert f"not judged yet: lintian {lintian.REVIEWED}" in note.advice
+    # What it reports as a warning fails nothing, and stays one.
+    (warning,) = lintian.findings(
+        [Tag("warning", "small", "", "a-tag-of-2030", "", "")], ceiling(), None
+    )
+    assert warning.severity == "warning"
+
+
+@pytest.mark.skipif(
+    lintian.installed() != lintian.REVIEWED, reason="another lintian than the reviewed one"
+)
+def test_the_errors_of_the_reviewed_lintian_are_all_judged() -> None:
+    files = Path("/usr/share/lintian/tags").rglob("*.tag")
+    texts = [path.read_text() for path in files]
+    errors = {
+        found[1]
+        for text in texts
+        if (found := re.search(r"(?m)^Tag:\s*(\S+)$", text))
+        and re.search(r"(?m)^Severity:\s*error$", text)
+    }
+    assert errors == lintian._judged_errors()
 
 
 def test_a_machine_without_a_profile_of_ubuntu_is_told_of() -> None:
@@ -83,6 +115,33 @@ def test_lintian_finds_what_is_wrong_with_a_real_source_package(tmp_path: Path) 
     assert "debhelper-but-no-misc-depends" in names
     assert "no-copyright-file" not in names  # of binary packages only
     assert (tmp_path / "log").read_text()
+
+
+def test_lintian_reads_packages_as_the_build_user_and_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.chdir(closed)
+    (closed / "x.orig.tar.gz").touch()
+    (closed / "x.changes").write_text("Files:\n 0 0 misc optional x.orig.tar.gz\n")
+    # A lintian that says who it is, where everybody may walk to.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        program = Path(folder, "lintian")
+        program.write_text(
+            "#!/bin/sh\nls . >/dev/null || exit\nfor last; do :; done\n"
+            'echo "I: x: ran $(id -un) $(grep -c : /proc/net/dev)" $(ls "${last%/*}")\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        (tag,) = lintian.run_lintian([closed / "x.changes"], "", tmp_path / "log")
+
+    builder = find_builder()
+    name, interfaces, *files = tag.context.split()
+    assert name == builder.name
+    assert interfaces == "1" or not builder.switch  # the loopback interface alone
+    assert files == ["x.changes", "x.orig.tar.gz"]
 
 
 def test_a_file_that_lintian_cannot_read_says_so(tmp_path: Path) -> None:

@@ -44,25 +44,40 @@ def make_deb(
     return write_deb(tree, control, folder, epoch=EPOCH)
 
 
-def make_key(home: Path) -> Path:
-    """A new signing key in a GnuPG home; the result is its public keyring."""
+def make_key(home: Path, *options: str) -> Path:
+    """A new signing key in a GnuPG home; the result is its public keyring.
+
+    `options` are further ones for gpg.
+    """
     home.mkdir(mode=0o700)
-    add_key(home, "archive@example.org")
-    keyring = home / "public.gpg"
-    subprocess.run(
-        [*_gpg(home), "--output", str(keyring), "--export"], check=True, capture_output=True
-    )
-    return keyring
+    add_key(home, "archive@example.org", *options)
+    return export(home)
 
 
-def add_key(home: Path, address: str) -> None:
+def export(home: Path) -> Path:
+    """The public keyring of a GnuPG home, with all keys that it has now."""
+    ring = keyring(home)
+    command = [*_gpg(home), "--yes", "--output", str(ring), "--export"]
+    subprocess.run(command, check=True, capture_output=True)
+    return ring
+
+
+def add_key(home: Path, address: str, *options: str) -> None:
     """Make a signing key in a GnuPG home; its public keyring stays as it is."""
     who = f"Test archive <{address}>"
     subprocess.run(
-        [*_gpg(home), "--passphrase", "", "--quick-generate-key", who, "ed25519", "sign", "never"],
+        [*_gpg(home), *options, "--passphrase", "",
+         "--quick-generate-key", who, "ed25519", "sign", "never"],
         check=True,
         capture_output=True,
-    )
+    )  # fmt: skip
+
+
+def fingerprint(home: Path) -> str:
+    """The fingerprint of the first key in a GnuPG home."""
+    listed = [*_gpg(home), "--with-colons", "--list-keys"]
+    lines = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    return next(line.split(":")[9] for line in lines if line.startswith("fpr:"))
 
 
 def end_agents() -> None:
@@ -91,8 +106,8 @@ class Archive:
         self.suite = suite
         self._key_home = key_home
 
-    def sign(self) -> None:
-        """Write the indices and sign them."""
+    def sign(self, *options: str) -> None:
+        """Write the indices and sign them; `options` are further ones for gpg."""
         binary = self.folder / "dists" / self.suite / "main/binary-amd64"
         binary.mkdir(parents=True, exist_ok=True)
         packages = _output("apt-ftparchive", "packages", "pool", cwd=self.folder)
@@ -100,17 +115,15 @@ class Archive:
         dist = binary.parents[1]
         for name in ("Release", "InRelease"):
             (dist / name).unlink(missing_ok=True)
-        options = (
+        fields = (
             f"-o=APT::FTPArchive::Release::Suite={self.suite}",
             f"-o=APT::FTPArchive::Release::Codename={self.suite}",
             "-o=APT::FTPArchive::Release::Components=main",
             "-o=APT::FTPArchive::Release::Architectures=amd64",
         )
-        (dist / "Release").write_bytes(
-            _output("apt-ftparchive", *options, "release", ".", cwd=dist)
-        )
-        home = ["--homedir", str(self._key_home)]
-        _output("gpg", *home, "--batch", "--clearsign", "-o", "InRelease", "Release", cwd=dist)
+        (dist / "Release").write_bytes(_output("apt-ftparchive", *fields, "release", ".", cwd=dist))
+        gpg = ["gpg", "--homedir", str(self._key_home), "--batch", *options]
+        _output(*gpg, "--clearsign", "-o", "InRelease", "Release", cwd=dist)
 
     def served(self) -> AbstractContextManager[str]:
         """The archive's address while it is served on the loopback interface."""

@@ -139,6 +139,13 @@ def test_one_series_that_does_not_answer_makes_it_the_stand_in_for_all(tmp_path:
     assert "--base" in note
 
 
+def test_the_archives_of_other_series_than_the_runs_are_not_asked(tmp_path: Path) -> None:
+    with served(release(tmp_path / "a", "xenial")) as uri:
+        both = recipe(Series("xenial", "16.04", uri), Series("yakkety", "16.10", uri))
+        base, note = choose(both, series=("xenial",))
+    assert (base.kind, note) == ("ubuntu", "")
+
+
 def test_without_a_keyring_it_is_the_stand_in_and_the_note_says_so(
     tmp_path: Path, ring: Path
 ) -> None:

@@ -42,6 +42,11 @@ def test_a_repository_that_lacks_packages_ends_in_a_sentence_and_leaves_nothing(
             "error: no file\ncannot build: python-x\nE: special hook failed\n",
             "cannot build: python-x",
         ),
+        (
+            "ln: no folder\ndpkg: error processing archive /var/x_1%3a2_all.deb (--install):\n"
+            " new x package pre-installation script failed\nE: setup failed: E: env dpkg …\n",
+            "x: ln: no folder (new x package pre-installation script failed)",
+        ),
         ("something\nlast\n", "last"),
         ("", "it printed nothing"),
     ],

@@ -76,12 +76,16 @@ def test_a_machine_without_a_security_mirror_has_one_suite(tmp_path: Path, key_h
 @pytest.mark.parametrize(
     "text", ["", "deb http://archive.example.org/ubuntu jammy main\n", f"# deb {MIRROR} sid main\n"]
 )
-def test_a_machine_without_a_debian_mirror_is_told_what_to_add(
+def test_a_machine_without_a_debian_mirror_such_as_ubuntu_gets_debians_own(
     tmp_path: Path, key_home: Path, text: str
 ) -> None:
     (tmp_path / "sources.list").write_text(text)
-    with pytest.raises(MachineError, match="add a source with Debian's suite bullseye"):
-        machine_suites("bullseye", etc=tmp_path, keyring=keyring(key_home))
+    ring = keyring(key_home)
+    assert machine_suites("bullseye", etc=tmp_path, keyring=ring) == (
+        Suite("http://deb.debian.org/debian", "bullseye", ("main",), ring),
+        Suite("http://deb.debian.org/debian-security", "bullseye-security", ("main",), ring),
+    )
+    assert (tmp_path / "sources.list").read_text() == text
 
 
 def test_a_machine_without_the_keyring_is_told_how_to_get_it(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from backport.errors import (
     RemoteError,
     StepError,
 )
-from backport.recipe.model import Series
+from backport.recipe.model import Published, Series
 from tests.environments.packages import add_key, keyring, make_key, one_sentence
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at
 
@@ -181,6 +184,59 @@ def test_a_relation_that_the_archive_cannot_meet_is_named(
     assert isinstance(error, InputError)
     assert "cannot meet tool (>= 2.0)" in str(error)
     assert "source.NAME.control" in str(error)
+
+
+def manifest(out: Path) -> dict[str, object]:
+    """What was found in the archive, by groups, and the notes of that."""
+    (found,) = (out / "bases/ubuntu" / SERIES).glob("pool-*.json")
+    data = json.loads(found.read_text())
+    groups = {name: [deb[0] for deb in debs] for name, debs in data["groups"].items()}
+    return {**groups, "notes": data["notes"]}
+
+
+def prepare_older(small: UbuntuArchive, ring: Path, out: Path, as_of: date | None) -> None:
+    """Ask for the older packages of an update of own, gone and new."""
+    archive = {"own-source": Published("1.0"), "gone": Published("0.9"), "new": Published("")}
+    wanted = Wanted((), (), frozenset({"own", "own-doc", "gone", "new"}))
+    with small.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
+        series = replace(seen_at(uri), archive=archive)
+        base = Ubuntu(ring, as_of=as_of, retries=0)
+        base.prepare(series, wanted, out / "bases", out / "cache")
+
+
+@pytest.fixture
+def updated(small: UbuntuArchive) -> UbuntuArchive:
+    """The archive after updates of what this update is of."""
+    small.make("own", "1.0", Source="own-source")
+    small.make("own", "1.1", pocket="-updates", Source="own-source")
+    small.make("own-doc", "7", Source="own-source (1.0)", Depends="own")
+    small.make("gone", "0.9.1", pocket="-updates")
+    small.make("new", "2.0", pocket="-updates")
+    small.sign()
+    return small
+
+
+def test_as_of_a_day_the_older_packages_are_those_of_that_day(
+    tmp_path: Path, updated: UbuntuArchive, key_home: Path
+) -> None:
+    prepare_older(updated, keyring(key_home), tmp_path, date(2017, 2, 15))
+
+    found = manifest(tmp_path)
+    assert found["older"] == ["own-doc_7_all.deb", "own_1.0_all.deb"]
+    (note,) = found["notes"]
+    assert "the archive has gone in another version than on the recipe's day" in note
+
+
+def test_without_a_day_the_older_packages_are_the_latest(
+    tmp_path: Path, updated: UbuntuArchive, key_home: Path
+) -> None:
+    prepare_older(updated, keyring(key_home), tmp_path, None)
+
+    found = manifest(tmp_path)
+    assert found["older"] == [
+        "gone_0.9.1_all.deb", "new_2.0_all.deb", "own-doc_7_all.deb", "own_1.1_all.deb"
+    ]  # fmt: skip
+    assert found["notes"] == []
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,23 @@ def test_dput_ng_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(MachineError, match="not the classic one") as caught:
         dput._dput()
-    assert "sudo apt install dput" in caught.value.advice
+    assert "scripts/install" in caught.value.advice
+    (missing,) = dput.check()
+    assert (missing.why, missing.command) == ("uploads", "scripts/install")
+
+
+def test_where_the_classic_dput_is_unpacked_that_one_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_program(tmp_path, "dput", "1.35 (dput-ng)")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    unpacked = tmp_path / "venv/dput/usr/bin"
+    unpacked.mkdir(parents=True)
+    fake_program(unpacked, "dput", "dput 1.1.3")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
+
+    assert dput._dput() == str(unpacked / "dput")
+    assert dput.check() == []
 
 
 def signed(tmp_path: Path) -> Path:

@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from backport.engine import outputs
+from backport.engine.step import Step
+from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.environments.base import Differing, PreparedBase
+from backport.environments.base import Differing, PreparedBase, Wanted
+from backport.environments.ubuntu import Ubuntu
+from backport.recipe.model import Series
 from backport.run import actions
 from backport.testbed.result import OneTest, TestResult
+from tests.support import recipes
+from tests.support.recipes import Spec
 
 
 def result(verdict: Verdict, *tests: OneTest) -> TestResult:
@@ -60,9 +66,31 @@ def test_a_prepared_base_is_read_as_it_was_written(tmp_path: Path) -> None:
         Path("/c.tar"),
         Path("/t"),
         (Differing("python-six", "1.10.0-3", "1.16.0-2"),),
+        notes=("a key was taken",),
     )
     (tmp_path / outputs.PREPARED).write_text(json.dumps(asdict(base), default=str))
     assert outputs.read_prepared(tmp_path) == base
+
+
+class OldArchive(Ubuntu):
+    """An archive that had something to be said of, whose base takes no time."""
+
+    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+        suite = f"{series.name}, {len(wanted.own)} packages of its own"
+        return PreparedBase(self.kind, suite, out, cache, out, notes=("a key was taken",))
+
+
+def test_the_bases_step_keeps_what_is_to_be_said_of_the_archive(tmp_path: Path) -> None:
+    recipe = recipes.load(tmp_path / "recipe", Spec())
+    store = Store(tmp_path / "work")
+    with store.locked():
+        (tmp_path / outputs.WANTED).write_text(json.dumps(ALL))
+        options = actions.Options(tmp_path / "cache")
+        outcome = actions.Actions(recipe, store, OldArchive(), options).prepare_base(
+            Step("base", series="xenial"), tmp_path, {"wanted": tmp_path}
+        )
+    assert outcome.verdict == Passed("ubuntu (xenial, 2 packages of its own); a key was taken")
+    assert outputs.read_prepared(tmp_path).notes == ("a key was taken",)
 
 
 ALL = {"build": ["debhelper", "python"], "test": ["apt"], "own": ["alpha", "beta"]}

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from backport.doctor import Missing
 from backport.engine.process import Completed, require, run
 from backport.errors import InputError, MachineError, RemoteError, UsageError
 from backport.launchpad.api.service_root import PRODUCTION
@@ -177,14 +179,25 @@ def send(
     return _judged(done, changes, to)
 
 
+def check() -> list[Missing]:
+    """What this machine lacks for an upload, with the command that helps."""
+    try:
+        _dput()
+    except MachineError as error:
+        return [Missing(error.what, "uploads", "scripts/install")]
+    return []
+
+
 def _dput() -> str:
-    program = require("dput", "dput")
+    # Where the package would take dput-ng away, scripts/install unpacks it there.
+    unpacked = Path(sys.prefix, "dput/usr/bin/dput")
+    program = str(unpacked) if unpacked.exists() else require("dput", "dput")
     said = run([program, "--version"], timeout=60.0).output
     if not re.search(r"^dput \d", said, re.MULTILINE):
         raise MachineError(
-            "this dput is not the classic one",
+            "this dput is not the classic one (dput-ng refuses series that have ended)",
             where=program,
-            advice="run: sudo apt install dput (dput-ng refuses series that have ended)",
+            advice="run: scripts/install, which unpacks the classic one beside it",
         )
     return program
 

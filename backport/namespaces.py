@@ -1,0 +1,164 @@
+"""New namespaces for a program, by system call; this file is itself run, as a program.
+
+It does what unshare(1) does. Ubuntu has an AppArmor profile for /usr/bin/unshare since 25.04
+(unshare-userns-restrict), which takes every capability from what that starts, root's too; so
+neither it nor what it starts could mount anything. Needs nothing but Python's own library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# From linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h.
+_NEW_MOUNTS, _NEW_USERS, _NEW_PIDS, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
+_PRIVATE_AND_BELOW = 0x40000 | 0x4000
+_NO_SUID_DEVICES_PROGRAMS = 0x2 | 0x4 | 0x8
+_PARENT_DEATH, _DUMPABLE, _AMBIENT, _AMBIENT_RAISE = 1, 4, 47, 2
+_CAPABILITIES_3 = 0x20080522
+
+
+@dataclass(frozen=True)
+class Range:
+    """`count` user or group ids, from `inside` on in the namespace, from `outside` on without."""
+
+    inside: int
+    outside: int
+    count: int = 1
+
+
+def command(
+    args: Sequence[str],
+    *,
+    users: Sequence[Range] = (),
+    groups: Sequence[Range] = (),
+    run_as: tuple[int, int] | None = None,
+    root_inside: bool = False,
+    keep_capabilities: bool = False,
+    network: bool = True,
+    processes: bool = True,
+    end_with_caller: bool = False,
+) -> list[str]:
+    """The command that runs another one in a new mount namespace, where no mount is shared.
+
+    Parameters:
+        users, groups: what is mapped into a new user namespace; none is made without them.
+        run_as: the user and group id that root takes before all else.
+        root_inside: become root of the user namespace.
+        keep_capabilities: let the command have all capabilities in the user namespace, as a user
+            who is not its root (capabilities(7), ambient).
+        network: stay in the network; without it, not even a loopback interface is up.
+        processes: stay with all processes; without it the command is process 1 of its own, with
+            a /proc of its own, and every process in there ends with it and with its parent.
+        end_with_caller: end when the caller ends.
+    """
+    words = [sys.executable, "-I", "-S", __file__]
+    for option, ranges in (("--users", users), ("--groups", groups)):
+        words += [option, *(f"{one.inside}:{one.outside}:{one.count}" for one in ranges)]
+    words += [f"--run-as={run_as[0]}:{run_as[1]}"] if run_as else []
+    switches = {
+        "--root-inside": root_inside,
+        "--keep-capabilities": keep_capabilities,
+        "--no-network": not network,
+        "--own-processes": not processes,
+        "--end-with-caller": end_with_caller,
+    }
+    return [*words, *(name for name, on in switches.items() if on), "--", *args]
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--users", nargs="*", default=[])
+    parser.add_argument("--groups", nargs="*", default=[])
+    parser.add_argument("--run-as", default="")
+    for name in ("root-inside", "keep-capabilities", "no-network", "own-processes"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--end-with-caller", action="store_true")
+    parser.add_argument("args", nargs="+")
+    options = parser.parse_args()
+    if options.run_as:
+        user, group = map(int, options.run_as.split(":"))
+        os.setgroups([group])
+        os.setresgid(group, group, group)
+        os.setresuid(user, user, user)
+        _call("prctl", _DUMPABLE, 1)  # newuidmap looks who owns /proc/PID
+    if options.end_with_caller:
+        _call("prctl", _PARENT_DEATH, int(signal.SIGKILL))
+    if options.users:
+        _enter_user_namespace(options.users, options.groups)
+    new = _NEW_MOUNTS
+    new |= _NEW_NETWORK if options.no_network else 0
+    new |= _NEW_PIDS if options.own_processes else 0
+    _call("unshare", new)
+    _call("mount", b"none", b"/", None, _PRIVATE_AND_BELOW, None)
+    if options.root_inside:
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+    if options.keep_capabilities:
+        _keep_capabilities()
+    if not options.own_processes:
+        os.execvp(options.args[0], options.args)
+    child = os.fork()
+    if child == 0:
+        _call("prctl", _PARENT_DEATH, int(signal.SIGKILL))
+        _call("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
+        os.execvp(options.args[0], options.args)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the child, which shares the terminal
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status if status >= 0 else 128 - status
+
+
+def _enter_user_namespace(users: Sequence[str], groups: Sequence[str]) -> None:
+    """Make one; the programs that may map ids have to run outside (newuidmap(1))."""
+    process = str(os.getpid())
+    entered, is_entered = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.close(is_entered)
+        os.read(entered, 1)
+        for program, ranges in (("newuidmap", users), ("newgidmap", groups)):
+            numbers = (number for one in ranges for number in one.split(":"))
+            subprocess.run([program, process, *numbers], check=True)
+        os._exit(0)
+    _call("unshare", _NEW_USERS)
+    os.close(is_entered)
+    if os.waitpid(helper, 0)[1] != 0:
+        raise OSError("the ids cannot be mapped")
+
+
+def _keep_capabilities() -> None:
+    """Make what is permitted inheritable and ambient: a user's programs then have it too."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_3, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice
+    _call("capget", header, sets)
+    sets[2], sets[5] = sets[1], sets[4]
+    _call("capset", header, sets)
+    permitted = sets[1] | sets[4] << 32
+    for number in range(permitted.bit_length()):
+        if permitted >> number & 1:
+            _call("prctl", _AMBIENT, _AMBIENT_RAISE, number, 0, 0)
+
+
+def _call(name: str, *arguments: object) -> None:
+    """Call a function of the C library.
+
+    Raises:
+        OSError: it says that it failed.
+    """
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(_main())
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"no namespaces: {error}")

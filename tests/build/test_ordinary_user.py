@@ -1,0 +1,80 @@
+"""What a user without rights is told, before anything is downloaded or made."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import recipes
+from tests.support.recipes import Spec
+
+USER = "nobody"
+SAID = "the user nobody has no range of 65536 subordinate user and group ids"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of the user's that everybody may walk to."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def as_user(place: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments, and behind them a recipe and a work folder."""
+    recipe = recipes.write(place / "recipe", Spec())
+    shutil.chown(place, USER)
+    # Python itself may be in a folder of root's.
+    read = "-all,+dac_read_search"
+    become = ["setpriv", f"--reuid={USER}", f"--regid={pwd.getpwnam(USER).pw_gid}"]
+    become += ["--clear-groups", f"--inh-caps={read}", f"--ambient-caps={read}", "--"]
+    return subprocess.run(
+        [*become, sys.executable, *args, "--recipe", str(recipe), "--work", str(place / "work")],
+        env={**os.environ, "HOME": str(place)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+BASE_STEP = """\
+import sys
+from pathlib import Path
+from backport import execute, recipe_file, summary
+from backport.actions import Actions, Options
+from backport.archive.standin import StandIn
+from backport.step import Step
+from backport.store import Store
+recipe, store = recipe_file.load(Path(sys.argv[2])), Store(Path(sys.argv[4]))
+actions = Actions(recipe, store, StandIn(), Options(store.work / "cache")).table()
+step = Step("base", series="xenial")
+with store.locked():
+    results = execute.run({step.name: step}, actions, store, jobs=1, sink=lambda event: None)
+print(results[step.name].verdict.detail)
+sys.exit(summary.exit_code(results.values(), strict=False))
+"""
+
+
+def test_the_first_step_that_needs_a_chroot_ends_at_once(place: Path) -> None:
+    done = as_user(place, "-c", BASE_STEP)
+
+    assert done.stdout.startswith(f"builds need more of this machine: {SAID}; run: sudo usermod ")
+    assert done.returncode == 5
+    assert not (place / "work/bases").exists()
+
+
+def test_doctor_names_the_command_that_gives_the_ids(place: Path) -> None:
+    done = as_user(place, "-m", "backport.cli", "doctor")
+
+    assert done.returncode == 5
+    (line,) = [line for line in done.stdout.splitlines() if SAID in line]
+    assert "run: sudo usermod --add-subuids " in line

@@ -1,0 +1,93 @@
+"""A system as Ubuntu 16.04's: init is Essential, and dash makes a link among the manual pages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from backport.environments import chroot, localrepo, systems
+from backport.environments.localrepo import link_or_copy
+from backport.errors import StepError
+from tests.environments import real
+from tests.environments.packages import EPOCH
+
+PAGE = "usr/share/man/man1/sh.distrib.1.gz"
+CONFIGURED = "test -e /etc/late-pam || { echo 'there is no PAM yet' >&2; exit 1; }"
+
+
+def make_essential(folder: Path, name: str, depends: str, **scripts: str) -> None:
+    """A package that is Essential, has a manual page, and maintainer scripts of one line each."""
+    tree = folder.parent / f"tree-{name}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "usr/share/man/man1").mkdir(parents=True)
+    (tree / f"usr/share/man/man1/{name}.1.gz").touch()
+    (tree / "DEBIAN/control").write_text(
+        f"Package: {name}\nVersion: 1.29\nArchitecture: all\nEssential: yes\n{depends}"
+        "Maintainer: Nobody <nobody@example.org>\nDescription: a test package\n"
+    )
+    for script, text in scripts.items():
+        path = tree / "DEBIAN" / script
+        path.write_text(f"#!/bin/sh\nset -e\n{text}\n")
+        path.chmod(0o755)
+    pack(tree, folder)
+
+
+def make_older(deb: Path, folder: Path, tree: Path) -> None:
+    """The same package as one of the version before init was no longer Essential."""
+    subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub("(?m)^Version: .*", "Version: 1.29", control.read_text()))
+    pack(tree, folder)
+
+
+def pack(tree: Path, folder: Path) -> None:
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def make_system(folder: Path, *, page: str = PAGE) -> Path:
+    """The repository of such a system; all else in it is Debian bullseye's."""
+    debs = folder / "debs"
+    debs.mkdir()
+    found = real.pool()
+    for deb in {*found.groups[systems.REQUIRED], *found.groups[systems.BUILD]}:
+        if deb.name.startswith("init-system-helpers_"):
+            make_older(deb, debs, folder / "tree-helpers")
+        else:
+            link_or_copy(deb, debs / deb.name)
+    make_essential(
+        debs,
+        "init",
+        "Pre-Depends: early-systemd\n",
+        preinst=f"test $1 != install || ln -s dash.1.gz /{page}",
+    )
+    make_essential(debs, "early-systemd", "Depends: late-pam\n", postinst=CONFIGURED)
+    make_essential(debs, "late-pam", "", postinst="touch /etc/late-pam")
+    made = localrepo.publish(sorted(debs.iterdir()), folder / "repo", origin="old", epoch=EPOCH)
+    return made.path
+
+
+def test_a_chroot_of_a_series_whose_init_is_essential_is_made(tmp_path: Path) -> None:
+    made = chroot.make_build_chroot(make_system(tmp_path), tmp_path / "chroot.tar")
+
+    with tarfile.open(made) as tarball:
+        pages = [name for name in tarball.getnames() if name.startswith("./usr/share/man/man1/")]
+        assert tarball.getmember("./etc/late-pam").isfile()
+    assert pages == [f"./{PAGE}"]
+
+
+def test_where_a_maintainer_script_fails_its_last_words_are_the_reason(tmp_path: Path) -> None:
+    repository = make_system(tmp_path, page="no/such/folder/page")
+
+    with pytest.raises(StepError) as caught:
+        chroot.make_build_chroot(repository, tmp_path / "chroot.tar")
+
+    assert str(caught.value) == (
+        "the build chroot: mmdebstrap ended with 25: init: ln: failed to create symbolic link "
+        "'/no/such/folder/page': No such file or directory (new init package pre-installation "
+        "script subprocess returned error exit status 1)"
+    )

@@ -1,0 +1,126 @@
+"""Namespaces are made by system call, and need no program that a profile could bind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backport import namespaces
+from backport.build.user import find_builder
+from backport.engine.process import Completed, run
+from backport.namespaces import Range
+
+MOUNT = "mount -t tmpfs inside-alone /mnt && findmnt -n -o SOURCE /mnt"
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do that")
+
+
+def inside(script: str, **options: object) -> Completed:
+    return run(namespaces.command(["sh", "-c", script], **options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mapped() -> dict[str, object]:
+    """A user namespace of the build user's, in which every id keeps its number."""
+    builder = find_builder()
+    users, groups = builder.subuids, builder.subgids
+    return {
+        "users": [Range(builder.uid, builder.uid), Range(users.first, users.first, users.count)],
+        "groups": [Range(builder.gid, builder.gid), Range(groups.first, groups.first, 65536)],
+        "run_as": (builder.uid, builder.gid) if builder.switch else None,
+    }
+
+
+@as_root
+def test_a_mount_is_seen_inside_alone() -> None:
+    assert inside(MOUNT).output == "inside-alone\n"
+    assert "inside-alone" not in Path("/proc/self/mountinfo").read_text()
+
+
+@as_root
+def test_no_program_of_the_path_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = tmp_path / "unshare"
+    refusing.write_text("#!/bin/sh\necho 'unshare: Permission denied' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert inside(MOUNT).output == "inside-alone\n"
+
+
+@as_root
+def test_a_command_may_have_processes_and_a_network_of_its_own() -> None:
+    shown = inside("echo $$; ls /proc | grep -c '^[0-9]'; ls /sys/class/net >/dev/null; ip -o link",
+                   processes=False, network=False).output.splitlines()  # fmt: skip
+
+    assert shown[0] == "1"
+    assert int(shown[1]) <= 3
+    assert [line.split(":")[1] for line in shown[2:]] == [" lo"]
+
+
+def test_a_user_keeps_the_numbers_of_all_ids_and_may_mount(mapped: dict[str, object]) -> None:
+    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {find_builder().subuids.first} "
+                  "/mnt/file; stat -c %u /mnt/file", keep_capabilities=True, **mapped)  # fmt: skip
+
+    builder = find_builder()
+    assert done.output == f"inside-alone\n{builder.uid}\n{builder.subuids.first}\n"
+
+
+def test_a_user_may_be_root_inside(mapped: dict[str, object]) -> None:
+    builder = find_builder()
+    users = [Range(0, builder.subuids.first, builder.subuids.count)]
+    groups = [Range(0, builder.subgids.first, builder.subgids.count)]
+
+    done = inside(f"{MOUNT}; id -u", **{**mapped, "users": users, "groups": groups},
+                  root_inside=True)  # fmt: skip
+
+    assert done.output == "inside-alone\n0\n"
+
+
+def test_ids_that_are_nobodys_to_map_end_in_a_sentence(mapped: dict[str, object]) -> None:
+    done = inside("true", **{**mapped, "users": [Range(0, 4_000_000_000, 65536)]})
+
+    assert done.exit_code == 1
+    assert "no namespaces: " in done.output
+    assert "Traceback" not in done.output
+
+
+@as_root
+@pytest.mark.parametrize("processes", [True, False])
+def test_the_exit_code_is_the_commands(processes: bool) -> None:
+    assert inside("exit 7", processes=processes).exit_code == 7
+    assert run(namespaces.command(["no-such-program"], processes=processes)).exit_code == 1
+
+
+@as_root
+def test_what_runs_inside_ends_with_the_caller() -> None:
+    mark = f"sleep {600 + os.getpid() / 1e7}"
+    command = namespaces.command(
+        ["sh", "-c", f"{mark} & until pgrep -fx '{mark}' >&2; do :; done; echo started; wait"],
+        processes=False,
+        end_with_caller=True,
+    )
+    caller = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess; subprocess.run({command!r})"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert caller.stdout is not None
+    assert caller.stdout.readline() == "started\n"
+
+    caller.send_signal(signal.SIGKILL)
+    caller.wait()
+    caller.stdout.close()
+
+    deadline = time.monotonic() + 60
+    while _runs(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(mark)
+
+
+def _runs(command: str) -> bool:
+    return run(["pgrep", "--full", "--exact", command]).exit_code == 0
