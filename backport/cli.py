@@ -13,7 +13,6 @@ from types import FrameType
 from backport import __version__
 from backport.commands import (
     bugs,
-    campaign,
     checks,
     debdiffs,
     evidence,
@@ -21,7 +20,6 @@ from backport.commands import (
     manual,
     publish,
     recipes,
-    risk,
     running,
     verification,
     waiting,
@@ -39,8 +37,6 @@ _GROUPS = (
     publish,
     waiting,
     bugs,
-    risk,
-    campaign,
     machine,
     manual,
 )
@@ -73,12 +69,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Every error that is not a bug is one sentence.
+    """Run one command; returns its exit code."""
+    return run(parser(), arguments)
+
+
+def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Run one command of a program; returns its exit code.
+
+    Every error that is not a bug is one sentence.
 
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
-    args = parser().parse_args(arguments)
+    args = top.parse_args(arguments)
     # Build users and testbeds read what we write.
     os.umask(0o022)
     try:
@@ -89,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
             return int(args.function(args))
     except BackportError as error:
-        print(f"{_PROGRAM}: {error}.", file=sys.stderr)
+        print(f"{top.prog}: {error}.", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, EndedError) as error:
-        print(f"{_PROGRAM}: interrupted; the next run goes on from here.", file=sys.stderr)
+        print(f"{top.prog}: interrupted; the next run goes on from here.", file=sys.stderr)
         return error.exit_code if isinstance(error, EndedError) else 130
     except BrokenPipeError:
         # Whoever read our output has left. What is still buffered goes nowhere, or Python would

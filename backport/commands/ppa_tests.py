@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         _show(tested, controls, args)
         if not args.quiet:
             print(f"All of it is in {path}.")
-    common.renew_evidence(args, recipe, store)
+    common.remake_evidence(args, store)
     return _exit_code(args, tested, controls)
 
 

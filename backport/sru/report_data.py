@@ -16,11 +16,10 @@ from backport.engine import verdict
 from backport.errors import BackportError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
-from backport.recipe import reader
 from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
-from backport.sru import service_verdicts
+from backport.sru import inputs, service_verdicts
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
@@ -66,8 +65,7 @@ def gather(
     Raises:
         InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
     """
-    (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
-    recipe = reader.load(file)
+    recipe = inputs.recipe(folder / inputs.FOLDER, found)
     there = service_verdicts.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)

@@ -79,7 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     table = Actions(recipe, store, base, Options(root / "cache")).table()
     results = execute.run(steps, table, store, jobs=1, sink=lambda _: None)
     made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
-    record = run_record.make(steps, results, made)
+    record = run_record.make(steps, results, made, recipe)
     assert {kind for _, kind, _ in record.ended.values()} == {"passed"}, results
     return Real(recipe, store, record, root / "cache")
 

@@ -29,8 +29,6 @@ import matrix_test
 import renewals
 
 MEMORY = "/dev/shm"
-PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx",
-         "apache": "interleaving_apache"}
 # Probabilities of a switch after each step: a now and then, and two processors side by side.
 CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
 MUTATIONS = (
@@ -84,12 +82,12 @@ def parser(description, settings, pair):
     return result
 
 
-def main(description, arguments, settings, control=False, pair="lineage"):
-    """Run the test or its control on the pair of that name; returns the exit code."""
-    name, pair = pair, importlib.import_module(PAIRS[pair])
+def main(description, arguments, settings, control=False, pair="interleaving_lineage"):
+    """Run the test or its control on the writers of the module ``pair``; returns the exit code."""
+    name, pair = pair, importlib.import_module(pair)
     options = matrix_test.read_arguments(
         parser(description.split("\n")[0], settings, pair), arguments)
-    result = {"test": "interleaving" + ("-control" if control else ""), "writers": name,
+    result = {"test": "interleaving" + ("-control" if control else ""), "writers": name.replace("interleaving_", ""),
               "outcome": lock_check.BROKEN, "packages": matrix_test.package_versions(),
               "pairs": []}
     base = tempfile.mkdtemp(prefix="interleaving.", dir=(

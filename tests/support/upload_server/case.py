@@ -214,7 +214,7 @@ class Case:
                 sink=lambda _: None,
                 base=base.kind,
             )
-            run_record.make(steps, results, {}).write(store.work)
+            run_record.make(steps, results, {}, recipe).write(store.work)
         bad = [name for name, one in results.items() if not isinstance(one.verdict, Passed)]
         assert [name for name in bad if not name.startswith(("build/", "test/", "check/"))] == [], (
             bad
