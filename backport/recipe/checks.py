@@ -55,6 +55,7 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
     _check_cycle(recipe, file)
     _check_retired(recipe, file)
     _check_matrix(recipe, file)
+    _check_exception(recipe, file)
 
 
 def _check_update(recipe: Recipe, where: str) -> None:
@@ -338,6 +339,15 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
                     where=f"{where}.{key}",
                     advice="take this row out, or name another test",
                 )
+
+
+def _check_exception(recipe: Recipe, file: str) -> None:
+    for number, item in enumerate(recipe.exception.items if recipe.exception else (), start=1):
+        where = f"{file}: exception.item[{number}]"
+        sources = [one.name for one in recipe.sources]
+        _known((item.source,) if item.tests else (), sources, f"{where}.source", "source")
+        rows = [row.name for row in recipe.matrix if row.source == item.source]
+        _known(item.tests, rows, f"{where}.tests", f"test of {item.source}")
 
 
 def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:

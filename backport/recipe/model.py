@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.recipe.bug import BugText
+from backport.recipe.exception import SruException
 
 
 @dataclass(frozen=True)
@@ -279,6 +280,7 @@ class Recipe:
     as_of: datetime.date | None = None
     key: str = ""
     bug_text: BugText | None = None
+    exception: SruException | None = None
     test_sources: tuple[TestSource, ...] = ()
     review: Review = Review()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from backport.errors import RecipeError
 from backport.recipe import bug as recipe_bug
 from backport.recipe import checks
+from backport.recipe import exception as recipe_exception
 from backport.recipe.model import (
     BasePin,
     Change,
@@ -97,6 +98,7 @@ def _recipe(top: Table, path: Path, more: Sequence[Path]) -> Recipe:
         matrix=tuple(found.rows),
         matrix_files=files,
         bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
+        exception=(recipe_exception.read(top.table("exception")) if top.has("exception") else None),
         review=_review(top.table("review")),
     )
     for table in (update, matrix, top):
