@@ -53,17 +53,16 @@ def read(table: Table) -> SruException:
 
 
 def _item(table: Table) -> ExceptionItem:
-    tested = table.has("tests")
-    item = ExceptionItem(
-        what=table.string("what"),
-        source=table.string("source") if tested else "",
-        tests=table.strings("tests") if tested else (),
-        why=""
-        if tested
-        else table.string("person", advice="say what a person does, or give tests"),
-        advice="" if tested else table.string("advice", ""),
-        address="" if tested or not table.has("address") else _address(table, "address"),
-    )
+    what, tests = table.string("what"), table.strings("tests", ())
+    if tests:
+        item = ExceptionItem(what, table.string("source"), tests)
+    else:
+        item = ExceptionItem(
+            what,
+            why=table.string("person", advice="say what a person does, or give tests"),
+            advice=table.string("advice", ""),
+            address=_address(table, "address") if table.has("address") else "",
+        )
     table.done()
     return item
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def _tests(top: Table, matrix: Table, root: Path) -> _Tests:
     return _Tests(
         [_variant(name, table) for name, table in top.tables("variant")],
         [_test_source(name, table, root) for name, table in top.tables("test-source")],
-        [_matrix_test(table, folder) for table in matrix.array("test", defaults)],
+        [row for table in matrix.array("test", defaults) for row in _matrix_tests(table, folder)],
     )
 
 
@@ -422,14 +422,15 @@ def _variant(name: str, table: Table) -> Variant:
     return variant
 
 
-def _matrix_test(table: Table, folder: MatrixFolder) -> MatrixTest:
+def _matrix_tests(table: Table, folder: MatrixFolder) -> list[MatrixTest]:
+    """A row of the file: a test for each of its sources."""
     controls = []
     for inner in table.one_or_more("control"):
         controls.append(Control(inner.string("test"), inner.string("variant", "")))
         inner.done()
     test = MatrixTest(
         name=table.string("name"),
-        source=table.string("source"),
+        source="",
         folder=folder,
         run=_one_of(table, "run", _RUNS),
         controls=tuple(controls),
@@ -439,8 +440,10 @@ def _matrix_test(table: Table, folder: MatrixFolder) -> MatrixTest:
         from_archive=table.boolean("from-archive", False),
         where=table.where,
     )
+    one = table.is_string("source") or not table.has("source")
+    sources = (table.string("source"),) if one else table.strings("source")
     table.done()
-    return test
+    return [replace(test, source=source) for source in sources]
 
 
 def _review(table: Table) -> Review:

@@ -34,7 +34,8 @@ def test_an_exception_has_a_page_headings_and_items(tmp_path: Path) -> None:
     [
         ({"page": "exception-Alpha"}, "exception.page: 'exception-Alpha' is no address"),
         ({"item": [{"what": "x"}]}, r"exception.item\[1\].person: this key is missing"),
-        ({"item": [{"what": "x", "tests": []}]}, r"item\[1\].source: this key is missing"),
+        ({"item": [{"what": "x", "tests": []}]}, r"item\[1\].person: this key is missing"),
+        ({"item": [{"what": "x", "tests": ["y"]}]}, r"item\[1\].source: this key is missing"),
         (
             {"item": [{"what": "x", "source": "beta", "tests": ["smoke"]}]},
             r"exception.item\[1\].source: 'beta' is no source of this recipe",
