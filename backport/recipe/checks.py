@@ -154,7 +154,7 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
 def _check_overlay(source: Source, series: list[str], where: str) -> None:
     for number, edit in enumerate(source.packaging, start=1):
         _known(edit.series, series, f"{where}.packaging[{number}].series", "series")
-        advice = "a path below debian/, such as certbot.postrm"
+        advice = "a path below debian/, such as hello.postrm"
         _plain(edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice)
     for folder in source.patches.glob("overlay.*"):
         if folder.is_dir():

@@ -259,7 +259,8 @@ class Recipe:
     `as_of` is the day that the archive is looked at: what was published, superseded or removed
     later does not count. None means now. It makes an update of the past reproducible; a recipe
     whose day is in the past must never be uploaded, since the archive has gone on: `upload`
-    refuses it. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
+    refuses it. `stand_in` is the file that says what the stand-in base is made of; None is the
+    plain Debian release. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
     maintainer's.
     """
 
@@ -281,6 +282,7 @@ class Recipe:
     key: str = ""
     bug_text: BugText | None = None
     exception: SruException | None = None
+    stand_in: Path | None = None
     test_sources: tuple[TestSource, ...] = ()
     review: Review = Review()
 

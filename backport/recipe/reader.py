@@ -89,6 +89,7 @@ def _recipe(top: Table, path: Path, more: Sequence[Path]) -> Recipe:
         ppa=update.string("ppa", ""),
         as_of=_day(update, "as-of"),
         key=update.string("key", ""),
+        stand_in=root / update.string("stand-in") if update.has("stand-in") else None,
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(_source(name, table, root) for name, table in top.tables("source")),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),

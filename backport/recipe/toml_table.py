@@ -16,7 +16,7 @@ class Table:
 
     Parameters:
         data: the parsed table.
-        where: the file's name and the table's key, such as ``backport.toml: source.python-acme``;
+        where: the file's name and the table's key, such as ``backport.toml: source.hello``;
             for the whole file its name.
     """
 

@@ -1,7 +1,7 @@
 """The version of every upload, and the proof that every upgrade path sorts upward.
 
 The rule is the table of "Version strings" in the Ubuntu project's documentation
-(docs/how-ubuntu-is-made/concepts/version-strings.md); the practice of certbot's own updates is
+(docs/how-ubuntu-is-made/concepts/version-strings.md); a backport has
 the form ``V~ubuntu16.04.1``. A delta is what changes the content of the binary packages: a
 quilt patch. Relaxed build-dependencies and added DEP-8 tests leave a backport "essentially
 identical" to V.
@@ -150,7 +150,7 @@ def with_versions(
     """The source package with every ``{NAME}`` in its control edits filled in.
 
     ``{NAME}`` is the version that this run makes of the recipe's source package NAME in that
-    series, so that a relation can ask for the update itself: ``python-certbot (>= {NAME})``.
+    series, so that a relation can ask for the update itself: ``libmd0 (>= {NAME})``.
     """
 
     def fill(text: str) -> str:

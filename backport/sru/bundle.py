@@ -306,7 +306,8 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
     for one in recipe.matrix_folders:
         folders |= {one.path, *one.library}
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
-    for path in sorted(files | {*recipe.matrix_files}):
+    named = {*recipe.matrix_files, *((recipe.stand_in,) if recipe.stand_in else ())}
+    for path in sorted(files | named):
         if "__pycache__" in path.parts:
             continue
         if not path.resolve().is_relative_to(recipe.root.resolve()):
