@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from scipy.optimize import brentq
+
 from study.admins import Admins
 from study.model import Odds, Renewal, odds
 from study.schedule import Schedule, Start, shifted
@@ -18,6 +20,7 @@ LENGTH_SECONDS = 9.0
 WINDOW_SECONDS = 0.05
 # The minute of the other job in the mail is not said; see `reproduce`.
 _INSIDE_THE_HOUR = 1800.0
+_HOUR = 3600.0
 COLLISION_SAME, COLLISION_UNIFORM = 200.0, 5000.0
 RACE_SAME, RACE_UNIFORM = 36_000.0, 864_000.0
 MISMATCH_LOW, MISMATCH_HIGH = 0.75, 0.80
@@ -179,15 +182,10 @@ def _range(function: Callable[[float], float], figure: float) -> tuple[float, fl
 
 
 def _solve(function: Callable[[float], float], wanted: float) -> float:
-    """The seconds at which rising odds take a value, by halving, below an hour."""
-    low, high = 0.0, 3600.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if function(middle) < wanted:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    """The seconds at which rising odds take a value; an hour where they do not within it."""
+    if function(_HOUR) <= wanted:
+        return _HOUR
+    return float(brentq(lambda seconds: function(seconds) - wanted, 0.0, _HOUR))
 
 
 def lines(reproduction: Reproduction) -> Sequence[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backport.errors import InputError
 from study.intervals import Rate, rate
 
@@ -93,15 +95,9 @@ def read(path: Path, *, series: str = "") -> Iterable[Measured]:
 
 
 def percentiles(values: Iterable[float]) -> tuple[float, float, float]:
-    """The median, and the 5th and 95th percentile, of at least one value."""
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("no values")
-
-    def at(share: float) -> float:
-        return ordered[min(len(ordered) - 1, max(0, math.ceil(share * len(ordered)) - 1))]
-
-    return at(0.5), at(0.05), at(0.95)
+    """The median, and the 5th and 95th percentile, of at least one value; each is one of them."""
+    middle, low, high = np.percentile(list(values), (50, 5, 95), method="inverted_cdf")
+    return float(middle), float(low), float(high)
 
 
 def _one(one: dict[str, Any], data: dict[str, Any], series: str) -> Measured:

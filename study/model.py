@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from study.schedule import DAY, Schedule, Start
 
 LIFETIME_DAYS = 90.0  # Let's Encrypt's certificates
@@ -28,8 +30,8 @@ BEFORE_DAYS = 30.0  # certbot 0.10.2 renews when fewer are left
 RENEWALS_A_YEAR = 365.25 / (LIFETIME_DAYS - BEFORE_DAYS)
 _PLACES = 24
 _FINEST = 10**9  # of a second
-# Gauss and Legendre's three places on (0, 1), with their weights: exact up to degree five.
-_GAUSS = ((0.5 - math.sqrt(0.15), 5 / 18), (0.5, 8 / 18), (0.5 + math.sqrt(0.15), 5 / 18))
+# Gauss and Legendre's three places on (-1, 1), with their weights: exact up to degree five.
+_GAUSS = tuple(zip(*np.polynomial.legendre.leggauss(3), strict=True))
 
 
 @dataclass(frozen=True)
@@ -135,17 +137,8 @@ def _jittered(difference: Difference, jitter: float) -> Difference:
 @functools.lru_cache(maxsize=64)
 def _sum_of_whole(ranges: tuple[int, ...]) -> tuple[float, ...]:
     """The weight of each sum of whole even draws, from 0 on."""
-    weights = [1.0]
-    for size in ranges:
-        grown = [0.0] * (len(weights) + size - 1)
-        running = 0.0
-        for index in range(len(grown)):
-            running += weights[index] if index < len(weights) else 0.0
-            if index >= size:
-                running -= weights[index - size]
-            grown[index] = running / size
-        weights = grown
-    return tuple(weights)
+    draws = (np.full(size, 1 / size) for size in ranges)
+    return tuple(functools.reduce(np.convolve, draws, np.ones(1)).tolist())
 
 
 def _irwin_hall(x: float, widths: Sequence[float]) -> Fraction:
@@ -207,9 +200,9 @@ def _gap_at(moment: float, others: Sequence[tuple[Start, int]]) -> float:
     total = []
     for start, end in itertools.pairwise(edges):
         for place, weight in _GAUSS:
-            ago = start + (end - start) * place
+            ago = start + (end - start) * (1 + place) / 2
             silent = 1.0
             for youngest, oldest, spread in near:
                 silent *= 1.0 - max(0.0, min(ago, oldest) - youngest) / spread
-            total.append((end - start) * weight * silent)
+            total.append((end - start) * weight / 2 * silent)
     return math.fsum(total)
