@@ -6,6 +6,7 @@ They are made to stand inside a page of HTML: no script, and their words stay te
 from __future__ import annotations
 
 import io
+import math
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -61,7 +62,9 @@ def remedies_svg(case: Case) -> str:
     axes.set_xlim(_LOWEST, 1.5)
     axes.xaxis.set_major_locator(LogLocator(numticks=6))
     axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: "always" if value >= 1 else f"1 in {1 / value:,.0f}")
+        FuncFormatter(
+            lambda value, _: "always" if value >= 1 else f"1 in 10^{-math.log10(value):.0f}"
+        )
     )
     axes.set_yticks(range(len(names)), titles)
     axes.invert_yaxis()
@@ -94,7 +97,7 @@ def curve_svg(one: Measured) -> str:
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("start of the second run after the first, in seconds")
-    figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize="small")
+    figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
     return _svg(figure, title)
 
 

@@ -181,6 +181,7 @@ class _Collector:
             files=dict(sorted(self._files.items())),
             links=dict(sorted(self._links.items())),
             unrecorded=tuple(sorted(self._unrecorded)),
+            recipe=recipe.path.name,
             matrix=run.matrix,
         )
         # A verdict's words may have a path in them.
@@ -312,7 +313,7 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
             continue
         if not path.resolve().is_relative_to(recipe.root.resolve()):
             raise InputError(
-                "this leads out of the recipe's folder; no evidence is made",
+                "this path leads out of the recipe's folder; no evidence is made",
                 where=str(path),
                 advice="put the file itself there",
             )

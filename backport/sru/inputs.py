@@ -20,5 +20,4 @@ def recipe(folder: Path, found: Manifest) -> Recipe:
     Raises:
         RecipeError: it cannot be read.
     """
-    (file,) = (path for path in folder.iterdir() if path.suffix == ".toml")
-    return reader.load(file, matrix=[folder / name for name in found.matrix])
+    return reader.load(folder / found.recipe, matrix=[folder / name for name in found.matrix])

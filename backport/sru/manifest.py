@@ -101,9 +101,9 @@ class Manifest:
     """What a run did. `update` is the recipe's name, `bug` its bug, `toolkit` our version.
 
     `versions` maps series/source to the version that was made, `links` a symbolic link of the
-    artifacts to its target. `matrix` are the files, below ``inputs/``, that the recipe had rows of
-    its test matrix from. `unrecorded` are files whose hash was not taken when their step
-    ended, so nothing says that they are whole.
+    artifacts to its target. `recipe` is the recipe's file below ``inputs/``, and `matrix` are those
+    that it had rows of its test matrix from. `unrecorded` are files whose hash was not taken when
+    their step ended, so nothing says that they are whole.
     """
 
     update: str
@@ -115,6 +115,7 @@ class Manifest:
     files: Mapping[str, Content]
     links: Mapping[str, str] = field(default_factory=dict)
     unrecorded: tuple[str, ...] = ()
+    recipe: str = "backport.toml"
     matrix: tuple[str, ...] = ()
 
     @property
