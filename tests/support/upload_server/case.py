@@ -199,7 +199,7 @@ class Case:
         """Make the source packages, and leave records of builds and tests in the store."""
         recipe = reader.load(self.recipe)
         store = Store(self.work)
-        base = StandInBase(recipe.root, offline=True)
+        base = StandInBase(offline=True)
         nothing = Wanted((), (), frozenset())
         inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
         steps = planning.make(recipe, Selection(), base.kind, inputs)
