@@ -7,7 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from backport import cli
-from study import campaign_command, risk_command
+
+try:
+    from study import campaign_command, risk_command
+except ModuleNotFoundError as error:
+    print(f"study: {error}; run: .venv/bin/pip install -r study/requirements.txt", file=sys.stderr)
+    sys.exit(5)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     )
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
     for arch in args.arch:
         if arch not in service.ARCHITECTURES:
