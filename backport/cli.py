@@ -16,7 +16,6 @@ from typing import NoReturn
 from backport import __version__
 from backport.commands import (
     bugs,
-    campaign,
     checks,
     debdiffs,
     evidence,
@@ -24,7 +23,6 @@ from backport.commands import (
     manual,
     publish,
     recipes,
-    risk,
     running,
     verification,
     waiting,
@@ -42,8 +40,6 @@ _GROUPS = (
     publish,
     waiting,
     bugs,
-    risk,
-    campaign,
     machine,
     manual,
 )
@@ -86,12 +82,19 @@ def _refuse(subcommand: argparse.ArgumentParser, unknown: Sequence[str]) -> NoRe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Every error that is not a bug is one sentence.
+    """Run one command; returns its exit code."""
+    return run(parser(), arguments)
+
+
+def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Run one command of a program; returns its exit code.
+
+    Every error that is not a bug is one sentence.
 
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
-    args, unknown = parser().parse_known_args(arguments)
+    args, unknown = top.parse_known_args(arguments)
     if unknown:
         _refuse(args.subcommand, unknown)
     # Build users and testbeds read what we write.
@@ -104,10 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
             return int(args.function(args))
     except BackportError as error:
-        print(f"{_PROGRAM}: {error}.", file=sys.stderr)
+        print(f"{top.prog}: {error}.", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, EndedError) as error:
-        print(f"{_PROGRAM}: interrupted; the next run goes on from here.", file=sys.stderr)
+        print(f"{top.prog}: interrupted; the next run goes on from here.", file=sys.stderr)
         return error.exit_code if isinstance(error, EndedError) else 130
     except BrokenPipeError:
         # Whoever read our output has left. What is still buffered goes nowhere, or Python would

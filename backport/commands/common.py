@@ -64,6 +64,18 @@ def select(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
 
 
+def add_matrix(sub: argparse.ArgumentParser) -> None:
+    """Add the option that brings more rows of the test matrix."""
+    sub.add_argument(
+        "--matrix",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="take rows of the test matrix from this file too; repeatable",
+    )
+
+
 def work_folder(args: argparse.Namespace, recipe: Recipe) -> Path:
     """The work folder: the one that was given, else `build` beside the recipe."""
     folder = args.work or recipe.root / "build"
@@ -182,8 +194,8 @@ def note(text: str, args: argparse.Namespace) -> None:
         print(ui.event_line(Note(text)), file=sys.stderr)
 
 
-def renew_evidence(args: argparse.Namespace, recipe: Recipe, store: Store) -> None:
-    """Make the last run's evidence anew, with what Launchpad has said since.
+def remake_evidence(args: argparse.Namespace, store: Store) -> None:
+    """Make the last run's evidence again, with what Launchpad has said since.
 
     Says where it is, or on stderr why there is none; that does not undo what the command has
     found out. Where nothing was run yet there is nothing to make.
@@ -194,7 +206,8 @@ def renew_evidence(args: argparse.Namespace, recipe: Recipe, store: Store) -> No
         return
     try:
         with store.locked():
-            made = bundle.make(recipe, store, run_record.read(store.work), args.cache)
+            record = run_record.read(store.work)
+            made = bundle.make(record.recipe(args.recipe), store, record, args.cache)
     except BackportError as error:
         print(f"no evidence: {error}", file=sys.stderr)
         return

@@ -59,6 +59,7 @@ def _make(args: argparse.Namespace) -> int:
     with store.locked():
         record = run_record.read(store.work)
         sign = (lambda path: signature.sign(path, args.sign)) if args.sign else None
+        recipe = record.recipe(args.recipe)
         made = bundle.make(recipe, store, record, args.cache, sign=sign)
     if args.json:
         print(json.dumps({"event": "evidence", **asdict(made)}, default=str))

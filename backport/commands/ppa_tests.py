@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     )
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
 
-    recipe = recipe_file.load(args.recipe)
+    recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
     for arch in args.arch:
         if arch not in service.ARCHITECTURES:
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         _show(tested, controls, args)
         if not args.quiet:
             print(f"All of it is in {path}.")
-    common.renew_evidence(args, recipe, store)
+    common.remake_evidence(args, store)
     return _exit_code(args, tested, controls)
 
 

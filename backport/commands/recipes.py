@@ -19,6 +19,7 @@ def register(subs: Subparsers) -> None:
     common.select(sub)
     sub.add_argument("--offline", action="store_true", help="ask nobody")
     sub.add_argument("--long", action="store_true", help="with the tests of a long run")
+    common.add_matrix(sub)
     sub = common.add(subs, "pin", pin, "fill the archive's .dsc files into the recipe")
     sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
     sub.add_argument("--update", action="store_true", help="replace pins that are there")
@@ -39,7 +40,7 @@ def register(subs: Subparsers) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, matrix=args.matrix)
     selection = common.selection(args, recipe)
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)

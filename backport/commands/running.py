@@ -41,6 +41,7 @@ def register(subs: Subparsers) -> None:
             sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")
         if until == "test":
             sub.add_argument("--test", action="append", default=[], metavar="NAME")
+            common.add_matrix(sub)
             sub.add_argument("--long", action="store_true", help="test every series in full")
             sub.add_argument("--strict", action="store_true", help="a skipped test is a failure")
         if name == "test":
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from backport.run import actions  # noqa: PLC0415
 
     began = time.time()
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, matrix=getattr(args, "matrix", ()))
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"

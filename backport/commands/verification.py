@@ -76,7 +76,7 @@ def verify(args: argparse.Namespace) -> int:
             for one in recipe.series
         }
         page = folder.parent / f"{folder.name}.html"
-        _page(work, folder, page, made)
+        _page(folder, page, made)
         _tell(args, made, comments, known)
         _say(args, {"event": "report", "path": str(page)}, f"Report: {page}")
         if args.post and not args.dry_run:
@@ -149,24 +149,21 @@ def report(args: argparse.Namespace) -> int:
     # A checklist of other evidence says nothing about this one.
     known = known if known and known.evidence == folder.name else None
     if args.markdown:
-        risk = reports.read_json(work / "risk" / "risk.json")
-        text = reports.as_markdown(reports.make(folder, None, risk=risk, checklist=known))
+        text = reports.as_markdown(reports.make(folder, None, checklist=known))
         if args.out:
             _write(args.out, text)
         _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
         return 0
-    _page(work, folder, out, known)
+    _page(folder, out, known)
     _say(args, {"event": "report", "path": str(out)}, f"The report is in {out}")
     return 0
 
 
-def _page(work: Path, folder: Path, out: Path, known: Checklist | None) -> None:
+def _page(folder: Path, out: Path, known: Checklist | None) -> None:
     """Write the page."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    risk = reports.read_json(work / "risk" / "risk.json")
-    made = reports.make(folder, out, risk=risk, checklist=known)
-    _write(out, reports.as_html(made))
+    _write(out, reports.as_html(reports.make(folder, out, checklist=known)))
 
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:

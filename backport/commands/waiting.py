@@ -81,7 +81,7 @@ def wait(args: argparse.Namespace) -> int:
                 lines=max(1, args.lines),
             )
             ended = waiting.Wait(Builds(client, ppa), str(ppa), work, sink, bounds).run(uploads)
-    common.renew_evidence(args, recipe, Store(work))
+    common.remake_evidence(args, Store(work))
     return 0 if ended.reason == "all published" else _FAILED
 
 

@@ -21,7 +21,7 @@ USUAL_SECONDS = {
     "check": 25.0,
     "test": 30.0,
 }
-"""What a step of each kind took in cold runs of certbot's recipe on two cores, rounded."""
+"""What a step of each kind took in cold runs of a recipe of five sources on two cores, rounded."""
 
 
 def expected_seconds(step: Step, last: Callable[[str], float | None]) -> float:

@@ -30,7 +30,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Such as ``build/xenial/python-certbot`` or ``test/zesty/python-acme.smoke``."""
+        """Such as ``build/xenial/hello`` or ``test/zesty/libmd.smoke``."""
         last = ".".join(part for part in (self.source, self.test) if part)
         last += f"+{self.variant}" if self.variant else ""
         return "/".join(part for part in (self.kind, self.series, last) if part)

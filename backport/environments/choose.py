@@ -10,6 +10,7 @@ from http.client import HTTPException
 
 from backport.environments.base import Base
 from backport.environments.standin import StandIn
+from backport.environments.standin_modules import load_table
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import MachineError, UsageError
 from backport.recipe.model import Recipe, Series
@@ -77,19 +78,19 @@ def choose(
         series: the names of those that the run is for, whose archives are asked; () for all.
 
     Raises:
-        UsageError: there is no base of that name.
+        UsageError: there is no base of that name. RecipeError: the recipe's stand-in is wrong.
     """
     if named and named not in KINDS:
         raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(KINDS)}")
     if named == "ubuntu":
         return Ubuntu(as_of=recipe.as_of, offline=offline), ""
     if named == "stand-in":
-        return StandIn(recipe.root, offline=offline), ""
+        return _stand_in(recipe, offline=offline), ""
     if offline and before == "ubuntu":
         return Ubuntu(as_of=recipe.as_of, offline=True), ""
     if offline:
         note = "" if before else _stand_in_for("offline, the Ubuntu archive is not asked")
-        return StandIn(recipe.root, offline=True), note
+        return _stand_in(recipe, offline=True), note
     archive = Ubuntu(as_of=recipe.as_of)
     asked = [one for one in recipe.series if not series or one.name in series]
     try:
@@ -100,10 +101,12 @@ def choose(
         reason = f"{error.what} ({error.where})"
     if not reason:
         return archive, ""
-    return StandIn(recipe.root), _stand_in_for(reason)
+    return _stand_in(recipe), _stand_in_for(reason)
+
+
+def _stand_in(recipe: Recipe, *, offline: bool = False) -> StandIn:
+    return StandIn(load_table(recipe.stand_in), offline=offline)
 
 
 def _stand_in_for(reason: str) -> str:
-    return (
-        f"{reason}: builds and tests use the stand-in base (Debian bullseye); name one with --base"
-    )
+    return f"{reason}: builds and tests use the stand-in base; name one with --base"

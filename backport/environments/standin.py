@@ -1,4 +1,4 @@
-"""The stand-in base: Debian bullseye and the Python 2 modules that Ubuntu's series had."""
+"""The stand-in base: a Debian release, and the modules that the recipe adds to it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from backport.environments import (
 )
 from backport.environments.base import Differing, PreparedBase, Wanted, not_own
 from backport.environments.machine_sources import Suite
-from backport.environments.standin_modules import EPOCH, ModuleTable, load_table
+from backport.environments.standin_modules import EPOCH, PLAIN, ModuleTable
 from backport.errors import MachineError
 from backport.recipe.model import Series
 
-_TESTBED_NEEDS = ("python2",)
 _COMPILERS = "modules"
 
 
@@ -33,9 +32,8 @@ class StandIn:
     """The base `stand-in`. What does not differ between series is made once for all of them.
 
     Parameters:
-        root: the recipe's folder; not read here, a stand-in is the same for every recipe.
+        table: what it is made of.
         suites: the archive; without it Debian's, from this machine's own mirrors.
-        table: the table of modules.
         offline: download nothing.
     """
 
@@ -43,14 +41,12 @@ class StandIn:
 
     def __init__(
         self,
-        root: Path | None = None,
+        table: ModuleTable = PLAIN,
         *,
         suites: Sequence[Suite] = (),
-        table: ModuleTable | None = None,
         offline: bool = False,
     ) -> None:
-        self.root = root
-        self.table = table if table is not None else load_table()
+        self.table = table
         self._suites = tuple(suites)
         self._offline = offline
 
@@ -77,7 +73,7 @@ class StandIn:
                 the disk is full.
         """
         architecture = systems.architecture()
-        if architecture != "amd64":
+        if architecture != "amd64" and self.table.modules:
             raise MachineError(
                 f"the stand-in base has no modules for {architecture}",
                 advice="use the base ubuntu, or a machine of the architecture amd64",
@@ -90,8 +86,8 @@ class StandIn:
                 home,
                 origin=self.kind,
                 epoch=EPOCH,
-                include=_TESTBED_NEEDS,
-                groups=(_COMPILERS,),
+                include=self.table.testbed,
+                groups=(_COMPILERS,) if self.table.modules else (),
             )
             debs = set(pool.everything)
             if pool.local:
@@ -118,8 +114,8 @@ class StandIn:
         controls += [standin_modules.dummy_control(one) for one in self.table.dummies]
         groups = {
             systems.BUILD: list(chroot.BUILD_PACKAGES),
-            systems.TESTBED: [*chroot.TESTBED_PACKAGES, *_TESTBED_NEEDS],
-            _COMPILERS: list(standin_modules.BUILD_NEEDS),
+            systems.TESTBED: [*chroot.TESTBED_PACKAGES, *self.table.testbed],
+            **({_COMPILERS: list(standin_modules.BUILD_NEEDS)} if self.table.modules else {}),
             "wanted-build": not_own(wanted.build, wanted.own),
             "wanted-test": not_own(wanted.test, wanted.own),
         }

@@ -1,7 +1,7 @@
 """The Python 2 modules of the stand-in base: their table, and how they become real packages.
 
-They are pinned in ``standin_modules.toml``, built in one throw-away chroot, and packed as .deb
-files, so that builds and tests install and resolve them as they do on Ubuntu.
+They are pinned in the file that the recipe names, built in one throw-away chroot, and packed as
+.deb files, so that builds and tests install and resolve them as they do on Ubuntu.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from backport.errors import InputError, RecipeError, RemoteError
 from backport.recipe.toml_table import Table
 from backport.source import fetch
 
-TABLE = Path(__file__).with_name("standin_modules.toml")
 EPOCH = 1485302400
-"""The time stamp of all that is made here: 2017-01-25, when certbot 0.10.2 came out."""
+"""The time stamp of all that is made here: 2017-01-25; any fixed one would do."""
 
 _PACKAGES = "usr/lib/python2.7/dist-packages"
 _MAINTAINER = "Backport stand-in base <root@localhost>"
@@ -99,14 +98,20 @@ class Dummy:
 
 @dataclass(frozen=True)
 class ModuleTable:
-    """What ``standin_modules.toml`` says. `own` are the suite's packages that are used as such."""
+    """What the stand-in is made of, by the recipe's file: Debian's `suite` and modules.
+
+    `own` are the suite's packages that are used as such, `testbed` what every testbed has besides,
+    `where` the file's name. A table of nothing else is the plain suite.
+    """
 
     suite: str
-    modules: tuple[Module, ...]
-    dummies: tuple[Dummy, ...]
-    own: Mapping[str, Mapping[str, str]]
-    extras: Mapping[str, tuple[Module, ...]]
-    digest: str
+    modules: tuple[Module, ...] = ()
+    dummies: tuple[Dummy, ...] = ()
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    extras: Mapping[str, tuple[Module, ...]] = field(default_factory=dict)
+    digest: str = ""
+    testbed: tuple[str, ...] = ()
+    where: str = ""
 
     @property
     def everything(self) -> tuple[Module, ...]:
@@ -114,18 +119,27 @@ class ModuleTable:
         return (*self.modules, *(one for some in self.extras.values() for one in some))
 
 
-def load_table(path: Path = TABLE) -> ModuleTable:
-    """Read the table of modules.
+PLAIN = ModuleTable("bullseye")
+"""The stand-in of a recipe that names no file."""
+
+
+def load_table(path: Path | None) -> ModuleTable:
+    """Read the table of a recipe's stand-in; `PLAIN` where it has none.
 
     Raises:
         RecipeError: it is no TOML, or a key is missing, unknown or of the wrong kind.
     """
-    data = path.read_bytes()
+    if path is None:
+        return PLAIN
     try:
+        data = path.read_bytes()
         table = Table(tomllib.loads(data.decode()), path.name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"this is no TOML: {error}", where=str(path)) from error
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            f"this is no TOML: {error}", where=str(path), advice="mend it, or update.stand-in"
+        ) from error
     mark, suite = table.string("mark"), table.string("suite")
+    testbed = table.strings("testbed", ())
     modules = tuple(_module(name, entry, mark) for name, entry in table.tables("module"))
     dummies = tuple(_dummy(name, entry, mark) for name, entry in table.tables("dummy"))
     own = {}
@@ -137,7 +151,8 @@ def load_table(path: Path = TABLE) -> ModuleTable:
     for series, _ in table.tables("extra"):
         extras[series] = tuple(_module(name, item, mark) for name, item in extra.tables(series))
     table.done()
-    return ModuleTable(suite, modules, dummies, own, extras, hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    return ModuleTable(suite, modules, dummies, own, extras, digest, testbed, path.name)
 
 
 def _module(package: str, entry: Table, mark: str) -> Module:
@@ -218,7 +233,7 @@ def build_modules(
             if not path.is_dir() and owners.setdefault(name, module.package) != module.package:
                 raise InputError(
                     f"{owners[name]} and {module.package} both have the file {name}",
-                    where=TABLE.name,
+                    where=table.where,
                 )
         where = next((out / one for one, some in table.extras.items() if module in some), out)
         where.mkdir(exist_ok=True)

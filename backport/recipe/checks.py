@@ -57,10 +57,11 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
         _check_patches(recipe, source, where)
         _check_packaging(source, where, unpinned=unpinned)
     for one in recipe.test_sources:
-        _check_test_source(recipe, one, f"{file}: test-source.{one.name}")
+        _check_test_source(recipe, one, one.where)
     _check_cycle(recipe, file)
     _check_retired(recipe, file)
     _check_matrix(recipe, file)
+    _check_exception(recipe, file)
 
 
 def _check_update(recipe: Recipe, where: str) -> None:
@@ -169,7 +170,7 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
 def _check_overlay(source: Source, series: list[str], where: str) -> None:
     for number, edit in enumerate(source.packaging, start=1):
         _known(edit.series, series, f"{where}.packaging[{number}].series", "series")
-        advice = "a path below debian/, such as certbot.postrm"
+        advice = "a path below debian/, such as hello.postrm"
         _plain(edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice)
     for folder in source.patches.glob("overlay.*"):
         if folder.is_dir():
@@ -311,13 +312,14 @@ def _check_cycle(recipe: Recipe, file: str) -> None:
     except graphlib.CycleError as error:
         raise RecipeError(
             f"the sources need each other in a cycle: {' -> '.join(error.args[1])}",
-            where=f"{file}: {_table(recipe, error.args[1][0])}.needs",
+            where=f"{_table(recipe, file, error.args[1][0])}.needs",
             advice="take one of these out of needs",
         ) from error
 
 
-def _table(recipe: Recipe, name: str) -> str:
-    return f"test-source.{name}" if recipe.test_source(name) else f"source.{name}"
+def _table(recipe: Recipe, file: str, name: str) -> str:
+    test_source = recipe.test_source(name)
+    return test_source.where if test_source else f"{file}: source.{name}"
 
 
 def _check_retired(recipe: Recipe, file: str) -> None:
@@ -339,20 +341,19 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
     sources = [one.name for one in recipe.sources]
     variants = [variant.name for variant in recipe.variants]
     for variant in recipe.variants:
-        where = f"{file}: variant.{variant.name}.without-patches"
-        _known(variant.sources, sources, where, "source")
+        _known(variant.sources, sources, f"{variant.where}.without-patches", "source")
         for name in variant.patched:
             quilt_series = recipe.source(name).patches / f"series.{variant.name}"
             if not quilt_series.is_file():
                 raise RecipeError(
                     f"{name} has no quilt series for this variant",
-                    where=f"{file}: variant.{variant.name}.with-patches",
+                    where=f"{variant.where}.with-patches",
                     advice=f"write {quilt_series}",
                 )
     _known(recipe.full, series, f"{file}: matrix.full", "series")
     taken: Counter[tuple[str, str]] = Counter()
-    for number, row in enumerate(recipe.matrix, start=1):
-        where = f"{file}: matrix.test[{number}]"
+    for row in recipe.matrix:
+        where = row.where
         _known((row.source,), sources, f"{where}.source", "source")
         for control in row.controls:
             if control.variant:
@@ -375,6 +376,15 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
                     where=f"{where}.{key}",
                     advice="take this row out, or name another test",
                 )
+
+
+def _check_exception(recipe: Recipe, file: str) -> None:
+    for number, item in enumerate(recipe.exception.items if recipe.exception else (), start=1):
+        where = f"{file}: exception.item[{number}]"
+        sources = [one.name for one in recipe.sources]
+        _known((item.source,) if item.tests else (), sources, f"{where}.source", "source")
+        rows = [row.name for row in recipe.matrix if row.source == item.source]
+        _known(item.tests, rows, f"{where}.tests", f"test of {item.source}")
 
 
 def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.recipe.bug import BugText
+from backport.recipe.exception import SruException
 from backport.recipe.version_strings import upstream_part
 
 
@@ -208,13 +209,14 @@ class Variant:
     """The recipe with a change, for a control: built and tested, never uploaded.
 
     `sources` are built without the quilt patches of this recipe; those in `patched` with the
-    patches of ``series.NAME`` instead, where NAME is the variant's.
+    patches of ``series.NAME`` instead, where NAME is the variant's. `where` is its file and table.
     """
 
     name: str
     sources: tuple[str, ...]
     purpose: str
     patched: tuple[str, ...] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,12 +225,13 @@ class TestSource:
 
     It is built like them and never uploaded; no version of it is the update's. `name` is what
     the recipe calls it, `package` the source package itself: its `debian_version` is its version
-    as it stands, and its `needs` are sources or other test sources.
+    as it stands, and its `needs` are sources or other test sources. `where` is its file and table.
     """
 
     name: str
     package: Source
     purpose: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -243,24 +246,38 @@ class Control:
 
 
 @dataclass(frozen=True)
+class MatrixFolder:
+    """A folder of tests that are never uploaded; `library` has the folders that ``# lib:`` names.
+
+    See `backport.source.dep8`.
+    """
+
+    path: Path
+    library: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class MatrixTest:
     """One row of the test matrix.
 
     `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
     ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
-    A test with `matrix` is in autopkgtest/matrix and is never uploaded. `extra` are the test
-    sources whose packages are in its testbed too; it runs in the series that all of them have.
-    With `from_archive`, so are the packages that the series' archive has of the update's.
+    The row's controls are in `folder` and, where it is a `matrix` row, so is the test itself;
+    neither is ever uploaded. `extra` are the test sources whose packages are in its testbed too; it
+    runs in the series that all of them have. With `from_archive`, so are the packages that the
+    series' archive has of the update's. `where` is its file and table.
     """
 
     name: str
     source: str
+    folder: MatrixFolder
     run: str = "every"
     controls: tuple[Control, ...] = ()
     timeout: int = 900
     matrix: bool = False
     extra: tuple[str, ...] = ()
     from_archive: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -278,10 +295,13 @@ class Review:
 class Recipe:
     """A whole update, read from one file. `root` is the folder that paths start from.
 
+    `matrix_files` are the other files that it has rows, variants and test sources from.
+
     `as_of` is the day that the archive is looked at: what was published, superseded or removed
     later does not count. None means now. It makes an update of the past reproducible; a recipe
     whose day is in the past must never be uploaded, since the archive has gone on: `upload`
-    refuses it. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
+    refuses it. `stand_in` is the file that says what the stand-in base is made of; None is the
+    plain Debian release. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
     maintainer's.
     """
 
@@ -298,9 +318,12 @@ class Recipe:
     variants: tuple[Variant, ...] = ()
     full: tuple[str, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
+    matrix_files: tuple[Path, ...] = ()
     as_of: datetime.date | None = None
     key: str = ""
     bug_text: BugText | None = None
+    exception: SruException | None = None
+    stand_in: Path | None = None
     test_sources: tuple[TestSource, ...] = ()
     review: Review = Review()
 
@@ -320,6 +343,11 @@ class Recipe:
         """The source package that a step builds: of that name, or the test source's."""
         test_source = self.test_source(name)
         return test_source.package if test_source else self.source(name)
+
+    @property
+    def matrix_folders(self) -> tuple[MatrixFolder, ...]:
+        """The folders of the tests that are never uploaded, each once."""
+        return tuple(dict.fromkeys(row.folder for row in self.matrix))
 
     def variant(self, name: str) -> Variant:
         """The variant of that name (KeyError where there is none)."""

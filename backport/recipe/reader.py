@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -12,12 +13,14 @@ from typing import TypeVar
 from backport.errors import RecipeError
 from backport.recipe import bug as recipe_bug
 from backport.recipe import checks
+from backport.recipe import exception as recipe_exception
 from backport.recipe import outside as recipe_outside
 from backport.recipe.model import (
     BasePin,
     Change,
     Control,
     ControlEdit,
+    MatrixFolder,
     MatrixTest,
     PackagingEdit,
     Published,
@@ -46,7 +49,7 @@ _RUNS = ("every", "full", "long")
 _PLACES = {
     key: place
     for place, keys in {
-        "[update]": "bug maintainer date ppa as-of key",
+        "[update]": "bug maintainer date ppa as-of key stand-in",
         "[bug]": "impact test-plan where-problems-could-occur other-info tags status",
         "[series.NAME]": "mirror archive toolchain",
         "[series.NAME.archive]": "confirmed note",
@@ -58,48 +61,57 @@ _PLACES = {
         "[[source.NAME.packaging]]": "replaces removes requires",
         "[retired.NAME]": "outcome by",
         "[variant.NAME]": "without-patches with-patches",
-        "[matrix]": "full test",
+        "[matrix]": "full test include",
         "[[matrix.test]]": "run timeout matrix with",
     }.items()
     for key in keys.split()
 }
 
 
-def load(path: Path, *, unpinned: bool = False, alone: bool = False) -> Recipe:
+def load(
+    path: Path, *, unpinned: bool = False, alone: bool = False, matrix: Sequence[Path] = ()
+) -> Recipe:
     """Read and check a recipe.
 
     Parameters:
         path: the file.
         alone: it lies in evidence, without what it names outside of its own folder.
+        matrix: files of more rows of its test matrix, beside those that it includes.
         unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
             `backport pin`.
 
     Raises:
-        RecipeError: the file is missing or wrong; the sentence names the key and the fix.
+        RecipeError: a file is missing or wrong; the sentence names the key and the fix.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RecipeError(
-            "there is no such recipe",
-            where=str(path),
-            advice="name one with --recipe, or make one with: backport init SOURCE --series NAME",
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
-        ) from error
-    recipe = _recipe(Table(data, path.name, _PLACES), path, unpinned=unpinned)
+    advice = "name one with --recipe, or make one with: backport init SOURCE --series NAME"
+    top = _parsed(path, "there is no such recipe", advice)
+    recipe = _recipe(top, path, matrix, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
     if not alone:
         recipe_outside.check_tests(recipe, path.name)
     return recipe
 
 
-def _recipe(top: Table, path: Path, *, unpinned: bool) -> Recipe:
+def _parsed(path: Path, missing: str, advice: str) -> Table:
+    try:
+        return Table(tomllib.loads(path.read_text(encoding="utf-8")), path.name, _PLACES)
+    except FileNotFoundError as error:
+        raise RecipeError(missing, where=str(path), advice=advice) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
+        ) from error
+
+
+def _recipe(top: Table, path: Path, more: Sequence[Path], *, unpinned: bool) -> Recipe:
     root = path.parent.resolve()
     update = top.table("update")
     matrix = top.table("matrix")
+    found = _tests(top, matrix, root)
+    included = [root / name for name in matrix.strings("include", ())]
+    files = tuple(dict.fromkeys(one.resolve() for one in (*included, *more)))
+    for file in files:
+        found.add(_matrix_file(file, root))
     recipe = Recipe(
         path=path.resolve(),
         root=root,
@@ -110,23 +122,81 @@ def _recipe(top: Table, path: Path, *, unpinned: bool) -> Recipe:
         ppa=update.string("ppa", ""),
         as_of=_day(update, "as-of"),
         key=update.string("key", ""),
+        stand_in=root / update.string("stand-in") if update.has("stand-in") else None,
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(
             _source(name, table, root, unpinned=unpinned) for name, table in top.tables("source")
         ),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
-        variants=tuple(_variant(name, table) for name, table in top.tables("variant")),
-        test_sources=tuple(
-            _test_source(name, table, root) for name, table in top.tables("test-source")
-        ),
+        variants=tuple(found.variants),
+        test_sources=tuple(found.test_sources),
         full=matrix.strings("full", ()),
-        matrix=tuple(_matrix_test(table) for table in matrix.array("test")),
+        matrix=tuple(found.rows),
+        matrix_files=files,
         bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,
+        exception=(recipe_exception.read(top.table("exception")) if top.has("exception") else None),
         review=_review(top.table("review")),
     )
     for table in (update, matrix, top):
         table.done()
     return recipe
+
+
+@dataclass
+class _Tests:
+    """What one file has for tests; the paths in it start from its own folder."""
+
+    variants: list[Variant]
+    test_sources: list[TestSource]
+    rows: list[MatrixTest]
+
+    def add(self, more: _Tests) -> None:
+        """Take in another file's.
+
+        Raises:
+            RecipeError: one of its names is taken.
+        """
+        known = self._places()
+        for name, where in more._places().items():
+            if name in known:
+                raise RecipeError(
+                    f"{known[name]} has that name", where=where, advice="name it otherwise"
+                )
+        self.variants += more.variants
+        self.test_sources += more.test_sources
+        self.rows += more.rows
+
+    def _places(self) -> dict[str, str]:
+        places = {one.name: one.where for one in self.variants}
+        return places | {one.name: one.where for one in self.test_sources}
+
+
+def _tests(top: Table, matrix: Table, root: Path) -> _Tests:
+    tests = root / matrix.string("tests", "autopkgtest/matrix")
+    library = tuple(root / name for name in matrix.strings("library", ()))
+    folder = MatrixFolder(tests, library or (tests.parent / "lib",))
+    defaults = matrix.plain("defaults")
+    return _Tests(
+        [_variant(name, table) for name, table in top.tables("variant")],
+        [_test_source(name, table, root) for name, table in top.tables("test-source")],
+        [row for table in matrix.array("test", defaults) for row in _matrix_tests(table, folder)],
+    )
+
+
+def _matrix_file(path: Path, root: Path) -> _Tests:
+    """Read a file with rows of the matrix, and the variants and test sources that they need."""
+    top = _parsed(path, "there is no such file of tests", "mend matrix.include, or --matrix")
+    if not path.is_relative_to(root):
+        raise RecipeError(
+            "this file of tests is not below the recipe's folder",
+            where=str(path),
+            advice=f"put it below {root}: evidence holds nothing else",
+        )
+    matrix = top.table("matrix")
+    found = _tests(top, matrix, path.parent)
+    for table in (matrix, top):
+        table.done()
+    return found
 
 
 def _day(table: Table, key: str) -> date | None:
@@ -242,6 +312,7 @@ def _test_source(name: str, table: Table, root: Path) -> TestSource:
             changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),
         purpose=purpose,
+        where=table.where,
     )
     table.done()
     return test_source
@@ -425,6 +496,7 @@ def _variant(name: str, table: Table) -> Variant:
         (*table.strings("without-patches", () if patched else None), *patched),
         table.string("purpose"),
         patched,
+        table.where,
     )
     if not checks.VARIANT.fullmatch(name):
         raise RecipeError(
@@ -436,23 +508,28 @@ def _variant(name: str, table: Table) -> Variant:
     return variant
 
 
-def _matrix_test(table: Table) -> MatrixTest:
+def _matrix_tests(table: Table, folder: MatrixFolder) -> list[MatrixTest]:
+    """A row of the file: a test for each of its sources."""
     controls = []
     for inner in table.one_or_more("control"):
         controls.append(Control(inner.string("test"), inner.string("variant", "")))
         inner.done()
     test = MatrixTest(
         name=table.string("name"),
-        source=table.string("source"),
+        source="",
+        folder=folder,
         run=_one_of(table, "run", _RUNS),
         controls=tuple(controls),
         timeout=table.integer("timeout", 900),
         matrix=table.boolean("matrix", False),
         extra=table.strings("with", ()),
         from_archive=table.boolean("from-archive", False),
+        where=table.where,
     )
+    one = table.is_string("source") or not table.has("source")
+    sources = (table.string("source"),) if one else table.strings("source")
     table.done()
-    return test
+    return [replace(test, source=source) for source in sources]
 
 
 def _review(table: Table) -> Review:

@@ -16,7 +16,7 @@ class Table:
 
     Parameters:
         data: the parsed table.
-        where: the file's name and the table's key, such as ``backport.toml: source.python-acme``;
+        where: the file's name and the table's key, such as ``backport.toml: source.hello``;
             for the whole file its name.
         places: the table that a key belongs to, for the advice where it stands in another.
     """
@@ -109,14 +109,19 @@ class Table:
         for name in outer.keys():  # noqa: SIM118
             yield name, outer.table(name)
 
-    def array(self, key: str) -> Iterator[Table]:
-        """Each table of the array of tables under `key`."""
+    def plain(self, key: str) -> dict[str, Any]:
+        """The table under `key` as it stands; empty where it is missing."""
+        return dict(self._get(key, dict, {}, ""))
+
+    def array(self, key: str, defaults: Mapping[str, Any] | None = None) -> Iterator[Table]:
+        """Each table of the array of tables under `key`, with the keys of `defaults` it lacks."""
         self._read.add(key)
         items = self._data.get(key, [])
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise self._fail(key, "this is not an array of tables", f"write [[…{key}]]")
         for number, item in enumerate(items, start=1):
-            yield Table(item, f"{self._place(key)}[{number}]", self._places)
+            joined = {**(defaults or {}), **item}
+            yield Table(joined, f"{self._place(key)}[{number}]", self._places)
 
     def texts(self, key: str) -> Iterator[Table]:
         """Each item of the list under `key`; a string stands for a table with that ``text``."""

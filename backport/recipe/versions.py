@@ -201,7 +201,7 @@ def with_versions(
     """The source package with every ``{NAME}`` in its control edits filled in.
 
     ``{NAME}`` is the version that this run makes of the recipe's source package NAME in that
-    series, so that a relation can ask for the update itself: ``python-certbot (>= {NAME})``.
+    series, so that a relation can ask for the update itself: ``libmd0 (>= {NAME})``.
     """
 
     def fill(text: str) -> str:

@@ -146,13 +146,13 @@ class Actions:
         # Their control names them in a run that makes none of them too.
         for one in self.recipe.test_sources:
             own |= binary_packages(one.package.patches / "debian" / "control")
-        control = self.recipe.root / "autopkgtest" / "matrix" / "control"
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
         last = [name.rpartition("/")[2] for name in needs]
         made = any("+" in name or self.recipe.test_source(name) for name in last)
-        if control.is_file() and made:
-            test |= set(test_depends(control.read_text()))
+        for matrix in self.recipe.matrix_folders if made else ():
+            if (matrix.path / "control").is_file():
+                test |= set(test_depends((matrix.path / "control").read_text()))
         data = {
             "build": sorted(build),
             "test": sorted(test),
@@ -225,7 +225,7 @@ class Actions:
         )
         never_uploaded = step.control or row.matrix
         if never_uploaded:
-            tests, name = self.recipe.root / "autopkgtest" / "matrix", step.test
+            tests, name = row.folder.path, step.test
         else:
             made = needs[f"source/{step.series}/{step.source}"]
             tests = one_file(made, "*.dsc")
@@ -240,6 +240,7 @@ class Actions:
                     repositories=(testbed.place("built"), testbed.place("base")),
                     only=(name,),
                     timeout=row.timeout,
+                    library=row.folder.library,
                     beside=self.recipe.source(step.source).tests if step.control else None,
                     out=out,
                 )

@@ -90,7 +90,7 @@ def _source_step(
         "patches": hash_tree(source.patches, patch_names(quilt_series)),
         "quilt series": hash_text(quilt_series.read_text() if quilt_series else ""),
         "tests": hash_tree(source.tests),
-        "tests' library": hash_tree(recipe.root / "autopkgtest" / "lib"),
+        "tests' library": hash_tree(source.tests.parent / "lib"),
     }
     if not source.pins:
         inputs["packaging"] = hash_tree(source.patches / "debian")
@@ -160,8 +160,8 @@ def _test_steps(
     said = (("row", hash_text(_json((test.name, test.timeout)))),)
     matrix = (
         *said,
-        ("matrix", hash_tree(recipe.root / "autopkgtest" / "matrix")),
-        ("library", hash_tree(recipe.root / "autopkgtest" / "lib")),
+        ("matrix", hash_tree(test.folder.path)),
+        *(("library", hash_tree(one)) for one in test.folder.library),
     )
     own = (base,) if test.matrix else (base, f"source/{series}/{test.source}")
     inputs = matrix if test.matrix else said
@@ -286,8 +286,7 @@ def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -
 
 def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """The files that name what tests and packages install: of all sources, chosen or not."""
-    matrix = recipe.root / "autopkgtest" / "matrix"
-    found = [("matrix", hash_tree(matrix, ["control"]))]
+    found = [("matrix", hash_tree(one.path, ["control"])) for one in recipe.matrix_folders]
     for source in recipe.sources:
         found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
         packaging = source.patches / "debian"

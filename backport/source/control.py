@@ -127,7 +127,7 @@ def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:
             raise InputError(
                 f"{relation!r} is no relation",
                 where=where,
-                advice='write it like "python-filelock (>= 2.0)" (Debian Policy 7.1)',
+                advice='write it like "libmd-dev (>= 1.1)" (Debian Policy 7.1)',
             )
     element = paragraph.get_kvpair_element(edit.field, use_get=True)
     value = element.value_element.convert_to_text() if element is not None else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,25 +83,31 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     return tuple(ShippedTest(name, new) for name, new in shipped.items())
 
 
-def copy_tests(tests: Path, to: Path) -> None:
-    """Copy a folder of tests, and below ``lib`` what it names of the library beside it.
+def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
+    """Copy a folder of tests, and below ``lib`` what it names of the library.
+
+    Parameters:
+        library: the folders that it may name files of; without any, ``lib`` beside `tests`.
 
     Raises:
         InputError: it names a file that is not in the library.
     """
     control = tests / "control"
     text = control.read_text(encoding="utf-8")
-    library = tests.parent / "lib"
+    folders = library or (tests.parent / "lib",)
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
     for name in " ".join(_LIBRARY.findall(text)).split():
-        if Path(name).name != name or not (library / name).is_file():
+        found = [folder / name for folder in folders if (folder / name).is_file()]
+        if Path(name).name != name or not found:
             raise InputError(
-                f"it names {name} as a file of the tests' library, and {library} has none",
+                f"it names {name} as a file of the tests' library, and "
+                f"{' and '.join(map(str, folders))} has none",
                 where=str(control),
-                advice=f"add {library / Path(name).name}, or take the name out of the line # lib:",
+                advice=f"add {folders[0] / Path(name).name}, or take the name out of the line "
+                "# lib:",
             )
         (to / "lib").mkdir(exist_ok=True)
-        shutil.copy2(library / name, to / "lib" / name)
+        shutil.copy2(found[0], to / "lib" / name)
     (to / "control").write_text(_LIBRARY.sub("", text), encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ def after_run(
     Parameters:
         versions: the version of each (source, series). cache: the folder of downloads.
     """
-    record = run_record.make(steps, results, versions)
+    record = run_record.make(steps, results, versions, recipe)
     record.write(store.work)
     from backport.sru import bundle  # noqa: PLC0415 - not needed to fetch or to plan
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,15 @@ from backport.launchpad.api import credentials
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
-from backport.sru import archive, manifest, scrub
+from backport.sru import archive, inputs, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
 MADE = "made.json"
 LATEST = "latest"
-_INPUTS = "inputs"
 _RECORDS = "records"
 # What other commands know of this update: uploads, what is published, the PPA's tests, the
-# difference to what the series have, the risk.
+# difference to what the series have.
 _RECORD_FILES = (
     "uploads/*.json",
     "published/*/*.json",
@@ -45,7 +44,6 @@ _RECORD_FILES = (
     "ppa-test/*/*/result.tar",
     "debdiff/*/*.json",
     "debdiff/*/*.debdiff",
-    "risk/risk.json",
 )
 # What these steps make is what is uploaded or installed: it may not be changed.
 _FIXED = ("fetch", "source", "build")
@@ -164,7 +162,7 @@ class _Collector:
     def collect(self, recipe: Recipe, store: Store, run: RunRecord) -> Manifest:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
-            name = f"{_INPUTS}/{path.relative_to(recipe.root)}"
+            name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         for path in _records(store.work):
             name = f"{_RECORDS}/{path.relative_to(store.work)}"
@@ -185,6 +183,8 @@ class _Collector:
             files=dict(sorted(self._files.items())),
             links=dict(sorted(self._links.items())),
             unrecorded=tuple(sorted(self._unrecorded)),
+            recipe=recipe.path.name,
+            matrix=run.matrix,
         )
         # A verdict's words may have a path in them.
         text = json.dumps(found.data())
@@ -305,18 +305,21 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         InputError: a link leads out of the recipe's folder.
     """
     yield recipe.path
-    folders: Iterable[str] = ("patches", "autopkgtest")
-    for folder in folders:
-        for path in sorted((recipe.root / folder).rglob("*")):
-            if not path.is_file() or "__pycache__" in path.parts:
-                continue
-            if path.is_symlink() and not path.resolve().is_relative_to(recipe.root.resolve()):
-                raise InputError(
-                    "this link leads out of the recipe's folder; no evidence is made",
-                    where=str(path),
-                    advice="put the file itself there",
-                )
-            yield path
+    folders = {recipe.root / "patches", recipe.root / "autopkgtest"}
+    for one in recipe.matrix_folders:
+        folders |= {one.path, *one.library}
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    named = {*recipe.matrix_files, *((recipe.stand_in,) if recipe.stand_in else ())}
+    for path in sorted(files | named):
+        if "__pycache__" in path.parts:
+            continue
+        if not path.resolve().is_relative_to(recipe.root.resolve()):
+            raise InputError(
+                "this path leads out of the recipe's folder; no evidence is made",
+                where=str(path),
+                advice="put the file itself there",
+            )
+        yield path
 
 
 def _records(work: Path) -> Iterator[Path]:

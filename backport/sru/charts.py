@@ -66,21 +66,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 10 else f"{value:.1f}"
 
 
-def odds(value: float | None) -> str:
-    """Odds as upstream words them.
-
-    >>> odds(0.005), odds(0.0), odds(None)
-    ('1 in 200', 'never', 'no bound measured')
-    """
-    if value is None:
-        return "no bound measured"
-    if value <= 0:
-        return "never"
-    times = 1 / value
-    digits = 10 ** max(0, len(str(int(times))) - 2)
-    return f"1 in {round(times / digits) * digits:,}"
-
-
 def duration(seconds: float) -> str:
     """A length of time as a person reads it.
 

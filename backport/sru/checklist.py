@@ -1,4 +1,4 @@
-"""The checklist of the SRU process and of the certbot exception, decided by facts alone.
+"""The checklist of the SRU process and of the recipe's exception, decided by facts alone.
 
 Rules: Ubuntu's SRU documentation (https://documentation.ubuntu.com/project/SRU/), named by their
 pages. What nobody here can know is said to be unknown, with the address where it is seen.
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from backport.launchpad.autopkgtest.verdicts import FarmTest
 from backport.recipe import versions
+from backport.recipe.exception import SruException
 from backport.recipe.model import Recipe
 from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
@@ -18,17 +19,9 @@ from backport.sru.facts import Facts, uploads
 from backport.sru.manifest import Manifest
 
 AGEING_DAYS = 7
-CERTBOT_SOURCES = (
-    "python-acme",
-    "python-certbot",
-    "python-certbot-apache",
-    "python-certbot-nginx",
-)
 _BUG = "https://bugs.launchpad.net/bugs/{}"
 _EXCUSES = "https://ubuntu-archive-team.ubuntu.com/proposed-migration/{}/update_excuses.html#{}"
 _PENDING = "https://ubuntu-archive-team.ubuntu.com/pending-sru.html"
-_TEST_SCRIPT = "https://wiki.ubuntu.com/StableReleaseUpdates/Certbot/TestScript"
-_BY_ACME = ("concurrent-renew", "renew", "obtain")
 
 
 def make(
@@ -85,8 +78,9 @@ class _List:
                 yield from self._package(pair)
             if pairs:
                 yield from self._series(series.name)
-        if any(source in CERTBOT_SOURCES for source, _ in self._pairs):
-            yield from self._certbot()
+        if self._recipe.exception is not None:
+            yield from self._exception(self._recipe.exception)
+        yield self._comment()
 
     def _bug(self) -> Iterator[Item]:
         bug, address = self._facts.bug, _BUG.format(self._recipe.bug)
@@ -101,16 +95,15 @@ class _List:
             "done", self._place, "The bug is public", f"It can be read: {bug.title}",
             "requirements", address,
         )  # fmt: skip
-        required: tuple[str, ...] = template.REQUIRED
-        if any(source in CERTBOT_SOURCES for source, _ in self._pairs):
-            required = (*required, *template.CERTBOT)
+        exception = self._recipe.exception
+        required = (*template.REQUIRED, *(exception.headings if exception else ()))
         lacks = template.faults(bug.description, required)
         yield Item(
             "missing" if lacks else "done",
             self._place,
             "The description is the filled-in template",
             _full("; ".join(lacks)) if lacks else f"It has {', '.join(required)}.",
-            "bug-template; exception-Certbot-Updates" if len(required) > 3 else "bug-template",
+            f"bug-template; {exception.page}" if exception else "bug-template",
             address,
             advice="Fill it in: backport bug." if lacks else "",
         )
@@ -294,38 +287,40 @@ class _List:
             f"{later}-updates does not have {self._ours[source, later]}.")  # fmt: skip
         return Item("person" if ended else "missing", place, what, why, rule, address)
 
-    def _certbot(self) -> Iterator[Item]:
-        rule = "exception-Certbot-Updates, verification"
-        for series in self._recipe.series:
-            if ("python-certbot", series.name) not in self._pairs:
-                continue
-            proved = [
-                one for one in self._proofs[series.name]
-                if not one.lacks and one.test in _BY_ACME
-            ]  # fmt: skip
-            yield Item(
-                "done" if proved else "missing", series.name,
-                "A certificate was acquired through ACME with the packages in -proposed",
-                f"{proved[0].test} does it, against a CA of its own." if proved
-                else "No test of the evidence proves it.",
-                rule, proved[0].log if proved else manifest.FILE,
-                proved[0].sha256 if proved else "",
-            )  # fmt: skip
-        yield Item(
-            "person", self._place,
-            "Apache and nginx were configured, and answered over HTTPS with the certificate",
-            "A person has to do it on a machine with the packages from -proposed.", rule,
-            _TEST_SCRIPT, advice="The test script may help; it wants root on a throw-away machine.",
-        )  # fmt: skip
+    def _exception(self, exception: SruException) -> Iterator[Item]:
+        """What the exception asks for; its tests prove what they prove in each series."""
+        for item in exception.items:
+            if not item.tests:
+                evidence = item.address or exception.page
+                yield Item(
+                    "person", self._place, item.what, _full(item.why), exception.page, evidence,
+                    advice=_full(item.advice) if item.advice else "",
+                )  # fmt: skip
+            for series in (
+                one for source, one in self._pairs if item.tests and source == item.source
+            ):
+                proved = [
+                    one for one in self._proofs[series]
+                    if not one.lacks and (one.source, one.test in item.tests) == (item.source, True)
+                ]  # fmt: skip
+                yield Item(
+                    "done" if proved else "missing", series, item.what,
+                    f"{proved[0].test} of {item.source} does it." if proved
+                    else "No test of the evidence proves it.",
+                    exception.page, proved[0].log if proved else manifest.FILE,
+                    proved[0].sha256 if proved else "",
+                )  # fmt: skip
+
+    def _comment(self) -> Item:
         posted = self._facts.bug is not None and any(
             self._sha256 and self._sha256 in comment for comment in self._facts.bug.comments
         )
         state: State = "unknown" if self._facts.bug is None else "done" if posted else "missing"
-        yield Item(
-            state, self._place, "A comment says that this was done, with the packages' versions",
+        return Item(
+            state, self._place, "A comment says what was tested, with the packages' versions",
             "It is there, with this evidence's hash." if posted
             else "There is none of this evidence.",
-            rule, _BUG.format(self._recipe.bug),
+            "reference/sru-verification", _BUG.format(self._recipe.bug),
         )  # fmt: skip
 
     def tags(self) -> Iterator[TagChange]:

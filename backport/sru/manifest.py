@@ -21,7 +21,7 @@ from backport.errors import InputError
 
 FILE = "manifest.json"
 SIGNATURE = f"{FILE}.asc"
-FORMAT = 1
+FORMAT = 2
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -101,8 +101,9 @@ class Manifest:
     """What a run did. `update` is the recipe's name, `bug` its bug, `toolkit` our version.
 
     `versions` maps series/source to the version that was made, `links` a symbolic link of the
-    artifacts to its target. `unrecorded` are files whose hash was not taken when their step
-    ended, so nothing says that they are whole.
+    artifacts to its target. `recipe` is the recipe's file below ``inputs/``, and `matrix` are those
+    that it had rows of its test matrix from. `unrecorded` are files whose hash was not taken when
+    their step ended, so nothing says that they are whole.
     """
 
     update: str
@@ -114,6 +115,8 @@ class Manifest:
     files: Mapping[str, Content]
     links: Mapping[str, str] = field(default_factory=dict)
     unrecorded: tuple[str, ...] = ()
+    recipe: str = "backport.toml"
+    matrix: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -202,10 +205,8 @@ def _manifest(data: dict[str, Any]) -> Manifest:
     for path, one in files.items():
         if not _SHA256.fullmatch(one.sha256) or path.startswith("/") or ".." in path.split("/"):
             raise ValueError(path)
-    unrecorded = tuple(str(one) for one in data["unrecorded"])
-    return Manifest(
-        **{**data, "steps": steps, "bases": bases, "files": files, "unrecorded": unrecorded}
-    )
+    lists = {key: tuple(str(one) for one in data[key]) for key in ("unrecorded", "matrix")}
+    return Manifest(**{**data, "steps": steps, "bases": bases, "files": files, **lists})
 
 
 def digest_of(data: Mapping[str, Any]) -> str:

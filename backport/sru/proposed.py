@@ -127,7 +127,7 @@ def run(
         tidy(store, sink)
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
         shown = {pair: facts_version(facts, pair) for pair in files}
-        record = run_record.make(steps, results, shown)
+        record = run_record.make(steps, results, shown, recipe)
         record.write(store.work)
         made = bundle.make(recipe, store, record, options.cache)
     return results, made

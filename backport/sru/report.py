@@ -19,7 +19,7 @@ from backport.source.weight import PARTS
 from backport.sru import charts, check, manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.report_data import gather
-from backport.sru.report_parts import INTERLEAVING_COUNTS, Report
+from backport.sru.report_parts import Report
 
 _WORDS = {"passed": "✓", "failed": "✕", "skipped": "–", "broken": "!"}
 _ITEMS = {"done": "✓", "missing": "✕", "person": "☞", "unknown": "?"}
@@ -35,14 +35,13 @@ def make(
     evidence: Path,
     out: Path | None,
     *,
-    risk: Mapping[str, Any] | None = None,
     checklist: Checklist | None = None,
 ) -> Report:
     """Gather a report from a folder of evidence, which is checked first.
 
     Parameters:
         evidence: the folder. out: the page's file, for its links; None for no links.
-        risk: what `backport risk` wrote. checklist: what `backport verify` found.
+        checklist: what `backport verify` found.
 
     Raises:
         InputError: the evidence is faulty, or a checklist is of other evidence, or says
@@ -70,15 +69,6 @@ def make(
                 where=str(evidence),
                 advice="run: backport verify",
             )
-    if risk is not None:
-        try:
-            risk_table(risk)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise InputError(
-                f"the assessment of the risk is not as this toolkit writes it ({error!r})",
-                where="risk.json",
-                advice="run: backport risk",
-            ) from error
     link = ""
     if out is not None:
         relative = os.path.relpath(evidence.resolve(), out.resolve().parent)
@@ -96,7 +86,6 @@ def make(
         link=link,
         archive=packed.name if digest else "",
         sha256=digest,
-        risk=risk,
         checklist=checklist,
     )
 
@@ -133,31 +122,6 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def risk_table(risk: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of remedies against the times of other jobs, of the last case."""
-    case = risk["cases"][-1]
-    if not (float(risk["tolerable"]) > 0 and isinstance(risk["sound"], bool)):
-        raise ValueError("tolerable, sound")
-    admins = {row["admins"]: row["admins_title"] for row in case["rows"]}
-    remedies: dict[str, dict[str, Any]] = {}
-    for row in case["rows"]:
-        one = remedies.setdefault(row["remedy"], {"title": row["title"], "cells": {}})
-        one["cells"][row["admins"]] = (
-            _odds(row["mail"]),
-            _odds(row["mismatch"]),
-            bool(row.get("tolerable")),
-        )
-    return {"name": case["name"], "admins": admins, "remedies": list(remedies.values())}
-
-
-def _odds(share: Mapping[str, Any] | None) -> str:
-    """Odds in words; a bound is said to be one: then nothing was seen."""
-    if share is None:
-        return charts.odds(None)
-    words = charts.odds(float(share["value"]))
-    return f"at most {words}" if share["bound"] and words.startswith("1 in") else words
-
-
 def _render(template: str, report: Report) -> str:
     environment = Environment(
         loader=PackageLoader("backport.sru", "."),
@@ -169,6 +133,8 @@ def _render(template: str, report: Report) -> str:
     environment.filters["duration"] = charts.duration
     environment.filters["number"] = charts.number
     environment.filters["day"] = _day
+    environment.filters["cell"] = _cell
+    environment.filters["bordered"] = lambda value: _cell(value).replace("|", "\\|")
     names = {
         "signs": _WORDS,
         "item_signs": _ITEMS,
@@ -177,10 +143,8 @@ def _render(template: str, report: Report) -> str:
         "share": lambda bad, total: Markup(charts.share(bad, total)),
         "histogram": lambda one: Markup(charts.histogram(one.title, one.bins, one.unit)),
         "ticks": charts.ticks,
-        "interleaving_counts": INTERLEAVING_COUNTS,
         "breakable": _breakable,
         "parts": PARTS,
-        "risk_table": risk_table,
     }
     return environment.get_template(template).render(report=report, **names)
 
@@ -188,6 +152,11 @@ def _render(template: str, report: Report) -> str:
 def _breakable(version: str) -> Markup:
     """A version that may be broken where a person would: before a hyphen or a tilde."""
     return Markup(re.sub(r"([-~+])", r"<wbr>\1", str(escape(version))))
+
+
+def _cell(value: str | float) -> str:
+    """A cell of a table that a test left."""
+    return value if isinstance(value, str) else charts.number(value)
 
 
 def _day(seconds: float) -> str:

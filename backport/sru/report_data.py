@@ -6,7 +6,6 @@ Every part that was not run is there and says so; nothing is left out silently.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,33 +15,28 @@ from backport.engine import verdict
 from backport.errors import BackportError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
-from backport.recipe import reader
 from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
-from backport.sru import service_verdicts
+from backport.sru import inputs, sections, service_verdicts
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
 from backport.sru.report_parts import (
-    INTERLEAVING_COUNTS,
     STATES,
     Cell,
     Chip,
     Count,
     FindingLine,
-    Histogram,
-    Interleaving,
     Line,
     Pair,
     Patch,
     PpaTest,
     Report,
+    Shown,
     href,
     log_of,
 )
-
-_SPREAD = re.compile(r"spread-(.+)-(before|after)\.json")
 
 
 def gather(
@@ -52,7 +46,6 @@ def gather(
     link: str,
     archive: str = "",
     sha256: str = "",
-    risk: Mapping[str, Any] | None = None,
     checklist: Checklist | None = None,
 ) -> Report:
     """Gather the report's content.
@@ -60,14 +53,13 @@ def gather(
     Parameters:
         folder: the evidence's folder, already checked. link: how the page names that folder.
         archive, sha256: the name and hash of the evidence as one file.
-        risk: what `backport risk` says as data; None if it was not asked.
         checklist: what `backport verify` found; None if it was not asked.
 
     Raises:
-        InputError: the recipe in the evidence, or a record of the PPA's tests, cannot be read.
+        InputError: the recipe in the evidence, a record of the PPA's tests or what a test left for
+            the report cannot be read.
     """
-    (file,) = (path for path in (folder / "inputs").iterdir() if path.suffix == ".toml")
-    recipe = reader.load(file, alone=True)
+    recipe = inputs.recipe(folder / inputs.FOLDER, found)
     there = service_verdicts.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)
@@ -87,9 +79,7 @@ def gather(
         patches=tuple(view.patches(recipe)),
         changes={one.name: tuple(map(_change, one.changes)) for one in recipe.sources},
         pairs=tuple(view.pairs(recipe)),
-        histograms=tuple(view.histograms(recipe)),
-        interleavings=tuple(view.interleavings()),
-        risk=risk or {},
+        shown=tuple(view.shown()),
         ppa=tuple(view.ppa()),
         in_place={name: view.farm_chip(one, "") for name, one in there.tests.items()},
         builds=tuple(
@@ -265,59 +255,19 @@ class _View:
         said += [f"control not run: {one.counts}" for one in rows if one.counts != "no result"]
         return said[0] if said else "control not run: nobody has asked for it"
 
-    def histograms(self, recipe: Recipe) -> Iterator[Histogram]:
-        """What the test of the schedule wrote: the moments of the renewals, by hour of the day."""
-        systemd = {
-            one.name: one.toolchain["systemd"].version
-            for one in recipe.series
-            if "systemd" in one.toolchain
-        }
-        for step, name, data in self._json_artifacts():
-            match = _SPREAD.fullmatch(name.rpartition("/")[2])
-            hours = data.get("hours")
-            if match is None or not isinstance(hours, list):
-                continue
-            which = "with the update" if match[2] == "after" else "before the update"
-            note = f"{step.series}, {which}: {data.get('moments', sum(hours)):,} moments"
-            if isinstance(data.get("ks_p"), float):
-                p = f"{data['ks_p']:.3g}" if data["ks_p"] else "below 1e-300"
-                note += f", Kolmogorov-Smirnov D {data.get('ks_d')}, p {p}"
-            if measured := data.get("systemd_measured"):
-                of_series = systemd.get(step.series) or "not known"
-                note += f"; measured with systemd {measured}, that of {step.series} is {of_series}"
-            yield Histogram(
-                f"{match[1]}: moments by hour of the day",
-                "moments",
-                tuple((f"{hour}:00", float(number)) for hour, number in enumerate(hours)),
-                note,
-                self._href(name),
-            )
-
-    def interleavings(self) -> Iterator[Interleaving]:
-        """What every ``interleaving.json`` counted."""
-        for step, name, data in self._json_artifacts():
-            if name.endswith("/interleaving.json"):
-                what = f"{step.test} in {step.series}"
-                rows = [
-                    (
-                        f"{pair.get('subject', '')}, {pair.get('reason', '')}: "
-                        + (
-                            f"{row['switches']} switches, {row.get('how', '')}"
-                            if "switches" in row
-                            else f"random, chance {row.get('chance')}"
-                        ),
-                        tuple(int(row.get(key, 0)) for key in INTERLEAVING_COUNTS),
+    def shown(self) -> Iterator[Shown]:
+        """What the tests left for the report among their artifacts."""
+        for step in self._found.steps:
+            for name in self._found.files if step.kind == "test" and step.folder else ():
+                folder, _, file = name.rpartition("/")
+                if folder == f"{step.folder}/artifacts" and sections.FILE.fullmatch(file):
+                    test = f"{step.test} in {step.series}"
+                    yield Shown(
+                        sections.read(self._folder / name),
+                        test + (f" ({step.variant})" if step.variant else ""),
+                        self.chip(step),
+                        self._href(name),
                     )
-                    for pair in data.get("pairs", [])
-                    for row in [*pair.get("switches", []), *pair.get("random", [])]
-                ]
-                yield Interleaving(
-                    what + (f" ({step.variant})" if step.variant else ""),
-                    self.chip(step),
-                    int(data.get("total_orders", 0)),
-                    int(data.get("bad_orders", 0)),
-                    tuple(rows),
-                )
 
     def ppa(self) -> Iterator[PpaTest]:
         """What ``backport test --on ppa`` brought, with its controls, and what of it counts."""
@@ -348,14 +298,6 @@ class _View:
             lines,
             key=lambda one: (not one.found.fails, not one.found.new, rank[one.found.severity]),
         )
-
-    def _json_artifacts(self) -> Iterator[tuple[StepRecord, str, Mapping[str, Any]]]:
-        for step in self._found.steps:
-            if step.kind != "test" or not step.folder:
-                continue
-            for name in self._found.files:
-                if name.startswith(f"{step.folder}/artifacts/") and name.endswith(".json"):
-                    yield step, name, _read(self._folder / name)
 
     def _artifact(self, step: StepRecord, name: str) -> Mapping[str, Any]:
         return _read(self._folder / step.folder / "artifacts" / name)

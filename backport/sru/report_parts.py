@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from backport.check import finding
@@ -15,8 +14,8 @@ from backport.source.weight import Weight
 from backport.sru import manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
+from backport.sru.sections import Section
 
-INTERLEAVING_COUNTS = ("orders", "blocked", "error", "mismatch", "inconsistent")
 STATES = ("passed", "failed", "skipped", "broken")
 # What tells best how a step went; the record of its commands is there for every step that ran.
 _LOGS = (
@@ -105,28 +104,13 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Histogram:
-    """Numbers over named bins, such as how many systems' timers fire in each hour."""
+class Shown:
+    """A section that a test left among its artifacts; `test` names it, `link` leads to the file."""
 
-    title: str
-    unit: str
-    bins: tuple[tuple[str, float], ...]
-    note: str
-    link: str
-
-
-@dataclass(frozen=True)
-class Interleaving:
-    """A test of the orders of two writers: how many were run, and how many went wrong.
-
-    `rows` are kinds of orders, each with the numbers of `INTERLEAVING_COUNTS`.
-    """
-
-    name: str
+    section: Section
+    test: str
     verdict: Chip
-    orders: int
-    bad: int
-    rows: tuple[tuple[str, tuple[int, ...]], ...]
+    link: str
 
 
 @dataclass(frozen=True)
@@ -173,9 +157,7 @@ class Report:
     patches: tuple[Patch, ...]
     changes: Mapping[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
-    histograms: tuple[Histogram, ...]
-    interleavings: tuple[Interleaving, ...]
-    risk: Mapping[str, Any]
+    shown: tuple[Shown, ...]
     ppa: tuple[PpaTest, ...]
     in_place: Mapping[str, Chip]
     builds: tuple[tuple[str, Chip], ...]

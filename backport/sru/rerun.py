@@ -24,12 +24,12 @@ from backport.engine.verdict import Verdict
 from backport.environments import choose
 from backport.environments.base import PreparedBase
 from backport.errors import InputError, UsageError
-from backport.recipe import reader, versions
+from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
-from backport.sru import check
+from backport.sru import check, inputs
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 
 # What a build writes beside the packages, with its date in it.
@@ -123,10 +123,9 @@ def _run(
     work: Path | None,
     offline: bool,
 ) -> Again:
-    inputs = scratch / "inputs"
-    shutil.copytree(folder / "inputs", inputs)
-    (file,) = (path for path in inputs.iterdir() if path.suffix == ".toml")
-    recipe = versions.as_made(reader.load(file, alone=True), found.versions)
+    beside = scratch / inputs.FOLDER
+    shutil.copytree(folder / inputs.FOLDER, beside)
+    recipe = versions.as_made(inputs.recipe(beside, found), found.versions)
     _same_inputs(recipe, found, record)
     needs = {need: _need(need, folder, found, work) for need in record.needs}
     step = Step(

@@ -15,6 +15,8 @@ from typing import Any
 from backport.engine.step import Step, hash_text
 from backport.engine.store import Result
 from backport.errors import InputError
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 
 FILE = "run.json"
 FOLDER = "evidence"
@@ -25,17 +27,23 @@ class RunRecord:
     """A run: its steps, those that others need first, and how each ended.
 
     `ended` maps a step to (key, kind of verdict, start): together they say whether anything has
-    changed since. `versions` maps series/source to the version that was made.
+    changed since. `versions` maps series/source to the version that was made. `matrix` are the
+    files that the recipe had rows of its test matrix from, seen from its folder.
     """
 
     steps: tuple[Step, ...]
     ended: Mapping[str, tuple[str, str, float]]
     versions: Mapping[str, str]
+    matrix: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Changes when a step ran anew, or another set of steps was asked for."""
         return hash_text(json.dumps(_data(self), sort_keys=True))
+
+    def recipe(self, path: Path) -> Recipe:
+        """Read the recipe at `path` with the files of tests that the run had."""
+        return reader.load(path, matrix=[path.parent / name for name in self.matrix])
 
     def write(self, work: Path) -> None:
         """Write it below the work folder, by one rename; nothing where nothing has changed."""
@@ -52,8 +60,9 @@ def make(
     steps: Mapping[str, Step],
     results: Mapping[str, Result],
     versions: Mapping[tuple[str, str], str],
+    recipe: Recipe,
 ) -> RunRecord:
-    """The record of a run that has ended.
+    """The record of a run of a recipe that has ended.
 
     Parameters:
         versions: the version of each (source, series).
@@ -68,7 +77,8 @@ def make(
         name: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
         for name, one in results.items()
     }
-    return RunRecord(tuple(steps.values()), ended, shown)
+    matrix = tuple(str(one.relative_to(recipe.root)) for one in recipe.matrix_files)
+    return RunRecord(tuple(steps.values()), ended, shown, matrix)
 
 
 def read(work: Path) -> RunRecord:
@@ -91,7 +101,7 @@ def read(work: Path) -> RunRecord:
             for one in data["steps"]
         )
         ended = {name: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
-        return RunRecord(steps, ended, data["versions"])
+        return RunRecord(steps, ended, data["versions"], tuple(data["matrix"]))
     except FileNotFoundError as error:
         raise InputError(
             "nothing has been run in this work folder yet",
@@ -109,4 +119,5 @@ def _data(record: RunRecord) -> dict[str, Any]:
         "steps": [asdict(one) for one in record.steps],
         "ended": {name: list(one) for name, one in record.ended.items()},
         "versions": dict(record.versions),
+        "matrix": list(record.matrix),
     }

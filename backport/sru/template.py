@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from backport.launchpad.bug import description as bug_text
 
 REQUIRED = ("Impact", "Test Plan", "Where problems could occur")
-# The template of the certbot exception has this one too.
-CERTBOT = ("Major Changes",)
 _SHORTEST = 20
 _NO_RISK = re.compile(r"\W*(none|low|very low|minimal|n/?a|nothing|no risk)\W*", re.IGNORECASE)
 _TO_DO = re.compile(

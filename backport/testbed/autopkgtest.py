@@ -44,6 +44,7 @@ def run(
     only: Sequence[str] = (),
     timeout: float = 900,
     env: Mapping[str, str] | None = None,
+    library: Sequence[Path] = (),
     beside: Path | None = None,
 ) -> TestResult:
     """Run tests in a clone of the testbed.
@@ -59,6 +60,7 @@ def run(
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
         env: variables for the tests.
+        library: for a folder, where the files of its library are, as `dep8.copy_tests` has it.
         beside: a folder of shipped tests, put beside the tests of a folder under its own name
             where it is there: a negative control can run them.
 
@@ -75,7 +77,7 @@ def run(
     own = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
         owner.claim(scratch / _NOTE, testbed=testbed.name, temporary=str(own))
-        source, number = _source(tests, scratch, only, beside)
+        source, number = _source(tests, scratch, only, library, beside)
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
@@ -119,7 +121,11 @@ def _remove(folder: Path) -> None:
 
 
 def _source(
-    tests: Path, scratch: Path, only: Sequence[str], beside: Path | None
+    tests: Path,
+    scratch: Path,
+    only: Sequence[str],
+    library: Sequence[Path],
+    beside: Path | None,
 ) -> tuple[Path, int]:
     """What autopkgtest is given, and how many tests of it are run (at most)."""
     if tests.is_file() and tests.suffix == ".dsc":
@@ -138,7 +144,7 @@ def _source(
         )  # fmt: skip
     number = len(only) or len(names)
     if control.parent == tests:
-        return matrix.wrap(tests, scratch / "tree", beside=beside), number
+        return matrix.wrap(tests, scratch / "tree", library=library, beside=beside), number
     return tests, number
 
 

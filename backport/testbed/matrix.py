@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from debian.deb822 import Deb822
@@ -56,12 +57,20 @@ def test_names(control: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def wrap(tests: Path, tree: Path, *, beside: Path | None = None, name: str = "matrix") -> Path:
+def wrap(
+    tests: Path,
+    tree: Path,
+    *,
+    library: Sequence[Path] = (),
+    beside: Path | None = None,
+    name: str = "matrix",
+) -> Path:
     """Make a source tree around a folder of tests.
 
     Parameters:
         tests: the folder, with ``control`` and the tests.
         tree: the folder to make.
+        library: where the files of its library are, as `dep8.copy_tests` has it.
         beside: another folder of tests, which goes along under its own name if it is there.
 
     Returns `tree`.
@@ -72,7 +81,7 @@ def wrap(tests: Path, tree: Path, *, beside: Path | None = None, name: str = "ma
     if not tests.is_dir():
         raise InputError("the folder of tests does not exist", where=str(tests))
     inside = tree / "debian" / "tests"
-    copy_tests(tests, inside)
+    copy_tests(tests, inside, library)
     if beside is not None and beside.is_dir():
         copy_tests(beside, inside / beside.name)
     (tree / "debian" / "control").write_text(_CONTROL.format(name=name))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Deb822
 
-from backport.source.dep8 import add_tests
+from backport.source.dep8 import add_tests, copy_tests
 from tests.autopkgtest.support import AUTOPKGTEST, LIBRARY, MATRIX_LIBRARY, ROOT
 
 SOURCES = (
@@ -46,8 +46,8 @@ RESTRICTIONS = {"breaks-testbed", "isolation-container", "needs-root"}
 MOST_LINES = 900
 
 
-def control_of(folder: str) -> list[Deb822]:
-    text = (AUTOPKGTEST / folder / "control").read_text()
+def control_of(tests: Path) -> list[Deb822]:
+    text = (tests / "control").read_text()
     return list(Deb822.iter_paragraphs(text, use_apt_pkg=False))
 
 
@@ -71,44 +71,61 @@ def test_the_sources_and_the_matrix_are_all_there_is() -> None:
 
 @pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
 def test_every_named_test_is_there_can_be_run_and_uses_known_fields(folder: str) -> None:
-    for paragraph in control_of(folder):
+    can_be_run(AUTOPKGTEST / folder, ARCHIVE | (beside() if folder == "matrix" else set()))
+
+
+def can_be_run(tests: Path, packages: set[str]) -> None:
+    """Check a folder of tests, which may depend on these packages."""
+    for paragraph in control_of(tests):
         assert set(paragraph) <= FIELDS
-        assert set(words(paragraph, "Depends")) <= ARCHIVE | (
-            beside() if folder == "matrix" else set()
-        )
+        assert set(words(paragraph, "Depends")) <= packages
         assert set(words(paragraph, "Restrictions")) <= RESTRICTIONS
         for name in words(paragraph, "Tests"):
-            path = AUTOPKGTEST / folder / name
+            path = tests / name
             assert path.stat().st_mode & stat.S_IXUSR, f"{path} cannot be run"
             assert path.read_text().split("\n", 1)[0] in ("#!/bin/sh", "#!/usr/bin/python2.7")
 
 
 @pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
 def test_every_file_belongs_to_a_named_test(folder: str) -> None:
-    named = {name for paragraph in control_of(folder) for name in words(paragraph, "Tests")}
-    files = {path.name for path in (AUTOPKGTEST / folder).iterdir()}
     own = {MATRIX_LIBRARY.name} if folder == "matrix" else set()
-    assert files - {"__pycache__"} == named | {"control"} | own
+    assert not_named(AUTOPKGTEST / folder) == own
+
+
+def not_named(tests: Path) -> set[str]:
+    """What is in a folder of tests beside those that its control names."""
+    named = {name for paragraph in control_of(tests) for name in words(paragraph, "Tests")}
+    files = {path.name for path in tests.iterdir()}
+    assert named <= files
+    return files - {"__pycache__", "control"} - named
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_has_a_smoke_test(source: str) -> None:
-    assert "smoke" in [name for one in control_of(source) for name in words(one, "Tests")]
+    assert "smoke" in [name for one in control_of(AUTOPKGTEST / source) for name in words(one, "Tests")]
 
 
 @pytest.mark.parametrize("folder", [*SOURCES, "matrix"])
 def test_the_control_names_the_files_of_the_library_that_are_imported(
     folder: str, tmp_path: Path
 ) -> None:
-    add_tests(AUTOPKGTEST / folder, tmp_path)
-    shipped = {path.name for path in (tmp_path / "tests" / "lib").glob("*")}
-    library = {path.name for path in LIBRARY.glob("*.py")}
-    imported: set[str] = set()
-    for path in (AUTOPKGTEST / folder).rglob("*"):
-        if path.is_file() and path.suffix in ("", ".py"):
-            modules = re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.M)
-            imported |= {f"{name}.py" for name in modules}
-    assert shipped == imported & library
+    copy_tests(AUTOPKGTEST / folder, tmp_path)
+    shipped = {path.name for path in (tmp_path / "lib").glob("*")}
+    assert shipped == imported(AUTOPKGTEST / folder) & {path.name for path in LIBRARY.glob("*.py")}
+
+
+def imported(tests: Path) -> set[str]:
+    """The files of modules that a folder of tests imports."""
+    texts = [
+        path.read_text()
+        for path in tests.rglob("*")
+        if path.is_file() and path.suffix in ("", ".py")
+    ]
+    return {
+        f"{name}.py"
+        for text in texts
+        for name in re.findall(r"^\s*(?:import|from) (\w+)", text, re.M)
+    }
 
 
 def shipped_lines(folders: list[Path], to: Path) -> int:
@@ -146,8 +163,11 @@ ONLY_PYTHON_3 = (
 )
 
 
+FOLDERS = (AUTOPKGTEST, ROOT / "study" / "autopkgtest")
+
+
 def python_files() -> list[Path]:
-    scripts = [path for path in AUTOPKGTEST.rglob("*") if path.is_file()]
+    scripts = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
     return [
         path
         for path in scripts

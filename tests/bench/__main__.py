@@ -26,7 +26,7 @@ from backport.recipe.model import patch_names, quilt_series_file
 from backport.run import plan
 from backport.run.plan import Selection
 from backport.source.changelog import timestamp
-from tests.bench import figures, lock_cost, risk_speed
+from tests.bench import figures, lock_cost
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHANGED = "python-certbot"
@@ -246,8 +246,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         rows += lock_cost.rows(lock_cost.measure(bench.work, bench.full_series()))
-        rows += risk_speed.rows(risk_speed.measure(bench.work, bench.full_series()))
-        rows += risk_speed.other_rows(risk_speed.measure_others(bench.work, bench.full_series()))
     except BackportError as error:
         print(f"{figures.as_text(rows)}\nscripts/bench: {error}", file=sys.stderr)
         return 4

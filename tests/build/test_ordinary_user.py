@@ -51,9 +51,9 @@ import sys
 from pathlib import Path
 from backport import execute, recipe_file, summary
 from backport.actions import Actions, Options
-from backport.archive.standin import StandIn
-from backport.step import Step
-from backport.store import Store
+from backport.environments.standin import StandIn
+from backport.engine.step import Step
+from backport.engine.store import Store
 recipe, store = recipe_file.load(Path(sys.argv[2])), Store(Path(sys.argv[4]))
 actions = Actions(recipe, store, StandIn(), Options(store.work / "cache")).table()
 step = Step("base", series="xenial")

@@ -17,7 +17,7 @@ from backport.recipe.model import Series
 from tests.environments.packages import keyring, make_sdist
 from tests.environments.ubuntu_archive import UbuntuArchive
 
-TABLE = load_table()
+TABLE = load_table(Path(__file__).parents[2] / "patches" / "standin.toml")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_every_relation_is_either_the_bases_or_the_recipes(
 
 
 def test_the_key_tells_what_was_wanted_and_what_the_series_has() -> None:
-    base = standin.StandIn()
+    base = standin.StandIn(TABLE)
     xenial, yakkety, zesty = (
         base.inputs(Series(name, "1"), Wanted(("a",), (), frozenset()))
         for name in ("xenial", "yakkety", "zesty")
@@ -133,7 +133,7 @@ def test_modules_are_built_only_where_one_is_needed(
     table.write_text(MODULES.format(sha256=sha256) + "[own.shared]\n")
     with archive.served() as uri:
         suites = [Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
-        base = standin.StandIn(suites=suites, table=load_table(table))
+        base = standin.StandIn(load_table(table), suites=suites)
         # No chroot comes of these empty packages: the error names the one that was made first.
         with pytest.raises(StepError) as caught:
             base.prepare(
@@ -152,3 +152,25 @@ def test_modules_are_built_only_where_one_is_needed(
         "pool",
         "system",
     }
+
+
+def test_without_a_table_it_is_the_plain_release_with_nothing_beside(
+    tmp_path: Path, key_home: Path
+) -> None:
+    archive = UbuntuArchive(tmp_path / "archive", key_home)
+    archive.make_system()
+    archive.make("tool")
+    archive.sign()
+    with archive.served() as uri:
+        suites = [Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
+        base = standin.StandIn(suites=suites)
+        # The archive has no compiler and no python2: nothing asks for them.
+        with pytest.raises(StepError) as caught:
+            base.prepare(
+                Series("xenial", "16.04"),
+                Wanted(("tool",), (), frozenset()),
+                tmp_path / "bases",
+                tmp_path / "cache",
+            )
+    assert caught.value.where == "the build chroot"
+    assert base.table == load_table(None)

@@ -12,7 +12,7 @@ from backport.environments.standin import upstream
 from backport.errors import RecipeError
 
 ROOT = Path(__file__).parents[2]
-TABLE = standin_modules.load_table()
+TABLE = standin_modules.load_table(ROOT / "patches" / "standin.toml")
 MODULES = TABLE.everything
 THERE = {one.package for one in MODULES} | {one.package for one in TABLE.dummies} | TABLE.own.keys()
 

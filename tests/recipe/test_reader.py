@@ -177,7 +177,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     [
         ("sources", "write source"),
         ("update.maintaner", "write maintainer"),
-        ("update.colour", "known keys: as-of, bug, date, key, maintainer, name, ppa"),
+        ("update.colour", "known keys: as-of, bug, date, key, maintainer, name, ppa, stand-in"),
         ("series.xenial.miror", "write mirror"),
         ("series.xenial.archive.alpha.confirm", "write confirmed"),
         ("source.alpha.need", "write needs"),

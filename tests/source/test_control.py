@@ -166,7 +166,7 @@ def test_an_edit_of_another_series_does_nothing() -> None:
         (
             {"add": ("beta >= 2",)},
             "debian/control: source: Build-Depends: 'beta >= 2' is no relation; write it like "
-            '"python-filelock (>= 2.0)" (Debian Policy 7.1)',
+            '"libmd-dev (>= 1.1)" (Debian Policy 7.1)',
         ),
     ],
 )

@@ -56,7 +56,7 @@ class Links(HTMLParser):
     @property
     def inside(self) -> list[str]:
         """The links to files beside the page."""
-        return [link for link in self.links if not link.startswith(("#", "https://"))]
+        return [link for link in self.links if not link.startswith(("#", "https://", "data:"))]
 
     def dead(self) -> list[str]:
         """The links that lead to no file and to no part of the page."""

@@ -96,7 +96,7 @@ class Place:
         table = dict.fromkeys(KINDS, action)
         results = execute.run(steps, table, self.store, jobs=1, sink=lambda _: None)
         made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
-        record = run_record.make(steps, results, made)
+        record = run_record.make(steps, results, made, recipe)
         record.write(self.store.work)
         return record
 

@@ -295,7 +295,7 @@ def test_a_home_path_is_taken_out_whatever_stands_before_it(before: str) -> None
 def test_an_input_that_links_out_of_the_recipes_folder_makes_no_evidence(place: Place) -> None:
     record = place.run()
     (place.recipe().root / "patches/out").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match="this link leads out of the recipe's folder"):
+    with pytest.raises(InputError, match="this path leads out of the recipe's folder"):
         place_make(place, record)
 
 

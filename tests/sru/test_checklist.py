@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backport.engine.verdict import Broken, Failed, Skipped
+from backport.recipe.exception import ExceptionItem, SruException
 from backport.sru import check, comment, manifest, template
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist, Item
@@ -224,7 +225,7 @@ def test_a_template_lacks(text: str, lack: str) -> None:
 
 def test_a_filled_template_lacks_nothing() -> None:
     assert template.faults(scenes.GOOD) == ()
-    assert template.faults(scenes.GOOD, (*template.REQUIRED, *template.CERTBOT)) == (
+    assert template.faults(scenes.GOOD, (*template.REQUIRED, "Major Changes")) == (
         "[ Major Changes ] is missing",
     )
 
@@ -235,6 +236,62 @@ def test_a_done_tag_that_this_evidence_does_not_prove_is_for_a_person(place: Pla
     made = scenes.checklist(where, scenes.facts(where, seen))
     found = one_item(made, "tagged verification-done-xenial")
     assert (found.state, found.why) == ("person", "It is, but not by this evidence.")
+
+
+# -------------------------------------------------------------------------- the exception
+
+EXCEPTION = SruException(
+    "https://example.org/exception-Alpha-Updates",
+    ("Major Changes",),
+    (
+        ExceptionItem("Two renewals ended well", "alpha", ("renew",)),
+        ExceptionItem("Somebody has looked at it", why="with eyes", advice="a lamp helps"),
+    ),
+)
+
+
+def with_exception(where: Place, known: Facts) -> Checklist:
+    found, recipe = scenes.manifest(where), replace(where.recipe(), exception=EXCEPTION)
+    return make(recipe, found, known, sha256="e" * 64, now=scenes.NOW)
+
+
+def test_what_the_exception_asks_for_is_proved_by_its_tests_in_each_series(ubuntu: Place) -> None:
+    made = with_exception(ubuntu, scenes.facts(ubuntu))
+    found = items(made, "Two renewals ended well")
+    # The plan of a plain run has the test in xenial alone.
+    assert [(one.place, one.state) for one in found] == [("xenial", "done"), ("yakkety", "missing")]
+    assert found[0].why == "renew of alpha does it."
+    assert found[0].sha256 == scenes.manifest(ubuntu).files[found[0].evidence].sha256
+    assert found[1].evidence == manifest.FILE
+
+
+def test_a_test_that_is_not_proved_does_not_fulfil_the_exception(ubuntu: Place) -> None:
+    ubuntu.verdicts["test/xenial/alpha.renew"] = Skipped("no IPv6 here")
+    made = with_exception(ubuntu, scenes.facts(ubuntu))
+    assert {one.state for one in items(made, "Two renewals ended well")} == {"missing"}
+
+
+def test_the_exceptions_page_is_named_and_its_heading_is_asked_for(ubuntu: Place) -> None:
+    made = with_exception(ubuntu, scenes.facts(ubuntu))
+    by_hand = one_item(made, "Somebody has looked at it")
+    assert (by_hand.state, by_hand.why, by_hand.advice) == (
+        "person", "With eyes.", "A lamp helps.",
+    )  # fmt: skip
+    assert by_hand.rule == by_hand.evidence == EXCEPTION.page
+    assert one_item(made, "filled-in template").why == "[ Major Changes ] is missing."
+    plain = scenes.checklist(ubuntu, scenes.facts(ubuntu))
+    assert one_item(plain, "filled-in template").state == "done"
+    assert items(plain, "Two renewals") == []
+
+
+def test_the_comment_counts_when_it_has_this_evidences_hash(ubuntu: Place) -> None:
+    known = scenes.facts(ubuntu)
+    assert known.bug is not None
+    assert one_item(scenes.checklist(ubuntu, known), "A comment says").state == "missing"
+    posted = replace(known.bug, comments=(*known.bug.comments, f"tested, sha256 {'e' * 64}"))
+    made = with_exception(ubuntu, replace(known, bug=posted))
+    assert one_item(made, "A comment says").state == "done"
+    assert one_item(scenes.checklist(ubuntu, NOT_ASKED), "A comment says").state == "unknown"
 
 
 # ------------------------------------------------------------------ ageing, phasing, new, later

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import re
@@ -21,49 +22,20 @@ from tests.sru.runs import Place
 
 RENEW = "test/xenial/alpha.renew"
 SMOKE = "test/xenial/alpha.smoke"
-SPREAD = {
-    "moments": 332,
-    "ks_d": 0.0421,
-    "ks_p": 0.587,
-    "hours": [n * 13 % 29 for n in range(24)],
-    "systemd_measured": "247",
+HISTOGRAM = {
+    "title": "Moments by hour of the day",
+    "sentence": "332 moments, evenly over the day.",
+    "unit": "moments",
+    "bins": [[f"{n}:00", n * 13 % 29] for n in range(24)],
 }
-INTERLEAVING = {
-    "total_orders": 12345,
-    "bad_orders": 0,
-    "pairs": [
-        {
-            "subject": "renew",
-            "reason": "due",
-            "switches": [{"switches": 2, "how": "all", "orders": 12000, "blocked": 7}],
-            "random": [{"chance": 0.1, "orders": 345, "mismatch": 3}],
-        }
-    ],
+TABLE = {
+    "title": "Orders of two writers",
+    "sentence": "12,345 orders were run; none went wrong.",
+    "columns": ["Orders", "run", "blocked"],
+    "rows": [["2 switches | all", 12000, 7], ["at random", 345, 0]],
 }
-RISK = {
-    "sound": True,
-    "tolerable": 1e-6,
-    "cases": [
-        {
-            "name": "a case",
-            "rows": [
-                {
-                    "remedy": "cron", "title": "today's cron job", "admins": "same",
-                    "admins_title": "noon and midnight",
-                    "mail": {"value": 0.005, "bound": False},
-                    "mismatch": {"value": 2e-5, "bound": True},
-                    "tolerable": False,
-                },
-                {
-                    "remedy": "cron+lock", "title": "locking", "admins": "same",
-                    "admins_title": "noon and midnight",
-                    "mail": None, "mismatch": {"value": 0.0, "bound": False},
-                    "tolerable": True,
-                },
-            ],
-        }
-    ],
-}  # fmt: skip
+FIGURE = {"title": "A curve", "sentence": "It rises.", "figure": "curve.svg"}
+CURVE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>x</script></svg>'
 
 
 def page_of(place: Place, folder: Path | None = None, **more: object) -> Path:
@@ -98,8 +70,11 @@ def checklist(name: str) -> Checklist:
 def rich(place: Place) -> Place:
     """A run with everything that the report can show."""
     place.files[SMOKE] = {
-        "artifacts/spread-timer-after.json": json.dumps(SPREAD),
-        "artifacts/interleaving.json": json.dumps(INTERLEAVING),
+        "artifacts/report-timer.json": json.dumps(HISTOGRAM),
+        "artifacts/report-orders.json": json.dumps(TABLE),
+        "artifacts/report-curve.json": json.dumps(FIGURE),
+        "artifacts/curve.svg": CURVE,
+        "artifacts/report.json": "{}",
     }
     return place
 
@@ -108,9 +83,11 @@ def rich(place: Place) -> Place:
 
 
 def test_the_page_needs_nothing_from_outside_and_no_script(rich: Place) -> None:
-    page = page_of(rich, risk=RISK)
+    page = page_of(rich)
     found, text = Links(page), page.read_text()
-    assert not found.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
+    assert not found.tags & {"script", "link", "iframe", "object", "embed", "base"}
+    assert all(link.startswith("data:") for link in re.findall(r'<img src="([^"]*)"', text))
+    assert text.count("<img ") == 1
     assert "url(" not in text
     assert "@import" not in text
 
@@ -120,7 +97,7 @@ def full_page(place: Place) -> tuple[Path, Path]:
     rule = next(iter(rules.RULES))
     place.findings = (finding.make(rule, "warning", "debian/rules", "a small fault", "look"),)
     folder = place.evidence().folder
-    return page_of(place, folder, risk=RISK, checklist=checklist(folder.name)), folder
+    return page_of(place, folder, checklist=checklist(folder.name)), folder
 
 
 def test_every_link_leads_to_a_file_of_the_evidence_or_to_the_bug(rich: Place) -> None:
@@ -152,7 +129,7 @@ def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(ric
         ("matrix", 1),
     ):
         assert sum(row.section == section for row in rows) == number, section
-    without = [row for row in rows if not row.links and row.section not in ("interleaving", "risk")]
+    without = [row for row in rows if not row.links and row.section != "shown"]
     assert without
     assert all("never" in row.text and row.section == "evidence" for row in without)
     never = {one.name for one in found.steps if not one.key}
@@ -189,7 +166,7 @@ def test_packages_of_the_real_archive_have_no_such_warning(tmp_path: Path) -> No
 def test_what_was_not_run_is_said_plainly(place: Place) -> None:
     place.checked = False
     text = page_of(place).read_text()
-    for what in ("schedule", "interleavings", "the risk", "the checks", "the checklist"):
+    for what in ("no test in the evidence has left anything", "the checks", "the checklist"):
         assert re.search(rf'<p class="not-run">Not run:[^<]*{what}', text), what
 
 
@@ -237,19 +214,16 @@ def test_the_weight_of_the_review_and_the_changelogs_items_are_shown(place: Plac
     assert "alpha in yakkety: patches" not in shown
 
 
-def test_histograms_interleavings_and_risk_are_shown_where_they_are(rich: Place) -> None:
-    text = page_of(rich, risk=RISK).read_text()
-    assert "timer: moments by hour of the day" in text
-    assert "xenial, with the update: 332 moments, Kolmogorov-Smirnov D 0.0421, p 0.587" in text
-    assert "; measured with systemd 247, that of xenial is not known" in text
+def test_what_a_test_left_for_the_report_is_shown_with_its_verdict(rich: Place) -> None:
+    text = page_of(rich).read_text()
+    assert "Moments by hour of the day</a></h3>" in text
+    assert '332 moments, evenly over the day. <span class="small">smoke in xenial:</span>' in text
+    assert "The highest bar is 28 moments." in text
     assert text.count('<rect class="bar"') == 24
-    assert "12,345 orders of the writers’ steps were run; 0 of them went wrong" in text
-    assert "renew, due: 2 switches, all" in text
-    assert "renew, due: random, chance 0.1" in text
-    assert "1 in 200" in text
-    assert "mismatch: at most 1 in 50,000" in text
-    assert "no bound measured" in text
-    assert "mismatch: never" in text
+    assert '<th scope="row">2 switches | all</th>' in text
+    assert '<td class="num" data-label="run">12,000</td>' in text
+    image = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]*)" alt="A curve">', text)
+    assert [base64.b64decode(one).decode() for one in image] == [CURVE]
 
 
 def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
@@ -299,10 +273,10 @@ def test_a_checklist_that_names_a_file_which_is_not_there_is_refused(place: Plac
             report.make(folder, None, checklist=dataclasses.replace(known, items=(item,)))
 
 
-def test_a_damaged_assessment_of_the_risk_is_refused(place: Place) -> None:
-    folder = place.evidence().folder
-    with pytest.raises(InputError, match="is not as this toolkit writes it"):
-        report.make(folder, None, risk={"cases": [{"rows": []}], "sound": True})
+def test_what_the_report_cannot_show_is_refused_by_its_name(place: Place) -> None:
+    place.files[SMOKE] = {"artifacts/report-x.json": json.dumps({**TABLE, "bins": []})}
+    with pytest.raises(InputError, match="one of bins, columns and figure"):
+        report.make(place.evidence().folder, None)
 
 
 def test_faulty_evidence_is_not_reported(place: Place) -> None:
@@ -318,7 +292,7 @@ def test_faulty_evidence_is_not_reported(place: Place) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width: int) -> None:
     name = rich.evidence().folder.name
-    page = page_of(rich, risk=RISK, checklist=checklist(name))
+    page = page_of(rich, checklist=checklist(name))
     for dark in (False, True):
         look = browser.look(page, width, dark=dark)
         assert (look.width, look.dark) == (width, dark)
@@ -335,13 +309,13 @@ def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width:
 
 def test_the_markdown_says_the_same_without_links_into_files(rich: Place) -> None:
     folder = rich.evidence().folder
-    text = report.as_markdown(report.make(folder, None, risk=RISK))
+    text = report.as_markdown(report.make(folder, None))
     assert "not on Ubuntu" in text
     assert f"  * xenial: {rich.version('xenial')}; source passed, build passed" in text
     assert "lock.patch (xenial, yakkety)" in text
-    assert "timer: moments by hour of the day" in text
+    assert "evenly over the day. (smoke in xenial: passed; the highest bar is 28 moments)" in text
     assert "alpha.smoke" not in text
-    assert "0 of 12345 orders went wrong" in text
+    assert "| 2 switches \\| all | 12,000 | 7 |" in text
     assert "steps/" not in text
     assert "\n\n\n" not in text
 

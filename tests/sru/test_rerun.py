@@ -20,7 +20,7 @@ from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
-from backport.sru import bundle, check, manifest, rerun, run_record
+from backport.sru import bundle, check, inputs, manifest, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
 from tests.sru.runs import Place
@@ -60,7 +60,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
         "file": "alpha-1.0.tar.gz",
         "sha256": hashlib.sha256(content.getvalue()).hexdigest(),
     }
+    data["matrix"]["include"] = ["more/tests.toml"]
+    data["update"]["stand-in"] = "standin.toml"
     path = recipes.write(root / "recipe", spec, data)
+    (path.parent / "standin.toml").write_text('mark = "m1"\nsuite = "bullseye"\n')
+    named = path.parent / "study/tests.toml"
+    for place in (path.parent / "more", named.parent):
+        (place / "slow").mkdir(parents=True)
+        (place / "slow/control").write_text(f"Tests: {place.name}-slow\nDepends: @\n")
+        row = {"name": f"{place.name}-slow", "source": "alpha", "matrix": True}
+        matrix = {"tests": "slow", "test": [row]}
+        (place / "tests.toml").write_text(recipes.toml({"matrix": matrix}))
     packaging = root / "recipe/patches/alpha/debian"
     (packaging / "rules").write_text("#!/usr/bin/make -f\n%:\n\tdh $@\n")
     (packaging / "rules").chmod(0o755)
@@ -72,14 +82,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     (packaging / "source").mkdir()
     (packaging / "source/format").write_text("3.0 (quilt)\n")
     (root / "recipe/autopkgtest/alpha/smoke").write_text("#!/bin/sh\ntrue\n")
-    recipe = reader.load(path)
+    recipe = reader.load(path, matrix=[named])
     store = Store(root / "work")
     steps = plan.make(recipe, Selection(until="source"), "")
     base, _ = choose.choose(recipe, "stand-in")
     table = Actions(recipe, store, base, Options(root / "cache")).table()
     results = execute.run(steps, table, store, jobs=1, sink=lambda _: None)
     made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
-    record = run_record.make(steps, results, made)
+    record = run_record.make(steps, results, made, recipe)
     assert {kind for _, kind, _ in record.ended.values()} == {"passed"}, results
     return Real(recipe, store, record, root / "cache")
 
@@ -98,6 +108,25 @@ def test_a_source_package_is_made_again_from_the_evidence_alone_with_the_same_by
     assert again.agrees
     assert again.different == ()
     assert any(name.endswith(".dsc") for name in again.same)
+
+
+def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(
+    real: tuple[Made, Path],
+) -> None:
+    made, _ = real
+    found = check.load(made.folder)
+    assert found.matrix == ("more/tests.toml", "study/tests.toml")
+    named = {f"inputs/{place}/slow/control" for place in ("more", "study")}
+    named |= {f"inputs/{name}" for name in ("standin.toml", *found.matrix)}
+    assert named <= found.files.keys()
+    recipe = inputs.recipe(made.folder / inputs.FOLDER, found)
+    assert [row.name for row in recipe.matrix] == ["more-slow", "study-slow"]
+
+
+def test_evidence_is_made_with_the_files_that_the_run_had(run: Real) -> None:
+    again = run.record.recipe(run.recipe.path)
+    assert again.matrix_files == run.recipe.matrix_files
+    assert again == run.recipe
 
 
 def test_an_output_that_is_not_made_again_is_different(run: Real, tmp_path: Path) -> None:

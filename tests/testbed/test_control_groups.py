@@ -36,7 +36,7 @@ from pathlib import Path
 subprocess.run(["umount", "-R", "-l", "/sys/fs/cgroup"], check=True)
 subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
 mounts = Path("/proc/self/mountinfo").read_text()
-from backport.process import run
+from backport.engine.process import run
 from backport.testbed import host, lxc
 from backport.testbed.lxc import Testbed, attach
 root, out = Path(sys.argv[1]), Path(sys.argv[2])

@@ -24,8 +24,8 @@ Give it another pair of writers as a module with
 
 where ``place`` is a dictionary with at least ``base``, a directory of this pair
 alone (on a tmpfs, or it is slow), and ``role`` 0 or 1.  Then
-``interleaving_measure.measure`` runs its orders.  For a test of the matrix it
-gets an entry in ``interleaving_run.PAIRS`` and has besides
+``interleaving_measure.measure`` runs its orders.  For a test, whose
+``interleaving_run.main`` gets its name, it has besides
 
 * ``REASONS``: names of the ways to run it;
 * ``prepare(certbot, base, reason)``: what all its places share, made once;
@@ -33,8 +33,7 @@ gets an entry in ``interleaving_run.PAIRS`` and has besides
   changed certbot to import or None;
 * ``HARM``: the words of ``BAD`` that a control has to see.
 
-``interleaving_nginx`` is an example, ``interleaving_apache`` one with ``extend``; what two
-installs in one server have in common is in ``interleaving_server``.
+``interleaving_lineage`` is an example.
 
 Runs under Python 2.7 and 3.
 """

@@ -29,8 +29,6 @@ import matrix_test
 import renewals
 
 MEMORY = "/dev/shm"
-PAIRS = {"lineage": "interleaving_lineage", "nginx": "interleaving_nginx",
-         "apache": "interleaving_apache"}
 # Probabilities of a switch after each step: a now and then, and two processors side by side.
 CHANCES = (1.0 / 16, 1.0 / 4, 1.0 / 2)
 MUTATIONS = (
@@ -84,12 +82,12 @@ def parser(description, settings, pair):
     return result
 
 
-def main(description, arguments, settings, control=False, pair="lineage"):
-    """Run the test or its control on the pair of that name; returns the exit code."""
-    name, pair = pair, importlib.import_module(PAIRS[pair])
+def main(description, arguments, settings, control=False, pair="interleaving_lineage"):
+    """Run the test or its control on the writers of the module ``pair``; returns the exit code."""
+    name, pair = pair, importlib.import_module(pair)
     options = matrix_test.read_arguments(
         parser(description.split("\n")[0], settings, pair), arguments)
-    result = {"test": "interleaving" + ("-control" if control else ""), "writers": name,
+    result = {"test": "interleaving" + ("-control" if control else ""), "writers": name.replace("interleaving_", ""),
               "outcome": lock_check.BROKEN, "packages": matrix_test.package_versions(),
               "pairs": []}
     base = tempfile.mkdtemp(prefix="interleaving.", dir=(
@@ -115,7 +113,7 @@ def main(description, arguments, settings, control=False, pair="lineage"):
         result["error"] = str(error)
     finally:
         shutil.rmtree(base, ignore_errors=True)
-    return _finish(result, options.artifacts, control)
+    return _finish(pair, result, options.artifacts, control)
 
 
 def _subjects(variant, package, base, control):
@@ -198,8 +196,25 @@ def _line(pair, row):
     return "; ".join(parts)
 
 
-def _finish(result, artifacts, control):
+def section(pair, result):
+    """What the report shows of the orders."""
+    words = ["orders", "blocked"] + list(pair.BAD)
+    rows = [[
+        "{0}, {1}: {2}".format(one["subject"], one["reason"], (
+            "{0} switches, {1}".format(row["switches"], row["how"]) if "switches" in row else
+            "random, chance {0}".format(row["chance"])))] + [row[word] for word in words]
+        for one in result["pairs"] for row in one["switches"] + one["random"]]
+    return {
+        "title": "Orders of the steps of two writers: {0}".format(result["writers"]),
+        "sentence": "{0} orders were run; {1} of them went wrong.".format(
+            result.get("total_orders", 0), result.get("bad_orders", 0)),
+        "columns": ["Orders"] + words, "rows": rows,
+    }
+
+
+def _finish(pair, result, artifacts, control):
     matrix_test.write_json(artifacts, "interleaving.json", result)
+    matrix_test.write_json(artifacts, "report-interleaving.json", section(pair, result))
     short = dict((key, value) for key, value in result.items() if key != "pairs")
     if control:
         short["rounds"] = result.get("total_orders", 0)

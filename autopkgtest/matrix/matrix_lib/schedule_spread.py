@@ -44,13 +44,27 @@ def _install(machine):
         machine.baseline(BOTH, certificate=False)
 
 
+def section(what, result, when):
+    """What the report shows of the moments."""
+    return {
+        "title": "When renewals start, by hour of the day: {0}".format(what),
+        "sentence": (
+            "{0} moments {1}: Kolmogorov-Smirnov D {2}, p {3}; measured with systemd {4}.".format(
+                result["moments"], when, result["ks_d"],
+                "{0:.3g}".format(result["ks_p"]) if result["ks_p"] else "below 1e-300",
+                result["systemd_measured"])),
+        "unit": "moments",
+        "bins": [["{0}:00".format(hour), number] for hour, number in enumerate(result["hours"])],
+    }
+
+
 def _judge(machine, what, moments):
     result = schedule_statistics.summary(moments)
     result["systemd_measured"] = machine.facts()["systemd"]
     machine.details[what] = result
     artifacts = os.environ.get("AUTOPKGTEST_ARTIFACTS") or os.environ.get("ADT_ARTIFACTS")
-    upgrade_check.write_json(artifacts, "spread-{0}-{1}.json".format(
-        what, "after" if machine.target == "update" else "before"), result)
+    upgrade_check.write_json(artifacts, "report-{0}.json".format(what), section(
+        what, result, "with the update" if machine.target == "update" else "before the update"))
     print("{0}: {1} moments, D {2}, p {3:.4g}, by hour {4}".format(
         what, result["moments"], result["ks_d"], result["ks_p"], result["hours"]))
     if result["moments"] < MOMENTS:

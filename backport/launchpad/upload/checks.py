@@ -90,7 +90,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """Such as ``xenial/python-certbot``."""
+        """Such as ``xenial/hello``."""
         return f"{self.series}/{self.source}"
 
 

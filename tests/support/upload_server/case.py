@@ -199,7 +199,7 @@ class Case:
         """Make the source packages, and leave records of builds and tests in the store."""
         recipe = reader.load(self.recipe)
         store = Store(self.work)
-        base = StandInBase(recipe.root, offline=True)
+        base = StandInBase(offline=True)
         nothing = Wanted((), (), frozenset())
         inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
         steps = planning.make(recipe, Selection(), base.kind, inputs)
@@ -214,7 +214,7 @@ class Case:
                 sink=lambda _: None,
                 base=base.kind,
             )
-            run_record.make(steps, results, {}).write(store.work)
+            run_record.make(steps, results, {}, recipe).write(store.work)
         bad = [name for name, one in results.items() if not isinstance(one.verdict, Passed)]
         assert [name for name in bad if not name.startswith(("build/", "test/", "check/"))] == [], (
             bad

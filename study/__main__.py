@@ -1,0 +1,35 @@
+"""The study's two commands, which read the recipe and the work folder of `backport`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from backport import cli
+
+try:
+    from study import campaign_command, risk_command
+except ModuleNotFoundError as error:
+    print(f"study: {error}; run: .venv/bin/pip install -r study/requirements.txt", file=sys.stderr)
+    sys.exit(5)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = argparse.ArgumentParser(
+        prog="study", description="The risk study of bug 1640978: see study/README.md."
+    )
+    subs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (risk_command, campaign_command):
+        command.register(subs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code, as `backport` has them."""
+    return cli.run(parser(), arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The toolkit serves any package: nothing in it is of the update that comes with it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backport.recipe import reader
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = [re.escape(one.name) for one in reader.load(ROOT / "backport.toml").sources]
+WORDS = re.compile("|".join(("certbot", "letsencrypt", r"\bacme\b", "renew", *SOURCES)), re.I)
+STUDY = re.compile(r"^\s*(from|import) study\b", re.M)
+
+
+def found(folder: Path, pattern: re.Pattern[str]) -> list[str]:
+    """The places below a folder that have the pattern."""
+    paths = (one for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc")
+    texts = {str(one.relative_to(folder)): one.read_text() for one in sorted(paths)}
+    return [f"{name}: {one[0]}" for name, text in texts.items() for one in pattern.finditer(text)]
+
+
+def test_the_toolkit_has_no_word_of_the_update_and_nothing_of_the_study() -> None:
+    assert found(ROOT / "backport", WORDS) == []
+    assert found(ROOT / "backport", STUDY) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("# as Certbot does", WORDS),
+        ("letsencrypt", WORDS),
+        ('"acme"', WORDS),
+        ("def renewals():", WORDS),
+        ("python-filelock", WORDS),
+        ("    from study import model", STUDY),
+    ],
+)
+def test_such_a_word_is_found(tmp_path: Path, text: str, pattern: re.Pattern[str]) -> None:
+    (tmp_path / "module.py").write_text(f"x = 1\n{text}\n")
+    assert len(found(tmp_path, pattern)) == 1
