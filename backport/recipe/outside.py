@@ -102,7 +102,7 @@ def check_archive(recipe: Recipe, file: str) -> None:
                 )
 
 
-def check_tests(recipe: Recipe, file: str) -> None:
+def check_tests(recipe: Recipe) -> None:
     """Check that every row of the matrix has its test: in a folder here, or in the base.
 
     A base that is not at hand may have it; then nothing is said.
@@ -110,9 +110,8 @@ def check_tests(recipe: Recipe, file: str) -> None:
     Raises:
         RecipeError: a test is nowhere.
     """
-    matrix = recipe.root / "autopkgtest" / "matrix"
-    for number, row in enumerate(recipe.matrix, start=1):
-        where = f"{file}: matrix.test[{number}]"
+    for row in recipe.matrix:
+        where, matrix = row.where, row.folder.path
         source = recipe.source(row.source)
         if row.matrix:
             _require(row.name, matrix, (), f"{where}.name")

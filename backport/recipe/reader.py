@@ -88,7 +88,7 @@ def load(
     recipe = _recipe(top, path, matrix, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
     if not alone:
-        recipe_outside.check_tests(recipe, path.name)
+        recipe_outside.check_tests(recipe)
     return recipe
 
 

@@ -47,6 +47,7 @@ def load(root: Path, more: dict[str, Any], *, option: bool = False) -> Recipe:
     packaging = root / "more" / "old" / "debian"
     packaging.mkdir(parents=True)
     (packaging / "control").write_text("Source: old\n\nPackage: old\n")
+    recipes.write_tests(root / "more" / "slow-tests", ["slow", "slower"])
     file = root / "more" / "tests.toml"
     file.write_text(recipes.toml(more))
     content = recipes.data(SPEC)
@@ -94,8 +95,8 @@ def test_a_changed_test_or_file_of_its_library_is_another_step(
 
     before = inputs()
     path = tmp_path / "more" / changed
-    path.parent.mkdir()
-    path.write_text("#!/bin/sh\n")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\ntrue\n")
     after = inputs()
     assert [after[name] == before[name] for name in ("smoke", "slow")] == [True, False]
 

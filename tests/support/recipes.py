@@ -116,16 +116,17 @@ def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> P
             (folder / "debian").mkdir(exist_ok=True)
             (folder / "debian" / "control").write_text(_CONTROL.format(name=source.name))
         own = [row["name"] for row in spec.matrix if _in(row, source.name)]
-        _write_tests(root / "autopkgtest" / source.name, ["smoke", *own])
+        write_tests(root / "autopkgtest" / source.name, ["smoke", *own])
     matrix = [row["name"] for row in spec.matrix if row.get("matrix")]
-    _write_tests(root / "autopkgtest" / "matrix", [*matrix, *_controls(spec)])
+    write_tests(root / "autopkgtest" / "matrix", [*matrix, *_controls(spec)])
     path = root / FILE
     path.write_text(toml(data(spec) if content is None else content))
     return path
 
 
 def _in(row: Mapping[str, Any], source: str) -> bool:
-    return row["source"] == source and not row.get("matrix")
+    named = row["source"]
+    return source in ([named] if isinstance(named, str) else named) and not row.get("matrix")
 
 
 def _controls(spec: Spec) -> Iterator[str]:
@@ -135,7 +136,7 @@ def _controls(spec: Spec) -> Iterator[str]:
             yield one["test"]
 
 
-def _write_tests(folder: Path, names: Iterable[str]) -> None:
+def write_tests(folder: Path, names: Iterable[str]) -> None:
     """A folder of DEP-8 tests that do nothing; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)
     names = dict.fromkeys(names)
