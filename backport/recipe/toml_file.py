@@ -1,0 +1,86 @@
+"""A file of a recipe as tables, and values that several tables have."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from backport.errors import RecipeError
+from backport.recipe.toml_table import Table
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Debian Policy 5.6.12.
+_VERSION = re.compile(r"(?:[0-9]{1,9}:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?")
+# The keys that stand in one kind of table only: where another one has them, it is named.
+_PLACES = {
+    key: place
+    for place, keys in {
+        "[update]": "bug maintainer date ppa as-of key stand-in",
+        "[bug]": "impact test-plan where-problems-could-occur other-info tags status",
+        "[series.NAME]": "mirror archive toolchain",
+        "[series.NAME.archive]": "confirmed note",
+        "[source.NAME]": "debian-version next-version needs needs-upstream changes packaging base "
+        "revision tests",
+        "[source.NAME.upstream]": "pypi file",
+        "[source.NAME.base]": "dsc",
+        "[[source.NAME.control]]": "paragraph field add drop replace",
+        "[[source.NAME.packaging]]": "replaces removes requires",
+        "[retired.NAME]": "outcome by",
+        "[variant.NAME]": "without-patches with-patches",
+        "[matrix]": "full test include",
+        "[[matrix.test]]": "run timeout matrix with",
+    }.items()
+    for key in keys.split()
+}
+
+
+def parsed(path: Path, missing: str, advice: str) -> Table:
+    """Read a file as a table.
+
+    Raises:
+        RecipeError: the file is not there (with `missing` and `advice`), or is no TOML.
+    """
+    try:
+        return Table(tomllib.loads(path.read_text(encoding="utf-8")), path.name, _PLACES)
+    except FileNotFoundError as error:
+        raise RecipeError(missing, where=str(path), advice=advice) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
+        ) from error
+
+
+def version_of(table: Table, key: str, *, empty: str = "") -> str:
+    """A version; `empty` is what is said of "" where that is allowed."""
+    value = table.string(key, advice=empty)
+    if not _VERSION.fullmatch(value) and not (empty and not value):
+        rule = "start with a digit; letters, digits and . + ~ - may follow (Policy 5.6.12)"
+        raise RecipeError(
+            f"{value!r} is no version",
+            where=f"{table.where}.{key}",
+            advice=f"{rule}, or {empty}" if empty else rule,
+        )
+    return value
+
+
+def check_sha256(value: str, table: Table) -> None:
+    """Raise RecipeError where the value is no sha256."""
+    if not _SHA256.fullmatch(value):
+        raise RecipeError(
+            f"{value!r} is no sha256",
+            where=f"{table.where}.sha256",
+            advice="write the 64 hexadecimal digits that sha256sum prints",
+        )
+
+
+def one_of(table: Table, key: str, allowed: tuple[str, ...]) -> str:
+    """The value of a key, which has to be one of `allowed`; without the key the first of them."""
+    value = table.string(key, allowed[0])
+    if value not in allowed:
+        raise RecipeError(
+            f"{value!r} is not known here",
+            where=f"{table.where}.{key}",
+            advice=f"write one of {', '.join(allowed)}",
+        )
+    return value
