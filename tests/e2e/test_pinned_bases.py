@@ -30,9 +30,11 @@ class Job:
     ran: Ran
 
     def made(self) -> dict[str, Path]:
-        """The folder of each source package that was made."""
-        folders = (self.place.work / "source" / self.series).iterdir()
-        return {folder.name: folder for folder in folders if "+" not in folder.name}
+        """The folder of each source package of the update that was made."""
+        made = self.place.work / "source" / self.series
+        return {
+            one.name: made / one.name for one in self.recipe.sources if self.series in one.series
+        }
 
     def findings(self) -> list[Finding]:
         """What all the checks found."""
