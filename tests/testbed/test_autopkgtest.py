@@ -115,7 +115,8 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
 
 
 def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> None:
-    tests = write_tests(tmp_path / "matrix", FILES)
+    files = {**FILES, "control": CONTROL.replace("# lib: shared\n", "")}
+    tests = write_tests(tmp_path / "matrix", files)
     place = testbed.place("base")
 
     result = run(
