@@ -131,7 +131,7 @@ def test_a_row_may_have_what_the_archive_of_its_series_has(tmp_path: Path) -> No
     tables = TABLES | {"beta-0.5": TABLES["beta-0.5"] | {"series": ["xenial"]}}
     path_of(tmp_path, tables)
     content["test-source"] = tables
-    recipe = recipes.load_data(tmp_path, SPEC, content)
+    recipe = recipes.load_data(tmp_path, replace(SPEC, matrix=(*SPEC.matrix, row)), content)
     for kind, wanted in (("stand-in", {"build/xenial/beta-0.5"}), ("ubuntu", set())):
         steps = plan.make(recipe, Selection(tests=("move",)), kind)
         for name in ("xenial/alpha.move", "xenial/alpha.harm"):

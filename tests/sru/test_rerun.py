@@ -68,6 +68,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     for place in (path.parent / "more", named.parent):
         (place / "slow").mkdir(parents=True)
         (place / "slow/control").write_text(f"Tests: {place.name}-slow\nDepends: @\n")
+        (place / f"slow/{place.name}-slow").write_text("#!/bin/sh\n")
         row = {"name": f"{place.name}-slow", "source": "alpha", "matrix": True}
         matrix = {"tests": "slow", "test": [row]}
         (place / "tests.toml").write_text(recipes.toml({"matrix": matrix}))
