@@ -50,6 +50,7 @@ class BuildOptions:
 
     `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
     (without one: beside the results); `jobs` is what the package's build may use at once;
+    `nocheck` leaves the package's own tests out;
     `memory` unpacks the chroot into memory (None: when there is enough of it); `varied` builds
     under another path, user, umask, locale and time zone.
     """
@@ -57,6 +58,7 @@ class BuildOptions:
     keep: bool = False
     keep_at: Path | None = None
     jobs: int = 1
+    nocheck: bool = False
     memory: bool | None = None
     varied: bool = False
 
@@ -215,7 +217,7 @@ class _Plan:
             f"mountpoint => {_perl(f'{INSIDE}/{inside}')} }}"
             for name, inside in binds
         )
-        parallel = f"parallel={max(1, options.jobs)}"
+        build_options = f"parallel={max(1, options.jobs)}{' nocheck' if options.nocheck else ''}"
         settings = {
             "chroot_mode": "'unshare'",
             "chroot": _perl(self.stage / "chroot.tar"),
@@ -225,7 +227,7 @@ class _Plan:
             "build_arch_any": str(int(arch)),
             "build_source": "0",
             "build_profiles": "''",
-            "build_environment": f"{{ DEB_BUILD_OPTIONS => '{parallel}' }}",
+            "build_environment": f"{{ DEB_BUILD_OPTIONS => '{build_options}' }}",
             "build_dep_resolver": "'apt'",
             "purge_session": "'successful'" if options.keep else "'always'",
             "purge_build_directory": "'successful'" if options.keep else "'never'",

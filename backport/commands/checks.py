@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import asdict
 
 from backport.commands import common, running
@@ -17,7 +16,7 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "check", running.run, "build, and look for what is wrong")
     sub.set_defaults(until="check")
     common.select(sub)
-    sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    common.add_jobs(sub)
     sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
     sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
     sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from backport.engine import schedule
 from backport.engine.events import Note
 from backport.engine.store import Store
 from backport.errors import BackportError, RecipeError, UsageError
@@ -62,6 +63,17 @@ def select(sub: argparse.ArgumentParser) -> None:
     """Add the options that select series and sources."""
     sub.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
     sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
+
+
+def add_jobs(sub: argparse.ArgumentParser) -> None:
+    """Add the option that says how many steps run at once."""
+    sub.add_argument(
+        "--jobs",
+        type=int,
+        default=schedule.default_jobs(),
+        metavar="N",
+        help="run so many steps at once (default: one more than the cores, here %(default)s)",
+    )
 
 
 def add_matrix(sub: argparse.ArgumentParser) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -34,7 +33,7 @@ def register(subs: Subparsers) -> None:
         sub = common.add(subs, name, run, text)
         sub.set_defaults(until=until)
         common.select(sub)
-        sub.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+        common.add_jobs(sub)
         sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
         if until in ("build", "test"):
             sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")

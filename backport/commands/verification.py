@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -34,9 +33,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--evidence", type=Path, metavar="DIR", help="its folder (the newest)")
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
     sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in, for --test")
-    sub.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="for --test"
-    )
+    common.add_jobs(sub)
     sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
     sub.add_argument("--offline", action="store_true", help="ask nobody")

@@ -200,6 +200,8 @@ class Actions:
                 options=sbuild.BuildOptions(
                     keep=self.options.keep,
                     keep_at=kept_chroot(self.store, step.series, step.source),
+                    # What the package's own tests say of a variant helps nobody.
+                    nocheck=bool(step.variant),
                 ),
             )
         files = [
