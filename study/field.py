@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import threading
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.engine import outputs
+from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
 from backport.environments import localrepo
@@ -177,18 +177,17 @@ def built(
     """
     selection = Selection(series=(series,), tests=(test,), until="test", long=True)
     steps = planning.make(recipe, selection, "")
-    mark = f"-control+{variant}" if variant else ""
-    wanted = re.compile(rf"test/{re.escape(series)}/[^/.]+\.{re.escape(test + mark)}")
-    name = next((one for one in steps if wanted.fullmatch(one)), "")
-    if not name:
+    asked = ("test", series, variant, f"{test}-control" if variant else test)
+    found = [one for one in steps if (one.kind, one.series, one.variant, one.test) == asked]
+    if not found:
         raise UsageError(
-            f"the recipe's matrix has no test {test}{mark} for {series}",
+            f"the recipe's matrix has no test {asked[3]} on {variant or 'the update'} for {series}",
             advice="the variant is one of the test's controls",
         )
-    needs = steps[name].needs
+    needs = steps[found[0]].needs
     for need in needs:
         last = store.last(need)
         if last is None or not isinstance(last.verdict, Passed):
             raise StepError(f"{need} is not there", advice=f"run: backport build --series {series}")
-    base = outputs.read_prepared(store.folder(f"base/{series}"))
+    base = outputs.read_prepared(store.folder(StepId("base", series)))
     return base, outputs.built_debs(store.folder(need) for need in needs)

@@ -24,7 +24,7 @@ from debian.debian_support import Version
 from backport.check import binaries, finding
 from backport.check.finding import Finding
 from backport.engine.process import Completed, run
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.environments import localrepo
 from backport.errors import MachineError
 from backport.recipe.model import Recipe
@@ -104,7 +104,7 @@ class Clone:
 
 
 def check(
-    recipe: Recipe, step: Step, needs: Mapping[str, Path], out: Path, scratch: Path
+    recipe: Recipe, step: Step, needs: Mapping[StepId, Path], out: Path, scratch: Path
 ) -> tuple[Finding, ...]:
     """Try the whole life of the packages of a series; parameters as of `action`.
 
@@ -113,11 +113,9 @@ def check(
     """
     from backport.engine.outputs import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
 
-    base = read_prepared(needs[f"base/{step.series}"])
+    base = read_prepared(needs[StepId("base", step.id.series)])
     builds = {
-        name.rpartition("/")[2]: packages(folder)
-        for name, folder in needs.items()
-        if name.startswith("build/")
+        need.source: packages(folder) for need, folder in needs.items() if need.kind == "build"
     }
     own = [one for name, some in builds.items() if not recipe.test_source(name) for one in some]
     built = list(older(recipe, builds, own))
@@ -142,7 +140,7 @@ def check(
             with testbed.booted() as name:
                 clone = Clone(name, testbed, out / LOG)
                 found += upgrade(clone, repository, old, own)
-    return (*found, *not_tried(step.series, own, [old for _, old in groups]))
+    return (*found, *not_tried(step.id.series, own, [old for _, old in groups]))
 
 
 def not_tried(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from debian.debian_support import Version
 
 from backport.build import variation
-from backport.engine.step import Step, hash_text, hash_tree
+from backport.engine.step import Step, StepId, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review, overlay_files
 from backport.recipe.version_strings import upstream_part
 
@@ -47,7 +48,7 @@ def older_sources(recipe: Recipe, series: str, chosen: Collection[str]) -> tuple
 
 def steps(
     recipe: Recipe,
-    made: Mapping[str, Step],
+    made: Mapping[StepId, Step],
     *,
     long: bool,
     lives: bool = True,
@@ -68,60 +69,54 @@ def steps(
     """
     builds = [
         step
-        for step in made.values()
-        if step.kind == "build" and not step.variant and recipe.test_source(step.source) is None
+        for build, step in made.items()
+        if build.kind == "build" and not build.variant and recipe.test_source(build.source) is None
     ]
     for step in builds:
         yield Step(
-            "check",
-            step.series,
-            step.source,
-            needs=(f"fetch/{step.source}", *step.needs, step.name),
+            replace(step.id, kind="check"),
+            needs=(StepId("fetch", source=step.id.source), *step.needs, step.id),
             inputs=(
-                ("recipe", hash_text(_said(recipe, step.source, step.series))),
+                ("recipe", hash_text(_said(recipe, step.id.source, step.id.series))),
                 ("checks", _version_of_checks()),
             ),
         )
     for step in builds if long else builds[:1]:
         yield Step(
-            "check",
-            step.series,
-            step.source,
-            REPRODUCIBLE,
-            needs=(*step.needs, step.name, *_base_of(recipe, step)),
+            replace(step.id, kind="check", test=REPRODUCIBLE),
+            needs=(*step.needs, step.id, *_base_of(recipe, step)),
             inputs=(
                 ("checks", _version_of_checks()),
                 ("variation", hash_text(variation.SCRIPT + variation.PATH)),
             ),
         )
     limits = recipe.review
-    for series in dict.fromkeys(step.series for step in builds) if limits != Review() else ():
-        own = [f"source/{series}/{step.source}" for step in builds if step.series == series]
+    every = dict.fromkeys(step.id.series for step in builds)
+    for series in every if limits != Review() else ():
+        own = [replace(step.id, kind="source") for step in builds if step.id.series == series]
         said = hash_text(json.dumps([limits.source, limits.all]))
         inputs = (("limits", said), ("checks", _version_of_checks()))
-        yield Step("check", series, test=REVIEW, needs=tuple(own), inputs=inputs)
-    for series in dict.fromkeys(step.series for step in builds) if lives else ():
+        yield Step(StepId("check", series, test=REVIEW), needs=tuple(own), inputs=inputs)
+    for series in every if lives else ():
         before = [
-            step.name
-            for step in made.values()
-            if step.kind == "build"
-            and step.series == series
-            and recipe.test_source(step.source) is not None
-            and (long or step.source in older.get(series, ()))
+            build
+            for build in made
+            if (build.kind, build.series) == ("build", series)
+            and recipe.test_source(build.source) is not None
+            and (long or build.source in older.get(series, ()))
         ]
-        own = [step.name for step in builds if step.series == series]
+        own = [step.id for step in builds if step.id.series == series]
         yield Step(
-            "check",
-            series,
-            test=LIFECYCLE,
-            needs=(f"base/{series}", *own, *before),
+            StepId("check", series, test=LIFECYCLE),
+            needs=(StepId("base", series), *own, *before),
             inputs=(("checks", _version_of_checks()),),
         )
 
 
-def _base_of(recipe: Recipe, step: Step) -> tuple[str, ...]:
+def _base_of(recipe: Recipe, step: Step) -> tuple[StepId, ...]:
     """The step that fetches a pinned base."""
-    return (f"fetch/{step.source}",) if recipe.source(step.source).base else ()
+    name = step.id.source
+    return (StepId("fetch", source=name),) if recipe.source(name).base else ()
 
 
 def _said(recipe: Recipe, source_name: str, series_name: str) -> str:

@@ -18,7 +18,7 @@ from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
 from backport.engine.process import require, run
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.verdict import Passed
 from backport.engine.verdict import text as verdict_text
 from backport.environments import localrepo
@@ -46,7 +46,7 @@ class Difference:
 
 
 def check(
-    recipe: Recipe, step: Step, needs: Mapping[str, Path], out: Path, scratch: Path
+    recipe: Recipe, step: Step, needs: Mapping[StepId, Path], out: Path, scratch: Path
 ) -> tuple[Finding, ...]:
     """Build again, and compare with the packages of the build step; parameters as of `action`.
 
@@ -55,10 +55,10 @@ def check(
     """
     from backport.engine.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
 
-    own = f"build/{step.series}/{step.source}"
-    base = read_prepared(needs[f"base/{step.series}"])
+    own = StepId("build", step.id.series, step.id.source)
+    base = read_prepared(needs[StepId("base", step.id.series)])
     repositories = [base.repository]
-    before = [folder for name, folder in needs.items() if name.startswith("build/") and name != own]
+    before = [folder for need, folder in needs.items() if need.kind == "build" and need != own]
     if debs := built_debs(before):
         epoch = int(timestamp(recipe.date))
         made = localrepo.publish(debs, scratch / "built", origin=BUILT_ORIGIN, epoch=epoch)
@@ -71,7 +71,7 @@ def check(
             chroot=base.chroot,
             repositories=repositories,
             out=folder,
-            series=step.series,
+            series=step.id.series,
             options=sbuild.BuildOptions(varied=varied),
         )
         (folder / sbuild.LOG).rename(out / log)
@@ -80,12 +80,14 @@ def check(
             raise StepError(why, where=log, advice="read the log")
         return folder
 
-    dsc = one_file(needs[f"source/{step.series}/{step.source}"], "*.dsc")
+    dsc = one_file(needs[StepId("source", step.id.series, step.id.source)], "*.dsc")
     differ = compare(needs[own], build(dsc, LOG, varied=True), out)
-    pin = recipe.source(step.source).base
+    pin = recipe.source(step.id.source).base
     if not differ or pin is None:
         return findings(differ, {})
-    alone = _base_alone(recipe, step, needs[f"fetch/{step.source}"] / pin.dsc, scratch)
+    alone = _base_alone(
+        recipe, step, needs[StepId("fetch", source=step.id.source)] / pin.dsc, scratch
+    )
     first = build(alone, "base-first-build.log", varied=False)
     second = build(alone, "base-second-build.log", varied=True)
     reports = out / "base"
@@ -95,8 +97,8 @@ def check(
 
 def _base_alone(recipe: Recipe, step: Step, dsc: Path, scratch: Path) -> Path:
     """The base with the recipe's control edits, so that it is built where the update is."""
-    series, nothing = recipe.one_series(step.series), scratch / "nothing"
-    source = versions.with_versions(recipe, recipe.source(step.source), series)
+    series, nothing = recipe.one_series(step.id.series), scratch / "nothing"
+    source = versions.with_versions(recipe, recipe.source(step.id.source), series)
     bare = dataclasses.replace(source, patches=nothing, tests=nothing, packaging=())
     version = f"{source.debian_version}~ubuntu{series.version}.1"
     out = scratch / "base-alone"

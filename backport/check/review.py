@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backport.check import finding
 from backport.check.finding import Finding
+from backport.engine.step import StepId
 from backport.recipe.model import Review
 from backport.source import weight
 from backport.source.weight import Weight
@@ -14,18 +15,16 @@ from backport.source.weight import Weight
 _ADVICE = "make it smaller, or raise the limit with a reason that the reviewer will take"
 
 
-def check(limits: Review, needs: Mapping[str, Path]) -> tuple[Finding, ...]:
+def check(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:
     """A warning for each part that is above its limit in one series.
 
     Parameters:
-        needs: the folders of the source steps, by the steps' names.
+        needs: the folders of the source steps.
 
     Raises:
         InputError: a step's weight cannot be read.
     """
-    weights = {
-        name.rpartition("/")[2]: weight.read(folder / weight.FILE) for name, folder in needs.items()
-    }
+    weights = {need.source: weight.read(folder / weight.FILE) for need, folder in needs.items()}
     return tuple(
         finding.make("heavy-review", "warning", place, why, _ADVICE)
         for place, why in over(limits, weights)

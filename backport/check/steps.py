@@ -8,7 +8,7 @@ from pathlib import Path
 from backport.check import finding, lifecycle, planned, reproducible, review, static
 from backport.check.finding import FILE, Finding
 from backport.engine.outputs import built_debs, read_prepared
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome
 from backport.engine.verdict import Failed, Passed
 from backport.recipe.model import Recipe
@@ -20,39 +20,39 @@ def action(
     recipe: Recipe,
     step: Step,
     out: Path,
-    needs: Mapping[str, Path],
+    needs: Mapping[StepId, Path],
     scratch: Path,
 ) -> Outcome:
     """Carry out a check.
 
     Parameters:
         out: the step's folder; the findings go there as findings.json, and all logs.
-        needs: the folders of the steps that it needs, by name.
+        needs: the folders of the steps that it needs.
         scratch: an empty folder to work in.
 
     Raises:
         InputError, StepError: a package cannot be read.
         MachineError: a program is missing or fails, or a testbed does not start.
     """
-    if step.test == planned.REPRODUCIBLE:
+    if step.id.test == planned.REPRODUCIBLE:
         return outcome(reproducible.check(recipe, step, needs, out, scratch), out)
-    if step.test == planned.LIFECYCLE:
+    if step.id.test == planned.LIFECYCLE:
         return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
-    if step.test == planned.REVIEW:
+    if step.id.test == planned.REVIEW:
         return outcome(review.check(recipe.review, needs), out)
     own = {
-        "fetch": needs[f"fetch/{step.source}"],
-        "source": needs[f"source/{step.series}/{step.source}"],
-        "build": needs[f"build/{step.series}/{step.source}"],
+        "fetch": needs[StepId("fetch", source=step.id.source)],
+        "source": needs[StepId("source", step.id.series, step.id.source)],
+        "build": needs[StepId("build", step.id.series, step.id.source)],
     }
     found, log = static.check(
         recipe,
-        step.source,
-        step.series,
+        step.id.source,
+        step.id.series,
         own,
         scratch,
-        update=built_debs(folder for name, folder in needs.items() if name.startswith("build/")),
-        prepared=read_prepared(needs[f"base/{step.series}"]),
+        update=built_debs(folder for need, folder in needs.items() if need.kind == "build"),
+        prepared=read_prepared(needs[StepId("base", step.id.series)]),
     )
     (out / LINTIAN_LOG).write_text(log)
     return outcome(found, out)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from backport.commands import common, waiting
 from backport.engine import verdict
 from backport.engine.events import Note
+from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Skipped
 from backport.errors import UsageError
@@ -120,7 +121,7 @@ def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
 
     control = control_of(recipe.source(request.source).tests)
     named = {name: name for name in test_names(control)} if control else {}
-    path = store.folder(f"source/{request.series}/{request.source}") / SHIPPED
+    path = store.folder(StepId("source", request.series, request.source)) / SHIPPED
     # Where it was not made on this machine, nothing says that a test got another name.
     made = json.loads(path.read_text()) if path.is_file() else {}
     return {name: str(made.get(name, name)) for name in named}

@@ -12,7 +12,7 @@ from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
 from backport.engine import execute
 from backport.engine.events import Note
-from backport.engine.step import Step
+from backport.engine.step import StepId
 from backport.engine.store import Result, Store
 from backport.engine.verdict import Passed
 from backport.recipe import reader, upgrade_order, versions
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             if note:
                 sink(Note(note))
             results = execute.run(steps, table, store, jobs=args.jobs, sink=sink, base=shown_base)
-        suite, differing = _prepared(steps, results, store)
+        suite, differing = _prepared(results, store)
         told = summary.make(
             recipe,
             steps,
@@ -118,16 +118,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _prepared(
-    steps: Mapping[str, Step], results: Mapping[str, Result], store: Store
+    results: Mapping[StepId, Result], store: Store
 ) -> tuple[str, tuple[tuple[str, str, str], ...]]:
     """What the bases of this run come from, and where their versions are not the series'."""
     from backport.engine import outputs  # noqa: PLC0415
 
     suites: list[str] = []
     differing: list[tuple[str, str, str]] = []
-    for name, step in steps.items():
-        if step.kind == "base" and isinstance(results[name].verdict, Passed):
-            ready = outputs.read_prepared(store.folder(name))
+    for step_id, result in results.items():
+        if step_id.kind == "base" and isinstance(result.verdict, Passed):
+            ready = outputs.read_prepared(store.folder(step_id))
             suites.append(ready.suite)
             differing += [
                 (one.package, one.series_version, one.base_version) for one in ready.differing

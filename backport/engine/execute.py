@@ -12,26 +12,27 @@ from pathlib import Path
 
 from backport.engine import process, programs, recorder, schedule
 from backport.engine.events import Finished, Planned, Sink, Started
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Result, Store, step_key
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
 
-Action = Callable[[Step, Path, Mapping[str, Path]], Outcome]
+Action = Callable[[Step, Path, Mapping[StepId, Path]], Outcome]
 
 # How long a program may take to end when the run is interrupted; sbuild removes its chroot.
 _GRACE_SECONDS = 20.0
+_SIGNAL_SECONDS = 0.5
 
 
 def run(
-    steps: Mapping[str, Step],
+    steps: Mapping[StepId, Step],
     actions: Mapping[str, Action],
     store: Store,
     *,
     jobs: int,
     sink: Sink,
     base: str = "",
-) -> dict[str, Result]:
+) -> dict[StepId, Result]:
     """Run every step whose needs have passed; returns how each ended, in the plan's order.
 
     Parameters:
@@ -45,41 +46,42 @@ def run(
     """
     sink(Planned(tuple(steps.values()), base))
     chain = schedule.chains(steps, store.seconds)
-    sorter = TopologicalSorter({name: step.needs for name, step in steps.items()})
+    sorter = TopologicalSorter({step_id: step.needs for step_id, step in steps.items()})
     sorter.prepare()
-    results: dict[str, Result] = {}
-    running: dict[Future[Result | None], str] = {}
+    results: dict[StepId, Result] = {}
+    running: dict[Future[Result | None], StepId] = {}
     stopped = threading.Event()
-    ready: list[str] = []
+    ready: list[StepId] = []
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="step") as pool:
         try:
             while sorter.is_active():
                 ready += sorter.get_ready()
-                ready.sort(key=lambda name: -chain[name])
+                ready.sort(key=lambda step_id: -chain[step_id])
                 while ready and len(running) < jobs:
-                    name = ready.pop(0)
-                    step = steps[name]
+                    step = steps[ready.pop(0)]
                     early = _settled(step, results, store)
                     if early is not None:
-                        results[name] = early
+                        results[step.id] = early
                         sink(Finished(step, early))
-                        sorter.done(name)
+                        sorter.done(step.id)
                         ready += sorter.get_ready()
-                        ready.sort(key=lambda name: -chain[name])
+                        ready.sort(key=lambda step_id: -chain[step_id])
                         continue
                     sink(Started(step))
                     key = step_key(step, {need: results[need].digest for need in step.needs})
-                    running[pool.submit(_run_one, step, key, actions, store, stopped)] = name
+                    running[pool.submit(_run_one, step, key, actions, store, stopped)] = step.id
                 if not running:
                     continue
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                # With a limit: a signal that another thread takes, or that comes in the moment
+                # before the wait, is seen by Python only when the main thread runs again.
+                done, _ = wait(running, timeout=_SIGNAL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    name = running.pop(future)
+                    step_id = running.pop(future)
                     result = future.result()
                     assert result is not None, "only a run that was stopped has none"
-                    results[name] = result
-                    sink(Finished(steps[name], result))
-                    sorter.done(name)
+                    results[step_id] = result
+                    sink(Finished(steps[step_id], result))
+                    sorter.done(step_id)
         except BaseException:
             stopped.set()
             process.stop_all()
@@ -87,17 +89,17 @@ def run(
             if left:
                 process.kill_all()
             raise
-    return {name: results[name] for name in steps}
+    return {step_id: results[step_id] for step_id in steps}
 
 
-def _settled(step: Step, results: Mapping[str, Result], store: Store) -> Result | None:
+def _settled(step: Step, results: Mapping[StepId, Result], store: Store) -> Result | None:
     """The result of a step that need not or cannot run."""
     for need in step.needs:
         if not isinstance(results[need].verdict, Passed):
             reason = f"{need} did not pass"
-            return Result(step.name, "", Skipped(reason), "", 0.0, time.time())
+            return Result(step.id, "", Skipped(reason), "", 0.0, time.time())
     key = step_key(step, {need: results[need].digest for need in step.needs})
-    return store.fresh(step.name, key)
+    return store.fresh(step.id, key)
 
 
 def _run_one(
@@ -109,19 +111,19 @@ def _run_one(
 ) -> Result | None:
     """The result of a step, put in its place; None if the run was stopped meanwhile."""
     started = time.time()
-    scratch = store.scratch(step.name)
+    scratch = store.scratch(step.id)
     needs = {need: store.folder(need) for need in step.needs}
     try:
         with recorder.recording() as recording:
-            outcome = actions[step.kind](step, scratch, needs)
+            outcome = actions[step.id.kind](step, scratch, needs)
     except (MachineError, RemoteError) as error:
         outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
     except BackportError as error:
-        stage = "input" if isinstance(error, InputError) else step.kind
+        stage = "input" if isinstance(error, InputError) else step.id.kind
         outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
     if stopped.is_set():
         return None
     if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
         outcome = replace(outcome, exit_code=StepError.exit_code)
     programs.write(recording, scratch / programs.FILE)
-    return store.commit(step.name, key, outcome, scratch, started)
+    return store.commit(step.id, key, outcome, scratch, started)

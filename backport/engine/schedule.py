@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
 
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 
 USUAL_SECONDS = {
     "fetch": 2.0,
@@ -34,24 +34,28 @@ def default_jobs() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def expected_seconds(step: Step, last: Callable[[str], float | None]) -> float:
+def expected_seconds(step: Step, last: Callable[[StepId], float | None]) -> float:
     """How long a step is likely to take.
 
     Parameters:
-        last: the seconds that the step of a name took when it last ran, None if it never did.
+        last: the seconds that a step took when it last ran, None if it never did.
     """
-    known = last(step.name)
+    known = last(step.id)
     if known is not None:
         return known
-    return max(USUAL_SECONDS[step.kind], step.limit / 10)
+    return max(USUAL_SECONDS[step.id.kind], step.limit / 10)
 
 
-def chains(steps: Mapping[str, Step], last: Callable[[str], float | None]) -> dict[str, float]:
+def chains(
+    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
+) -> dict[StepId, float]:
     """The seconds from the start of each step to the end of the longest chain that needs it."""
-    seconds = {name: expected_seconds(step, last) for name, step in steps.items()}
+    seconds = {step_id: expected_seconds(step, last) for step_id, step in steps.items()}
     chain = dict(seconds)
-    order = TopologicalSorter({name: step.needs for name, step in steps.items()}).static_order()
-    for name in reversed(list(order)):
-        for need in steps[name].needs:
-            chain[need] = max(chain[need], seconds[need] + chain[name])
+    order = TopologicalSorter(
+        {step_id: step.needs for step_id, step in steps.items()}
+    ).static_order()
+    for step_id in reversed(list(order)):
+        for need in steps[step_id].needs:
+            chain[need] = max(chain[need], seconds[need] + chain[step_id])
     return chain

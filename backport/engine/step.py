@@ -1,4 +1,4 @@
-"""One step of a run: what it is, what it needs, and the hashes of what it reads."""
+"""One step of a run: which one it is, what it needs, and the hashes of what it reads."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ KINDS = ("fetch", "source", "wanted", "base", "build", "check", "test")
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step. `needs` are names of other steps; `inputs` all else that it reads, hashed.
-
-    `series`, `source`, `test` and `variant` are "" where they do not apply. A test step that is a
-    `control` passes when it sees the harm. `limit` is a test's time limit in seconds.
-    """
+class StepId:
+    """Which step of an update one is; what does not apply is ""."""
 
     kind: str
     series: str = ""
     source: str = ""
-    test: str = ""
     variant: str = ""
-    needs: tuple[str, ...] = ()
-    inputs: tuple[tuple[str, str], ...] = ()
-    control: bool = False
-    limit: int = 0
+    test: str = ""
 
-    @property
-    def name(self) -> str:
-        """Such as ``build/xenial/hello`` or ``test/zesty/libmd.smoke``."""
+    def __str__(self) -> str:
+        """Its name and folder, such as ``build/xenial/hello`` or ``test/zesty/libmd.smoke``."""
         last = ".".join(part for part in (self.source, self.test) if part)
         last += f"+{self.variant}" if self.variant else ""
         return "/".join(part for part in (self.kind, self.series, last) if part)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `needs` are other steps; `inputs` all else that it reads, hashed.
+
+    A test step that is a `control` passes when it sees the harm. `limit` is a test's time limit in
+    seconds.
+    """
+
+    id: StepId
+    needs: tuple[StepId, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    control: bool = False
+    limit: int = 0
 
 
 def hash_text(text: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.engine import verdict
-from backport.engine.step import Step, hash_text
+from backport.engine.step import Step, StepId, hash_text
 from backport.engine.verdict import Passed, Verdict
 from backport.errors import MachineError
 
@@ -47,7 +47,7 @@ class Result:
     `started` the time it began, in seconds since 1970.
     """
 
-    name: str
+    id: StepId
     key: str
     verdict: Verdict
     digest: str
@@ -57,9 +57,10 @@ class Result:
     exit_code: int = 0
 
 
-def step_key(step: Step, digests: Mapping[str, str]) -> str:
+def step_key(step: Step, digests: Mapping[StepId, str]) -> str:
     """The hash of all that a step reads: its inputs, and the outputs of what it needs."""
-    return hash_text(json.dumps([step.name, step.inputs, sorted(digests.items())]))
+    needed = sorted((str(need), digest) for need, digest in digests.items())
+    return hash_text(json.dumps([str(step.id), step.inputs, needed]))
 
 
 class Store:
@@ -68,9 +69,9 @@ class Store:
     def __init__(self, work: Path) -> None:
         self.work = work
 
-    def folder(self, name: str) -> Path:
-        """The folder of the step of that name."""
-        return self.work / name
+    def folder(self, step_id: StepId) -> Path:
+        """The folder of a step."""
+        return self.work / str(step_id)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -101,9 +102,9 @@ class Store:
         scratch = self.work / "scratch"
         return scratch.is_dir() and any(scratch.iterdir())
 
-    def scratch(self, name: str) -> Path:
+    def scratch(self, name: StepId | str) -> Path:
         """A new, empty folder for a step that begins."""
-        path = self.work / "scratch" / name.replace("/", "_")
+        path = self.work / "scratch" / str(name).replace("/", "_")
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
         return path
@@ -117,12 +118,12 @@ class Store:
         finally:
             shutil.rmtree(path)
 
-    def last(self, name: str) -> Result | None:
+    def last(self, step_id: StepId) -> Result | None:
         """How the step ended when it last ran; None if it never did."""
         try:
-            data = json.loads((self.folder(name) / RECORD).read_text())
+            data = json.loads((self.folder(step_id) / RECORD).read_text())
             return Result(
-                name,
+                step_id,
                 data["key"],
                 verdict.from_json(data["verdict"]),
                 data["digest"],
@@ -134,17 +135,17 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def seconds(self, name: str) -> float | None:
+    def seconds(self, step_id: StepId) -> float | None:
         """How long the step took when it last ran; None if it never did."""
-        result = self.last(name)
+        result = self.last(step_id)
         return None if result is None else result.seconds
 
-    def fresh(self, name: str, key: str) -> Result | None:
+    def fresh(self, step_id: StepId, key: str) -> Result | None:
         """The last result, if it passed with that key and its outputs are unchanged."""
-        result = self.last(name)
+        result = self.last(step_id)
         if result is None or result.key != key or not isinstance(result.verdict, Passed):
             return None
-        folder = self.folder(name)
+        folder = self.folder(step_id)
         files = json.loads((folder / RECORD).read_text())["outputs"]
         for path, (size, mtime, _) in files.items():
             try:
@@ -156,14 +157,14 @@ class Store:
         return result
 
     def commit(
-        self, name: str, key: str, outcome: Outcome, scratch: Path, started: float
+        self, step_id: StepId, key: str, outcome: Outcome, scratch: Path, started: float
     ) -> Result:
         """Put a finished step's scratch folder in its place, by one rename."""
         outputs = {path: _describe(scratch / path) for path in sorted(outcome.outputs)}
         digest = hash_text(json.dumps([(path, entry[2]) for path, entry in outputs.items()]))
         seconds = time.time() - started
         record = {
-            "name": name,
+            "name": str(step_id),
             "key": key,
             "verdict": verdict.to_json(outcome.verdict),
             "exit_code": outcome.exit_code,
@@ -180,16 +181,16 @@ class Store:
             },
         }
         (scratch / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-        target = self.folder(name)
+        target = self.folder(step_id)
         target.parent.mkdir(parents=True, exist_ok=True)
-        old = self.work / "scratch" / f"old_{name.replace('/', '_')}"
+        old = self.work / "scratch" / f"old_{str(step_id).replace('/', '_')}"
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():
             target.rename(old)
         scratch.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return Result(
-            name, key, outcome.verdict, digest, seconds, started, exit_code=outcome.exit_code
+            step_id, key, outcome.verdict, digest, seconds, started, exit_code=outcome.exit_code
         )
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from backport.engine.step import StepId
 from backport.engine.store import Store, step_key
 from backport.errors import InputError
 from backport.recipe import versions
@@ -43,11 +44,11 @@ def _unchanged(recipe: Recipe, archive: ArchiveVersions, store: Store) -> Archiv
     steps = plan.make(versions.with_chosen(recipe, archive), Selection(until="source"), "")
 
     def made(source: str, series: str) -> bool:
-        step = steps[f"source/{series}/{source}"]
+        step = steps[StepId("source", series, source)]
         needed = {need: store.last(need) for need in step.needs}
         digests = {need: one.digest for need, one in needed.items() if one is not None}
         whole = len(digests) == len(needed)
-        return whole and store.fresh(step.name, step_key(step, digests)) is not None
+        return whole and store.fresh(step.id, step_key(step, digests)) is not None
 
     return {pair: replace(has, ours=has.ours and made(*pair)) for pair, has in archive.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from debian.deb822 import Deb822, Dsc
@@ -26,7 +26,7 @@ from backport.engine.outputs import (
     read_prepared,
     what_serves,
 )
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import localrepo
@@ -77,9 +77,9 @@ class Actions:
             "test": self.test,
         }
 
-    def fetch(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
+    def fetch(self, step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
         """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
-        source = self.recipe.built(step.source)
+        source = self.recipe.built(step.id.source)
         cache, offline = self.options.cache, self.options.offline
         if source.pins:
             files = _of_pins(source, cache, offline=offline)
@@ -92,18 +92,18 @@ class Actions:
             localrepo.link_or_copy(path, out / path.name)
         return Outcome(Passed(detail), tuple(path.name for path in files))
 
-    def source(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def source(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Make the source package of one source for one series."""
-        series = self.recipe.one_series(step.series)
-        variant = self.recipe.variant(step.variant) if step.variant else None
-        plain = self.recipe.built(step.source).in_series(step.series)
+        series = self.recipe.one_series(step.id.series)
+        variant = self.recipe.variant(step.id.variant) if step.id.variant else None
+        plain = self.recipe.built(step.id.source).in_series(step.id.series)
         source = versions.with_versions(self.recipe, plain, series, variant)
-        if self.recipe.test_source(step.source):
+        if self.recipe.test_source(step.id.source):
             version, rule = versions.test_source_version(source)
         else:
-            version, rule = versions.built_version(source, series, step.variant)
-        fetched = needs[f"fetch/{step.source}"]
-        published = series.archive.get(step.source)
+            version, rule = versions.built_version(source, series, step.id.variant)
+        fetched = needs[StepId("fetch", source=step.id.source)]
+        published = series.archive.get(step.id.source)
         made = package.make(
             self.recipe,
             source,
@@ -129,17 +129,17 @@ class Actions:
         files = (*sorted(made.files), SHIPPED, weight.FILE)
         return Outcome(Passed(f"{version} ({rule})"), files)
 
-    def wanted(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def wanted(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
         build: set[str] = set()
         test: set[str] = set(_TESTBED)
         own: set[str] = set()
         made_in: dict[str, set[str]] = {}
-        for name, folder in needs.items():
+        for made, folder in needs.items():
             dsc = Dsc(one_file(folder, "*.dsc").read_text())
             names = {name.strip() for name in dsc["Binary"].split(",")}
             own |= names
-            made_in.setdefault(name.split("/")[1], set()).update(names)
+            made_in.setdefault(made.series, set()).update(names)
             for field in _RELATIONS:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
             test |= run_relations(one_file(folder, "*.debian.tar.*"))
@@ -148,9 +148,8 @@ class Actions:
             own |= binary_packages(one.package.patches / "debian" / "control")
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
-        last = [name.rpartition("/")[2] for name in needs]
-        made = any("+" in name or self.recipe.test_source(name) for name in last)
-        for matrix in self.recipe.matrix_folders if made else ():
+        tested = any(one.variant or self.recipe.test_source(one.source) for one in needs)
+        for matrix in self.recipe.matrix_folders if tested else ():
             if (matrix.path / "control").is_file():
                 test |= set(test_depends((matrix.path / "control").read_text()))
         data = {
@@ -159,17 +158,17 @@ class Actions:
             "own": sorted(own),
             **{_made_in(series): sorted(names) for series, names in made_in.items()},
         }
-        (out / WANTED).write_text(what_serves(data, self.store.folder(step.name) / WANTED))
+        (out / WANTED).write_text(what_serves(data, self.store.folder(step.id) / WANTED))
         return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
 
-    def prepare_base(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def prepare_base(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Prepare what the series' packages are built and tested on."""
         sandbox.require_all()
-        data = json.loads((needs["wanted"] / WANTED).read_text())
+        data = json.loads((needs[StepId("wanted")] / WANTED).read_text())
         own = frozenset(data["own"])
-        elsewhere = own.difference(data.get(_made_in(step.series), own))
+        elsewhere = own.difference(data.get(_made_in(step.id.series), own))
         wanted = Wanted(tuple(data["build"]), tuple(data["test"]), own, elsewhere)
-        series = self.recipe.one_series(step.series)
+        series = self.recipe.one_series(step.id.series)
         home = self.store.work / "bases"
         home.mkdir(exist_ok=True)
         prepared = self.base.prepare(series, wanted, home, self.options.cache)
@@ -181,13 +180,12 @@ class Actions:
         detail = "; ".join((f"{prepared.kind} ({prepared.suite})", *prepared.notes))
         return Outcome(Passed(detail), (PREPARED,))
 
-    def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def build(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Build one source package in a clean chroot, against what was built before it."""
-        mark = f"+{step.variant}" if step.variant else ""
-        dsc = one_file(needs[f"source/{step.series}/{step.source}{mark}"], "*.dsc")
-        base = read_prepared(needs[f"base/{step.series}"])
+        dsc = one_file(needs[replace(step.id, kind="source")], "*.dsc")
+        base = read_prepared(needs[StepId("base", step.id.series)])
         repositories = [base.repository]
-        with self.store.temporary(f"repository/{step.name}") as scratch:
+        with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
             if debs:
                 repositories.insert(0, self._publish(debs, scratch))
@@ -196,12 +194,12 @@ class Actions:
                 chroot=base.chroot,
                 repositories=repositories,
                 out=out,
-                series=step.series,
+                series=step.id.series,
                 options=sbuild.BuildOptions(
                     keep=self.options.keep,
-                    keep_at=kept_chroot(self.store, step.series, step.source),
+                    keep_at=kept_chroot(self.store, step.id.series, step.id.source),
                     # What the package's own tests say of a variant helps nobody.
-                    nocheck=bool(step.variant),
+                    nocheck=bool(step.id.variant),
                 ),
             )
         files = [
@@ -209,31 +207,31 @@ class Actions:
         ]
         return Outcome(result.verdict, relative(sorted(files), out))
 
-    def check(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def check(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Look for what is wrong with an update, and write down what was found."""
         from backport.check import steps  # noqa: PLC0415 - only a run that checks needs it
 
-        with self.store.temporary(f"work/{step.name}") as scratch:
+        with self.store.temporary(f"work/{step.id}") as scratch:
             return steps.action(self.recipe, step, out, needs, scratch)
 
-    def test(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def test(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
-        base = read_prepared(needs[f"base/{step.series}"])
+        base = read_prepared(needs[StepId("base", step.id.series)])
         row = next(
             row
             for row in self.recipe.matrix
-            if row.source == step.source
-            and step.test in (row.name, *(control.test for control in row.controls))
+            if row.source == step.id.source
+            and step.id.test in (row.name, *(control.test for control in row.controls))
         )
         never_uploaded = step.control or row.matrix
         if never_uploaded:
-            tests, name = row.folder.path, step.test
+            tests, name = row.folder.path, step.id.test
         else:
-            made = needs[f"source/{step.series}/{step.source}"]
+            made = needs[StepId("source", step.id.series, step.id.source)]
             tests = one_file(made, "*.dsc")
             # Ours may be shipped under another name; the others are the base's own.
-            name = json.loads((made / SHIPPED).read_text()).get(step.test, step.test)
-        with self.store.temporary(f"repository/{step.name}") as scratch:
+            name = json.loads((made / SHIPPED).read_text()).get(step.id.test, step.id.test)
+        with self.store.temporary(f"repository/{step.id}") as scratch:
             built = self._publish(built_debs(needs.values()), scratch)
             with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
                 result = autopkgtest.run(
@@ -243,7 +241,7 @@ class Actions:
                     only=(name,),
                     timeout=row.timeout,
                     library=row.folder.library,
-                    beside=self.recipe.source(step.source).tests if step.control else None,
+                    beside=self.recipe.source(step.id.source).tests if step.control else None,
                     out=out,
                 )
         verdict = single_verdict(result, name)

@@ -1,6 +1,6 @@
 """recipe -> graph of steps. Pure: what a step needs and which inputs it reads, nothing run.
 
-The way of the data is fetch, source, wanted, base, build, check, test; a step's name is also its
+The way of the data is fetch, source, wanted, base, build, check, test; a step's id is also its
 folder below the work folder.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.check import planned
-from backport.engine.step import KINDS, Step, hash_text, hash_tree
+from backport.engine.step import KINDS, Step, StepId, hash_text, hash_tree
 from backport.recipe.model import (
     MatrixTest,
     Recipe,
@@ -59,7 +59,7 @@ def _fetch_step(source: Source, name: str) -> Step:
     inputs = [("place", hash_text(_json(fixed)))]
     if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
         inputs.append(("folder", hash_tree(Path(source.upstream.path))))
-    return Step("fetch", source=name, inputs=tuple(inputs))
+    return Step(StepId("fetch", source=name), inputs=tuple(inputs))
 
 
 def _source_step(
@@ -98,27 +98,23 @@ def _source_step(
         names = (str(path.relative_to(source.patches)) for path in overlay.values())
         inputs["overlay"] = hash_tree(source.patches, names)
     return Step(
-        "source",
-        series,
-        name,
-        variant=variant.name if variant else "",
-        needs=(f"fetch/{name}",),
+        StepId("source", series, name, variant.name if variant else ""),
+        needs=(StepId("fetch", source=name),),
         inputs=tuple(inputs.items()),
     )
 
 
 def _build_step(
-    source: Source, series: str, variant: Variant | None, names: set[str], name: str
+    source: Source, series: str, variant: Variant | None, made: Collection[str], name: str
 ) -> Step:
-    mark = f"+{variant.name}" if variant else ""
-    needs = [f"source/{series}/{name}{mark}", f"base/{series}"]
+    """The build of a source; `made` are the sources that are built for the series."""
+    mark = variant.name if variant else ""
+    needs = [StepId("source", series, name, mark), StepId("base", series)]
     for need in source.needs:
-        own = f"build/{series}/{need}"
-        if own not in names:
-            continue  # the series has it already
-        in_variant = variant is not None and need in variant.sources
-        needs.append(f"{own}{mark}" if in_variant else own)
-    return Step("build", series, name, variant=mark[1:], needs=tuple(needs))
+        if need in made:  # else the series has it already
+            in_variant = variant is not None and need in variant.sources
+            needs.append(StepId("build", series, need, mark if in_variant else ""))
+    return Step(StepId("build", series, name, mark), needs=tuple(needs))
 
 
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
@@ -145,44 +141,40 @@ def _test_steps(
     recipe: Recipe,
     series: str,
     test: MatrixTest,
-    builds: Mapping[str, Step],
+    builds: Collection[StepId],
     older: Collection[str],
 ) -> Iterator[Step]:
     beside = {*test.extra, *(older if test.from_archive else ())}
     plain = [
-        name
-        for name, step in builds.items()
-        if step.series == series
-        and not step.variant
-        and (recipe.test_source(step.source) is None or step.source in beside)
+        build
+        for build in builds
+        if build.series == series
+        and not build.variant
+        and (recipe.test_source(build.source) is None or build.source in beside)
     ]
-    base = f"base/{series}"
+    base = StepId("base", series)
     said = (("row", hash_text(_json((test.name, test.timeout)))),)
     matrix = (
         *said,
         ("matrix", hash_tree(test.folder.path)),
         *(("library", hash_tree(one)) for one in test.folder.library),
     )
-    own = (base,) if test.matrix else (base, f"source/{series}/{test.source}")
-    inputs = matrix if test.matrix else said
+    own = (base,) if test.matrix else (base, StepId("source", series, test.source))
     yield Step(
-        "test", series, test.source, test.name, "", (*own, *plain), inputs, limit=test.timeout
+        StepId("test", series, test.source, test=test.name),
+        (*own, *plain),
+        matrix if test.matrix else said,
+        limit=test.timeout,
     )
     # A control may run the test that is shipped.
     shipped = ("tests", hash_tree(recipe.source(test.source).tests))
     for control in test.controls:
-        mark = f"+{control.variant}" if control.variant else ""
         replaced = recipe.variant(control.variant).sources if control.variant else ()
-        changed = [f"build/{series}/{name}" for name in replaced]
-        kept = [name for name in plain if name not in changed]
-        made = [f"{name}{mark}" for name in changed if f"{name}{mark}" in builds]
+        kept = [build for build in plain if build.source not in replaced]
+        changed = [StepId("build", series, name, control.variant) for name in replaced]
         yield Step(
-            "test",
-            series,
-            test.source,
-            control.test,
-            control.variant,
-            (base, *kept, *made),
+            StepId("test", series, test.source, control.variant, control.test),
+            (base, *kept, *(build for build in changed if build in builds)),
             (*matrix, shipped),
             control=True,
             limit=test.timeout,
@@ -205,8 +197,8 @@ def make(
     selection: Selection,
     base_kind: str,
     base_inputs: Mapping[str, Mapping[str, str]] | None = None,
-) -> dict[str, Step]:
-    """The graph of a run: every step by name, those that others need first.
+) -> dict[StepId, Step]:
+    """The graph of a run: every step by its id, those that others need first.
 
     Parameters:
         base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
@@ -231,7 +223,8 @@ def make(
         or any(test.from_archive for test in wanted_tests(recipe, name, selection))
     }
     sources = _sources(recipe, closure, older)
-    steps = {f"fetch/{name}": _fetch_step(source, name) for name, source in sources.items()}
+    fetched = (_fetch_step(source, name) for name, source in sources.items())
+    steps = {step.id: step for step in fetched}
     variants: dict[str, list[Variant]] = {name: [] for name in series_names}
     for series in series_names:
         for test in wanted_tests(recipe, series, selection):
@@ -242,34 +235,31 @@ def make(
     for series, name in ((series, name) for series in series_names for name in sources):
         source = sources[name]
         if series in source.series:
-            step = _source_step(recipe, source, series, None, name)
-            steps[step.name] = step
-            for variant in variants[series]:
-                if name in variant.sources:
-                    step = _source_step(recipe, source, series, variant, name)
-                    steps[step.name] = step
-    needs = tuple(name for name in steps if name.startswith("source/"))
-    steps["wanted"] = Step("wanted", needs=needs, inputs=_wanted_inputs(recipe))
-    previous = "wanted"
+            for variant in (None, *(one for one in variants[series] if name in one.sources)):
+                step = _source_step(recipe, source, series, variant, name)
+                steps[step.id] = step
+    wanted = StepId("wanted")
+    needs = tuple(step_id for step_id in steps if step_id.kind == "source")
+    steps[wanted] = Step(wanted, needs=needs, inputs=_wanted_inputs(recipe))
+    previous = wanted
     for series in series_names:
         step = Step(
-            "base",
-            series,
-            needs=tuple(dict.fromkeys(("wanted", previous))),
+            StepId("base", series),
+            needs=tuple(dict.fromkeys((wanted, previous))),
             inputs=(
                 ("base", base_kind),
                 ("mirror", recipe.one_series(series).mirror),
                 *sorted((base_inputs or {}).get(series, {}).items()),
             ),
         )
-        steps[step.name] = step
-        previous = step.name
+        steps[step.id] = step
+        previous = step.id
     steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
     if selection.checks:
         checks = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
         )
-        steps |= {step.name: step for step in checks}
+        steps |= {step.id: step for step in checks}
     return _until(steps, selection)
 
 
@@ -305,26 +295,16 @@ def _builds_and_tests(
     variants: Mapping[str, list[Variant]],
     *,
     older: Mapping[str, Collection[str]],
-) -> dict[str, Step]:
-    builds: dict[str, Step] = {}
-    names = {
-        f"build/{series}/{name}"
-        for series in series_names
-        for name, one in sources.items()
-        if series in one.series
-    }
+) -> dict[StepId, Step]:
+    builds: dict[StepId, Step] = {}
     for series in series_names:
-        for name, source in sources.items():
-            if series not in source.series:
-                continue
-            step = _build_step(source, series, None, names, name)
-            builds[step.name] = step
-            for variant in variants[series]:
-                if name in variant.sources:
-                    step = _build_step(source, series, variant, names, name)
-                    builds[step.name] = step
+        made = [name for name, source in sources.items() if series in source.series]
+        for name in made:
+            for variant in (None, *(one for one in variants[series] if name in one.sources)):
+                step = _build_step(sources[name], series, variant, made, name)
+                builds[step.id] = step
     tests = {
-        step.name: step
+        step.id: step
         for series in series_names
         for test in wanted_tests(recipe, series, selection)
         for step in _test_steps(recipe, series, test, builds, older.get(series, ()))
@@ -332,16 +312,16 @@ def _builds_and_tests(
     return builds | tests
 
 
-def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
+def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step]:
     """Only what the last kind asked for, and what that needs."""
     last = selection.until
-    wanted: set[str] = set()
-    todo = [name for name, step in steps.items() if KINDS.index(step.kind) <= KINDS.index(last)]
+    chosen: set[StepId] = set()
+    todo = [one for one in steps if KINDS.index(one.kind) <= KINDS.index(last)]
     if last not in ("wanted", "base"):
-        todo = [name for name in todo if steps[name].kind not in ("wanted", "base")]
+        todo = [one for one in todo if one.kind not in ("wanted", "base")]
     while todo:
-        name = todo.pop()
-        if name not in wanted:
-            wanted.add(name)
-            todo += steps[name].needs
-    return {name: step for name, step in steps.items() if name in wanted}
+        step_id = todo.pop()
+        if step_id not in chosen:
+            chosen.add(step_id)
+            todo += steps[step_id].needs
+    return {step_id: step for step_id, step in steps.items() if step_id in chosen}

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backport.check import review
-from backport.engine.step import KINDS, Step
+from backport.engine.step import KINDS, Step, StepId
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions, Relation, Row
@@ -16,7 +16,7 @@ from backport.source import weight
 from backport.source.weight import Weight
 
 
-def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step]) -> str:
+def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[StepId, Step]) -> str:
     """The plan in lines of text."""
     day = f", with the archive as of {recipe.as_of}" if recipe.as_of else ""
     bug = f"LP: #{recipe.bug}" if recipe.bug else "no bug is filed yet"
@@ -40,23 +40,23 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step])
             for one in recipe.retired
         ]
     lines += _review(recipe, steps)
-    counts = Counter(step.kind for step in steps.values())
+    counts = Counter(step.kind for step in steps)
     lines += ["", "Steps: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])]
     return "\n".join(lines)
 
 
-def _weights(recipe: Recipe, steps: Mapping[str, Step]) -> dict[str, dict[str, Weight]]:
+def _weights(recipe: Recipe, steps: Mapping[StepId, Step]) -> dict[str, dict[str, Weight]]:
     """What somebody has to read of each source package, by series."""
     found: dict[str, dict[str, Weight]] = {}
     for series in recipe.series:
         for source in recipe.sources:
-            if f"source/{series.name}/{source.name}" in steps:
+            if StepId("source", series.name, source.name) in steps:
                 one = weight.of_recipe(recipe, source, series)
                 found.setdefault(series.name, {})[source.name] = one
     return found
 
 
-def _review(recipe: Recipe, steps: Mapping[str, Step]) -> Iterator[str]:
+def _review(recipe: Recipe, steps: Mapping[StepId, Step]) -> Iterator[str]:
     yield from ("", "Lines to read")
     for series, weights in _weights(recipe, steps).items():
         yield from (f"  {series:10} {source:24} {one}" for source, one in weights.items())
@@ -65,7 +65,7 @@ def _review(recipe: Recipe, steps: Mapping[str, Step]) -> Iterator[str]:
 
 
 def as_json(
-    recipe: Recipe, archive: ArchiveVersions, steps: Mapping[str, Step], notes: Sequence[str]
+    recipe: Recipe, archive: ArchiveVersions, steps: Mapping[StepId, Step], notes: Sequence[str]
 ) -> dict[str, Any]:
     """The plan as JSON data; `notes` are sentences that a person has to know."""
     rows = versions.table(recipe, archive)
@@ -86,7 +86,7 @@ def as_json(
             }
             for series, weights in _weights(recipe, steps).items()
         ],
-        "steps": {step.name: step.needs for step in steps.values()},
+        "steps": {str(one): [str(need) for need in step.needs] for one, step in steps.items()},
         "notes": list(notes),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backport.build import sbuild
 from backport.engine import outputs
+from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.environments import localrepo
 from backport.errors import InputError
@@ -23,7 +24,7 @@ def shell(recipe: Recipe, store: Store, series: str, source: str) -> int:
     kept = sorted(outputs.kept_chroot(store, series, source).glob("*/bin"))
     if kept:
         return sbuild.shell(kept[0].parent)
-    prepared = store.folder(f"base/{series}")
+    prepared = store.folder(StepId("base", series))
     if not (prepared / outputs.PREPARED).is_file():
         raise InputError(
             f"there is no testbed for {series} yet",
@@ -31,7 +32,7 @@ def shell(recipe: Recipe, store: Store, series: str, source: str) -> int:
             advice=f"run: backport build --series {series} --source {source}",
         )
     base = outputs.read_prepared(prepared)
-    builds = [store.folder(f"build/{series}/{one.name}") for one in recipe.sources]
+    builds = [store.folder(StepId("build", series, one.name)) for one in recipe.sources]
     debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
     with store.temporary(f"shell/{series}") as scratch:
         built = localrepo.publish(debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=0)

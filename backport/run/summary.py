@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.engine import verdict
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Passed, Skipped
 from backport.recipe.model import Recipe
@@ -94,8 +94,8 @@ class Summary:
 
 def make(
     recipe: Recipe,
-    steps: Mapping[str, Step],
-    results: Mapping[str, Result],
+    steps: Mapping[StepId, Step],
+    results: Mapping[StepId, Result],
     versions: Mapping[tuple[str, str], str],
     *,
     base: str = "",
@@ -120,20 +120,18 @@ def make(
         )
         for series in recipe.series
         for source in recipe.sources
-        if f"source/{series.name}/{source.name}" in results
+        if StepId("source", series.name, source.name) in results
     ]
     kinds = ("source", "build", "check")
-    told = {f"{kind}/{line.series}/{line.source}" for line in lines for kind in kinds}
+    told = {StepId(kind, line.series, line.source) for line in lines for kind in kinds}
     other = tuple(
-        _test_line(steps[name], result)
-        for name, result in results.items()
-        if steps[name].kind != "test"
-        and name not in told
-        and not isinstance(result.verdict, Passed)
+        _test_line(steps[step_id], result)
+        for step_id, result in results.items()
+        if step_id.kind != "test" and step_id not in told and not isinstance(result.verdict, Passed)
     )
     counts = dict.fromkeys(("passed", "failed", "skipped", "broken"), 0)
-    for name, result in results.items():
-        if steps[name].kind == "test":
+    for step_id, result in results.items():
+        if step_id.kind == "test":
             counts[verdict.kind(result.verdict)] += 1
     made = {line.source for line in lines}
     return Summary(
@@ -148,9 +146,9 @@ def make(
         round(seconds, 1),
         tuple(
             verdict.text(result.verdict)
-            for name, result in results.items()
-            if steps[name].kind == "check"
-            and name not in told
+            for step_id, result in results.items()
+            if step_id.kind == "check"
+            and step_id not in told
             and isinstance(result.verdict, Passed)
         ),
     )
@@ -164,11 +162,15 @@ def write(summary: Summary, path: Path) -> None:
 
 
 def _line(
-    series: str, source: str, version: str, steps: Mapping[str, Step], results: Mapping[str, Result]
+    series: str,
+    source: str,
+    version: str,
+    steps: Mapping[StepId, Step],
+    results: Mapping[StepId, Result],
 ) -> Line:
-    made = results[f"source/{series}/{source}"]
-    built = results.get(f"build/{series}/{source}")
-    checked = results.get(f"check/{series}/{source}")
+    made = results[StepId("source", series, source)]
+    built = results.get(StepId("build", series, source))
+    checked = results.get(StepId("check", series, source))
     steps_done = (made, built, checked)
     bad = [one for one in steps_done if one and not isinstance(one.verdict, Passed)]
     return Line(
@@ -180,43 +182,42 @@ def _line(
         round(built.seconds, 1) if built else 0.0,
         verdict.text(bad[0].verdict) if bad else "",
         tuple(
-            _test_line(steps[name], result)
-            for name, result in results.items()
-            if steps[name].kind == "test"
-            and (steps[name].series, steps[name].source) == (series, source)
+            _test_line(steps[step_id], result)
+            for step_id, result in results.items()
+            if (step_id.kind, step_id.series, step_id.source) == ("test", series, source)
         ),
-        (bad[0] if bad else built or made).name,
+        str((bad[0] if bad else built or made).id),
         verdict.kind(checked.verdict) if checked else "",
         verdict.text(checked.verdict) if checked and isinstance(checked.verdict, Passed) else "",
     )
 
 
-def _causes(steps: Mapping[str, Step], results: Mapping[str, Result]) -> tuple[Cause, ...]:
+def _causes(steps: Mapping[StepId, Step], results: Mapping[StepId, Result]) -> tuple[Cause, ...]:
     """The steps that were skipped since a need did not pass, by the step where that began."""
-    skipped: dict[str, list[str]] = {}
-    for name, result in results.items():
-        cause = name
+    skipped: dict[StepId, list[str]] = {}
+    for step_id, result in results.items():
+        cause = step_id
         while bad := [
             need for need in steps[cause].needs if not isinstance(results[need].verdict, Passed)
         ]:
             cause = bad[0]
-        if cause != name and isinstance(result.verdict, Skipped):
-            skipped.setdefault(cause, []).append(name)
+        if cause != step_id and isinstance(result.verdict, Skipped):
+            skipped.setdefault(cause, []).append(str(step_id))
     return tuple(
-        Cause(cause, verdict.kind(results[cause].verdict), tuple(names))
+        Cause(str(cause), verdict.kind(results[cause].verdict), tuple(names))
         for cause, names in skipped.items()
     )
 
 
 def _test_line(step: Step, result: Result) -> TestLine:
     return TestLine(
-        step.test or step.name,
-        step.variant,
+        step.id.test or str(step.id),
+        step.id.variant,
         step.control,
         verdict.kind(result.verdict),
         verdict.text(result.verdict),
         round(result.seconds, 1),
-        step.name,
+        str(step.id),
     )
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from backport.engine import verdict
 from backport.engine.events import Event, Finished, Note, Planned, Sink, Started
-from backport.engine.step import Step
+from backport.engine.step import StepId
 from backport.engine.verdict import Passed
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}
@@ -27,13 +27,13 @@ def event_json(event: Event) -> dict[str, Any]:
     """An event as JSON data: ``event``, ``step`` and what belongs to it."""
     match event:
         case Planned(steps, base):
-            return {"event": "planned", "steps": [step.name for step in steps], "base": base}
+            return {"event": "planned", "steps": [str(step.id) for step in steps], "base": base}
         case Started(step, at):
-            return {"event": "started", "step": step.name, "at": round(at, 3)}
+            return {"event": "started", "step": str(step.id), "at": round(at, 3)}
         case Finished(step, result):
             return {
                 "event": "finished",
-                "step": step.name,
+                "step": str(step.id),
                 **verdict.to_json(result.verdict),
                 "seconds": round(result.seconds, 1),
                 "reused": result.reused,
@@ -48,12 +48,12 @@ def event_line(event: Event) -> str:
         case Planned(steps, base):
             return f"{len(steps)} steps on the base {base}" if base else f"{len(steps)} steps"
         case Started(step, at):
-            return f"{_clock(at)} {step.name} …"
+            return f"{_clock(at)} {step.id} …"
         case Finished(step, result):
             if result.reused and isinstance(result.verdict, Passed):
                 return ""
             reason = verdict.text(result.verdict)
-            ended = f"{step.name}: {verdict.kind(result.verdict)} ({result.seconds:.0f} s)"
+            ended = f"{step.id}: {verdict.kind(result.verdict)} ({result.seconds:.0f} s)"
             return f"{_clock(time.time())} {ended}{': ' + reason if reason else ''}"
         case Note(text):
             return f"note: {text}"
@@ -95,9 +95,9 @@ class LiveTable:
     """One row a series and source, with how its source package, build and tests stand."""
 
     def __init__(self, console: Console) -> None:
-        self._steps: dict[str, Step] = {}
-        self._running: dict[str, float] = {}
-        self._ended: dict[str, Finished] = {}
+        self._steps: tuple[StepId, ...] = ()
+        self._running: dict[StepId, float] = {}
+        self._ended: dict[StepId, Finished] = {}
         self._notes: list[str] = []
         self._base = ""
         self.live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
@@ -106,25 +106,25 @@ class LiveTable:
         """Take an event in."""
         match event:
             case Planned(steps, base):
-                self._steps = {step.name: step for step in steps}
+                self._steps = tuple(step.id for step in steps)
                 self._base = base
             case Started(step, at):
-                self._running[step.name] = at
+                self._running[step.id] = at
             case Finished(step, _):
-                self._running.pop(step.name, None)
-                self._ended[step.name] = event
+                self._running.pop(step.id, None)
+                self._ended[step.id] = event
             case Note(text):
                 self._notes.append(text)
 
     def _render(self) -> Table:
         title = escape(f"base: {self._base}") if self._base else None
         table = Table(title=title, title_justify="left")
-        checked = any(step.kind == "check" for step in self._steps.values())
+        checked = any(step.kind == "check" for step in self._steps)
         columns = [column for column in _COLUMNS if checked or column != "check"]
         for heading in ("series", "source package", *columns):
             table.add_column(heading)
-        rows: dict[tuple[str, str], dict[str, list[Step]]] = {}
-        for step in self._steps.values():
+        rows: dict[tuple[str, str], dict[str, list[StepId]]] = {}
+        for step in self._steps:
             if step.kind in _COLUMNS:
                 cells = rows.setdefault((step.series, step.source), {})
                 cells.setdefault(step.kind, []).append(step)
@@ -138,14 +138,14 @@ class LiveTable:
         table.caption_justify = "left"
         return table
 
-    def _cell(self, steps: list[Step]) -> str:
+    def _cell(self, steps: list[StepId]) -> str:
         parts = []
         for step in steps:
             label = step.test or step.variant
             mark = escape(f"{label} ") if label else ""
-            started = self._running.get(step.name)  # one look: the table is drawn by a thread
-            if step.name in self._ended:
-                kind = verdict.kind(self._ended[step.name].result.verdict)
+            started = self._running.get(step)  # one look: the table is drawn by a thread
+            if step in self._ended:
+                kind = verdict.kind(self._ended[step].result.verdict)
                 parts.append(f"{mark}[{_STYLES[kind]}]{kind}[/]")
             elif started is not None:
                 parts.append(f"{mark}[cyan]{time.time() - started:.0f} s[/]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result, Store
 from backport.errors import BackportError
 from backport.recipe.model import Recipe
@@ -14,8 +14,8 @@ from backport.sru import run_record
 
 def after_run(
     recipe: Recipe,
-    steps: Mapping[str, Step],
-    results: Mapping[str, Result],
+    steps: Mapping[StepId, Step],
+    results: Mapping[StepId, Result],
     *,
     versions: Mapping[tuple[str, str], str],
     store: Store,

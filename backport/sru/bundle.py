@@ -18,7 +18,7 @@ from typing import Any
 from backport import __version__
 from backport.engine import verdict
 from backport.engine.outputs import PREPARED
-from backport.engine.step import Step, hash_text
+from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import RECORD, Store
 from backport.errors import InputError
 from backport.launchpad.api import credentials
@@ -139,12 +139,12 @@ def _refuse_changed(recipe: Recipe, run: RunRecord) -> None:
     """Refuse a recipe, patches or tests that are not those which the run has read."""
     now = plan.make(recipe, plan.Selection(long=True), "")
     for step in run.steps:
-        if step.kind in ("fetch", "source", "test") and (
-            step.name not in now or now[step.name].inputs != step.inputs
+        if step.id.kind in ("fetch", "source", "test") and (
+            step.id not in now or now[step.id].inputs != step.inputs
         ):
             raise InputError(
                 "the recipe, or what lies beside it, was changed after this step had run",
-                where=step.name,
+                where=str(step.id),
                 advice="run: backport run",
             )
 
@@ -169,9 +169,9 @@ class _Collector:
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
         bases = [
-            _base(step.series, store)
+            _base(step.id.series, store)
             for step in run.steps
-            if step.kind == "base" and (store.folder(step.name) / PREPARED).is_file()
+            if step.id.kind == "base" and (store.folder(step.id) / PREPARED).is_file()
         ]
         found = Manifest(
             update=recipe.name,
@@ -199,32 +199,32 @@ class _Collector:
         return manifest.read(json.dumps(data, indent=1, sort_keys=True) + "\n", manifest.FILE)
 
     def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
-        key, kind, _ = run.ended[step.name]
-        folder = store.folder(step.name)
+        key, kind, _ = run.ended[step.id]
+        folder = store.folder(step.id)
         common = (
-            step.name, step.kind, step.series, step.source, step.test, step.variant, step.control,
-            step.needs, step.inputs,
+            str(step.id), step.id.kind, step.id.series, step.id.source, step.id.test,
+            step.id.variant, step.control, tuple(str(need) for need in step.needs), step.inputs,
         )  # fmt: skip
         if not key:
             # It could not begin: what it needs did not pass.
             reason = "a step that it needs did not pass"
             return StepRecord(*common, "", verdict.Skipped(reason), 0, "", 0.0, 0.0, {}, "")
-        last = store.last(step.name)
+        last = store.last(step.id)
         if last is None or (last.key, verdict.kind(last.verdict)) != (key, kind):
             raise InputError(
                 "this step is not what the last run left",
-                where=step.name,
+                where=str(step.id),
                 advice="run: backport run",
             )
         record = json.loads((folder / RECORD).read_text())
-        inside = f"steps/{step.name}"
+        inside = f"steps/{step.id}"
         for path in sorted(folder.rglob("*")):
             relative = str(path.relative_to(folder))
             if path.is_symlink():
                 self._links[f"{inside}/{relative}"] = str(path.readlink())
             elif path.is_file() and relative != RECORD:
                 content = self._whole(step, path, relative, record)
-                fixed = step.kind in _FIXED and relative in record["outputs"]
+                fixed = step.id.kind in _FIXED and relative in record["outputs"]
                 self._put(f"{inside}/{relative}", path, content, fixed=fixed)
         return StepRecord(
             *common,
@@ -246,16 +246,16 @@ class _Collector:
             if "logs" in record:
                 raise InputError(
                     "this file came into the step's folder after the step had ended",
-                    where=f"{step.name}/{relative}",
+                    where=f"{step.id}/{relative}",
                     advice="remove it, or the step's folder, and run: backport run",
                 )
-            self._unrecorded.append(f"steps/{step.name}/{relative}")
+            self._unrecorded.append(f"steps/{step.id}/{relative}")
         elif hashlib.sha256(content).hexdigest() != entry[2]:
             cut = f"is cut off ({len(content)} of {entry[0]} bytes)"
             what = cut if len(content) < entry[0] else "was changed after its step had ended"
             raise InputError(
                 f"this file {what}",
-                where=f"{step.name}/{relative}",
+                where=f"{step.id}/{relative}",
                 advice="remove the step's folder and run: backport run",
             )
         return content
@@ -337,7 +337,7 @@ def _key(run: RunRecord, work: Path) -> str:
 
 
 def _base(series: str, store: Store) -> BaseRecord:
-    data = json.loads((store.folder(f"base/{series}") / PREPARED).read_text())
+    data = json.loads((store.folder(StepId("base", series)) / PREPARED).read_text())
     differing = tuple(
         (one["package"], one["series_version"], one["base_version"]) for one in data["differing"]
     )

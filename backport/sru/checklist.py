@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import FarmTest
 from backport.recipe import versions
 from backport.recipe.exception import SruException
@@ -31,7 +32,7 @@ def make(
     *,
     sha256: str,
     now: datetime | None = None,
-    farm: Mapping[str, FarmTest] | None = None,
+    farm: Mapping[StepId, FarmTest] | None = None,
 ) -> Checklist:
     """The checklist of an update.
 
@@ -55,7 +56,7 @@ class _List:
         sha256: str,
         now: datetime,
         *,
-        farm: Mapping[str, FarmTest],
+        farm: Mapping[StepId, FarmTest],
     ) -> None:
         self._recipe = recipe
         self._found = found

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backport.engine import programs, verdict
+from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import FarmTest
 from backport.recipe.model import Recipe
 from backport.sru.checklist_data import Checklist
@@ -24,7 +25,7 @@ def make(
     *,
     checklist: Checklist,
     series: str,
-    farm: Mapping[str, FarmTest] | None = None,
+    farm: Mapping[StepId, FarmTest] | None = None,
 ) -> str:
     """The comment on one series. It says only what the evidence and Launchpad say.
 
@@ -43,8 +44,7 @@ def make(
     lines += _policy(recipe, found, facts, series)
     lines += ["", "Tests:"]
     for one in proofs:
-        name = f"test/{series}/{one.source}.{one.test}"
-        ran = (farm or {}).get(name) or found.step(name)
+        ran = (farm or {}).get(one.step) or found.step(one.step)
         said = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)
@@ -71,7 +71,7 @@ def _policy(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> list[
     place = recipe.one_series(series)
     for source in recipe.sources:
         pair = (source.name, series)
-        build = found.step(f"build/{series}/{source.name}")
+        build = found.step(StepId("build", series, source.name))
         if build is None:
             continue
         there = facts.in_pocket(pair, "Proposed")

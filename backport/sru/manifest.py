@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from backport.engine import verdict
-from backport.engine.step import hash_text
+from backport.engine.step import StepId, hash_text
 from backport.engine.verdict import Verdict
 from backport.errors import InputError
 
@@ -66,6 +66,11 @@ class StepRecord:
     seconds: float
     outputs: Mapping[str, str]
     folder: str
+
+    @property
+    def id(self) -> StepId:
+        """Which step it is."""
+        return StepId(self.kind, self.series, self.source, self.variant, self.test)
 
     def expected_digest(self) -> str:
         """The hash over the outputs, as the store makes it."""
@@ -128,9 +133,9 @@ class Manifest:
         """The sha256 over all that the manifest says."""
         return digest_of(self.data())
 
-    def step(self, name: str) -> StepRecord | None:
-        """The step of that name."""
-        return next((one for one in self.steps if one.name == name), None)
+    def step(self, step: StepId | str) -> StepRecord | None:
+        """The record of a step, by its id or by its name."""
+        return next((one for one in self.steps if one.name == str(step)), None)
 
     def base(self, series: str) -> BaseRecord | None:
         """The base of a series."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import SERVICE, FarmTest
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection, wanted_tests
@@ -26,13 +27,26 @@ class Proof:
     `log` is the log's path in the evidence, `sha256` that file's.
     """
 
-    source: str
-    series: str
-    test: str
+    step: StepId
     lacks: str
     log: str = ""
     sha256: str = ""
     advice: str = ""
+
+    @property
+    def source(self) -> str:
+        """The source package."""
+        return self.step.source
+
+    @property
+    def series(self) -> str:
+        """The series."""
+        return self.step.series
+
+    @property
+    def test(self) -> str:
+        """The test's name; a control's ends in its variant."""
+        return self.step.test + (f"+{self.step.variant}" if self.step.variant else "")
 
 
 def tests(
@@ -40,7 +54,7 @@ def tests(
     found: Manifest,
     facts: Facts,
     series: str,
-    farm: Mapping[str, FarmTest] | None = None,
+    farm: Mapping[StepId, FarmTest] | None = None,
 ) -> tuple[Proof, ...]:
     """The proof of every test that the recipe has for a series, its controls included.
 
@@ -50,67 +64,66 @@ def tests(
     proofs = []
     own = frozenset(source.name for source in recipe.sources)
     for row in wanted_tests(recipe, series, Selection()):
-        proofs.append(_one(found, facts, (row.source, series), row.name, own=own))
-        for control in row.controls:
-            mark = f"+{control.variant}" if control.variant else ""
-            name = f"{control.test}{mark}"
-            one = _one(found, facts, (row.source, series), name, own=own, control=True)
-            proofs.append(one)
+        test = StepId("test", series, row.source, test=row.name)
+        proofs.append(_one(found, facts, test, own=own))
+        for one in row.controls:
+            control = replace(test, variant=one.variant, test=one.test)
+            proofs.append(_one(found, facts, control, own=own, control=True))
     return tuple(_in_place(one, found, farm or {}) for one in proofs)
 
 
-def _in_place(one: Proof, found: Manifest, farm: Mapping[str, FarmTest]) -> Proof:
+def _in_place(one: Proof, found: Manifest, farm: Mapping[StepId, FarmTest]) -> Proof:
     """The proof, where the service has run that test too: what it says comes first.
 
     Its pass is one of the PPA's packages, so it proves nothing of those in -proposed: only what
     ran with these does, and that only if the service did not see the test fail.
     """
-    there = farm.get(f"test/{one.series}/{one.source}.{one.test}")
+    there = farm.get(one.step)
     if there is None:
         return one
     log = service_verdicts.log_of(there, found)
-    place = {"log": log, "sha256": found.files[log].sha256} if log else {"log": "", "sha256": ""}
+    digest = found.files[log].sha256 if log else ""
     said = verdict.text(there.verdict)
     if verdict.kind(there.verdict) != "passed":
         lacks = f"{verdict.kind(there.verdict)}: {said}"
-        return replace(one, lacks=lacks, advice=f"Look at its log: {there.worst.log}", **place)
+        return replace(
+            one, lacks=lacks, advice=f"Look at its log: {there.worst.log}", log=log, sha256=digest
+        )
     if not one.lacks:
         return one
     lacks = (
         f"passed on {SERVICE} with {there.worst.version} of the PPA, and not with the packages in "
         f"{one.series}-proposed"
     )
-    return replace(one, lacks=lacks, advice=_RUN, **place)
+    return replace(one, lacks=lacks, advice=_RUN, log=log, sha256=digest)
 
 
 def _one(
     found: Manifest,
     facts: Facts,
-    pair: tuple[str, str],
-    test: str,
+    test: StepId,
     *,
     own: frozenset[str],
     control: bool = False,
 ) -> Proof:
-    source, series = pair
-    step = found.step(f"test/{series}/{source}.{test}")
+    step = found.step(test)
     what = "control" if control else "test"
     if step is None:
-        return Proof(source, series, test, f"this {what} is not in the evidence", advice=_RUN)
+        return Proof(test, f"this {what} is not in the evidence", advice=_RUN)
     log = f"{step.folder}/log" if step.folder else ""
     content = found.files.get(log)
     place = (log, content.sha256) if content else ("", "")
     state, said = verdict.kind(step.verdict), verdict.text(step.verdict)
     if state == "skipped":
-        return Proof(source, series, test, f"skipped, which is no pass: {said}", *place, _RUN)
+        return Proof(test, f"skipped, which is no pass: {said}", *place, _RUN)
     if state != "passed":
-        return Proof(source, series, test, f"{state}: {said}", *place, "Look at its log.")
-    base = found.base(series)
+        return Proof(test, f"{state}: {said}", *place, "Look at its log.")
+    base = found.base(test.series)
     if base is None or base.kind != "ubuntu":
         kind = f"{base.kind} ({base.suite})" if base else "an unknown base"
-        return Proof(source, series, test, f"passed on {kind} only, not on Ubuntu", *place, _RUN)
+        return Proof(test, f"passed on {kind} only, not on Ubuntu", *place, _RUN)
     lacks = _packages(step, found, facts, own=own, control=control)
-    return Proof(source, series, test, lacks, *place, _RUN if lacks else "")
+    return Proof(test, lacks, *place, _RUN if lacks else "")
 
 
 _RUN = "Run it on Ubuntu with the published packages: scripts/verify-sru --test."

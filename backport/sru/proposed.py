@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backport.engine import execute
 from backport.engine.events import Sink
-from backport.engine.step import Step, hash_text
+from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import Passed
 from backport.environments.base import Base, Wanted
@@ -47,10 +47,10 @@ class PublishedActions(Actions):
         super().__init__(recipe, store, base, options)
         self._published = published
 
-    def build(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def build(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Fetch the published binary packages by their hashes; a control's are built."""
-        files = self._published.get((step.source, step.series))
-        if step.variant or files is None:
+        files = self._published.get((step.id.source, step.id.series))
+        if step.id.variant or files is None:
             return super().build(step, out, needs)
         names = []
         for one in files:
@@ -104,7 +104,7 @@ def run(
     *,
     jobs: int,
     sink: Sink,
-) -> tuple[dict[str, Result], Made]:
+) -> tuple[dict[StepId, Result], Made]:
     """Test what is published, in a store of its own below the work folder; make its evidence.
 
     Parameters:
@@ -144,15 +144,15 @@ def plan(
     base: Base,
     files: Mapping[Pair, tuple[PublishedFile, ...]],
     series: tuple[str, ...],
-) -> dict[str, Step]:
+) -> dict[StepId, Step]:
     """The graph of a run whose builds are the published files."""
     nothing = Wanted((), (), frozenset())
     inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
     # The checks are about what is built here.
     steps = planning.make(recipe, Selection(series, checks=False), base.kind, inputs)
-    for name, step in steps.items():
-        found = files.get((step.source, step.series))
-        if step.kind == "build" and not step.variant and found is not None:
+    for build, step in steps.items():
+        found = files.get((build.source, build.series))
+        if build.kind == "build" and not build.variant and found is not None:
             said = hash_text(json.dumps([asdict(one) for one in found], sort_keys=True))
-            steps[name] = replace(step, inputs=(*step.inputs, ("published", said)))
+            steps[build] = replace(step, inputs=(*step.inputs, ("published", said)))
     return steps

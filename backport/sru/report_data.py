@@ -12,6 +12,7 @@ from typing import Any
 
 from backport.check import finding
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.errors import BackportError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
@@ -63,8 +64,8 @@ def gather(
     there = service_verdicts.read(folder, found)
     view = _View(folder, found, link, there)
     series = tuple(one.name for one in recipe.series)
-    ended = {one.name: one.verdict for one in found.steps if one.kind == "test"}
-    ended |= {name: one.verdict for name, one in there.tests.items()}
+    ended = {one.id: one.verdict for one in found.steps if one.kind == "test"}
+    ended |= {step: one.verdict for step, one in there.tests.items()}
     kinds = [verdict.kind(one) for one in ended.values()]
     counts = {state: kinds.count(state) for state in STATES}
     checks = [one for one in found.steps if one.kind == "check"]
@@ -81,7 +82,7 @@ def gather(
         pairs=tuple(view.pairs(recipe)),
         shown=tuple(view.shown()),
         ppa=tuple(view.ppa()),
-        in_place={name: view.farm_chip(one, "") for name, one in there.tests.items()},
+        in_place={str(step): view.farm_chip(one, "") for step, one in there.tests.items()},
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
             for one in found.steps
@@ -115,7 +116,7 @@ class _View:
 
     def test_chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a test: the service's where it ran it, with its origin in words."""
-        there = self._there.tests.get(step.name)
+        there = self._there.tests.get(step.id)
         return self.farm_chip(there, text) if there else self.chip(step, text)
 
     def farm_chip(self, one: FarmTest, text: str) -> Chip:
@@ -132,10 +133,10 @@ class _View:
                 yield Line(source.name, source.version, tuple(cells))
 
     def _cell(self, source: str, series: str) -> Cell:
-        made = self._found.step(f"source/{series}/{source}")
+        made = self._found.step(StepId("source", series, source))
         if made is None:
             return Cell(series)
-        build = self._found.step(f"build/{series}/{source}")
+        build = self._found.step(StepId("build", series, source))
         checks = [
             self.chip(one, one.test or "checks")
             for one in self._found.steps
@@ -154,9 +155,9 @@ class _View:
         ]
         tests += [
             self.farm_chip(one, one.test + (f" (control, {one.variant})" if one.variant else ""))
-            for name, one in self._there.tests.items()
+            for step, one in self._there.tests.items()
             if (one.series, one.source) == (series, source)
-            and name not in {step.name for step in here}
+            and step not in {each.id for each in here}
         ]
         return Cell(
             series,
@@ -212,8 +213,8 @@ class _View:
         """Tests that have controls, side by side."""
         for row in recipe.matrix:
             for series in (one.name for one in recipe.series) if row.controls else ():
-                name = f"test/{series}/{row.source}.{row.name}"
-                step, there = self._found.step(name), self._there.tests.get(name)
+                test = StepId("test", series, row.source, test=row.name)
+                step, there = self._found.step(test), self._there.tests.get(test)
                 counts: tuple[Count, ...] = ()
                 if there is not None:
                     patched = self.farm_chip(there, "")
@@ -233,10 +234,9 @@ class _View:
         One that it did not run is said not to have run there; what was seen here stays beside it.
         """
         for control in row.controls:
-            mark = f"+{control.variant}" if control.variant else ""
-            name = f"test/{series}/{row.source}.{control.test}{mark}"
+            test = StepId("test", series, row.source, control.variant, control.test)
             title = control.variant or "mutations of the same packages"
-            step, there = self._found.step(name), self._there.tests.get(name)
+            step, there = self._found.step(test), self._there.tests.get(test)
             if there is not None:
                 yield title, self.farm_chip(there, ""), ()
                 continue

@@ -18,7 +18,7 @@ from pathlib import Path
 from backport.build.sbuild import remove_tree
 from backport.engine import verdict
 from backport.engine.outputs import PREPARED, WANTED, read_prepared
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Verdict
 from backport.environments import choose
@@ -127,31 +127,23 @@ def _run(
     shutil.copytree(folder / inputs.FOLDER, beside)
     recipe = versions.as_made(inputs.recipe(beside, found), found.versions)
     _same_inputs(recipe, found, record)
-    needs = {need: _need(need, folder, found, work) for need in record.needs}
-    step = Step(
-        record.kind,
-        record.series,
-        record.source,
-        record.test,
-        record.variant,
-        record.needs,
-        record.inputs,
-        record.control,
-    )
+    needed = [one for one in map(found.step, record.needs) if one is not None]
+    needs = {one.id: _need(one.id, folder, found, work) for one in needed}
+    step = Step(record.id, tuple(needs), record.inputs, record.control)
     options = Options(cache, offline)
-    if step.kind == "base":
-        recorded = found.base(step.series)
+    if record.kind == "base":
+        recorded = found.base(record.series)
         base, _ = choose.choose(recipe, recorded.kind if recorded else "", offline=offline)
         actions = Actions(recipe, Store(work or scratch / "work"), base, options)
         return _base_again(actions, step, record, recorded, needs)
     store = Store(scratch / "work")
-    if step.kind == "wanted":
+    if record.kind == "wanted":
         # A run keeps what an earlier one wanted, where that serves.
-        store.folder(step.name).mkdir(parents=True)
-        shutil.copy(folder / record.folder / WANTED, store.folder(step.name))
+        store.folder(step.id).mkdir(parents=True)
+        shutil.copy(folder / record.folder / WANTED, store.folder(step.id))
     base, _ = choose.choose(recipe, "stand-in")  # none is prepared here
-    out = store.scratch(step.name)
-    outcome = Actions(recipe, store, base, options).table()[step.kind](step, out, needs)
+    out = store.scratch(step.id)
+    outcome = Actions(recipe, store, base, options).table()[record.kind](step, out, needs)
     return _compared(record, outcome, out)
 
 
@@ -175,7 +167,7 @@ def _same_inputs(recipe: Recipe, found: Manifest, record: StepRecord) -> None:
     """Refuse inputs in the evidence that are not those which the step has read."""
     if record.kind not in _READ_INPUTS:
         return
-    now = plan.make(recipe, Selection(long=True), "").get(record.name)
+    now = plan.make(recipe, Selection(long=True), "").get(record.id)
     if now is None or now.inputs != record.inputs:
         raise InputError(
             "the inputs in the evidence are not those that this step has read",
@@ -189,34 +181,33 @@ def _base_again(
     step: Step,
     record: StepRecord,
     recorded: BaseRecord | None,
-    needs: Mapping[str, Path],
+    needs: Mapping[StepId, Path],
 ) -> Again:
     """Prepare a base anew, and compare what it is of and the versions of its packages."""
     store, began = actions.store, time.time()
-    with store.locked(), store.temporary(f"again/{step.name}") as out:
+    with store.locked(), store.temporary(f"again/{step.id}") as out:
         outcome = actions.prepare_base(step, out, needs)
         other = _other_than(read_prepared(out), recorded)
-        if not other and store.last(step.name) is None:
-            kept = store.scratch(step.name)
+        if not other and store.last(step.id) is None:
+            kept = store.scratch(step.id)
             shutil.copy(out / PREPARED, kept)
-            store.commit(step.name, record.key, outcome, kept, began)
+            store.commit(step.id, record.key, outcome, kept, began)
     different = (f"{PREPARED} ({other})",) if other else ()
     dated = () if other else (PREPARED,)
     return Again(record.name, record.verdict, outcome.verdict, (), different, dated)
 
 
-def _need(need: str, folder: Path, found: Manifest, work: Path | None) -> Path:
+def _need(need: StepId, folder: Path, found: Manifest, work: Path | None) -> Path:
     """The folder with the outputs of a step: from the evidence, a base from the work folder."""
-    if not need.startswith("base/"):
-        return folder / "steps" / need
-    series = need.partition("/")[2]
-    recorded = found.base(series)
-    there = work / need if work is not None else None
+    if need.kind != "base":
+        return folder / "steps" / str(need)
+    recorded = found.base(need.series)
+    there = work / str(need) if work is not None else None
     if there is None or not (there / PREPARED).is_file():
         raise InputError(
             "this step needs the base that it ran on, which is not part of the evidence "
-            f"({recorded.kind if recorded else 'unknown'}, {series})",
-            where=need,
+            f"({recorded.kind if recorded else 'unknown'}, {need.series})",
+            where=str(need),
             advice="name a work folder that has it with --work; `backport run` prepares it, and so "
             f"does: backport evidence check FILE --rerun {need} --work DIR",
         )
@@ -224,7 +215,7 @@ def _need(need: str, folder: Path, found: Manifest, work: Path | None) -> Path:
     if other:
         raise InputError(
             f"the base in the work folder is not the evidence's: {other}",
-            where=need,
+            where=str(need),
             advice="name another work folder with --work",
         )
     return there

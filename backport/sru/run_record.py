@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from backport.engine.step import Step, hash_text
+from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Result
 from backport.errors import InputError
 from backport.recipe import reader
@@ -20,6 +20,7 @@ from backport.recipe.model import Recipe
 
 FILE = "run.json"
 FOLDER = "evidence"
+_ID = tuple(field.name for field in fields(StepId))
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class RunRecord:
     """
 
     steps: tuple[Step, ...]
-    ended: Mapping[str, tuple[str, str, float]]
+    ended: Mapping[StepId, tuple[str, str, float]]
     versions: Mapping[str, str]
     matrix: tuple[str, ...] = ()
 
@@ -57,8 +58,8 @@ class RunRecord:
 
 
 def make(
-    steps: Mapping[str, Step],
-    results: Mapping[str, Result],
+    steps: Mapping[StepId, Step],
+    results: Mapping[StepId, Result],
     versions: Mapping[tuple[str, str], str],
     recipe: Recipe,
 ) -> RunRecord:
@@ -69,13 +70,13 @@ def make(
     """
     shown = {
         f"{step.series}/{step.source}": versions.get((step.source, step.series), "")
-        for step in steps.values()
+        for step in steps
         if step.kind == "source" and not step.variant
     }
     ended = {
         # A step that could not begin has no key, and the time of this run says nothing.
-        name: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
-        for name, one in results.items()
+        step: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
+        for step, one in results.items()
     }
     matrix = tuple(str(one.relative_to(recipe.root)) for one in recipe.matrix_files)
     return RunRecord(tuple(steps.values()), ended, shown, matrix)
@@ -90,17 +91,19 @@ def read(work: Path) -> RunRecord:
     path = work / FILE
     try:
         data = json.loads(path.read_text())
+        found = [StepId(*(one[field] for field in _ID)) for one in data["steps"]]
+        ids = {str(step_id): step_id for step_id in found}
         steps = tuple(
             Step(
-                **{
-                    **one,
-                    "needs": tuple(one["needs"]),
-                    "inputs": tuple((name, value) for name, value in one["inputs"]),
-                }
+                step_id,
+                tuple(ids[name] for name in one["needs"]),
+                tuple((name, value) for name, value in one["inputs"]),
+                one["control"],
+                one["limit"],
             )
-            for one in data["steps"]
+            for step_id, one in zip(found, data["steps"], strict=True)
         )
-        ended = {name: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
+        ended = {ids[name]: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
         return RunRecord(steps, ended, data["versions"], tuple(data["matrix"]))
     except FileNotFoundError as error:
         raise InputError(
@@ -116,8 +119,17 @@ def read(work: Path) -> RunRecord:
 
 def _data(record: RunRecord) -> dict[str, Any]:
     return {
-        "steps": [asdict(one) for one in record.steps],
-        "ended": {name: list(one) for name, one in record.ended.items()},
+        "steps": [
+            {
+                **asdict(one.id),
+                "needs": [str(need) for need in one.needs],
+                "inputs": one.inputs,
+                "control": one.control,
+                "limit": one.limit,
+            }
+            for one in record.steps
+        ],
+        "ended": {str(step): list(one) for step, one in record.ended.items()},
         "versions": dict(record.versions),
         "matrix": list(record.matrix),
     }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from backport.environments import localrepo
 from backport.errors import BackportError
 from backport.recipe import reader
 from backport.recipe.model import patch_names, quilt_series_file
-from backport.run import plan
 from backport.run.plan import Selection
 from backport.source.changelog import timestamp
 from tests.bench import figures, lock_cost
+from tests.support.steps import planned
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHANGED = "python-certbot"
@@ -94,15 +94,15 @@ class Bench:
     def steps(self, until: str) -> dict[str, Step]:
         """The plan of the runs."""
         selection = Selection(series=self.series, until=until)
-        return plan.make(reader.load(self.recipe), selection, self.base)
+        return planned(reader.load(self.recipe), selection, self.base)
 
     def build_needs(self) -> dict[str, list[str]]:
         """The builds, and the builds that each one waits for."""
         steps = self.steps("build")
         return {
-            name: [need for need in step.needs if steps[need].kind == "build"]
+            name: [str(need) for need in step.needs if need.kind == "build"]
             for name, step in steps.items()
-            if step.kind == "build"
+            if step.id.kind == "build"
         }
 
     def loop(self) -> dict[str, float]:
@@ -121,9 +121,9 @@ class Bench:
         seconds = {}
         for name in TopologicalSorter(needs).static_order():
             step = steps[name]
-            mark = f"+{step.variant}" if step.variant else ""
-            dsc = outputs.one_file(self.work / f"source/{step.series}/{step.source}{mark}", "*.dsc")
-            base = outputs.read_prepared(self.work / f"base/{step.series}")
+            made = self.work / str(replace(step.id, kind="source"))
+            dsc = outputs.one_file(made, "*.dsc")
+            base = outputs.read_prepared(self.work / f"base/{step.id.series}")
             repositories = [base.repository]
             if debs := outputs.built_debs(out / need for need in needs[name]):
                 place = out / "repository" / name
@@ -136,7 +136,7 @@ class Bench:
                 chroot=base.chroot,
                 repositories=repositories,
                 out=out / name,
-                series=step.series,
+                series=step.id.series,
             )
             seconds[name] = time.monotonic() - started
             if not isinstance(result.verdict, Passed):
@@ -192,15 +192,15 @@ class Bench:
         sources = {
             name
             for name, step in steps.items()
-            if step.kind == "source" and step.source == CHANGED and not step.variant
+            if step.id.kind == "source" and step.id.source == CHANGED and not step.id.variant
         }
         # What is wanted of the base is read from the source packages anew, and comes to the same.
         expected = {*sources, "wanted"}
         while more := {
             name
             for name, step in steps.items()
-            if step.kind == "build"
-            and expected - {"wanted"} & set(step.needs)
+            if step.id.kind == "build"
+            and expected - {"wanted"} & set(map(str, step.needs))
             and name not in expected
         }:
             expected |= more

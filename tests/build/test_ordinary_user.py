@@ -49,17 +49,19 @@ def as_user(place: Path, *args: str) -> subprocess.CompletedProcess[str]:
 BASE_STEP = """\
 import sys
 from pathlib import Path
-from backport import execute, recipe_file, summary
-from backport.actions import Actions, Options
-from backport.environments.standin import StandIn
-from backport.engine.step import Step
+from backport.engine import execute
+from backport.engine.step import Step, StepId
 from backport.engine.store import Store
-recipe, store = recipe_file.load(Path(sys.argv[2])), Store(Path(sys.argv[4]))
+from backport.environments.standin import StandIn
+from backport.recipe import reader
+from backport.run import summary
+from backport.run.actions import Actions, Options
+recipe, store = reader.load(Path(sys.argv[2])), Store(Path(sys.argv[4]))
 actions = Actions(recipe, store, StandIn(), Options(store.work / "cache")).table()
-step = Step("base", series="xenial")
+step = Step(StepId("base", "xenial"))
 with store.locked():
-    results = execute.run({step.name: step}, actions, store, jobs=1, sink=lambda event: None)
-print(results[step.name].verdict.detail)
+    results = execute.run({step.id: step}, actions, store, jobs=1, sink=lambda event: None)
+print(results[step.id].verdict.detail)
 sys.exit(summary.exit_code(results.values(), strict=False))
 """
 

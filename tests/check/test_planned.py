@@ -10,11 +10,11 @@ from backport.engine.store import step_key
 from backport.recipe import model as update
 from backport.recipe.bug import BugText
 from backport.recipe.model import Published, Recipe, Retired
-from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.source_builder import write_files
+from tests.support.steps import names, planned
 
 SPEC = Spec(
     sources=(
@@ -31,8 +31,8 @@ def recipe(tmp_path: Path) -> Recipe:
 
 
 def checks(recipe: Recipe, *, long: bool = False) -> dict[str, Step]:
-    steps = plan.make(recipe, Selection(long=long), "stand-in")
-    return {name: step for name, step in steps.items() if step.kind == "check"}
+    steps = planned(recipe, Selection(long=long))
+    return {name: step for name, step in steps.items() if step.id.kind == "check"}
 
 
 LIVES = {"check/xenial/lifecycle", "check/zesty/lifecycle"}
@@ -52,27 +52,27 @@ def test_a_run_that_names_its_tests_leads_no_lives_and_one_without_checks_has_no
     recipe: Recipe,
 ) -> None:
     asked = Selection(tests=("smoke",))
-    assert not LIVES & set(plan.make(recipe, asked, "stand-in"))
-    assert set(plan.make(recipe, replace(asked, long=True), "stand-in")) > LIVES
-    steps = plan.make(recipe, Selection(checks=False), "stand-in")
-    assert {step.kind for step in steps.values()} & {"check", "test", "build"} == {"build"}
+    assert not LIVES & set(planned(recipe, asked))
+    assert set(planned(recipe, replace(asked, long=True))) > LIVES
+    steps = planned(recipe, Selection(checks=False))
+    assert {step.id.kind for step in steps.values()} & {"check", "test", "build"} == {"build"}
 
 
 def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Recipe) -> None:
-    steps = plan.make(recipe, Selection(long=True), "stand-in")
+    steps = planned(recipe, Selection(long=True))
     again, build = steps["check/xenial/beta.reproducible"], steps["build/xenial/beta"]
-    assert set(again.needs) == {*build.needs, build.name}
+    assert set(again.needs) == {*build.needs, build.id}
 
 
 def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_path: Path) -> None:
     pinned = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
-    assert "fetch/alpha" in checks(pinned)["check/xenial/alpha.reproducible"].needs
+    assert "fetch/alpha" in names(checks(pinned)["check/xenial/alpha.reproducible"].needs)
 
 
 def test_a_source_package_is_checked_beside_the_base_and_what_it_was_built_with(
     recipe: Recipe,
 ) -> None:
-    assert checks(recipe)["check/xenial/beta"].needs == (
+    assert names(checks(recipe)["check/xenial/beta"].needs) == (
         "fetch/beta",
         "source/xenial/beta",
         "base/xenial",
@@ -94,14 +94,14 @@ def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
     recipe: Recipe,
 ) -> None:
     step = checks(recipe)["check/zesty/lifecycle"]
-    assert set(step.needs) == {"base/zesty", "build/zesty/alpha", "build/zesty/beta"}
+    assert set(names(step.needs)) == {"base/zesty", "build/zesty/alpha", "build/zesty/beta"}
 
 
 def test_what_is_to_be_read_is_looked_at_in_each_series_where_the_recipe_has_limits(
     recipe: Recipe,
 ) -> None:
     step = checks(replace(recipe, review=update.Review(all={"tests": 9})))["check/zesty/review"]
-    assert step.needs == ("source/zesty/alpha", "source/zesty/beta")
+    assert names(step.needs) == ("source/zesty/alpha", "source/zesty/beta")
     other = checks(replace(recipe, review=update.Review(all={"tests": 8})))["check/zesty/review"]
     assert other.inputs != step.inputs
     assert "check/zesty/review" not in checks(recipe)
@@ -139,29 +139,30 @@ def built(steps: dict[str, Step]) -> set[str]:
     return {
         name.removeprefix("build/")
         for name, step in steps.items()
-        if step.kind == "build" and step.source not in ("alpha", "beta")
+        if step.id.kind == "build" and step.id.source not in ("alpha", "beta")
     }
 
 
 def test_an_upgrade_starts_from_what_the_archive_of_that_series_has(recipe: Recipe) -> None:
-    steps = plan.make(with_older(recipe), Selection(), "stand-in")
+    steps = planned(with_older(recipe))
     older = {"xenial/alpha-0.4", "xenial/library", "xenial/gamma-0.5", "zesty/alpha-0.8"}
     assert built(steps) == older
     for series in ("xenial", "zesty"):
-        needs = {need for need in steps[f"check/{series}/lifecycle"].needs if "build" in need}
+        needs = steps[f"check/{series}/lifecycle"].needs
         own = {f"build/{series}/alpha", f"build/{series}/beta"}
-        assert needs == own | {f"build/{one}" for one in older if one.startswith(series)}
+        expected = own | {f"build/{one}" for one in older if one.startswith(series)}
+        assert {str(need) for need in needs if need.kind == "build"} == expected
     # What takes the place of another source is asked for together with that.
-    only = plan.make(with_older(recipe), Selection(("xenial",), ("alpha",)), "stand-in")
+    only = planned(with_older(recipe), Selection(("xenial",), ("alpha",)))
     assert built(only) == {"xenial/alpha-0.4", "xenial/library"}
 
 
 def test_what_upgrades_start_from_is_built_for_nothing_else(recipe: Recipe) -> None:
     more = with_older(recipe)
     for selection in (Selection(until="build"), Selection(checks=False), Selection(tests=("a",))):
-        assert built(plan.make(more, selection, "stand-in")) == set()
+        assert built(planned(more, selection)) == set()
     # That base has the archive's own packages.
-    assert built(plan.make(more, Selection(), "ubuntu")) == set()
+    assert built(planned(more, base="ubuntu")) == set()
 
 
 def changed(before: Recipe, after: Recipe) -> set[str]:
@@ -178,7 +179,7 @@ def test_a_tool_of_a_series_changes_the_checks_of_that_series(recipe: Recipe) ->
 
 def test_the_text_for_the_bug_changes_every_check(recipe: Recipe) -> None:
     after = replace(recipe, bug_text=BugText("a", "b", "c"))
-    read = {name for name, step in checks(recipe).items() if not step.test}
+    read = {name for name, step in checks(recipe).items() if not step.id.test}
     assert changed(recipe, after) == read
 
 

@@ -32,6 +32,7 @@ from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
+from backport.engine.step import StepId
 from backport.recipe.bug import BugText
 from backport.recipe.model import BasePin, ControlEdit, Published, Recipe, Review
 from backport.source import weight
@@ -124,7 +125,7 @@ def of_weight(limits: Review, *lines: int) -> Case:
             folder = world.root / str(number)
             folder.mkdir()
             weight.write(Weight((Part("debian/rules", "packaging", count),)), folder / weight.FILE)
-            needs[f"source/xenial/small-{number}"] = folder
+            needs[StepId("source", "xenial", f"small-{number}")] = folder
         return review.check(limits, needs)
 
     return found

@@ -11,7 +11,7 @@ import pytest
 from backport.check import finding, static, steps
 from backport.check.finding import Finding
 from backport.engine.outputs import PREPARED, built_debs
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.verdict import Failed, Passed
 from backport.environments.base import PreparedBase
 from backport.recipe.model import BasePin, ControlEdit, Recipe
@@ -138,14 +138,15 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
     out.mkdir()
     scratch.mkdir()
     needs = {
-        "fetch/small": orig.parent,
-        "source/xenial/small": package.dsc.parent,
-        "base/xenial": place,
-        "build/xenial/small": place / "build",
+        StepId("fetch", source="small"): orig.parent,
+        StepId("source", "xenial", "small"): package.dsc.parent,
+        StepId("base", "xenial"): place,
+        StepId("build", "xenial", "small"): place / "build",
     }
     told = {name: str(one) for name, one in asdict(prepared(place)).items() if one}
     (place / PREPARED).write_text(json.dumps({**told, "differing": []}))
-    outcome = steps.action(recipe, Step("check", "xenial", "small"), out, needs, scratch)
+    check = Step(StepId("check", "xenial", "small"))
+    outcome = steps.action(recipe, check, out, needs, scratch)
     assert outcome.outputs == (finding.FILE,)
     assert (out / steps.LINTIAN_LOG).read_text()
     found = finding.read(out / finding.FILE)

@@ -11,6 +11,7 @@ from backport.engine import clean
 from backport.engine.outputs import PREPARED
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
+from tests.support.steps import step_id
 
 DAY = 86400.0
 
@@ -26,8 +27,8 @@ def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None
     for path, text in (files or {}).items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_text(text)
-    store.commit(name, "key", Outcome(Passed()), scratch, time.time())
-    folder = store.folder(name)
+    store.commit(step_id(name), "key", Outcome(Passed()), scratch, time.time())
+    folder = store.folder(step_id(name))
     when = time.time() - age * DAY
     os.utime(folder / RECORD, (when, when))
     return folder
@@ -85,7 +86,7 @@ def test_a_base_that_a_present_step_names_stays(store: Store) -> None:
     for left in ("modules-two", "pool-two.json"):
         os.utime(home / left, (2e9, 2e9))  # the newest
     future = time.time() + 40 * DAY  # all of them are old then, and so is no step that is new
-    os.utime(store.folder("base/xenial") / RECORD, (future, future))
+    os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
     assert gone(store, future - 1) == [
         f"bases/stand-in/{name}"
         for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
@@ -119,7 +120,7 @@ def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
     (home / "testbed-one" / ".new-inner").mkdir()
     base(store, "xenial", home, "one")
     future = time.time() + DAY
-    os.utime(store.folder("base/xenial") / RECORD, (future, future))
+    os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
     assert gone(store, future - 1) == []
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from backport.engine import execute, process
 from backport.engine.events import Event, Finished, Planned, Started
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import RECORD, Outcome, Result, Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import (
@@ -28,24 +28,27 @@ from backport.errors import (
     StepError,
 )
 
-Body = Callable[[Step, Path, Mapping[str, Path]], Outcome]
+Body = Callable[[Step, Path, Mapping[StepId, Path]], Outcome]
 
 
 def step(source: str, *needs: str, read: str = "") -> Step:
     """A step ``build/SOURCE`` that needs others of that kind and reads one input."""
-    inputs = (("read", read),) if read else ()
-    return Step("build", source=source, needs=tuple(f"build/{n}" for n in needs), inputs=inputs)
+    return Step(build(source), tuple(map(build, needs)), (("read", read),) if read else ())
 
 
-def graph(*steps: Step) -> dict[str, Step]:
-    return {one.name: one for one in steps}
+def build(source: str) -> StepId:
+    return StepId("build", source=source)
 
 
-def write_all(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+def graph(*steps: Step) -> dict[StepId, Step]:
+    return {one.id: one for one in steps}
+
+
+def write_all(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
     """Write what the step read, and all that the steps which it needs have written."""
-    text = "".join((folder / "out").read_text() for _, folder in sorted(needs.items()))
-    (out / "out").write_text(f"{text}{step.source} {dict(step.inputs).get('read', '')}\n")
-    return Outcome(Passed(f"made {step.source}"), ("out",))
+    text = "".join((folder / "out").read_text() for _, folder in sorted(needs.items(), key=str))
+    (out / "out").write_text(f"{text}{step.id.source} {dict(step.inputs).get('read', '')}\n")
+    return Outcome(Passed(f"made {step.id.source}"), ("out",))
 
 
 class Run:
@@ -56,21 +59,21 @@ class Run:
         self.events: list[Event] = []
 
     def __call__(
-        self, steps: dict[str, Step], body: Body = write_all, jobs: int = 2
-    ) -> dict[str, Result]:
+        self, steps: dict[StepId, Step], body: Body = write_all, jobs: int = 2
+    ) -> dict[StepId, Result]:
         self.events = []
         return execute.run(
             steps, {"build": body}, self.store, jobs=jobs, sink=self.events.append, base="none"
         )
 
     def started(self) -> list[str]:
-        return [one.step.source for one in self.events if isinstance(one, Started)]
+        return [one.step.id.source for one in self.events if isinstance(one, Started)]
 
     def finished(self) -> list[str]:
-        return [one.step.source for one in self.events if isinstance(one, Finished)]
+        return [one.step.id.source for one in self.events if isinstance(one, Finished)]
 
     def output(self, source: str) -> str:
-        return (self.store.folder(f"build/{source}") / "out").read_text()
+        return (self.store.folder(build(source)) / "out").read_text()
 
 
 @pytest.fixture
@@ -78,8 +81,8 @@ def run(tmp_path: Path) -> Run:
     return Run(tmp_path / "work")
 
 
-def verdicts(results: Mapping[str, Result]) -> dict[str, Verdict]:
-    return {name.removeprefix("build/"): result.verdict for name, result in results.items()}
+def verdicts(results: Mapping[StepId, Result]) -> dict[str, Verdict]:
+    return {step_id.source: result.verdict for step_id, result in results.items()}
 
 
 CHAIN = graph(step("a", read="1"), step("b", "a"), step("c", "b"))
@@ -100,7 +103,7 @@ def test_the_events_tell_the_plan_and_then_each_start_and_end_in_order(run: Run)
     results = run(CHAIN)
     planned, *rest = run.events
     assert planned == Planned(tuple(CHAIN.values()), "none")
-    told = [(type(one), one.step.source) for one in rest if isinstance(one, (Started, Finished))]
+    told = [(type(one), one.step.id.source) for one in rest if isinstance(one, (Started, Finished))]
     assert told == [(kind, name) for name in "abc" for kind in (Started, Finished)]
     assert len(told) == len(rest)
     ends = [one.result for one in rest if isinstance(one, Finished)]
@@ -124,8 +127,8 @@ def test_in_any_graph_each_step_passes_exactly_when_all_below_it_do(
     }
     bad = data.draw(st.sets(st.sampled_from(names)))
 
-    def body(step: Step, out: Path, folders: Mapping[str, Path]) -> Outcome:
-        if step.source in bad:
+    def body(step: Step, out: Path, folders: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source in bad:
             raise StepError("it is bad")
         return write_all(step, out, folders)
 
@@ -136,7 +139,7 @@ def test_in_any_graph_each_step_passes_exactly_when_all_below_it_do(
     for name in names:
         below = needs[name] <= good
         expected = (Failed if name in bad else Passed) if below else Skipped
-        assert type(results[f"build/{name}"].verdict) is expected
+        assert type(results[build(name)].verdict) is expected
         good |= {name} if expected is Passed else set()
     assert sorted(run.finished()) == sorted(names)
     for name in names:
@@ -150,8 +153,8 @@ def test_in_any_graph_each_step_passes_exactly_when_all_below_it_do(
 def test_two_ready_steps_run_at_the_same_time(run: Run) -> None:
     both = threading.Barrier(2, timeout=30)
 
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
-        if step.source in ("left", "right"):
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source in ("left", "right"):
             both.wait()  # breaks, and so fails the run, unless the other one is here too
         return write_all(step, out, needs)
 
@@ -164,14 +167,14 @@ def test_no_more_steps_run_at_once_than_were_allowed(run: Run) -> None:
     running: list[str] = []
     most = 0
 
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         nonlocal most
         with lock:
-            running.append(step.source)
+            running.append(step.id.source)
             most = max(most, len(running))
         outcome = write_all(step, out, needs)
         with lock:
-            running.remove(step.source)
+            running.remove(step.id.source)
         return outcome
 
     run(graph(*(step(f"s{number}") for number in range(30))), body, jobs=3)
@@ -184,8 +187,8 @@ def test_no_more_steps_run_at_once_than_were_allowed(run: Run) -> None:
 
 
 def failing(bad: str, error: Exception) -> Body:
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
-        if step.source == bad:
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == bad:
             (out / "log").write_text("the last line\n")
             raise error
         return write_all(step, out, needs)
@@ -204,8 +207,8 @@ def test_a_failure_skips_what_needs_it_with_the_reason_and_the_rest_goes_on(run:
         "y": Passed("made y"),
     }
     assert sorted(run.started()) == ["a", "x", "y"]
-    assert not run.store.folder("build/b").exists()
-    assert (run.store.folder("build/a") / "log").read_text() == "the last line\n"
+    assert not run.store.folder(build("b")).exists()
+    assert (run.store.folder(build("a")) / "log").read_text() == "the last line\n"
 
 
 @pytest.mark.parametrize(
@@ -223,9 +226,9 @@ def test_a_failure_skips_what_needs_it_with_the_reason_and_the_rest_goes_on(run:
 def test_each_error_has_its_verdict_and_exit_code(
     run: Run, error: BackportError, verdict: Verdict, exit_code: int
 ) -> None:
-    result = run(graph(step("a")), failing("a", error))["build/a"]
+    result = run(graph(step("a")), failing("a", error))[build("a")]
     assert (result.verdict, result.exit_code) == (verdict, exit_code)
-    last = run.store.last("build/a")
+    last = run.store.last(build("a"))
     assert last is not None
     assert (last.verdict, last.exit_code) == (verdict, exit_code)
 
@@ -243,13 +246,15 @@ def test_each_error_has_its_verdict_and_exit_code(
 def test_an_outcome_that_is_no_pass_ends_the_command_with_a_code(
     run: Run, outcome: Outcome, exit_code: int
 ) -> None:
-    result = run(graph(step("a")), lambda *_: outcome)["build/a"]
+    result = run(graph(step("a")), lambda *_: outcome)[build("a")]
     assert (result.verdict, result.exit_code) == (outcome.verdict, exit_code)
 
 
 def test_an_action_that_skips_itself_is_no_pass_for_what_needs_it(run: Run) -> None:
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
-        return Outcome(Skipped("not here")) if step.source == "a" else write_all(step, out, needs)
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        return (
+            Outcome(Skipped("not here")) if step.id.source == "a" else write_all(step, out, needs)
+        )
 
     results = run(CHAIN, body)
     assert verdicts(results)["b"] == Skipped("build/a did not pass")
@@ -258,8 +263,8 @@ def test_an_action_that_skips_itself_is_no_pass_for_what_needs_it(run: Run) -> N
 def test_an_unexpected_error_ends_the_run_and_is_raised(run: Run) -> None:
     first = threading.Event()
 
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
-        if step.source == "bad":
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "bad":
             assert first.wait(30)
             raise ZeroDivisionError("ours")
         return write_all(step, out, needs)
@@ -273,8 +278,8 @@ def test_an_unexpected_error_ends_the_run_and_is_raised(run: Run) -> None:
     with pytest.raises(ZeroDivisionError, match="ours"):
         execute.run(steps, {"build": body}, run.store, jobs=2, sink=sink)
     assert "after" not in run.started()
-    assert run.store.last("build/bad") is None
-    assert run.store.last("build/good") is not None
+    assert run.store.last(build("bad")) is None
+    assert run.store.last(build("good")) is not None
     assert process.run(["true"]).exit_code != 0, "a command that was ended starts no program"
 
 
@@ -282,8 +287,8 @@ def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: 
     fifo = make_fifo(run.store.work)
     exits = []
 
-    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
-        if step.source == "bad":
+    def body(step: Step, _out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "bad":
             assert fifo.read_text() == "ready\n"  # until the other's program runs
             raise ZeroDivisionError("ours")
         exits.append(process.run(["sh", "-c", f"echo ready >{fifo}; exec sleep 60"]).exit_code)
@@ -292,8 +297,8 @@ def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: 
     with pytest.raises(ZeroDivisionError, match="ours"):
         run(graph(step("good"), step("bad")), body)
     assert exits == [-signal.SIGTERM]
-    assert run.store.last("build/good") is None
-    assert run.store.last("build/bad") is None
+    assert run.store.last(build("good")) is None
+    assert run.store.last(build("bad")) is None
     assert run.store.interrupted
 
 
@@ -313,8 +318,8 @@ def test_a_program_that_does_not_end_when_asked_to_is_killed(
     fifo = make_fifo(run.store.work)
     exits = []
 
-    def body(step: Step, _out: Path, _needs: Mapping[str, Path]) -> Outcome:
-        if step.source == "bad":
+    def body(step: Step, _out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "bad":
             assert fifo.read_text() == "ready\n"  # until the trap is set
             raise ZeroDivisionError("ours")
         script = f"trap '' TERM; echo ready >{fifo}; while :; do sleep 60; done"
@@ -324,12 +329,12 @@ def test_a_program_that_does_not_end_when_asked_to_is_killed(
     with pytest.raises(ZeroDivisionError, match="ours"):
         run(graph(step("good"), step("bad")), body)
     assert exits == [-signal.SIGKILL]
-    assert run.store.last("build/good") is None
+    assert run.store.last(build("good")) is None
 
 
 def test_a_graph_that_lacks_an_action_is_our_error(run: Run) -> None:
     with pytest.raises(KeyError):
-        run(graph(Step("test", source="a")))
+        run(graph(Step(StepId("test", source="a"))))
 
 
 # ------------------------------------------------------------------ the second run
@@ -349,12 +354,12 @@ def test_a_changed_input_runs_the_step_and_all_that_its_output_reaches(run: Run)
     changed = CHAIN | graph(step("a", read="2"), step("other"))
     results = run(changed)
     assert run.started() == ["a", "b", "c"]
-    assert results["build/other"].reused
+    assert results[build("other")].reused
     assert run.output("c") == "a 2\nb \nc \n"
 
 
 def test_outputs_that_come_out_the_same_end_the_work_early(run: Run) -> None:
-    def body(step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         return write_all(replace(step, inputs=()), out, needs)  # the input is read in vain
 
     run(CHAIN, body)
@@ -365,7 +370,7 @@ def test_outputs_that_come_out_the_same_end_the_work_early(run: Run) -> None:
 
 def test_an_output_that_was_changed_by_hand_is_made_again(run: Run) -> None:
     run(CHAIN)
-    (run.store.folder("build/b") / "out").write_text("by hand\n")
+    (run.store.folder(build("b")) / "out").write_text("by hand\n")
     run(CHAIN)
     assert run.started() == ["b"]
     assert run.output("b") == "a 1\nb \n"
@@ -397,7 +402,7 @@ from tests.engine.test_execute import CHAIN, write_all
 
 def body(step, out, needs):
     outcome = write_all(step, out, needs)
-    if step.source == "b":
+    if step.id.source == "b":
         print("half", flush=True)
         sys.stdin.read()
     return outcome
@@ -420,13 +425,13 @@ def test_after_a_kill_the_next_run_goes_on_from_there(run: Run) -> None:
         assert child.stdout.readline() == "half\n"
         child.kill()
         assert child.wait() == -signal.SIGKILL
-    assert not run.store.folder("build/b").exists()
+    assert not run.store.folder(build("b")).exists()
     left = run.store.interrupted
     with run.store.locked():
         results = run(CHAIN)
     assert run.started() == ["b", "c"]
-    assert results["build/a"].reused
+    assert results[build("a")].reused
     assert run.output("c") == "a 1\nb \nc \n"
     assert (left, run.store.interrupted) == (True, False)
-    folder = run.store.folder("build/b")
+    folder = run.store.folder(build("b"))
     assert sorted(path.name for path in folder.iterdir()) == ["commands.jsonl", "out", RECORD]

@@ -6,16 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backport.engine.step import Step, hash_tree
+from backport.engine.step import StepId, hash_tree
 
 
 def test_a_step_is_named_by_its_kind_series_source_test_and_variant() -> None:
-    assert Step("fetch", source="alpha").name == "fetch/alpha"
-    assert Step("wanted").name == "wanted"
-    assert Step("base", "xenial").name == "base/xenial"
-    assert Step("build", "xenial", "alpha", variant="plain").name == "build/xenial/alpha+plain"
-    test = Step("test", "xenial", "alpha", "race-control", "plain")
-    assert test.name == "test/xenial/alpha.race-control+plain"
+    names = {
+        "fetch/alpha": StepId("fetch", source="alpha"),
+        "wanted": StepId("wanted"),
+        "base/xenial": StepId("base", "xenial"),
+        "build/xenial/alpha+plain": StepId("build", "xenial", "alpha", "plain"),
+        "check/xenial/lifecycle": StepId("check", "xenial", test="lifecycle"),
+        "test/xenial/alpha.race-control+plain": StepId(
+            "test", "xenial", "alpha", "plain", "race-control"
+        ),
+    }
+    assert {name: str(step) for name, step in names.items()} == {name: name for name in names}
 
 
 @settings(max_examples=40)

@@ -8,16 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import RECORD, Outcome, Result, Store, relative, step_key
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import MachineError
 
-NAME = "build/xenial/alpha"
+BUILD = StepId("build", "xenial", "alpha")
 KEY = "k" * 64
 PASSED = Passed("built")
 
@@ -35,36 +36,36 @@ def commit(
     exit_code: int = 0,
 ) -> Result:
     """Put a step with these outputs, and a log that is none, into the store."""
-    scratch = store.scratch(NAME)
+    scratch = store.scratch(BUILD)
     files = {"alpha.deb": "a package\n"} if files is None else files
     for path, content in files.items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_text(content)
     (scratch / "log").write_text("it went well\n")
     outcome = Outcome(verdict, tuple(files), exit_code)
-    return store.commit(NAME, KEY, outcome, scratch, time.time())
+    return store.commit(BUILD, KEY, outcome, scratch, time.time())
 
 
 # ------------------------------------------------------------------ commit and read back
 
 
 def test_a_step_that_never_ran_is_not_there(store: Store) -> None:
-    assert store.last(NAME) is None
-    assert store.fresh(NAME, KEY) is None
+    assert store.last(BUILD) is None
+    assert store.fresh(BUILD, KEY) is None
 
 
 def test_what_was_committed_is_read_back(store: Store) -> None:
     result = commit(store)
-    assert (result.name, result.key, result.verdict) == (NAME, KEY, Passed("built"))
+    assert (result.id, result.key, result.verdict) == (BUILD, KEY, Passed("built"))
     assert not result.reused
-    fresh = store.fresh(NAME, KEY)
+    fresh = store.fresh(BUILD, KEY)
     assert fresh is not None
-    assert fresh == store.last(NAME)
+    assert fresh == store.last(BUILD)
     assert fresh.reused
     assert (fresh.digest, fresh.verdict) == (result.digest, result.verdict)
     assert fresh.seconds == pytest.approx(result.seconds, abs=0.001)
     assert fresh.started == pytest.approx(result.started, abs=0.001)
-    folder = store.folder(NAME)
+    folder = store.folder(BUILD)
     assert sorted(path.name for path in folder.iterdir()) == ["alpha.deb", "log", RECORD]
 
 
@@ -75,29 +76,29 @@ def test_a_step_that_did_not_pass_is_never_fresh_but_its_end_is_known(
     store: Store, verdict: Verdict
 ) -> None:
     commit(store, verdict, exit_code=4)
-    assert store.fresh(NAME, KEY) is None
-    last = store.last(NAME)
+    assert store.fresh(BUILD, KEY) is None
+    last = store.last(BUILD)
     assert last is not None
     assert (last.verdict, last.exit_code) == (verdict, 4)
 
 
 def test_another_key_is_not_fresh(store: Store) -> None:
     commit(store)
-    assert store.fresh(NAME, "other") is None
+    assert store.fresh(BUILD, "other") is None
 
 
 def test_a_second_commit_takes_the_place_of_the_first_whole(store: Store) -> None:
     commit(store, files={"old.deb": "old\n"})
     commit(store, files={"new.deb": "new\n"})
-    names = sorted(path.name for path in store.folder(NAME).iterdir())
+    names = sorted(path.name for path in store.folder(BUILD).iterdir())
     assert names == ["log", "new.deb", RECORD]
     assert list((store.work / "scratch").iterdir()) == []
 
 
 def test_a_scratch_folder_is_empty_though_a_killed_run_left_one(store: Store) -> None:
-    (store.scratch(NAME) / "half").write_text("half a fi")
-    assert list(store.scratch(NAME).iterdir()) == []
-    assert not store.folder(NAME).exists()
+    (store.scratch(BUILD) / "half").write_text("half a fi")
+    assert list(store.scratch(BUILD).iterdir()) == []
+    assert not store.folder(BUILD).exists()
 
 
 def test_a_step_that_was_committed_leaves_no_trace_of_an_interruption(store: Store) -> None:
@@ -119,37 +120,37 @@ def test_a_temporary_folder_is_removed_after_an_error_too(store: Store) -> None:
 
 def test_an_output_whose_content_was_changed_is_not_fresh(store: Store) -> None:
     commit(store)
-    (store.folder(NAME) / "alpha.deb").write_text("another package\n")
-    assert store.fresh(NAME, KEY) is None
+    (store.folder(BUILD) / "alpha.deb").write_text("another package\n")
+    assert store.fresh(BUILD, KEY) is None
 
 
 def test_an_output_of_the_same_size_that_was_touched_is_not_fresh(store: Store) -> None:
     commit(store)
-    path = store.folder(NAME) / "alpha.deb"
+    path = store.folder(BUILD) / "alpha.deb"
     before = path.stat()
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert path.stat().st_size == before.st_size
-    assert store.fresh(NAME, KEY) is None
+    assert store.fresh(BUILD, KEY) is None
 
 
 def test_an_output_that_was_removed_is_not_fresh(store: Store) -> None:
     commit(store)
-    (store.folder(NAME) / "alpha.deb").unlink()
-    assert store.fresh(NAME, KEY) is None
+    (store.folder(BUILD) / "alpha.deb").unlink()
+    assert store.fresh(BUILD, KEY) is None
 
 
 def test_a_log_may_go_or_change(store: Store) -> None:
     commit(store)
-    (store.folder(NAME) / "log").unlink()
-    assert store.fresh(NAME, KEY) is not None
+    (store.folder(BUILD) / "log").unlink()
+    assert store.fresh(BUILD, KEY) is not None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"key": 1}'])
 def test_a_record_that_cannot_be_read_counts_as_none(store: Store, content: str) -> None:
     commit(store)
-    (store.folder(NAME) / RECORD).write_text(content)
-    assert store.last(NAME) is None
-    assert store.fresh(NAME, KEY) is None
+    (store.folder(BUILD) / RECORD).write_text(content)
+    assert store.last(BUILD) is None
+    assert store.fresh(BUILD, KEY) is None
 
 
 def test_the_digest_is_that_of_the_outputs_names_and_contents(store: Store) -> None:
@@ -164,8 +165,8 @@ def test_the_digest_is_that_of_the_outputs_names_and_contents(store: Store) -> N
 
 def test_the_record_is_json_with_the_hash_of_each_output(store: Store) -> None:
     commit(store, files={"deep/alpha.deb": ""})
-    record = json.loads((store.folder(NAME) / RECORD).read_text())
-    assert (record["name"], record["key"]) == (NAME, KEY)
+    record = json.loads((store.folder(BUILD) / RECORD).read_text())
+    assert (record["name"], record["key"]) == (str(BUILD), KEY)
     assert record["verdict"] == {"verdict": "passed", "detail": "built"}
     # sha256 of nothing
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -176,10 +177,10 @@ def test_the_record_is_json_with_the_hash_of_each_output(store: Store) -> None:
 def test_an_output_that_is_no_file_is_an_error_and_commits_nothing(
     store: Store, missing: str
 ) -> None:
-    scratch = store.scratch(NAME)
+    scratch = store.scratch(BUILD)
     with pytest.raises((FileNotFoundError, ValueError)):
-        store.commit(NAME, KEY, Outcome(Passed(), (missing,)), scratch, time.time())
-    assert store.last(NAME) is None
+        store.commit(BUILD, KEY, Outcome(Passed(), (missing,)), scratch, time.time())
+    assert store.last(BUILD) is None
 
 
 def test_paths_are_named_relative_to_the_steps_folder(tmp_path: Path) -> None:
@@ -189,23 +190,24 @@ def test_paths_are_named_relative_to_the_steps_folder(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------ keys
 
+A, B = StepId("fetch", source="a"), StepId("fetch", source="b")
+
 
 def test_the_key_depends_on_name_inputs_and_needs() -> None:
-    step = Step("build", "xenial", "alpha", inputs=(("recipe", "1"),))
+    step = Step(BUILD, inputs=(("recipe", "1"),))
     keys = {
-        step_key(step, {"a": "1"}),
-        step_key(step, {"a": "2"}),
-        step_key(step, {"b": "1"}),
+        step_key(step, {A: "1"}),
+        step_key(step, {A: "2"}),
+        step_key(step, {B: "1"}),
         step_key(step, {}),
-        step_key(Step("build", "zesty", "alpha", inputs=(("recipe", "1"),)), {"a": "1"}),
-        step_key(Step("build", "xenial", "alpha", inputs=(("recipe", "2"),)), {"a": "1"}),
+        step_key(replace(step, id=A), {A: "1"}),
+        step_key(replace(step, inputs=(("recipe", "2"),)), {A: "1"}),
     }
     assert len(keys) == 6
 
 
 def test_the_key_does_not_depend_on_the_order_of_the_needs() -> None:
-    step = Step("build", "xenial", "alpha")
-    assert step_key(step, {"a": "1", "b": "2"}) == step_key(step, {"b": "2", "a": "1"})
+    assert step_key(Step(BUILD), {A: "1", B: "2"}) == step_key(Step(BUILD), {B: "2", A: "1"})
 
 
 # ------------------------------------------------------------------ the lock
@@ -252,7 +254,7 @@ def test_a_second_process_is_kept_out_and_told_of_the_first(store: Store) -> Non
 
 def test_one_that_was_kept_out_leaves_the_running_steps_alone(store: Store) -> None:
     with holder(store.work):
-        scratch = store.scratch(NAME)
+        scratch = store.scratch(BUILD)
         with pytest.raises(MachineError), store.locked():
             pytest.fail("two runs have the lock")
         assert scratch.is_dir()
@@ -261,7 +263,7 @@ def test_one_that_was_kept_out_leaves_the_running_steps_alone(store: Store) -> N
 def test_the_lock_of_a_killed_process_is_free_and_what_it_left_is_seen(store: Store) -> None:
     with holder(store.work) as other:
         before = store.interrupted
-        store.scratch(NAME)
+        store.scratch(BUILD)
         other.kill()
         other.wait()
         with store.locked():
@@ -273,7 +275,7 @@ def test_the_lock_is_free_again_after_an_error(store: Store) -> None:
     with pytest.raises(RuntimeError), store.locked():
         raise RuntimeError
     with store.locked():
-        assert store.scratch(NAME).is_dir()
+        assert store.scratch(BUILD).is_dir()
 
 
 # ------------------------------------------------------------------------------- the logs
@@ -283,10 +285,10 @@ def test_the_record_has_the_hash_of_every_log_and_a_changed_log_is_no_reason_to_
     store: Store,
 ) -> None:
     commit(store)
-    folder = store.folder(NAME)
+    folder = store.folder(BUILD)
     record = json.loads((folder / RECORD).read_text())
     size, _, digest = record["logs"]["log"]
     assert (size, digest) == (13, hashlib.sha256(b"it went well\n").hexdigest())
     assert record["outputs"].keys() == {"alpha.deb"}
     (folder / "log").write_text("changed\n")
-    assert store.fresh(NAME, KEY) is not None
+    assert store.fresh(BUILD, KEY) is not None

@@ -15,7 +15,7 @@ from backport.build import sbuild
 from backport.check import lifecycle
 from backport.check.finding import Finding
 from backport.engine.outputs import WANTED as WANTED_FILE
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
 from backport.environments.base import PreparedBase, Wanted
@@ -135,17 +135,18 @@ def test_a_package_is_built_on_the_series_own_archive(home: Path, made: Made) ->
 
 def lives(home: Path, made: Made, folder: Path, **scripts: str) -> list[Finding]:
     """What is found when own 2.0 and fresh 1.0 are built, and the base is that of the archive."""
-    needs = {name: folder / name for name in ("wanted", "base/xenial", "build/xenial/alpha")}
+    wanted, base, build = StepId("wanted"), StepId("base", SERIES), StepId("build", SERIES, "alpha")
+    needs = {step: folder / str(step) for step in (wanted, base, build)}
     for path in (*needs.values(), folder / "out", folder / "scratch"):
         path.mkdir(parents=True)
     told = {"build": WANTED.build, "test": WANTED.test, "own": sorted(WANTED.own)}
     told["own of xenial"] = sorted(OWN)
-    (needs["wanted"] / WANTED_FILE).write_text(json.dumps(told))
+    (needs[wanted] / WANTED_FILE).write_text(json.dumps(told))
     actions = Actions(made.recipe, Store(home), made.base, Options(home / "cache", offline=True))
-    actions.prepare_base(Step("base", SERIES), needs["base/xenial"], needs)
-    make_package(needs["build/xenial/alpha"], "own", "2.0", {"depends": "bc", **scripts})
-    make_package(needs["build/xenial/alpha"], "fresh", "1.0", {})
-    step = Step("check", SERIES, test="lifecycle", needs=tuple(needs))
+    actions.prepare_base(Step(base), needs[base], needs)
+    make_package(needs[build], "own", "2.0", {"depends": "bc", **scripts})
+    make_package(needs[build], "fresh", "1.0", {})
+    step = Step(StepId("check", SERIES, test="lifecycle"), tuple(needs))
     found = lifecycle.check(made.recipe, step, needs, folder / "out", folder / "scratch")
     return [one for one in found if one.rule != "purge-leaves-files"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts as farm
@@ -20,8 +22,8 @@ from backport.launchpad.upload.journal import Upload
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
 SENT = {("app", "xenial"): Sent(UPDATE, frozenset({VERSION}))}
-STEP = "test/xenial/app.race"
-CONTROL = "test/xenial/app.race-control+unpatched"
+STEP = StepId("test", "xenial", "app", test="race")
+CONTROL = StepId("test", "xenial", "app", "unpatched", "race-control")
 LOST = Failed("test", "it lost")
 
 
@@ -59,7 +61,7 @@ def counted(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) ->
 
 def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
     found = counted(row(Passed()))
-    assert set(found) == {STEP, "test/xenial/app.smoke"}
+    assert set(found) == {STEP, replace(STEP, test="smoke")}
     one = found[STEP]
     assert one.verdict == Passed(f"Ubuntu's autopkgtest service, amd64, {VERSION}")
     assert one.origin == "ppa: amd64"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from backport.engine.step import StepId
 from backport.engine.verdict import Passed
 from backport.sru import check as evidence
 from backport.sru import service_verdicts
@@ -194,7 +195,7 @@ def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> No
     assert origin.endswith("/noble/amd64/h/helper/20261122_000000_aaaaa@/log.gz")
     # The same stands in the evidence, joined by the very .dsc.
     folder = (case.work / "evidence/latest").resolve()
-    step = "test/noble/helper.says"
+    step = StepId("test", "noble", "helper", test="says")
     assert isinstance(
         service_verdicts.read(folder, evidence.load(folder)).tests[step].verdict, Passed
     )

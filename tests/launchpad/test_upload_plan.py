@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.step import StepId
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.upload.checks import (
     Facts,
@@ -27,6 +28,7 @@ from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
 
 TODAY = datetime.date(2026, 11, 23)
+BUILD = StepId("build", "xenial", "a")
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
 HASHES = {"a_1.0.orig.tar.gz": "1" * 64, f"a_{VERSION}.dsc": "2" * 64, "a.debian.tar.xz": "3" * 64}
@@ -59,7 +61,7 @@ FACTS = Facts(
     known=(),
     differing=(),
     unmet=(),
-    steps={"build/xenial/a": "passed", "test/xenial/a.says": "passed"},
+    steps={BUILD: "passed", StepId("test", "xenial", "a", test="says"): "passed"},
 )
 
 
@@ -92,7 +94,7 @@ def test_all_checks_hold_for_good_facts() -> None:
         ({"known": (Known("a_1.0.orig.tar.gz", "9" * 64, "the PPA"),)}, "tarball", 3, "another"),
         ({"differing": ("debian/rules",)}, "content", 4, "debian/rules"),
         ({"unmet": ("b (>= 2), where the PPA has 2~ppa1",)}, "relations", 3, "(>= {NAME}~)"),
-        ({"steps": {"build/xenial/a": "never run"}}, "tests", 4, "never run"),
+        ({"steps": {BUILD: "never run"}}, "tests", 4, "never run"),
     ],
 )
 def test_a_check_that_does_not_hold_refuses_the_item(
@@ -118,7 +120,7 @@ def test_a_check_that_does_not_hold_refuses_the_item(
         {"known": (Known("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
         {"said": None, "archive": Published("1.0-1", "a record")},
         {"archive": Published("", "a record"), "said": None},
-        {"steps": {"build/xenial/a": "never run"}, "forced": "a reason"},
+        {"steps": {BUILD: "never run"}, "forced": "a reason"},
     ],
 )
 def test_what_only_looks_alike_does_not_refuse_it(change: dict[str, object]) -> None:

@@ -10,10 +10,10 @@ import pytest
 from backport.errors import RecipeError
 from backport.recipe import reader
 from backport.recipe.model import MatrixFolder, Recipe
-from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
+from tests.support.steps import planned
 
 SPEC = Spec(
     sources=(SourceSpec("alpha"), SourceSpec("beta")),
@@ -90,7 +90,7 @@ def test_a_changed_test_or_file_of_its_library_is_another_step(
     recipe = load(tmp_path, MORE)
 
     def inputs() -> dict[str, object]:
-        steps = plan.make(recipe, Selection(long=True), "")
+        steps = planned(recipe, Selection(long=True))
         return {name: steps[f"test/xenial/alpha.{name}"].inputs for name in ("smoke", "slow")}
 
     before = inputs()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backport.engine import outputs
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.environments.base import Differing, PreparedBase, Wanted
@@ -87,7 +87,7 @@ def test_the_bases_step_keeps_what_is_to_be_said_of_the_archive(tmp_path: Path) 
         (tmp_path / outputs.WANTED).write_text(json.dumps(ALL))
         options = actions.Options(tmp_path / "cache")
         outcome = actions.Actions(recipe, store, OldArchive(), options).prepare_base(
-            Step("base", series="xenial"), tmp_path, {"wanted": tmp_path}
+            Step(StepId("base", "xenial")), tmp_path, {StepId("wanted"): tmp_path}
         )
     assert outcome.verdict == Passed("ubuntu (xenial, 2 packages of its own); a key was taken")
     assert outputs.read_prepared(tmp_path).notes == ("a key was taken",)

@@ -2,20 +2,21 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backport.engine.step import KINDS, Step
+from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import step_key
 from backport.recipe.model import Change, Recipe
 from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.steps import by_name, names
+from tests.support.steps import planned as made
 
 ALL = Selection()
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -49,12 +50,8 @@ def recipe(tmp_path: Path) -> Recipe:
     return recipes.load(tmp_path, SPEC)
 
 
-def made(recipe: Recipe, selection: Selection = ALL, base: str = "stand-in") -> dict[str, Step]:
-    return plan.make(recipe, selection, base)
-
-
 def of_kind(steps: dict[str, Step], kind: str) -> list[str]:
-    return [name for name, step in steps.items() if step.kind == kind]
+    return [name for name, step in steps.items() if step.id.kind == kind]
 
 
 def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
@@ -67,7 +64,7 @@ def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
 
 
 def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
-    assert {name: set(step.needs) for name, step in made(recipe).items()} == {
+    assert {name: set(names(step.needs)) for name, step in made(recipe).items()} == {
         "fetch/alpha": set(),
         "fetch/beta": set(),
         "fetch/gamma": set(),
@@ -207,15 +204,14 @@ def test_every_graph_is_closed_and_without_a_cycle(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[Spec, Selection]
 ) -> None:
     spec, selection = drawn
-    steps = made(recipes.load(tmp_path_factory.mktemp("recipe"), spec), selection)
+    steps = plan.make(recipes.load(tmp_path_factory.mktemp("recipe"), spec), selection, "")
     assert {need for step in steps.values() for need in step.needs} <= set(steps)
-    TopologicalSorter({name: step.needs for name, step in steps.items()}).prepare()
-    seen: set[str] = set()
-    for name, step in steps.items():
-        assert name == step.name
-        assert seen.issuperset(step.needs), f"{name} stands before what it needs"
-        assert KINDS.index(step.kind) <= KINDS.index(selection.until)
-        seen.add(name)
+    seen: set[StepId] = set()
+    for step_id, step in steps.items():
+        assert step_id == step.id
+        assert seen.issuperset(step.needs), f"{step_id} stands before what it needs"
+        assert KINDS.index(step_id.kind) <= KINDS.index(selection.until)
+        seen.add(step_id)
 
 
 # ------------------------------------------------------------------ what a step reads
@@ -250,10 +246,10 @@ def test_one_patch_changes_exactly_the_source_steps_that_apply_it(
     source = next(one for one in spec.sources if one.name == patch.parent.name)
     expected = set()
     for step in before.values():
-        lists = source.quilt.get(f"series.{step.series}", source.quilt.get("series", ()))
-        bare = source.name in spec.variants.get(step.variant, ())
-        if (step.kind, step.source) == ("source", source.name) and not bare:
-            expected |= {step.name} if patch.name in lists else set()
+        lists = source.quilt.get(f"series.{step.id.series}", source.quilt.get("series", ()))
+        bare = source.name in spec.variants.get(step.id.variant, ())
+        if (step.id.kind, step.id.source) == ("source", source.name) and not bare:
+            expected |= {str(step.id)} if patch.name in lists else set()
     assert changed(before, made(recipe)) == expected
 
 
@@ -299,7 +295,7 @@ def test_the_tests_library_changes_every_source_package_and_the_controls(recipe:
     assert changed(before, made(recipe)) == {
         name
         for name, step in before.items()
-        if step.kind == "source" or (step.kind == "test" and step.variant)
+        if step.id.kind == "source" or (step.id.kind == "test" and step.id.variant)
     }
 
 
@@ -344,7 +340,7 @@ def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
 
 
 def test_what_a_base_depends_on_changes_the_base_of_that_series_only(recipe: Recipe) -> None:
-    after = plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}})
+    after = by_name(plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}}))
     assert changed(made(recipe), after) == {"base/yakkety"}
 
 
@@ -449,14 +445,14 @@ def test_until_ends_with_that_kind_and_all_that_it_needs(
     recipe: Recipe, until: str, kinds: set[str]
 ) -> None:
     steps = made(recipe, Selection(until=until))
-    assert {step.kind for step in steps.values()} == kinds
+    assert {step.id.kind for step in steps.values()} == kinds
     assert of_kind(steps, until) == of_kind(made(recipe), until)
 
 
 def test_one_series_leaves_the_others_out(recipe: Recipe) -> None:
     steps = made(recipe, Selection(series=("yakkety",)))
-    assert {step.series for step in steps.values()} == {"", "yakkety"}
-    assert steps["base/yakkety"].needs == ("wanted",)
+    assert {step.id.series for step in steps.values()} == {"", "yakkety"}
+    assert names(steps["base/yakkety"].needs) == ("wanted",)
 
 
 def test_one_source_brings_what_it_needs_and_its_own_tests(recipe: Recipe) -> None:

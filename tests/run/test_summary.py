@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.recipe.model import Recipe
@@ -35,16 +35,16 @@ def recipe(tmp_path: Path) -> Recipe:
     return recipes.load(tmp_path, SPEC)
 
 
-def ended(steps: dict[str, Step], verdicts: dict[str, Verdict]) -> dict[str, Result]:
+def ended(steps: dict[StepId, Step], verdicts: dict[str, Verdict]) -> dict[StepId, Result]:
     """How each step ended: as given, skipped since a need did not pass, else passed."""
-    results: dict[str, Result] = {}
-    for name, step in steps.items():
+    results: dict[StepId, Result] = {}
+    for step_id, step in steps.items():
         bad = [need for need in step.needs if not isinstance(results[need].verdict, Passed)]
-        verdict = verdicts.get(name, Passed("done"))
+        verdict = verdicts.get(str(step_id), Passed("done"))
         if bad:
             verdict = Skipped(f"{bad[0]} did not pass")
         code = 4 if isinstance(verdict, (Failed, Broken)) else 0
-        results[name] = Result(name, "", verdict, "", 12.3, 0.0, exit_code=code)
+        results[step_id] = Result(step_id, "", verdict, "", 12.3, 0.0, exit_code=code)
     return results
 
 

@@ -11,19 +11,20 @@ import pytest
 from rich.console import Console
 
 from backport.engine.events import Event, Finished, Note, Planned, Started
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.run import ui
+from tests.support.steps import step_id
 
-BUILD = Step("build", "xenial", "alpha")
-TEST = Step("test", "xenial", "alpha", "smoke")
+BUILD = Step(StepId("build", "xenial", "alpha"))
+TEST = Step(StepId("test", "xenial", "alpha", test="smoke"))
 
 
 def finished(
     verdict: Verdict, step: Step = BUILD, *, reused: bool = False, seconds: float = 12.34
 ) -> Finished:
-    return Finished(step, Result(step.name, "key", verdict, "d", seconds, 0.0, reused=reused))
+    return Finished(step, Result(step.id, "key", verdict, "d", seconds, 0.0, reused=reused))
 
 
 # One event of each kind and, of the end of a step, of each verdict; with its line and its JSON.
@@ -181,17 +182,23 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
-STEPS = (
-    Step("fetch", source="alpha"),
-    Step("fetch", source="beta"),
-    *(Step("source", series, "alpha") for series in ("xenial", "zesty")),
-    Step("wanted"),
-    *(Step("base", series) for series in ("xenial", "zesty")),
-    *(Step("build", series, "alpha") for series in ("xenial", "zesty")),
-    Step("build", "xenial", "alpha", variant="plain"),
-    Step("test", "xenial", "alpha", "smoke"),
-    Step("test", "xenial", "alpha", "race"),
-    Step("test", "xenial", "alpha", "race-control", "plain"),
+STEPS = tuple(
+    Step(step_id(name))
+    for name in (
+        "fetch/alpha",
+        "fetch/beta",
+        "source/xenial/alpha",
+        "source/zesty/alpha",
+        "wanted",
+        "base/xenial",
+        "base/zesty",
+        "build/xenial/alpha",
+        "build/zesty/alpha",
+        "build/xenial/alpha+plain",
+        "test/xenial/alpha.smoke",
+        "test/xenial/alpha.race",
+        "test/xenial/alpha.race-control+plain",
+    )
 )
 
 
@@ -208,7 +215,7 @@ def test_the_table_has_a_cell_for_every_step_and_each_verdict_in_it() -> None:
         "test/xenial/alpha.race": Skipped("no"),
         "test/xenial/alpha.race-control+plain": Broken("the harm was not seen"),
     }
-    by_name = {step.name: step for step in STEPS}
+    by_name = {str(step.id): step for step in STEPS}
     assert set(ends) < set(by_name)
     text = shown(
         "table",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.step import StepId
 from backport.errors import InputError
 from backport.recipe import versions
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
@@ -174,8 +175,8 @@ def test_an_overlay_is_a_delta_and_a_changed_file_makes_the_source_anew(tmp_path
     first = plan.make(recipe, plan.Selection(until="source"), "stand-in")
     note.write_text("two\n")
     second = plan.make(recipe, plan.Selection(until="source"), "stand-in")
-    name = "source/xenial/small"
-    assert len({steps[name].inputs for steps in (before, first, second)}) == 3
+    step = StepId("source", "xenial", "small")
+    assert len({steps[step].inputs for steps in (before, first, second)}) == 3
 
 
 def test_what_an_editor_left_is_not_laid_over(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from backport.check import finding
 from backport.engine import execute
 from backport.engine.execute import Action
 from backport.engine.process import run as run_program
-from backport.engine.step import KINDS, Step
+from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Broken, Passed, Skipped, Verdict
 from backport.recipe import versions
@@ -91,7 +91,7 @@ class Place:
         recipe = self.recipe()
         steps = planning.make(recipe, Selection(), self.kind)
         if not self.checked:
-            steps = {name: step for name, step in steps.items() if step.kind != "check"}
+            steps = {step_id: step for step_id, step in steps.items() if step_id.kind != "check"}
         action: Action = self._act
         table = dict.fromkeys(KINDS, action)
         results = execute.run(steps, table, self.store, jobs=1, sink=lambda _: None)
@@ -110,31 +110,33 @@ class Place:
         rows = versions.table(self.recipe(), {})
         return next(one.built for one in rows if (one.source, one.series) == ("alpha", series))
 
-    def _act(self, step: Step, out: Path, _needs: Mapping[str, Path]) -> Outcome:
-        write: Callable[[Step, Path], tuple[str, ...]] = getattr(self, f"_{step.kind}", self._other)
+    def _act(self, step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
+        write: Callable[[Step, Path], tuple[str, ...]] = getattr(
+            self, f"_{step.id.kind}", self._other
+        )
         outputs = write(step, out)
-        for name, text in self.files.get(step.name, {}).items():
+        for name, text in self.files.get(str(step.id), {}).items():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / name).write_text(text)
-        verdict = self.verdicts.get(step.name, Passed("as it should be"))
+        verdict = self.verdicts.get(str(step.id), Passed("as it should be"))
         # What a step that did not pass leaves is no output.
         kept = () if isinstance(verdict, (Broken, Skipped)) else outputs
         return Outcome(verdict, kept)
 
     def _fetch(self, step: Step, out: Path) -> tuple[str, ...]:
-        name = f"{step.source}-1.0.tar.gz"
+        name = f"{step.id.source}-1.0.tar.gz"
         (out / name).write_bytes(b"upstream\n")
         return (name,)
 
     def _source(self, step: Step, out: Path) -> tuple[str, ...]:
         run_program(["tar", "--version"], log=out / "source.log")
-        name = f"{step.source}_{self.version(step.series)}{step.variant}"
-        (out / f"{name}.dsc").write_text(f"Source: {step.source}\n")
+        name = f"{step.id.source}_{self.version(step.id.series)}{step.id.variant}"
+        (out / f"{name}.dsc").write_text(f"Source: {step.id.source}\n")
         (out / f"{name}_source.changes").write_text("Launchpad-Bugs-Fixed: 1\n")
         return (f"{name}.dsc", f"{name}_source.changes")
 
     def _other(self, step: Step, out: Path) -> tuple[str, ...]:
-        name = f"{step.kind}.json"
+        name = f"{step.id.kind}.json"
         (out / name).write_text("{}\n")
         return (name,)
 
@@ -147,7 +149,7 @@ class Place:
         differing = [{"package": "python", "series_version": "2.7.11-1", "base_version": "2.7.18"}]
         prepared = {
             "kind": self.kind,
-            "suite": "Debian bullseye" if self.kind == "stand-in" else f"Ubuntu {step.series}",
+            "suite": "Debian bullseye" if self.kind == "stand-in" else f"Ubuntu {step.id.series}",
             "repository": str(place / "repository"),
             "chroot": str(place / "chroot.tar"),
             "testbed_root": str(place / "testbed"),
@@ -157,16 +159,16 @@ class Place:
         return ("prepared.json",)
 
     def _build(self, step: Step, out: Path) -> tuple[str, ...]:
-        name = f"{step.source}_{self.version(step.series)}{step.variant}_all.deb"
-        content = f"the package of {step.name}\n".encode()
-        (out / name).write_bytes(self.debs.get(step.name, content))
+        name = f"{step.id.source}_{self.version(step.id.series)}{step.id.variant}_all.deb"
+        content = f"the package of {step.id}\n".encode()
+        (out / name).write_bytes(self.debs.get(str(step.id), content))
         (out / "build.log").write_text(f"sbuild builds {name}\nit is done\n")
         return (name,)
 
     def _test(self, step: Step, out: Path) -> tuple[str, ...]:
-        (out / "log").write_text(f"autopkgtest of {step.test}\n{step.test} PASS\n")
-        (out / "summary").write_text(f"{step.test} PASS\n")
-        if step.test != "smoke":
+        (out / "log").write_text(f"autopkgtest of {step.id.test}\n{step.id.test} PASS\n")
+        (out / "summary").write_text(f"{step.id.test} PASS\n")
+        if step.id.test != "smoke":
             (out / "artifacts").mkdir()
             report = ("control.json", CONTROL) if step.control else ("result.json", RESULT)
             (out / "artifacts" / report[0]).write_text(json.dumps(report[1]))

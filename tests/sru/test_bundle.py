@@ -105,7 +105,7 @@ def test_nothing_is_made_where_nothing_has_changed(place: Place) -> None:
 def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place) -> None:
     made = place.evidence()
     place.files[LOG] = {"more": "another log\n"}
-    shutil.rmtree(place.store.folder(LOG))
+    shutil.rmtree(place.store.work / LOG)
     again = place.evidence()
     assert again.name != made.name
     assert made.archive.is_file()
@@ -133,7 +133,7 @@ def test_clean_never_removes_evidence(place: Place) -> None:
 
 def test_evidence_of_a_store_that_has_gone_on_is_refused(place: Place) -> None:
     record = place.run()
-    shutil.rmtree(place.store.folder(LOG))
+    shutil.rmtree(place.store.work / LOG)
     with pytest.raises(InputError, match="not what the last run left"):
         place_make(place, record)
 
@@ -157,7 +157,7 @@ def place_make(place: Place, record: run_record.RunRecord) -> None:
 
 def test_a_log_that_was_cut_off_after_its_step_gives_no_evidence(place: Place) -> None:
     record = place.run()
-    log = place.store.folder(LOG) / "log"
+    log = (place.store.work / LOG) / "log"
     log.write_bytes(log.read_bytes()[:-5])
     with pytest.raises(
         InputError, match=r"alpha.smoke/log: this file is cut off \(\d+ of \d+ bytes"
@@ -168,7 +168,7 @@ def test_a_log_that_was_cut_off_after_its_step_gives_no_evidence(place: Place) -
 
 def test_a_log_that_was_changed_after_its_step_gives_no_evidence(place: Place) -> None:
     record = place.run()
-    log = place.store.folder(LOG) / "log"
+    log = (place.store.work / LOG) / "log"
     log.write_bytes(log.read_bytes().replace(b"PASS", b"FAIL"))
     with pytest.raises(InputError, match="changed after its step had ended"):
         place_make(place, record)
@@ -176,7 +176,7 @@ def test_a_log_that_was_changed_after_its_step_gives_no_evidence(place: Place) -
 
 def test_a_file_that_came_after_the_step_gives_no_evidence(place: Place) -> None:
     record = place.run()
-    (place.store.folder(LOG) / "invented").write_text("PASS\n")
+    ((place.store.work / LOG) / "invented").write_text("PASS\n")
     with pytest.raises(InputError, match="invented: this file came into"):
         place_make(place, record)
 
@@ -254,8 +254,8 @@ def test_a_binary_artifact_with_a_secret_gives_no_evidence(
     place: Place, planted: dict[str, str]
 ) -> None:
     record = place.run()
-    record_file = place.store.folder(LOG) / "step.json"
-    core = place.store.folder(LOG) / "core"
+    record_file = (place.store.work / LOG) / "step.json"
+    core = (place.store.work / LOG) / "core"
     core.write_bytes(b"\xff\xfe" + planted["token"].encode())
     data = json.loads(record_file.read_text())
     del data["logs"]  # as a step of an older toolkit, which did not note its logs
@@ -301,7 +301,7 @@ def test_an_input_that_links_out_of_the_recipes_folder_makes_no_evidence(place: 
 
 def test_links_are_told_and_not_followed(place: Place) -> None:
     record = place.run()
-    (place.store.folder(LOG) / "link").symlink_to("/etc/hostname")
+    ((place.store.work / LOG) / "link").symlink_to("/etc/hostname")
     place_make(place, record)
     folder = place.store.work / run_record.FOLDER / "latest"
     found = check.load(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backport import cli
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
@@ -28,7 +28,9 @@ from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.logged_in import credentials_file
+from tests.support.steps import by_name
 
+BUILD = Step(StepId("build", "xenial", "alpha"))
 COMMENT = "Verification done for xenial.\n\nAll is well."
 BUG = "/bugs/1"
 
@@ -318,7 +320,7 @@ def test_a_build_step_takes_the_published_files_by_their_hashes(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    outcome = actions(scene, scene.facts()).build(Step("build", "xenial", "alpha"), out, {})
+    outcome = actions(scene, scene.facts()).build(BUILD, out, {})
     (name,) = outcome.outputs
     assert (out / name).read_bytes() == scenes.deb(scene.place, "xenial")
 
@@ -330,7 +332,7 @@ def test_a_published_file_with_another_hash_is_refused(scene: Scene, tmp_path: P
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(HashMismatchError):
-        actions(scene, known).build(Step("build", "xenial", "alpha"), out, {})
+        actions(scene, known).build(BUILD, out, {})
     assert not list(out.iterdir())
 
 
@@ -346,7 +348,7 @@ def test_the_published_files_are_part_of_the_keys_of_what_is_built_on_them(scene
     recipe, known = scene.place.recipe(), scene.facts()
     base, _ = choose.choose(recipe, "stand-in")
     files = proposed.published(recipe, known)
-    steps = proposed.plan(recipe, base, files, ("xenial",))
+    steps = by_name(proposed.plan(recipe, base, files, ("xenial",)))
     said = dict(steps["build/xenial/alpha"].inputs)
     assert "published" in said
     assert "published" not in dict(steps["build/xenial/alpha+unpatched"].inputs)

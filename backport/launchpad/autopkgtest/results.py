@@ -19,7 +19,7 @@ from backport.launchpad.autopkgtest import verdicts as farm
 from backport.launchpad.api import download
 from backport.launchpad.autopkgtest.service import Answer, Request
 from backport.launchpad.api.retry import Patience
-from backport.engine.step import hash_text
+from backport.engine.step import StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import (Broken, Failed, Skipped, Verdict)
 
@@ -160,7 +160,7 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
         made = found.answer.verdict(wanted)
     tests = tuple(_each(made, found.answer, wanted).items())
     tested = Tested(request, made, found.url, tests, found.trigger, found.log)
-    _keep(store, f"{FOLDER}/{request.series}/{request.name}", found, made)
+    _keep(store, StepId(FOLDER, request.series, request.name), found, made)
     return tested
 
 
@@ -208,7 +208,7 @@ def control(
     made = each(lambda test: service.control_verdict(test, answer), found)
     broken = [one.verdict for one in made if isinstance(one.verdict, Broken)]
     whole = broken[0] if broken else made[0].verdict
-    _keep(store, f"{FOLDER}/{request.series}/{request.name}+{variant}", found, whole)
+    _keep(store, StepId(FOLDER, request.series, request.name, variant), found, whole)
     return made
 
 
@@ -219,9 +219,9 @@ def not_run(request: Request, asked: Asked, reason: str) -> Controlled:
     )
 
 
-def _keep(store: Store, name: str, found: Found, made: Verdict) -> Result:
+def _keep(store: Store, step: StepId, found: Found, made: Verdict) -> Result:
     started = time.time()
-    scratch = store.scratch(name)
+    scratch = store.scratch(step)
     for file, content in found.files.items():
         (scratch / file).write_bytes(content)
     about = {"url": found.url, "stamp": found.stamp, "trouble": found.trouble}
@@ -230,7 +230,7 @@ def _keep(store: Store, name: str, found: Found, made: Verdict) -> Result:
         about["triggers"] = found.trigger
     (scratch / "result.json").write_text(json.dumps(about, indent=1) + "\n")
     outcome = Outcome(made, (*sorted(found.files), "result.json"), code(made))
-    return store.commit(name, hash_text(found.url), outcome, scratch, started)
+    return store.commit(step, hash_text(found.url), outcome, scratch, started)
 
 
 def code(made: Verdict) -> int:

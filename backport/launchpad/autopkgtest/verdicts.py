@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.errors import InputError
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import Upload
@@ -59,10 +60,9 @@ class FarmTest:
     cells: tuple[Cell, ...]
 
     @property
-    def step(self) -> str:
-        """The name of the step whose place it takes."""
-        mark = f"+{self.variant}" if self.variant else ""
-        return f"test/{self.series}/{self.source}.{self.test}{mark}"
+    def step(self) -> StepId:
+        """The step whose place it takes."""
+        return StepId("test", self.series, self.source, self.variant, self.test)
 
     @property
     def worst(self) -> Cell:
@@ -116,9 +116,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Farm:
-    """All that the service said: the tests that count, by their steps' names, and every row."""
+    """All that the service said: the tests that count, by their steps, and every row."""
 
-    tests: Mapping[str, FarmTest] = field(default_factory=dict)
+    tests: Mapping[StepId, FarmTest] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
 
 

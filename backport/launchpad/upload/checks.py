@@ -10,6 +10,7 @@ from typing import Any
 
 from debian.debian_support import Version
 
+from backport.engine.step import StepId
 from backport.errors import InputError, MachineError, RemoteError, StepError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
 from backport.launchpad.upload.journal import Upload
@@ -66,8 +67,8 @@ class Facts:
     known: tuple[Known, ...]
     differing: tuple[str, ...]
     unmet: tuple[str, ...]
-    steps: Mapping[str, str]
-    origins: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[StepId, str]
+    origins: Mapping[StepId, str] = field(default_factory=dict)
     forced: str = ""
     base_trouble: str = ""
     allowed: str = ""
@@ -273,7 +274,7 @@ def _deps(facts: Facts) -> Check:
 
 def _tested(facts: Facts) -> Check:
     bad = {name: state for name, state in facts.steps.items() if state != "passed"}
-    tests = sum(name.startswith("test/") for name in facts.steps)
+    tests = sum(step.kind == "test" for step in facts.steps)
     if not bad:
         there = len(facts.origins)
         farm = f", {there} of them on Ubuntu's autopkgtest service" if there else ""

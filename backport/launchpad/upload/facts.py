@@ -11,6 +11,7 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
 from backport.errors import InputError, MachineError, RemoteError
@@ -110,7 +111,7 @@ class Gatherer:
     _status: dict[str, str] = field(default_factory=dict)
     _allowed: dict[str, str] = field(default_factory=dict)
     _bases: dict[BasePin, str] = field(default_factory=dict)
-    _farm: Mapping[str, FarmTest] | None = None
+    _farm: Mapping[StepId, FarmTest] | None = None
 
     def series_status(self, series: str) -> str:
         """The status of a series on Launchpad, such as Supported."""
@@ -127,11 +128,11 @@ class Gatherer:
         plain, one = self._source(source, series), self.recipe.one_series(series)
         if plain.base is None or self.series_status(series) == OBSOLETE_SERIES:
             return
-        for step in (f"fetch/{source}", f"source/{series}/{source}"):
+        for step in (StepId("fetch", source=source), StepId("source", series, source)):
             if not self.tested.passed(step):
                 raise InputError(
                     f"it is {self.tested.states.get(step, 'not there')}",
-                    where=step,
+                    where=str(step),
                     advice="make, build and test the update with: backport run",
                 )
         update, _ = versions.published_version(plain, one)
@@ -193,7 +194,7 @@ class Gatherer:
         return self.recipe.source(source).in_series(series)
 
     def _make(self, source: str, series: str, version: str) -> Made:
-        own = self.store.folder(f"source/{series}/{source}")
+        own = self.store.folder(StepId("source", series, source))
         (update_dsc,) = own.glob("*.dsc")
         self.made_of[source, series] = sha256_of(update_dsc)
         out = self.store.work / journal.FOLDER / "unsigned" / f"{series}_{source}"
@@ -202,13 +203,13 @@ class Gatherer:
             self._source(source, series),
             self.recipe.one_series(series),
             version,
-            fetched=self.store.folder(f"fetch/{source}"),
+            fetched=self.store.folder(StepId("fetch", source=source)),
             update_dsc=update_dsc,
             out=out,
-            key=self.tested.results[f"source/{series}/{source}"].key,
+            key=self.tested.results[StepId("source", series, source)].key,
         )
 
-    def _steps(self, source: str, series: str) -> tuple[dict[str, str], dict[str, str]]:
+    def _steps(self, source: str, series: str) -> tuple[dict[StepId, str], dict[StepId, str]]:
         """The states of build and tests, and the origin of those that are not from here.
 
         What Ubuntu's autopkgtest service says of the version in the PPA stands in place of what
@@ -216,7 +217,8 @@ class Gatherer:
         """
         if self._farm is None:
             self._farm = self._read_farm()
-        states, origins = self.tested.of(source, series), {}
+        states = self.tested.of(source, series)
+        origins: dict[StepId, str] = {}
         for name, one in self._farm.items():
             passed = isinstance(one.verdict, Passed)
             if one.series != series or (passed and name not in states):
@@ -226,7 +228,7 @@ class Gatherer:
             origins[name] = one.told
         return states, origins
 
-    def _read_farm(self) -> Mapping[str, FarmTest]:
+    def _read_farm(self) -> Mapping[StepId, FarmTest]:
         """The service's tests of the very versions that `make` has chosen."""
         data = verdicts.summary(self.store.work)
         if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):

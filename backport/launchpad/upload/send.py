@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from backport.engine.step import StepId
 from backport.errors import BackportError, RemoteError, StepError
 from backport.launchpad.api.retry import poll_seconds
 from backport.launchpad.archive.publication import Publication
@@ -72,8 +73,8 @@ class Sender:
     made: Mapping[tuple[str, str], Made]
     earlier: Mapping[tuple[str, str], Upload | None]
     updates: Mapping[tuple[str, str], str]
-    steps: Mapping[tuple[str, str], Mapping[str, str]]
-    origins: Mapping[tuple[str, str], Mapping[str, str]]
+    steps: Mapping[tuple[str, str], Mapping[StepId, str]]
+    origins: Mapping[tuple[str, str], Mapping[StepId, str]]
     made_of: Mapping[tuple[str, str], str]
     forced: str
     tell: Tell
@@ -176,11 +177,11 @@ class Sender:
             signer=self.key.fingerprint,
             account=self.plan.account,
             base=self.plan.base,
-            steps=self.steps[pair],
+            steps={str(step): state for step, state in self.steps[pair].items()},
             forced=self.forced,
             times=before.times if before else {},
             made_of=self.made_of[pair],
-            origins=self.origins[pair],
+            origins={str(step): told for step, told in self.origins[pair].items()},
         )
         self.tell({"event": "signs", "name": item.name, "version": item.version})
         files = signing.sign_upload(made.changes, self.key, self._folder(fresh))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from backport.engine import outputs, verdict
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result, Store, step_key
 from backport.environments import choose
 from backport.environments.base import Wanted
@@ -23,30 +23,29 @@ class Tested:
     `base` is the kind of base that the packages were built and tested on; "" where there is none.
     """
 
-    steps: Mapping[str, Step]
-    results: Mapping[str, Result]
-    states: Mapping[str, str]
+    steps: Mapping[StepId, Step]
+    results: Mapping[StepId, Result]
+    states: Mapping[StepId, str]
     base: str
 
-    def of(self, source: str, series: str) -> dict[str, str]:
+    def of(self, source: str, series: str) -> dict[StepId, str]:
         """The state of a source's build and checks and of every test with it: "passed", or why not.
 
         The tests of a series install all that was built for it, so each is one with this source;
         so does the check that installs, upgrades, removes and purges all packages.
         """
-        build = f"build/{series}/{source}"
-        names = [build]
-        names += [
-            name
-            for name, step in self.steps.items()
-            if step.series == series
-            and (step.kind == "test" or (step.kind == "check" and step.source in (source, "")))
+        which = [StepId("build", series, source)]
+        which += [
+            one
+            for one in self.steps
+            if one.series == series
+            and (one.kind == "test" or (one.kind == "check" and one.source in (source, "")))
         ]
-        return {name: self.states.get(name, "not in the plan") for name in names}
+        return {one: self.states.get(one, "not in the plan") for one in which}
 
-    def passed(self, name: str) -> bool:
+    def passed(self, step: StepId) -> bool:
         """Whether a step has passed and is up to date."""
-        return name in self.results
+        return step in self.results
 
 
 def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
@@ -58,24 +57,24 @@ def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
         nothing = Wanted((), (), frozenset())
         base_inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
     steps = planning.make(recipe, Selection(series), kind, base_inputs)
-    results: dict[str, Result] = {}
-    states: dict[str, str] = {}
-    graph = {name: step.needs for name, step in steps.items()}
-    for name in TopologicalSorter(graph).static_order():
-        step = steps[name]
+    results: dict[StepId, Result] = {}
+    states: dict[StepId, str] = {}
+    graph = {step_id: step.needs for step_id, step in steps.items()}
+    for step_id in TopologicalSorter(graph).static_order():
+        step = steps[step_id]
         missing = [need for need in step.needs if need not in results]
-        last = store.last(name)
+        last = store.last(step_id)
         if missing:
-            states[name] = f"{missing[0]} is not up to date"
+            states[step_id] = f"{missing[0]} is not up to date"
             continue
         key = step_key(step, {need: results[need].digest for need in step.needs})
-        fresh = store.fresh(name, key)
+        fresh = store.fresh(step_id, key)
         if fresh is not None:
-            results[name], states[name] = fresh, "passed"
+            results[step_id], states[step_id] = fresh, "passed"
         elif last is None:
-            states[name] = "never run"
+            states[step_id] = "never run"
         elif last.key == key:
-            states[name] = f"{verdict.kind(last.verdict)}: {verdict.text(last.verdict)}"
+            states[step_id] = f"{verdict.kind(last.verdict)}: {verdict.text(last.verdict)}"
         else:
-            states[name] = "not run since something changed"
+            states[step_id] = "not run since something changed"
     return Tested(steps, results, states, kind)

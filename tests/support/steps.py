@@ -1,0 +1,47 @@
+"""The steps of a run by their names, as output and records have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from backport.engine.step import Step, StepId
+from backport.recipe.model import Recipe
+from backport.run import plan
+from backport.run.plan import Selection
+
+_Value = TypeVar("_Value")
+# Checks of a whole series.
+_ALONE = ("lifecycle", "review")
+
+
+def step_id(name: str) -> StepId:
+    """The step of a name such as ``build/xenial/alpha+plain`` or ``test/xenial/alpha.smoke``."""
+    kind, *rest = name.split("/")
+    if kind == "base":
+        return StepId(kind, *rest)
+    last, _, variant = (rest or [""])[-1].partition("+")
+    test = ""
+    if kind in ("test", "check") and "." in last:
+        last, _, test = last.rpartition(".")
+    elif kind == "check" and last in _ALONE:
+        last, test = "", last
+    return StepId(kind, rest[0] if len(rest) > 1 else "", last, variant, test)
+
+
+def by_name(steps: Mapping[StepId, _Value]) -> dict[str, _Value]:
+    """What is kept by step, by the steps' names."""
+    return {str(one): value for one, value in steps.items()}
+
+
+def names(steps: Iterable[StepId]) -> tuple[str, ...]:
+    """The names of some steps."""
+    return tuple(map(str, steps))
+
+
+ALL = Selection()
+
+
+def planned(recipe: Recipe, selection: Selection = ALL, base: str = "stand-in") -> dict[str, Step]:
+    """The steps of a plan by their names."""
+    return by_name(plan.make(recipe, selection, base))
