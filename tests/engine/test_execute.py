@@ -393,6 +393,19 @@ def test_after_an_unexpected_error_the_next_run_goes_on_from_there(
     assert run.started() == ["b", "c"]
 
 
+def test_a_signal_that_another_thread_takes_ends_the_run(run: Run) -> None:
+    stopped = []
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        stopped.append(process.stopping(20))
+        return Outcome(Passed("made"))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(graph(step("a")), body)
+    assert stopped == [True]
+
+
 KILLED = """\
 import sys
 from pathlib import Path
