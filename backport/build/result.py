@@ -42,7 +42,8 @@ class BuildResult:
 
     `folder` is where the files are; `debs`, `changes` and `buildinfo` are names in it, empty
     where the build did not pass; `log` is there in every case. `tail` are the last lines of what
-    the failed stage printed. `chroot` is the kept chroot of a build that did not pass.
+    the failed stage printed. `chroot` is the kept chroot of a build that did not pass, `layer`
+    names the chroot with build-dependencies that it started from, "" without one.
     """
 
     verdict: Verdict
@@ -55,6 +56,7 @@ class BuildResult:
     buildinfo: str = ""
     tail: str = ""
     chroot: Path | None = None
+    layer: str = ""
 
 
 def read_summary(log: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import owner, sandbox, variation
+from backport.build import layers, owner, sandbox, variation
 from backport.build import repositories as local
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
@@ -69,6 +69,7 @@ def build(
     chroot: Path,
     repositories: Sequence[Path],
     out: Path,
+    layered: bool = False,
     architecture: str = "all+any of this machine",
     series: str = "unstable",
     options: BuildOptions = BuildOptions(),
@@ -82,6 +83,7 @@ def build(
         repositories: flat apt repositories: the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
+        layered: start from a chroot that has the build-dependencies already; see `layers`.
         architecture: ``all``, ``any``, or both as in the default.
         series: what the .changes names as its distribution.
         timeout: seconds for the whole build.
@@ -114,7 +116,11 @@ def build(
         in_memory = (
             options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
         )
-        plan = _Plan(builder, scratch, stage, chroot, tuple(repositories), in_memory)
+        layer = None
+        if layered and in_memory:
+            layer = layers.for_build(dsc, chroot, repositories, builder, stage)
+        start = layer.tarball if layer else chroot
+        plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory)
         plan.write(dsc.name, architecture, series, options)
         log = result / LOG
         for _ in range(_SESSIONS):
@@ -131,7 +137,13 @@ def build(
                 place = options.keep_at or out.with_name(f"{out.name}.chroot")
                 kept = _keep(scratch, place)
         _swap(result, out, scratch)
-    return replace(judged, folder=out, chroot=kept, seconds=time.monotonic() - started)
+    return replace(
+        judged,
+        folder=out,
+        chroot=kept,
+        layer=layer.name if layer else "",
+        seconds=time.monotonic() - started,
+    )
 
 
 def clean_leftovers(folder: Path) -> list[Path]:

@@ -66,6 +66,7 @@ def check(
 
     def build(dsc: Path, log: str, *, varied: bool) -> Path:
         folder = scratch / log
+        # From the plain chroot: so it shows too that a layer makes no difference.
         result = sbuild.build(
             dsc,
             chroot=base.chroot,

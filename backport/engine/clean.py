@@ -17,6 +17,8 @@ from backport.engine.store import RECORD, Store
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
 _PER_BASE = ("chroot-*.tar", "testbed-*")
 _SHARED = ("modules-*", "pool-*.json")
+# What builds start from: they mark it when they use it, and make it again.
+_LAYERS = ("layer-*",)
 _UNFINISHED = (".making-*", ".new-*")
 
 
@@ -81,6 +83,8 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
             for path in sorted(home.glob(pattern)):
                 if path.resolve() not in used and _time(path) <= before:
                     yield path
+        for pattern in _LAYERS:
+            yield from (path for path in sorted(home.glob(pattern)) if _time(path) <= before)
         for pattern in _SHARED:
             found = sorted(home.glob(pattern), key=_time)
             for path in found[:-1] if used else found:

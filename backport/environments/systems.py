@@ -91,13 +91,13 @@ def alone(home: Path) -> Iterator[None]:
     """Use the folder while nobody else prepares a base in it; drop what a kill left half-made."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".lock").open("w") as lock:
-        _wait_for(lock)
+        wait_for(lock)
         for left in home.glob(".new-*"):
             chroot.remove(left)
         yield
 
 
-def _wait_for(lock: IO[str]) -> None:
+def wait_for(lock: IO[str]) -> None:
     """Take the lock; a run that is to end does not wait on.
 
     Raises:

@@ -194,6 +194,7 @@ class Actions:
                 chroot=base.chroot,
                 repositories=repositories,
                 out=out,
+                layered=True,
                 series=step.id.series,
                 options=sbuild.BuildOptions(
                     keep=self.options.keep,
