@@ -7,6 +7,7 @@ is it as a process of its own: see ca_process.
 Runs under Python 2.7.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 import acme_ca
 import ca_process
 from acme import challenges, messages
+
+# python-acme's check of tls-sni-01 would otherwise give the root logger a handler that prints.
+logging.getLogger().addHandler(logging.NullHandler())
 
 
 class CA(acme_ca.Server):
