@@ -108,7 +108,9 @@ def for_build(
         if not tarball.is_file() or not names.is_file():
             with tempfile.TemporaryDirectory(dir=chroot.parent, prefix=".making-") as folder:
                 scratch = Path(folder)
-                if not _make(relations, chroot, base, builder, scratch, stage):
+                if not _make(
+                    relations, chroot, base, builder=builder, scratch=scratch, stage=stage
+                ):
                     return None
                 (scratch / "packages").replace(names)
                 (scratch / "layer.tar").replace(tarball)
@@ -166,6 +168,7 @@ def _make(
     relations: Sequence[str],
     chroot: Path,
     base: Path,
+    *,
     builder: Builder,
     scratch: Path,
     stage: Path,

@@ -50,7 +50,8 @@ class BuildOptions:
 
     `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
     (without one: beside the results); `jobs` is what the package's build may use at once;
-    `nocheck` leaves the package's own tests out;
+    `nocheck` leaves the package's own tests out; `layered` starts from a chroot that has the
+    build-dependencies (see `layers`);
     `memory` unpacks the chroot into memory (None: when there is enough of it); `varied` builds
     under another path, user, umask, locale and time zone.
     """
@@ -59,6 +60,7 @@ class BuildOptions:
     keep_at: Path | None = None
     jobs: int = 1
     nocheck: bool = False
+    layered: bool = False
     memory: bool | None = None
     varied: bool = False
 
@@ -69,7 +71,6 @@ def build(
     chroot: Path,
     repositories: Sequence[Path],
     out: Path,
-    layered: bool = False,
     architecture: str = "all+any of this machine",
     series: str = "unstable",
     options: BuildOptions = BuildOptions(),
@@ -83,7 +84,6 @@ def build(
         repositories: flat apt repositories: the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
-        layered: start from a chroot that has the build-dependencies already; see `layers`.
         architecture: ``all``, ``any``, or both as in the default.
         series: what the .changes names as its distribution.
         timeout: seconds for the whole build.
@@ -117,7 +117,7 @@ def build(
             options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
         )
         layer = None
-        if layered and in_memory:
+        if options.layered and in_memory:
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
         start = layer.tarball if layer else chroot
         plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory)

@@ -194,19 +194,22 @@ class Actions:
                 chroot=base.chroot,
                 repositories=repositories,
                 out=out,
-                layered=True,
                 series=step.id.series,
                 options=sbuild.BuildOptions(
                     keep=self.options.keep,
                     keep_at=kept_chroot(self.store, step.id.series, step.id.source),
                     # What the package's own tests say of a variant helps nobody.
                     nocheck=bool(step.id.variant),
+                    layered=True,
                 ),
             )
         files = [
             path for path in out.iterdir() if path.suffix in (".deb", ".changes", ".buildinfo")
         ]
-        return Outcome(result.verdict, relative(sorted(files), out))
+        verdict = result.verdict
+        if isinstance(verdict, Passed) and result.layer:
+            verdict = Passed(f"{verdict.detail}, from {result.layer}")
+        return Outcome(verdict, relative(sorted(files), out))
 
     def check(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Look for what is wrong with an update, and write down what was found."""

@@ -35,8 +35,7 @@ class Builds:
             chroot=self.chroot,
             repositories=[*own, self.base],
             out=self.folder / "out" / name,
-            layered=True,
-            options=BuildOptions(memory=True),
+            options=BuildOptions(layered=True, memory=True),
         )
 
     def layers(self) -> list[str]:
