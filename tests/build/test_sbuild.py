@@ -212,8 +212,14 @@ def _build_as(uid: int, gid: int, dsc: Path, chroot: Path, repository: Path) -> 
         os.setuid(uid)
         sys.executable = "/usr/bin/python3"  # this process's own may be in a folder of root's
     os.chdir(dsc.parent)
-    result = build(dsc, chroot=chroot, repositories=[repository], out=dsc.parent / "out")
-    os._exit(0 if isinstance(result.verdict, Passed) else 1)
+    result = build(
+        dsc,
+        chroot=chroot,
+        repositories=[repository],
+        out=dsc.parent / "out",
+        options=BuildOptions(layered=True, memory=True),
+    )
+    os._exit(0 if isinstance(result.verdict, Passed) and result.layer else 1)
 
 
 @pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "on disk"])
