@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 from backport.build import sbuild
 from backport.build.sbuild import remove_tree
@@ -25,7 +26,7 @@ from backport.recipe import reader
 from backport.recipe.model import patch_names, quilt_series_file
 from backport.run.plan import Selection
 from backport.source.changelog import timestamp
-from tests.bench import figures, lock_cost
+from tests.bench import cores, figures, lock_cost
 from tests.support.steps import planned
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,14 @@ CHANGED = "python-certbot"
 
 class BenchError(Exception):
     """A run that was to be measured did not pass; the text says which."""
+
+
+class Measured(NamedTuple):
+    """A run: its seconds, the steps that it began, and how idle each core was after the bases."""
+
+    seconds: float
+    begun: list[str]
+    idle: list[float]
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,8 @@ class Bench:
         for name in ("patches", "autopkgtest"):
             shutil.copytree(CHECKOUT / name, self.recipe.parent / name)
 
-    def run(self, command: str, *, peak: Path | None = None) -> tuple[float, list[str]]:
-        """Run a command of the toolkit; its seconds, and the steps that it began.
+    def run(self, command: str, *, peak: Path | None = None) -> Measured:
+        """Run a command of the toolkit.
 
         Raises:
             BenchError: it did not end with 0.
@@ -74,18 +83,23 @@ class Bench:
         args += ["--base", self.base, "--json"]
         args += [word for name in self.series for word in ("--series", name)]
         started = time.monotonic()
-        done = subprocess.run(
+        begun, ticks = [], cores.read()
+        with subprocess.Popen(
             [sys.executable, "-m", *module, command, *map(str, args)],
             cwd=CHECKOUT,
             stdout=subprocess.PIPE,
             text=True,
-            check=False,
-        )
+        ) as child:
+            assert child.stdout is not None
+            for event in map(json.loads, child.stdout):
+                if event["event"] == "started":
+                    begun.append(event["step"])
+                elif event["event"] == "finished" and event["step"].startswith("base/"):
+                    ticks = cores.read()
         seconds = time.monotonic() - started
-        if done.returncode != 0:
-            raise BenchError(f"backport {command} ended with {done.returncode}; see {self.work}")
-        events = [json.loads(line) for line in done.stdout.splitlines()]
-        return seconds, [one["step"] for one in events if one["event"] == "started"]
+        if child.returncode != 0:
+            raise BenchError(f"backport {command} ended with {child.returncode}; see {self.work}")
+        return Measured(seconds, begun, cores.idle_shares(ticks, cores.read()))
 
     def full_series(self) -> str:
         """The series whose packages are measured: the first that is tested in full."""
@@ -144,17 +158,16 @@ class Bench:
         remove_tree(out)
         return seconds
 
-    def cold(self) -> tuple[float, int]:
-        """A run from nothing but the downloads: its seconds, and the peak of memory in kB."""
+    def cold(self) -> tuple[Measured, int]:
+        """A run from nothing but the downloads, and its peak of memory in kB."""
         peak = self.home / "peak"
         if self.work.exists():
             remove_tree(self.work)
-        seconds, _ = self.run("run", peak=peak)
-        return seconds, int(peak.read_text())
+        return self.run("run", peak=peak), int(peak.read_text())
 
     def again(self) -> float:
         """The seconds of a run with nothing changed."""
-        seconds, begun = self.run("run")
+        seconds, begun, _ = self.run("run")
         if begun:
             raise BenchError(f"the second run began {', '.join(begun)}")
         return seconds
@@ -162,7 +175,7 @@ class Bench:
     def builds(self) -> float:
         """The seconds of all builds, made again."""
         shutil.rmtree(self.work / "build")
-        seconds, begun = self.run("build")
+        seconds, begun, _ = self.run("build")
         if sorted(begun) != sorted(self.build_needs()):
             raise BenchError(f"not only builds were begun: {', '.join(begun)}")
         return seconds
@@ -178,7 +191,9 @@ class Bench:
             if index and not cold_once:
                 cold, peak = self.cold()
                 again.append(self.again())
-            yield figures.Round(cold, again[index], self.builds(), self.loop(), peak)
+            yield figures.Round(
+                cold.seconds, cold.idle, again[index], self.builds(), self.loop(), peak
+            )
 
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:
         """Change a patch: the steps that run again, those that depend on it, and all."""
@@ -204,7 +219,7 @@ class Bench:
             and name not in expected
         }:
             expected |= more
-        _, begun = self.run("build")
+        begun = self.run("build").begun
         return frozenset(begun), frozenset(expected), len(steps)
 
 
@@ -223,9 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.rounds < 1:
         parser.error("--rounds is a number from 1 on")
-    jobs = os.cpu_count() or 1
     load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
-    print(f"{jobs} cores, load {load} (the last 1, 5 and 15 minutes), {args.rounds} rounds")
+    print(
+        f"{os.cpu_count()} cores, load {load} (the last 1, 5 and 15 minutes), {args.rounds} rounds"
+    )
     bench = Bench(args.work.resolve(), args.cache.resolve(), args.base, tuple(args.series))
     try:
         bench.prepare()
@@ -242,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"scripts/bench: {error}.", file=sys.stderr)
         return 4
     rows = figures.table(
-        rounds, bench.build_needs(), jobs, rerun=rerun, expected=expected, number=all_steps
+        rounds, bench.build_needs(), rerun=rerun, expected=expected, number=all_steps
     )
     try:
         rows += lock_cost.rows(lock_cost.measure(bench.work, bench.full_series()))

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.bench.figures import Round, Row, as_text, longest_chain, table
 
-NEEDS = {"a": [], "b": [], "c": ["a", "b"], "d": ["c"], "e": []}
+NEEDS = {"a": [], "b": [], "c": ["a", "b"], "d": ["c"], "e": [], "f": []}
 SECONDS = {"a": 10.0, "b": 20.0, "c": 30.0, "d": 5.0, "e": 40.0}
-GOOD = Round(cold=200.0, same=0.5, builds=60.0, loop=SECONDS, peak=100 * 1024)
+GOOD = Round(
+    cold=400.0, idle=(0.1, 0.05), same=0.3, builds=60.0, loop={**SECONDS, "f": 50.0}, peak=99 * 1024
+)
 
 
-def rows(*rounds: Round, jobs: int = 2, rerun: str = "c d") -> dict[str, Row]:
+def rows(*rounds: Round, rerun: str = "c d") -> dict[str, Row]:
     found = table(
         rounds,
         NEEDS,
-        jobs,
         rerun=frozenset(rerun.split()),
         expected=frozenset({"c", "d"}),
         number=9,
@@ -32,29 +35,27 @@ def test_good_figures_are_within_their_limits() -> None:
     found = rows(GOOD)
 
     assert {row.within for row in found.values()} == {True, None}
-    assert found["… of a plain loop of sbuild"].measured == "0.57"
-    assert found["… of the longest dependency chain"].measured == "1.09"
-    assert found["… of the longest dependency chain"].within is True
+    assert found["… of a plain loop of sbuild"].measured == "0.39"
+    assert found["… of the least that 2 cores can need"].measured == "0.77"
 
 
 @pytest.mark.parametrize(
     ("change", "beyond"),
     [
-        ({"same": 1.5}, {"run with nothing changed"}),
-        ({"cold": 40.0}, {"… of the cold run"}),
+        ({"cold": 500.0}, {"cold run"}),
+        ({"idle": (0.05, 0.2)}, {"… core 1 idle"}),
+        ({"same": 0.5}, {"… of the cold run"}),
+        ({"same": 1.5}, {"run with nothing changed", "… of the cold run"}),
+        ({"builds": 70.0}, {"… of a plain loop of sbuild"}),
         (
-            {"builds": 80.0},
-            {
-                "… of a plain loop of sbuild",
-                "… of the longest dependency chain",
-                "… of the least that 2 jobs can need",
-            },
+            {"builds": 95.0},
+            {"… of a plain loop of sbuild", "… of the least that 2 cores can need"},
         ),
-        ({"peak": 201 * 1024}, {"peak memory"}),
+        ({"peak": 101 * 1024}, {"peak memory"}),
     ],
 )
-def test_a_figure_beyond_its_limit_is_named(change: dict[str, float], beyond: set[str]) -> None:
-    found = rows(replace(GOOD, **change))  # type: ignore[arg-type]
+def test_a_figure_beyond_its_limit_is_named(change: dict[str, Any], beyond: set[str]) -> None:
+    found = rows(replace(GOOD, **change))
 
     assert {name for name, row in found.items() if row.within is False} == beyond
 
@@ -72,16 +73,14 @@ def test_a_step_that_need_not_run_again_is_beyond_the_limit() -> None:
     assert rows(GOOD, rerun="d")[what].within is False
 
 
-def test_a_chain_that_too_few_jobs_cannot_come_near_is_told_and_not_judged() -> None:
-    found = rows(replace(GOOD, builds=110.0), jobs=1)
+def test_a_cold_run_beyond_its_limit_says_what_its_work_needs() -> None:
+    found = rows(replace(GOOD, cold=1000.0, idle=(0.3, 0.1)))
 
-    assert found["… of the longest dependency chain"].within is None
-    assert "1 jobs need 1.91" in found["… of the longest dependency chain"].limit
-    assert found["… of the least that 1 jobs can need"].within is True
+    assert found["cold run"].limit == "480 s; its work needs 800 s of 2 cores"
 
 
 def test_the_table_has_a_line_for_every_figure() -> None:
     text = as_text(list(rows(GOOD).values()))
 
-    assert len(text.splitlines()) == 10
-    assert "peak memory                          100 MB" in text
+    assert len(text.splitlines()) == 11
+    assert re.search(r"peak memory +99 MB +100 MB +yes", text)
