@@ -11,7 +11,7 @@ import pytest
 
 from backport.engine import disk_space
 from backport.environments import apt_reasons
-from backport.environments.base import Wanted
+from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import MachineError, StepError
 from tests.environments.packages import keyring, one_sentence
@@ -22,7 +22,7 @@ SCRIPT = """\
 import json
 import sys
 from pathlib import Path
-from backport.environments.base import Wanted
+from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import BackportError
 from tests.environments.ubuntu_archive import seen_at
@@ -31,7 +31,7 @@ uri, ring, small, cache = sys.argv[1:]
 out = Path(small)
 try:
     Ubuntu(Path(ring), retries=0).prepare(
-        seen_at(uri), Wanted(("tool",), (), frozenset()), out, Path(cache)
+        seen_at(uri), Dependencies(("tool",)), out, Path(cache)
     )
 except BackportError as error:
     print(type(error).__name__, error.exit_code, error)
@@ -57,7 +57,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
     become = [] if os.geteuid() == 0 else ["--map-root-user"]
     with archive.served() as uri:
         if cached:
-            wanted = Wanted(("tool",), (), frozenset())
+            wanted = Dependencies(("tool",))
             with pytest.raises(StepError, match="mmdebstrap"):
                 Ubuntu(keyring(key_home)).prepare(
                     seen_at(uri), wanted, tmp_path / "roomy", tmp_path / "cache"
