@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from backport.engine import disk_space
 from backport.environments import (
     chroot,
     localrepo,
@@ -80,7 +79,7 @@ class StandIn:
                 advice="use the base ubuntu, or a machine of the architecture amd64",
             )
         home = out / self.kind
-        with disk_space.told(out), systems.alone(home):
+        with systems.alone(home):
             pool = self._pool(dependencies, home, cache, architecture)
             made = systems.Systems(
                 pool,

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from backport.engine import disk_space
 from backport.environments import chroot, localrepo, mirror, systems
 from backport.environments.base import Dependencies, PreparedBase, not_own
 from backport.environments.machine_sources import Suite
@@ -131,7 +130,7 @@ class Ubuntu:
                 of_sources,
             ]
         )
-        with disk_space.told(out), systems.alone(home):
+        with systems.alone(home):
             pool = mirror.collect(
                 suites,
                 groups,

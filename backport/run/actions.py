@@ -13,7 +13,7 @@ from debian.deb822 import Deb822, Dsc
 from backport.build import sandbox, sbuild
 from backport.engine import process
 from backport.engine.events import Note, Sink
-from backport.engine.execute import Action
+from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import (
     BUILT_ORIGIN,
     DEPENDENCIES,
@@ -271,7 +271,7 @@ def _dependencies_in(folder: Path) -> Dependencies | None:
 
 def tidy(store: Store, sink: Sink) -> None:
     """End and remove what an earlier run left when it was broken off, and say so."""
-    for line in process.use_registry(store.work / "running"):
+    for line in process.end_left(store.work / REGISTRY):
         sink(Note(f"ended what an interrupted run had left running: {line}"))
     if not store.interrupted:
         return

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from backport import cli
-from backport.engine import execute, outputs, process
+from backport.engine import execute, outputs
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Failed, Passed
@@ -239,9 +238,6 @@ class Case:
         own = ["--recipe", str(self.recipe), "--work", str(self.work)]
         own += ["--cache", str(self.home / "cache")]
         self.capsys.readouterr()
-        # A command begins with a fresh state of the running programs.
-        self.monkeypatch.setattr(process, "_registry", None)
-        self.monkeypatch.setattr(process, "_stopping", threading.Event())
         exit_code = cli.main([command, *own, *args])
         said = self.capsys.readouterr()
         return Ran(exit_code, said.out, said.err)
