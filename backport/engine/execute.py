@@ -27,6 +27,8 @@ REGISTRY = "running"
 _GRACE_SECONDS = 20.0
 # What a step may take beside its test's own time limit; its programs have shorter ones.
 _LIMIT_SECONDS = 6 * 3600.0
+# How often is looked for a signal: one that comes just before a wait does not end the wait.
+_SIGNAL_SECONDS = 0.2
 
 
 def run(
@@ -189,7 +191,7 @@ def _next(running: set[_Work], ended: queue.SimpleQueue[_Work]) -> _Work:
     while True:
         first = min(running, key=lambda work: work.deadline)
         try:
-            work = ended.get(timeout=min(max(0.0, first.deadline - time.monotonic()), 3600.0))
+            work = ended.get(timeout=_SIGNAL_SECONDS)
         except queue.Empty:
             if first.deadline <= time.monotonic():
                 first.late, first.deadline = True, math.inf

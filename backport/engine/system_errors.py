@@ -95,7 +95,10 @@ def behind(reason: Verdict, folder: Path) -> MachineError | None:
                 log.seek(max(0, path.stat().st_size - _TAIL))
                 said.append(log.read(_TAIL).decode("utf-8", "replace"))
     text = "\n".join(said)
-    if lacking(text) or used_up(folder) or used_up(tempfile.gettempdir()):
+    for place in (folder, tempfile.gettempdir()):
+        if used_up(place):
+            return full(place)
+    if lacking(text):
         return full(folder)
     if _TOO_LARGE.search(text):
         what, advice = _REFUSALS[errno.EFBIG]

@@ -301,6 +301,20 @@ def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: 
     assert run.store.interrupted
 
 
+def test_a_signal_that_comes_in_another_thread_ends_the_run_at_once(run: Run) -> None:
+    exits = []
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        # The thread that waits for the steps is not woken by it.
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        exits.append(process.run(["sleep", "60"]).exit_code)
+        return write_all(step, out, needs)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(graph(step("a")), body)
+    assert exits == [-signal.SIGTERM]
+
+
 def make_fifo(folder: Path) -> Path:
     """A named pipe: who reads it waits until somebody has written (fifo(7))."""
     folder.mkdir(parents=True, exist_ok=True)
