@@ -17,7 +17,7 @@ def test_each_refusal_is_a_sentence_with_its_place_and_what_to_do(number: int) -
         raise OSError(number, os.strerror(number), "/work/file")
     assert str(named.value).startswith("/work/file: ")
     assert "; " in str(named.value)
-    with pytest.raises(MachineError, match="^/work: "), system_errors.refusals(Path("/work")):
+    with pytest.raises(MachineError, match=r"^/work: "), system_errors.refusals(Path("/work")):
         raise OSError(number, os.strerror(number))
 
 
