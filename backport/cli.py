@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -27,7 +28,8 @@ from backport.commands import (
     verification,
     waiting,
 )
-from backport.errors import BackportError, UsageError
+from backport.engine import system_errors
+from backport.errors import BackportError, MachineError, UsageError
 
 _PROGRAM = "backport"
 _GROUPS = (
@@ -94,29 +96,61 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
-    args, unknown = top.parse_known_args(arguments)
-    if unknown:
-        _refuse(args.subcommand, unknown)
+    if not _can_write(top.prog):
+        return MachineError.exit_code
     # Build users and testbeds read what we write.
     os.umask(0o022)
     try:
-        with _signals_end():
-            if getattr(args, "jobs", 1) < 1:
-                raise UsageError(
-                    "this is no number of jobs", where="--jobs", advice="give 1 or more"
-                )
-            return int(args.function(args))
+        with _signals_end(), system_errors.refusals("the output"):
+            try:
+                return _call(top, arguments)
+            finally:
+                sys.stdout.flush()
     except BackportError as error:
-        print(f"{top.prog}: {error}.", file=sys.stderr)
+        with suppress(OSError):
+            print(f"{top.prog}: {error}.", file=sys.stderr, flush=True)
+        _drop_output()
         return error.exit_code
     except (KeyboardInterrupt, EndedError) as error:
         print(f"{top.prog}: interrupted; the next run goes on from here.", file=sys.stderr)
         return error.exit_code if isinstance(error, EndedError) else 130
     except BrokenPipeError:
-        # Whoever read our output has left. What is still buffered goes nowhere, or Python would
-        # fail once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read our output has left
         return 141
+
+
+def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
+    args, unknown = top.parse_known_args(arguments)
+    if unknown:
+        _refuse(args.subcommand, unknown)
+    if getattr(args, "jobs", 1) < 1:
+        raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
+    return int(args.function(args))
+
+
+def _can_write(program: str) -> bool:
+    """Whether there is an output; one that cannot encode a character prints a replacement."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    closed = sys.stdout is None
+    for number in range(3):  # what a program opens next would take the place of a closed one
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if closed:
+        print(f"{program}: the output is closed; run it without >&-.", file=sys.stderr)
+    return not closed
+
+
+def _drop_output() -> None:
+    """Write what cannot be written elsewhere to nowhere, or Python fails once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from backport.engine import outputs
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.environments.base import PreparedBase
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe.model import Recipe
@@ -189,5 +189,5 @@ def built(
         last = store.last(need)
         if last is None or not isinstance(last.verdict, Passed):
             raise StepError(f"{need} is not there", advice=f"run: backport build --series {series}")
-    base = outputs.read_prepared(store.folder(StepId("base", series)))
+    base = prepared.read(store.folder(StepId("base", series)))
     return base, outputs.built_debs(store.folder(need) for need in needs)

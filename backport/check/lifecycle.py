@@ -23,9 +23,10 @@ from debian.debian_support import Version
 
 from backport.check import binaries, finding
 from backport.check.finding import Finding
+from backport.engine.outputs import BUILT_ORIGIN
 from backport.engine.process import Completed, run
 from backport.engine.step import Step, StepId
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.errors import MachineError
 from backport.recipe.model import Recipe
 from backport.source.changelog import timestamp
@@ -111,9 +112,7 @@ def check(
     Raises:
         MachineError: a testbed does not start.
     """
-    from backport.engine.outputs import BUILT_ORIGIN, read_prepared  # noqa: PLC0415
-
-    base = read_prepared(needs[StepId("base", step.id.series)])
+    base = prepared.read(needs[StepId("base", step.id.series)])
     builds = {
         need.source: packages(folder) for need, folder in needs.items() if need.kind == "build"
     }

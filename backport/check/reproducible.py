@@ -17,11 +17,12 @@ from pathlib import Path
 from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
+from backport.engine.outputs import BUILT_ORIGIN, built_debs, one_file
 from backport.engine.process import require, run
 from backport.engine.step import Step, StepId
 from backport.engine.verdict import Passed
 from backport.engine.verdict import text as verdict_text
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.errors import StepError
 from backport.recipe import versions
 from backport.recipe.model import Recipe
@@ -53,10 +54,8 @@ def check(
     Raises:
         StepError: a build does not pass.
     """
-    from backport.engine.outputs import BUILT_ORIGIN, built_debs, one_file, read_prepared  # noqa: PLC0415
-
     own = StepId("build", step.id.series, step.id.source)
-    base = read_prepared(needs[StepId("base", step.id.series)])
+    base = prepared.read(needs[StepId("base", step.id.series)])
     repositories = [base.repository]
     before = [folder for need, folder in needs.items() if need.kind == "build" and need != own]
     if debs := built_debs(before):

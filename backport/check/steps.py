@@ -7,10 +7,11 @@ from pathlib import Path
 
 from backport.check import finding, lifecycle, planned, reproducible, review, static
 from backport.check.finding import FILE, Finding
-from backport.engine.outputs import built_debs, read_prepared
+from backport.engine.outputs import built_debs
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome
 from backport.engine.verdict import Failed, Passed
+from backport.environments import prepared
 from backport.recipe.model import Recipe
 
 LINTIAN_LOG = "lintian.log"
@@ -52,7 +53,7 @@ def action(
         own,
         scratch,
         update=built_debs(folder for need, folder in needs.items() if need.kind == "build"),
-        prepared=read_prepared(needs[StepId("base", step.id.series)]),
+        prepared=prepared.read(needs[StepId("base", step.id.series)]),
     )
     (out / LINTIAN_LOG).write_text(log)
     return outcome(found, out)

@@ -92,7 +92,7 @@ def shell(args: argparse.Namespace) -> int:
 def clean(args: argparse.Namespace) -> int:
     """Remove old steps and bases, and what a kill left; never the evidence."""
     from backport.build import sbuild  # noqa: PLC0415
-    from backport.engine import clean as cleaning  # noqa: PLC0415
+    from backport.run import clean as cleaning  # noqa: PLC0415
 
     recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))

@@ -15,9 +15,10 @@ from backport.engine.events import Note
 from backport.engine.step import StepId
 from backport.engine.store import Result, Store
 from backport.engine.verdict import Passed
+from backport.environments import choose, prepared
 from backport.recipe import reader, upgrade_order, versions
+from backport.run import actions, summary, ui
 from backport.run import plan as planning
-from backport.run import summary, ui
 from backport.sru import after_run as ending
 
 
@@ -51,11 +52,6 @@ def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
     if getattr(args, "on", "local") == "ppa":
         return ppa_tests.run(args)
-    from backport.engine import outputs  # noqa: PLC0415 - a run with nothing to do starts faster
-    from backport.environments import choose  # noqa: PLC0415
-    from backport.environments.base import Wanted  # noqa: PLC0415
-    from backport.run import actions  # noqa: PLC0415
-
     began = time.time()
     recipe = reader.load(args.recipe, matrix=getattr(args, "matrix", ()))
     selection = common.selection(args, recipe)
@@ -65,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         recipe,
         named,
         offline=args.offline,
-        before=outputs.base_kind(store),
+        before=prepared.kind_in(store),
         series=selection.series,
     )
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
@@ -73,9 +69,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = versions.with_chosen(recipe, archive)
     if args.until == "fetch":
         common.check_pins(recipe, args, lambda text: common.note(text, args))
-    # What the packages want of the base is known only later, and is an output of its own step.
-    nothing = Wanted((), (), frozenset())
-    base_inputs = {series.name: base.inputs(series, nothing) for series in recipe.series}
+    base_inputs = {series.name: base.inputs(series) for series in recipe.series}
     steps = planning.make(recipe, selection, base.kind, base_inputs)
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
     table = actions.Actions(recipe, store, base, options).table()
@@ -121,13 +115,11 @@ def _prepared(
     results: Mapping[StepId, Result], store: Store
 ) -> tuple[str, tuple[tuple[str, str, str], ...]]:
     """What the bases of this run come from, and where their versions are not the series'."""
-    from backport.engine import outputs  # noqa: PLC0415
-
     suites: list[str] = []
     differing: list[tuple[str, str, str]] = []
     for step_id, result in results.items():
         if step_id.kind == "base" and isinstance(result.verdict, Passed):
-            ready = outputs.read_prepared(store.folder(step_id))
+            ready = prepared.read(store.folder(step_id))
             suites.append(ready.suite)
             differing += [
                 (one.package, one.series_version, one.base_version) for one in ready.differing

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from backport.engine import process, programs, recorder, schedule
+from backport.engine import programs, schedule, system_errors
 from backport.engine.events import Finished, Planned, Sink, Started
+from backport.engine.process import Runner
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Result, Store, step_key
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
@@ -19,9 +21,14 @@ from backport.errors import BackportError, InputError, MachineError, RemoteError
 
 Action = Callable[[Step, Path, Mapping[StepId, Path]], Outcome]
 
-# How long a program may take to end when the run is interrupted; sbuild removes its chroot.
+REGISTRY = "running"
+"""The folder with a note of each running program, below the work folder."""
+# How long a program may take to end when it is asked to; sbuild removes its chroot.
 _GRACE_SECONDS = 20.0
-_SIGNAL_SECONDS = 0.5
+# What a step may take beside its test's own time limit; its programs have shorter ones.
+_LIMIT_SECONDS = 6 * 3600.0
+# How often is looked for a signal: one that comes just before a wait does not end the wait.
+_SIGNAL_SECONDS = 0.2
 
 
 def run(
@@ -40,55 +47,48 @@ def run(
             the folders of the steps that it needs.
         jobs: how many steps run at once.
 
-    A step whose need did not pass is Skipped with that reason. An interrupt, or an error of the
-    toolkit's own, ends the programs that run, and then the run: what a step has done until then
-    says nothing, so it leaves no result, and the next run does it anew.
+    A step whose need did not pass is Skipped with that reason; one that runs for too long is ended,
+    and Broken. An interrupt, or an error of the toolkit's own, ends the programs that run, and then
+    the run: what a step has done until then says nothing, so it leaves no result, and the next run
+    does it anew.
     """
     sink(Planned(tuple(steps.values()), base))
     chain = schedule.chains(steps, store.seconds)
     sorter = TopologicalSorter({step_id: step.needs for step_id, step in steps.items()})
     sorter.prepare()
     results: dict[StepId, Result] = {}
-    running: dict[Future[Result | None], StepId] = {}
-    stopped = threading.Event()
+    running: set[_Work] = set()
+    ended: queue.SimpleQueue[_Work] = queue.SimpleQueue()
     ready: list[StepId] = []
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="step") as pool:
-        try:
-            while sorter.is_active():
-                ready += sorter.get_ready()
+
+    def finish(step: Step, result: Result) -> None:
+        results[step.id] = result
+        sink(Finished(step, result))
+        sorter.done(step.id)
+        ready.extend(sorter.get_ready())
+
+    ready.extend(sorter.get_ready())
+    try:
+        while sorter.is_active():
+            while ready and len(running) < jobs:
                 ready.sort(key=lambda step_id: -chain[step_id])
-                while ready and len(running) < jobs:
-                    step = steps[ready.pop(0)]
-                    early = _settled(step, results, store)
-                    if early is not None:
-                        results[step.id] = early
-                        sink(Finished(step, early))
-                        sorter.done(step.id)
-                        ready += sorter.get_ready()
-                        ready.sort(key=lambda step_id: -chain[step_id])
-                        continue
-                    sink(Started(step))
-                    key = step_key(step, {need: results[need].digest for need in step.needs})
-                    running[pool.submit(_run_one, step, key, actions, store, stopped)] = step.id
-                if not running:
+                step = steps[ready.pop(0)]
+                early = _settled(step, results, store)
+                if early is not None:
+                    finish(step, early)
                     continue
-                # With a limit: a signal that another thread takes, or that comes in the moment
-                # before the wait, is seen by Python only when the main thread runs again.
-                done, _ = wait(running, timeout=_SIGNAL_SECONDS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    step_id = running.pop(future)
-                    result = future.result()
-                    assert result is not None, "only a run that was stopped has none"
-                    results[step_id] = result
-                    sink(Finished(steps[step_id], result))
-                    sorter.done(step_id)
-        except BaseException:
-            stopped.set()
-            process.stop_all()
-            _, left = wait(running, timeout=_GRACE_SECONDS)
-            if left:
-                process.kill_all()
-            raise
+                sink(Started(step))
+                key = step_key(step, {need: results[need].digest for need in step.needs})
+                work = _Work(step, key, actions[step.id.kind], store, ended)
+                running.add(work)
+                work.start()
+            if running:
+                work = _next(running, ended)
+                running.remove(work)
+                finish(work.step, work.result())
+    except BaseException:
+        _stop(running)
+        raise
     return {step_id: results[step_id] for step_id in steps}
 
 
@@ -102,28 +102,114 @@ def _settled(step: Step, results: Mapping[StepId, Result], store: Store) -> Resu
     return store.fresh(step.id, key)
 
 
-def _run_one(
-    step: Step,
-    key: str,
-    actions: Mapping[str, Action],
-    store: Store,
-    stopped: threading.Event,
-) -> Result | None:
-    """The result of a step, put in its place; None if the run was stopped meanwhile."""
-    started = time.time()
-    scratch = store.scratch(step.id)
-    needs = {need: store.folder(need) for need in step.needs}
-    try:
-        with recorder.recording() as recording:
-            outcome = actions[step.id.kind](step, scratch, needs)
-    except (MachineError, RemoteError) as error:
-        outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
-    except BackportError as error:
-        stage = "input" if isinstance(error, InputError) else step.id.kind
-        outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
-    if stopped.is_set():
-        return None
-    if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
-        outcome = replace(outcome, exit_code=StepError.exit_code)
-    programs.write(recording, scratch / programs.FILE)
-    return store.commit(step.id, key, outcome, scratch, started)
+class _Work(threading.Thread):
+    """A step that runs; the thread does not hold up the end of the command."""
+
+    def __init__(
+        self,
+        step: Step,
+        key: str,
+        action: Action,
+        store: Store,
+        ended: queue.SimpleQueue[_Work],
+    ) -> None:
+        super().__init__(name=f"step {step.id}", daemon=True)
+        self.step = step
+        self.runner = Runner(store.work / REGISTRY)
+        self.late = False
+        limit = _LIMIT_SECONDS + step.limit
+        self.deadline = time.monotonic() + limit
+        self._too_long = Broken(f"it ran for more than {limit / 3600:.1f} hours")
+        self._key = key
+        self._action = action
+        self._store = store
+        self._ended = ended
+        self._began = time.time()
+        self._result: Result | BaseException | None = None
+
+    def run(self) -> None:
+        """Do it, and say that it has ended."""
+        try:
+            self._result = self._done()
+        except BaseException as error:  # it is raised where the result is asked for
+            self._result = error
+        self._ended.put(self)
+
+    def result(self) -> Result:
+        """How it ended; an unexpected error is raised."""
+        if isinstance(self._result, BaseException):
+            raise self._result
+        if self._result is None:
+            assert self.late, "only a run that was stopped has no result"
+            return self._unrecorded(self._too_long, StepError.exit_code)
+        return self._result
+
+    def _done(self) -> Result | None:
+        """The result, put in its place; None if the run was stopped meanwhile."""
+        store, step = self._store, self.step
+        try:
+            with system_errors.refusals(store.work):
+                scratch = store.scratch(step.id)
+                outcome = self._outcome(scratch)
+                if self.late:
+                    outcome = Outcome(self._too_long)
+                elif self.runner.stopped:
+                    return None
+                if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
+                    outcome = replace(outcome, exit_code=StepError.exit_code)
+                programs.write(self.runner.commands, scratch / programs.FILE)
+                return store.commit(step.id, self._key, outcome, scratch, self._began)
+        except MachineError as error:  # not even its record can be written
+            return self._unrecorded(Broken(str(error)), error.exit_code)
+
+    def _outcome(self, scratch: Path) -> Outcome:
+        step = self.step
+        needs = {need: self._store.folder(need) for need in step.needs}
+        try:
+            with self.runner.used(), system_errors.refusals(scratch):
+                outcome = self._action(step, scratch, needs)
+        except (MachineError, RemoteError) as error:
+            outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
+        except BackportError as error:
+            stage = "input" if isinstance(error, InputError) else step.id.kind
+            outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
+        if isinstance(outcome.verdict, (Failed, Broken)):
+            refusal = system_errors.behind(outcome.verdict, scratch)
+            if refusal is not None:
+                outcome = Outcome(Broken(str(refusal)), exit_code=refusal.exit_code)
+        return outcome
+
+    def _unrecorded(self, verdict: Broken, exit_code: int) -> Result:
+        seconds = time.time() - self._began
+        return Result(
+            self.step.id, self._key, verdict, "", seconds, self._began, exit_code=exit_code
+        )
+
+
+def _next(running: set[_Work], ended: queue.SimpleQueue[_Work]) -> _Work:
+    """The step that ends next; one that runs for too long is ended."""
+    while True:
+        first = min(running, key=lambda work: work.deadline)
+        try:
+            work = ended.get(timeout=_SIGNAL_SECONDS)
+        except queue.Empty:
+            if first.deadline <= time.monotonic():
+                first.late, first.deadline = True, math.inf
+                _stop([first])
+                if first.is_alive():  # what holds it is no program
+                    return first
+        else:
+            if work in running:  # else it was given up
+                return work
+
+
+def _stop(running: Iterable[_Work]) -> None:
+    """End the programs of steps: they are asked to, and killed where they do not."""
+    for tell in (Runner.stop, Runner.kill):
+        for work in running:
+            tell(work.runner)
+        limit = time.monotonic() + _GRACE_SECONDS
+        for work in running:
+            work.join(max(0.0, limit - time.monotonic()))
+        if not any(work.is_alive() for work in running):
+            return

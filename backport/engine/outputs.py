@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from debian.deb822 import Dsc
 
 from backport.engine.store import Store
-from backport.environments.base import Differing, PreparedBase
 
-PREPARED = "prepared.json"
-WANTED = "wanted.json"
+DEPENDENCIES = "dependencies.json"
 # A base may have a test of the same name: then ours is shipped under another.
 SHIPPED = "tests.json"
 BUILT_ORIGIN = "backport-built"
@@ -37,41 +34,3 @@ def one_file(folder: Path, pattern: str) -> Path:
 def built_debs(folders: Iterable[Path]) -> list[Path]:
     """The .deb files in the folders of build steps."""
     return sorted(path for folder in folders for path in folder.glob("*.deb"))
-
-
-def what_serves(wanted: Mapping[str, list[str]], earlier: Path) -> str:
-    """What the base has to hold, as the text of a file.
-
-    A run for a few sources wants less than one for all: then the base that an earlier run asked
-    for in the file `earlier` serves, and nothing is prepared anew.
-    """
-    if earlier.is_file():
-        text = earlier.read_text()
-        before = json.loads(text)
-        if all(set(wanted[key]) <= set(before.get(key, ())) for key in wanted):
-            return text
-    return json.dumps(wanted, indent=1)
-
-
-def base_kind(store: Store) -> str:
-    """The kind of base that the work folder's bases are of; "" where there is none or several."""
-    kinds = {
-        read_prepared(path.parent).kind for path in (store.work / "base").glob(f"*/{PREPARED}")
-    }
-    return kinds.pop() if len(kinds) == 1 else ""
-
-
-def read_prepared(folder: Path) -> PreparedBase:
-    """The base that a base step prepared."""
-    data = json.loads((folder / PREPARED).read_text())
-    differing = tuple(Differing(**one) for one in data["differing"])
-    return PreparedBase(
-        kind=data["kind"],
-        suite=data["suite"],
-        repository=Path(data["repository"]),
-        chroot=Path(data["chroot"]),
-        testbed_root=Path(data["testbed_root"]),
-        differing=differing,
-        older=Path(data["older"]) if data.get("older") else None,
-        notes=tuple(data.get("notes", ())),
-    )

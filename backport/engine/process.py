@@ -1,8 +1,9 @@
-"""The one way to run a program: a log file, a time limit, a process group, never a shell.
+"""Programs: a log file, a time limit, a process group, never a shell.
 
-The process group of every running program is noted in a file, so that a later run can end what
-an earlier one left behind when it was killed. A note is about the folder that it was written to: in
-a copy of that folder it counts for nothing.
+A `Runner` keeps what it ran, and ends all that still runs. Each step has one; whatever runs a
+program asks for the one of its context (`run`). The process group of a running program is noted in
+a file, so that a later run can end what this one left behind when it was killed. A note is about
+the folder that it was written to: in a copy of that folder it counts for nothing.
 """
 
 from __future__ import annotations
@@ -14,20 +15,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import recorder
 from backport.errors import MachineError
 
 _GRACE_SECONDS = 10.0
-
-_registry: Path | None = None
-_stopping = threading.Event()
-_running: set[int] = set()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,210 @@ class Completed:
         return "\n".join(self.output.splitlines()[-lines:])
 
 
+@dataclass(frozen=True)
+class Command:
+    """A program that ran. `env` is what was set beside the toolkit's own environment.
+
+    `started` is in seconds since 1970, `seconds` how long it ran; `stdin` says that it was given
+    something to read, which is not kept: it may be a secret.
+    """
+
+    args: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str]
+    stdin: bool
+    log: str
+    started: float
+    seconds: float
+    exit_code: int
+    timed_out: bool
+
+
+class Runner:
+    """Runs programs, and ends them together.
+
+    Parameters:
+        registry: the folder with a note of each running program; None for no notes.
+
+    `commands` are the programs that have ended, in that order.
+    """
+
+    def __init__(self, registry: Path | None = None) -> None:
+        self.commands: list[Command] = []
+        self.registry = registry
+        self._stopped = threading.Event()
+        self._groups: set[int] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Let `run` use this runner; a thread has it by `contextvars.copy_context`."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """End every running program and start no further one."""
+        self._stopped.set()
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill every program that still runs: it was asked to end, by `stop`, and did not."""
+        self._signal(signal.SIGKILL)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long; True as soon as it is told to stop."""
+        return self._stopped.wait(seconds)
+
+    def run(
+        self,
+        args: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        input_text: str | None = None,
+        timeout: float = 600.0,
+    ) -> Completed:
+        """Run a program to its end; see the function `run`."""
+        command = tuple(str(arg) for arg in args)
+        if self.stopped:
+            return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
+        started, began = time.monotonic(), time.time()
+        sink = log.open("ab") if log is not None else None
+        try:
+            try:
+                child = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env={**os.environ, **env} if env is not None else None,
+                    stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
+                    stdout=sink if sink is not None else subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except FileNotFoundError as error:
+                missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
+                raise MachineError(
+                    f"cannot run {command[0]}: {missing} does not exist",
+                    advice="run: backport doctor",
+                ) from error
+            except PermissionError as error:
+                raise MachineError(f"cannot run {command[0]}: permission denied") from error
+            note = self._remember(child, command)
+            timed_out = False
+            try:
+                data = input_text.encode() if input_text is not None else None
+                try:
+                    output, _ = child.communicate(data, timeout=timeout)
+                except subprocess.TimeoutExpired:
+                    timed_out = True
+                    output = _end(child)
+            except BaseException:
+                _end(child)
+                raise
+            finally:
+                self._forget(child, note)
+        finally:
+            if sink is not None:
+                sink.close()
+        text = (output or b"").decode("utf-8", "replace")
+        seconds = time.monotonic() - started
+        self.commands.append(
+            Command(
+                command,
+                str(cwd or ""),
+                dict(env or {}),
+                input_text is not None,
+                log.name if log is not None else "",
+                round(began, 3),
+                round(seconds, 3),
+                child.returncode,
+                timed_out,
+            )
+        )
+        return Completed(command, child.returncode, text, seconds, timed_out)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            groups = list(self._groups)
+        for group in groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+    def _remember(self, child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
+        with self._lock:
+            self._groups.add(child.pid)
+        if self.stopped:  # `stop` may have looked before this one was added
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGTERM)
+        if self.registry is None:
+            return None
+        self.registry.mkdir(parents=True, exist_ok=True)
+        note = self.registry / f"{child.pid}.json"
+        data = {"pid": child.pid, "start": start_time(child.pid), "args": command}
+        note.write_text(json.dumps({**data, "of": _identity(self.registry)}))
+        return note
+
+    def _forget(self, child: subprocess.Popen[bytes], note: Path | None) -> None:
+        with self._lock:
+            self._groups.discard(child.pid)
+        if note is not None:
+            note.unlink(missing_ok=True)
+
+
+_current: ContextVar[Runner | None] = ContextVar("runner", default=None)
+
+
+def current() -> Runner:
+    """The runner of this context; a new one where it has none."""
+    return _current.get() or Runner()
+
+
+@contextmanager
+def taking_down() -> Iterator[None]:
+    """Run programs in this context even after the runner was stopped: they undo what was begun."""
+    outer = current()
+    inner = Runner(outer.registry)
+    try:
+        with inner.used():
+            yield
+    finally:
+        outer.commands += inner.commands
+
+
+def run(
+    args: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    input_text: str | None = None,
+    timeout: float = 600.0,
+) -> Completed:
+    """Run a program to its end, by the runner of this context.
+
+    Parameters:
+        args: the program and its arguments; no shell reads them.
+        env: variables that are set beside those of this process.
+        log: a file that stdout and stderr go to, appended; without it they are in the result.
+        input_text: what the program reads on stdin; nothing without it.
+        timeout: seconds after which the whole process group is ended; the result then has
+            `timed_out`.
+
+    Raises:
+        MachineError: the program is not installed or may not be run.
+    """
+    return current().run(args, cwd=cwd, env=env, log=log, input_text=input_text, timeout=timeout)
+
+
 def require(program: str, package: str) -> str:
     """The path of `program`.
 
@@ -59,130 +259,22 @@ def require(program: str, package: str) -> str:
     return path
 
 
-def run(
-    args: Sequence[str | Path],
-    *,
-    cwd: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    log: Path | None = None,
-    input_text: str | None = None,
-    timeout: float = 600.0,
-) -> Completed:
-    """Run a program to its end.
+def end_left(folder: Path) -> list[str]:
+    """End what an earlier run left; `folder` was the registry of its runners.
 
-    Parameters:
-        args: the program and its arguments; no shell reads them.
-        env: variables that are set beside those of this process.
-        log: a file that stdout and stderr go to, appended; without it they are in the result.
-        input_text: what the program reads on stdin; nothing without it.
-        timeout: seconds after which the whole process group is ended; the result then has
-            `timed_out`.
-
-    Raises:
-        MachineError: the program is not installed or may not be run.
+    Returns the command lines of the programs that were ended. A note is believed only if it was
+    written to this very folder, and if a process of that number was started at the very moment
+    that the note says, since this boot.
     """
-    command = tuple(str(arg) for arg in args)
-    if _stopping.is_set():
-        return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
-    started, began = time.monotonic(), time.time()
-    sink = log.open("ab") if log is not None else None
-    try:
-        try:
-            child = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env={**os.environ, **env} if env is not None else None,
-                stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
-                stdout=sink if sink is not None else subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
-            missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
-            raise MachineError(
-                f"cannot run {command[0]}: {missing} does not exist",
-                advice="run: backport doctor",
-            ) from error
-        except PermissionError as error:
-            raise MachineError(f"cannot run {command[0]}: permission denied") from error
-        note = _remember(child, command)
-        timed_out = False
-        try:
-            data = input_text.encode() if input_text is not None else None
-            try:
-                output, _ = child.communicate(data, timeout=timeout)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-                output = _end(child)
-        except BaseException:
-            _end(child)
-            raise
-        finally:
-            _forget(child, note)
-    finally:
-        if sink is not None:
-            sink.close()
-    text = (output or b"").decode("utf-8", "replace")
-    seconds = time.monotonic() - started
-    recorder.note(
-        recorder.Command(
-            command,
-            str(cwd or ""),
-            dict(env or {}),
-            input_text is not None,
-            log.name if log is not None else "",
-            round(began, 3),
-            round(seconds, 3),
-            child.returncode,
-            timed_out,
-        )
-    )
-    return Completed(command, child.returncode, text, seconds, timed_out)
-
-
-def stop_all() -> None:
-    """End every running program and start no further one (used at an interrupt)."""
-    _stopping.set()
-    _signal_all(signal.SIGTERM)
-
-
-def stopping(seconds: float) -> bool:
-    """Wait so long; True as soon as `stop_all` was called."""
-    return _stopping.wait(seconds)
-
-
-def kill_all() -> None:
-    """Kill every program that still runs: it was asked to end, by `stop_all`, and did not."""
-    _signal_all(signal.SIGKILL)
-
-
-def _signal_all(number: signal.Signals) -> None:
-    with _lock:
-        groups = list(_running)
-    for group in groups:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, number)
-
-
-def use_registry(folder: Path) -> list[str]:
-    """Note running programs in `folder` from now on; end what an earlier run left there.
-
-    Returns the command lines of the left-over programs that were ended. A note is believed only
-    if it was written to this very folder, and if a process of that number was started at the very
-    moment that the note says, since this boot.
-    """
-    global _registry  # noqa: PLW0603 - one folder a process
-    folder.mkdir(parents=True, exist_ok=True)
-    here, ended = _identity(folder), []
+    ended: list[str] = []
     for note in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(note.read_text())
-            if data["of"] == here and start_time(data["pid"]) == data["start"]:
+            if data["of"] == _identity(folder) and start_time(data["pid"]) == data["start"]:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(data["pid"], signal.SIGKILL)
                     ended.append(" ".join(data["args"]))
         note.unlink(missing_ok=True)
-    _registry = folder
     return ended
 
 
@@ -207,27 +299,6 @@ def _identity(folder: Path) -> list[int | str]:
     """What tells a folder from its copies, hard-linked ones too, but not from itself when moved."""
     stat = folder.stat()
     return [stat.st_dev, stat.st_ino, boot()]
-
-
-def _remember(child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
-    with _lock:
-        _running.add(child.pid)
-    if _stopping.is_set():  # stop_all may have looked before this one was added
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGTERM)
-    if _registry is None:
-        return None
-    note = _registry / f"{child.pid}.json"
-    data = {"pid": child.pid, "start": start_time(child.pid), "args": command}
-    note.write_text(json.dumps({**data, "of": _identity(_registry)}))
-    return note
-
-
-def _forget(child: subprocess.Popen[bytes], note: Path | None) -> None:
-    with _lock:
-        _running.discard(child.pid)
-    if note is not None:
-        note.unlink(missing_ok=True)
 
 
 def _end(child: subprocess.Popen[bytes]) -> bytes:

@@ -9,12 +9,11 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from backport.engine import process
-from backport.engine.recorder import Command, Recording
+from backport.engine.process import Command, run
 
 FILE = "commands.jsonl"
 
@@ -33,10 +32,10 @@ _owners: dict[str, Program] = {}
 _lock = threading.Lock()
 
 
-def write(recording: Recording, path: Path) -> None:
+def write(commands: Sequence[Command], path: Path) -> None:
     """Write ``commands.jsonl``: first the programs, then the commands."""
-    lines: list[object] = [asdict(one) for one in programs(recording.commands)]
-    lines += [asdict(one) for one in recording.commands]
+    lines: list[object] = [asdict(program) for program in programs(commands)]
+    lines += [asdict(command) for command in commands]
     path.write_text("".join(f"{json.dumps(line, sort_keys=True)}\n" for line in lines))
 
 
@@ -62,7 +61,7 @@ def _find_owners(names: list[str]) -> None:
     versions: dict[str, str] = {}
     if names and shutil.which("dpkg-query"):
         every = [path for both in asked.values() for path in dict.fromkeys(both)]
-        owners = process.run(["dpkg-query", "--search", *every], env={"LC_ALL": "C"}).output
+        owners = run(["dpkg-query", "--search", *every], env={"LC_ALL": "C"}).output
         for line in owners.splitlines():
             package, found, path = line.partition(": ")
             if found and "," not in package and not package.startswith("diversion "):
@@ -70,7 +69,7 @@ def _find_owners(names: list[str]) -> None:
         wanted = sorted(set(packages.values()))
         shown = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *wanted]
         if wanted:
-            for line in process.run(shown, env={"LC_ALL": "C"}).output.splitlines():
+            for line in run(shown, env={"LC_ALL": "C"}).output.splitlines():
                 package, _, version = line.partition(" ")
                 versions[package] = version
     for name, path in paths.items():

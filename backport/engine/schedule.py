@@ -16,7 +16,7 @@ from backport.engine.step import Step, StepId
 USUAL_SECONDS = {
     "fetch": 2.0,
     "source": 4.0,
-    "wanted": 1.0,
+    "dependencies": 1.0,
     "base": 60.0,
     "build": 40.0,
     "check": 25.0,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("fetch", "source", "wanted", "base", "build", "check", "test")
+KINDS = ("fetch", "source", "dependencies", "base", "build", "check", "test")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backport.engine import disk_space
+from backport.engine import system_errors
 from backport.environments import old_keys
 from backport.errors import BackportError, HashMismatchError, InputError, RemoteError
 
@@ -41,8 +41,8 @@ def why(output: str, *, exit_code: int, doing: str, where: str, folder: str) -> 
         where: the archives that it read.
         folder: where it wrote.
     """
-    if disk_space.lacking(output):
-        return disk_space.full(folder)
+    if system_errors.lacking(output):
+        return system_errors.full(folder)
     if _BROKEN.search(output):
         return HashMismatchError(
             "the archive gave a file that does not have the hash in its index",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from backport.recipe.model import Series
 
@@ -44,20 +44,81 @@ class PreparedBase:
     older: Path | None = None
     notes: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """This as JSON data, read back by `from_json`.
+
+        Where the repositories are stays the same when what is in them changes, so `state` has the
+        names of the folders behind those links.
+        """
+        told = {name: one for name, one in asdict(self).items() if one is not None}
+        folders = (self.repository, self.older)
+        state = " ".join(one.resolve().name for one in folders if one is not None)
+        paths = {name: str(one) for name, one in told.items() if isinstance(one, Path)}
+        return {**told, **paths, "state": state}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError: the data was not written by `to_json`.
+        """
+        return cls(
+            kind=data["kind"],
+            suite=data["suite"],
+            repository=Path(data["repository"]),
+            chroot=Path(data["chroot"]),
+            testbed_root=Path(data["testbed_root"]),
+            differing=tuple(Differing(**one) for one in data["differing"]),
+            older=Path(data["older"]) if data.get("older") else None,
+            notes=tuple(data.get("notes", ())),
+        )
+
 
 @dataclass(frozen=True)
-class Wanted:
+class Dependencies:
     """What the base has to hold: package relations, as in a control file's fields.
 
     `build` are the build-dependencies of all sources, `test` what the testbeds install, and
-    `own` the binary packages that the recipe itself builds, which the base need not have. Of
-    these it makes those in `elsewhere` for other series only: here they are the archive's.
+    `own` the binary packages that the recipe itself builds, which the base need not have. `made_in`
+    are those that it builds for a series, by the series' name.
     """
 
-    build: tuple[str, ...]
-    test: tuple[str, ...]
-    own: frozenset[str]
-    elsewhere: frozenset[str] = frozenset()
+    build: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    own: frozenset[str] = frozenset()
+    made_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def elsewhere(self, series: str) -> frozenset[str]:
+        """Of `own`, what is built for other series only: in this one it is the archive's."""
+        return self.own - self.made_in.get(series, self.own)
+
+    def within(self, other: Self) -> bool:
+        """Whether a base that holds the other's dependencies holds these too."""
+        lists = ((self.build, other.build), (self.test, other.test), (self.own, other.own))
+        return all({*mine} <= {*theirs} for mine, theirs in lists) and all(
+            names <= other.made_in.get(series, frozenset())
+            for series, names in self.made_in.items()
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """This as JSON data, read back by `from_json`."""
+        return {
+            "build": sorted(self.build),
+            "test": sorted(self.test),
+            "own": sorted(self.own),
+            "made_in": {series: sorted(names) for series, names in self.made_in.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, AttributeError: the data was not written by `to_json`.
+        """
+        made_in = {series: frozenset(names) for series, names in data["made_in"].items()}
+        return cls(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]), made_in)
 
 
 class Base(Protocol):
@@ -65,11 +126,13 @@ class Base(Protocol):
 
     kind: str
 
-    def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
-        """What the prepared base depends on, as names and hashes, for the step's key."""
+    def inputs(self, series: Series) -> dict[str, str]:
+        """What the prepared base depends on beside the dependencies, as names and hashes."""
         ...
 
-    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+    def prepare(
+        self, series: Series, dependencies: Dependencies, out: Path, cache: Path
+    ) -> PreparedBase:
         """Make the base below the folder `out`, with downloads kept in `cache`.
 
         Raises:

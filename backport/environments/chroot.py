@@ -21,7 +21,7 @@ from shlex import quote
 
 from backport import namespaces
 from backport.doctor import memory_available
-from backport.engine import disk_space
+from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import StepError
 
@@ -152,8 +152,8 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
         for command in ([*unpack, "-C", str(root)], move):
             done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
             if done.exit_code != 0:
-                if disk_space.lacking(done.output):
-                    raise disk_space.full(out.parent)
+                if system_errors.lacking(done.output):
+                    raise system_errors.full(out.parent)
                 raise StepError(f"cannot unpack it: {done.tail(1)}", where=_NAMES["minbase"])
     return out
 
@@ -242,8 +242,8 @@ def _make(
         done = run([*become, *command], timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
-        if disk_space.lacking(done.output) or disk_space.used_up(near):
-            raise disk_space.full(near.parent)
+        if system_errors.lacking(done.output) or system_errors.used_up(near):
+            raise system_errors.full(near.parent)
         raise StepError(
             f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}",
             where=_NAMES[variant],

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
-from backport.engine import disk_space
+from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import InputError, StepError
 
@@ -148,8 +148,8 @@ def write_deb(tree: Path, control: Mapping[str, str], folder: Path, *, epoch: in
     )
     if done.exit_code != 0:
         target.unlink(missing_ok=True)
-        if disk_space.lacking(done.output):
-            raise disk_space.full(folder)
+        if system_errors.lacking(done.output):
+            raise system_errors.full(folder)
         raise StepError(f"dpkg-deb failed: {done.tail(1)}", where=control["Package"])
     return target
 
@@ -168,8 +168,8 @@ def _write_indices(folder: Path, origin: str, epoch: int) -> None:
     index = folder / "Packages"
     done = run([ftparchive, *_INDEX_OPTIONS, "packages", "."], cwd=folder)
     stanzas = [part for part in done.output.split("\n\n") if part.startswith("Package: ")]
-    if disk_space.lacking(done.output):
-        raise disk_space.full(folder)
+    if system_errors.lacking(done.output):
+        raise system_errors.full(folder)
     found = len(list(folder.glob("*.deb")))
     if done.exit_code != 0 or len(stanzas) != found:
         raise InputError(

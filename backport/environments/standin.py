@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from backport.engine import disk_space
 from backport.environments import (
     chroot,
     localrepo,
@@ -19,7 +18,7 @@ from backport.environments import (
     standin_modules,
     systems,
 )
-from backport.environments.base import Differing, PreparedBase, Wanted, not_own
+from backport.environments.base import Dependencies, Differing, PreparedBase, not_own
 from backport.environments.machine_sources import Suite
 from backport.environments.standin_modules import EPOCH, PLAIN, ModuleTable
 from backport.errors import MachineError
@@ -50,25 +49,26 @@ class StandIn:
         self._suites = tuple(suites)
         self._offline = offline
 
-    def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
-        """What the prepared base depends on, as names and hashes."""
+    def inputs(self, series: Series) -> dict[str, str]:
+        """What the prepared base depends on beside the dependencies, as names and hashes."""
         return {
             "modules": self.table.digest,
             "code": systems.code_hash(
                 chroot, pypi, systems, standin_modules, sys.modules[__name__]
             ),
             "series": series.name if series.name in self.table.extras else "",
-            "wanted": systems.data_hash([wanted.build, wanted.test, sorted(wanted.own)]),
         }
 
-    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+    def prepare(
+        self, series: Series, dependencies: Dependencies, out: Path, cache: Path
+    ) -> PreparedBase:
         """Make repository, build chroot and testbed root below `out`; what is there is kept.
 
-        The modules are built only where one of them is needed for what is wanted.
+        The modules are built only where a dependency needs one of them.
 
         Raises:
             RemoteError: the mirror or the package index does not answer.
-            InputError: a signature or hash is wrong, or the suite lacks what is wanted.
+            InputError: a signature or hash is wrong, or the suite lacks a dependency.
             StepError: a module or chroot cannot be built. MachineError: a program is missing, or
                 the disk is full.
         """
@@ -79,8 +79,8 @@ class StandIn:
                 advice="use the base ubuntu, or a machine of the architecture amd64",
             )
         home = out / self.kind
-        with disk_space.told(out), systems.alone(home):
-            pool = self._pool(wanted, home, cache, architecture)
+        with systems.alone(home):
+            pool = self._pool(dependencies, home, cache, architecture)
             made = systems.Systems(
                 pool,
                 home,
@@ -108,7 +108,9 @@ class StandIn:
             differing=differing(self.table, series.name, debs),
         )
 
-    def _pool(self, wanted: Wanted, home: Path, cache: Path, architecture: str) -> mirror.Pool:
+    def _pool(
+        self, dependencies: Dependencies, home: Path, cache: Path, architecture: str
+    ) -> mirror.Pool:
         suites = self._suites or machine_sources.machine_suites(self.table.suite)
         controls = [standin_modules.control(one, architecture) for one in self.table.everything]
         controls += [standin_modules.dummy_control(one) for one in self.table.dummies]
@@ -116,8 +118,8 @@ class StandIn:
             systems.BUILD: list(chroot.BUILD_PACKAGES),
             systems.TESTBED: [*chroot.TESTBED_PACKAGES, *self.table.testbed],
             **({_COMPILERS: list(standin_modules.BUILD_NEEDS)} if self.table.modules else {}),
-            "wanted-build": not_own(wanted.build, wanted.own),
-            "wanted-test": not_own(wanted.test, wanted.own),
+            "build-dependencies": not_own(dependencies.build, dependencies.own),
+            "test-dependencies": not_own(dependencies.test, dependencies.own),
         }
         # Where one is needed each can be installed, whether or not a relation names it.
         named = {one.package for one in self.table.everything} | self.table.own.keys()

@@ -17,8 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO
 
-from backport.engine import process
-from backport.engine.process import require, run
+from backport.engine.process import current, require, run
 from backport.environments import chroot, localrepo
 from backport.environments.localrepo import Repository
 from backport.environments.mirror import Pool
@@ -71,7 +70,7 @@ class Systems:
         """
         with ThreadPoolExecutor(max_workers=len(others) + 2) as threads:
             running = [
-                threads.submit(copy_context().run, job)  # with the step that records
+                threads.submit(copy_context().run, job)  # with the step's runner
                 for job in (*others, self._make_chroot, self._make_testbed)
             ]
         for job in running:
@@ -107,7 +106,7 @@ def wait_for(lock: IO[str]) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if process.stopping(_POLL_SECONDS):
+            if current().wait(_POLL_SECONDS):
                 raise MachineError(
                     "ended while another run prepared a base here", where=lock.name
                 ) from None

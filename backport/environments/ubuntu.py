@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from backport.engine import disk_space
 from backport.environments import chroot, localrepo, mirror, systems
-from backport.environments.base import PreparedBase, Wanted, not_own
+from backport.environments.base import Dependencies, PreparedBase, not_own
 from backport.environments.machine_sources import Suite
 from backport.errors import MachineError, RecipeError
 from backport.recipe.model import Series
@@ -63,13 +62,12 @@ class Ubuntu:
         self._retries = retries
         self._offline = offline
 
-    def inputs(self, series: Series, wanted: Wanted) -> dict[str, str]:
-        """What the prepared base depends on, as names and hashes."""
+    def inputs(self, series: Series) -> dict[str, str]:
+        """What the prepared base depends on beside the dependencies, as names and hashes."""
         return {
             "mirror": series.mirror,
             "pockets": " ".join(self._pockets),
             "code": systems.code_hash(chroot, systems, sys.modules[__name__]),
-            "wanted": systems.data_hash([wanted.build, wanted.test, sorted(wanted.own)]),
             "older": systems.data_hash(self._of_sources(series)),
         }
 
@@ -97,7 +95,9 @@ class Ubuntu:
                 advice=f"copy it elsewhere, and let {KEYRING_VARIABLE} name the copy",
             )
 
-    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
+    def prepare(
+        self, series: Series, dependencies: Dependencies, out: Path, cache: Path
+    ) -> PreparedBase:
         """Make repository, build chroot and testbed root below `out`; what is there is kept.
 
         Raises:
@@ -114,29 +114,30 @@ class Ubuntu:
         groups = {
             systems.BUILD: list(chroot.BUILD_PACKAGES),
             systems.TESTBED: list(chroot.TESTBED_PACKAGES),
-            "wanted-build": not_own(wanted.build, wanted.own),
-            "wanted-test": not_own(wanted.test, wanted.own),
+            "build-dependencies": not_own(dependencies.build, dependencies.own),
+            "test-dependencies": not_own(dependencies.test, dependencies.own),
         }
-        made_here = wanted.own - wanted.elsewhere
+        elsewhere = dependencies.elsewhere(series.name)
+        made_here = dependencies.own - elsewhere
         of_sources = self._of_sources(series)
         key = systems.data_hash(
             [
                 [(one.uri, one.suite, one.components) for one in suites],
                 architecture,
                 groups,
-                sorted(wanted.own),
-                sorted(wanted.elsewhere),
+                sorted(dependencies.own),
+                sorted(elsewhere),
                 of_sources,
             ]
         )
-        with disk_space.told(out), systems.alone(home):
+        with systems.alone(home):
             pool = mirror.collect(
                 suites,
                 groups,
                 home / f"pool-{key}.json",
                 architecture=architecture,
                 cache=cache,
-                if_there={_OLDER: made_here, _ELSEWHERE: wanted.elsewhere},
+                if_there={_OLDER: made_here, _ELSEWHERE: elsewhere},
                 of_sources=of_sources,
                 take_keys=self._old_keys,
                 retries=self._retries,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from debian.deb822 import Deb822, Dsc
@@ -13,24 +13,21 @@ from debian.deb822 import Deb822, Dsc
 from backport.build import sandbox, sbuild
 from backport.engine import process
 from backport.engine.events import Note, Sink
-from backport.engine.execute import Action
+from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import (
     BUILT_ORIGIN,
-    PREPARED,
+    DEPENDENCIES,
     SHIPPED,
-    WANTED,
     built_debs,
     dsc_names,
     kept_chroot,
     one_file,
-    read_prepared,
-    what_serves,
 )
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
-from backport.environments import localrepo
-from backport.environments.base import Base, Wanted
+from backport.environments import localrepo, prepared
+from backport.environments.base import Base, Dependencies
 from backport.errors import InputError
 from backport.recipe import versions
 from backport.recipe.model import Recipe, Source
@@ -70,7 +67,7 @@ class Actions:
         return {
             "fetch": self.fetch,
             "source": self.source,
-            "wanted": self.wanted,
+            "dependencies": self.dependencies,
             "base": self.prepare_base,
             "build": self.build,
             "check": self.check,
@@ -129,7 +126,7 @@ class Actions:
         files = (*sorted(made.files), SHIPPED, weight.FILE)
         return Outcome(Passed(f"{version} ({rule})"), files)
 
-    def wanted(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+    def dependencies(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
         build: set[str] = set()
         test: set[str] = set(_TESTBED)
@@ -152,38 +149,31 @@ class Actions:
         for matrix in self.recipe.matrix_folders if tested else ():
             if (matrix.path / "control").is_file():
                 test |= set(test_depends((matrix.path / "control").read_text()))
-        data = {
-            "build": sorted(build),
-            "test": sorted(test),
-            "own": sorted(own),
-            **{_made_in(series): sorted(names) for series, names in made_in.items()},
-        }
-        (out / WANTED).write_text(what_serves(data, self.store.folder(step.id) / WANTED))
-        return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (WANTED,))
+        here = {series: frozenset(names) for series, names in made_in.items()}
+        needed = Dependencies(tuple(build), tuple(test), frozenset(own), here)
+        # A run for a few sources needs less than one for all: then the base of that run will do.
+        before = _dependencies_in(self.store.folder(step.id))
+        kept = before if before is not None and needed.within(before) else needed
+        (out / DEPENDENCIES).write_text(json.dumps(kept.to_json(), indent=1))
+        return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (DEPENDENCIES,))
 
     def prepare_base(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Prepare what the series' packages are built and tested on."""
         sandbox.require_all()
-        data = json.loads((needs[StepId("wanted")] / WANTED).read_text())
-        own = frozenset(data["own"])
-        elsewhere = own.difference(data.get(_made_in(step.id.series), own))
-        wanted = Wanted(tuple(data["build"]), tuple(data["test"]), own, elsewhere)
+        dependencies = _dependencies_in(needs[StepId("dependencies")])
+        assert dependencies is not None, "the step has passed"
         series = self.recipe.one_series(step.id.series)
         home = self.store.work / "bases"
         home.mkdir(exist_ok=True)
-        prepared = self.base.prepare(series, wanted, home, self.options.cache)
-        # Where the repository is stays the same when what is in it changes.
-        state = [one.resolve().name for one in (prepared.repository, prepared.older) if one]
-        told = {name: one for name, one in asdict(prepared).items() if one is not None}
-        told["state"] = " ".join(state)
-        (out / PREPARED).write_text(json.dumps(told, default=str, indent=1))
-        detail = "; ".join((f"{prepared.kind} ({prepared.suite})", *prepared.notes))
-        return Outcome(Passed(detail), (PREPARED,))
+        base = self.base.prepare(series, dependencies, home, self.options.cache)
+        prepared.write(base, out)
+        detail = "; ".join((f"{base.kind} ({base.suite})", *base.notes))
+        return Outcome(Passed(detail), (prepared.FILE,))
 
     def build(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Build one source package in a clean chroot, against what was built before it."""
         dsc = one_file(needs[replace(step.id, kind="source")], "*.dsc")
-        base = read_prepared(needs[StepId("base", step.id.series)])
+        base = prepared.read(needs[StepId("base", step.id.series)])
         repositories = [base.repository]
         with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
@@ -220,7 +210,7 @@ class Actions:
 
     def test(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
-        base = read_prepared(needs[StepId("base", step.id.series)])
+        base = prepared.read(needs[StepId("base", step.id.series)])
         row = next(
             row
             for row in self.recipe.matrix
@@ -277,14 +267,17 @@ def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
     return list(files.values())
 
 
-def _made_in(series: str) -> str:
-    """The key of what the update makes for a series, in what the base has to hold."""
-    return f"own of {series}"
+def _dependencies_in(folder: Path) -> Dependencies | None:
+    """What a step wrote of the dependencies; None where there is nothing, or nothing whole."""
+    try:
+        return Dependencies.from_json(json.loads((folder / DEPENDENCIES).read_text()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def tidy(store: Store, sink: Sink) -> None:
     """End and remove what an earlier run left when it was broken off, and say so."""
-    for line in process.use_registry(store.work / "running"):
+    for line in process.end_left(store.work / REGISTRY):
         sink(Note(f"ended what an interrupted run had left running: {line}"))
     if not store.interrupted:
         return

@@ -1,7 +1,6 @@
 """recipe -> graph of steps. Pure: what a step needs and which inputs it reads, nothing run.
 
-The way of the data is fetch, source, wanted, base, build, check, test; a step's id is also its
-folder below the work folder.
+The way of the data is that of `KINDS`; a step's id is also its folder below the work folder.
 """
 
 from __future__ import annotations
@@ -238,14 +237,14 @@ def make(
             for variant in (None, *(one for one in variants[series] if name in one.sources)):
                 step = _source_step(recipe, source, series, variant, name)
                 steps[step.id] = step
-    wanted = StepId("wanted")
+    dependencies = StepId("dependencies")
     needs = tuple(step_id for step_id in steps if step_id.kind == "source")
-    steps[wanted] = Step(wanted, needs=needs, inputs=_wanted_inputs(recipe))
-    previous = wanted
+    steps[dependencies] = Step(dependencies, needs, _inputs_of_dependencies(recipe))
+    previous = dependencies
     for series in series_names:
         step = Step(
             StepId("base", series),
-            needs=tuple(dict.fromkeys((wanted, previous))),
+            needs=tuple(dict.fromkeys((dependencies, previous))),
             inputs=(
                 ("base", base_kind),
                 ("mirror", recipe.one_series(series).mirror),
@@ -274,7 +273,7 @@ def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -
     return found
 
 
-def _wanted_inputs(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """The files that name what tests and packages install: of all sources, chosen or not."""
     found = [("matrix", hash_tree(one.path, ["control"])) for one in recipe.matrix_folders]
     for source in recipe.sources:
@@ -317,8 +316,8 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
     last = selection.until
     chosen: set[StepId] = set()
     todo = [one for one in steps if KINDS.index(one.kind) <= KINDS.index(last)]
-    if last not in ("wanted", "base"):
-        todo = [one for one in todo if one.kind not in ("wanted", "base")]
+    if last not in ("dependencies", "base"):
+        todo = [one for one in todo if one.kind not in ("dependencies", "base")]
     while todo:
         step_id = todo.pop()
         if step_id not in chosen:

@@ -6,7 +6,7 @@ from backport.build import sbuild
 from backport.engine import outputs
 from backport.engine.step import StepId
 from backport.engine.store import Store
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.errors import InputError
 from backport.recipe.model import Recipe
 from backport.testbed import lxc
@@ -24,14 +24,14 @@ def shell(recipe: Recipe, store: Store, series: str, source: str) -> int:
     kept = sorted(outputs.kept_chroot(store, series, source).glob("*/bin"))
     if kept:
         return sbuild.shell(kept[0].parent)
-    prepared = store.folder(StepId("base", series))
-    if not (prepared / outputs.PREPARED).is_file():
+    folder = store.folder(StepId("base", series))
+    if not (folder / prepared.FILE).is_file():
         raise InputError(
             f"there is no testbed for {series} yet",
             where=str(store.work),
             advice=f"run: backport build --series {series} --source {source}",
         )
-    base = outputs.read_prepared(prepared)
+    base = prepared.read(folder)
     builds = [store.folder(StepId("build", series, one.name)) for one in recipe.sources]
     debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
     with store.temporary(f"shell/{series}") as scratch:

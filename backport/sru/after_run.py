@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from backport.engine import system_errors
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result, Store
 from backport.errors import BackportError
 from backport.recipe.model import Recipe
-from backport.sru import run_record
+from backport.sru import bundle, run_record
 
 
 def after_run(
@@ -30,10 +31,9 @@ def after_run(
         versions: the version of each (source, series). cache: the folder of downloads.
     """
     record = run_record.make(steps, results, versions, recipe)
-    record.write(store.work)
-    from backport.sru import bundle  # noqa: PLC0415 - not needed to fetch or to plan
-
     try:
-        return str(bundle.make(recipe, store, record, cache).archive), None
+        with system_errors.refusals(store.work):
+            record.write(store.work)
+            return str(bundle.make(recipe, store, record, cache).archive), None
     except BackportError as error:
         return "", error

@@ -17,9 +17,9 @@ from typing import Any
 
 from backport import __version__
 from backport.engine import verdict
-from backport.engine.outputs import PREPARED
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import RECORD, Store
+from backport.environments import prepared
 from backport.errors import InputError
 from backport.launchpad.api import credentials
 from backport.recipe import versions
@@ -171,7 +171,7 @@ class _Collector:
         bases = [
             _base(step.id.series, store)
             for step in run.steps
-            if step.id.kind == "base" and (store.folder(step.id) / PREPARED).is_file()
+            if step.id.kind == "base" and (store.folder(step.id) / prepared.FILE).is_file()
         ]
         found = Manifest(
             update=recipe.name,
@@ -337,11 +337,9 @@ def _key(run: RunRecord, work: Path) -> str:
 
 
 def _base(series: str, store: Store) -> BaseRecord:
-    data = json.loads((store.folder(StepId("base", series)) / PREPARED).read_text())
-    differing = tuple(
-        (one["package"], one["series_version"], one["base_version"]) for one in data["differing"]
-    )
-    return BaseRecord(series, data["kind"], data["suite"], differing)
+    base = prepared.read(store.folder(StepId("base", series)))
+    differing = tuple((one.package, one.series_version, one.base_version) for one in base.differing)
+    return BaseRecord(series, base.kind, base.suite, differing)
 
 
 def _made(home: Path) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from backport.engine.events import Sink
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import Passed
-from backport.environments.base import Base, Wanted
+from backport.environments.base import Base
 from backport.environments.localrepo import link_or_copy
 from backport.errors import InputError
 from backport.recipe import versions
@@ -146,8 +146,7 @@ def plan(
     series: tuple[str, ...],
 ) -> dict[StepId, Step]:
     """The graph of a run whose builds are the published files."""
-    nothing = Wanted((), (), frozenset())
-    inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
+    inputs = {one.name: base.inputs(one) for one in recipe.series}
     # The checks are about what is built here.
     steps = planning.make(recipe, Selection(series, checks=False), base.kind, inputs)
     for build, step in steps.items():

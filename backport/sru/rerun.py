@@ -17,11 +17,11 @@ from pathlib import Path
 
 from backport.build.sbuild import remove_tree
 from backport.engine import verdict
-from backport.engine.outputs import PREPARED, WANTED, read_prepared
-from backport.engine.step import Step, StepId
+from backport.engine.outputs import DEPENDENCIES
+from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Verdict
-from backport.environments import choose
+from backport.environments import choose, prepared
 from backport.environments.base import PreparedBase
 from backport.errors import InputError, UsageError
 from backport.recipe import versions
@@ -110,6 +110,12 @@ def _wanted(found: Manifest, name: str) -> StepRecord:
             where=name,
             advice="name a step that did",
         )
+    if record.kind not in KINDS:
+        raise InputError(
+            f"this toolkit has no steps of the kind {record.kind}",
+            where=name,
+            advice=f"use the toolkit that made the evidence ({found.toolkit})",
+        )
     return record
 
 
@@ -137,10 +143,10 @@ def _run(
         actions = Actions(recipe, Store(work or scratch / "work"), base, options)
         return _base_again(actions, step, record, recorded, needs)
     store = Store(scratch / "work")
-    if record.kind == "wanted":
-        # A run keeps what an earlier one wanted, where that serves.
+    if record.kind == "dependencies":
+        # A run keeps the dependencies of an earlier one, where they will do.
         store.folder(step.id).mkdir(parents=True)
-        shutil.copy(folder / record.folder / WANTED, store.folder(step.id))
+        shutil.copy(folder / record.folder / DEPENDENCIES, store.folder(step.id))
     base, _ = choose.choose(recipe, "stand-in")  # none is prepared here
     out = store.scratch(step.id)
     outcome = Actions(recipe, store, base, options).table()[record.kind](step, out, needs)
@@ -187,13 +193,13 @@ def _base_again(
     store, began = actions.store, time.time()
     with store.locked(), store.temporary(f"again/{step.id}") as out:
         outcome = actions.prepare_base(step, out, needs)
-        other = _other_than(read_prepared(out), recorded)
+        other = _other_than(prepared.read(out), recorded)
         if not other and store.last(step.id) is None:
             kept = store.scratch(step.id)
-            shutil.copy(out / PREPARED, kept)
+            shutil.copy(out / prepared.FILE, kept)
             store.commit(step.id, record.key, outcome, kept, began)
-    different = (f"{PREPARED} ({other})",) if other else ()
-    dated = () if other else (PREPARED,)
+    different = (f"{prepared.FILE} ({other})",) if other else ()
+    dated = () if other else (prepared.FILE,)
     return Again(record.name, record.verdict, outcome.verdict, (), different, dated)
 
 
@@ -203,7 +209,7 @@ def _need(need: StepId, folder: Path, found: Manifest, work: Path | None) -> Pat
         return folder / "steps" / str(need)
     recorded = found.base(need.series)
     there = work / str(need) if work is not None else None
-    if there is None or not (there / PREPARED).is_file():
+    if there is None or not (there / prepared.FILE).is_file():
         raise InputError(
             "this step needs the base that it ran on, which is not part of the evidence "
             f"({recorded.kind if recorded else 'unknown'}, {need.series})",
@@ -211,7 +217,7 @@ def _need(need: StepId, folder: Path, found: Manifest, work: Path | None) -> Pat
             advice="name a work folder that has it with --work; `backport run` prepares it, and so "
             f"does: backport evidence check FILE --rerun {need} --work DIR",
         )
-    other = _other_than(read_prepared(there), recorded)
+    other = _other_than(prepared.read(there), recorded)
     if other:
         raise InputError(
             f"the base in the work folder is not the evidence's: {other}",
@@ -221,13 +227,13 @@ def _need(need: StepId, folder: Path, found: Manifest, work: Path | None) -> Pat
     return there
 
 
-def _other_than(prepared: PreparedBase, recorded: BaseRecord | None) -> str:
+def _other_than(base: PreparedBase, recorded: BaseRecord | None) -> str:
     """In what a base is another one than the evidence's; "" for the same."""
     if recorded is None:
         return "the evidence does not say which one it was"
-    if (prepared.kind, prepared.suite) != (recorded.kind, recorded.suite):
-        return f"{prepared.kind} ({prepared.suite}), not {recorded.kind} ({recorded.suite})"
-    mine = {(one.package, one.base_version) for one in prepared.differing}
+    if (base.kind, base.suite) != (recorded.kind, recorded.suite):
+        return f"{base.kind} ({base.suite}), not {recorded.kind} ({recorded.suite})"
+    mine = {(one.package, one.base_version) for one in base.differing}
     theirs = {(package, version) for package, _, version in recorded.differing}
     if mine != theirs:
         package, version = min(mine ^ theirs)

@@ -20,7 +20,7 @@ from backport.build.sbuild import remove_tree
 from backport.engine import outputs
 from backport.engine.step import Step
 from backport.engine.verdict import Passed
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.errors import BackportError
 from backport.recipe import reader
 from backport.recipe.model import patch_names, quilt_series_file
@@ -137,7 +137,7 @@ class Bench:
             step = steps[name]
             made = self.work / str(replace(step.id, kind="source"))
             dsc = outputs.one_file(made, "*.dsc")
-            base = outputs.read_prepared(self.work / f"base/{step.id.series}")
+            base = prepared.read(self.work / f"base/{step.id.series}")
             repositories = [base.repository]
             if debs := outputs.built_debs(out / need for need in needs[name]):
                 place = out / "repository" / name
@@ -209,13 +209,13 @@ class Bench:
             for name, step in steps.items()
             if step.id.kind == "source" and step.id.source == CHANGED and not step.id.variant
         }
-        # What is wanted of the base is read from the source packages anew, and comes to the same.
-        expected = {*sources, "wanted"}
+        # The dependencies are read from the source packages anew, and comes to the same.
+        expected = {*sources, "dependencies"}
         while more := {
             name
             for name, step in steps.items()
             if step.id.kind == "build"
-            and expected - {"wanted"} & set(map(str, step.needs))
+            and expected - {"dependencies"} & set(map(str, step.needs))
             and name not in expected
         }:
             expected |= more

@@ -23,7 +23,7 @@ from statistics import median
 from typing import Any
 
 from backport.engine import outputs
-from backport.environments import localrepo
+from backport.environments import localrepo, prepared
 from backport.errors import BackportError, MachineError
 from backport.testbed import lxc
 from tests.bench.figures import Row, as_text
@@ -151,7 +151,7 @@ def in_testbed(work: Path, series: str, options: Sequence[str]) -> int:
     Raises:
         BackportError: the packages or the testbed are missing.
     """
-    base = outputs.read_prepared(work / "base" / series)
+    base = prepared.read(work / "base" / series)
     builds = [path for path in sorted((work / "build" / series).iterdir()) if "+" not in path.name]
     bare = outputs.one_file(
         work / "build" / series / "python-certbot+unpatched", "python-certbot_*.deb"

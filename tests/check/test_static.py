@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backport.check import finding, static, steps
 from backport.check.finding import Finding
-from backport.engine.outputs import PREPARED, built_debs
+from backport.engine.outputs import built_debs
 from backport.engine.step import Step, StepId
 from backport.engine.verdict import Failed, Passed
+from backport.environments import prepared as base_record
 from backport.environments.base import PreparedBase
 from backport.recipe.model import BasePin, ControlEdit, Recipe
 from tests.build.packages import index, make_deb
@@ -143,8 +143,7 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
         StepId("base", "xenial"): place,
         StepId("build", "xenial", "small"): place / "build",
     }
-    told = {name: str(one) for name, one in asdict(prepared(place)).items() if one}
-    (place / PREPARED).write_text(json.dumps({**told, "differing": []}))
+    base_record.write(prepared(place), place)
     check = Step(StepId("check", "xenial", "small"))
     outcome = steps.action(recipe, check, out, needs, scratch)
     assert outcome.outputs == (finding.FILE,)

@@ -40,6 +40,6 @@ def hand_over(place: Place, home: Path) -> Reviewer:
     home.mkdir()
     shutil.copy(packed, home / "evidence.tar.zst")
     shutil.rmtree(place.root)
-    for kind in ("fetch", "source", "wanted", "build", "check", "test", "evidence"):
+    for kind in ("fetch", "source", "dependencies", "build", "check", "test", "evidence"):
         shutil.rmtree(place.work / kind)
     return Reviewer(home)

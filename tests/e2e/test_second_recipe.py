@@ -67,7 +67,7 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_tested_and_believed_el
     base = ("--work", str(place.work))
     for step, more, same in (
         (f"source/{SERIES}/greeter", (), ".dsc"),
-        ("wanted", (), "wanted.json"),
+        ("dependencies", (), "dependencies.json"),
         (BUILD, base, ".deb"),
         (f"check/{SERIES}/greeter", base, "findings.json"),
         (f"check/{SERIES}/lifecycle", base, "findings.json"),

@@ -280,7 +280,6 @@ def test_an_unexpected_error_ends_the_run_and_is_raised(run: Run) -> None:
     assert "after" not in run.started()
     assert run.store.last(build("bad")) is None
     assert run.store.last(build("good")) is not None
-    assert process.run(["true"]).exit_code != 0, "a command that was ended starts no program"
 
 
 def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: Run) -> None:
@@ -302,6 +301,20 @@ def test_a_run_that_ends_early_commits_nothing_of_the_steps_that_still_ran(run: 
     assert run.store.interrupted
 
 
+def test_a_signal_that_comes_in_another_thread_ends_the_run_at_once(run: Run) -> None:
+    exits = []
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        # The thread that waits for the steps is not woken by it.
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        exits.append(process.run(["sleep", "60"]).exit_code)
+        return write_all(step, out, needs)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(graph(step("a")), body)
+    assert exits == [-signal.SIGTERM]
+
+
 def make_fifo(folder: Path) -> Path:
     """A named pipe: who reads it waits until somebody has written (fifo(7))."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -314,7 +327,6 @@ def test_a_program_that_does_not_end_when_asked_to_is_killed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute, "_GRACE_SECONDS", 0.5)
-    process.use_registry(run.store.work / "running")
     fifo = make_fifo(run.store.work)
     exits = []
 
@@ -330,6 +342,46 @@ def test_a_program_that_does_not_end_when_asked_to_is_killed(
         run(graph(step("good"), step("bad")), body)
     assert exits == [-signal.SIGKILL]
     assert run.store.last(build("good")) is None
+
+
+def test_a_step_that_runs_too_long_is_ended_and_the_others_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "_LIMIT_SECONDS", 0.3)
+    exits = []
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "slow":
+            exits.append(process.run(["sleep", "600"]).exit_code)
+        return write_all(step, out, needs)
+
+    results = run(graph(step("slow"), step("after", "slow"), step("other")), body)
+    assert exits == [-signal.SIGTERM]
+    assert verdicts(results) == {
+        "slow": Broken("it ran for more than 0.0 hours"),
+        "after": Skipped("build/slow did not pass"),
+        "other": Passed("made other"),
+    }
+    assert results[build("slow")].exit_code == 4
+    assert run.store.last(build("slow")) is not None
+
+
+def test_a_step_that_cannot_be_ended_does_not_hold_the_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(execute, "_LIMIT_SECONDS", 0.3)
+    never = threading.Event()
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "hung":
+            never.wait(60)
+        return write_all(step, out, needs)
+
+    results = run(graph(step("hung"), step("other")), body)
+    assert type(results[build("hung")].verdict) is Broken
+    assert type(results[build("other")].verdict) is Passed
+    never.set()
 
 
 def test_a_graph_that_lacks_an_action_is_our_error(run: Run) -> None:
@@ -383,28 +435,11 @@ def test_what_failed_is_tried_again_and_what_passed_is_not(run: Run) -> None:
     assert set(map(type, verdicts(results).values())) == {Passed}
 
 
-def test_after_an_unexpected_error_the_next_run_goes_on_from_there(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_an_unexpected_error_the_next_run_goes_on_from_there(run: Run) -> None:
     with pytest.raises(ZeroDivisionError):
         run(CHAIN, failing("b", ZeroDivisionError()))
-    monkeypatch.setattr(process, "_stopping", threading.Event())  # another command
     run(CHAIN)
     assert run.started() == ["b", "c"]
-
-
-def test_a_signal_that_another_thread_takes_ends_the_run(run: Run) -> None:
-    stopped = []
-
-    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
-        if step.id.source == "b":  # the thread is there since the first step
-            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-            stopped.append(process.stopping(20))
-        return write_all(step, out, needs)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(graph(step("a"), step("b", "a")), body, jobs=1)
-    assert stopped == [True]
 
 
 KILLED = """\

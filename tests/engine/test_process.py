@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from backport.engine import process
+from backport.engine.process import Runner
 from backport.errors import MachineError
 
 ROOT = Path(__file__).parents[2]
@@ -213,20 +214,26 @@ def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
 # ------------------------------------------------------------------ the end of the command
 
 
-def test_stop_all_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
+def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
     script = f'echo $$ > "$1"; exec sleep {LONG}'
     ended: list[process.Completed] = []
+    runner = Runner()
     worker = Thread(
-        target=lambda: ended.append(process.run(["sh", "-c", script, "sh", tmp_path / "pid"]))
+        target=lambda: ended.append(runner.run(["sh", "-c", script, "sh", tmp_path / "pid"]))
     )
     worker.start()
     pid_in(tmp_path / "pid")
-    process.stop_all()
+    runner.stop()
     worker.join(20)
     assert [one.exit_code for one in ended] == [-signal.SIGTERM]
-    after = process.run(["touch", tmp_path / "after"])
-    assert (after.exit_code, after.output) == (-signal.SIGTERM, "stopped before it began")
+    with runner.used():
+        after = process.run(["touch", tmp_path / "after"])
+        assert (after.exit_code, after.output) == (-signal.SIGTERM, "stopped before it began")
+        with process.taking_down():
+            assert process.run(["touch", tmp_path / "removed"]).exit_code == 0
     assert not (tmp_path / "after").exists()
+    assert [command.args[0] for command in runner.commands] == ["sh", "touch"]
+    assert process.run(["true"]).exit_code == 0, "another runner goes on"
 
 
 # ------------------------------------------------------------------ what a killed run left
@@ -246,10 +253,9 @@ def start_of(pid: int) -> str:
 
 
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
-    assert process.use_registry(tmp_path / "running") == []
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
-    done = process.run(["sh", "-c", script], timeout=20)
+    done = Runner(tmp_path / "running").run(["sh", "-c", script], timeout=20)
     said, pid = done.output.splitlines()
     assert json.loads(said)["pid"] == int(pid)
     assert json.loads(said)["args"][:2] == ["sh", "-c"]
@@ -257,8 +263,7 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
 
 
 def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
-    process.use_registry(tmp_path / "running")
-    assert process.run(["sleep", LONG], timeout=0.1).timed_out
+    assert Runner(tmp_path / "running").run(["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
 
 
@@ -266,8 +271,7 @@ RUNNER = """\
 import sys
 from pathlib import Path
 from backport.engine import process
-process.use_registry(Path(sys.argv[1]))
-process.run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
+process.Runner(Path(sys.argv[1])).run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
 """
 
 
@@ -284,7 +288,7 @@ def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path, left_over: lis
     left_over.append(leader)
     assert runs(leader)
     assert runs(grandchild)
-    assert process.use_registry(folder) == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
+    assert process.end_left(folder) == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
     eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
     assert list(folder.iterdir()) == []
 
@@ -302,7 +306,7 @@ def test_a_process_of_that_number_that_began_at_another_time_is_left_alone(
 ) -> None:
     later = str(int(start_of(stranger.pid)) + 1)
     left = note(tmp_path / "running", stranger.pid, later)
-    assert process.use_registry(tmp_path / "running") == []
+    assert process.end_left(tmp_path / "running") == []
     assert stranger.poll() is None
     assert not left.exists()
 
@@ -311,7 +315,7 @@ def test_a_process_of_that_number_and_that_time_is_ended(
     tmp_path: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
     note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
-    assert process.use_registry(tmp_path / "running") == [f"sleep {LONG}"]
+    assert process.end_left(tmp_path / "running") == [f"sleep {LONG}"]
     assert stranger.wait(20) == -signal.SIGKILL
 
 
@@ -321,7 +325,7 @@ def test_a_note_of_another_boot_is_about_no_process_of_this_one(
     left = note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
     data = json.loads(left.read_text())
     left.write_text(json.dumps({**data, "of": [*data["of"][:2], "another"]}))
-    assert process.use_registry(tmp_path / "running") == []
+    assert process.end_left(tmp_path / "running") == []
     assert stranger.poll() is None
 
 
@@ -329,7 +333,7 @@ NEXT_RUN = """\
 import json, sys
 from pathlib import Path
 from backport.engine import process
-print(json.dumps(process.use_registry(Path(sys.argv[1]))))
+print(json.dumps(process.end_left(Path(sys.argv[1]))))
 """
 
 
@@ -370,5 +374,5 @@ def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_al
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "start": null}'])
 def test_a_note_that_cannot_be_read_is_put_away(tmp_path: Path, content: str) -> None:
     (tmp_path / "1.json").write_text(content)
-    assert process.use_registry(tmp_path) == []
+    assert process.end_left(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

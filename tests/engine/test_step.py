@@ -12,7 +12,7 @@ from backport.engine.step import StepId, hash_tree
 def test_a_step_is_named_by_its_kind_series_source_test_and_variant() -> None:
     names = {
         "fetch/alpha": StepId("fetch", source="alpha"),
-        "wanted": StepId("wanted"),
+        "dependencies": StepId("dependencies"),
         "base/xenial": StepId("base", "xenial"),
         "build/xenial/alpha+plain": StepId("build", "xenial", "alpha", "plain"),
         "check/xenial/lifecycle": StepId("check", "xenial", test="lifecycle"),

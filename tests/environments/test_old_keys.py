@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backport.environments import old_keys
-from backport.environments.base import Wanted
+from backport.environments.base import Dependencies
 from backport.environments.machine_sources import Suite
 from backport.environments.mirror import collect
 from backport.environments.ubuntu import Ubuntu
@@ -145,11 +145,11 @@ def test_the_base_of_a_series_takes_its_archives_old_keys(short: Path) -> None:
 
     # The signature holds, and then no system comes of these empty packages.
     with archive.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
-        base.prepare(seen_at(uri), Wanted((), (), frozenset()), short / "bases", short / "cache")
+        base.prepare(seen_at(uri), Dependencies(), short / "bases", short / "cache")
 
     with pytest.raises(InputError, match="bears a signature with SHA1"), archive.served() as uri:
         Ubuntu(ring, retries=0).prepare(
-            seen_at(uri), Wanted((), (), frozenset()), short / "other", short / "cache"
+            seen_at(uri), Dependencies(), short / "other", short / "cache"
         )
 
 

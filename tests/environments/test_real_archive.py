@@ -14,11 +14,11 @@ from debian.deb822 import Packages
 from backport.build import sbuild
 from backport.check import lifecycle
 from backport.check.finding import Finding
-from backport.engine.outputs import WANTED as WANTED_FILE
+from backport.engine.outputs import DEPENDENCIES as FILE
 from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
-from backport.environments.base import PreparedBase, Wanted
+from backport.environments.base import Dependencies, PreparedBase
 from backport.environments.ubuntu import Ubuntu
 from backport.recipe.model import Recipe
 from backport.run.actions import Actions, Options
@@ -60,11 +60,11 @@ def archive(home: Path, key_home: Path) -> UbuntuArchive:
 
 
 OWN = frozenset({"own", "own-broken", "fresh"})
-WANTED = Wanted(
+DEPENDENCIES = Dependencies(
     ("fakeroot", "bc", "own (>= 2)", "theirs (>= 3)"),
     ("greeting",),
     OWN | {"theirs"},
-    frozenset({"theirs"}),
+    {"xenial": OWN},
 )
 
 
@@ -86,7 +86,9 @@ def made(home: Path, archive: UbuntuArchive, key_home: Path) -> Made:
         content["series"][SERIES]["mirror"] = seen_at(uri).mirror
         recipe = recipes.load_data(home / "recipe", spec, content)
         series = recipe.one_series(SERIES)
-        return Made(recipe, base, base.prepare(series, WANTED, home / "bases", home / "cache"))
+        return Made(
+            recipe, base, base.prepare(series, DEPENDENCIES, home / "bases", home / "cache")
+        )
 
 
 def versions(repository: Path) -> dict[str, str]:
@@ -129,19 +131,18 @@ def test_a_package_is_built_on_the_series_own_archive(home: Path, made: Made) ->
 
     # The archive is gone by now: what is there is used, and stays as it is.
     before = {path: path.stat().st_mtime_ns for path in (prepared.chroot, prepared.testbed_root)}
-    assert made.base.prepare(series, WANTED, home / "bases", home / "cache") == prepared
+    assert made.base.prepare(series, DEPENDENCIES, home / "bases", home / "cache") == prepared
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def lives(home: Path, made: Made, folder: Path, **scripts: str) -> list[Finding]:
     """What is found when own 2.0 and fresh 1.0 are built, and the base is that of the archive."""
-    wanted, base, build = StepId("wanted"), StepId("base", SERIES), StepId("build", SERIES, "alpha")
-    needs = {step: folder / str(step) for step in (wanted, base, build)}
+    dependencies, base = StepId("dependencies"), StepId("base", SERIES)
+    build = StepId("build", SERIES, "alpha")
+    needs = {step: folder / str(step) for step in (dependencies, base, build)}
     for path in (*needs.values(), folder / "out", folder / "scratch"):
         path.mkdir(parents=True)
-    told = {"build": WANTED.build, "test": WANTED.test, "own": sorted(WANTED.own)}
-    told["own of xenial"] = sorted(OWN)
-    (needs[wanted] / WANTED_FILE).write_text(json.dumps(told))
+    (needs[dependencies] / FILE).write_text(json.dumps(DEPENDENCIES.to_json()))
     actions = Actions(made.recipe, Store(home), made.base, Options(home / "cache", offline=True))
     actions.prepare_base(Step(base), needs[base], needs)
     make_package(needs[build], "own", "2.0", {"depends": "bc", **scripts})

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import json
 import os
 import subprocess
@@ -9,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import disk_space
 from backport.environments import apt_reasons
-from backport.environments.base import Wanted
+from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import MachineError, StepError
-from tests.environments.packages import keyring, one_sentence
+from tests.environments.packages import keyring
 from tests.environments.ubuntu_archive import UbuntuArchive, seen_at
 
 # The work folder is in a file system of the given size, which only this process sees.
@@ -22,7 +20,8 @@ SCRIPT = """\
 import json
 import sys
 from pathlib import Path
-from backport.environments.base import Wanted
+from backport.engine.system_errors import refusals
+from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import BackportError
 from tests.environments.ubuntu_archive import seen_at
@@ -30,9 +29,10 @@ from tests.environments.ubuntu_archive import seen_at
 uri, ring, small, cache = sys.argv[1:]
 out = Path(small)
 try:
-    Ubuntu(Path(ring), retries=0).prepare(
-        seen_at(uri), Wanted(("tool",), (), frozenset()), out, Path(cache)
-    )
+    with refusals(out):
+        Ubuntu(Path(ring), retries=0).prepare(
+            seen_at(uri), Dependencies(("tool",)), out, Path(cache)
+        )
 except BackportError as error:
     print(type(error).__name__, error.exit_code, error)
 print(json.dumps([path.name for path in out.rglob("*") if not path.is_dir()]))
@@ -57,7 +57,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
     become = [] if os.geteuid() == 0 else ["--map-root-user"]
     with archive.served() as uri:
         if cached:
-            wanted = Wanted(("tool",), (), frozenset())
+            wanted = Dependencies(("tool",))
             with pytest.raises(StepError, match="mmdebstrap"):
                 Ubuntu(keyring(key_home)).prepare(
                     seen_at(uri), wanted, tmp_path / "roomy", tmp_path / "cache"
@@ -75,28 +75,6 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
     assert "the disk is full" in said
     names = set(json.loads(files)) - {".lock"}
     assert {name.partition("-")[0] for name in names} == left
-
-
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [
-        (errno.ENOSPC, "the disk is full"),
-        (errno.EDQUOT, "the disk is full"),
-        (errno.EACCES, "this cannot be written (Permission denied)"),
-        (errno.EROFS, "this cannot be written (Read-only file system)"),
-    ],
-)
-def test_what_the_system_says_becomes_a_sentence(number: int, said: str) -> None:
-    with pytest.raises(MachineError, match="--work") as caught, disk_space.told(Path("/work")):
-        raise OSError(number, os.strerror(number), "/work/file")
-    assert str(caught.value).startswith("/work/file: ")
-    assert said in str(caught.value)
-    assert one_sentence(caught.value)
-
-
-def test_another_error_of_the_system_is_not_taken_for_a_full_disk() -> None:
-    with pytest.raises(IsADirectoryError), disk_space.told(Path("/work")):
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", "/work")
 
 
 def test_a_program_that_found_the_disk_full_is_understood() -> None:

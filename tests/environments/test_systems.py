@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import process
+from backport.engine.process import Runner
 from backport.environments import localrepo, systems
 from backport.environments.mirror import Pool
 from backport.errors import MachineError, StepError
@@ -105,15 +105,12 @@ def test_hashes_tell_data_and_code_apart() -> None:
     assert systems.code_hash(systems) != systems.code_hash(localrepo)
 
 
-def test_a_run_that_is_to_end_does_not_wait_for_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stopping = threading.Event()
-    monkeypatch.setattr(process, "_stopping", stopping)
+def test_a_run_that_is_to_end_does_not_wait_for_the_folder(tmp_path: Path) -> None:
+    runner = Runner()
     ended: list[str] = []
 
     def wait() -> None:
-        with pytest.raises(MachineError) as caught, systems.alone(tmp_path):
+        with runner.used(), pytest.raises(MachineError) as caught, systems.alone(tmp_path):
             ended.append("had the folder")
         ended.append(str(caught.value))
 
@@ -122,7 +119,7 @@ def test_a_run_that_is_to_end_does_not_wait_for_the_folder(
         waiting.start()
         waiting.join(0.5)
         assert waiting.is_alive()
-        process.stop_all()
+        runner.stop()
         waiting.join(20)
     assert len(ended) == 1
     assert ended[0].endswith("ended while another run prepared a base here")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backport.engine import outputs
+from backport.engine.outputs import DEPENDENCIES
 from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.environments.base import Differing, PreparedBase, Wanted
+from backport.environments import prepared
+from backport.environments.base import Dependencies, Differing, PreparedBase
 from backport.environments.ubuntu import Ubuntu
 from backport.recipe.model import Series
 from backport.run import actions
@@ -68,15 +70,17 @@ def test_a_prepared_base_is_read_as_it_was_written(tmp_path: Path) -> None:
         (Differing("python-six", "1.10.0-3", "1.16.0-2"),),
         notes=("a key was taken",),
     )
-    (tmp_path / outputs.PREPARED).write_text(json.dumps(asdict(base), default=str))
-    assert outputs.read_prepared(tmp_path) == base
+    prepared.write(base, tmp_path)
+    assert prepared.read(tmp_path) == base
 
 
 class OldArchive(Ubuntu):
     """An archive that had something to be said of, whose base takes no time."""
 
-    def prepare(self, series: Series, wanted: Wanted, out: Path, cache: Path) -> PreparedBase:
-        suite = f"{series.name}, {len(wanted.own)} packages of its own"
+    def prepare(
+        self, series: Series, dependencies: Dependencies, out: Path, cache: Path
+    ) -> PreparedBase:
+        suite = f"{series.name}, {len(dependencies.own)} packages of its own"
         return PreparedBase(self.kind, suite, out, cache, out, notes=("a key was taken",))
 
 
@@ -84,30 +88,64 @@ def test_the_bases_step_keeps_what_is_to_be_said_of_the_archive(tmp_path: Path) 
     recipe = recipes.load(tmp_path / "recipe", Spec())
     store = Store(tmp_path / "work")
     with store.locked():
-        (tmp_path / outputs.WANTED).write_text(json.dumps(ALL))
+        (tmp_path / DEPENDENCIES).write_text(json.dumps(ALL.to_json()))
         options = actions.Options(tmp_path / "cache")
         outcome = actions.Actions(recipe, store, OldArchive(), options).prepare_base(
-            Step(StepId("base", "xenial")), tmp_path, {StepId("wanted"): tmp_path}
+            Step(StepId("base", "xenial")), tmp_path, {StepId("dependencies"): tmp_path}
         )
     assert outcome.verdict == Passed("ubuntu (xenial, 2 packages of its own); a key was taken")
-    assert outputs.read_prepared(tmp_path).notes == ("a key was taken",)
+    assert prepared.read(tmp_path).notes == ("a key was taken",)
 
 
-ALL = {"build": ["debhelper", "python"], "test": ["apt"], "own": ["alpha", "beta"]}
-FEW = {"build": ["debhelper"], "test": ["apt"], "own": ["alpha"]}
-OTHER = {"build": ["debhelper", "dh-python"], "test": ["apt"], "own": ["alpha"]}
+HERE = {"xenial": frozenset({"alpha"})}
+ALL = Dependencies(("debhelper", "python"), ("apt",), frozenset({"alpha", "beta"}), HERE)
 
 
-def test_a_run_that_wants_less_than_the_one_before_takes_its_base(tmp_path: Path) -> None:
-    earlier = tmp_path / outputs.WANTED
-    assert json.loads(outputs.what_serves(FEW, earlier)) == FEW
-    earlier.write_text(outputs.what_serves(ALL, earlier))
-    assert outputs.what_serves(FEW, earlier) == earlier.read_text()
-    assert outputs.what_serves(ALL, earlier) == earlier.read_text()
+@pytest.mark.parametrize(
+    ("change", "within"),
+    [
+        ({}, True),
+        ({"build": ("debhelper",), "own": frozenset({"alpha"}), "made_in": {}}, True),
+        ({"build": ("dh-python",)}, False),
+        ({"test": ("apt", "procps")}, False),
+        ({"own": frozenset({"gamma"})}, False),
+        ({"made_in": {"xenial": frozenset({"beta"})}}, False),
+        ({"made_in": {"zesty": frozenset({"alpha"})}}, False),
+    ],
+)
+def test_a_base_will_do_for_a_run_with_fewer_dependencies(
+    change: dict[str, Any], within: bool
+) -> None:
+    assert replace(ALL, **change).within(ALL) is within
 
 
-def test_a_run_that_wants_more_than_the_one_before_asks_for_it(tmp_path: Path) -> None:
-    earlier = tmp_path / outputs.WANTED
-    earlier.write_text(outputs.what_serves(FEW, earlier))
-    assert json.loads(outputs.what_serves(ALL, earlier)) == ALL
-    assert json.loads(outputs.what_serves(OTHER, earlier)) == OTHER
+def test_dependencies_are_read_as_they_were_written() -> None:
+    assert Dependencies.from_json(json.loads(json.dumps(ALL.to_json()))) == ALL
+
+
+def test_what_is_built_for_other_series_only_is_the_archives() -> None:
+    assert (ALL.elsewhere("xenial"), ALL.elsewhere("zesty")) == ({"beta"}, frozenset())
+
+
+def test_the_step_keeps_the_dependencies_of_an_earlier_run_that_had_more(tmp_path: Path) -> None:
+    recipe, store = recipes.load(tmp_path / "recipe", Spec()), Store(tmp_path / "work")
+    table = actions.Actions(recipe, store, OldArchive(), actions.Options(tmp_path / "cache"))
+    step, (out, before) = (
+        Step(StepId("dependencies")),
+        (tmp_path / "out", tmp_path / "work/dependencies"),
+    )
+    out.mkdir()
+    before.mkdir(parents=True)
+
+    def collected() -> Dependencies:
+        table.dependencies(step, out, {})
+        return Dependencies.from_json(json.loads((out / DEPENDENCIES).read_text()))
+
+    needed = collected()
+    more = replace(needed, build=("debhelper",))
+    (before / DEPENDENCIES).write_text(json.dumps(more.to_json()))
+    assert collected() == more
+    (before / DEPENDENCIES).write_text(json.dumps(replace(more, test=()).to_json()))
+    assert collected() == needed
+    (before / DEPENDENCIES).write_text('{"build": []}')
+    assert collected() == needed

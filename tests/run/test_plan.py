@@ -77,14 +77,14 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
         "source/yakkety/beta+plain": {"fetch/beta"},
         "source/zesty/beta": {"fetch/beta"},
         "source/zesty/beta+plain": {"fetch/beta"},
-        "wanted": {
+        "dependencies": {
             *(f"source/xenial/{name}" for name in ("alpha", "beta", "beta+plain", "gamma")),
             *(f"source/yakkety/{name}" for name in ("alpha", "beta", "beta+plain")),
             *(f"source/zesty/{name}" for name in ("beta", "beta+plain")),
         },
-        "base/xenial": {"wanted"},
-        "base/yakkety": {"wanted", "base/xenial"},
-        "base/zesty": {"wanted", "base/yakkety"},
+        "base/xenial": {"dependencies"},
+        "base/yakkety": {"dependencies", "base/xenial"},
+        "base/zesty": {"dependencies", "base/yakkety"},
         "build/xenial/alpha": {"source/xenial/alpha", "base/xenial"},
         "build/xenial/beta": {"source/xenial/beta", "base/xenial", "build/xenial/alpha"},
         "build/xenial/beta+plain": {
@@ -325,7 +325,7 @@ def test_a_control_file_that_says_what_is_installed_changes_what_the_base_holds(
     before = made(recipe)
     path.write_text(path.read_text() + "Depends: another\n")
     controls = {f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU}
-    expected = {"wanted", *own, *(controls if "matrix" in file else ())}
+    expected = {"dependencies", *own, *(controls if "matrix" in file else ())}
     assert changed(before, made(recipe)) == expected
 
 
@@ -336,7 +336,7 @@ def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
     before = made(recipe, selection)
     control = recipe.root / "autopkgtest" / "gamma" / "control"
     control.write_text(control.read_text() + "Restrictions: isolation-container\n")
-    assert changed(before, made(recipe, selection)) == {"wanted"}
+    assert changed(before, made(recipe, selection)) == {"dependencies"}
 
 
 def test_what_a_base_depends_on_changes_the_base_of_that_series_only(recipe: Recipe) -> None:
@@ -434,10 +434,10 @@ def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:
     [
         ("fetch", {"fetch"}),
         ("source", {"fetch", "source"}),
-        ("wanted", {"fetch", "source", "wanted"}),
-        ("base", {"fetch", "source", "wanted", "base"}),
-        ("build", {"fetch", "source", "wanted", "base", "build"}),
-        ("check", {"fetch", "source", "wanted", "base", "build", "check"}),
+        ("dependencies", {"fetch", "source", "dependencies"}),
+        ("base", {"fetch", "source", "dependencies", "base"}),
+        ("build", {"fetch", "source", "dependencies", "base", "build"}),
+        ("check", {"fetch", "source", "dependencies", "base", "build", "check"}),
         ("test", set(KINDS)),
     ],
 )
@@ -452,7 +452,7 @@ def test_until_ends_with_that_kind_and_all_that_it_needs(
 def test_one_series_leaves_the_others_out(recipe: Recipe) -> None:
     steps = made(recipe, Selection(series=("yakkety",)))
     assert {step.id.series for step in steps.values()} == {"", "yakkety"}
-    assert names(steps["base/yakkety"].needs) == ("wanted",)
+    assert names(steps["base/yakkety"].needs) == ("dependencies",)
 
 
 def test_one_source_brings_what_it_needs_and_its_own_tests(recipe: Recipe) -> None:

@@ -156,7 +156,7 @@ def test_what_was_skipped_over_several_steps_names_where_it_began(recipe: Recipe
     told = made(recipe, {"fetch/alpha": Broken("no answer")})
     (cause,) = told.causes
     assert (cause.step, cause.verdict) == ("fetch/alpha", "broken")
-    assert {"source/yakkety/alpha", "wanted", "base/xenial", "test/xenial/gamma.race"} <= {
+    assert {"source/yakkety/alpha", "dependencies", "base/xenial", "test/xenial/gamma.race"} <= {
         *cause.skipped
     }
     lines = summary.as_text(told, "/w").splitlines()

@@ -189,7 +189,7 @@ STEPS = tuple(
         "fetch/beta",
         "source/xenial/alpha",
         "source/zesty/alpha",
-        "wanted",
+        "dependencies",
         "base/xenial",
         "base/zesty",
         "build/xenial/alpha",
@@ -207,7 +207,7 @@ def test_the_table_has_a_cell_for_every_step_and_each_verdict_in_it() -> None:
         "fetch/alpha": Failed("input", "another hash"),
         "fetch/beta": Passed(),
         "source/xenial/alpha": Passed(),
-        "wanted": Skipped("no"),
+        "dependencies": Skipped("no"),
         "base/xenial": Broken("no mirror"),
         "build/xenial/alpha": Passed(),
         "build/xenial/alpha+plain": Failed("build", "no"),
@@ -226,9 +226,9 @@ def test_the_table_has_a_cell_for_every_step_and_each_verdict_in_it() -> None:
     )
     assert "base: stand-in" in text
     assert rows(text) == [
+        ["", "dependencies", "skipped", "", ""],
         ["", "fetch alpha", "failed", "", ""],
         ["", "fetch beta", "passed", "", ""],
-        ["", "wanted", "skipped", "", ""],
         ["xenial", "alpha", "passed", "passed", "smoke passed"],
         ["", "", "", "plain failed", "race skipped"],
         ["", "", "", "", "race-control broken"],

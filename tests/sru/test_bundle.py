@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import clean
 from backport.engine.verdict import Failed
 from backport.errors import InputError
 from backport.launchpad.api import credentials
+from backport.run import clean
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from tests.sru.runs import Place
 from tests.support.logged_in import credentials_file

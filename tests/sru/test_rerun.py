@@ -24,6 +24,7 @@ from backport.sru import bundle, check, inputs, manifest, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
 from tests.sru.runs import Place
+from tests.sru.test_check import rewritten
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
@@ -214,6 +215,13 @@ def test_a_step_that_is_not_there_is_refused(place: Place) -> None:
     made = place.evidence()
     with pytest.raises(UsageError, match="the evidence has no step 'build/xenial/beta'"):
         rerun.rerun(made.archive, "build/xenial/beta", place.cache, work=None)
+
+
+def test_a_step_of_a_kind_that_an_older_toolkit_had_is_refused(place: Place) -> None:
+    made = place.evidence()
+    rewritten(made.folder, "dependencies:kind", "wanted")
+    with pytest.raises(InputError, match="this toolkit has no steps of the kind wanted"):
+        rerun.rerun(made.folder, "dependencies", place.cache, work=None)
 
 
 def test_nothing_of_faulty_evidence_is_run(place: Place) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from backport.engine import outputs, verdict
+from backport.engine import verdict
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result, Store, step_key
-from backport.environments import choose
-from backport.environments.base import Wanted
+from backport.environments import choose, prepared
 from backport.recipe.model import Recipe
 from backport.run import plan as planning
 from backport.run.plan import Selection
@@ -50,12 +49,11 @@ class Tested:
 
 def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
     """Compare the store's records with what a run would ask for now."""
-    kind = outputs.base_kind(store)
+    kind = prepared.kind_in(store)
     base_inputs: dict[str, dict[str, str]] = {}
     if kind:
         base, _ = choose.choose(recipe, kind, offline=True)
-        nothing = Wanted((), (), frozenset())
-        base_inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
+        base_inputs = {one.name: base.inputs(one) for one in recipe.series}
     steps = planning.make(recipe, Selection(series), kind, base_inputs)
     results: dict[StepId, Result] = {}
     states: dict[StepId, str] = {}

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,11 +19,11 @@ from typing import Any
 import pytest
 
 from backport import cli
-from backport.engine import execute, outputs, process
+from backport.engine import execute, outputs
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Failed, Passed
-from backport.environments.base import Wanted
+from backport.environments import prepared
 from backport.environments.standin import StandIn as StandInBase
 from backport.recipe import reader
 from backport.run import plan as planning
@@ -200,8 +199,7 @@ class Case:
         recipe = reader.load(self.recipe)
         store = Store(self.work)
         base = StandInBase(offline=True)
-        nothing = Wanted((), (), frozenset())
-        inputs = {one.name: base.inputs(one, nothing) for one in recipe.series}
+        inputs = {one.name: base.inputs(one) for one in recipe.series}
         steps = planning.make(recipe, Selection(), base.kind, inputs)
         table = Actions(recipe, store, base, Options(self.home / "cache", offline=True)).table()
         own = {"base": self._base, "build": self._build}
@@ -221,8 +219,8 @@ class Case:
     def _base(self, _step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
         told = {"kind": "stand-in", "suite": "bullseye", "differing": []}
         told |= dict.fromkeys(("repository", "chroot", "testbed_root"), "/nowhere")
-        (out / outputs.PREPARED).write_text(json.dumps(told))
-        return Outcome(Passed(), (outputs.PREPARED,))
+        (out / prepared.FILE).write_text(json.dumps(told))
+        return Outcome(Passed(), (prepared.FILE,))
 
     def _build(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         made = needs[StepId("source", step.id.series, step.id.source)]
@@ -240,9 +238,6 @@ class Case:
         own = ["--recipe", str(self.recipe), "--work", str(self.work)]
         own += ["--cache", str(self.home / "cache")]
         self.capsys.readouterr()
-        # A command begins with a fresh state of the running programs.
-        self.monkeypatch.setattr(process, "_registry", None)
-        self.monkeypatch.setattr(process, "_stopping", threading.Event())
         exit_code = cli.main([command, *own, *args])
         said = self.capsys.readouterr()
         return Ran(exit_code, said.out, said.err)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import clean
-from backport.engine.outputs import PREPARED
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
+from backport.environments import prepared
+from backport.environments.base import PreparedBase
+from backport.run import clean
 from tests.support.steps import step_id
 
 DAY = 86400.0
@@ -36,8 +37,9 @@ def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None
 
 def base(store: Store, series: str, home: Path, key: str, age: float = 0.0) -> None:
     """A base step that names the chroot and the testbed of that key."""
-    data = {"chroot": str(home / f"chroot-{key}.tar"), "testbed_root": str(home / f"testbed-{key}")}
-    step(store, f"base/{series}", age, {PREPARED: json.dumps(data)})
+    chroot, root = home / f"chroot-{key}.tar", home / f"testbed-{key}"
+    data = PreparedBase("stand-in", "bullseye", home, chroot, root).to_json()
+    step(store, f"base/{series}", age, {prepared.FILE: json.dumps(data)})
 
 
 def leftovers(home: Path, *keys: str) -> None:
@@ -54,7 +56,7 @@ def gone(store: Store, before: float) -> list[str]:
 
 
 def test_steps_that_are_older_go_and_the_others_stay(store: Store) -> None:
-    for name, age in (("wanted", 9.0), ("fetch/a", 31.0), ("build/xenial/a", 31.0)):
+    for name, age in (("dependencies", 9.0), ("fetch/a", 31.0), ("build/xenial/a", 31.0)):
         step(store, name, age)
     step(store, "build/xenial/b", 1.0)
     before = time.time() - 30 * DAY
@@ -143,5 +145,5 @@ def test_what_a_kill_left_half_made_goes_at_any_age(store: Store) -> None:
 def test_a_base_step_that_cannot_be_read_keeps_nothing(store: Store) -> None:
     home = store.work / "bases" / "stand-in"
     leftovers(home, "one")
-    step(store, "base/xenial", -40.0, {PREPARED: "{"})
+    step(store, "base/xenial", -40.0, {prepared.FILE: "{"})
     assert "bases/stand-in/chroot-one.tar" in gone(store, time.time() + DAY)

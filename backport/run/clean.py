@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from backport.engine.outputs import PREPARED
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
+from backport.environments import prepared
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
 _PER_BASE = ("chroot-*.tar", "testbed-*")
@@ -71,10 +71,10 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
     """
     named: set[Path] = set()
     for step in _steps(store):
-        if step not in removed and (step / PREPARED).is_file():
+        if step not in removed and (step / prepared.FILE).is_file():
             try:
-                data = json.loads((step / PREPARED).read_text())
-                named |= {Path(data["chroot"]).resolve(), Path(data["testbed_root"]).resolve()}
+                base = prepared.read(step)
+                named |= {base.chroot.resolve(), base.testbed_root.resolve()}
             except (OSError, ValueError, LookupError, TypeError):
                 continue  # such a step runs anew
     for home in _homes(store):

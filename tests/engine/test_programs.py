@@ -7,34 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import process, programs, recorder
+from backport.engine import process, programs
+from backport.engine.process import Runner
 from backport.errors import MachineError
 
 
 def test_a_program_is_noted_with_its_arguments_and_its_end(tmp_path: Path) -> None:
-    with recorder.recording() as found:
-        process.run(
-            ["sh", "-c", "exit 3"], cwd=tmp_path, env={"NAME": "value"}, log=tmp_path / "log"
-        )
-        process.run(["cat"], input_text="a secret")
+    found = Runner()
+    found.run(["sh", "-c", "exit 3"], cwd=tmp_path, env={"NAME": "value"}, log=tmp_path / "log")
+    found.run(["cat"], input_text="a secret")
     first, second = found.commands
     assert (first.args, first.exit_code) == (("sh", "-c", "exit 3"), 3)
     assert (first.cwd, first.env, first.log) == (str(tmp_path), {"NAME": "value"}, "log")
     assert (first.stdin, second.stdin) == (False, True)
-    programs.write(found, tmp_path / programs.FILE)
+    programs.write(found.commands, tmp_path / programs.FILE)
     assert "a secret" not in (tmp_path / programs.FILE).read_text()
 
 
 def test_a_program_that_ran_too_long_is_noted_as_such() -> None:
-    with recorder.recording() as found:
-        process.run(["sleep", "60"], timeout=0.1)
+    found = Runner()
+    found.run(["sleep", "60"], timeout=0.1)
     assert found.commands[0].timed_out
 
 
-def test_nothing_is_noted_outside_and_two_recordings_do_not_mix() -> None:
-    process.run(["true"])
-    with recorder.recording() as outer:
-        with recorder.recording() as inner:
+def test_nothing_is_noted_outside_and_two_runners_do_not_mix() -> None:
+    outer, inner = Runner(), Runner()
+    with outer.used():
+        with inner.used():
             process.run(["true"])
         process.run(["false"])
     process.run(["true"])
@@ -42,20 +41,21 @@ def test_nothing_is_noted_outside_and_two_recordings_do_not_mix() -> None:
     assert [one.args for one in outer.commands] == [("false",)]
 
 
-def test_threads_note_in_the_recording_that_they_were_started_in() -> None:
+def test_threads_use_the_runner_that_they_were_started_with() -> None:
     def job(word: str) -> None:
         process.run(["echo", word])
 
-    with recorder.recording() as found, ThreadPoolExecutor(2) as pool:
+    found = Runner()
+    with found.used(), ThreadPoolExecutor(2) as pool:
         for word in ("one", "two"):
             pool.submit(copy_context().run, job, word).result()
     assert {one.args[1] for one in found.commands} == {"one", "two"}
 
 
 def test_the_file_has_the_version_of_each_program_and_of_those_behind_it(tmp_path: Path) -> None:
-    with recorder.recording() as found:
-        process.run(["env", "--", "tar", "--version"])
-    programs.write(found, tmp_path / programs.FILE)
+    found = Runner()
+    found.run(["env", "--", "tar", "--version"])
+    programs.write(found.commands, tmp_path / programs.FILE)
     lines = [json.loads(line) for line in (tmp_path / programs.FILE).read_text().splitlines()]
     owners = {one["program"]: one["package"] for one in lines if "program" in one}
     assert owners == {"env": "coreutils", "tar": "tar"}
@@ -67,13 +67,14 @@ def test_a_program_of_no_package_is_told_without_a_version(tmp_path: Path) -> No
     program = tmp_path / "own-program"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    with recorder.recording() as found:
-        process.run([program])
+    found = Runner()
+    found.run([program])
     (told,) = programs.programs(found.commands)
     assert (told.path, told.package, told.version) == (str(program), "", "")
 
 
 def test_a_program_that_is_not_there_is_no_command() -> None:
-    with recorder.recording() as found, pytest.raises(MachineError):
-        process.run(["no-such-program-here"])
+    found = Runner()
+    with pytest.raises(MachineError):
+        found.run(["no-such-program-here"])
     assert found.commands == []

@@ -1,0 +1,31 @@
+"""The record of a prepared base, in the folder of the step that prepared it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from backport.engine.store import Store
+from backport.environments.base import PreparedBase
+
+FILE = "prepared.json"
+
+
+def write(base: PreparedBase, folder: Path) -> None:
+    """Write the record."""
+    (folder / FILE).write_text(json.dumps(base.to_json(), indent=1))
+
+
+def read(folder: Path) -> PreparedBase:
+    """The base that a step prepared.
+
+    Parameters:
+        folder: the step's.
+    """
+    return PreparedBase.from_json(json.loads((folder / FILE).read_text()))
+
+
+def kind_in(store: Store) -> str:
+    """The kind of base that the work folder's bases are of; "" where there is none or several."""
+    kinds = {read(path.parent).kind for path in (store.work / "base").glob(f"*/{FILE}")}
+    return kinds.pop() if len(kinds) == 1 else ""
