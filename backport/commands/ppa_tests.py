@@ -57,13 +57,13 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.retry import Patience  # noqa: PLC0415
     from backport.launchpad.autopkgtest import (  # noqa: PLC0415
         results,
         service,
         verdicts,
     )
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
+    from backport.transport import Limits  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     store = Store(common.work_folder(args, recipe))
     before = verdicts.summary(store.work)
     root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
-    reader = results.Reader(root, Patience())
+    reader = results.Reader(root, Limits())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         uploads, notes = waiting.recorded(args, store.work, str(ppa), client.root)
         for text in notes:

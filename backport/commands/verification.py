@@ -56,6 +56,8 @@ def verify(args: argparse.Namespace) -> int:
     recipe = common.as_made(args, reader.load(args.recipe))
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
+        if not args.test:
+            _evidence(args, work, proposed=True)  # before Launchpad is asked for nothing
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
         if args.test:
             _test(args, recipe, work, known)

@@ -53,7 +53,7 @@ def register(subs: Subparsers) -> None:
 def wait(args: argparse.Namespace) -> int:
     """Wait; 0 if all is published, 4 if something failed or the time is over."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.retry import poll_seconds  # noqa: PLC0415
+    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
     from backport.launchpad.builds import text as wait_show  # noqa: PLC0415
     from backport.launchpad.builds import wait as waiting  # noqa: PLC0415
     from backport.launchpad.builds.states import Builds  # noqa: PLC0415

@@ -92,7 +92,8 @@ class _List:
             )  # fmt: skip
             return
         yield Item(
-            "done", self._place, "The bug is public", f"It can be read: {bug.title}",
+            "missing" if bug.notes else "done", self._place, "The bug is public",
+            _full("; ".join(bug.notes)) if bug.notes else f"It can be read: {bug.title}",
             "requirements", address,
         )  # fmt: skip
         exception = self._recipe.exception

@@ -19,8 +19,8 @@ from backport.errors import BackportError, InputError, MachineError, RemoteError
 from backport.launchpad.api import credentials
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import FilePlace, place
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.api.login import session
-from backport.launchpad.api.retry import RefusedError
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_ppa import Login, Ppas
@@ -48,7 +48,7 @@ class Place:
         made = session(
             self.standin.root,
             self.cache,
-            patience=QUICK,
+            limits=QUICK,
             kept_in=self.file,
             person=person,
             login_seconds=seconds,
@@ -263,7 +263,7 @@ def test_a_client_with_login_asks_as_the_user(
     here.standin.world.tokens.add(TOKEN)
     file = write_credentials(tmp_path / "ci", here.standin.root)
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_CREDENTIALS", str(file))
-    client = LaunchpadlibClient(tmp_path / "x", root=here.standin.root, patience=QUICK, login=True)
+    client = LaunchpadlibClient(tmp_path / "x", root=here.standin.root, limits=QUICK, login=True)
 
     with closing(client):
         assert client.ask("the account", lambda lp: str(lp.me.name)) == "tester"
@@ -274,7 +274,7 @@ def test_a_client_without_a_login_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_CREDENTIALS", str(tmp_path / "none"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
-    client = LaunchpadlibClient(tmp_path / "x", root=here.standin.root, patience=QUICK, login=True)
+    client = LaunchpadlibClient(tmp_path / "x", root=here.standin.root, limits=QUICK, login=True)
 
     with pytest.raises(BackportError, match="no login for Launchpad here"):
         client.ask("the account", lambda lp: str(lp.me.name))

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from backport.launchpad.api.retry import Patience
+from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn
 from tests.support.upload_server import FtpServer
 from tests.support.upload_server.case import Case
@@ -28,10 +28,10 @@ def one_sentence(err: str) -> str:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter waits, so that a test of their end takes less than a second."""
-    patience = partial(
-        Patience, connect=2.0, answer=2.0, attempts=2, first_wait=0.01, longest_wait=2.0, total=5.0
+    limits = partial(
+        Limits, connect=2.0, silence=2.0, attempts=2, first_wait=0.01, longest_wait=2.0, total=5.0
     )
-    monkeypatch.setattr("backport.launchpad.api.client.Patience", patience)
+    monkeypatch.setattr("backport.launchpad.api.client.Limits", limits)
 
 
 def goes_on(case: Case) -> None:

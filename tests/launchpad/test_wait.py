@@ -13,7 +13,7 @@ from rich.console import Console
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import published
 from backport.launchpad.builds import text as wait_show
 from backport.launchpad.builds.states import Build, Builds, Upload, phase
@@ -78,7 +78,7 @@ def scene(
     login = write_credentials(tmp_path / "login", standin.root)
     monkeypatch.setenv(VARIABLE, str(login))
     client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
+        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
     )
     farm = Farm(world)
     yield Scene(farm, standin, client, tmp_path / "work", farm.ppa("me", "sru"))
@@ -115,7 +115,9 @@ def test_an_upload_that_is_never_taken_in_ends_with_the_time_limit_and_names_the
 ) -> None:
     ended = scene.wait(bounds=Bounds(limit=600))
     assert ended.reason == "time limit"
-    assert "sent a mail" in wait_show.event_text(ended)
+    said = wait_show.event_text(ended)
+    assert "a mail to the signer says why it was rejected" in said
+    assert "could not verify the signature and dropped it: check that the key" in said
 
 
 def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene: Scene) -> None:

@@ -15,12 +15,13 @@ from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.bug.plan import Bug, Task
+from backport.launchpad.builds.published import Binary
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import Upload
 from backport.sru import check, service_verdicts
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
-from backport.sru.facts import Facts, PublishedFile
+from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
@@ -84,10 +85,12 @@ def facts(where: Place, seen: Bug | None = None, **changes: object) -> Facts:
     }
     files = {
         ("alpha", one): (
-            PublishedFile(
+            Binary(
                 "alpha",
                 versions[one],
+                "all",
                 f"alpha_{versions[one]}_all.deb",
+                len(deb(where, one)),
                 hashlib.sha256(deb(where, one)).hexdigest(),
                 f"https://example.org/alpha_{versions[one]}_all.deb",
             ),

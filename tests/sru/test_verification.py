@@ -14,8 +14,8 @@ from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import ConflictError
-from backport.launchpad.api.service_root import ROOT_VARIABLE
+from backport.launchpad.api.environment import ROOT_VARIABLE
+from backport.launchpad.api.errors import ConflictError
 from backport.run.actions import Options
 from backport.sru import facts, posting, proposed
 from backport.sru.checklist_data import Checklist
@@ -86,7 +86,7 @@ def scene(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         monkeypatch.setenv(VARIABLE, str(login))
         monkeypatch.setenv(ROOT_VARIABLE, standin.root)
         client = LaunchpadlibClient(
-            place.root / "launchpadlib", root=standin.root, patience=QUICK, login=True
+            place.root / "launchpadlib", root=standin.root, limits=QUICK, login=True
         )
         yield Scene(place, world, standin, bugs, farm, client)
         client.close()
@@ -145,7 +145,7 @@ def test_each_pair_that_cannot_be_read_is_told_with_its_own_reason(scene: Scene)
 
 def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) -> None:
     scenes.place(place)
-    client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", patience=QUICK)
+    client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", limits=QUICK)
     found = facts.read(place.recipe(), client, scenes.NOW)
     assert (found.bug, dict(found.publications)) == (None, {})
     assert len(found.troubles) == 1

@@ -20,8 +20,8 @@ from debian.debian_support import Version
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadClient
-from backport.launchpad.api.retry import RefusedError
-from backport.launchpad.api.service_root import PRODUCTION, service_root
+from backport.launchpad.api.environment import PRODUCTION, service_root
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.seen import with_seen
 from backport.recipe.model import Published, Recipe

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backport import transport
 from backport.engine import verdict as verdicts
+from backport.errors import RemoteError
 from backport.launchpad.autopkgtest import service
 from backport.launchpad.autopkgtest import verdicts as farm
-from backport.launchpad.api import download
 from backport.launchpad.autopkgtest.service import Answer, Request
-from backport.launchpad.api.retry import Patience
+from backport.transport import Limits, UnansweredError
 from backport.engine.step import hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import (Broken, Failed, Skipped, Verdict)
@@ -106,7 +107,7 @@ class Reader:
     """Reads results from a root, each list once."""
 
     root: str
-    patience: Patience
+    limits: Limits
     sleep: Callable[[float], None] = time.sleep
     _lists: dict[str, str] = field(default_factory=dict)
 
@@ -120,7 +121,7 @@ class Reader:
         """
         base = service.container(self.root, request.series, request.ppa)
         if base not in self._lists:
-            listing = download.fetch(f"{base}/?format=plain", self.patience, self.sleep)
+            listing = self._fetch(f"{base}/?format=plain")
             self._lists[base] = (listing or b"").decode("utf-8", "replace")
         for run in service.runs(self._lists[base]):
             if not service.fits(run, request):
@@ -130,10 +131,23 @@ class Reader:
                 return found
         return None
 
+    def _fetch(self, url: str) -> bytes | None:
+        """A file; None if the server does not have it."""
+        try:
+            return transport.content(url, self.limits, self.sleep)
+        except UnansweredError as error:
+            if error.status == 404:
+                return None
+            raise RemoteError(
+                f"this cannot be read, since the server {error.what}",
+                where=url,
+                advice="try again later" if error.passing else "",
+            ) from error
+
     def _read(self, url: str, stamp: str) -> Found:
         files = {}
         for name in ("result.tar", "log.gz"):
-            content = download.fetch(f"{url}/{name}", self.patience, self.sleep)
+            content = self._fetch(f"{url}/{name}")
             if content is not None:
                 files[name] = content
         try:

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from backport.recipe.bug import BugText
 
 ORIGINAL = "Original Description"
-_HEADING = re.compile(r"[ \t]*\[[ \t]*([A-Za-z][^\[\]]{1,60}?)[ \t]*\][ \t]*")
+HIDDEN = "<email address hidden>"
+_HEADING = re.compile(r"\s*\[\s*([A-Za-z][^\[\]]{1,60}?)\s*\]\s*")
+# Launchpad's own pattern of what it hides from those who are not logged in (lp.services.utils).
+_ADDRESS = re.compile(
+    r"""\b[a-zA-Z0-9._/="'+-]{1,64}@[a-zA-Z][a-zA-Z0-9-]{1,63}\.[a-zA-Z0-9.-]{1,251}\b"""
+)
 _FORMER = {
     "test case": "Test Plan",
     "test cases": "Test Plan",
@@ -42,6 +47,25 @@ def tidy(text: str) -> str:
     """Text as Launchpad keeps it: no carriage returns, no blanks at the ends of lines."""
     lines = (line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     return "\n".join(lines).strip("\n").strip()
+
+
+def hide(text: str) -> str:
+    """Text as Launchpad shows it to those who are not logged in: without mail addresses.
+
+    >>> hide("Jane <jane@example.org>, or joe@example.org.")
+    'Jane <email address hidden>, or <email address hidden>.'
+    """
+    return _ADDRESS.sub(HIDDEN, text).replace(f"<{HIDDEN}>", HIDDEN)
+
+
+def same(theirs: str, ours: str) -> bool:
+    """Whether a text on Launchpad is ours: blanks are blanks, a hidden address is any address.
+
+    >>> same("Ask\\xa0<email address hidden>.", "Ask <joe@example.org>.")
+    True
+    """
+    theirs, ours = (tidy(text).replace("\xa0", " ") for text in (theirs, ours))
+    return theirs == ours or (HIDDEN in theirs and theirs == hide(ours))
 
 
 def sections(description: str) -> list[Section]:
@@ -101,8 +125,8 @@ def merged(description: str, text: BugText) -> str:
         if body is None:
             result.append(part)
         else:
-            same = part.body == body and " ".join(part.heading.split()) == heading
-            result.append(part if same else _section(heading, body))
+            kept = same(part.body, body) and " ".join(part.heading.split()) == heading
+            result.append(part if kept else _section(heading, body))
     order = list(wanted)
     for heading, body in left.items():
         before = order[: order.index(heading)]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backport.launchpad.bug.description import merged, tidy
+from backport.launchpad.bug.description import merged, same, tidy
 from backport.recipe.bug import LADDER, BugText
 
 
@@ -35,7 +35,13 @@ class Nomination:
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug as Launchpad has it now. `comments` are the messages, the first one included."""
+    """A bug as Launchpad has it now.
+
+    Parameters:
+        comments: the messages, the first one included.
+        duplicate_of: the number of the bug that this one is a duplicate of; 0 if it is none.
+        locked: whether only those with a role in the project may change more than comments.
+    """
 
     number: int
     title: str
@@ -45,6 +51,9 @@ class Bug:
     nominations: tuple[Nomination, ...]
     comments: tuple[str, ...]
     web: str = ""
+    duplicate_of: int = 0
+    private: bool = False
+    locked: bool = False
 
     def task(self, source: str, series: str = "") -> Task | None:
         """The task of that source package and series; None if there is none."""
@@ -52,6 +61,27 @@ class Bug:
             if (one.source, one.series) == (source, series):
                 return one
         return None
+
+    def has_comment(self, text: str) -> bool:
+        """Whether a comment with this text is there."""
+        return any(same(one, text) for one in self.comments)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the whole bug stands in the way of an update."""
+        notes = []
+        if self.duplicate_of:
+            notes.append(
+                f"the bug is a duplicate of bug {self.duplicate_of}: name that one in the recipe"
+            )
+        if self.private:
+            notes.append("the bug is private: an update needs a public one")
+        if self.locked:
+            notes.append(
+                "the bug is locked: only those with a role in the project may change more than "
+                "comments"
+            )
+        return tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -178,18 +208,17 @@ def text_difference(old: str, new: str) -> str:
 def make(bug: Bug, wanted: Wanted) -> Plan:
     """What has to change. A bug that is as wanted gives no change."""
     changes: list[Change] = []
-    notes: list[str] = []
+    notes = [*bug.notes]
     changes += [AddTask(source) for source in wanted.affected if bug.task(source) is None]
     _nominations(bug, wanted, changes, notes)
     if wanted.text is not None:
         now, then = tidy(bug.description), merged(bug.description, wanted.text)
-        if now != then:
+        if not same(now, then):
             changes.append(SetDescription(now, then))
         if missing := tuple(tag for tag in wanted.text.tags if tag not in bug.tags):
             changes.append(AddTags(missing))
     _statuses(bug, wanted, changes, notes)
-    there = {tidy(one) for one in bug.comments}
-    changes += [AddComment(tidy(one)) for one in wanted.comments if tidy(one) not in there]
+    changes += [AddComment(tidy(one)) for one in wanted.comments if not bug.has_comment(one)]
     ours = {source for source, _ in wanted.uploaded}
     development = [bug.task(source) for source in wanted.affected if source in ours]
     unfixed = [
@@ -216,14 +245,14 @@ def is_made(bug: Bug, change: Change) -> bool:
             approved = {one.series for one in bug.nominations if one.status == "Approved"}
             made = series in approved
         case SetDescription(_, new):
-            made = tidy(bug.description) == new
+            made = same(bug.description, new)
         case AddTags(tags):
             made = set(tags) <= set(bug.tags)
         case SetStatus(source, series, _, new):
             task = bug.task(source, series)
             made = task is not None and task.status == new
         case AddComment(text):
-            made = text in {tidy(one) for one in bug.comments}
+            made = bug.has_comment(text)
     return made
 
 

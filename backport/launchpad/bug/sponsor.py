@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive import debdiff as archive_diff
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.bug.model import Asker, not_shown

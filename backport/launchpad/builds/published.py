@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from backport.errors import InputError
 
@@ -31,7 +33,8 @@ class Built:
 class Binary:
     """A published binary package. `sha256` may be "" where Launchpad does not say it.
 
-    `arch` is that of the file's name, such as ``all``; size in bytes.
+    `arch` is that of the file's name, such as ``all``; size in bytes; `phased` is the share of
+    users in percent that get an update, None for all of them.
     """
 
     package: str
@@ -41,6 +44,41 @@ class Binary:
     size: int
     sha256: str
     url: str
+    phased: int | None = None
+
+
+def binaries_of(source: Any) -> tuple[Binary, ...]:
+    """The published binary packages of launchpadlib's record of a source package.
+
+    A package for all architectures is published in each of them, and listed once. Debug symbols
+    (.ddeb) are no packages of the archive: they are published elsewhere.
+    """
+    found: dict[str, Binary] = {}
+    known: set[tuple[str, str]] = set()
+    for record in source.getPublishedBinaries():
+        name = (str(record.binary_package_name), str(record.binary_package_version))
+        if record.status not in ("Published", "Pending"):
+            continue
+        if not record.architecture_specific:
+            if name in known:
+                continue
+            known.add(name)
+        phased = record.phased_update_percentage
+        for urls in record.binaryFileUrls(include_meta=True):
+            url = str(urls["url"])
+            file = unquote(urlsplit(url).path.rpartition("/")[2])
+            if file.endswith(".ddeb"):
+                continue
+            found[file] = Binary(
+                *name,
+                arch=file.rpartition(".")[0].rpartition("_")[2],
+                file=file,
+                size=int(urls["size"]),
+                sha256=str(urls.get("sha256") or ""),
+                url=url,
+                phased=None if phased is None else int(phased),
+            )
+    return tuple(found[file] for file in sorted(found))
 
 
 @dataclass(frozen=True)

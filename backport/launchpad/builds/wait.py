@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad.api.retry import Patience, RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import log as build_log
 from backport.launchpad.builds import published, states
 from backport.launchpad.builds.log import Tail
 from backport.launchpad.builds.states import Build, Builds, Seen, Upload, phase
+from backport.launchpad.upload.journal import NOT_TAKEN
+from backport.transport import Limits
 
 FILE = "wait.json"
 _FORMAT = 1
@@ -111,7 +113,7 @@ class Wait:
         builds: who asks Launchpad.
         ppa: the PPA's name, for the records.
         work: the work folder.
-        patience: for the logs.
+        limits: of reading a log.
         clock, sleep: seconds that only go forward, and a way to let them pass.
     """
 
@@ -120,11 +122,11 @@ class Wait:
     work: Path
     sink: Sink
     bounds: Bounds = field(default_factory=Bounds)
-    patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     rows: dict[tuple[Upload, str], Row] = field(default_factory=dict, init=False)
-    _retries: dict[str, int] = field(default_factory=dict, init=False)
+    _retries: dict[str, int] | None = field(default=None, init=False)
     _logs: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self, uploads: Iterable[Upload]) -> Ended:
@@ -135,13 +137,13 @@ class Wait:
             RemoteError: Launchpad has been away for too long.
             InputError: the kept state is damaged.
         """
-        self._retries = _read_retries(self.work, self.builds.root)
+        self._read_retries()  # before anything is waited for
         open_uploads = list(dict.fromkeys(uploads))
         started = self.clock()
         answered: float | None = None
         while True:
             try:
-                open_uploads = [one for one in open_uploads if not self._look(one)]
+                open_uploads = [one for one in open_uploads if not self.follow(one)]
                 answered = self.clock()
             except RefusedError:
                 raise
@@ -169,8 +171,11 @@ class Wait:
             return "stuck"
         return "time limit" if passed >= self.bounds.limit else ""
 
-    def _look(self, upload: Upload) -> bool:
-        """Look at an upload, and do what follows; whether it has come to its end."""
+    def follow(self, upload: Upload) -> bool:
+        """Look at an upload once, and do what follows; whether it has come to its end.
+
+        Raises: as `run` does.
+        """
         seen = self.builds.look(upload)
         if not seen.builds:
             gone = seen.status in _LEFT_ARCHIVE
@@ -186,9 +191,7 @@ class Wait:
 
     def _absent(self, seen: Seen) -> str:
         if not seen.status:
-            return (
-                "Launchpad has not taken it in yet; if that stays so, it sent a mail that says why"
-            )
+            return f"Launchpad has not taken it in yet; {NOT_TAKEN}"
         return "it has no builds yet"
 
     def _judge(self, upload: Upload, build: Build, seen: Seen) -> str:
@@ -216,22 +219,30 @@ class Wait:
     def _again(self, upload: Upload, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""
         key = f"{upload.series}/{upload.source}/{upload.version}/{build.arch}"
-        count = self._retries.get(key, 0)
+        retries = self._read_retries()
+        count = retries.get(key, 0)
+        if not self.bounds.retries:
+            return states.FAILED, "a problem of the build farm; --retries 0: not started again"
         if count >= self.bounds.retries:
             return states.FAILED, f"a problem of the build farm; started again {count} times"
         if not build.can_be_retried:
             return states.FAILED, "a problem of the build farm; it cannot be started again"
         # Counted before it is asked for: a killed wait must not ask without end.
-        self._retries[key] = count + 1
-        _write_retries(self.work, self.builds.root, self._retries)
+        retries[key] = count + 1
+        _write_retries(self.work, self.builds.root, retries)
         try:
             self.builds.retry(upload, build)
         except RefusedError as error:
             return states.FAILED, f"a problem of the build farm; {error}"
         return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
 
+    def _read_retries(self) -> dict[str, int]:
+        if self._retries is None:
+            self._retries = _read_retries(self.work, self.builds.root)
+        return self._retries
+
     def _tail(self, log: str) -> Tail:
-        return build_log.fetch(log, self.bounds.lines, self.patience, self.sleep)
+        return build_log.fetch(log, self.bounds.lines, self.limits, self.sleep)
 
     def _show(self, row: Row) -> bool:
         """Keep the row; whether it is another one than before."""

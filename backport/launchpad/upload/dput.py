@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from backport.doctor import Missing
 from backport.engine.process import Completed, require, run
 from backport.errors import InputError, MachineError, RemoteError, UsageError
-from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import listed
 
@@ -48,11 +48,13 @@ class Sent:
     """How a transfer ended.
 
     `trouble` is "" where every file has arrived. `certain` is whether the .changes has surely not
-    arrived, so that the server cannot have taken the upload.
+    arrived, so that the server cannot have taken the upload; `passing` is whether another try may
+    go well: Launchpad's FTP server answers 550 now and then.
     """
 
     trouble: str
     certain: bool = True
+    passing: bool = False
     advice: str = "run the command again: it goes on from here"
 
 
@@ -221,7 +223,8 @@ def _judged(done: Completed, changes: Path, to: Server) -> Sent:
         return Sent("")
     if "Uploading to" not in output:
         raise _refused(done)
-    return Sent(_reason(output, to), certain=not begun)
+    busy = not begun and re.search(r"Uploading \S+: 550 ", output) is not None
+    return Sent(_reason(output, to), certain=not begun, passing=busy)
 
 
 def _reason(output: str, to: Server) -> str:

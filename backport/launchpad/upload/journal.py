@@ -21,6 +21,12 @@ from pathlib import Path
 from backport.errors import InputError
 
 FOLDER = "uploads"
+NOT_TAKEN = (
+    "if that stays so, a mail to the signer says why it was rejected; where no mail comes, "
+    "Launchpad could not verify the signature and dropped it: check that the key on your "
+    "Launchpad page is the one that signed and has not expired"
+)
+"""What became of an upload that Launchpad does not show (lp.archiveuploader)."""
 STATES = ("signed", "sending", "broken", "sent", "accepted", "rejected")
 _FORMAT = 1
 

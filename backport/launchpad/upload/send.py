@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import BackportError, RemoteError, StepError
-from backport.launchpad.api.retry import poll_seconds
+from backport.launchpad.api.environment import poll_seconds
 from backport.launchpad.archive.publication import Publication
+from backport.launchpad.builds import states as builds
+from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
+from backport.launchpad.upload.candidate import Candidate
 from backport.launchpad.upload.checks import RESUME, SKIP, Item, Plan
 from backport.launchpad.upload.dput import Sent, Server
 from backport.launchpad.upload.journal import Upload
 from backport.launchpad.upload.ppa import Ppa
 from backport.launchpad.upload.signing import Key
-from backport.launchpad.upload.source import Made
 from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
 Tell = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
+TRANSFERS = 3
+"""How often an upload is sent whose transfer ends in a passing fault before the .changes."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,8 @@ class Sender:
 
     Parameters:
         work: the work folder; the records are below it.
-        made: the source packages, by (source, series).
-        earlier: the records that an earlier call left, by (source, series).
-        steps, origins: the states of build and tests, and where those come from that were not
-            run here, by (source, series).
-        made_of: the sha256 of the update's own .dsc, by (source, series).
+        candidates: what is known of each item, by its name.
+        builds: follows the builds of what another one needs, as `wait` does.
         tell: takes one event for everything that happens.
     """
 
@@ -69,13 +70,8 @@ class Sender:
     plan: Plan
     server: Server
     key: Key
-    made: Mapping[tuple[str, str], Made]
-    earlier: Mapping[tuple[str, str], Upload | None]
-    updates: Mapping[tuple[str, str], str]
-    steps: Mapping[tuple[str, str], Mapping[str, str]]
-    origins: Mapping[tuple[str, str], Mapping[str, str]]
-    made_of: Mapping[tuple[str, str], str]
-    forced: str
+    candidates: Mapping[str, Candidate]
+    builds: Wait
     tell: Tell
     waiting: Waiting = Waiting()
 
@@ -134,17 +130,21 @@ class Sender:
     def _published(self, need: str) -> str:
         """What is still missing of an upload that another one needs; "" if nothing is."""
         item = next(one for one in self.plan.items if one.name == need)
-        record = self._record(item)
-        if record is None:
-            return f"{need} {item.version}: Launchpad does not show it"
-        progress = self.ppa.progress(record)
-        if progress.failed:
+        upload = builds.Upload(item.source, item.series, item.version)
+        ended = self.builds.follow(upload)
+        rows = [row for (one, _), row in self.builds.rows.items() if one == upload]
+        failed = [row for row in rows if row.phase in (builds.FAILED, builds.GONE)]
+        if failed:
+            arch = f"{failed[0].arch}: " if failed[0].arch else ""
             raise StepError(
-                f"it cannot be published ({progress.failed})",
+                f"it cannot be published ({arch}{failed[0].state})",
                 where=f"{need} {item.version} in {self.plan.ppa}",
                 advice="see its log with: backport wait",
             )
-        return "" if progress.published else f"{need} {item.version}: {progress.detail}"
+        if ended:
+            return ""
+        said = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
+        return f"{need} {item.version}: {said}"
 
     def _record(self, item: Item) -> Publication | None:
         found = [
@@ -159,15 +159,16 @@ class Sender:
 
     def _signed(self, item: Item) -> Upload:
         """The record of an upload that is ready to be sent, or was sent before."""
-        pair = (item.source, item.series)
-        before, made = self.earlier.get(pair), self.made[pair]
+        candidate = self.candidates[item.name]
+        before, made = candidate.earlier, candidate.made
+        assert made is not None, "what is to be sent was made"
         if item.action == RESUME and before is not None and self._intact(before):
             return before
         fresh = Upload(
             source=item.source,
             series=item.series,
             version=item.version,
-            update=self.updates[pair],
+            update=candidate.update,
             ppa=self.plan.ppa,
             root=self.root,
             server=str(self.server),
@@ -176,11 +177,11 @@ class Sender:
             signer=self.key.fingerprint,
             account=self.plan.account,
             base=self.plan.base,
-            steps=self.steps[pair],
-            forced=self.forced,
+            steps=candidate.steps,
+            forced=candidate.forced,
             times=before.times if before else {},
-            made_of=self.made_of[pair],
-            origins=self.origins[pair],
+            made_of=candidate.made_of,
+            origins=candidate.origins,
         )
         self.tell({"event": "signs", "name": item.name, "version": item.version})
         files = signing.sign_upload(made.changes, self.key, self._folder(fresh))
@@ -227,22 +228,28 @@ class Sender:
                 f"{item.version} was sent, and Launchpad has not shown it within "
                 f"{self.waiting.acceptance / 60:.0f} minutes",
                 where=item.name,
-                advice="if a mail says that it was rejected, run: backport upload --rejected "
-                f"{item.series}/{item.source}; else run the command again, which looks again",
+                advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
+                f"backport upload --rejected {item.series}/{item.source}",
             )
         self.tell({"event": "accepted", "name": item.name, "version": item.version})
         return journal.moved(self.work, upload, "accepted")
 
     def _transfer(self, item: Item, changes: Path) -> Sent:
-        return dput.send(
-            changes,
-            self.server,
-            self.ppa.name,
-            item.series,
-            self.plan.account,
-            log=self.work / journal.FOLDER / LOG,
-            seconds=self.waiting.transfer,
-        )
+        for tries_left in reversed(range(TRANSFERS)):
+            sent = dput.send(
+                changes,
+                self.server,
+                self.ppa.name,
+                item.series,
+                self.plan.account,
+                log=self.work / journal.FOLDER / LOG,
+                seconds=self.waiting.transfer,
+            )
+            if not sent.passing or not tries_left:
+                break
+            self.tell({"event": "repeats", "name": item.name, "detail": sent.trouble})
+            time.sleep(self.waiting.poll)
+        return sent
 
     def _arrived(self, item: Item, upload: Upload, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.
@@ -270,15 +277,6 @@ class Sender:
             if time.monotonic() > end:
                 return False
             time.sleep(self.waiting.poll)
-
-
-def needs_of(recipe: Recipe, source: str, series: str) -> tuple[str, ...]:
-    """The names of the items that have to be published before this one is sent."""
-    return tuple(
-        f"{series}/{need}"
-        for need in recipe.source(source).needs
-        if series in recipe.source(need).series
-    )
 
 
 def closure(recipe: Recipe, sources: tuple[str, ...]) -> tuple[str, ...]:
@@ -312,6 +310,7 @@ def as_line(event: Mapping[str, Any]) -> str:
     words = {
         "signs": f"signing {name}",
         "sends": f"sending {name}",
+        "repeats": f"{name}: {event.get('detail', '')}; it is sent again",
         "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
         "accepted": f"{name} is in the PPA",
         "waits": f"waiting: {event.get('detail', '')}",

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from debian.deb822 import Changes, Dsc
 
-from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError
+from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError, UnverifiedError
 
 SAYS = "a stand-in for tests, not Launchpad"
 
@@ -55,6 +55,9 @@ class Intake:
         except RejectedError as error:
             self.ppas.mails.append(f"{changes.name}: {error}")
             return
+        except UnverifiedError as error:
+            self.ppas.dropped.append(f"{changes.name}: {error}")
+            return
         self.ppas.receive(place, upload)
 
     def _checked(self, changes: Path) -> Arrived:
@@ -97,5 +100,5 @@ class Intake:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
         if done.returncode != 0 or found is None:
-            raise RejectedError(f"GPG verification of {path.name} failed.")
+            raise UnverifiedError(f"GPG verification of {path.name} failed.")
         return found[1]

@@ -1,11 +1,12 @@
-"""Gather what the checks of an upload look at: from Launchpad, the store, and gpg."""
+"""Gather what is known of each candidate: from Launchpad, the store, and gpg."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from debian.debian_support import Version
@@ -15,7 +16,7 @@ from backport.engine.store import Store
 from backport.engine.verdict import Passed
 from backport.errors import InputError, MachineError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.launchpad.archive.seen import with_seen
@@ -24,14 +25,14 @@ from backport.launchpad.autopkgtest.verdicts import FarmTest, Sent
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
 from backport.launchpad.upload import version as ppa_version
-from backport.launchpad.upload.checks import Facts, Known
+from backport.launchpad.upload.candidate import Candidate, Known
 from backport.launchpad.upload.journal import Upload
 from backport.launchpad.upload.ppa import Account, Ppa, Queued
 from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import Made
 from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Published, Recipe, Source
+from backport.recipe.model import BasePin, Published, Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 
@@ -92,7 +93,13 @@ def signer(wanted: str, account: Account) -> Signer:
 
 @dataclass
 class Gatherer:
-    """Gathers the facts of every source and series; Launchpad is asked once for each thing."""
+    """Gathers what is known of every source and series; Launchpad is asked once for each thing.
+
+    Parameters:
+        tested: what has passed here.
+        asked_series: the series that the user named.
+        forced: the user's reason to upload what has not passed; "" for none.
+    """
 
     recipe: Recipe
     store: Store
@@ -103,201 +110,197 @@ class Gatherer:
     who: Signer
     asked_series: tuple[str, ...]
     forced: str
-    made: dict[tuple[str, str], Made] = field(default_factory=dict)
-    made_of: dict[tuple[str, str], str] = field(default_factory=dict)
-    _earlier: dict[tuple[str, str], Upload | None] = field(default_factory=dict)
-    _records: dict[str, tuple[Publication, ...]] = field(default_factory=dict)
-    _status: dict[str, str] = field(default_factory=dict)
-    _allowed: dict[str, str] = field(default_factory=dict)
-    _bases: dict[BasePin, str] = field(default_factory=dict)
-    _farm: Mapping[str, FarmTest] | None = None
 
-    def series_status(self, series: str) -> str:
-        """The status of a series on Launchpad, such as Supported."""
-        if series not in self._status:
-            self._status[series] = self.client.series_status(series)
-        return self._status[series]
+    def __post_init__(self) -> None:
+        self._series_status = cache(self.client.series_status)
+        self._permits_obsolete = cache(self.ppa.permits_obsolete)
+        self._records = cache(self.ppa.records)
+        self._published = cache(self.client.published_sources)
+        self._files = cache(self.client.source_files)
+        self._allowed = cache(self._trouble_uploading)
+        self._base = cache(self._compare_base)
 
-    def make(self, source: str, series: str) -> None:
-        """Choose the version of one upload, and make its source package.
+    def candidates(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Candidate]:
+        """What is known of each (source, series), by its name, in the same order.
+
+        The version of each is chosen, and its source package made, before any is looked at: what
+        one asks of another is compared with the version that this one gets.
 
         Raises:
             InputError: the update's own source package is not there, or not up to date.
+            RemoteError: Launchpad gives no answer.
         """
-        plain, one = self._source(source, series), self.recipe.one_series(series)
-        if plain.base is None or self.series_status(series) == OBSOLETE_SERIES:
-            return
-        for step in (f"fetch/{source}", f"source/{series}/{source}"):
+        begun = [self._begun(*pair) for pair in pairs]
+        service = self._service_tests(begun)
+        return {one.name: self._whole(one, begun, service) for one in begun}
+
+    def _begun(self, name: str, series: str) -> Candidate:
+        """A candidate with its version and source package, where it may get one."""
+        source, where = self.recipe.source(name).in_series(series), self.recipe.one_series(series)
+        update, _ = versions.published_version(source, where)
+        status = self._series_status(series)
+        candidate = Candidate(
+            source=source,
+            series=series,
+            update=update,
+            version=ppa_version.ppa_version(update, 1),
+            needs=tuple(
+                f"{series}/{need}"
+                for need in source.needs
+                if series in self.recipe.source(need).series
+            ),
+            today=datetime.datetime.now(datetime.UTC).date(),
+            as_of=self.recipe.as_of,
+            series_status=status,
+            permitted=status == OBSOLETE_SERIES and self._permits_obsolete(),
+            asked_by_name=series in self.asked_series,
+            archive=self.archive.get((name, series)),
+            said=where.archive.get(name),
+            relied={one.name: self.archive.get((name, one.name)) for one in self.recipe.series},
+            forced=self.forced,
+            key_trouble=self.who.trouble,
+        )
+        if source.base is None or candidate.closed:
+            return candidate
+        for step in (f"fetch/{name}", f"source/{series}/{name}"):
             if not self.tested.passed(step):
                 raise InputError(
                     f"it is {self.tested.states.get(step, 'not there')}",
                     where=step,
                     advice="make, build and test the update with: backport run",
                 )
-        update, _ = versions.published_version(plain, one)
+        return self._made(candidate)
+
+    def _made(self, candidate: Candidate) -> Candidate:
+        """The candidate with the version that it gets, and its source package."""
+        name, series = candidate.source.name, candidate.series
         kept = journal.read(self.store.work, str(self.ppa.name), self.client.root)
-        own = [item for item in kept if (item.source, item.series) == (source, series)]
-        queue = self.ppa.queued(source, series)
-        records = self._with_files(source, series, update)
-        used = [item.version for item in own]
-        used += [item.version for item in records]
-        used += [item.version for item in queue]
-        last = ppa_version.last_number(update, used)
+        own = [one for one in kept if (one.source, one.series) == (name, series)]
+        queue = self.ppa.queued(name, series)
+        records = self._with_files(candidate)
+        used = [one.version for found in (own, records, queue) for one in found]
+        last = ppa_version.last_number(candidate.update, used)
+        (update_dsc,) = self.store.folder(f"source/{series}/{name}").glob("*.dsc")
+        candidate = replace(candidate, records=records, made_of=sha256_of(update_dsc))
         if last:
-            version = ppa_version.ppa_version(update, last)
-            made = self._make(source, series, version)
-            earlier = next((item for item in own if item.version == version), None)
+            version = ppa_version.ppa_version(candidate.update, last)
+            made = self._make(candidate, version, update_dsc)
+            earlier = next((one for one in own if one.version == version), None)
             if _still_good(made, records, queue, earlier):
-                self.made[source, series], self._earlier[source, series] = made, earlier
-                return
-        version = ppa_version.ppa_version(update, last + 1)
-        self.made[source, series] = self._make(source, series, version)
-        self._earlier[source, series] = None
+                return replace(candidate, version=version, made=made, earlier=earlier)
+        version = ppa_version.ppa_version(candidate.update, last + 1)
+        made = self._make(candidate, version, update_dsc)
+        return replace(candidate, version=version, made=made)
 
-    def facts(self, source: str, series: str) -> Facts:
-        """The facts of one source in one series; `make` has been called for all of them."""
-        plain, one = self._source(source, series), self.recipe.one_series(series)
-        update, _ = versions.published_version(plain, one)
-        made = self.made.get((source, series))
-        update_mates = [mate for (_, where), mate in self.made.items() if where == series]
-        steps, origins = self._steps(source, series)
-        return Facts(
-            source=plain,
-            series=series,
-            update=update,
-            version=made.version if made else ppa_version.ppa_version(update, 1),
-            today=datetime.datetime.now(datetime.UTC).date(),
-            as_of=self.recipe.as_of,
-            series_status=self.series_status(series),
-            asked_by_name=series in self.asked_series,
-            archive=self.archive.get((source, series)),
-            said=one.archive.get(source),
-            relied={
-                each.name: self.archive.get((source, each.name)) for each in self.recipe.series
-            },
-            records=self._records.get(source, ()),
-            hashes=made.hashes if made else {},
-            known=self._known(made) if made else (),
-            differing=made.differing if made else (),
-            unmet=upload_source.unmet(made, update_mates) if made else (),
-            steps=steps,
-            origins=origins,
-            forced=self.forced,
-            base_trouble=self._base_trouble(plain),
-            allowed=self._trouble_uploading(source, series) if made else "",
-            key_trouble=self.who.trouble,
-            earlier=self._earlier.get((source, series)),
-        )
-
-    def _source(self, source: str, series: str) -> Source:
-        return self.recipe.source(source).in_series(series)
-
-    def _make(self, source: str, series: str, version: str) -> Made:
-        own = self.store.folder(f"source/{series}/{source}")
-        (update_dsc,) = own.glob("*.dsc")
-        self.made_of[source, series] = sha256_of(update_dsc)
-        out = self.store.work / journal.FOLDER / "unsigned" / f"{series}_{source}"
+    def _make(self, candidate: Candidate, version: str, update_dsc: Path) -> Made:
+        name, series = candidate.source.name, candidate.series
         return upload_source.make(
             self.recipe,
-            self._source(source, series),
+            candidate.source,
             self.recipe.one_series(series),
             version,
-            fetched=self.store.folder(f"fetch/{source}"),
+            fetched=self.store.folder(f"fetch/{name}"),
             update_dsc=update_dsc,
-            out=out,
-            key=self.tested.results[f"source/{series}/{source}"].key,
+            out=self.store.work / journal.FOLDER / "unsigned" / f"{series}_{name}",
+            key=self.tested.results[f"source/{series}/{name}"].key,
         )
 
-    def _steps(self, source: str, series: str) -> tuple[dict[str, str], dict[str, str]]:
+    def _whole(
+        self, candidate: Candidate, every: list[Candidate], service: Mapping[str, FarmTest]
+    ) -> Candidate:
+        """The candidate with what follows from all of them, and from what Launchpad has."""
+        steps, origins = self._steps(candidate, service)
+        candidate = replace(
+            candidate,
+            steps=steps,
+            origins=origins,
+            base_trouble=self._base(candidate.source.name, candidate.source.base),
+        )
+        if candidate.made is None:
+            return candidate
+        mates = [one.made for one in every if one.series == candidate.series and one.made]
+        return replace(
+            candidate,
+            known=self._known(candidate, candidate.made),
+            unmet=upload_source.unmet(candidate.made, mates),
+            allowed=self._allowed(candidate.series),
+        )
+
+    def _steps(
+        self, candidate: Candidate, service: Mapping[str, FarmTest]
+    ) -> tuple[dict[str, str], dict[str, str]]:
         """The states of build and tests, and the origin of those that are not from here.
 
         What Ubuntu's autopkgtest service says of the version in the PPA stands in place of what
         was found here; a test that failed there counts even if it was never run here.
         """
-        if self._farm is None:
-            self._farm = self._read_farm()
-        states, origins = self.tested.of(source, series), {}
-        for name, one in self._farm.items():
+        states, origins = self.tested.of(candidate.source.name, candidate.series), {}
+        for name, one in service.items():
             passed = isinstance(one.verdict, Passed)
-            if one.series != series or (passed and name not in states):
+            if one.series != candidate.series or (passed and name not in states):
                 continue
             said = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
             states[name] = "passed" if passed else said
             origins[name] = one.told
         return states, origins
 
-    def _read_farm(self) -> Mapping[str, FarmTest]:
-        """The service's tests of the very versions that `make` has chosen."""
+    def _service_tests(self, candidates: list[Candidate]) -> Mapping[str, FarmTest]:
+        """The service's tests of the very versions that were chosen."""
         data = verdicts.summary(self.store.work)
         if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):
             return {}
-        sent = {}
-        for (source, series), one in self.made.items():
-            update, _ = versions.published_version(
-                self.recipe.source(source), self.recipe.one_series(series)
-            )
-            sent[source, series] = Sent(update, frozenset({one.version}))
+        sent = {
+            (one.source.name, one.series): Sent(one.update, frozenset({one.version}))
+            for one in candidates
+            if one.made is not None
+        }
         return verdicts.farm_of(data, sent).tests
 
-    def _with_files(self, source: str, series: str, update: str) -> tuple[Publication, ...]:
+    def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""
-        if source not in self._records:
-            self._records[source] = self.ppa.records(source)
-        found = tuple(
-            replace(one, files=self.ppa.files(one))
-            if one.series == series
+        return tuple(
+            replace(one, files=self._files(one))
+            if one.series == candidate.series
             and one.in_archive
-            and not one.files
-            and ppa_version.number_of(one.version, update)
+            and ppa_version.number_of(one.version, candidate.update)
             else one
-            for one in self._records[source]
+            for one in self._records(candidate.source.name)
         )
-        self._records[source] = found
-        return found
 
-    def _known(self, made: Made) -> tuple[Known, ...]:
+    def _known(self, candidate: Candidate, made: Made) -> tuple[Known, ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
-        upstream = Version(made.version).upstream_version
-        places = [(f"the PPA ({one.series})", one) for one in self._records[made.source]]
+        upstream = Version(candidate.version).upstream_version
+        places = [(f"the PPA ({one.series})", one) for one in candidate.records]
         places += [
-            (f"the archive ({one.series})", one)
-            for one in self.client.published_sources(made.source)
+            (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
         ]
         found: list[Known] = []
         seen: set[str] = set()
         for where, one in places:
-            if Version(one.version).upstream_version != upstream or one.version in seen:
-                continue
-            seen.add(one.version)
-            files = one.files or self.client.source_files(one)
-            found += [Known(each.name, each.sha256, where) for each in files]
+            if Version(one.version).upstream_version == upstream and one.version not in seen:
+                seen.add(one.version)
+                files = one.files or self._files(one)
+                found += [Known(each.name, each.sha256, where) for each in files]
         return tuple(one for one in found if one.name in made.origs)
 
-    def _trouble_uploading(self, source: str, series: str) -> str:
-        # The right to a PPA is one for all its sources.
-        if series not in self._allowed:
-            try:
-                self.ppa.check_may_upload(source, series)
-                self._allowed[series] = ""
-            except RefusedError as error:
-                self._allowed[series] = error.what
-        return self._allowed[series]
+    def _trouble_uploading(self, series: str) -> str:
+        """Why the account may not upload; the right to a PPA is one for all its sources."""
+        try:
+            self.ppa.check_may_upload(self.recipe.sources[0].name, series)
+        except RefusedError as error:
+            return error.what
+        return ""
 
-    def _base_trouble(self, source: Source) -> str:
+    def _compare_base(self, source: str, base: BasePin | None) -> str:
         """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
-        if source.base is None:
+        if base is None:
             return ""
-        if source.base not in self._bases:
-            self._bases[source.base] = self._compare_base(source.name, source.base)
-        return self._bases[source.base]
-
-    def _compare_base(self, source: str, base: BasePin) -> str:
         for distribution in ("ubuntu", "debian"):
             found = self.client.published_sources(
                 source, version=base.version, distribution=distribution
             )
             if found:
-                there = replace(found[0], files=self.client.source_files(found[0]))
+                there = replace(found[0], files=self._files(found[0]))
                 if there.has(base.dsc, base.sha256):
                     return ""
                 return f"{distribution}'s {base.version} is another; pin it with: backport pin"
