@@ -130,6 +130,7 @@ def test_a_token_that_launchpad_refuses_is_an_error_without_a_person(here: Place
     with pytest.raises(RefusedError, match="does not accept the login kept in") as caught:
         here.open(person=False)
     assert here.login.token not in str(caught.value)
+    assert "remove" not in str(caught.value)
 
 
 def test_a_token_that_launchpad_refuses_is_made_anew_with_a_person(here: Place) -> None:
@@ -195,6 +196,8 @@ def test_a_damaged_file_is_told_without_its_text(tmp_path: Path, text: str) -> N
     with pytest.raises(InputError, match="no file of Launchpad credentials") as caught:
         FilePlace(file).load("http://127.0.0.1:9/")
     assert SECRET not in str(caught.value)
+    # It may be another program's.
+    assert caught.value.advice.startswith("name another file with BACKPORT_LAUNCHPAD_CREDENTIALS")
 
 
 def test_a_folder_or_another_users_file_is_refused(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_an_upload_that_is_never_taken_in_ends_with_the_time_limit_and_names_the
 
 def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene: Scene) -> None:
     there = scene.accept()
-    scene.farm.build(there, "amd64", binaries={"app": b"amd64"})
+    scene.farm.build(there, "amd64", binaries={"app": b"amd64", "app-dbgsym": b"no package"})
     scene.farm.build(there, "i386", binaries={"app": b"i386"})
     scene.wait()
     record = published.read(published.path_of(scene.work, "xenial", "app"))
@@ -240,6 +240,14 @@ def test_a_build_is_started_again_a_bounded_number_of_times_over_all_waits(scene
     assert scene.wait(bounds=Bounds(retries=2)).reason == "failed"
     assert job.retries == 2
     assert "started again 2 times" in scene.failed()[-1].row.detail
+
+
+def test_without_retries_a_farms_problem_is_a_failure_at_once(scene: Scene) -> None:
+    job = scene.farm.build(scene.accept(), "amd64", ends("Chroot problem"))
+    assert scene.wait(bounds=Bounds(retries=0)).reason == "failed"
+    assert job.retries == 0
+    (failed,) = scene.failed()
+    assert failed.row.detail == "a problem of the build farm; --retries 0: not started again"
 
 
 def test_without_the_right_to_start_a_build_again_it_counts_as_failed(

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -228,7 +230,41 @@ def test_a_comment_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
     assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
 
 
+def test_a_comment_with_an_address_is_known_again_without_a_login(
+    scene: Scene, tmp_path: Path
+) -> None:
+    known, made = change(scene)
+    assert known.bug is not None
+    comments = dict.fromkeys(scenes.SERIES, f"{COMMENT} Tested by me@example.org.")
+    posting.post(scene.client, known.bug, made.tags, comments)
+    with closing(LaunchpadlibClient(tmp_path, root=scene.standin.root, limits=QUICK)) as anonymous:
+        before = scene.changes()
+        posting.post(anonymous, known.bug, made.tags, comments)
+    assert scene.changes() == before
+    # What is kept beside the evidence is for everybody, also where a login has read it.
+    kept = json.dumps(scene.facts().to_json())
+    assert "Tested by <email address hidden>." in kept
+    assert "@example.org" not in kept
+
+
+@pytest.mark.parametrize(("field", "value"), [("duplicate_of_link", "/bugs/2"), ("private", True)])
+def test_a_bug_that_is_no_good_for_an_update_is_missing_on_the_checklist(
+    scene: Scene, field: str, value: object
+) -> None:
+    scene.world.entries[BUG].values[field] = value
+    made = scenes.checklist(scene.place, scene.facts())
+    (item,) = [one for one in made.items if one.what == "The bug is public"]
+    assert item.state == "missing"
+
+
 # ------------------------------------------------------------------------------- the command
+
+
+def test_without_evidence_nobody_is_asked(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(scene.place.store.work / "evidence")
+    assert cli.main(scene.command()) == 3
+    assert "there is no evidence yet" in capsys.readouterr().err
+    assert scene.standin.requests == []
 
 
 def test_the_command_shows_posts_and_repeats_nothing(

@@ -230,8 +230,8 @@ def _judged(done: Completed, changes: Path, to: Server) -> Sent:
 def _reason(output: str, to: Server) -> str:
     """Why a transfer ended, in a few words."""
     text = output.lower()
-    found = re.findall(r"Uploading (\S+): (?!done)", output)
-    at = f" at {found[-1]}" if found else ""
+    found = re.findall(r"Uploading (\S+): (?!done)(.*)", output)
+    at = f" at {found[-1][0]}" if found else ""
     for words, meaning in (
         ("host key verification failed", "shows a host key that is not known here"),
         ("permission denied", "does not let this account in"),
@@ -249,7 +249,10 @@ def _reason(output: str, to: Server) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if lines and lines[-1].startswith("Uploading ") and lines[-1].endswith(":"):
         return f"{to.host} broke off the connection{at}"  # dput prints an EOFError as nothing
-    return f"{to.host} refused it{at}: {lines[-1] if lines else 'no reason given'}"[:300]
+    # Behind the server's answer dput gives advice of its own.
+    answer = found[-1][1].strip() if found else ""
+    said = answer or (lines[-1] if lines else "no reason given")
+    return f"{to.host} refused it{at}: {said}"[:300]
 
 
 def _refused(done: Completed) -> InputError:

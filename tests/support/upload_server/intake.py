@@ -19,15 +19,15 @@ SAYS = "a stand-in for tests, not Launchpad"
 class Intake:
     """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
 
-    `sessions` lists what each connection brought, as names of files; `silent` drops an upload
-    without a trace, as when its mail was lost. `cut` names a part of a file's name after whose
+    `sessions` lists what each connection brought, as names of files; without `verifies` no
+    signature can be verified. `cut` names a part of a file's name after whose
     first half the connection breaks, once.
     """
 
     def __init__(self, ppas: Ppas, keyring: Path) -> None:
         self.ppas = ppas
         self.sessions: list[list[str]] = []
-        self.silent = False
+        self.verifies = True
         self.cut = ""
         self._keyring = keyring
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Intake:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             self.sessions.append([str(path.relative_to(folder)) for path in files])
             for changes in files:
-                if changes.suffix == ".changes" and not self.silent:
+                if changes.suffix == ".changes":
                     self._process(changes, PurePosixPath(changes.parent.relative_to(folder)))
 
     def _process(self, changes: Path, place: PurePosixPath) -> None:
@@ -99,6 +99,6 @@ class Intake:
             command += ["--status-fd", "1", "--output", str(out), "--verify", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
-        if done.returncode != 0 or found is None:
+        if done.returncode != 0 or found is None or not self.verifies:
             raise UnverifiedError(f"GPG verification of {path.name} failed.")
         return found[1]
