@@ -127,7 +127,7 @@ def bounded(kind: type[Any], limits: Limits, *, coded: bool = False) -> Any:
         coded: whether an answer may be compressed; what unpacks it has to have a limit.
     """
 
-    class Response(http.client.HTTPResponse):
+    class Bounded(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
             super().__init__(sock, *args, **more)
             self.fp.close()
@@ -138,7 +138,7 @@ def bounded(kind: type[Any], limits: Limits, *, coded: bool = False) -> Any:
             if not coded and self.headers.get("Content-Encoding", "identity") != "identity":
                 raise CodedError
 
-    return type(f"Bounded{kind.__name__}", (kind,), {"response_class": Response})
+    return type(f"Bounded{kind.__name__}", (kind,), {"response_class": Bounded})
 
 
 class _Http(urllib.request.HTTPHandler):
@@ -160,7 +160,7 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(self._kind, req, context=self._given)
 
 
-class Answer:
+class Response:
     """An answer whose body is still to be read; `coding` is how it is compressed, "" for not."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
@@ -197,7 +197,7 @@ def opened(
     method: str = "GET",
     data: bytes | None = None,
     context: ssl.SSLContext | None = None,
-) -> Iterator[Answer]:
+) -> Iterator[Response]:
     """Send one request; through the proxy of the environment, where there is one.
 
     Raises:
@@ -228,7 +228,7 @@ def opened(
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise failure(error) from error
     with response:
-        yield Answer(response)
+        yield Response(response)
 
 
 def content(url: str, limits: Limits, sleep: Callable[[float], None] = time.sleep) -> bytes:

@@ -22,7 +22,12 @@ from backport.run import ui
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import Asked, Controlled, Reader, Tested
+    from backport.launchpad.autopkgtest.results import (
+        AskedControl,
+        ControlResult,
+        Reader,
+        RequestResult,
+    )
     from backport.launchpad.autopkgtest.service import Request
     from backport.launchpad.upload.ppa import PpaName
 
@@ -92,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
             ppa,
         )
         asker = _Second(second, client, reader, store)
-        tested: list[Tested] = []
-        controls: list[Controlled] = []
+        tested: list[RequestResult] = []
+        controls: list[ControlResult] = []
         for request in requests:
             shipped = _shipped(recipe, request, store)
             one = results.read(reader, request, tuple(shipped.values()), store)
@@ -143,22 +148,22 @@ class _Second:
 
     def controls(
         self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
-    ) -> list[Controlled]:
+    ) -> list[ControlResult]:
         """The controls of the tests that have a variant and that the package ships."""
         from backport.launchpad.autopkgtest import results  # noqa: PLC0415
         from backport.launchpad.upload import version as ppa_version  # noqa: PLC0415
 
-        by_variant: dict[str, list[Asked]] = {}
+        by_variant: dict[str, list[AskedControl]] = {}
         for row in recipe.matrix:
             if row.source == request.source and row.name in shipped and not row.matrix:
                 for control in row.controls:
                     if control.variant:
-                        one = results.Asked(
+                        one = results.AskedControl(
                             row.name, shipped[row.name], control.test, control.variant
                         )
                         by_variant.setdefault(control.variant, []).append(one)
         update = ppa_version.update_of(request.version)
-        made: list[Controlled] = []
+        made: list[ControlResult] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
                 reason = f"name a PPA with the packages of the variant {variant}: --control-ppa"
@@ -187,7 +192,9 @@ def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) 
     return str(max(found, key=Version)) if found else ""
 
 
-def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Namespace) -> None:
+def _show(
+    tested: list[RequestResult], controls: list[ControlResult], args: argparse.Namespace
+) -> None:
     waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.url]
     if waiting_for and not args.quiet:
         print("To request these tests, open each address in a browser that is logged in to")
@@ -213,7 +220,9 @@ def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Names
         print(ui.event_line(Note(f"{len(tested)} requests: {counts or 'none'}")))
 
 
-def _exit_code(args: argparse.Namespace, tested: list[Tested], controls: list[Controlled]) -> int:
+def _exit_code(
+    args: argparse.Namespace, tested: list[RequestResult], controls: list[ControlResult]
+) -> int:
     from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
 
     every = [one.verdict for one in tested] + [one.verdict for one in controls]

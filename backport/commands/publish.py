@@ -18,7 +18,7 @@ from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.upload.checks import Plan
+    from backport.launchpad.upload.checks import UploadPlan
     from backport.launchpad.upload.dput import Server
     from backport.launchpad.upload.ppa import Ppa
 
@@ -85,7 +85,7 @@ def _upload(
     client: LaunchpadlibClient,
     ppa: Ppa,
     server: Server,
-) -> tuple[Plan, list[str]]:
+) -> tuple[UploadPlan, list[str]]:
     """Plan and send; returns the plan, and the names of what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
@@ -99,7 +99,7 @@ def _upload(
     )
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
 
-    def tell(event: Mapping[str, Any]) -> None:
+    def notify(event: Mapping[str, Any]) -> None:
         if args.json:
             print(json.dumps(event), flush=True)
         elif not args.quiet:
@@ -123,7 +123,7 @@ def _upload(
         client=client,
         ppa=ppa,
         archive=archive,
-        tested=tests_passed.look(recipe, store, series),
+        tested=tests_passed.compare(recipe, store, series),
         who=gather.signer(args.key or signing_key(recipe), account),
         asked_series=tuple(args.series),
         forced=args.force,
@@ -131,7 +131,7 @@ def _upload(
     candidates = gatherer.candidates(checks.order(recipe, series, sources))
     items = tuple(map(checks.item_of, candidates.values()))
     key = gatherer.who.key
-    plan = checks.Plan(
+    plan = checks.UploadPlan(
         ppa=str(ppa.name),
         server=str(server),
         account=account.name,
@@ -163,7 +163,7 @@ def _upload(
         key=key,
         candidates=candidates,
         builds=Wait(Builds(client, ppa.name), str(ppa.name), store.work, lambda _: None),
-        tell=tell,
+        notify=notify,
         waiting=uploading.waiting(args.minutes),
     )
     done = sender.run()
@@ -187,7 +187,7 @@ def signing_key(recipe: Recipe) -> str:
     return recipe.key or f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
 
 
-def _show(plan: Plan, args: argparse.Namespace) -> None:
+def _show(plan: UploadPlan, args: argparse.Namespace) -> None:
     from backport.launchpad.upload import checks  # noqa: PLC0415
 
     if args.json:

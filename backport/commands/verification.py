@@ -64,16 +64,16 @@ def verify(args: argparse.Namespace) -> int:
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
         recipe = versions.as_made(recipe, found.versions)
-        farm = service_verdicts.read(folder, found).tests
+        service = service_verdicts.read(folder, found).tests
         made = _recorded(
-            checklist.make(recipe, found, known, sha256=checked_sha, farm=farm),
+            checklist.make(recipe, found, known, sha256=checked_sha, service=service),
             known,
             folder.parent,
         )
         _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
         comments = {
             one.name: comment.make(
-                recipe, folder, found, known, checklist=made, series=one.name, farm=farm
+                recipe, folder, found, known, checklist=made, series=one.name, service=service
             )
             for one in recipe.series
         }

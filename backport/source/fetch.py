@@ -16,7 +16,7 @@ from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
-from backport.transport import Answer, Limits, UnansweredError
+from backport.transport import Limits, Response, UnansweredError
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
@@ -196,7 +196,7 @@ def _attempt(url: str, part: _Part, limits: Limits) -> None:
         raise
 
 
-def _receive(answer: Answer, part: _Part, *, resumed: bool) -> None:
+def _receive(answer: Response, part: _Part, *, resumed: bool) -> None:
     headers = answer.headers
     goes_on = resumed and answer.status == 206
     if goes_on and not (headers.get("Content-Range") or "").startswith(f"bytes {part.size}-"):

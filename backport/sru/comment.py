@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backport.engine import programs, verdict
-from backport.launchpad.autopkgtest.verdicts import FarmTest
+from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.recipe.model import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -24,7 +24,7 @@ def make(
     *,
     checklist: Checklist,
     series: str,
-    farm: Mapping[str, FarmTest] | None = None,
+    service: Mapping[str, ServiceTest] | None = None,
 ) -> str:
     """The comment on one series. It says only what the evidence and Launchpad say.
 
@@ -33,10 +33,10 @@ def make(
 
     Parameters:
         folder: the evidence's folder.
-        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     change = next((one for one in checklist.tags if one.series == series), None)
-    proofs = tests(recipe, found, facts, series, farm)
+    proofs = tests(recipe, found, facts, series, service)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
@@ -44,7 +44,7 @@ def make(
     lines += ["", "Tests:"]
     for one in proofs:
         name = f"test/{series}/{one.source}.{one.test}"
-        ran = (farm or {}).get(name) or found.step(name)
+        ran = (service or {}).get(name) or found.step(name)
         said = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)

@@ -14,7 +14,7 @@ from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug.description import hide
 from backport.launchpad.bug.plan import Bug
-from backport.launchpad.builds.published import Binary, binaries_of
+from backport.launchpad.builds.published import PublishedBinary, binaries_of
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 
@@ -33,8 +33,8 @@ class Facts:
     asked: str
     bug: Bug | None = None
     publications: Mapping[Pair, tuple[Publication, ...]] = field(default_factory=dict)
-    binaries: Mapping[Pair, tuple[Binary, ...]] = field(default_factory=dict)
-    updates: Mapping[Pair, tuple[Binary, ...]] = field(default_factory=dict)
+    binaries: Mapping[Pair, tuple[PublishedBinary, ...]] = field(default_factory=dict)
+    updates: Mapping[Pair, tuple[PublishedBinary, ...]] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
 
     def in_pocket(self, pair: Pair, pocket: str) -> Publication | None:
@@ -86,8 +86,8 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
     troubles: list[str] = []
     bug: Bug | None = None
     publications: dict[Pair, tuple[Publication, ...]] = {}
-    binaries: dict[Pair, tuple[Binary, ...]] = {}
-    updates: dict[Pair, tuple[Binary, ...]] = {}
+    binaries: dict[Pair, tuple[PublishedBinary, ...]] = {}
+    updates: dict[Pair, tuple[PublishedBinary, ...]] = {}
     try:
         try:
             bug = bugs.read(client, recipe.bug)
@@ -113,7 +113,7 @@ def uploads(recipe: Recipe) -> list[Pair]:
     return [(row.source, row.series) for row in versions.table(recipe, {}) if row.ours]
 
 
-def files(client: LaunchpadlibClient, publication: Publication) -> tuple[Binary, ...]:
+def files(client: LaunchpadlibClient, publication: Publication) -> tuple[PublishedBinary, ...]:
     """The binary packages of a source publication."""
     return client.ask(
         f"the binary packages of {publication.source} {publication.version}",

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport.errors import RemoteError
+from backport.launchpad.api.client import Asker
 from backport.launchpad.api.errors import ConflictError
 from backport.launchpad.bug import model as bugs
-from backport.launchpad.bug.model import Asker
 from backport.launchpad.bug.plan import Bug
 from backport.sru.checklist_data import TagChange
 

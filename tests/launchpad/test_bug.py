@@ -16,7 +16,7 @@ from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.description import merged
 from backport.launchpad.bug.plan import AddComment, AddTask, Approve, SetDescription, SetStatus
-from backport.launchpad.bug.plan import Wanted as What
+from backport.launchpad.bug.plan import WantedBug as What
 from backport.recipe.bug import BugText
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World

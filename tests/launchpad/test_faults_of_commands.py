@@ -133,7 +133,7 @@ def scene(
     farm = Farm(world)
     farm.build(farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION))
     farm.now = 1000.0
-    upload = journal.Upload(
+    upload = journal.UploadRecord(
         source="alpha", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
         ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
         account="tester", base="stand-in", steps={}, state="accepted",

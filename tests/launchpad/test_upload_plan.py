@@ -11,16 +11,16 @@ import pytest
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.upload.candidate import Candidate, Known
 from backport.launchpad.upload.checks import (
-    Item,
+    PlannedUpload,
+    UploadPlan,
     as_text,
     blocked,
     checks_of,
     item_of,
     order,
 )
-from backport.launchpad.upload.checks import Plan as UploadPlan
-from backport.launchpad.upload.journal import Upload
-from backport.launchpad.upload.source import Made, unmet
+from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.source import PpaSource, unmet
 from backport.recipe.model import BasePin, Change, Published, Source
 from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
@@ -41,7 +41,7 @@ SOURCE = Source(
     changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
-MADE = Made("a", "xenial", VERSION, Path(), HASHES, {}, (), (), ("a",), ())
+MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, {}, (), (), ("a",), ())
 CANDIDATE = Candidate(
     source=SOURCE,
     series="xenial",
@@ -152,7 +152,7 @@ def test_what_is_there_with_other_content_is_refused() -> None:
     ("state", "action"), [("broken", "go on"), ("sent", "go on"), ("rejected", "upload")]
 )
 def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
-    earlier = Upload("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
+    earlier = UploadRecord("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
                      state=state)  # fmt: skip
 
     assert item_of(replace(CANDIDATE, earlier=earlier)).action == action
@@ -160,7 +160,7 @@ def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
 
 def test_what_needs_a_refused_one_is_refused_too() -> None:
     first = item_of(replace(CANDIDATE, allowed="no"))
-    second = Item("b", "xenial", VERSION, "upload", ("xenial/a",), ())
+    second = PlannedUpload("b", "xenial", VERSION, "upload", ("xenial/a",), ())
 
     result = blocked((first, second))
 
@@ -184,8 +184,8 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def made(name: str, *relations: Relation) -> Made:
-    return Made(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
+def made(name: str, *relations: Relation) -> PpaSource:
+    return PpaSource(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
 
 
 @pytest.mark.parametrize(

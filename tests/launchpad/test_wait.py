@@ -16,8 +16,8 @@ from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import published
 from backport.launchpad.builds import text as wait_show
-from backport.launchpad.builds.states import Build, Builds, Upload, phase
-from backport.launchpad.builds.wait import Bounds, Changed, Ended, Event, Failed, Noted, Wait
+from backport.launchpad.builds.states import Build, Builds, SourceVersion, phase
+from backport.launchpad.builds.wait import Bounds, BuildFailed, Changed, Ended, Event, Noted, Wait
 from backport.launchpad.upload.ppa import PpaName
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
@@ -25,8 +25,8 @@ from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
 from tests.support.upload_server.case import write_credentials
 
 PPA = PpaName("me", "sru")
-APP = Upload("app", "xenial", "1.0-1~ppa1")
-LIB = Upload("lib", "xenial", "2.0-1~ppa1")
+APP = SourceVersion("app", "xenial", "1.0-1~ppa1")
+LIB = SourceVersion("lib", "xenial", "2.0-1~ppa1")
 LOG = b"".join(b"line %d\n" % number for number in range(100))
 
 
@@ -41,10 +41,10 @@ class Scene:
     archive: str
     events: list[Event] = field(default_factory=list)
 
-    def accept(self, upload: Upload = APP) -> Entry:
+    def accept(self, upload: SourceVersion = APP) -> Entry:
         return self.farm.accept(self.archive, upload.series, upload.source, upload.version)
 
-    def wait(self, *uploads: Upload, bounds: Bounds | None = None) -> Ended:
+    def wait(self, *uploads: SourceVersion, bounds: Bounds | None = None) -> Ended:
         def sleep(seconds: float) -> None:
             self.farm.now += seconds
 
@@ -64,8 +64,8 @@ class Scene:
         rows = [one.row for one in self.events if isinstance(one, Changed)]
         return list(dict.fromkeys(row.phase for row in rows if row.arch == arch))
 
-    def failed(self) -> list[Failed]:
-        return [one for one in self.events if isinstance(one, Failed)]
+    def failed(self) -> list[BuildFailed]:
+        return [one for one in self.events if isinstance(one, BuildFailed)]
 
     def notes(self) -> list[str]:
         return [one.text for one in self.events if isinstance(one, Noted)]
@@ -417,4 +417,4 @@ def test_the_table_has_a_row_for_each_upload_with_all_of_its_builds(scene: Scene
     Console(file=out, width=100).print(table._render())
     assert "amd64 published" in out.getvalue()
     assert "i386 failed" in out.getvalue()
-    assert [type(one) for one in table.after] == [Failed, Ended]
+    assert [type(one) for one in table.after] == [BuildFailed, Ended]

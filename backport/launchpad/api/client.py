@@ -64,6 +64,16 @@ class LaunchpadClient(Protocol):
         ...
 
 
+class Asker(Protocol):
+    """The one verb that the others are made of."""
+
+    root: str
+
+    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
+        """See `LaunchpadlibClient.ask`."""
+        ...
+
+
 class LaunchpadlibClient:
     """Asks Launchpad through launchpadlib, anonymously or logged in.
 

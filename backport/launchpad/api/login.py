@@ -77,7 +77,7 @@ def open_anonymous(root: str, cache: Path, limits: Limits) -> Any:
     )
 
 
-class Store(CredentialStore):  # type: ignore[misc]
+class TokenStore(CredentialStore):  # type: ignore[misc]
     """launchpadlib's view of the place where our token is."""
 
     def __init__(self, place: Place, root: str) -> None:
@@ -108,7 +108,7 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
         self._seconds = seconds
         self._secret = ""
 
-    def __call__(self, credentials: Any, store: Store) -> Any:
+    def __call__(self, credentials: Any, store: TokenStore) -> Any:
         """Log in, and keep the token.
 
         Raises:
@@ -249,14 +249,14 @@ def session(
         root,
         cache / "logged-in",
         limits or Limits(),
-        Store(kept_in or place(), root),
+        TokenStore(kept_in or place(), root),
         person=sys.stderr.isatty() if person is None else person,
         seconds=login_seconds,
     )
 
 
 def _open_session(
-    root: str, cache: Path, limits: Limits, store: Store, *, person: bool, seconds: float
+    root: str, cache: Path, limits: Limits, store: TokenStore, *, person: bool, seconds: float
 ) -> Any:
     engine = BrowserLogin(root, limits, person=person, seconds=seconds)
     known = store.load(engine.unique_consumer_id)

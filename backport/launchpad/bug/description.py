@@ -28,7 +28,7 @@ _FORMER = {
 
 
 @dataclass(frozen=True)
-class Section:
+class BugSection:
     """A part of a description: its heading ("" before the first one), and its raw lines.
 
     `lines` has the heading's line first, where there is one.
@@ -68,21 +68,21 @@ def same(theirs: str, ours: str) -> bool:
     return theirs == ours or (HIDDEN in theirs and theirs == hide(ours))
 
 
-def sections(description: str) -> list[Section]:
+def sections(description: str) -> list[BugSection]:
     """The parts of a description; a line with nothing but ``[ NAME ]`` begins one.
 
     >>> [one.heading for one in sections("Before.\\n[Test Case]\\n1. Do it.")]
     ['', 'Test Case']
     """
-    found: list[Section] = []
+    found: list[BugSection] = []
     heading, lines = "", list[str]()
     for line in tidy(description).split("\n"):
         match = _HEADING.fullmatch(line)
         if match:
-            found.append(Section(heading, tuple(lines)))
+            found.append(BugSection(heading, tuple(lines)))
             heading, lines = match[1], []
         lines.append(line)
-    found.append(Section(heading, tuple(lines)))
+    found.append(BugSection(heading, tuple(lines)))
     return [one for one in found if one.heading or one.body]
 
 
@@ -115,9 +115,9 @@ def merged(description: str, text: BugText) -> str:
     if not there & set(wanted):
         if parts and not parts[0].heading:
             first = (f"[ {ORIGINAL} ]", "", *parts[0].lines)
-            parts[0] = Section(ORIGINAL, first)
+            parts[0] = BugSection(ORIGINAL, first)
         return _written([_section(*one) for one in wanted.items()] + parts)
-    result: list[Section] = []
+    result: list[BugSection] = []
     left = dict(wanted)
     for part in parts:
         heading = name(part.heading)
@@ -135,16 +135,16 @@ def merged(description: str, text: BugText) -> str:
     return _written(result)
 
 
-def _place(places: list[int], result: list[Section]) -> int:
+def _place(places: list[int], result: list[BugSection]) -> int:
     """Where a missing section goes: below the ones before it, else at the first heading."""
     if places:
         return max(places) + 1
     return next((at for at, part in enumerate(result) if part.heading), len(result))
 
 
-def _section(heading: str, body: str) -> Section:
-    return Section(heading, (f"[ {heading} ]", "", *body.split("\n")))
+def _section(heading: str, body: str) -> BugSection:
+    return BugSection(heading, (f"[ {heading} ]", "", *body.split("\n")))
 
 
-def _written(parts: list[Section]) -> str:
+def _written(parts: list[BugSection]) -> str:
     return "\n\n".join(tidy("\n".join(part.lines)) for part in parts)

@@ -8,12 +8,12 @@ moment is refused by Launchpad (412) and not overwritten.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 from backport.errors import RemoteError
+from backport.launchpad.api.client import Asker
 from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.description import tidy
@@ -23,28 +23,17 @@ from backport.launchpad.bug.plan import (
     AddTask,
     Approve,
     Bug,
+    BugPlan,
     Change,
     Nominate,
     Nomination,
-    Plan,
     SetDescription,
     SetStatus,
     Task,
-    Wanted,
+    WantedBug,
 )
 
-T = TypeVar("T")
 _TARGET = re.compile(r"/ubuntu(?:/(?P<series>[a-z][a-z0-9]*))?/\+source/(?P<source>[^/]+)$")
-
-
-class Asker(Protocol):
-    """The part of `LaunchpadlibClient` that is used here."""
-
-    root: str
-
-    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """See `LaunchpadlibClient.ask`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +56,7 @@ class Applied:
     made: tuple[Change, ...]
     troubles: tuple[Trouble, ...]
     bug: Bug
-    left: Plan
+    left: BugPlan
 
 
 def read(client: Asker, number: int, *, rights: bool = False) -> Bug:
@@ -141,7 +130,7 @@ def _nomination(found: Any, rights: bool) -> Nomination | None:
     return Nomination(match[1], status, may, str(found.self_link))
 
 
-def apply(client: Asker, bug: Bug, wanted: Wanted) -> Applied:
+def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
     """Make the changes that `bug_plan.make` plans for the bug as it was shown.
 
     What follows from them (a nomination that can now be approved, the tasks of a series) is done
@@ -181,7 +170,7 @@ def _key(change: Change) -> Change | type[Change]:
     return SetDescription if isinstance(change, SetDescription) else change
 
 
-def _agreed(change: Change, shown: Bug, wanted: Wanted) -> bool:
+def _agreed(change: Change, shown: Bug, wanted: WantedBug) -> bool:
     """Whether the user has agreed: the text or status as it was shown, or what follows from it."""
     match change:
         case SetDescription():

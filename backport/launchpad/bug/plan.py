@@ -85,7 +85,7 @@ class Bug:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedBug:
     """What the update wants of the bug.
 
     Parameters:
@@ -185,7 +185,7 @@ Change = AddTask | Nominate | Approve | SetDescription | AddTags | SetStatus | A
 
 
 @dataclass(frozen=True)
-class Plan:
+class BugPlan:
     """The changes in the order in which they are made, and what is not done and why."""
 
     changes: tuple[Change, ...]
@@ -205,7 +205,7 @@ def text_difference(old: str, new: str) -> str:
     return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
-def make(bug: Bug, wanted: Wanted) -> Plan:
+def make(bug: Bug, wanted: WantedBug) -> BugPlan:
     """What has to change. A bug that is as wanted gives no change."""
     changes: list[Change] = []
     notes = [*bug.notes]
@@ -231,7 +231,7 @@ def make(bug: Bug, wanted: Wanted) -> Plan:
             "before a stable release is updated, the development release has to have the fix, and "
             f"its task to say Fix Released: {', '.join(unfixed)}"
         )
-    return Plan(tuple(changes), tuple(notes))
+    return BugPlan(tuple(changes), tuple(notes))
 
 
 def is_made(bug: Bug, change: Change) -> bool:
@@ -256,7 +256,7 @@ def is_made(bug: Bug, change: Change) -> bool:
     return made
 
 
-def _nominations(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[str]) -> None:
+def _nominations(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list[str]) -> None:
     every = dict.fromkeys(series for found in wanted.affected.values() for series in found)
     by_series = {one.series: one for one in bug.nominations}
     for series in every:
@@ -296,7 +296,7 @@ def _nominations(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[st
             )
 
 
-def _statuses(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[str]) -> None:
+def _statuses(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list[str]) -> None:
     status = wanted.status or (wanted.text.status if wanted.text else "")
     if not status:
         return

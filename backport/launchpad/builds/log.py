@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backport import transport
-from backport.transport import MIB, Answer, Limits, UnansweredError
+from backport.transport import MIB, Limits, Response, UnansweredError
 
 _LARGEST = 256 * MIB  # unpacked: a log that is larger is not read to its end
 _GZIP = b"\x1f\x8b"
@@ -65,7 +65,7 @@ def fetch(
         return Tail((), f"the log cannot be read: {server}{error.what}")
 
 
-def _read(answer: Answer, count: int) -> Tail:
+def _read(answer: Response, count: int) -> Tail:
     if "html" in answer.headers.get_content_type():
         return Tail((), "a web page is in its place")
     last: deque[bytes] = deque(maxlen=count)

@@ -30,7 +30,7 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Binary:
+class PublishedBinary:
     """A published binary package. `sha256` may be "" where Launchpad does not say it.
 
     `arch` is that of the file's name, such as ``all``; size in bytes; `phased` is the share of
@@ -47,13 +47,13 @@ class Binary:
     phased: int | None = None
 
 
-def binaries_of(source: Any) -> tuple[Binary, ...]:
+def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
     """The published binary packages of launchpadlib's record of a source package.
 
     A package for all architectures is published in each of them, and listed once. Debug symbols
     (.ddeb) are no packages of the archive: they are published elsewhere.
     """
-    found: dict[str, Binary] = {}
+    found: dict[str, PublishedBinary] = {}
     known: set[tuple[str, str]] = set()
     for record in source.getPublishedBinaries():
         name = (str(record.binary_package_name), str(record.binary_package_version))
@@ -69,7 +69,7 @@ def binaries_of(source: Any) -> tuple[Binary, ...]:
             file = unquote(urlsplit(url).path.rpartition("/")[2])
             if file.endswith(".ddeb"):
                 continue
-            found[file] = Binary(
+            found[file] = PublishedBinary(
                 *name,
                 arch=file.rpartition(".")[0].rpartition("_")[2],
                 file=file,
@@ -82,7 +82,7 @@ def binaries_of(source: Any) -> tuple[Binary, ...]:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSource:
     """A source package in a series of a PPA, with all of its builds and binaries.
 
     `seen` is when it was found published, in ISO 8601, UTC.
@@ -95,7 +95,7 @@ class Published:
     root: str
     seen: str
     builds: tuple[Built, ...]
-    binaries: tuple[Binary, ...]
+    binaries: tuple[PublishedBinary, ...]
 
 
 def path_of(work: Path, series: str, source: str) -> Path:
@@ -103,7 +103,7 @@ def path_of(work: Path, series: str, source: str) -> Path:
     return work / FOLDER / series / f"{source}.json"
 
 
-def write(work: Path, record: Published) -> Path:
+def write(work: Path, record: PublishedSource) -> Path:
     """Keep a record, by one rename; one that says the same is left as it is, with its time."""
     path = path_of(work, record.series, record.source)
     with suppress(InputError):
@@ -123,7 +123,7 @@ def write(work: Path, record: Published) -> Path:
     return path
 
 
-def read(path: Path) -> Published:
+def read(path: Path) -> PublishedSource:
     """One record.
 
     Raises:
@@ -134,8 +134,8 @@ def read(path: Path) -> Published:
         if data.pop("format") != _FORMAT:
             raise ValueError
         data["builds"] = tuple(Built(**one) for one in data["builds"])
-        data["binaries"] = tuple(Binary(**one) for one in data["binaries"])
-        return Published(**data)
+        data["binaries"] = tuple(PublishedBinary(**one) for one in data["binaries"])
+        return PublishedSource(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "this record of what is published cannot be read",
@@ -144,7 +144,7 @@ def read(path: Path) -> Published:
         ) from error
 
 
-def read_all(work: Path, ppa: str, root: str) -> tuple[Published, ...]:
+def read_all(work: Path, ppa: str, root: str) -> tuple[PublishedSource, ...]:
     """Every record of a PPA of that Launchpad, by series and source.
 
     Raises:

@@ -5,14 +5,12 @@ The names of the states are those of Launchpad's web service (``buildstate`` of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from backport.launchpad.builds.published import Binary, binaries_of
+from backport.launchpad.api.client import Asker
+from backport.launchpad.builds.published import PublishedBinary, binaries_of
 from backport.launchpad.upload.ppa import PpaName
-
-T = TypeVar("T")
 
 # What a row of source, series and architecture can be in.
 QUEUED = "queued"
@@ -42,18 +40,8 @@ _PHASES = {
 }
 
 
-class Asker(Protocol):
-    """The part of `LaunchpadlibClient` that is used here."""
-
-    root: str
-
-    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """See `LaunchpadlibClient.ask`."""
-        ...
-
-
 @dataclass(frozen=True)
-class Upload:
+class SourceVersion:
     """An upload that is waited for: a version of a source package for a series."""
 
     source: str
@@ -123,7 +111,7 @@ class Builds:
         self._ppa = ppa
         self.root = client.root
 
-    def look(self, upload: Upload) -> Seen:
+    def status(self, upload: SourceVersion) -> Seen:
         """How the upload and its builds stand."""
 
         def question(session: Any) -> Seen:
@@ -151,13 +139,13 @@ class Builds:
 
         return self._client.ask(f"the builds of {upload}", question)
 
-    def binaries(self, upload: Upload, link: str) -> tuple[Binary, ...]:
+    def binaries(self, upload: SourceVersion, link: str) -> tuple[PublishedBinary, ...]:
         """The published binary packages of the source publication at `link`, with their hashes."""
         return self._client.ask(
             f"the binary packages of {upload}", lambda session: binaries_of(session.load(link))
         )
 
-    def retry(self, upload: Upload, build: Build) -> None:
+    def retry(self, upload: SourceVersion, build: Build) -> None:
         """Ask the farm to build it once more."""
 
         def question(session: Any) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.upload.journal import Upload
-from backport.launchpad.upload.source import Made
+from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.source import PpaSource
 from backport.recipe.model import Published, Source
 
 
@@ -59,9 +59,9 @@ class Candidate:
     archive: Published | None
     said: Published | None
     relied: Mapping[str, Published | None]
-    made: Made | None = None
+    made: PpaSource | None = None
     made_of: str = ""
-    earlier: Upload | None = None
+    earlier: UploadRecord | None = None
     records: tuple[Publication, ...] = ()
     known: tuple[Known, ...] = ()
     unmet: tuple[str, ...] = ()

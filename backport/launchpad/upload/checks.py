@@ -28,7 +28,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Item:
+class PlannedUpload:
     """One source in one series: what becomes of it, and why."""
 
     source: str
@@ -47,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class UploadPlan:
     """The whole: where to, by whom, and every item in the order of sending."""
 
     ppa: str
@@ -55,7 +55,7 @@ class Plan:
     account: str
     signer: str
     base: str
-    items: tuple[Item, ...]
+    items: tuple[PlannedUpload, ...]
 
     @property
     def exit_code(self) -> int:
@@ -63,12 +63,12 @@ class Plan:
         return next((one.exit_code for one in self.items if one.exit_code), 0)
 
     @property
-    def refused(self) -> tuple[Item, ...]:
+    def refused(self) -> tuple[PlannedUpload, ...]:
         """The items that a check holds back: then nothing at all is sent."""
         return tuple(one for one in self.items if one.action == REFUSE)
 
     @property
-    def to_send(self) -> tuple[Item, ...]:
+    def to_send(self) -> tuple[PlannedUpload, ...]:
         """The items that something is left to do for."""
         return tuple(one for one in self.items if one.action in (UPLOAD, RESUME))
 
@@ -235,8 +235,8 @@ def _tested(candidate: Candidate) -> Check:
     tests = sum(name.startswith("test/") for name in candidate.steps)
     if not bad:
         there = len(candidate.origins)
-        farm = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
-        return Check("tests", True, f"the build and all {tests} tests passed{farm}")
+        service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
+        return Check("tests", True, f"the build and all {tests} tests passed{service}")
     name, state = next(iter(bad.items()))
     said = (
         f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
@@ -262,13 +262,13 @@ def _same_files(record: Publication, hashes: Mapping[str, str]) -> bool:
     return bool(record.files) and record.content == ours
 
 
-def item_of(candidate: Candidate) -> Item:
+def item_of(candidate: Candidate) -> PlannedUpload:
     """What becomes of one source in one series."""
     checks = checks_of(candidate)
 
-    def item(action: str, reason: str, exit_code: int = 0) -> Item:
+    def item(action: str, reason: str, exit_code: int = 0) -> PlannedUpload:
         version = candidate.version if candidate.source.base is not None else ""
-        return Item(
+        return PlannedUpload(
             source=candidate.source.name,
             series=candidate.series,
             version=version,
@@ -301,9 +301,9 @@ def order(
     return [(name, one) for one in series for name in names if one in recipe.source(name).series]
 
 
-def blocked(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def blocked(items: tuple[PlannedUpload, ...]) -> tuple[PlannedUpload, ...]:
     """The items, those refused too that need one which is refused or skipped."""
-    by_name: dict[str, Item] = {}
+    by_name: dict[str, PlannedUpload] = {}
     for item in items:
         bad = [by_name[need] for need in item.needs if need in by_name]
         bad = [one for one in bad if one.action in (REFUSE, SKIP)]
@@ -317,7 +317,7 @@ def blocked(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return tuple(by_name.values())
 
 
-def as_text(plan: Plan, line: Callable[[str], str] = str) -> str:
+def as_text(plan: UploadPlan, line: Callable[[str], str] = str) -> str:
     """The plan for a terminal."""
     out = [
         f"to {plan.ppa} through {plan.server}",

@@ -44,7 +44,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Sent:
+class Transfer:
     """How a transfer ended.
 
     `trouble` is "" where every file has arrived. `certain` is whether the .changes has surely not
@@ -145,7 +145,7 @@ def send(
     *,
     log: Path,
     seconds: float = 1800.0,
-) -> Sent:
+) -> Transfer:
     """Send a signed upload to a PPA.
 
     Parameters:
@@ -211,20 +211,22 @@ def _has_sftp(program: str) -> bool:
     return any((folder / "sftp.py").is_file() for folder in libraries)
 
 
-def _judged(done: Completed, changes: Path, to: Server) -> Sent:
+def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     """What dput's output says of a transfer."""
     output = done.output
     begun = f"Uploading {changes.name}" in output
     if done.timed_out:
-        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
     if "Leaving existing" in output:
-        return Sent(f"{to.host} keeps an older file of that name", advice="try again in an hour")
+        return Transfer(
+            f"{to.host} keeps an older file of that name", advice="try again in an hour"
+        )
     if done.exit_code == 0 and "Successfully uploaded packages" in output:
-        return Sent("")
+        return Transfer("")
     if "Uploading to" not in output:
         raise _refused(done)
     busy = not begun and re.search(r"Uploading \S+: 550 ", output) is not None
-    return Sent(_reason(output, to), certain=not begun, passing=busy)
+    return Transfer(_reason(output, to), certain=not begun, passing=busy)
 
 
 def _reason(output: str, to: Server) -> str:
@@ -263,7 +265,7 @@ def _refused(done: Completed) -> InputError:
     )
 
 
-def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Sent:
+def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
     program = require("sftp", "openssh-client")
     names = [*listed(changes.read_text(encoding="utf-8")), changes.name]
@@ -286,10 +288,10 @@ def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) ->
     _note(log, done)
     begun = f"put {changes.name}" in done.output
     if done.exit_code == 0 and begun:
-        return Sent("")
+        return Transfer("")
     if done.timed_out:
-        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
-    return Sent(_reason(done.output, to), certain=not begun)
+        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+    return Transfer(_reason(done.output, to), certain=not begun)
 
 
 def _note(log: Path, done: Completed) -> None:
@@ -297,7 +299,7 @@ def _note(log: Path, done: Completed) -> None:
         file.write(f"$ {' '.join(done.args)}\n{done.output}\n")
 
 
-def require_arrived(sent: Sent, what: str) -> None:
+def require_arrived(sent: Transfer, what: str) -> None:
     """Refuse to go on after a transfer that broke off.
 
     Raises:

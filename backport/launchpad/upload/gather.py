@@ -21,15 +21,15 @@ from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.launchpad.archive.seen import with_seen
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.autopkgtest.verdicts import FarmTest, Sent
+from backport.launchpad.autopkgtest.verdicts import ServiceTest, UploadedVersions
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
 from backport.launchpad.upload import version as ppa_version
 from backport.launchpad.upload.candidate import Candidate, Known
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import Account, Ppa, Queued
 from backport.launchpad.upload.signing import Key
-from backport.launchpad.upload.source import Made
+from backport.launchpad.upload.source import PpaSource
 from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Published, Recipe
@@ -192,7 +192,7 @@ class Gatherer:
         made = self._make(candidate, version, update_dsc)
         return replace(candidate, version=version, made=made)
 
-    def _make(self, candidate: Candidate, version: str, update_dsc: Path) -> Made:
+    def _make(self, candidate: Candidate, version: str, update_dsc: Path) -> PpaSource:
         name, series = candidate.source.name, candidate.series
         return upload_source.make(
             self.recipe,
@@ -206,7 +206,7 @@ class Gatherer:
         )
 
     def _whole(
-        self, candidate: Candidate, every: list[Candidate], service: Mapping[str, FarmTest]
+        self, candidate: Candidate, every: list[Candidate], service: Mapping[str, ServiceTest]
     ) -> Candidate:
         """The candidate with what follows from all of them, and from what Launchpad has."""
         steps, origins = self._steps(candidate, service)
@@ -227,7 +227,7 @@ class Gatherer:
         )
 
     def _steps(
-        self, candidate: Candidate, service: Mapping[str, FarmTest]
+        self, candidate: Candidate, service: Mapping[str, ServiceTest]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The states of build and tests, and the origin of those that are not from here.
 
@@ -244,17 +244,17 @@ class Gatherer:
             origins[name] = one.told
         return states, origins
 
-    def _service_tests(self, candidates: list[Candidate]) -> Mapping[str, FarmTest]:
+    def _service_tests(self, candidates: list[Candidate]) -> Mapping[str, ServiceTest]:
         """The service's tests of the very versions that were chosen."""
         data = verdicts.summary(self.store.work)
         if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):
             return {}
         sent = {
-            (one.source.name, one.series): Sent(one.update, frozenset({one.version}))
+            (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
             for one in candidates
             if one.made is not None
         }
-        return verdicts.farm_of(data, sent).tests
+        return verdicts.counted(data, sent).tests
 
     def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""
@@ -267,7 +267,7 @@ class Gatherer:
             for one in self._records(candidate.source.name)
         )
 
-    def _known(self, candidate: Candidate, made: Made) -> tuple[Known, ...]:
+    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[Known, ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
         upstream = Version(candidate.version).upstream_version
         places = [(f"the PPA ({one.series})", one) for one in candidate.records]
@@ -311,10 +311,10 @@ class Gatherer:
 
 
 def _still_good(
-    made: Made,
+    made: PpaSource,
     records: tuple[Publication, ...],
     queue: tuple[Queued, ...],
-    earlier: Upload | None,
+    earlier: UploadRecord | None,
 ) -> bool:
     """Whether the version used last is this very upload: there, on its way, or still to be sent.
 

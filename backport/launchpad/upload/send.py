@@ -15,15 +15,15 @@ from backport.launchpad.builds import states as builds
 from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
 from backport.launchpad.upload.candidate import Candidate
-from backport.launchpad.upload.checks import RESUME, SKIP, Item, Plan
-from backport.launchpad.upload.dput import Sent, Server
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.checks import RESUME, SKIP, PlannedUpload, UploadPlan
+from backport.launchpad.upload.dput import Server, Transfer
+from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import Ppa
 from backport.launchpad.upload.signing import Key
 from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
-Tell = Callable[[Mapping[str, Any]], None]
+Notify = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
 TRANSFERS = 3
 """How often an upload is sent whose transfer ends in a passing fault before the .changes."""
@@ -60,22 +60,22 @@ class Sender:
         work: the work folder; the records are below it.
         candidates: what is known of each item, by its name.
         builds: follows the builds of what another one needs, as `wait` does.
-        tell: takes one event for everything that happens.
+        notify: takes one event for everything that happens.
     """
 
     recipe: Recipe
     work: Path
     ppa: Ppa
     root: str
-    plan: Plan
+    plan: UploadPlan
     server: Server
     key: Key
     candidates: Mapping[str, Candidate]
     builds: Wait
-    tell: Tell
+    notify: Notify
     waiting: Waiting = Waiting()
 
-    def run(self) -> tuple[Upload, ...]:
+    def run(self) -> tuple[UploadRecord, ...]:
         """Sign all that is to be sent, then send each as soon as what it needs is published.
 
         Returns the records of what was sent, or was found to have arrived.
@@ -86,7 +86,7 @@ class Sender:
             StepError: what another upload needs does not build in the PPA.
         """
         uploads = {item.name: self._signed(item) for item in self.plan.to_send}
-        done: list[Upload] = []
+        done: list[UploadRecord] = []
         left = list(self.plan.to_send)
         published = {item.name for item in self.plan.items if item.action == SKIP}
         last, changed = "", time.monotonic()
@@ -98,7 +98,7 @@ class Sender:
                 changed = time.monotonic()
                 continue
             if detail != last:
-                self.tell({"event": "waits", "detail": detail})
+                self.notify({"event": "waits", "detail": detail})
                 last, changed = detail, time.monotonic()
             if time.monotonic() - changed > self.waiting.publication:
                 raise RemoteError(
@@ -110,7 +110,9 @@ class Sender:
             time.sleep(self.waiting.poll)
         return tuple(done)
 
-    def _next(self, left: list[Item], published: set[str]) -> tuple[Item | None, str]:
+    def _next(
+        self, left: list[PlannedUpload], published: set[str]
+    ) -> tuple[PlannedUpload | None, str]:
         """An item whose needs are all published; else None, and what is waited for."""
         detail = ""
         for item in left:
@@ -130,7 +132,7 @@ class Sender:
     def _published(self, need: str) -> str:
         """What is still missing of an upload that another one needs; "" if nothing is."""
         item = next(one for one in self.plan.items if one.name == need)
-        upload = builds.Upload(item.source, item.series, item.version)
+        upload = builds.SourceVersion(item.source, item.series, item.version)
         ended = self.builds.follow(upload)
         rows = [row for (one, _), row in self.builds.rows.items() if one == upload]
         failed = [row for row in rows if row.phase in (builds.FAILED, builds.GONE)]
@@ -146,7 +148,7 @@ class Sender:
         said = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
         return f"{need} {item.version}: {said}"
 
-    def _record(self, item: Item) -> Publication | None:
+    def _record(self, item: PlannedUpload) -> Publication | None:
         found = [
             one
             for one in self.ppa.records(item.source)
@@ -154,17 +156,17 @@ class Sender:
         ]
         return found[0] if found else None
 
-    def _folder(self, upload: Upload) -> Path:
+    def _folder(self, upload: UploadRecord) -> Path:
         return self.work / journal.FOLDER / upload.name
 
-    def _signed(self, item: Item) -> Upload:
+    def _signed(self, item: PlannedUpload) -> UploadRecord:
         """The record of an upload that is ready to be sent, or was sent before."""
         candidate = self.candidates[item.name]
         before, made = candidate.earlier, candidate.made
         assert made is not None, "what is to be sent was made"
         if item.action == RESUME and before is not None and self._intact(before):
             return before
-        fresh = Upload(
+        fresh = UploadRecord(
             source=item.source,
             series=item.series,
             version=item.version,
@@ -183,7 +185,7 @@ class Sender:
             made_of=candidate.made_of,
             origins=candidate.origins,
         )
-        self.tell({"event": "signs", "name": item.name, "version": item.version})
+        self.notify({"event": "signs", "name": item.name, "version": item.version})
         files = signing.sign_upload(made.changes, self.key, self._folder(fresh))
         fresh = replace(fresh, files=files)
         if before is not None and before.state in ("sending", "sent"):
@@ -191,9 +193,9 @@ class Sender:
             fresh = replace(fresh, state=before.state)
             journal.write(self.work, fresh)
             return fresh
-        return journal.moved(self.work, fresh, "signed")
+        return journal.with_state(self.work, fresh, "signed")
 
-    def _intact(self, upload: Upload) -> bool:
+    def _intact(self, upload: UploadRecord) -> bool:
         """Whether the files that an earlier call signed are still there, unchanged."""
         folder = self._folder(upload)
         return bool(upload.files) and all(
@@ -201,28 +203,28 @@ class Sender:
             for name, digest in upload.files.items()
         )
 
-    def _send(self, item: Item, upload: Upload) -> Upload:
+    def _send(self, item: PlannedUpload, upload: UploadRecord) -> UploadRecord:
         """Send one upload, and wait until Launchpad shows it."""
         if upload.state == "sending":
             # The program was ended in the middle: Launchpad may have it.
-            self.tell({"event": "looks", "name": item.name, "version": item.version})
+            self.notify({"event": "looks", "name": item.name, "version": item.version})
             if self._arrived(item, upload, self.waiting.acceptance / 2):
-                return journal.moved(self.work, upload, "accepted")
+                return journal.with_state(self.work, upload, "accepted")
         if upload.state not in ("sent", "accepted"):
-            upload = journal.moved(self.work, upload, "sending")
-            self.tell({"event": "sends", "name": item.name, "version": item.version})
+            upload = journal.with_state(self.work, upload, "sending")
+            self.notify({"event": "sends", "name": item.name, "version": item.version})
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
             try:
                 sent = self._transfer(item, changes)
             except BackportError:
-                journal.moved(self.work, upload, "signed")  # nothing has left the machine
+                journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
             if sent.trouble:
                 state = "broken" if sent.certain else "sending"
-                journal.moved(self.work, upload, state, sent.trouble)
+                journal.with_state(self.work, upload, state, sent.trouble)
                 dput.require_arrived(sent, f"{item.name} {item.version}")
-            upload = journal.moved(self.work, upload, "sent")
+            upload = journal.with_state(self.work, upload, "sent")
         if not self._arrived(item, upload, self.waiting.acceptance):
             raise RemoteError(
                 f"{item.version} was sent, and Launchpad has not shown it within "
@@ -231,10 +233,10 @@ class Sender:
                 advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
                 f"backport upload --rejected {item.series}/{item.source}",
             )
-        self.tell({"event": "accepted", "name": item.name, "version": item.version})
-        return journal.moved(self.work, upload, "accepted")
+        self.notify({"event": "accepted", "name": item.name, "version": item.version})
+        return journal.with_state(self.work, upload, "accepted")
 
-    def _transfer(self, item: Item, changes: Path) -> Sent:
+    def _transfer(self, item: PlannedUpload, changes: Path) -> Transfer:
         for tries_left in reversed(range(TRANSFERS)):
             sent = dput.send(
                 changes,
@@ -247,11 +249,11 @@ class Sender:
             )
             if not sent.passing or not tries_left:
                 break
-            self.tell({"event": "repeats", "name": item.name, "detail": sent.trouble})
+            self.notify({"event": "repeats", "name": item.name, "detail": sent.trouble})
             time.sleep(self.waiting.poll)
         return sent
 
-    def _arrived(self, item: Item, upload: Upload, seconds: float) -> bool:
+    def _arrived(self, item: PlannedUpload, upload: UploadRecord, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.
 
         Raises:
@@ -267,7 +269,7 @@ class Sender:
                 if one.version == item.version
             ]
             if "Rejected" in states:
-                journal.moved(self.work, upload, "rejected", "by Launchpad")
+                journal.with_state(self.work, upload, "rejected", "by Launchpad")
                 raise RemoteError(
                     f"Launchpad has rejected {item.version}; the reason is in its mail to the "
                     f"address of {self.plan.signer}",
@@ -298,7 +300,7 @@ def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
         if f"{upload.series}/{upload.source}" != name:
             continue
         if upload.state in ("sent", "sending"):
-            journal.moved(work, upload, "rejected", "said by the user")
+            journal.with_state(work, upload, "rejected", "said by the user")
         # A dry run may have noted it before.
         found = found or upload.state in ("sent", "sending", "rejected")
     return found

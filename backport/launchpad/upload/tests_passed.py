@@ -49,7 +49,7 @@ class Tested:
         return name in self.results
 
 
-def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
+def compare(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
     """Compare the store's records with what a run would ask for now."""
     kind = outputs.base_kind(store)
     base_inputs: dict[str, dict[str, str]] = {}
