@@ -14,7 +14,7 @@ from backport.engine import verdict
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.autopkgtest.verdicts import UploadedVersions, counted, sent_of
+from backport.launchpad.autopkgtest.verdicts import UploadedVersions, sent_of, service_tests
 from backport.launchpad.upload.journal import UploadRecord
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
@@ -54,7 +54,7 @@ def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> di
 
 
 def counted(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
-    return dict(counted(data(*rows, controls=controls), SENT).tests)
+    return dict(service_tests(data(*rows, controls=controls), SENT).tests)
 
 
 def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
@@ -82,7 +82,7 @@ def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests
 def test_what_is_said_of_anything_else_counts_for_nothing(
     change: dict[str, str], said: str
 ) -> None:
-    found = counted(data(row(LOST, **change)), SENT)
+    found = service_tests(data(row(LOST, **change)), SENT)
     assert found.tests == {}
     assert [one.counts for one in found.rows] == [said]
 
@@ -156,7 +156,7 @@ def test_a_control_counts_only_with_the_variant_of_this_very_version(
 
 def test_a_control_that_did_not_run_leaves_the_local_one() -> None:
     said = control(Skipped("control not run: name a PPA"), "", result="")
-    found = counted(data(row(Passed()), controls=(said,)), SENT)
+    found = service_tests(data(row(Passed()), controls=(said,)), SENT)
     assert CONTROL not in found.tests
     assert [one.counts for one in found.rows if one.control] == ["no result"]
 

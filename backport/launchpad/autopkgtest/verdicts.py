@@ -159,7 +159,7 @@ def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
     if not data:
         return ServiceTests()
     uploads = journal.read(folder, str(data["ppa"]), str(data["launchpad"]))
-    return counted(data, sent_of(uploads, own))
+    return service_tests(data, sent_of(uploads, own))
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -188,14 +188,14 @@ def summary(folder: Path) -> dict[str, Any]:
 
 def _check(data: Mapping[str, Any]) -> None:
     """Read everything once, so that a damaged part is known before any of it counts."""
-    counted(data, {})
+    service_tests(data, {})
     for row in data["tests"]:
         for said in row["each"].values():
             verdict.from_json(said)
     _ = (data["ppa"], data["launchpad"], data["control_ppa"])
 
 
-def counted(data: Mapping[str, Any], sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
+def service_tests(data: Mapping[str, Any], sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
     """The tests and rows of a summary.
 
     Parameters:

@@ -254,7 +254,7 @@ class Gatherer:
             for one in candidates
             if one.made is not None
         }
-        return verdicts.counted(data, sent).tests
+        return verdicts.service_tests(data, sent).tests
 
     def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""
