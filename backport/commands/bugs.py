@@ -18,7 +18,7 @@ from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.bug.plan import Wanted
+    from backport.launchpad.bug.plan import WantedBug
 
 _MILESTONES = ("uploaded", "published")
 _REFUSED = 6
@@ -132,10 +132,10 @@ def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
     return LaunchpadlibClient(args.cache / "launchpad", login=login)
 
 
-def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> Wanted:
+def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> WantedBug:
     from backport.launchpad.archive.publication import OBSOLETE_SERIES  # noqa: PLC0415
     from backport.launchpad.bug import comments as bug_comments  # noqa: PLC0415
-    from backport.launchpad.bug.plan import Wanted  # noqa: PLC0415
+    from backport.launchpad.bug.plan import WantedBug  # noqa: PLC0415
 
     if args.status:
         try:
@@ -148,7 +148,7 @@ def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient
         comments.append(_message(args.message))
     affected = {source.name: source.series for source in recipe.sources}
     affected.update({retired.name: retired.series for retired in recipe.retired})
-    return Wanted(
+    return WantedBug(
         affected=affected,
         uploaded=frozenset((one.name, series) for one in recipe.sources for series in one.series),
         obsolete=frozenset(

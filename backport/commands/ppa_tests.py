@@ -23,7 +23,12 @@ from backport.run import ui
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import Asked, Controlled, Reader, Tested
+    from backport.launchpad.autopkgtest.results import (
+        AskedControl,
+        ControlResult,
+        Reader,
+        RequestResult,
+    )
     from backport.launchpad.autopkgtest.service import Request
     from backport.launchpad.upload.ppa import PpaName
 
@@ -58,13 +63,13 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.retry import Patience  # noqa: PLC0415
     from backport.launchpad.autopkgtest import (  # noqa: PLC0415
         results,
         service,
         verdicts,
     )
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
+    from backport.transport import Limits  # noqa: PLC0415
 
     recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
@@ -82,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     store = Store(common.work_folder(args, recipe))
     before = verdicts.summary(store.work)
     root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
-    reader = results.Reader(root, Patience())
+    reader = results.Reader(root, Limits())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         uploads, notes = waiting.recorded(args, store.work, str(ppa), client.root)
         for text in notes:
@@ -93,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
             ppa,
         )
         asker = _Second(second, client, reader, store)
-        tested: list[Tested] = []
-        controls: list[Controlled] = []
+        tested: list[RequestResult] = []
+        controls: list[ControlResult] = []
         for request in requests:
             shipped = _shipped(recipe, request, store)
             one = results.read(reader, request, tuple(shipped.values()), store)
@@ -144,22 +149,22 @@ class _Second:
 
     def controls(
         self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
-    ) -> list[Controlled]:
+    ) -> list[ControlResult]:
         """The controls of the tests that have a variant and that the package ships."""
         from backport.launchpad.autopkgtest import results  # noqa: PLC0415
         from backport.launchpad.upload import version as ppa_version  # noqa: PLC0415
 
-        by_variant: dict[str, list[Asked]] = {}
+        by_variant: dict[str, list[AskedControl]] = {}
         for row in recipe.matrix:
             if row.source == request.source and row.name in shipped and not row.matrix:
                 for control in row.controls:
                     if control.variant:
-                        one = results.Asked(
+                        one = results.AskedControl(
                             row.name, shipped[row.name], control.test, control.variant
                         )
                         by_variant.setdefault(control.variant, []).append(one)
         update = ppa_version.update_of(request.version)
-        made: list[Controlled] = []
+        made: list[ControlResult] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
                 reason = f"name a PPA with the packages of the variant {variant}: --control-ppa"
@@ -188,7 +193,9 @@ def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) 
     return str(max(found, key=Version)) if found else ""
 
 
-def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Namespace) -> None:
+def _show(
+    tested: list[RequestResult], controls: list[ControlResult], args: argparse.Namespace
+) -> None:
     waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.url]
     if waiting_for and not args.quiet:
         print("To request these tests, open each address in a browser that is logged in to")
@@ -214,7 +221,9 @@ def _show(tested: list[Tested], controls: list[Controlled], args: argparse.Names
         print(ui.event_line(Note(f"{len(tested)} requests: {counts or 'none'}")))
 
 
-def _exit_code(args: argparse.Namespace, tested: list[Tested], controls: list[Controlled]) -> int:
+def _exit_code(
+    args: argparse.Namespace, tested: list[RequestResult], controls: list[ControlResult]
+) -> int:
     from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
 
     every = [one.verdict for one in tested] + [one.verdict for one in controls]

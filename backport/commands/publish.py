@@ -18,7 +18,7 @@ from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.upload.checks import Plan
+    from backport.launchpad.upload.checks import UploadPlan
     from backport.launchpad.upload.dput import Server
     from backport.launchpad.upload.ppa import Ppa
 
@@ -85,16 +85,21 @@ def _upload(
     client: LaunchpadlibClient,
     ppa: Ppa,
     server: Server,
-) -> tuple[Plan, list[str]]:
+) -> tuple[UploadPlan, list[str]]:
     """Plan and send; returns the plan, and the names of what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
-    from backport.launchpad.upload import checks, tests_passed  # noqa: PLC0415
-    from backport.launchpad.upload import facts as upload_facts  # noqa: PLC0415
+    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
+    from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
+    from backport.launchpad.upload import (  # noqa: PLC0415
+        checks,
+        gather,
+        tests_passed,
+    )
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
 
-    def tell(event: Mapping[str, Any]) -> None:
+    def notify(event: Mapping[str, Any]) -> None:
         if args.json:
             print(json.dumps(event), flush=True)
         elif not args.quiet:
@@ -104,34 +109,29 @@ def _upload(
         if not uploading.mark_rejected(store.work, str(ppa.name), client.root, one):
             raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
     account = ppa.account()
-    upload_facts.check_clock(ppa)
+    gather.check_clock(ppa)
     ppa.check()
-    archive = upload_facts.archive_now(recipe, client, args.cache, store.work)
+    archive = gather.archive_now(recipe, client, args.cache, store.work)
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
     sources = uploading.closure(recipe, wanted)
-    gatherer = upload_facts.Gatherer(
+    gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,
         client=client,
         ppa=ppa,
         archive=archive,
-        tested=tests_passed.look(recipe, store, series),
-        who=upload_facts.signer(args.key or signing_key(recipe), account),
+        tested=tests_passed.compare(recipe, store, series),
+        who=gather.signer(args.key or signing_key(recipe), account),
         asked_series=tuple(args.series),
         forced=args.force,
     )
-    pairs = checks.order(recipe, series, sources)
-    for pair in pairs:
-        gatherer.make(*pair)
-    facts = {pair: gatherer.facts(*pair) for pair in pairs}
-    items = tuple(
-        checks.item_of(one, uploading.needs_of(recipe, *pair)) for pair, one in facts.items()
-    )
+    candidates = gatherer.candidates(checks.order(recipe, series, sources))
+    items = tuple(map(checks.item_of, candidates.values()))
     key = gatherer.who.key
-    plan = checks.Plan(
+    plan = checks.UploadPlan(
         ppa=str(ppa.name),
         server=str(server),
         account=account.name,
@@ -161,14 +161,9 @@ def _upload(
         plan=plan,
         server=server,
         key=key,
-        made=gatherer.made,
-        earlier={pair: one.earlier for pair, one in facts.items()},
-        updates={pair: one.update for pair, one in facts.items()},
-        steps={pair: one.steps for pair, one in facts.items()},
-        origins={pair: one.origins for pair, one in facts.items()},
-        made_of=gatherer.made_of,
-        forced=args.force,
-        tell=tell,
+        candidates=candidates,
+        builds=Wait(Builds(client, ppa.name), str(ppa.name), store.work, lambda _: None),
+        notify=notify,
         waiting=uploading.waiting(args.minutes),
     )
     done = sender.run()
@@ -192,7 +187,7 @@ def signing_key(recipe: Recipe) -> str:
     return recipe.key or f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
 
 
-def _show(plan: Plan, args: argparse.Namespace) -> None:
+def _show(plan: UploadPlan, args: argparse.Namespace) -> None:
     from backport.launchpad.upload import checks  # noqa: PLC0415
 
     if args.json:

@@ -53,22 +53,24 @@ def verify(args: argparse.Namespace) -> int:
     recipe = common.as_made(args, reader.load(args.recipe))
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
+        if not args.test:
+            _evidence(args, work, proposed=True)  # before Launchpad is asked for nothing
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
         if args.test:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
         found = _checked(folder)
         recipe = versions.as_made(recipe, found.versions)
-        farm = service_verdicts.read(folder, found).tests
+        service = service_verdicts.read(folder, found).tests
         made = _recorded(
-            checklist.make(recipe, found, known, sha256=checked_sha, farm=farm),
+            checklist.make(recipe, found, known, sha256=checked_sha, service=service),
             known,
             folder.parent,
         )
         _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
         comments = {
             one.name: comment.make(
-                recipe, folder, found, known, checklist=made, series=one.name, farm=farm
+                recipe, folder, found, known, checklist=made, series=one.name, service=service
             )
             for one in recipe.series
         }

@@ -15,7 +15,7 @@ from backport.errors import InputError, UsageError
 from backport.recipe import reader
 
 if TYPE_CHECKING:
-    from backport.launchpad.builds.states import Upload
+    from backport.launchpad.builds.states import SourceVersion
 
 _FAILED = 4
 _MINUTES, _RETRIES, _LINES = 240.0, 3, 40
@@ -53,7 +53,7 @@ def register(subs: Subparsers) -> None:
 def wait(args: argparse.Namespace) -> int:
     """Wait; 0 if all is published, 4 if something failed or the time is over."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.retry import poll_seconds  # noqa: PLC0415
+    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
     from backport.launchpad.builds import text as wait_show  # noqa: PLC0415
     from backport.launchpad.builds import wait as waiting  # noqa: PLC0415
     from backport.launchpad.builds.states import Builds  # noqa: PLC0415
@@ -99,9 +99,9 @@ def after_upload(args: argparse.Namespace, uploads: list[str]) -> int:
 
 def _uploads(
     args: argparse.Namespace, work: Path, ppa: str, root: str
-) -> tuple[list[Upload], list[str]]:
+) -> tuple[list[SourceVersion], list[str]]:
     """What is waited for, and a note for each upload that is not."""
-    from backport.launchpad.builds.states import Upload  # noqa: PLC0415
+    from backport.launchpad.builds.states import SourceVersion  # noqa: PLC0415
 
     if args.upload:
         found = []
@@ -113,14 +113,14 @@ def _uploads(
                     where="--upload",
                     advice="write SERIES/SOURCE=VERSION",
                 )
-            found.append(Upload(match["source"], match["series"], match["version"]))
+            found.append(SourceVersion(match["source"], match["series"], match["version"]))
         return found, []
     return recorded(args, work, ppa, root)
 
 
 def recorded(
     args: argparse.Namespace, work: Path, ppa: str, root: str
-) -> tuple[list[Upload], list[str]]:
+) -> tuple[list[SourceVersion], list[str]]:
     """What was uploaded by the records, and a note for each upload that Launchpad does not have.
 
     Raises:
@@ -128,10 +128,10 @@ def recorded(
     """
     from debian.debian_support import Version  # noqa: PLC0415
 
-    from backport.launchpad.builds.states import Upload  # noqa: PLC0415
+    from backport.launchpad.builds.states import SourceVersion  # noqa: PLC0415
     from backport.launchpad.upload import journal  # noqa: PLC0415
 
-    newest: dict[tuple[str, str], journal.Upload] = {}
+    newest: dict[tuple[str, str], journal.UploadRecord] = {}
     for one in journal.read(work, ppa, root):
         key = (one.series, one.source)
         chosen = one.series in (args.series or (one.series,)) and one.source in (
@@ -151,4 +151,4 @@ def recorded(
             where=str(work / journal.FOLDER),
             advice="run: backport upload",
         )
-    return [Upload(one.source, one.series, one.version) for one in sent], notes
+    return [SourceVersion(one.source, one.series, one.version) for one in sent], notes

@@ -12,25 +12,21 @@ import ssl
 import sys
 import tarfile
 import tempfile
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cache
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from backport import transport
 from backport.engine.process import run
 from backport.errors import InputError, MachineError, RemoteError
+from backport.transport import MIB, Limits, UnansweredError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_TRIES = 5
-_FIRST_WAIT_SECONDS = 0.5
-_TIMEOUT_SECONDS = 60.0
+_LIMITS = Limits(connect=60.0, silence=60.0, total=600.0, size=256 * MIB, attempts=5)
 _ASK_PIP = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 
 
@@ -255,28 +251,17 @@ def _get(url: str, *, accept: str = "*/*") -> bytes:
             f"the package index is not asked over https but over {parts.scheme or 'nothing'}",
             advice="configure an https index for pip",
         )
-    request = urllib.request.Request(url, headers={"Accept": accept})
     cafile = os.environ.get("PIP_CERT")
     context = ssl.create_default_context(cafile=cafile if cafile else None)
-    wait = _FIRST_WAIT_SECONDS
-    for attempt in range(1, _TRIES + 1):
-        try:
-            with urllib.request.urlopen(
-                request, timeout=_TIMEOUT_SECONDS, context=context
-            ) as answer:
-                data: bytes = answer.read()
-                return data
-        except urllib.error.HTTPError as error:
-            reason = f"it answered {error.code} {error.reason}"
-            error.close()
-            if error.code < 500 and error.code != 429:
-                break
-        except (OSError, HTTPException) as error:
-            reason = f"the connection failed: {error}"
-        if attempt < _TRIES:
-            time.sleep(wait)
-            wait *= 2
-    raise RemoteError(
-        f"the package index gave no {PurePosixPath(parts.path).name}: {reason}",
-        advice="check the network and try again",
-    )
+
+    def attempt() -> bytes:
+        with transport.opened(url, _LIMITS, headers={"Accept": accept}, context=context) as answer:
+            return b"".join(answer.pieces())
+
+    try:
+        return transport.repeat(attempt, _LIMITS)
+    except UnansweredError as error:
+        raise RemoteError(
+            f"the package index gave no {PurePosixPath(parts.path).name}: it {error.what}",
+            advice="check the network and try again",
+        ) from error

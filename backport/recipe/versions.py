@@ -227,15 +227,6 @@ def versions_named(edit: ControlEdit) -> set[str]:
     return {name for text in (*edit.add, *edit.replace.values()) for name in _MADE.findall(text)}
 
 
-def recipe_versions(recipe: Recipe) -> dict[tuple[str, str], Published]:
-    """What the recipe's own series data say of the archive."""
-    return {
-        (source, series.name): published
-        for series in recipe.series
-        for source, published in series.archive.items()
-    }
-
-
 def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
     """The version of every source in every series, in the recipe's order."""
     rows = []

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import ftplib
-import http.client
 import os
-import random
 import re
 import shutil
 import tempfile
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backport import transport
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
+from backport.transport import Limits, Response, UnansweredError
 
-_REMOTE = re.compile(r"(https?|ftp)://", re.IGNORECASE)
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
-_CHUNK = 1 << 16
-_TIMEOUT_SECONDS = 30.0
-# RFC 9110 and 6585: the two client errors that a server asks to be tried again.
-_RETRIED_CLIENT_ERRORS = (408, 429)
+# A source package's tarball may be as large as a linux kernel with all of its firmware.
+_LIMITS = Limits(connect=30.0, silence=30.0, total=3600.0, size=4096 * transport.MIB)
 
 
 @dataclass
@@ -42,10 +35,6 @@ class _Part:
     @property
     def size(self) -> int:
         return self.path.stat().st_size
-
-
-class _CutShortError(Exception):
-    """The connection ended before the whole body was there, or the server had a passing fault."""
 
 
 def fetch(
@@ -64,19 +53,20 @@ def fetch(
     processes may fetch into one cache at once: each writes a file of its own and renames it.
 
     Parameters:
-        place: an http, https or ftp address, or the path of a local file.
+        place: an http or https address, or the path of a local file.
         sha256: 64 hexadecimal digits.
         cache: the folder; the result is ``sha256/HASH/NAME`` in it.
         name: the result's file name.
         attempts: how often a broken connection is begun, at least 1.
         offline: take only what is local or cached.
-        backoff: seconds before the second attempt; they double each time, less a random part.
+        backoff: seconds before the third attempt (the second follows at once); they double each
+            time.
 
     Raises:
         HashMismatchError: the file is another one; nothing is kept.
         InputError: the local file does not exist, or `name` is no file name.
-        RemoteError: the server refuses (HTTP 4xx is final, save 408 and 429), breaks off again
-            and again, cannot be reached, or may not be asked.
+        RemoteError: the server refuses, breaks off again and again, sends without an end, cannot
+            be reached, or may not be asked.
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} is no name for a fetched file", where=place)
@@ -97,7 +87,8 @@ def fetch(
             advice="run once without --offline",
         )
     with _temporary(cache) as part:
-        _download(place, _Part(part), max(attempts, 1), backoff)
+        limits = replace(_LIMITS, attempts=max(attempts, 1), first_wait=backoff)
+        _download(place, _Part(part), limits)
         return _keep(part, place, sha256, cache, name)
 
 
@@ -172,103 +163,48 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
     return home
 
 
-def _download(url: str, part: _Part, attempts: int, backoff: float) -> None:
-    for attempt in range(1, attempts + 1):
-        try:
-            return (
-                _attempt_ftp(url, part) if url.lower().startswith("ftp:") else _attempt(url, part)
-            )
-        except _CutShortError as cut:
-            if attempt == attempts:
-                raise RemoteError(
-                    f"gave up after {attempts} attempts: {cut}",
-                    where=url,
-                    advice="try again later; what is in the cache stays",
-                ) from cut
-        # Half of the pause is random, so that many clients do not come back together.
-        time.sleep(backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
-    return None
+def _download(url: str, part: _Part, limits: Limits) -> None:
+    try:
+        transport.repeat(lambda: _attempt(url, part, limits), limits)
+    except UnansweredError as error:
+        raise RemoteError(
+            f"this cannot be fetched, since the server {error.what}",
+            where=url,
+            advice="try again later; what is in the cache stays"
+            if error.passing
+            else "check the address in the recipe",
+        ) from error
 
 
-def _attempt(url: str, part: _Part) -> None:
+def _attempt(url: str, part: _Part, limits: Limits) -> None:
     """Get the file, or what is missing of it.
 
     Raises:
-        RemoteError: trying again is no use. _CutShortError: it may be.
+        UnansweredError: it is not whole.
     """
     headers = {"User-Agent": "sru-backport-toolkit", "Accept-Encoding": "identity"}
     resumed = bool(part.size and part.validator)
     if resumed:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": part.validator}
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_SECONDS
-        ) as response:
-            _receive(response, part, resumed=resumed)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416 and resumed:
+        with transport.opened(url, limits, headers=headers) as answer:
+            _receive(answer, part, resumed=resumed)
+    except UnansweredError as error:
+        if error.status == 416 and resumed:
             part.validator = ""
-            raise _CutShortError("the server cannot go on from where it broke off") from error
-        if 400 <= error.code < 500 and error.code not in _RETRIED_CLIENT_ERRORS:
-            raise RemoteError(
-                f"the server answered {error.code} {error.reason}",
-                where=url,
-                advice="check the address in the recipe",
-            ) from error
-        raise _CutShortError(f"the server answered {error.code} {error.reason}") from error
-    except urllib.error.URLError as error:
-        raise _CutShortError(f"the server cannot be reached ({error.reason})") from error
-    except (ValueError, http.client.InvalidURL) as error:
-        raise RemoteError(f"this is no address: {error}", where=url) from error
-    except (OSError, EOFError, http.client.HTTPException) as error:
-        detail = str(error) or type(error).__name__
-        raise _CutShortError(f"the connection broke ({detail})") from error
+            error.passing = True
+        raise
 
 
-def _attempt_ftp(url: str, part: _Part) -> None:
-    """Get the file from its beginning: FTP has nothing to tell that the rest still fits."""
-    address = urllib.parse.urlsplit(url)
-    folder, _, file = urllib.parse.unquote(address.path.lstrip("/")).rpartition("/")
-    try:
-        with (
-            ftplib.FTP(timeout=_TIMEOUT_SECONDS) as server,
-            part.path.open("wb") as sink,
-        ):
-            server.connect(address.hostname or "", address.port or ftplib.FTP_PORT)
-            server.login(address.username or "", address.password or "")
-            if folder:
-                server.cwd(folder)
-            server.voidcmd("TYPE I")
-            length = server.size(file)
-            server.retrbinary(f"RETR {file}", sink.write)
-    except ftplib.error_perm as error:
-        raise RemoteError(
-            f"the server answered {error}", where=url, advice="check the address in the recipe"
-        ) from error
-    except ValueError as error:
-        raise RemoteError(f"this is no address: {error}", where=url) from error
-    except ftplib.all_errors as error:
-        detail = str(error) or type(error).__name__
-        raise _CutShortError(f"the connection broke ({detail})") from error
-    if length is not None and part.size < length:
-        raise _CutShortError(f"the connection ended after {part.size} of {length} bytes")
-
-
-def _receive(response: http.client.HTTPResponse, part: _Part, *, resumed: bool) -> None:
-    headers = response.headers
-    goes_on = resumed and response.status == 206
+def _receive(answer: Response, part: _Part, *, resumed: bool) -> None:
+    headers = answer.headers
+    goes_on = resumed and answer.status == 206
     if goes_on and not (headers.get("Content-Range") or "").startswith(f"bytes {part.size}-"):
         part.validator = ""
-        raise _CutShortError("the server went on from another place than was asked for")
+        raise UnansweredError("goes on from another place than was asked for", passing=True)
     etag = headers.get("ETag") or ""
     # RFC 9110 13.1.5: only a strong validator may be sent in If-Range.
     part.validator = etag if etag and not etag.startswith("W/") else ""
-    length = headers.get("Content-Length")
-    received = 0
     with part.path.open("ab" if goes_on else "wb") as sink:
-        while chunk := response.read(_CHUNK):
-            sink.write(chunk)
-            received += len(chunk)
-    if length is not None and length.isdigit() and received < int(length):
-        raise _CutShortError(f"the connection ended after {received} of {length} bytes")
+        for piece in answer.pieces():
+            sink.write(piece)

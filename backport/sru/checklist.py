@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from backport.engine.step import StepId
-from backport.launchpad.autopkgtest.verdicts import FarmTest
+from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.recipe import versions
 from backport.recipe.exception import SruException
 from backport.recipe.model import Recipe
@@ -32,16 +32,16 @@ def make(
     *,
     sha256: str,
     now: datetime | None = None,
-    farm: Mapping[StepId, FarmTest] | None = None,
+    service: Mapping[StepId, ServiceTest] | None = None,
 ) -> Checklist:
     """The checklist of an update.
 
     Parameters:
         found: the evidence, checked. sha256: of its archive. now: the time, in UTC.
-        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     moment = now or datetime.now(UTC)
-    list_ = _List(recipe, found, facts, sha256, moment, farm=farm or {})
+    list_ = _List(recipe, found, facts, sha256, moment, service=service or {})
     items = tuple(list_.items())
     tags = tuple(list_.tags())
     return Checklist(recipe.bug, found.name, sha256, facts.asked, items, tags)
@@ -56,7 +56,7 @@ class _List:
         sha256: str,
         now: datetime,
         *,
-        farm: Mapping[StepId, FarmTest],
+        service: Mapping[StepId, ServiceTest],
     ) -> None:
         self._recipe = recipe
         self._found = found
@@ -67,7 +67,7 @@ class _List:
         self._place = f"LP: #{recipe.bug}"
         self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         self._proofs = {
-            one.name: proof.tests(recipe, found, facts, one.name, farm) for one in recipe.series
+            one.name: proof.tests(recipe, found, facts, one.name, service) for one in recipe.series
         }
 
     def items(self) -> Iterator[Item]:
@@ -93,7 +93,8 @@ class _List:
             )  # fmt: skip
             return
         yield Item(
-            "done", self._place, "The bug is public", f"It can be read: {bug.title}",
+            "missing" if bug.notes else "done", self._place, "The bug is public",
+            _full("; ".join(bug.notes)) if bug.notes else f"It can be read: {bug.title}",
             "requirements", address,
         )  # fmt: skip
         exception = self._recipe.exception

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backport.engine import programs, verdict
 from backport.engine.step import StepId
-from backport.launchpad.autopkgtest.verdicts import FarmTest
+from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.recipe.model import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -25,7 +25,7 @@ def make(
     *,
     checklist: Checklist,
     series: str,
-    farm: Mapping[StepId, FarmTest] | None = None,
+    service: Mapping[StepId, ServiceTest] | None = None,
 ) -> str:
     """The comment on one series. It says only what the evidence and Launchpad say.
 
@@ -34,17 +34,17 @@ def make(
 
     Parameters:
         folder: the evidence's folder.
-        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     change = next((one for one in checklist.tags if one.series == series), None)
-    proofs = tests(recipe, found, facts, series, farm)
+    proofs = tests(recipe, found, facts, series, service)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
     lines += _policy(recipe, found, facts, series)
     lines += ["", "Tests:"]
     for one in proofs:
-        ran = (farm or {}).get(one.step) or found.step(one.step)
+        ran = (service or {}).get(one.step) or found.step(one.step)
         said = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.description import hide
 from backport.launchpad.bug.plan import Bug
+from backport.launchpad.builds.published import PublishedBinary, binaries_of
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 
 Pair = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A binary package in -proposed: its file, with the hash that Launchpad gives.
-
-    `phased` is the share of users in percent that get an update, None for all of them.
-    """
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-    url: str
-    phased: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +33,8 @@ class Facts:
     asked: str
     bug: Bug | None = None
     publications: Mapping[Pair, tuple[Publication, ...]] = field(default_factory=dict)
-    binaries: Mapping[Pair, tuple[PublishedFile, ...]] = field(default_factory=dict)
-    updates: Mapping[Pair, tuple[PublishedFile, ...]] = field(default_factory=dict)
+    binaries: Mapping[Pair, tuple[PublishedBinary, ...]] = field(default_factory=dict)
+    updates: Mapping[Pair, tuple[PublishedBinary, ...]] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
 
     def in_pocket(self, pair: Pair, pocket: str) -> Publication | None:
@@ -61,7 +47,11 @@ class Facts:
         return there[0] if there else None
 
     def to_json(self) -> dict[str, Any]:
-        """All that Launchpad said, as JSON data, so that what is read from it can be read again."""
+        """All that Launchpad said, as JSON data, so that what is read from it can be read again.
+
+        The record lies beside the evidence, for everybody: a text is in it as Launchpad shows it
+        to those who are not logged in.
+        """
         lists = {
             name: {
                 f"{series}/{source}": [asdict(one) for one in found]
@@ -69,7 +59,14 @@ class Facts:
             }
             for name in ("publications", "binaries", "updates")
         }
-        bug = asdict(self.bug) if self.bug is not None else None
+        bug = self.bug and asdict(
+            replace(
+                self.bug,
+                title=hide(self.bug.title),
+                description=hide(self.bug.description),
+                comments=tuple(map(hide, self.bug.comments)),
+            )
+        )
         return {"asked": self.asked, "bug": bug, **lists, "troubles": list(self.troubles)}
 
 
@@ -89,8 +86,8 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
     troubles: list[str] = []
     bug: Bug | None = None
     publications: dict[Pair, tuple[Publication, ...]] = {}
-    binaries: dict[Pair, tuple[PublishedFile, ...]] = {}
-    updates: dict[Pair, tuple[PublishedFile, ...]] = {}
+    binaries: dict[Pair, tuple[PublishedBinary, ...]] = {}
+    updates: dict[Pair, tuple[PublishedBinary, ...]] = {}
     try:
         try:
             bug = bugs.read(client, recipe.bug)
@@ -116,28 +113,9 @@ def uploads(recipe: Recipe) -> list[Pair]:
     return [(row.source, row.series) for row in versions.table(recipe, {}) if row.ours]
 
 
-def files(client: LaunchpadlibClient, publication: Publication) -> tuple[PublishedFile, ...]:
-    """The binary packages of a source publication; one for all architectures is there once."""
-
-    def question(session: Any) -> tuple[PublishedFile, ...]:
-        found: dict[str, PublishedFile] = {}
-        known: set[tuple[str, str]] = set()
-        for one in session.load(publication.link).getPublishedBinaries():
-            name = (str(one.binary_package_name), str(one.binary_package_version))
-            if one.status not in ("Published", "Pending"):
-                continue
-            if not one.architecture_specific:
-                if name in known:
-                    continue
-                known.add(name)
-            phased = one.phased_update_percentage
-            for file in one.binaryFileUrls(include_meta=True):
-                url = str(file["url"])
-                place = unquote(urlsplit(url).path.rpartition("/")[2])
-                sha256 = str(file.get("sha256") or "")
-                share = None if phased is None else int(phased)
-                found[place] = PublishedFile(*name, place, sha256, url, share)
-        return tuple(found[name] for name in sorted(found))
-
-    what = f"the binary packages of {publication.source} {publication.version}"
-    return client.ask(what, question)
+def files(client: LaunchpadlibClient, publication: Publication) -> tuple[PublishedBinary, ...]:
+    """The binary packages of a source publication."""
+    return client.ask(
+        f"the binary packages of {publication.source} {publication.version}",
+        lambda session: binaries_of(session.load(publication.link)),
+    )

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport.errors import RemoteError
-from backport.launchpad.api.retry import ConflictError
+from backport.launchpad.api.client import Asker
+from backport.launchpad.api.errors import ConflictError
 from backport.launchpad.bug import model as bugs
-from backport.launchpad.bug.description import tidy
-from backport.launchpad.bug.model import Asker
 from backport.launchpad.bug.plan import Bug
 from backport.sru.checklist_data import TagChange
 
@@ -45,11 +44,11 @@ def post(
     posted = []
     for change in changes:
         now = bugs.read(client, seen.number)
-        if _is_done(now, change) and _has(now, comments[change.series]):
+        if _is_done(now, change) and now.has_comment(comments[change.series]):
             posted.append(Posted(change.series, comment=False, tags=False))
             continue
         _unchanged(client, seen, now, change)
-        comment = not _has(now, comments[change.series])
+        comment = not now.has_comment(comments[change.series])
         if comment:
             _write(client, seen.number, comments[change.series])
         tags = not _is_done(now, change)
@@ -61,10 +60,6 @@ def post(
 
 def _is_done(bug: Bug, change: TagChange) -> bool:
     return change.add in bug.tags and not {*change.remove} & {*bug.tags}
-
-
-def _has(bug: Bug, comment: str) -> bool:
-    return any(tidy(one) == tidy(comment) for one in bug.comments)
 
 
 def _about(tags: tuple[str, ...], series: str) -> set[str]:
@@ -95,7 +90,7 @@ def _write(client: Asker, number: int, comment: str) -> None:
         client.ask(f"bug {number} (a comment)", question, doing="changed")
     except RemoteError:
         # The answer may be lost though the comment is there.
-        if not _has(bugs.read(client, number), comment):
+        if not bugs.read(client, number).has_comment(comment):
             raise
 
 

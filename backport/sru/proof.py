@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from backport.engine import verdict
 from backport.engine.step import StepId
-from backport.launchpad.autopkgtest.verdicts import SERVICE, FarmTest
+from backport.launchpad.autopkgtest.verdicts import SERVICE, ServiceTest
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection, wanted_tests
 from backport.sru import service_verdicts
@@ -54,12 +54,12 @@ def tests(
     found: Manifest,
     facts: Facts,
     series: str,
-    farm: Mapping[StepId, FarmTest] | None = None,
+    service: Mapping[StepId, ServiceTest] | None = None,
 ) -> tuple[Proof, ...]:
     """The proof of every test that the recipe has for a series, its controls included.
 
     Parameters:
-        farm: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     proofs = []
     own = frozenset(source.name for source in recipe.sources)
@@ -69,16 +69,16 @@ def tests(
         for one in row.controls:
             control = replace(test, variant=one.variant, test=one.test)
             proofs.append(_one(found, facts, control, own=own, control=True))
-    return tuple(_in_place(one, found, farm or {}) for one in proofs)
+    return tuple(_in_place(one, found, service or {}) for one in proofs)
 
 
-def _in_place(one: Proof, found: Manifest, farm: Mapping[StepId, FarmTest]) -> Proof:
+def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]) -> Proof:
     """The proof, where the service has run that test too: what it says comes first.
 
     Its pass is one of the PPA's packages, so it proves nothing of those in -proposed: only what
     ran with these does, and that only if the service did not see the test fail.
     """
-    there = farm.get(one.step)
+    there = service.get(one.step)
     if there is None:
         return one
     log = service_verdicts.log_of(there, found)

@@ -19,6 +19,7 @@ from backport.engine.verdict import Passed
 from backport.environments.base import Base
 from backport.environments.localrepo import link_or_copy
 from backport.errors import InputError
+from backport.launchpad.builds.published import PublishedBinary
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan as planning
@@ -27,7 +28,7 @@ from backport.run.plan import Selection
 from backport.source import fetch
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
-from backport.sru.facts import Facts, Pair, PublishedFile
+from backport.sru.facts import Facts, Pair
 
 FOLDER = "proposed"
 
@@ -42,7 +43,7 @@ class PublishedActions(Actions):
         base: Base,
         options: Options,
         *,
-        published: Mapping[Pair, tuple[PublishedFile, ...]],
+        published: Mapping[Pair, tuple[PublishedBinary, ...]],
     ) -> None:
         super().__init__(recipe, store, base, options)
         self._published = published
@@ -65,7 +66,7 @@ class PublishedActions(Actions):
         return Outcome(Passed(f"{len(names)} published packages"), tuple(sorted(names)))
 
 
-def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedFile, ...]]:
+def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary, ...]]:
     """The files of every pair whose version in -proposed is the update's.
 
     Raises:
@@ -142,7 +143,7 @@ def facts_version(facts: Facts, pair: Pair) -> str:
 def plan(
     recipe: Recipe,
     base: Base,
-    files: Mapping[Pair, tuple[PublishedFile, ...]],
+    files: Mapping[Pair, tuple[PublishedBinary, ...]],
     series: tuple[str, ...],
 ) -> dict[StepId, Step]:
     """The graph of a run whose builds are the published files."""

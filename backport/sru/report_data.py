@@ -15,7 +15,7 @@ from backport.engine import verdict
 from backport.engine.step import StepId
 from backport.errors import BackportError
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
+from backport.launchpad.autopkgtest.verdicts import ServiceTest, ServiceTests
 from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
@@ -99,7 +99,7 @@ def gather(
 class _View:
     """Reads files of the evidence."""
 
-    def __init__(self, folder: Path, found: Manifest, link: str, there: Farm) -> None:
+    def __init__(self, folder: Path, found: Manifest, link: str, there: ServiceTests) -> None:
         self._folder = folder
         self._found = found
         self._link = link
@@ -119,7 +119,7 @@ class _View:
         there = self._there.tests.get(step.id)
         return self.farm_chip(there, text) if there else self.chip(step, text)
 
-    def farm_chip(self, one: FarmTest, text: str) -> Chip:
+    def farm_chip(self, one: ServiceTest, text: str) -> Chip:
         """The service's verdict of a test, with a link to its log."""
         state = verdict.kind(one.verdict)
         link = self._record(one.worst.file, one.worst.log or one.worst.result)

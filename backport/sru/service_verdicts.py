@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backport.launchpad.autopkgtest import verdicts as farm
-from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import ServiceTest, ServiceTests
 from backport.sru.manifest import Manifest
 
 RECORDS = "records"
 
 
-def read(folder: Path, found: Manifest) -> Farm:
+def read(folder: Path, found: Manifest) -> ServiceTests:
     """What the service said of the source packages of this evidence.
 
     Parameters:
@@ -31,10 +31,10 @@ def read(folder: Path, found: Manifest) -> Farm:
         for name, digest in one.outputs.items()
         if name.endswith(".dsc")
     }
-    return farm.read(folder / RECORDS, own)
+    return verdicts.read(folder / RECORDS, own)
 
 
-def log_of(one: FarmTest, found: Manifest) -> str:
+def log_of(one: ServiceTest, found: Manifest) -> str:
     """The evidence's own copy of the log that decides; "" where the service had none."""
     name = f"{RECORDS}/{one.worst.file}"
     return name if name in found.files else ""

@@ -135,6 +135,7 @@ def launchpad(place: Place, gnupg: Path, tmp_path: Path) -> Iterator[Launchpad]:
     ppas.person(OWNER, [fingerprint_of(gnupg, "tester@example.org")])
     ppas.ppa(OWNER, PPA)
     ppas.farm = farm = Farm(there)
+    ppas.steps = 330.0
     began = time.monotonic()
 
     def turn_the_clock() -> None:

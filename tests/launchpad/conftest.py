@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.retry import Patience
+from backport.transport import Limits
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.fixtures import case, public_keys, upload_template
 
 __all__ = ["case", "public_keys", "upload_template"]
 
-QUICK = Patience(connect=2.0, answer=2.0, attempts=4, first_wait=0.01, longest_wait=0.5, total=10.0)
+QUICK = Limits(connect=2.0, silence=2.0, attempts=4, first_wait=0.01, longest_wait=0.5, total=10.0)
 
 
 @pytest.fixture
@@ -55,11 +55,9 @@ MakeClient = Callable[..., LaunchpadlibClient]
 def make_client(standin: StandIn, tmp_path: Path) -> Iterator[MakeClient]:
     made: list[LaunchpadlibClient] = []
 
-    def make(root: str = "", patience: Patience = QUICK) -> LaunchpadlibClient:
+    def make(root: str = "", limits: Limits = QUICK) -> LaunchpadlibClient:
         made.append(
-            LaunchpadlibClient(
-                tmp_path / "launchpadlib", root=root or standin.root, patience=patience
-            )
+            LaunchpadlibClient(tmp_path / "launchpadlib", root=root or standin.root, limits=limits)
         )
         return made[-1]
 

@@ -13,7 +13,7 @@ from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
 from backport.launchpad.autopkgtest import results, service
-from backport.launchpad.autopkgtest.service import Answer, Request
+from backport.launchpad.autopkgtest.service import Request, RunAnswer
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
@@ -36,7 +36,7 @@ def reader(standin: StandIn) -> results.Reader:
     return results.Reader(f"{standin.root}results", QUICK, lambda _: None)
 
 
-def read(reader: results.Reader, folder: Path, request: Request = REQUEST) -> results.Tested:
+def read(reader: results.Reader, folder: Path, request: Request = REQUEST) -> results.RequestResult:
     return results.read(reader, request, ("smoke", "race"), Store(folder))
 
 
@@ -172,8 +172,8 @@ def test_a_web_page_in_place_of_a_result_is_an_error_in_one_sentence(
     standin.faults.clear()
 
 
-def answer(verdict: Verdict) -> Answer:
-    return Answer("1~unpatched1", (), 4, (OneTest("race", verdict),))
+def answer(verdict: Verdict) -> RunAnswer:
+    return RunAnswer("1~unpatched1", (), 4, (OneTest("race", verdict),))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def recipe(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     matrix.mkdir(parents=True, exist_ok=True)
     (matrix / "control").write_text("Tests: race-control\nDepends: app\n")
     recipe_file.load(path)
-    upload = journal.Upload(
+    upload = journal.UploadRecord(
         source="app", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
         ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
         account="tester", base="stand-in", steps={}, state="accepted",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import pytest
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.description import merged
 from backport.launchpad.bug.plan import AddComment, AddTask, Approve, SetDescription, SetStatus
-from backport.launchpad.bug.plan import Wanted as What
+from backport.launchpad.bug.plan import WantedBug as What
 from backport.recipe.bug import BugText
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
@@ -47,7 +48,7 @@ def writer(
     path = write_credentials(tmp_path / "login", standin.root)
     monkeypatch.setenv(VARIABLE, str(path))
     client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
+        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
     )
     yield client
     client.close()
@@ -234,19 +235,20 @@ def test_a_change_whose_answer_is_lost_is_not_made_twice(
 def test_a_comment_whose_answer_takes_too_long_is_not_posted_twice(
     tmp_path: Path, writer: LaunchpadlibClient, standin: StandIn, there: Bugs
 ) -> None:
-    impatient = LaunchpadlibClient(
-        tmp_path / "other", root=standin.root, patience=replace(QUICK, answer=1.0), login=True
+    wanted = What({"app": ()}, frozenset(), comments=("Slow.",))
+    hasty = LaunchpadlibClient(
+        tmp_path / "other", root=standin.root, limits=replace(QUICK, silence=1.0), login=True
     )
-    assert bugs.read(impatient, NUMBER).comments == bugs.read(writer, NUMBER).comments
-    standin.faults.add(Fault("slow", on="POST /devel/bugs/77$", seconds=1.5))
-    with pytest.raises(RemoteError, match="did not answer in time"):
-        bugs.add_comment_once(impatient, NUMBER, "Slow.")
+    with closing(hasty):
+        shown = bugs.read(hasty, NUMBER)
+        standin.faults.add(Fault("slow", on="POST /devel/bugs/77$", seconds=1.5))
+        with pytest.raises(RemoteError, match="did not answer in time"):
+            bugs.apply(hasty, shown, wanted)
     end = time.monotonic() + 30
     while len(there.comments(NUMBER)) == 1 and time.monotonic() < end:
         time.sleep(0.05)  # the stand-in carries it out, though nobody waits for the answer
-    assert not bugs.add_comment_once(impatient, NUMBER, "Slow.")
+    assert bugs.apply(writer, bugs.read(writer, NUMBER), wanted).made == ()
     assert there.comments(NUMBER) == ["Since monday.", "Slow."]
-    impatient.close()
 
 
 @pytest.mark.usefixtures("there")
@@ -258,7 +260,7 @@ def test_a_page_of_comments_that_ends_early_is_read_again(
 
 
 def test_a_launchpad_that_refuses_connections_ends_in_one_sentence(tmp_path: Path) -> None:
-    away = LaunchpadlibClient(tmp_path / "c", root="http://127.0.0.1:9/", patience=QUICK)
+    away = LaunchpadlibClient(tmp_path / "c", root="http://127.0.0.1:9/", limits=QUICK)
     with pytest.raises(RemoteError, match=r"bug 77 cannot be read.*connection is refused"):
         bugs.read(away, NUMBER)
 
@@ -338,25 +340,73 @@ def test_the_plan_names_an_approval_as_its_own_change(
     assert AddTask("lib") in plan.changes
 
 
-def test_a_comment_is_posted_once_however_often_it_is_asked_for(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs
+def test_a_hidden_address_is_any_address_so_that_what_is_set_is_seen_without_a_login(
+    client: LaunchpadlibClient, writer: LaunchpadlibClient, there: Bugs
 ) -> None:
-    standin.faults.add(Fault("status", on="POST /devel/bugs/77$", status=503, after=True))
-    assert bugs.add_comment_once(writer, NUMBER, "Verified.\n")
-    assert not bugs.add_comment_once(writer, NUMBER, "Verified.")
-    assert there.comments(NUMBER) == ["Since monday.", "Verified."]
+    wanted = replace(
+        WANTED,
+        text=replace(TEXT, impact="Ask Jane <jane@example.org>, or joe@example.org."),
+        comments=("Built by me@example.org.",),
+    )
+    assert bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), wanted).left.changes == ()
+    shown = bugs.read(client, NUMBER)
+    assert "Ask Jane <email address hidden>, or <email address hidden>." in shown.description
+    assert bug_plan.make(shown, wanted).changes == ()
+    other = replace(wanted, comments=("Built by nobody.",))
+    assert bug_plan.make(shown, other).changes == (AddComment("Built by nobody."),)
+    # With a login it is seen that the address is another one.
+    other = replace(wanted, comments=("Built by you@example.org.",))
+    assert bug_plan.make(bugs.read(writer, NUMBER), other).changes == (
+        AddComment("Built by you@example.org."),
+    )
+    assert there.comments(NUMBER)[-1] == "Built by me@example.org."
 
 
+def test_a_no_break_space_is_a_space(client: LaunchpadlibClient, there: Bugs, world: World) -> None:
+    text = merged("", TEXT).replace("It breaks.", "It\u00a0breaks.").replace("[ ", "[\u00a0")
+    world.entries["/bugs/77"].values["description"] = text
+    wanted = replace(WANTED, comments=("Since\u00a0monday.",), status="")
+    assert there.comments(NUMBER) == ["Since monday."]
+    changes = bug_plan.make(bugs.read(client, NUMBER), wanted).changes
+    assert not any(isinstance(one, (SetDescription, AddComment)) for one in changes)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("duplicate_of_link", "/bugs/1", "the bug is a duplicate of bug 1"),
+        ("private", True, "the bug is private"),
+        ("lock_status", "Comment-only", "the bug is locked"),
+    ],
+)
 @pytest.mark.usefixtures("there")
-def test_tags_are_changed_beside_those_of_others_even_when_somebody_is_faster(
-    writer: LaunchpadlibClient, standin: StandIn, world: World
+def test_a_bug_that_is_no_good_for_an_update_is_told(
+    client: LaunchpadlibClient, world: World, field: str, value: object, said: str
 ) -> None:
-    standin.faults.add(Fault("status", on="PATCH /devel/bugs/77$", status=412))
-    bugs.change_tags(writer, NUMBER, add=["done"], remove=["old", "never-there"])
-    assert world.entries["/bugs/77"].values["tags"] == ["done"]
-    standin.requests.clear()
-    assert bugs.change_tags(writer, NUMBER, add=["done"], remove=["old"]) == ("done",)
-    assert changed(standin) == []
-    standin.faults.add(Fault("status", on="PATCH /devel/bugs/77$", status=412, times=3))
-    with pytest.raises(RemoteError, match="412"):
-        bugs.change_tags(writer, NUMBER, add=["more"])
+    assert bugs.read(client, NUMBER).notes == ()
+    world.entries["/bugs/77"].values[field] = value
+    plan = bug_plan.make(bugs.read(client, NUMBER), WANTED)
+    assert plan.notes[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (400, "Only bug supervisors or owners can nominate bugs.", "Only bug supervisors or own"),
+        (401, "(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')", "right launchpad.Driver"),
+        (403, "Not allowed here.", "ask somebody who may do it"),
+    ],
+)
+@pytest.mark.usefixtures("there")
+def test_a_refusal_says_what_is_missing_and_not_to_log_in_or_to_wait(
+    writer: LaunchpadlibClient, standin: StandIn, status: int, body: str, said: str
+) -> None:
+    shown = bugs.read(writer, NUMBER)
+    standin.faults.add(
+        Fault("status", on="POST /devel/bugs/77$", status=status, body=body, times=-1)
+    )
+    refusals = [str(one.error) for one in bugs.apply(writer, shown, WANTED).troubles]
+    assert refusals
+    for sentence in refusals:
+        assert said in sentence
+        assert not any(words in sentence for words in ("try again later", "log in", " at 0x"))

@@ -63,8 +63,8 @@ def run(recipe: Path, *words: str) -> int:
     )
 
 
-def record(recipe: Path, root: str, state: str = "accepted") -> journal.Upload:
-    upload = journal.Upload(
+def record(recipe: Path, root: str, state: str = "accepted") -> journal.UploadRecord:
+    upload = journal.UploadRecord(
         source="alpha",
         series="xenial",
         version=VERSION,

@@ -16,13 +16,13 @@ from backport.launchpad.bug.plan import (
     SetDescription,
     SetStatus,
     Task,
-    Wanted,
+    WantedBug,
     make,
 )
 from backport.recipe.bug import BugText
 
 TEXT = BugText("Renewals fail.", "1. Renew twice.", "A lock that is never released.")
-WANTED = Wanted(
+WANTED = WantedBug(
     affected={"app": ("xenial", "zesty"), "lib": ("xenial",)},
     uploaded=frozenset({("app", "xenial"), ("app", "zesty"), ("lib", "xenial")}),
 )

@@ -36,7 +36,9 @@ def test_a_web_page_in_place_of_the_log_is_recognised_even_gzipped(
 ) -> None:
     world.files["/log.txt.gz"] = gzip.compress(b"\n<!DOCTYPE html><html>Sorry</html>\n")
     found = tail(standin, "log.txt.gz")
-    assert found == build_log.Tail((), "the log cannot be read: a web page is in its place")
+    assert found == build_log.Tail(
+        (), "the log cannot be read: a web page is in its place, 4 times"
+    )
 
 
 @pytest.mark.parametrize("kind", ["truncated", "short"])
@@ -61,7 +63,7 @@ def test_a_damaged_log_is_told(standin: StandIn, world: World) -> None:
 
 def test_a_log_that_is_not_there_is_told_at_once(standin: StandIn) -> None:
     found = tail(standin, "nothing.txt.gz")
-    assert found == build_log.Tail((), "the log cannot be read: the server answered 404")
+    assert found == build_log.Tail((), "the log cannot be read: the server answered 404 Not Found")
     assert len(standin.requests) == 1
 
 
@@ -71,8 +73,8 @@ def test_a_build_without_a_log_has_an_empty_tail() -> None:
 
 def test_a_server_that_is_away_or_slow_is_told(standin: StandIn, log: str) -> None:
     standin.faults.add(Fault("slow", on=log, seconds=1.5, times=2))
-    slow = replace(QUICK, answer=0.3, attempts=2)
+    slow = replace(QUICK, silence=0.3, attempts=2)
     found = build_log.fetch(f"{standin.root}{log}", 2, slow, lambda _: None)
-    assert found.trouble == "the log cannot be read: the server did not answer in time"
+    assert found.trouble == "the log cannot be read: the server did not answer in time, 2 times"
     away = build_log.fetch("http://127.0.0.1:9/log", 2, QUICK, lambda _: None)
     assert "the connection is refused" in away.trouble

@@ -12,8 +12,9 @@ import pytest
 
 from backport.errors import RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.retry import Patience, RefusedError
-from backport.launchpad.api.service_root import service_root
+from backport.launchpad.api.environment import service_root
+from backport.launchpad.api.errors import RefusedError
+from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn, World
 
 MakeClient = Callable[..., LaunchpadlibClient]
@@ -112,7 +113,7 @@ def test_the_login_itself_is_repeated(
 def test_an_answer_that_takes_too_long_is_asked_for_again(
     make_client: MakeClient, standin: StandIn
 ) -> None:
-    client = make_client(patience=Patience(answer=1.0, first_wait=0.01))
+    client = make_client(limits=Limits(silence=1.0, first_wait=0.01))
     standin.faults.add(Fault("slow", on=SOURCES, seconds=4.0))
     assert versions(client) == ["1.2-1"]
 
@@ -244,7 +245,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(make_client: MakeCl
         port = silent.getsockname()[1]
         client = make_client(
             root=f"http://127.0.0.1:{port}/",
-            patience=Patience(answer=0.2, attempts=2, first_wait=0.01),
+            limits=Limits(silence=0.2, attempts=2, first_wait=0.01),
         )
         with pytest.raises(RemoteError, match="did not answer in time, 2 times"):
             client.series_status("xenial")

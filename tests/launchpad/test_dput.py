@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError, MachineError, UsageError
-from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload import dput
 from backport.launchpad.upload.dput import Server, configuration, send, server
 from backport.launchpad.upload.ppa import PpaName

@@ -15,8 +15,8 @@ import pytest
 
 from backport.cli import main
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import Patience
 from backport.launchpad.upload import journal
+from backport.transport import Limits
 from tests.support import recipes
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -70,9 +70,9 @@ class Scene:
     def wait_for_answers(self, seconds: float) -> None:
         """Wait so long for one answer; a busy machine must not look like a fault."""
         quick = partial(
-            Patience, connect=20.0, answer=seconds, attempts=2, first_wait=0.01, longest_wait=2.0
+            Limits, connect=20.0, silence=seconds, attempts=2, first_wait=0.01, longest_wait=2.0
         )
-        self.monkeypatch.setattr("backport.launchpad.api.client.Patience", quick)
+        self.monkeypatch.setattr("backport.launchpad.api.client.Limits", quick)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run ``backport WORDS``: exit code, output, errors."""
@@ -133,7 +133,7 @@ def scene(
     farm = Farm(world)
     farm.build(farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION))
     farm.now = 1000.0
-    upload = journal.Upload(
+    upload = journal.UploadRecord(
         source="alpha", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
         ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
         account="tester", base="stand-in", steps={}, state="accepted",

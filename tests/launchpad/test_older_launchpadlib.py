@@ -35,7 +35,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 TESTS = (
     "test_launchpad_server.py",
     "test_client.py",
-    "test_transport.py",
+    "test_http.py",
     "test_credentials.py",
     "test_bug.py",
     "test_bug_commands.py",

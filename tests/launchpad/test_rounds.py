@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport import cli
-from backport.launchpad.api.service_root import ROOT_VARIABLE
+from backport.launchpad.api.environment import ROOT_VARIABLE
 from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.launchpad_server import StandIn, World

@@ -8,7 +8,7 @@ import pytest
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import sponsor
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
@@ -31,7 +31,7 @@ def writer(
 ) -> Iterator[LaunchpadlibClient]:
     monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
     client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
+        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
     )
     yield client
     client.close()

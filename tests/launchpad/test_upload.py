@@ -110,7 +110,7 @@ def test_a_source_waits_until_what_it_needs_is_published(case: Case) -> None:
     assert [source for source, _, _ in case.in_ppa()] == ["helper", "greeter"]
     assert [one["source"] for one in ran.plan["items"]] == ["helper", "greeter"]
     waited = [event["detail"] for event in ran.events if event["event"] == "waits"]
-    assert waited[0].startswith(f"noble/helper {VERSION}~ppa1: source Pending, 0 of 1 builds done")
+    assert waited[0] == f"noble/helper {VERSION}~ppa1: amd64 queued"
 
 
 def test_a_need_that_does_not_build_stops_the_upload_that_waits(case: Case) -> None:
@@ -125,6 +125,25 @@ def test_a_need_that_does_not_build_stops_the_upload_that_waits(case: Case) -> N
     assert [source for source, _, _ in case.in_ppa()] == ["helper"]
 
 
+def test_a_need_that_fails_for_the_farms_sake_is_started_again_as_wait_does(case: Case) -> None:
+    case.sources = {"greeter": ("helper",), "helper": ()}
+    case.ppas.builds = {"helper": "Chroot problem"}
+    case.ready()
+
+    def mended() -> None:
+        for job in case.ppas.farm.jobs:
+            if job.retries:
+                job.scripts = [((0.0, "Successfully built"),)]
+
+    case.world.before.insert(0, mended)
+
+    ran = case.upload()
+
+    assert ran.exit_code == 0, ran.err
+    assert [job.retries for job in case.ppas.farm.jobs] == [1, 0]
+    assert [source for source, _, _ in case.in_ppa()] == ["helper", "greeter"]
+
+
 def test_a_need_that_is_never_published_ends_the_wait(case: Case) -> None:
     case.sources = {"greeter": ("helper",), "helper": ()}
     case.ppas.steps = 1_000_000
@@ -134,8 +153,7 @@ def test_a_need_that_is_never_published_ends_the_wait(case: Case) -> None:
 
     assert ran.exit_code == 6
     assert "noble/greeter still waits" in ran.err
-    case.ppas.steps = 1
-    case.ppas._looks.clear()
+    case.ppas.farm.now = 1_000_000.0
     assert case.upload().exit_code == 0
     assert [source for source, _, _ in case.in_ppa()] == ["helper", "greeter"]
     assert case.sent("helper") == 1
@@ -145,7 +163,8 @@ def test_a_need_that_is_never_published_ends_the_wait(case: Case) -> None:
 def test_a_version_that_was_ever_used_is_burned(case: Case, status: str) -> None:
     case.ready()
     old = Arrived("greeter", f"{VERSION}~ppa4", "noble", case.fingerprint, {"x": b"x"}, ())
-    case.ppas.publish(ARCHIVE, old, status=status)
+    published = case.ppas.publish(ARCHIVE, old, status=status)
+    assert published.values["status"] == status
 
     ran = case.upload()
 
@@ -183,6 +202,18 @@ def test_an_ended_series_is_skipped_and_the_others_go_on(case: Case) -> None:
     assert "leave the series out of the update" in skipped["reason"]
     # The form for several series.
     assert case.in_ppa() == [("greeter", "noble", "1.0-1ubuntu0.24.04.1~ppa1")]
+
+
+def test_an_ended_series_is_uploaded_to_a_ppa_that_permits_it(case: Case) -> None:
+    case.series = ("yakkety",)
+    case.ready()
+    case.world.entries[ARCHIVE].values["permit_obsolete_series_uploads"] = True
+
+    ran = case.upload()
+
+    assert ran.exit_code == 0, ran.out + ran.err
+    assert ran.item("yakkety/greeter")["action"] == "upload"
+    assert case.in_ppa() == [("greeter", "yakkety", f"{VERSION}~ppa1")]
 
 
 def test_an_ended_series_that_is_asked_for_by_name_is_a_refusal(case: Case) -> None:

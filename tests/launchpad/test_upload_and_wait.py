@@ -61,22 +61,12 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
     assert f"noble: greeter {VERSION} (built on amd64)" in published
 
 
-def work_on(case: Case) -> None:
-    """The farm builds every upload; its clock goes on with each request."""
-    case.ppas.farm = farm = Farm(case.world)
-
-    def tick() -> None:
-        farm.now += 200.0
-
-    case.world.before.insert(0, tick)
-
-
 def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
     case: Case,
 ) -> None:
     case.series = ("noble", "yakkety")
     case.ready()
-    work_on(case)
+    case.ppas.steps = 3.0
     words = ("--wait", "--series", "noble", "--series", "yakkety")
 
     ran = case.upload(*words)
@@ -120,7 +110,7 @@ def test_a_refusal_or_a_dry_run_waits_for_nothing(case: Case) -> None:
 
 def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) -> None:
     case.ready()
-    work_on(case)
+    case.ppas.steps = 3.0
     before = len(case.standin.requests)
     ran = case.run("upload", "--ask", "--wait")
     assert (ran.exit_code, len(case.standin.requests)) == (2, before)
@@ -152,7 +142,7 @@ def test_the_script_sends_the_others_and_ends_with_6(case: Case, tmp_path: Path)
     """scripts/upload-ppa with the real command; `run` alone is left out: all is built already."""
     case.series = ("noble", "yakkety")
     case.ready()
-    work_on(case)
+    case.ppas.steps = 3.0
     checkout = tmp_path / "checkout"
     command = f'''#!/bin/sh
 [ "$1" != run ] || {{ echo "$@" >"{checkout}/run"; exit 0; }}

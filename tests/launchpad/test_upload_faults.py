@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from backport.launchpad.api.retry import Patience
+from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn
 from tests.support.upload_server import FtpServer
 from tests.support.upload_server.case import Case
@@ -28,10 +28,10 @@ def one_sentence(err: str) -> str:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter waits, so that a test of their end takes less than a second."""
-    patience = partial(
-        Patience, connect=2.0, answer=2.0, attempts=2, first_wait=0.01, longest_wait=2.0, total=5.0
+    limits = partial(
+        Limits, connect=2.0, silence=2.0, attempts=2, first_wait=0.01, longest_wait=2.0, total=5.0
     )
-    monkeypatch.setattr("backport.launchpad.api.client.Patience", patience)
+    monkeypatch.setattr("backport.launchpad.api.client.Limits", limits)
 
 
 def goes_on(case: Case) -> None:
@@ -161,6 +161,30 @@ def test_a_server_that_refuses_a_file_is_named_with_its_reason(case: Case) -> No
     goes_on(case)
 
 
+def test_a_passing_550_before_the_changes_is_tried_again(case: Case) -> None:
+    case.ready()
+    case.ftp.fail_with, case.ftp.failures = "550 Requested action not taken.", 2
+
+    ran = case.upload()
+
+    assert ran.exit_code == 0, ran.err
+    assert [event["event"] for event in ran.events].count("repeats") == 2
+    assert case.in_ppa() == THERE
+
+
+def test_a_550_that_stays_is_tried_so_often_as_is_said(case: Case) -> None:
+    case.ready()
+    case.ftp.fail_with = "550 Requested action not taken."
+
+    ran = case.upload()
+
+    assert "550 Requested action not taken" in one_sentence(ran.err)
+    assert len(case.intake.sessions) == 3
+    assert case.records()[0]["state"] == "broken"
+    case.ftp.fail_with = ""
+    goes_on(case)
+
+
 def test_an_older_file_on_the_server_is_no_success(case: Case) -> None:
     case.ready()
     case.ftp.fail_with = "553 File exists."
@@ -203,6 +227,22 @@ def test_a_rejection_by_mail_alone_is_waited_for_and_then_said_by_the_user(case:
     assert "run: backport upload --rejected noble/greeter" in one_sentence(ran.err)
     assert case.sent(".changes") == 2, "the second call only looked"
     assert again.exit_code == 0, again.err
+    assert case.in_ppa() == [("greeter", "noble", f"{VERSION}~ppa2")]
+
+
+def test_an_upload_whose_signature_cannot_be_verified_leaves_no_mail_and_is_told(
+    case: Case,
+) -> None:
+    case.ready()
+    case.intake.verifies = False
+
+    ran = case.upload("--minutes", "0.01")
+
+    assert ran.exit_code == 6
+    assert (len(case.ppas.dropped), case.ppas.mails, case.in_ppa()) == (1, [], [])
+    assert "could not verify the signature and dropped it: check that the key" in ran.err
+    case.intake.verifies = True
+    assert case.upload("--rejected", "noble/greeter").exit_code == 0
     assert case.in_ppa() == [("greeter", "noble", f"{VERSION}~ppa2")]
 
 

@@ -10,19 +10,18 @@ import pytest
 
 from backport.engine.step import StepId
 from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.launchpad.upload.candidate import Candidate, Known
 from backport.launchpad.upload.checks import (
-    Facts,
-    Item,
-    Known,
+    PlannedUpload,
+    UploadPlan,
     as_text,
     blocked,
     checks_of,
     item_of,
     order,
 )
-from backport.launchpad.upload.checks import Plan as UploadPlan
-from backport.launchpad.upload.journal import Upload
-from backport.launchpad.upload.source import Made, unmet
+from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.source import PpaSource, unmet
 from backport.recipe.model import BasePin, Change, Published, Source
 from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
@@ -44,24 +43,23 @@ SOURCE = Source(
     changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
-FACTS = Facts(
+MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, {}, (), (), ("a",), ())
+CANDIDATE = Candidate(
     source=SOURCE,
     series="xenial",
     update=UPDATE,
     version=VERSION,
+    needs=(),
     today=TODAY,
     as_of=None,
     series_status="Supported",
+    permitted=False,
     asked_by_name=False,
     archive=Published("0.9-1", "a record"),
     said=Published("0.9-1", "a record"),
     relied={"xenial": Published("0.9-1", "a record")},
-    records=(),
-    hashes=HASHES,
-    known=(),
-    differing=(),
-    unmet=(),
-    steps={BUILD: "passed", StepId("test", "xenial", "a", test="says"): "passed"},
+    made=MADE,
+    steps={"build/xenial/a": "passed", "test/xenial/a.says": "passed"},
 )
 
 
@@ -73,8 +71,8 @@ def record(version: str, *, series: str = "xenial", status: str = "Published") -
 
 
 def test_all_checks_hold_for_good_facts() -> None:
-    assert [check.name for check in checks_of(FACTS) if not check.holds] == []
-    assert item_of(FACTS, ()).action == "upload"
+    assert [check.name for check in checks_of(CANDIDATE) if not check.holds] == []
+    assert item_of(CANDIDATE).action == "upload"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_all_checks_hold_for_good_facts() -> None:
         ({"archive": Published(UPDATE, "x"), "said": Published(UPDATE)}, "version", 3, "archive"),
         ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2"),
         ({"known": (Known("a_1.0.orig.tar.gz", "9" * 64, "the PPA"),)}, "tarball", 3, "another"),
-        ({"differing": ("debian/rules",)}, "content", 4, "debian/rules"),
+        ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
         ({"unmet": ("b (>= 2), where the PPA has 2~ppa1",)}, "relations", 3, "(>= {NAME}~)"),
         ({"steps": {BUILD: "never run"}}, "tests", 4, "never run"),
     ],
@@ -100,9 +98,7 @@ def test_all_checks_hold_for_good_facts() -> None:
 def test_a_check_that_does_not_hold_refuses_the_item(
     change: dict[str, object], check: str, exit_code: int, said: str
 ) -> None:
-    facts = replace(FACTS, **change)  # type: ignore[arg-type]
-
-    item = item_of(facts, ())
+    item = item_of(replace(CANDIDATE, **change))  # type: ignore[arg-type]
 
     assert (item.action, item.exit_code) == ("refused", exit_code)
     (bad,) = [one for one in item.checks if not one.holds]
@@ -124,40 +120,49 @@ def test_a_check_that_does_not_hold_refuses_the_item(
     ],
 )
 def test_what_only_looks_alike_does_not_refuse_it(change: dict[str, object]) -> None:
-    assert item_of(replace(FACTS, **change), ()).action == "upload"  # type: ignore[arg-type]
+    assert item_of(replace(CANDIDATE, **change)).action == "upload"  # type: ignore[arg-type]
+
+
+def test_an_obsolete_series_goes_on_where_the_ppa_takes_it() -> None:
+    item = item_of(replace(CANDIDATE, series_status="Obsolete", permitted=True))
+
+    assert item.action == "upload"
+    assert (
+        item.checks[0].detail == "xenial is Obsolete, and the PPA takes uploads for it all the same"
+    )
 
 
 @pytest.mark.parametrize(("named", "exit_code"), [(False, 0), (True, 6)])
 def test_an_obsolete_series_is_skipped(named: bool, exit_code: int) -> None:
-    item = item_of(replace(FACTS, series_status="Obsolete", asked_by_name=named), ())
+    item = item_of(replace(CANDIDATE, series_status="Obsolete", asked_by_name=named))
 
     assert (item.action, item.exit_code) == ("skipped", exit_code)
     assert item.reason.startswith("skipped (obsolete: Launchpad takes no uploads for xenial")
 
 
 def test_what_is_there_with_our_content_needs_nothing() -> None:
-    assert item_of(replace(FACTS, records=(record(VERSION),)), ()).action == "is there"
+    assert item_of(replace(CANDIDATE, records=(record(VERSION),))).action == "is there"
 
 
 def test_what_is_there_with_other_content_is_refused() -> None:
     other = replace(record(VERSION), files=(SourceFile("a_1.0.orig.tar.gz", 1, "8" * 64, "x"),))
 
-    assert item_of(replace(FACTS, records=(other,)), ()).action == "refused"
+    assert item_of(replace(CANDIDATE, records=(other,))).action == "refused"
 
 
 @pytest.mark.parametrize(
     ("state", "action"), [("broken", "go on"), ("sent", "go on"), ("rejected", "upload")]
 )
 def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
-    earlier = Upload("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
+    earlier = UploadRecord("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
                      state=state)  # fmt: skip
 
-    assert item_of(replace(FACTS, earlier=earlier), ()).action == action
+    assert item_of(replace(CANDIDATE, earlier=earlier)).action == action
 
 
 def test_what_needs_a_refused_one_is_refused_too() -> None:
-    first = item_of(replace(FACTS, allowed="no"), ())
-    second = Item("b", "xenial", VERSION, "upload", ("xenial/a",), ())
+    first = item_of(replace(CANDIDATE, allowed="no"))
+    second = PlannedUpload("b", "xenial", VERSION, "upload", ("xenial/a",), ())
 
     result = blocked((first, second))
 
@@ -181,8 +186,8 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def made(name: str, *relations: Relation) -> Made:
-    return Made(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
+def made(name: str, *relations: Relation) -> PpaSource:
+    return PpaSource(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
 
 
 @pytest.mark.parametrize(

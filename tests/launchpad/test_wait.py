@@ -13,11 +13,11 @@ from rich.console import Console
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import published
 from backport.launchpad.builds import text as wait_show
-from backport.launchpad.builds.states import Build, Builds, Upload, phase
-from backport.launchpad.builds.wait import Bounds, Changed, Ended, Event, Failed, Noted, Wait
+from backport.launchpad.builds.states import Build, Builds, SourceVersion, phase
+from backport.launchpad.builds.wait import Bounds, BuildFailed, Changed, Ended, Event, Noted, Wait
 from backport.launchpad.upload.ppa import PpaName
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
@@ -25,8 +25,8 @@ from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
 from tests.support.upload_server.case import write_credentials
 
 PPA = PpaName("me", "sru")
-APP = Upload("app", "xenial", "1.0-1~ppa1")
-LIB = Upload("lib", "xenial", "2.0-1~ppa1")
+APP = SourceVersion("app", "xenial", "1.0-1~ppa1")
+LIB = SourceVersion("lib", "xenial", "2.0-1~ppa1")
 LOG = b"".join(b"line %d\n" % number for number in range(100))
 
 
@@ -41,10 +41,10 @@ class Scene:
     archive: str
     events: list[Event] = field(default_factory=list)
 
-    def accept(self, upload: Upload = APP) -> Entry:
+    def accept(self, upload: SourceVersion = APP) -> Entry:
         return self.farm.accept(self.archive, upload.series, upload.source, upload.version)
 
-    def wait(self, *uploads: Upload, bounds: Bounds | None = None) -> Ended:
+    def wait(self, *uploads: SourceVersion, bounds: Bounds | None = None) -> Ended:
         def sleep(seconds: float) -> None:
             self.farm.now += seconds
 
@@ -64,8 +64,8 @@ class Scene:
         rows = [one.row for one in self.events if isinstance(one, Changed)]
         return list(dict.fromkeys(row.phase for row in rows if row.arch == arch))
 
-    def failed(self) -> list[Failed]:
-        return [one for one in self.events if isinstance(one, Failed)]
+    def failed(self) -> list[BuildFailed]:
+        return [one for one in self.events if isinstance(one, BuildFailed)]
 
     def notes(self) -> list[str]:
         return [one.text for one in self.events if isinstance(one, Noted)]
@@ -78,7 +78,7 @@ def scene(
     login = write_credentials(tmp_path / "login", standin.root)
     monkeypatch.setenv(VARIABLE, str(login))
     client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, patience=QUICK, login=True
+        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
     )
     farm = Farm(world)
     yield Scene(farm, standin, client, tmp_path / "work", farm.ppa("me", "sru"))
@@ -115,12 +115,14 @@ def test_an_upload_that_is_never_taken_in_ends_with_the_time_limit_and_names_the
 ) -> None:
     ended = scene.wait(bounds=Bounds(limit=600))
     assert ended.reason == "time limit"
-    assert "sent a mail" in wait_show.event_text(ended)
+    said = wait_show.event_text(ended)
+    assert "a mail to the signer says why it was rejected" in said
+    assert "could not verify the signature and dropped it: check that the key" in said
 
 
 def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene: Scene) -> None:
     there = scene.accept()
-    scene.farm.build(there, "amd64", binaries={"app": b"amd64"})
+    scene.farm.build(there, "amd64", binaries={"app": b"amd64", "app-dbgsym": b"no package"})
     scene.farm.build(there, "i386", binaries={"app": b"i386"})
     scene.wait()
     record = published.read(published.path_of(scene.work, "xenial", "app"))
@@ -238,6 +240,14 @@ def test_a_build_is_started_again_a_bounded_number_of_times_over_all_waits(scene
     assert scene.wait(bounds=Bounds(retries=2)).reason == "failed"
     assert job.retries == 2
     assert "started again 2 times" in scene.failed()[-1].row.detail
+
+
+def test_without_retries_a_farms_problem_is_a_failure_at_once(scene: Scene) -> None:
+    job = scene.farm.build(scene.accept(), "amd64", ends("Chroot problem"))
+    assert scene.wait(bounds=Bounds(retries=0)).reason == "failed"
+    assert job.retries == 0
+    (failed,) = scene.failed()
+    assert failed.row.detail == "a problem of the build farm; --retries 0: not started again"
 
 
 def test_without_the_right_to_start_a_build_again_it_counts_as_failed(
@@ -407,4 +417,4 @@ def test_the_table_has_a_row_for_each_upload_with_all_of_its_builds(scene: Scene
     Console(file=out, width=100).print(table._render())
     assert "amd64 published" in out.getvalue()
     assert "i386 failed" in out.getvalue()
-    assert [type(one) for one in table.after] == [Failed, Ended]
+    assert [type(one) for one in table.after] == [BuildFailed, Ended]

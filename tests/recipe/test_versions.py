@@ -17,7 +17,7 @@ from backport.recipe.model import ControlEdit, Published, Recipe, Series, Source
 from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import ArchiveVersions, Relation, Row
 from tests.support import recipes
-from tests.support.recipes import SourceSpec, Spec
+from tests.support.recipes import SourceSpec, Spec, recipe_versions
 
 SERIES = tuple(Series(name, version) for name, version in recipes.UBUNTU.items())
 
@@ -246,7 +246,7 @@ def update(folder: Path, *, uploaded: tuple[str, ...] = ("xenial", "yakkety")) -
 
 def test_the_table_has_a_row_for_every_source_in_every_series(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    rows = versions.table(recipe, versions.recipe_versions(recipe))
+    rows = versions.table(recipe, recipe_versions(recipe))
     assert [(row.source, row.series, row.ours, row.built, row.result) for row in rows] == [
         ("alpha", "xenial", *["1.0-1~ubuntu16.04.1"] * 3),
         ("alpha", "yakkety", *["1.0-1~ubuntu16.10.1"] * 3),
@@ -280,7 +280,7 @@ def broken(recipe: Recipe, archive: ArchiveVersions) -> set[str]:
 
 def test_the_proof_names_every_relation(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    relations = versions.proof(recipe, versions.recipe_versions(recipe))
+    relations = versions.proof(recipe, recipe_versions(recipe))
     assert all(one.holds and one.confirmed for one in relations)
     assert sorted(one.what for one in relations) == [
         "alpha in xenial < next in Debian",
@@ -302,7 +302,7 @@ def test_the_proof_names_every_relation(tmp_path: Path) -> None:
 
 def test_one_unconfirmed_version_leaves_what_rests_on_it_unconfirmed(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "zesty"] = Published("1.0-1")
     relations = versions.proof(recipe, archive)
     assert {one.what for one in relations if not one.confirmed} == {
@@ -324,13 +324,13 @@ def test_one_version_out_of_order_is_named(
     tmp_path: Path, place: tuple[str, str], version: str, expected: set[str]
 ) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe)) | {place: Published(version, "seen")}
+    archive = dict(recipe_versions(recipe)) | {place: Published(version, "seen")}
     assert broken(recipe, archive) == expected
 
 
 def test_once_our_upload_is_published_the_proof_holds_and_says_so(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen", ours=True)
     assert broken(recipe, archive) == set()
     rows = {(row.source, row.series): row for row in versions.table(recipe, archive)}
@@ -345,7 +345,7 @@ def test_another_upload_of_the_version_that_ours_would_have_is_counted_on_from(
     tmp_path: Path,
 ) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
     assert broken(recipe, archive) == set()
     (row, *_) = versions.table(recipe, archive)
@@ -354,14 +354,14 @@ def test_another_upload_of_the_version_that_ours_would_have_is_counted_on_from(
 
 def test_every_version_that_was_seen_counts_not_only_the_one_that_is_there(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("0.9-1", "seen", seen=("1.0-1~ubuntu16.04.6", "0.9-1"))
     assert versions.table(recipe, archive)[0].ours == "1.0-1~ubuntu16.04.7"
 
 
 def test_a_chosen_version_stands_whatever_the_archive_has_later(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "seen")
     chosen = versions.with_chosen(recipe, archive)
     later = archive | {("alpha", "xenial"): Published("1.0-1~ubuntu16.04.2", "seen")}
@@ -406,7 +406,7 @@ def test_a_next_version_in_debian_that_is_not_above_ours_is_named(tmp_path: Path
 
 def test_a_series_without_upload_may_not_stand_above_a_later_upload(tmp_path: Path) -> None:
     recipe = update(tmp_path, uploaded=("xenial", "zesty"))
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "zesty"] = Published("0.9-9", "seen")
     archive["alpha", "yakkety"] = Published("1.0-1", "seen")
     assert broken(recipe, archive) == {"alpha: yakkety < zesty"}
@@ -457,7 +457,7 @@ def test_the_proof_finds_every_path_that_goes_down_when_one_archive_version_is_r
     folder: Path, place: tuple[str, str], raised: str, uploaded: tuple[str, ...]
 ) -> None:
     recipe = update(folder, uploaded=uploaded)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     assume(Version(raised) >= Version(archive[place].version))
     archive[place] = Published(raised, "seen")
     assert bool(broken(recipe, archive)) == goes_down(recipe, archive)
@@ -468,7 +468,7 @@ def test_the_proof_finds_every_path_that_goes_down_when_one_archive_version_is_r
 
 def test_a_need_at_an_accepted_upstream_version_is_no_mismatch(tmp_path: Path) -> None:
     recipe = update(tmp_path)
-    assert versions.mismatches(recipe, versions.recipe_versions(recipe)) == ()
+    assert versions.mismatches(recipe, recipe_versions(recipe)) == ()
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_a_need_at_another_upstream_version_is_a_mismatch(
     tmp_path: Path, published: Published | None, said: str
 ) -> None:
     recipe = update(tmp_path)
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     del archive["alpha", "zesty"]
     if published:
         archive["alpha", "zesty"] = published

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from backport.recipe import versions
 from backport.recipe.model import Published, Recipe, Review
 from backport.recipe.versions import ArchiveVersions
 from backport.run import plan, plan_text
 from backport.run.plan import Selection
 from tests.support import recipes
-from tests.support.recipes import SourceSpec, Spec
+from tests.support.recipes import SourceSpec, Spec, recipe_versions
 
 SPEC = Spec(
     sources=(
@@ -34,7 +33,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def text(recipe: Recipe, archive: ArchiveVersions | None = None) -> str:
     steps = plan.make(recipe, Selection(), "")
-    known = versions.recipe_versions(recipe) if archive is None else archive
+    known = recipe_versions(recipe) if archive is None else archive
     return plan_text.as_text(recipe, known, steps)
 
 
@@ -73,7 +72,7 @@ Steps: 2 fetch, 3 source, 1 dependencies, 2 base, 3 build, 6 check"""
 
 
 def test_a_version_that_nobody_has_seen_is_unconfirmed(recipe: Recipe) -> None:
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("0.9-1", note="a guess")
     shown = text(recipe, archive)
     assert "archive: 0.9-1 (unconfirmed: a guess)" in shown
@@ -81,7 +80,7 @@ def test_a_version_that_nobody_has_seen_is_unconfirmed(recipe: Recipe) -> None:
 
 
 def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> None:
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     ours = "1.0-1~ubuntu16.04.1"
     archive["alpha", "xenial"] = Published(ours, "a record", ours=True)
     shown = text(recipe, archive)
@@ -115,7 +114,7 @@ def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -
 
 
 def test_what_goes_wrong_is_marked(recipe: Recipe) -> None:
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("2.0-1", "a record")
     archive["alpha", "yakkety"] = Published("2.0-1", "a record")
     shown = text(recipe, archive)
@@ -131,7 +130,7 @@ def test_the_day_that_the_archive_is_looked_at_is_said(recipe: Recipe) -> None:
 
 def test_the_plan_as_json_has_all_that_the_text_has(recipe: Recipe) -> None:
     early = replace(recipe, as_of=date(2017, 2, 15))
-    archive = dict(versions.recipe_versions(recipe))
+    archive = dict(recipe_versions(recipe))
     archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "a record", ours=True)
     steps = plan.make(early, Selection(), "")
     data = json.loads(json.dumps(plan_text.as_json(early, archive, steps, ["a note"])))

@@ -15,12 +15,13 @@ from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.bug.plan import Bug, Task
+from backport.launchpad.builds.published import PublishedBinary
 from backport.launchpad.upload import journal
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.journal import UploadRecord
 from backport.sru import check, service_verdicts
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
-from backport.sru.facts import Facts, PublishedFile
+from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
@@ -84,10 +85,12 @@ def facts(where: Place, seen: Bug | None = None, **changes: object) -> Facts:
     }
     files = {
         ("alpha", one): (
-            PublishedFile(
+            PublishedBinary(
                 "alpha",
                 versions[one],
+                "all",
                 f"alpha_{versions[one]}_all.deb",
+                len(deb(where, one)),
                 hashlib.sha256(deb(where, one)).hexdigest(),
                 f"https://example.org/alpha_{versions[one]}_all.deb",
             ),
@@ -106,7 +109,7 @@ def checklist(where: Place, known: Facts) -> Checklist:
     folder = where.evidence().folder
     found = check.load(folder)
     there = service_verdicts.read(folder, found).tests
-    return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, farm=there)
+    return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, service=there)
 
 
 # ------------------------------------------------------------------- the autopkgtest service
@@ -159,7 +162,7 @@ def serve(
     work = where.store.work
     for series in SERIES:
         (dsc,) = (work / f"source/{series}/alpha").glob("*.dsc")
-        upload = Upload(
+        upload = UploadRecord(
             source="alpha", series=series, version=f"{where.version(series)}~ppa1",
             update=where.version(series), ppa="ppa:me/sru", root="https://lp.example.org/",
             server="ftp", content={}, files={}, signer="", account="me", base="ubuntu", steps={},

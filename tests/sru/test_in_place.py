@@ -11,7 +11,7 @@ import pytest
 from backport import cli
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import InputError
-from backport.launchpad.autopkgtest import verdicts as farm
+from backport.launchpad.autopkgtest import verdicts
 from backport.sru import check, comment, report, service_verdicts
 from backport.sru.checklist_data import Checklist, Item
 from backport.sru.report_parts import Cell, Report
@@ -210,7 +210,7 @@ def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_
 
 def test_a_damaged_record_of_the_service_is_told(ubuntu: Place) -> None:
     scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
-    (ubuntu.store.work / farm.SUMMARY).write_text('{"format": 2}')
+    (ubuntu.store.work / verdicts.SUMMARY).write_text('{"format": 2}')
     with pytest.raises(InputError, match="this summary of the tests in the PPA cannot be read"):
         made(ubuntu)
 
@@ -267,7 +267,7 @@ def test_the_comment_says_what_the_service_found(ubuntu: Place) -> None:
     text = comment.make(
         ubuntu.recipe(), folder, found, known,
         checklist=scenes.checklist(ubuntu, known), series="xenial",
-        farm=service_verdicts.read(folder, found).tests,
+        service=service_verdicts.read(folder, found).tests,
     )  # fmt: skip
     assert text.startswith("Verification NOT complete for xenial.")
     assert "alpha renew: failed, test: it lost (Ubuntu's autopkgtest service, s390x, " in text

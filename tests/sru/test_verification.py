@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +16,8 @@ from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.retry import ConflictError
-from backport.launchpad.api.service_root import ROOT_VARIABLE
+from backport.launchpad.api.environment import ROOT_VARIABLE
+from backport.launchpad.api.errors import ConflictError
 from backport.run.actions import Options
 from backport.sru import facts, posting, proposed
 from backport.sru.checklist_data import Checklist
@@ -88,7 +90,7 @@ def scene(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         monkeypatch.setenv(VARIABLE, str(login))
         monkeypatch.setenv(ROOT_VARIABLE, standin.root)
         client = LaunchpadlibClient(
-            place.root / "launchpadlib", root=standin.root, patience=QUICK, login=True
+            place.root / "launchpadlib", root=standin.root, limits=QUICK, login=True
         )
         yield Scene(place, world, standin, bugs, farm, client)
         client.close()
@@ -147,7 +149,7 @@ def test_each_pair_that_cannot_be_read_is_told_with_its_own_reason(scene: Scene)
 
 def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) -> None:
     scenes.place(place)
-    client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", patience=QUICK)
+    client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", limits=QUICK)
     found = facts.read(place.recipe(), client, scenes.NOW)
     assert (found.bug, dict(found.publications)) == (None, {})
     assert len(found.troubles) == 1
@@ -230,7 +232,41 @@ def test_a_comment_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
     assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
 
 
+def test_a_comment_with_an_address_is_known_again_without_a_login(
+    scene: Scene, tmp_path: Path
+) -> None:
+    known, made = change(scene)
+    assert known.bug is not None
+    comments = dict.fromkeys(scenes.SERIES, f"{COMMENT} Tested by me@example.org.")
+    posting.post(scene.client, known.bug, made.tags, comments)
+    with closing(LaunchpadlibClient(tmp_path, root=scene.standin.root, limits=QUICK)) as anonymous:
+        before = scene.changes()
+        posting.post(anonymous, known.bug, made.tags, comments)
+    assert scene.changes() == before
+    # What is kept beside the evidence is for everybody, also where a login has read it.
+    kept = json.dumps(scene.facts().to_json())
+    assert "Tested by <email address hidden>." in kept
+    assert "@example.org" not in kept
+
+
+@pytest.mark.parametrize(("field", "value"), [("duplicate_of_link", "/bugs/2"), ("private", True)])
+def test_a_bug_that_is_no_good_for_an_update_is_missing_on_the_checklist(
+    scene: Scene, field: str, value: object
+) -> None:
+    scene.world.entries[BUG].values[field] = value
+    made = scenes.checklist(scene.place, scene.facts())
+    (item,) = [one for one in made.items if one.what == "The bug is public"]
+    assert item.state == "missing"
+
+
 # ------------------------------------------------------------------------------- the command
+
+
+def test_without_evidence_nobody_is_asked(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(scene.place.store.work / "evidence")
+    assert cli.main(scene.command()) == 3
+    assert "there is no evidence yet" in capsys.readouterr().err
+    assert scene.standin.requests == []
 
 
 def test_the_command_shows_posts_and_repeats_nothing(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport.recipe.model import Recipe
+from backport.recipe.model import Published, Recipe
 from backport.recipe.reader import load as load_file
 
 SHA256 = "0123456789abcdef" * 4
@@ -217,3 +217,12 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def recipe_versions(recipe: Recipe) -> dict[tuple[str, str], Published]:
+    """What the recipe's own series data say of the archive."""
+    return {
+        (source, series.name): published
+        for series in recipe.series
+        for source, published in series.archive.items()
+    }

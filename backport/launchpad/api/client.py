@@ -5,6 +5,7 @@ Nothing is asked before the first verb, and launchpadlib is not even loaded befo
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,11 +15,15 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backport.errors import RemoteError
-from backport.launchpad.api.retry import ConflictError, Patience, RefusedError, UnansweredError
-from backport.launchpad.api.service_root import service_root
+from backport.launchpad.api.environment import service_root
+from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.transport import Limits, UnansweredError
 
 T = TypeVar("T")
+# How Zope writes its Unauthorized and NotFound errors.
+_MISSING_RIGHT = re.compile(r"\(<.*>, u?'(?P<what>\w+)', u?'(?P<right>[\w.]+)'\)")
+_NOT_FOUND = re.compile(r"Object: <.*>, name: ")
 
 
 class LaunchpadClient(Protocol):
@@ -59,6 +64,16 @@ class LaunchpadClient(Protocol):
         ...
 
 
+class Asker(Protocol):
+    """The one verb that the others are made of."""
+
+    root: str
+
+    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
+        """See `LaunchpadlibClient.ask`."""
+        ...
+
+
 class LaunchpadlibClient:
     """Asks Launchpad through launchpadlib, anonymously or logged in.
 
@@ -68,7 +83,7 @@ class LaunchpadlibClient:
     Parameters:
         cache: a folder for launchpadlib's HTTP cache.
         root: see `service_root`.
-        patience: the bounds of waiting and repeating.
+        limits: of each request; those of `Limits` without it.
         login: ask as the user (see `login.session`); without it as nobody.
     """
 
@@ -77,13 +92,13 @@ class LaunchpadlibClient:
         cache: Path,
         *,
         root: str = "",
-        patience: Patience | None = None,
+        limits: Limits | None = None,
         login: bool = False,
     ) -> None:
         self.root = service_root(root)
         self._login = login
         self._cache = cache
-        self._patience = patience or Patience()
+        self._limits = limits or Limits()
         self._lock = threading.RLock()
         self._session: Any = None
         self._known: dict[str, Any] = {}
@@ -205,12 +220,12 @@ class LaunchpadlibClient:
             try:
                 if self._session is None:
                     self._session = self._open()
-                return _carry_out(question, self._session)
+                return _carry_out(question, self._session, logged_in=self._login)
             except UnansweredError as error:
                 raise self._error(what, error, doing) from error
 
     def _error(self, what: str, error: UnansweredError, doing: str = "read") -> RemoteError:
-        advice = error.advice or "try again later"
+        advice = error.advice or ("try again later" if error.passing else "")
         kind = RefusedError if error.refused else RemoteError
         if error.status == 412:
             kind = ConflictError
@@ -222,18 +237,18 @@ class LaunchpadlibClient:
         from backport.launchpad.api import login  # noqa: PLC0415
 
         try:
-            login.reach_root(self.root, self._patience)
+            login.reach_root(self.root, self._limits)
         except UnansweredError as error:
             self._out_of_reach = error
             raise
         if self._login:
-            return login.session(self.root, self._cache, patience=self._patience)
+            return login.session(self.root, self._cache, limits=self._limits)
         return _carry_out(
-            lambda _: login.open_anonymous(self.root, self._cache, self._patience), None
+            lambda _: login.open_anonymous(self.root, self._cache, self._limits), None
         )
 
 
-def _carry_out(question: Callable[[Any], T], session: Any) -> T:
+def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = False) -> T:
     """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
     from xml.etree.ElementTree import ParseError  # noqa: PLC0415
 
@@ -243,7 +258,7 @@ def _carry_out(question: Callable[[Any], T], session: Any) -> T:
     try:
         return question(session)
     except HTTPError as error:
-        raise _refused(error.response, error.content) from error
+        raise _refused(error.response, error.content, logged_in=logged_in) from error
     except (
         RestfulError,
         WADLError,
@@ -252,6 +267,7 @@ def _carry_out(question: Callable[[Any], T], session: Any) -> T:
         ValueError,
         TypeError,
         AttributeError,
+        RecursionError,
     ) as error:
         raise UnansweredError(
             f"gives an answer that cannot be understood ({type(error).__name__}: {error})",
@@ -259,25 +275,37 @@ def _carry_out(question: Callable[[Any], T], session: Any) -> T:
         ) from error
 
 
-def _refused(response: Any, content: bytes) -> UnansweredError:
+def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:
     said = ""
     if response.get("content-type", "").startswith("text/plain"):
-        said = " ".join(content.decode("utf-8", "replace").split())[:160].rstrip(".")
-    match response.status:
+        said = _reason(" ".join(content.decode("utf-8", "replace").split()))
+    status, advice = response.status, ""
+    match status:
         case 401 | 403:
-            what, advice = f"refuses it ({response.status})", "it may be private: log in"
+            what = f"refuses it ({status})"
+            advice = "ask somebody who may do it" if logged_in else "it may be private: log in"
             if skew := _skew(response.get("date", "")):
                 advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
             what, advice = "does not know it (404)", "check the spelling"
         case 412:
             what, advice = "has a newer version of it (412)", "look at it, and try again"
-        case status:
-            what, advice = f"answered {status} {response.reason}".rstrip(), ""
-    error = UnansweredError(f"{what}: {said}" if said else what, advice=advice)
-    error.refused = response.status // 100 == 4
-    error.status = response.status
-    return error
+        case _:
+            what = f"answered {status} {response.reason}".rstrip()
+    return UnansweredError(f"{what}: {said}" if said else what, advice=advice, status=status)
+
+
+def _reason(text: str) -> str:
+    """Launchpad's reason without Zope's representations of its objects.
+
+    >>> _reason("(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')")
+    'approve needs the right launchpad.Driver'
+    >>> _reason("Object: <lp.systemhomes.WebServiceApplication object at 0x7f>, name: 'bugs'")
+    ''
+    """
+    if right := _MISSING_RIGHT.fullmatch(text):
+        return f"{right['what']} needs the right {right['right']}"
+    return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
 def _skew(date: str) -> str:

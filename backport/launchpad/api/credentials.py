@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backport.errors import InputError, MachineError
-from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.api.environment import PRODUCTION
 
 VARIABLE = "BACKPORT_LAUNCHPAD_CREDENTIALS"
 # launchpadlib's own variable of the same meaning.
@@ -186,7 +186,7 @@ def _parsed(text: str, where: str) -> configparser.ConfigParser:
         raise InputError(
             "this is no file of Launchpad credentials",
             where=where,
-            advice="remove it, and log in again",
+            advice=f"name another file with {VARIABLE}, and log in again",
         )
     return parser
 

@@ -1,4 +1,4 @@
-"""launchpadlib's objects under our patience: one that asks anonymously, one that is logged in.
+"""launchpadlib's objects within our limits: one that asks anonymously, one that is logged in.
 
 This module loads launchpadlib, so it is imported only where Launchpad is asked.
 """
@@ -10,7 +10,6 @@ import os
 import sys
 import time
 import webbrowser
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -25,11 +24,13 @@ from launchpadlib.credentials import (
 from launchpadlib.launchpad import Launchpad
 from lazr.restfulclient.errors import HTTPError
 
+from backport import transport
 from backport.errors import MachineError, RemoteError
 from backport.launchpad.api.credentials import VARIABLE, Place, place
-from backport.launchpad.api.http import PatientRequest, in_words, reach
-from backport.launchpad.api.retry import Patience, RefusedError, UnansweredError
-from backport.launchpad.api.service_root import API_VERSION
+from backport.launchpad.api.environment import API_VERSION
+from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.api.http import LimitedRequest, reach
+from backport.transport import Limits, UnansweredError
 
 APPLICATION = "sru-backport-toolkit"
 # The login page offers these; the narrower one is enough for public bugs and PPAs.
@@ -37,7 +38,7 @@ _LEVELS = ["WRITE_PUBLIC", "WRITE_PRIVATE"]
 _POLL_SECONDS = 1.0
 
 
-def reach_root(root: str, patience: Patience) -> None:
+def reach_root(root: str, limits: Limits) -> None:
     """Check that something listens at the service root, or at the proxy before it.
 
     Raises:
@@ -48,35 +49,35 @@ def reach_root(root: str, patience: Patience) -> None:
     proxy = httplib2.proxy_info_from_environment(parts.scheme)
     if proxy is not None and not proxy.bypass_host(host):
         host, port = proxy.proxy_host, proxy.proxy_port
-    reach(host, port, patience.connect)
+    reach(host, port, limits.connect)
 
 
-def _patient(patience: Patience, opened: list[Any] | None = None) -> Any:
-    """The class Launchpad, with connections that have this patience, noted in `opened`."""
+def _limited(limits: Limits, opened: list[Any] | None = None) -> Any:
+    """The class Launchpad, with connections that have these limits, noted in `opened`."""
 
-    def patient(session: Any, *args: Any) -> Any:
+    def limited(session: Any, *args: Any) -> Any:
         connection = Launchpad.httpFactory(session, *args)
         if opened is not None:
             opened.append(connection)
-        connection.request = PatientRequest(connection, patience)
+        connection.request = LimitedRequest(connection, limits)
         return connection
 
-    return type("PatientLaunchpad", (Launchpad,), {"httpFactory": patient})
+    return type("LimitedLaunchpad", (Launchpad,), {"httpFactory": limited})
 
 
-def open_anonymous(root: str, cache: Path, patience: Patience) -> Any:
+def open_anonymous(root: str, cache: Path, limits: Limits) -> Any:
     """A launchpadlib object without a login."""
     cache.mkdir(parents=True, exist_ok=True)
-    return _patient(patience).login_anonymously(
+    return _limited(limits).login_anonymously(
         APPLICATION,
         service_root=root,
         launchpadlib_dir=str(cache),
-        timeout=patience.answer,
+        timeout=limits.silence,
         version=API_VERSION,
     )
 
 
-class Store(CredentialStore):  # type: ignore[misc]
+class TokenStore(CredentialStore):  # type: ignore[misc]
     """launchpadlib's view of the place where our token is."""
 
     def __init__(self, place: Place, root: str) -> None:
@@ -100,14 +101,14 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
     The consumer is the toolkit, not the machine, so that a token serves on another machine too.
     """
 
-    def __init__(self, root: str, patience: Patience, *, person: bool, seconds: float) -> None:
+    def __init__(self, root: str, limits: Limits, *, person: bool, seconds: float) -> None:
         super().__init__(root, consumer_name=APPLICATION, allow_access_levels=_LEVELS)
-        self._patience = patience
+        self._limits = limits
         self._person = person
         self._seconds = seconds
         self._secret = ""
 
-    def __call__(self, credentials: Any, store: Store) -> Any:
+    def __call__(self, credentials: Any, store: TokenStore) -> Any:
         """Log in, and keep the token.
 
         Raises:
@@ -116,14 +117,14 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
         """
         kept = bool(store.place.load(self.service_root))
         advice = (
-            f"log in where a browser is, with {VARIABLE} set to a file's name, "
+            f"log in where a browser is, with {VARIABLE} set to the name of a new file, "
             "and bring that file here"
         )
         if not self._person and kept:
             raise RefusedError(
                 f"Launchpad does not accept the login kept in {store.place} any more",
                 where=self.service_root,
-                advice=f"remove it; {advice}",
+                advice=advice,
             )
         if not self._person:
             raise MachineError(
@@ -133,8 +134,8 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
             )
         try:
             return super().__call__(credentials, store)
-        except (OSError, HTTPException, httplib2.HttpLib2Error) as error:
-            raise self._failed(in_words(error)) from error
+        except UnansweredError as error:
+            raise self._failed(error.what) from error
         except (LookupError, ValueError, TypeError) as error:
             raise self._failed("gives an answer that cannot be understood") from error
 
@@ -195,14 +196,16 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        connection = httplib2.Http(timeout=self._patience.answer)
+        body = urlencode(fields).encode()
         try:
-            response, content = connection.request(
-                self.web_root + page, method="POST", headers=headers, body=urlencode(fields)
-            )
-        finally:
-            connection.close()
-        return int(response.status), content.decode("utf-8", "replace")
+            with transport.opened(
+                self.web_root + page, self._limits, method="POST", headers=headers, data=body
+            ) as answer:
+                return answer.status, b"".join(answer.pieces()).decode("utf-8", "replace")
+        except UnansweredError as error:
+            if error.status:
+                return error.status, ""
+            raise
 
     def _failed(self, how: str) -> RemoteError:
         return RemoteError(
@@ -221,7 +224,7 @@ def session(
     root: str,
     cache: Path,
     *,
-    patience: Patience | None = None,
+    limits: Limits | None = None,
     kept_in: Place | None = None,
     person: bool | None = None,
     login_seconds: float = 900.0,
@@ -232,7 +235,7 @@ def session(
         root: the service root (see `service_root`).
         cache: a folder for launchpadlib's HTTP cache; what needs a login stays out of the cache
             of those who have none.
-        patience: the bounds of waiting and repeating.
+        limits: of each request; those of `Limits` without it.
         kept_in: where the token is; see `place`.
         person: whether somebody is there to log in; without it, whether stderr is a terminal.
         login_seconds: how long the browser is waited for.
@@ -245,40 +248,40 @@ def session(
     return _open_session(
         root,
         cache / "logged-in",
-        patience or Patience(),
-        Store(kept_in or place(), root),
+        limits or Limits(),
+        TokenStore(kept_in or place(), root),
         person=sys.stderr.isatty() if person is None else person,
         seconds=login_seconds,
     )
 
 
 def _open_session(
-    root: str, cache: Path, patience: Patience, store: Store, *, person: bool, seconds: float
+    root: str, cache: Path, limits: Limits, store: TokenStore, *, person: bool, seconds: float
 ) -> Any:
-    engine = BrowserLogin(root, patience, person=person, seconds=seconds)
+    engine = BrowserLogin(root, limits, person=person, seconds=seconds)
     known = store.load(engine.unique_consumer_id)
     opened: list[Any] = []
     try:
-        reach_root(root, patience)
+        reach_root(root, limits)
         if known is None:
             fresh = Credentials(None)
             fresh.consumer = engine.consumer
             known = engine(fresh, store)
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _patient(patience, opened)(
+        return _limited(limits, opened)(
             known,
             engine,
             store,
             service_root=root,
             cache=str(cache),
-            timeout=patience.answer,
+            timeout=limits.silence,
             proxy_info=httplib2.proxy_info_from_environment,
             version=API_VERSION,
         )
     except UnansweredError as error:
         _close(opened)
         raise RemoteError(
-            f"Launchpad {error.what}", where=root, advice=error.advice or "try again later"
+            f"Launchpad {error.what}", where=root, advice="try again later" if error.passing else ""
         ) from error
     except HTTPError as error:
         _close(opened)

@@ -40,7 +40,7 @@ KEYRINGS = tuple(
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSource:
     """A source package that was found, fetched and checked against Launchpad's hashes.
 
     `dsc` is the .dsc in the cache, its files beside it; `series` the only one that it is the base
@@ -73,7 +73,7 @@ class PinReport:
     was not found. Where one is missing nothing is written.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundSource, ...]
     kept: tuple[str, ...]
     missing: tuple[str, ...]
     change: str
@@ -140,7 +140,7 @@ def pin(
     chosen = [one for one in recipe.sources if not sources or one.name in sources]
     old = edit.read_text(recipe.path)
     records = Records(cache, client)
-    found: list[Found] = []
+    found: list[FoundSource] = []
     missing: list[str] = []
     for source in chosen:
         for series, version in _unpinned(source, update=update):
@@ -216,7 +216,7 @@ def find(
     *,
     keyrings: Sequence[Path] = KEYRINGS,
     backoff: float = 1.0,
-) -> Found | None:
+) -> FoundSource | None:
     """Find one version of a source in Ubuntu's archive, then in Debian's, and fetch it.
 
     Records of every series and pocket count, those of ended series too: their files stay on
@@ -239,7 +239,7 @@ def find(
             same_hashes(publication, path)
             signature = dsc_file.signature(path, keyrings)
             dsc_file.require_not_bad(signature, path)
-            return Found(source, base, publication, signature, path)
+            return FoundSource(source, base, publication, signature, path)
     return None
 
 

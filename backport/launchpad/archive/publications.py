@@ -20,8 +20,8 @@ from debian.debian_support import Version
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadClient
-from backport.launchpad.api.retry import RefusedError
-from backport.launchpad.api.service_root import PRODUCTION, service_root
+from backport.launchpad.api.environment import PRODUCTION, service_root
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.seen import with_seen
 from backport.recipe.model import Published, Recipe
@@ -46,7 +46,7 @@ def _silent(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
+class KeptAnswer:
     """Publication records, and when Launchpad gave them; `fresh` if it was in time."""
 
     publications: tuple[Publication, ...]
@@ -95,7 +95,7 @@ class Records:
         self.refusals: list[RefusedError] = []
         self.failure: RemoteError | None = self._rested(rest) if client else None
 
-    def published(self, source: str, series: str, pocket: str = "") -> Answer | None:
+    def published(self, source: str, series: str, pocket: str = "") -> KeptAnswer | None:
         """The records of a source in an Ubuntu series, "" for all; None if nobody can tell.
 
         All pockets are asked for at once; `pocket` picks one of them.
@@ -107,9 +107,9 @@ class Records:
         if answer is None or not pocket:
             return answer
         chosen = tuple(one for one in answer.publications if one.pocket == pocket)
-        return Answer(chosen, answer.asked_at, answer.fresh)
+        return KeptAnswer(chosen, answer.asked_at, answer.fresh)
 
-    def queued(self, source: str, series: str) -> Answer | None:
+    def queued(self, source: str, series: str) -> KeptAnswer | None:
         """The uploads of a source in a series' queue; None if nobody can tell."""
         return self._answer(
             f"ubuntu/{series}/{source}/queue",
@@ -118,7 +118,7 @@ class Records:
 
     def of_version(
         self, source: str, version: str, distribution: str, series: str = ""
-    ) -> Answer | None:
+    ) -> KeptAnswer | None:
         """The records of one version, the first with its files.
 
         Parameters:
@@ -147,16 +147,16 @@ class Records:
         """Whose records they are: a service root of tests is never called Launchpad."""
         return "Launchpad" if self.root == PRODUCTION else self.root
 
-    def age(self, answer: Answer) -> str:
+    def age(self, answer: KeptAnswer) -> str:
         """How old an answer is, in words."""
         return age(answer.asked_at, self._now())
 
     def _answer(
         self, key: str, question: Callable[[LaunchpadClient], tuple[Publication, ...]]
-    ) -> Answer | None:
+    ) -> KeptAnswer | None:
         kept = self._kept().get(key)
         if kept is not None and timedelta(0) <= self._now() - kept.asked_at <= self._max_age:
-            return Answer(kept.publications, kept.asked_at, fresh=True)
+            return KeptAnswer(kept.publications, kept.asked_at, fresh=True)
         if self._client is None or self.failure is not None:
             return kept
         try:
@@ -168,7 +168,7 @@ class Records:
             self.failure = error
             self._write("failures", {self.root: [self._now().isoformat(), error.what]})
             return kept
-        answer = Answer(publications, self._now(), fresh=True)
+        answer = KeptAnswer(publications, self._now(), fresh=True)
         self._keep(key, answer)
         return answer
 
@@ -194,17 +194,17 @@ class Records:
         found = data.get(part) if good else None
         return found if isinstance(found, dict) else {}
 
-    def _kept(self) -> dict[str, Answer]:
+    def _kept(self) -> dict[str, KeptAnswer]:
         kept = {}
         for key, data in self._read("roots").get(self.root, {}).items():
             # A damaged record is as good as none: it is asked for again.
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 publications = tuple(Publication.from_json(one) for one in data["publications"])
                 asked_at = datetime.fromisoformat(data["asked_at"])
-                kept[key] = Answer(publications, asked_at, fresh=False)
+                kept[key] = KeptAnswer(publications, asked_at, fresh=False)
         return kept
 
-    def _keep(self, key: str, answer: Answer) -> None:
+    def _keep(self, key: str, answer: KeptAnswer) -> None:
         roots = self._read("roots")
         roots.setdefault(self.root, {})[key] = {
             "asked_at": answer.asked_at.isoformat(),
@@ -256,7 +256,7 @@ def archive_versions(
     """
     records = Records(cache, client, max_age=max_age, rest=rest, now=now)
     result: dict[tuple[str, str], Published] = {}
-    stale: list[Answer] = []
+    stale: list[KeptAnswer] = []
     unasked = 0
     uploaded = {one.name: one.series for one in recipe.sources}
     pairs = _pairs(recipe)
@@ -299,7 +299,7 @@ def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
     return tuple(dict.fromkeys(every + old))
 
 
-def in_archive(answer: Answer, as_of: date | None = None) -> list[Publication]:
+def in_archive(answer: KeptAnswer, as_of: date | None = None) -> list[Publication]:
     """The records of what a series has, in the pockets that an upload has to exceed.
 
     Parameters:
@@ -312,7 +312,7 @@ def in_archive(answer: Answer, as_of: date | None = None) -> list[Publication]:
     ]
 
 
-def newest_in_archive(answer: Answer, records: Records, as_of: date | None = None) -> Published:
+def newest_in_archive(answer: KeptAnswer, records: Records, as_of: date | None = None) -> Published:
     """The highest version that a series has, with the record as its confirmation.
 
     Parameters:

@@ -14,12 +14,12 @@ from backport.recipe.model import Published
 from backport.source.dsc import file_version, read_dsc
 
 if TYPE_CHECKING:
-    from backport.launchpad.archive.publications import Answer, Records
+    from backport.launchpad.archive.publications import KeptAnswer, Records
 
 
 def with_seen(
     has: Published,
-    answer: Answer,
+    answer: KeptAnswer,
     records: Records,
     pair: tuple[str, str],
     *,

@@ -13,27 +13,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backport import transport
 from backport.engine import verdict as verdicts
+from backport.errors import RemoteError
 from backport.launchpad.autopkgtest import service
-from backport.launchpad.autopkgtest import verdicts as farm
-from backport.launchpad.api import download
-from backport.launchpad.autopkgtest.service import Answer, Request
-from backport.launchpad.api.retry import Patience
+from backport.launchpad.autopkgtest import verdicts as kept
+from backport.launchpad.autopkgtest.service import RunAnswer, Request
+from backport.transport import Limits, UnansweredError
 from backport.engine.step import StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import (Broken, Failed, Skipped, Verdict)
 
-FOLDER = farm.FOLDER
+FOLDER = kept.FOLDER
 _FAILED = 4
 
 
 @dataclass(frozen=True)
-class Found:
+class ServiceResult:
     """A result of a request: its address, what it says, and the files as they came."""
 
     url: str
     stamp: str
-    answer: Answer | None
+    answer: RunAnswer | None
     trouble: str
     files: dict[str, bytes]
 
@@ -49,7 +50,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Tested:
+class RequestResult:
     """How a request stands.
 
     `url` is the result's address and `log` that of its log, `trigger` what the service was told
@@ -65,7 +66,7 @@ class Tested:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedControl:
     """A control that the recipe asks for.
 
     The test, and the name under which the package ships it; the recipe's name of the control, and
@@ -79,7 +80,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Controlled:
+class ControlResult:
     """The control of one test of a source package, in one series and architecture.
 
     `asked` names the test and the control of the recipe that it stands for.
@@ -88,7 +89,7 @@ class Controlled:
     source: str
     series: str
     arch: str
-    asked: Asked
+    asked: AskedControl
     verdict: Verdict
     version: str = ""
     url: str = ""
@@ -106,11 +107,11 @@ class Reader:
     """Reads results from a root, each list once."""
 
     root: str
-    patience: Patience
+    limits: Limits
     sleep: Callable[[float], None] = time.sleep
     _lists: dict[str, str] = field(default_factory=dict)
 
-    def newest(self, request: Request) -> Found | None:
+    def newest(self, request: Request) -> ServiceResult | None:
         """The newest result of the request's very version; None if there is none yet.
 
         A newer result that is damaged counts: an older one would hide it.
@@ -120,7 +121,7 @@ class Reader:
         """
         base = service.container(self.root, request.series, request.ppa)
         if base not in self._lists:
-            listing = download.fetch(f"{base}/?format=plain", self.patience, self.sleep)
+            listing = self._fetch(f"{base}/?format=plain")
             self._lists[base] = (listing or b"").decode("utf-8", "replace")
         for run in service.runs(self._lists[base]):
             if not service.fits(run, request):
@@ -130,10 +131,23 @@ class Reader:
                 return found
         return None
 
-    def _read(self, url: str, stamp: str) -> Found:
+    def _fetch(self, url: str) -> bytes | None:
+        """A file; None if the server does not have it."""
+        try:
+            return transport.content(url, self.limits, self.sleep)
+        except UnansweredError as error:
+            if error.status == 404:
+                return None
+            raise RemoteError(
+                f"this cannot be read, since the server {error.what}",
+                where=url,
+                advice="try again later" if error.passing else "",
+            ) from error
+
+    def _read(self, url: str, stamp: str) -> ServiceResult:
         files = {}
         for name in ("result.tar", "log.gz"):
-            content = download.fetch(f"{url}/{name}", self.patience, self.sleep)
+            content = self._fetch(f"{url}/{name}")
             if content is not None:
                 files[name] = content
         try:
@@ -141,11 +155,11 @@ class Reader:
                 raise service.DamagedError("result.tar is missing")
             answer = service.read_answer(files["result.tar"], files.get("log.gz"))
         except service.DamagedError as error:
-            return Found(url, stamp, None, str(error), files)
-        return Found(url, stamp, answer, "", files)
+            return ServiceResult(url, stamp, None, str(error), files)
+        return ServiceResult(url, stamp, answer, "", files)
 
 
-def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) -> Tested:
+def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) -> RequestResult:
     """How a request stands; a result is kept in the work folder.
 
     Parameters:
@@ -153,18 +167,18 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
     """
     found = reader.newest(request)
     if found is None:
-        return Tested(request, Skipped(f"no result yet; request it: {request.url}"))
+        return RequestResult(request, Skipped(f"no result yet; request it: {request.url}"))
     if found.answer is None:
         made: Verdict = Broken(f"the service's result is damaged: {found.trouble}")
     else:
         made = found.answer.verdict(wanted)
     tests = tuple(_each(made, found.answer, wanted).items())
-    tested = Tested(request, made, found.url, tests, found.trigger, found.log)
+    tested = RequestResult(request, made, found.url, tests, found.trigger, found.log)
     _keep(store, StepId(FOLDER, request.series, request.name), found, made)
     return tested
 
 
-def _each(whole: Verdict, answer: Answer | None, wanted: Sequence[str]) -> dict[str, Verdict]:
+def _each(whole: Verdict, answer: RunAnswer | None, wanted: Sequence[str]) -> dict[str, Verdict]:
     """The verdict of every test; where the whole is Broken no test of it has passed."""
     said = {one.name: one.verdict for one in answer.tests} if answer is not None else {}
     found: dict[str, Verdict] = {}
@@ -175,8 +189,8 @@ def _each(whole: Verdict, answer: Answer | None, wanted: Sequence[str]) -> dict[
 
 
 def control(
-    reader: Reader, request: Request, asked: Sequence[Asked], update: str, store: Store
-) -> tuple[Controlled, ...]:
+    reader: Reader, request: Request, asked: Sequence[AskedControl], update: str, store: Store
+) -> tuple[ControlResult, ...]:
     """The controls of tests, from a throw-away PPA with the packages of one variant.
 
     Parameters:
@@ -186,14 +200,14 @@ def control(
     """
     variant = asked[0].variant
 
-    def each(made: Callable[[str], Verdict], found: Found | None = None) -> tuple[Controlled, ...]:
+    def each(made: Callable[[str], Verdict], found: ServiceResult | None = None) -> tuple[ControlResult, ...]:
         where = (request.source, request.series, request.arch)
         told = (found.url, found.trigger, found.log) if found else ("", "", "")
         return tuple(
-            Controlled(*where, one, made(one.shipped), request.version, *told) for one in asked
+            ControlResult(*where, one, made(one.shipped), request.version, *told) for one in asked
         )
 
-    if not farm.is_variant_of(request.version, update, variant):
+    if not kept.is_variant_of(request.version, update, variant):
         text = (
             f"control not run: {request.ppa} has {request.version}, which is not {variant} of "
             f"{update}"
@@ -212,14 +226,14 @@ def control(
     return made
 
 
-def not_run(request: Request, asked: Asked, reason: str) -> Controlled:
+def not_run(request: Request, asked: AskedControl, reason: str) -> ControlResult:
     """A control that did not run, and why."""
-    return Controlled(
+    return ControlResult(
         request.source, request.series, request.arch, asked, Skipped(f"control not run: {reason}")
     )
 
 
-def _keep(store: Store, step: StepId, found: Found, made: Verdict) -> Result:
+def _keep(store: Store, step: StepId, found: ServiceResult, made: Verdict) -> Result:
     started = time.time()
     scratch = store.scratch(step)
     for file, content in found.files.items():
@@ -242,8 +256,8 @@ def summary_json(
     ppa: str,
     control_ppa: str,
     root: str,
-    tested: Iterable[Tested],
-    controls: Iterable[Controlled],
+    tested: Iterable[RequestResult],
+    controls: Iterable[ControlResult],
 ) -> dict[str, Any]:
     """All of it as JSON data.
 
@@ -251,7 +265,7 @@ def summary_json(
         root: the service root of the Launchpad that has the PPAs.
     """
     return {
-        "format": farm.FORMAT,
+        "format": kept.FORMAT,
         "ppa": ppa,
         "control_ppa": control_ppa,
         "launchpad": root,
@@ -322,7 +336,7 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_summary(store: Store, data: Mapping[str, Any]) -> Path:
     """Keep the summary, by one rename."""
-    path = store.work / farm.SUMMARY
+    path = store.work / kept.SUMMARY
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(json.dumps(data, indent=1) + "\n")

@@ -81,7 +81,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RunAnswer:
     """What a run came to.
 
     Parameters:
@@ -124,7 +124,7 @@ def runs(listing: str) -> tuple[Run, ...]:
     return tuple(sorted(found.values(), key=lambda run: run.stamp, reverse=True))
 
 
-def read_answer(result_tar: bytes, log_gz: bytes | None) -> Answer:
+def read_answer(result_tar: bytes, log_gz: bytes | None) -> RunAnswer:
     """A result, from its ``result.tar`` and its log.
 
     Raises:
@@ -145,7 +145,7 @@ def read_answer(result_tar: bytes, log_gz: bytes | None) -> Answer:
     summary = parts["summary"].decode("utf-8", "replace") if "summary" in parts else ""
     if not summary and log_gz is not None:
         summary = summary_of(_unzipped(log_gz))
-    return Answer(version, tuple(" ".join(triggers).split()), exit_code, read_summary(summary))
+    return RunAnswer(version, tuple(" ".join(triggers).split()), exit_code, read_summary(summary))
 
 
 def summary_of(log: str) -> str:
@@ -182,12 +182,12 @@ def fits(run: Run, request: Request) -> bool:
     return (run.series, run.arch, run.source) == wanted
 
 
-def is_of(answer: Answer, request: Request) -> bool:
+def is_of(answer: RunAnswer, request: Request) -> bool:
     """Whether a result is of the very version that was asked for."""
     return answer.version == request.version
 
 
-def control_verdict(test: str, answer: Answer) -> Verdict:
+def control_verdict(test: str, answer: RunAnswer) -> Verdict:
     """The control: the test has to fail on packages without the patch.
 
     Only the test's own failure counts: packages that cannot be installed, a time limit or a

@@ -19,7 +19,7 @@ from backport.engine import verdict
 from backport.engine.step import StepId
 from backport.errors import InputError
 from backport.launchpad.upload import journal
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.journal import UploadRecord
 from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
 
 FOLDER = "ppa-test"
@@ -33,7 +33,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Cell:
+class ArchVerdict:
     """What the service said of a test on one architecture.
 
     `version` was tested, for `trigger`; `result` is the address of the run and `log` that of its
@@ -50,14 +50,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class FarmTest:
+class ServiceTest:
     """A test that the service ran, over its architectures; `variant` is set for a control."""
 
     source: str
     series: str
     test: str
     variant: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ArchVerdict, ...]
 
     @property
     def step(self) -> StepId:
@@ -65,7 +65,7 @@ class FarmTest:
         return StepId("test", self.series, self.source, self.variant, self.test)
 
     @property
-    def worst(self) -> Cell:
+    def worst(self) -> ArchVerdict:
         """The architecture that decides."""
         return min(self.cells, key=lambda one: _RANK.index(verdict.kind(one.verdict)))
 
@@ -99,7 +99,7 @@ class FarmTest:
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """A line of the summary: a run, or a control; `counts` is "" or why it does not count."""
 
     source: str
@@ -115,38 +115,38 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Farm:
+class ServiceTests:
     """All that the service said: the tests that count, by their steps, and every row."""
 
-    tests: Mapping[StepId, FarmTest] = field(default_factory=dict)
-    rows: tuple[Row, ...] = ()
+    tests: Mapping[StepId, ServiceTest] = field(default_factory=dict)
+    rows: tuple[SummaryRow, ...] = ()
 
 
 @dataclass(frozen=True)
-class Sent:
+class UploadedVersions:
     """What in a PPA is this very source package: its versions there, and the update's own."""
 
     update: str
     versions: frozenset[str]
 
 
-def sent_of(uploads: Iterable[Upload], own: Mapping[Pair, str]) -> dict[Pair, Sent]:
+def sent_of(uploads: Iterable[UploadRecord], own: Mapping[Pair, str]) -> dict[Pair, UploadedVersions]:
     """What was uploaded of these very source packages.
 
     Parameters:
         own: the sha256 of the update's own .dsc, by source and series.
     """
-    found: dict[Pair, Sent] = {}
+    found: dict[Pair, UploadedVersions] = {}
     for one in uploads:
         pair = (one.source, one.series)
         arrived = one.state in ("sent", "accepted")
         if arrived and one.made_of and one.made_of == own.get(pair):
             before = found[pair].versions if pair in found else frozenset()
-            found[pair] = Sent(one.update, before | {one.version})
+            found[pair] = UploadedVersions(one.update, before | {one.version})
     return found
 
 
-def read(folder: Path, own: Mapping[Pair, str]) -> Farm:
+def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
     """What the service said, by the records below `folder`: a work folder's, or the evidence's.
 
     Parameters:
@@ -157,9 +157,9 @@ def read(folder: Path, own: Mapping[Pair, str]) -> Farm:
     """
     data = summary(folder)
     if not data:
-        return Farm()
+        return ServiceTests()
     uploads = journal.read(folder, str(data["ppa"]), str(data["launchpad"]))
-    return farm_of(data, sent_of(uploads, own))
+    return service_tests(data, sent_of(uploads, own))
 
 
 def summary(folder: Path) -> dict[str, Any]:
@@ -188,20 +188,20 @@ def summary(folder: Path) -> dict[str, Any]:
 
 def _check(data: Mapping[str, Any]) -> None:
     """Read everything once, so that a damaged part is known before any of it counts."""
-    farm_of(data, {})
+    service_tests(data, {})
     for row in data["tests"]:
         for said in row["each"].values():
             verdict.from_json(said)
     _ = (data["ppa"], data["launchpad"], data["control_ppa"])
 
 
-def farm_of(data: Mapping[str, Any], sent: Mapping[Pair, Sent]) -> Farm:
+def service_tests(data: Mapping[str, Any], sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
     """The tests and rows of a summary.
 
     Parameters:
         sent: what in the PPA is this very source package.
     """
-    cells: dict[tuple[str, str, str, str], list[Cell]] = {}
+    cells: dict[tuple[str, str, str, str], list[ArchVerdict]] = {}
     rows = []
     for row, control in _rows(data):
         pair = (row["source"], row["series"])
@@ -212,7 +212,7 @@ def farm_of(data: Mapping[str, Any], sent: Mapping[Pair, Sent]) -> Farm:
         address = str(row["result"] or row.get("request", ""))
         trigger = str(row["trigger"])
         rows.append(
-            Row(*pair, row["arch"], row["control"] if control else "", row["version"], trigger,
+            SummaryRow(*pair, row["arch"], row["control"] if control else "", row["version"], trigger,
                 made, address, file, counts)
         )  # fmt: skip
         if counts:
@@ -222,11 +222,11 @@ def farm_of(data: Mapping[str, Any], sent: Mapping[Pair, Sent]) -> Farm:
             if not isinstance(said, Skipped):
                 key = (*pair, name, row["variant"] if control else "")
                 cells.setdefault(key, []).append(
-                    Cell(row["arch"], said, row["version"], trigger, row["result"],
+                    ArchVerdict(row["arch"], said, row["version"], trigger, row["result"],
                          row["log_address"], file)
                 )  # fmt: skip
-    every = (FarmTest(*key, tuple(found)) for key, found in cells.items())
-    return Farm({one.step: one for one in every}, tuple(rows))
+    every = (ServiceTest(*key, tuple(found)) for key, found in cells.items())
+    return ServiceTests({one.step: one for one in every}, tuple(rows))
 
 
 def _rows(data: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -238,7 +238,7 @@ def _each(row: Mapping[str, Any]) -> dict[str, Verdict]:
     return {name: verdict.from_json(said) for name, said in row["each"].items()}
 
 
-def _why_not(row: Mapping[str, Any], control: bool, sent: Sent | None) -> str:
+def _why_not(row: Mapping[str, Any], control: bool, sent: UploadedVersions | None) -> str:
     """Why a row does not count; "" if it does."""
     if not row["result"]:
         return "no result"

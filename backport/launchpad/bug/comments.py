@@ -33,9 +33,9 @@ def milestone(recipe: Recipe, work: Path, root: str, name: str) -> str:
 
 
 def _uploaded(
-    recipe: Recipe, ppa: ppas.PpaName, uploads: tuple[journal.Upload, ...], work: Path
+    recipe: Recipe, ppa: ppas.PpaName, uploads: tuple[journal.UploadRecord, ...], work: Path
 ) -> str:
-    newest: dict[tuple[str, str], journal.Upload] = {}
+    newest: dict[tuple[str, str], journal.UploadRecord] = {}
     for one in uploads:
         key = (one.series, one.source)
         if one.state in ("sent", "accepted") and (
@@ -56,7 +56,7 @@ def _uploaded(
 
 
 def _published(
-    recipe: Recipe, ppa: ppas.PpaName, records: tuple[published.Published, ...], work: Path
+    recipe: Recipe, ppa: ppas.PpaName, records: tuple[published.PublishedSource, ...], work: Path
 ) -> str:
     if not records:
         raise InputError(

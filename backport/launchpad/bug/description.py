@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from backport.recipe.bug import BugText
 
 ORIGINAL = "Original Description"
-_HEADING = re.compile(r"[ \t]*\[[ \t]*([A-Za-z][^\[\]]{1,60}?)[ \t]*\][ \t]*")
+HIDDEN = "<email address hidden>"
+_HEADING = re.compile(r"\s*\[\s*([A-Za-z][^\[\]]{1,60}?)\s*\]\s*")
+# Launchpad's own pattern of what it hides from those who are not logged in (lp.services.utils).
+_ADDRESS = re.compile(
+    r"""\b[a-zA-Z0-9._/="'+-]{1,64}@[a-zA-Z][a-zA-Z0-9-]{1,63}\.[a-zA-Z0-9.-]{1,251}\b"""
+)
 _FORMER = {
     "test case": "Test Plan",
     "test cases": "Test Plan",
@@ -23,7 +28,7 @@ _FORMER = {
 
 
 @dataclass(frozen=True)
-class Section:
+class BugSection:
     """A part of a description: its heading ("" before the first one), and its raw lines.
 
     `lines` has the heading's line first, where there is one.
@@ -44,21 +49,40 @@ def tidy(text: str) -> str:
     return "\n".join(lines).strip("\n").strip()
 
 
-def sections(description: str) -> list[Section]:
+def hide(text: str) -> str:
+    """Text as Launchpad shows it to those who are not logged in: without mail addresses.
+
+    >>> hide("Jane <jane@example.org>, or joe@example.org.")
+    'Jane <email address hidden>, or <email address hidden>.'
+    """
+    return _ADDRESS.sub(HIDDEN, text).replace(f"<{HIDDEN}>", HIDDEN)
+
+
+def same(theirs: str, ours: str) -> bool:
+    """Whether a text on Launchpad is ours: blanks are blanks, a hidden address is any address.
+
+    >>> same("Ask\\xa0<email address hidden>.", "Ask <joe@example.org>.")
+    True
+    """
+    theirs, ours = (tidy(text).replace("\xa0", " ") for text in (theirs, ours))
+    return theirs == ours or (HIDDEN in theirs and theirs == hide(ours))
+
+
+def sections(description: str) -> list[BugSection]:
     """The parts of a description; a line with nothing but ``[ NAME ]`` begins one.
 
     >>> [one.heading for one in sections("Before.\\n[Test Case]\\n1. Do it.")]
     ['', 'Test Case']
     """
-    found: list[Section] = []
+    found: list[BugSection] = []
     heading, lines = "", list[str]()
     for line in tidy(description).split("\n"):
         match = _HEADING.fullmatch(line)
         if match:
-            found.append(Section(heading, tuple(lines)))
+            found.append(BugSection(heading, tuple(lines)))
             heading, lines = match[1], []
         lines.append(line)
-    found.append(Section(heading, tuple(lines)))
+    found.append(BugSection(heading, tuple(lines)))
     return [one for one in found if one.heading or one.body]
 
 
@@ -91,9 +115,9 @@ def merged(description: str, text: BugText) -> str:
     if not there & set(wanted):
         if parts and not parts[0].heading:
             first = (f"[ {ORIGINAL} ]", "", *parts[0].lines)
-            parts[0] = Section(ORIGINAL, first)
+            parts[0] = BugSection(ORIGINAL, first)
         return _written([_section(*one) for one in wanted.items()] + parts)
-    result: list[Section] = []
+    result: list[BugSection] = []
     left = dict(wanted)
     for part in parts:
         heading = name(part.heading)
@@ -101,8 +125,8 @@ def merged(description: str, text: BugText) -> str:
         if body is None:
             result.append(part)
         else:
-            same = part.body == body and " ".join(part.heading.split()) == heading
-            result.append(part if same else _section(heading, body))
+            kept = same(part.body, body) and " ".join(part.heading.split()) == heading
+            result.append(part if kept else _section(heading, body))
     order = list(wanted)
     for heading, body in left.items():
         before = order[: order.index(heading)]
@@ -111,16 +135,16 @@ def merged(description: str, text: BugText) -> str:
     return _written(result)
 
 
-def _place(places: list[int], result: list[Section]) -> int:
+def _place(places: list[int], result: list[BugSection]) -> int:
     """Where a missing section goes: below the ones before it, else at the first heading."""
     if places:
         return max(places) + 1
     return next((at for at, part in enumerate(result) if part.heading), len(result))
 
 
-def _section(heading: str, body: str) -> Section:
-    return Section(heading, (f"[ {heading} ]", "", *body.split("\n")))
+def _section(heading: str, body: str) -> BugSection:
+    return BugSection(heading, (f"[ {heading} ]", "", *body.split("\n")))
 
 
-def _written(parts: list[Section]) -> str:
+def _written(parts: list[BugSection]) -> str:
     return "\n\n".join(tidy("\n".join(part.lines)) for part in parts)

@@ -7,15 +7,14 @@ moment is refused by Launchpad (412) and not overwritten.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 from backport.errors import RemoteError
-from backport.launchpad.api.retry import ConflictError, RefusedError
+from backport.launchpad.api.client import Asker
+from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.description import tidy
 from backport.launchpad.bug.plan import (
@@ -24,28 +23,17 @@ from backport.launchpad.bug.plan import (
     AddTask,
     Approve,
     Bug,
+    BugPlan,
     Change,
     Nominate,
     Nomination,
-    Plan,
     SetDescription,
     SetStatus,
     Task,
-    Wanted,
+    WantedBug,
 )
 
-T = TypeVar("T")
 _TARGET = re.compile(r"/ubuntu(?:/(?P<series>[a-z][a-z0-9]*))?/\+source/(?P<source>[^/]+)$")
-
-
-class Asker(Protocol):
-    """The part of `LaunchpadlibClient` that is used here."""
-
-    root: str
-
-    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """See `LaunchpadlibClient.ask`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +56,7 @@ class Applied:
     made: tuple[Change, ...]
     troubles: tuple[Trouble, ...]
     bug: Bug
-    left: Plan
+    left: BugPlan
 
 
 def read(client: Asker, number: int, *, rights: bool = False) -> Bug:
@@ -95,6 +83,9 @@ def read(client: Asker, number: int, *, rights: bool = False) -> Bug:
             ),
             comments=tuple(str(one.content or "") for one in found.messages),
             web=str(found.web_link),
+            duplicate_of=int(str(found.duplicate_of_link or "0").rpartition("/")[2]),
+            private=bool(found.private),
+            locked=str(found.lock_status) != "Unlocked",
         )
 
     try:
@@ -139,7 +130,7 @@ def _nomination(found: Any, rights: bool) -> Nomination | None:
     return Nomination(match[1], status, may, str(found.self_link))
 
 
-def apply(client: Asker, bug: Bug, wanted: Wanted) -> Applied:
+def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
     """Make the changes that `bug_plan.make` plans for the bug as it was shown.
 
     What follows from them (a nomination that can now be approved, the tasks of a series) is done
@@ -175,61 +166,11 @@ def apply(client: Asker, bug: Bug, wanted: Wanted) -> Applied:
     return Applied(tuple(made), tuple(troubles), bug, bug_plan.make(bug, wanted))
 
 
-def add_comment_once(client: Asker, number: int, text: str) -> bool:
-    """Post a comment, unless one with the same text is there; whether it was posted now.
-
-    Raises:
-        RefusedError: the bug is not shown, or may not be commented on.
-        RemoteError: Launchpad is broken or cannot be reached, and the comment is not there.
-    """
-    change = AddComment(tidy(text))
-    if bug_plan.is_made(read(client, number), change):
-        return False
-    try:
-        _make(client, number, change)
-    except RefusedError:
-        raise
-    except RemoteError:
-        if not bug_plan.is_made(read(client, number), change):
-            raise
-    return True
-
-
-def change_tags(
-    client: Asker, number: int, *, add: Iterable[str] = (), remove: Iterable[str] = ()
-) -> tuple[str, ...]:
-    """Add and remove tags, and leave all others; the tags afterwards.
-
-    Somebody else's edit in the same moment is no conflict for tags: they are read and changed
-    anew, three times at most. Nothing is written where nothing differs.
-
-    Raises:
-        RefusedError: the bug is not shown, or may not be changed.
-        RemoteError: Launchpad is broken or cannot be reached.
-    """
-    added, removed = set(add), set(remove)
-
-    def question(session: Any) -> tuple[str, ...]:
-        found = session.load(f"bugs/{number}")
-        found.lp_refresh()
-        now = tuple(str(tag) for tag in found.tags)
-        then = sorted((set(now) | added) - removed)
-        if set(then) != set(now):
-            found.tags = then
-            found.lp_save()
-        return tuple(then)
-
-    for _ in range(2):
-        with contextlib.suppress(ConflictError):
-            return client.ask(f"the tags of bug {number}", question, doing="changed")
-    return client.ask(f"the tags of bug {number}", question, doing="changed")
-
-
 def _key(change: Change) -> Change | type[Change]:
     return SetDescription if isinstance(change, SetDescription) else change
 
 
-def _agreed(change: Change, shown: Bug, wanted: Wanted) -> bool:
+def _agreed(change: Change, shown: Bug, wanted: WantedBug) -> bool:
     """Whether the user has agreed: the text or status as it was shown, or what follows from it."""
     match change:
         case SetDescription():

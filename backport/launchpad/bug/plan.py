@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backport.launchpad.bug.description import merged, tidy
+from backport.launchpad.bug.description import merged, same, tidy
 from backport.recipe.bug import LADDER, BugText
 
 
@@ -35,7 +35,13 @@ class Nomination:
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug as Launchpad has it now. `comments` are the messages, the first one included."""
+    """A bug as Launchpad has it now.
+
+    Parameters:
+        comments: the messages, the first one included.
+        duplicate_of: the number of the bug that this one is a duplicate of; 0 if it is none.
+        locked: whether only those with a role in the project may change more than comments.
+    """
 
     number: int
     title: str
@@ -45,6 +51,9 @@ class Bug:
     nominations: tuple[Nomination, ...]
     comments: tuple[str, ...]
     web: str = ""
+    duplicate_of: int = 0
+    private: bool = False
+    locked: bool = False
 
     def task(self, source: str, series: str = "") -> Task | None:
         """The task of that source package and series; None if there is none."""
@@ -53,9 +62,30 @@ class Bug:
                 return one
         return None
 
+    def has_comment(self, text: str) -> bool:
+        """Whether a comment with this text is there."""
+        return any(same(one, text) for one in self.comments)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the whole bug stands in the way of an update."""
+        notes = []
+        if self.duplicate_of:
+            notes.append(
+                f"the bug is a duplicate of bug {self.duplicate_of}: name that one in the recipe"
+            )
+        if self.private:
+            notes.append("the bug is private: an update needs a public one")
+        if self.locked:
+            notes.append(
+                "the bug is locked: only those with a role in the project may change more than "
+                "comments"
+            )
+        return tuple(notes)
+
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedBug:
     """What the update wants of the bug.
 
     Parameters:
@@ -155,7 +185,7 @@ Change = AddTask | Nominate | Approve | SetDescription | AddTags | SetStatus | A
 
 
 @dataclass(frozen=True)
-class Plan:
+class BugPlan:
     """The changes in the order in which they are made, and what is not done and why."""
 
     changes: tuple[Change, ...]
@@ -175,21 +205,20 @@ def text_difference(old: str, new: str) -> str:
     return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
-def make(bug: Bug, wanted: Wanted) -> Plan:
+def make(bug: Bug, wanted: WantedBug) -> BugPlan:
     """What has to change. A bug that is as wanted gives no change."""
     changes: list[Change] = []
-    notes: list[str] = []
+    notes = [*bug.notes]
     changes += [AddTask(source) for source in wanted.affected if bug.task(source) is None]
     _nominations(bug, wanted, changes, notes)
     if wanted.text is not None:
         now, then = tidy(bug.description), merged(bug.description, wanted.text)
-        if now != then:
+        if not same(now, then):
             changes.append(SetDescription(now, then))
         if missing := tuple(tag for tag in wanted.text.tags if tag not in bug.tags):
             changes.append(AddTags(missing))
     _statuses(bug, wanted, changes, notes)
-    there = {tidy(one) for one in bug.comments}
-    changes += [AddComment(tidy(one)) for one in wanted.comments if tidy(one) not in there]
+    changes += [AddComment(tidy(one)) for one in wanted.comments if not bug.has_comment(one)]
     ours = {source for source, _ in wanted.uploaded}
     development = [bug.task(source) for source in wanted.affected if source in ours]
     unfixed = [
@@ -202,7 +231,7 @@ def make(bug: Bug, wanted: Wanted) -> Plan:
             "before a stable release is updated, the development release has to have the fix, and "
             f"its task to say Fix Released: {', '.join(unfixed)}"
         )
-    return Plan(tuple(changes), tuple(notes))
+    return BugPlan(tuple(changes), tuple(notes))
 
 
 def is_made(bug: Bug, change: Change) -> bool:
@@ -216,18 +245,18 @@ def is_made(bug: Bug, change: Change) -> bool:
             approved = {one.series for one in bug.nominations if one.status == "Approved"}
             made = series in approved
         case SetDescription(_, new):
-            made = tidy(bug.description) == new
+            made = same(bug.description, new)
         case AddTags(tags):
             made = set(tags) <= set(bug.tags)
         case SetStatus(source, series, _, new):
             task = bug.task(source, series)
             made = task is not None and task.status == new
         case AddComment(text):
-            made = text in {tidy(one) for one in bug.comments}
+            made = bug.has_comment(text)
     return made
 
 
-def _nominations(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[str]) -> None:
+def _nominations(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list[str]) -> None:
     every = dict.fromkeys(series for found in wanted.affected.values() for series in found)
     by_series = {one.series: one for one in bug.nominations}
     for series in every:
@@ -267,7 +296,7 @@ def _nominations(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[st
             )
 
 
-def _statuses(bug: Bug, wanted: Wanted, changes: list[Change], notes: list[str]) -> None:
+def _statuses(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list[str]) -> None:
     status = wanted.status or (wanted.text.status if wanted.text else "")
     if not status:
         return

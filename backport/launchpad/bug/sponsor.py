@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.client import Asker
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive import debdiff as archive_diff
 from backport.launchpad.archive.publications import Records
-from backport.launchpad.bug.model import Asker, not_shown
+from backport.launchpad.bug.model import not_shown
 from backport.recipe.model import Recipe
 from backport.recipe.versions import STANDIN
 

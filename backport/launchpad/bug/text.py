@@ -12,12 +12,12 @@ from backport.launchpad.bug.plan import (
     AddTask,
     Approve,
     Bug,
+    BugPlan,
     Change,
     Nominate,
-    Plan,
     SetDescription,
     SetStatus,
-    Wanted,
+    WantedBug,
 )
 
 _NAMES: dict[type[Change], str] = {
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
-def bug_text(bug: Bug, wanted: Wanted) -> str:
+def bug_text(bug: Bug, wanted: WantedBug) -> str:
     """The bug's tasks as a table, its nominations and tags."""
     every = dict.fromkeys(one for found in wanted.affected.values() for one in found)
     columns = ["", *every]
@@ -59,7 +59,7 @@ def bug_text(bug: Bug, wanted: Wanted) -> str:
     return printable("\n".join(lines))
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: BugPlan) -> str:
     """The changes and notes of a plan."""
     lines = ["", "To change:" if plan.changes else "The bug is as wanted: nothing to change."]
     lines += [f"  - {change}" for change in plan.changes]
@@ -85,7 +85,7 @@ def change_json(change: Change) -> dict[str, Any]:
     return {"change": _NAMES[type(change)], **data}
 
 
-def plan_json(bug: Bug, plan: Plan) -> dict[str, Any]:
+def plan_json(bug: Bug, plan: BugPlan) -> dict[str, Any]:
     """The bug and the plan as JSON data."""
     return {
         "event": "bug",

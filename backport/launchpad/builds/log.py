@@ -6,21 +6,16 @@ or of a login can be in their place.
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.error
-import urllib.request
 import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backport.launchpad.api.http import in_words
-from backport.launchpad.api.retry import Patience
+from backport import transport
+from backport.transport import MIB, Limits, Response, UnansweredError
 
-_PASSING = (429, 500, 502, 503, 504)
-_LARGEST = 256 * 1024 * 1024  # bytes, unpacked: a log that is larger is not read to its end
-_PIECE = 64 * 1024
+_LARGEST = 256 * MIB  # unpacked: a log that is larger is not read to its end
 _GZIP = b"\x1f\x8b"
 
 
@@ -40,80 +35,63 @@ class Tail:
 def fetch(
     url: str,
     lines: int,
-    patience: Patience,
+    limits: Limits,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Tail:
     """The last `lines` lines of a log; never an error, since the log is no reason to stop.
 
     Parameters:
         url: its address; "" gives a tail that says that there is none.
-        patience: the bounds of waiting and repeating.
+        limits: of each request.
     """
     if not url:
         return Tail((), "there is no log")
-    trouble = ""
-    for attempt in range(patience.attempts):
-        if attempt:
-            sleep(min(patience.longest_wait, patience.first_wait * 2 ** (attempt - 1)))
-        try:
-            with urllib.request.urlopen(url, timeout=patience.answer) as response:
-                tail = _read(response, lines)
-        except urllib.error.HTTPError as error:
-            trouble = f"the server answered {error.code}"
-            error.close()
-            if error.code not in _PASSING:
-                break
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            cause = reason if isinstance(reason, Exception) else error
-            trouble = f"the server {in_words(cause)}"
-        else:
-            if not tail.trouble:
-                return tail
-            trouble = tail.trouble
-            if tail.lines and attempt + 1 == patience.attempts:
-                return tail
-    return Tail((), f"the log cannot be read: {trouble}")
+    last = Tail(())
+
+    def attempt() -> Tail:
+        nonlocal last
+        with transport.opened(url, limits) as answer:
+            last = _read(answer, lines)
+        if last.trouble:
+            raise UnansweredError(last.trouble, passing=True)
+        return last
+
+    try:
+        return transport.repeat(attempt, limits, sleep)
+    except UnansweredError as error:
+        if last.lines:
+            return last
+        server = "" if last.trouble else "the server "
+        return Tail((), f"the log cannot be read: {server}{error.what}")
 
 
-def _read(response: http.client.HTTPResponse, count: int) -> Tail:
-    if "html" in (response.headers.get_content_type() or ""):
+def _read(answer: Response, count: int) -> Tail:
+    if "html" in answer.headers.get_content_type():
         return Tail((), "a web page is in its place")
     last: deque[bytes] = deque(maxlen=count)
     trouble = ""
     rest = b""
     unpack: zlib._Decompress | None = None
-    first = True
     size = 0
-    while True:
-        try:
-            piece = response.read(_PIECE)
-        except http.client.IncompleteRead as error:
-            piece, trouble = error.partial, "it ends early"
-        if first and piece:
-            first = False
-            if piece.startswith(_GZIP):
+    try:
+        for number, piece in enumerate(answer.pieces()):
+            if number == 0 and piece.startswith(_GZIP):
                 unpack = zlib.decompressobj(wbits=31)
-            elif _is_html(piece):
-                return Tail((), "a web page is in its place")
-        try:
             plain = unpack.decompress(piece) if unpack else piece
-        except zlib.error:
-            return Tail(_decoded(last, rest), "it is damaged")
-        if size == 0 and unpack and _is_html(plain):
-            return Tail((), "a web page is in its place")
-        size += len(plain)
-        *whole, rest = (rest + plain).split(b"\n")
-        last.extend(whole)
-        if not piece or trouble or size > _LARGEST:
-            break
-    if unpack is not None and not unpack.eof and not trouble:
-        trouble = "it ends early" if size <= _LARGEST else "it is too large to be read whole"
+            if size == 0 and transport.is_html(plain):
+                return Tail((), "a web page is in its place")
+            size += len(plain)
+            *whole, rest = (rest + plain).split(b"\n")
+            last.extend(whole)
+            if size > _LARGEST:
+                return Tail(_decoded(last, rest), "it is too large to be read whole")
+    except UnansweredError:
+        trouble = "it ends early"
+    except zlib.error:
+        return Tail(_decoded(last, rest), "it is damaged")
+    if unpack is not None and not unpack.eof:
+        trouble = "it ends early"
     return Tail(_decoded(last, rest), trouble)
-
-
-def _is_html(start: bytes) -> bool:
-    return start.lstrip()[:200].lower().startswith((b"<!doctype html", b"<html", b"<?xml"))
 
 
 def _decoded(last: deque[bytes], rest: bytes) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from backport.errors import InputError
 
@@ -28,10 +30,11 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Binary:
+class PublishedBinary:
     """A published binary package. `sha256` may be "" where Launchpad does not say it.
 
-    `arch` is that of the file's name, such as ``all``; size in bytes.
+    `arch` is that of the file's name, such as ``all``; size in bytes; `phased` is the share of
+    users in percent that get an update, None for all of them.
     """
 
     package: str
@@ -41,10 +44,45 @@ class Binary:
     size: int
     sha256: str
     url: str
+    phased: int | None = None
+
+
+def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
+    """The published binary packages of launchpadlib's record of a source package.
+
+    A package for all architectures is published in each of them, and listed once. Debug symbols
+    (.ddeb) are no packages of the archive: they are published elsewhere.
+    """
+    found: dict[str, PublishedBinary] = {}
+    known: set[tuple[str, str]] = set()
+    for record in source.getPublishedBinaries():
+        name = (str(record.binary_package_name), str(record.binary_package_version))
+        if record.status not in ("Published", "Pending"):
+            continue
+        if not record.architecture_specific:
+            if name in known:
+                continue
+            known.add(name)
+        phased = record.phased_update_percentage
+        for urls in record.binaryFileUrls(include_meta=True):
+            url = str(urls["url"])
+            file = unquote(urlsplit(url).path.rpartition("/")[2])
+            if file.endswith(".ddeb"):
+                continue
+            found[file] = PublishedBinary(
+                *name,
+                arch=file.rpartition(".")[0].rpartition("_")[2],
+                file=file,
+                size=int(urls["size"]),
+                sha256=str(urls.get("sha256") or ""),
+                url=url,
+                phased=None if phased is None else int(phased),
+            )
+    return tuple(found[file] for file in sorted(found))
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSource:
     """A source package in a series of a PPA, with all of its builds and binaries.
 
     `seen` is when it was found published, in ISO 8601, UTC.
@@ -57,7 +95,7 @@ class Published:
     root: str
     seen: str
     builds: tuple[Built, ...]
-    binaries: tuple[Binary, ...]
+    binaries: tuple[PublishedBinary, ...]
 
 
 def path_of(work: Path, series: str, source: str) -> Path:
@@ -65,7 +103,7 @@ def path_of(work: Path, series: str, source: str) -> Path:
     return work / FOLDER / series / f"{source}.json"
 
 
-def write(work: Path, record: Published) -> Path:
+def write(work: Path, record: PublishedSource) -> Path:
     """Keep a record, by one rename; one that says the same is left as it is, with its time."""
     path = path_of(work, record.series, record.source)
     with suppress(InputError):
@@ -85,7 +123,7 @@ def write(work: Path, record: Published) -> Path:
     return path
 
 
-def read(path: Path) -> Published:
+def read(path: Path) -> PublishedSource:
     """One record.
 
     Raises:
@@ -96,8 +134,8 @@ def read(path: Path) -> Published:
         if data.pop("format") != _FORMAT:
             raise ValueError
         data["builds"] = tuple(Built(**one) for one in data["builds"])
-        data["binaries"] = tuple(Binary(**one) for one in data["binaries"])
-        return Published(**data)
+        data["binaries"] = tuple(PublishedBinary(**one) for one in data["binaries"])
+        return PublishedSource(**data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             "this record of what is published cannot be read",
@@ -106,7 +144,7 @@ def read(path: Path) -> Published:
         ) from error
 
 
-def read_all(work: Path, ppa: str, root: str) -> tuple[Published, ...]:
+def read_all(work: Path, ppa: str, root: str) -> tuple[PublishedSource, ...]:
     """Every record of a PPA of that Launchpad, by series and source.
 
     Raises:

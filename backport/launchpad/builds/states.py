@@ -5,15 +5,12 @@ The names of the states are those of Launchpad's web service (``buildstate`` of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
-from backport.launchpad.builds.published import Binary
+from backport.launchpad.api.client import Asker
+from backport.launchpad.builds.published import PublishedBinary, binaries_of
 from backport.launchpad.upload.ppa import PpaName
-
-T = TypeVar("T")
 
 # What a row of source, series and architecture can be in.
 QUEUED = "queued"
@@ -43,18 +40,8 @@ _PHASES = {
 }
 
 
-class Asker(Protocol):
-    """The part of `LaunchpadlibClient` that is used here."""
-
-    root: str
-
-    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """See `LaunchpadlibClient.ask`."""
-        ...
-
-
 @dataclass(frozen=True)
-class Upload:
+class SourceVersion:
     """An upload that is waited for: a version of a source package for a series."""
 
     source: str
@@ -124,7 +111,7 @@ class Builds:
         self._ppa = ppa
         self.root = client.root
 
-    def look(self, upload: Upload) -> Seen:
+    def status(self, upload: SourceVersion) -> Seen:
         """How the upload and its builds stand."""
 
         def question(session: Any) -> Seen:
@@ -152,29 +139,13 @@ class Builds:
 
         return self._client.ask(f"the builds of {upload}", question)
 
-    def binaries(self, upload: Upload, link: str) -> tuple[Binary, ...]:
-        """The published binary packages of the source publication at `link`, with their hashes.
+    def binaries(self, upload: SourceVersion, link: str) -> tuple[PublishedBinary, ...]:
+        """The published binary packages of the source publication at `link`, with their hashes."""
+        return self._client.ask(
+            f"the binary packages of {upload}", lambda session: binaries_of(session.load(link))
+        )
 
-        A package for all architectures is published in each of them, and listed once.
-        """
-
-        def question(session: Any) -> tuple[Binary, ...]:
-            found: dict[str, Binary] = {}
-            known: set[tuple[str, str]] = set()
-            for one in session.load(link).getPublishedBinaries():
-                name = (str(one.binary_package_name), str(one.binary_package_version))
-                if not one.architecture_specific:
-                    if name in known:
-                        continue
-                    known.add(name)
-                for file in one.binaryFileUrls(include_meta=True):
-                    binary = _binary(*name, file)
-                    found[binary.file] = binary
-            return tuple(found[name] for name in sorted(found))
-
-        return self._client.ask(f"the binary packages of {upload}", question)
-
-    def retry(self, upload: Upload, build: Build) -> None:
+    def retry(self, upload: SourceVersion, build: Build) -> None:
         """Ask the farm to build it once more."""
 
         def question(session: Any) -> None:
@@ -195,17 +166,4 @@ def _build(found: Any, binaries: list[str]) -> Build:
         dependencies=str(found.dependencies or ""),
         can_be_retried=bool(found.can_be_retried),
         published=bool(binaries) and all(one == "Published" for one in binaries),
-    )
-
-
-def _binary(package: str, version: str, file: Any) -> Binary:
-    name = unquote(urlsplit(str(file["url"])).path.rpartition("/")[2])
-    return Binary(
-        package=package,
-        version=version,
-        arch=name.rpartition(".")[0].rpartition("_")[2],
-        file=name,
-        size=int(file["size"]),
-        sha256=str(file.get("sha256") or ""),
-        url=str(file["url"]),
     )

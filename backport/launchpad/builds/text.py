@@ -16,7 +16,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from backport.launchpad.builds import states
-from backport.launchpad.builds.wait import Changed, Ended, Event, Failed, Noted, Recorded, Row, Sink
+from backport.launchpad.builds.wait import (
+    BuildFailed,
+    BuildRow,
+    Changed,
+    Ended,
+    Event,
+    Noted,
+    Recorded,
+    Sink,
+)
 
 _STYLES = {
     states.PUBLISHED: "green",
@@ -34,7 +43,7 @@ def event_json(event: Event) -> dict[str, Any]:
     match event:
         case Changed(row):
             data = {"event": "build", **row_json(row)}
-        case Failed(row, web, log, tail):
+        case BuildFailed(row, web, log, tail):
             data = {"event": "failed", **row_json(row), "web": web, "log": log}
             data |= {"tail": list(tail.lines), "trouble": tail.trouble}
         case Noted(text):
@@ -46,7 +55,7 @@ def event_json(event: Event) -> dict[str, Any]:
     return data
 
 
-def row_json(row: Row) -> dict[str, Any]:
+def row_json(row: BuildRow) -> dict[str, Any]:
     """A row as JSON data."""
     return {
         **asdict(row.upload),
@@ -63,7 +72,7 @@ def event_text(event: Event) -> str:
         case Changed(row):
             where = f"{row.upload} {row.arch}".rstrip()
             return f"{where}: {row.phase}" + (f" ({row.detail})" if row.detail else "")
-        case Failed(row, web, log, tail):
+        case BuildFailed(row, web, log, tail):
             lines = [f"{row.upload} on {row.arch}: {row.state}", f"  {web}"]
             if log:
                 lines.append(f"  log: {log}")
@@ -78,7 +87,7 @@ def event_text(event: Event) -> str:
             return _summary(reason, rows)
 
 
-def _summary(reason: str, rows: tuple[Row, ...]) -> str:
+def _summary(reason: str, rows: tuple[BuildRow, ...]) -> str:
     done = sum(row.phase == states.PUBLISHED for row in rows)
     if reason == "all published":
         return f"All {len(rows)} builds are published."
@@ -130,7 +139,7 @@ class WaitTable:
 
     def __init__(self, console: Console) -> None:
         self.after: list[Event] = []
-        self._rows: dict[tuple[str, str, str, str], Row] = {}
+        self._rows: dict[tuple[str, str, str, str], BuildRow] = {}
         self._notes: list[str] = []
         self._began = time.monotonic()
         self.live = Live(console=console, get_renderable=self._render, refresh_per_second=1)
@@ -145,7 +154,7 @@ class WaitTable:
                 self._rows[*key, row.arch] = row
             case Noted(text):
                 self._notes.append(text)
-            case Failed() | Ended():
+            case BuildFailed() | Ended():
                 self.after.append(event)
             case Recorded():
                 pass
@@ -155,7 +164,7 @@ class WaitTable:
         table = Table(title=f"{minutes:.0f} minutes", title_justify="left")
         for heading in ("series", "source package", "version", "builds"):
             table.add_column(heading)
-        grouped: dict[tuple[str, str, str], list[Row]] = {}
+        grouped: dict[tuple[str, str, str], list[BuildRow]] = {}
         rows_now = list(self._rows.items())  # one look: the table is drawn by a thread
         for key, row in sorted(rows_now, key=lambda one: one[0]):
             grouped.setdefault(key[:3], []).append(row)

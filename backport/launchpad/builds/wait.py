@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backport.errors import InputError, RemoteError
-from backport.launchpad.api.retry import Patience, RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import log as build_log
 from backport.launchpad.builds import published, states
 from backport.launchpad.builds.log import Tail
-from backport.launchpad.builds.states import Build, Builds, Seen, Upload, phase
+from backport.launchpad.builds.states import Build, Builds, Seen, SourceVersion, phase
+from backport.launchpad.upload.journal import NOT_TAKEN
+from backport.transport import Limits
 
 FILE = "wait.json"
 _FORMAT = 1
@@ -27,13 +29,13 @@ _LEFT_ARCHIVE = ("Superseded", "Deleted", "Obsolete")
 
 
 @dataclass(frozen=True)
-class Row:
+class BuildRow:
     """How a build stands, or with `arch` "" an upload that has no build yet.
 
     `phase` is one of those of `builds`; `state` is Launchpad's own name.
     """
 
-    upload: Upload
+    upload: SourceVersion
     arch: str
     phase: str
     state: str
@@ -44,14 +46,14 @@ class Row:
 class Changed:
     """A row is new, or is in another state than before."""
 
-    row: Row
+    row: BuildRow
 
 
 @dataclass(frozen=True)
-class Failed:
+class BuildFailed:
     """A build failed: its page, its log's address, and the end of that log."""
 
-    row: Row
+    row: BuildRow
     web: str
     log: str
     tail: Tail
@@ -68,7 +70,7 @@ class Noted:
 class Recorded:
     """An upload is published; its record is in this file."""
 
-    upload: Upload
+    upload: SourceVersion
     path: Path
 
 
@@ -77,10 +79,10 @@ class Ended:
     """The wait is over. `reason` is "all published", "failed", "time limit" or "stuck"."""
 
     reason: str
-    rows: tuple[Row, ...]
+    rows: tuple[BuildRow, ...]
 
 
-Event = Changed | Failed | Noted | Recorded | Ended
+Event = Changed | BuildFailed | Noted | Recorded | Ended
 Sink = Callable[[Event], None]
 
 
@@ -111,7 +113,7 @@ class Wait:
         builds: who asks Launchpad.
         ppa: the PPA's name, for the records.
         work: the work folder.
-        patience: for the logs.
+        limits: of reading a log.
         clock, sleep: seconds that only go forward, and a way to let them pass.
     """
 
@@ -120,14 +122,14 @@ class Wait:
     work: Path
     sink: Sink
     bounds: Bounds = field(default_factory=Bounds)
-    patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    rows: dict[tuple[Upload, str], Row] = field(default_factory=dict, init=False)
-    _retries: dict[str, int] = field(default_factory=dict, init=False)
+    rows: dict[tuple[SourceVersion, str], BuildRow] = field(default_factory=dict, init=False)
+    _retries: dict[str, int] | None = field(default=None, init=False)
     _logs: dict[str, str] = field(default_factory=dict, init=False)
 
-    def run(self, uploads: Iterable[Upload]) -> Ended:
+    def run(self, uploads: Iterable[SourceVersion]) -> Ended:
         """Wait; the same as the last event.
 
         Raises:
@@ -135,13 +137,13 @@ class Wait:
             RemoteError: Launchpad has been away for too long.
             InputError: the kept state is damaged.
         """
-        self._retries = _read_retries(self.work, self.builds.root)
+        self._read_retries()  # before anything is waited for
         open_uploads = list(dict.fromkeys(uploads))
         started = self.clock()
         answered: float | None = None
         while True:
             try:
-                open_uploads = [one for one in open_uploads if not self._look(one)]
+                open_uploads = [one for one in open_uploads if not self.follow(one)]
                 answered = self.clock()
             except RefusedError:
                 raise
@@ -159,7 +161,7 @@ class Wait:
         self.sink(ended)
         return ended
 
-    def _over(self, open_uploads: list[Upload], passed: float) -> str:
+    def _over(self, open_uploads: list[SourceVersion], passed: float) -> str:
         rows = self.rows.values()
         failed = any(row.phase in (states.FAILED, states.GONE) for row in rows)
         if not open_uploads:
@@ -169,13 +171,16 @@ class Wait:
             return "stuck"
         return "time limit" if passed >= self.bounds.limit else ""
 
-    def _look(self, upload: Upload) -> bool:
-        """Look at an upload, and do what follows; whether it has come to its end."""
-        seen = self.builds.look(upload)
+    def follow(self, upload: SourceVersion) -> bool:
+        """Look at an upload once, and do what follows; whether it has come to its end.
+
+        Raises: as `run` does.
+        """
+        seen = self.builds.status(upload)
         if not seen.builds:
             gone = seen.status in _LEFT_ARCHIVE
             what = states.GONE if gone else states.ABSENT
-            self._show(Row(upload, "", what, seen.status, self._absent(seen)))
+            self._show(BuildRow(upload, "", what, seen.status, self._absent(seen)))
             return gone
         self.rows.pop((upload, ""), None)
         phases = [self._judge(upload, build, seen) for build in seen.builds]
@@ -186,12 +191,10 @@ class Wait:
 
     def _absent(self, seen: Seen) -> str:
         if not seen.status:
-            return (
-                "Launchpad has not taken it in yet; if that stays so, it sent a mail that says why"
-            )
+            return f"Launchpad has not taken it in yet; {NOT_TAKEN}"
         return "it has no builds yet"
 
-    def _judge(self, upload: Upload, build: Build, seen: Seen) -> str:
+    def _judge(self, upload: SourceVersion, build: Build, seen: Seen) -> str:
         upload_log = ""
         if build.state == "Failed to upload" and build.upload_log:
             if build.upload_log not in self._logs:
@@ -205,35 +208,43 @@ class Wait:
             found, detail = states.GONE, f"the source package is {seen.status.lower()}"
         elif found == states.PUBLISHED and seen.status != "Published":
             found, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
-        row = Row(upload, build.arch, found, build.state, detail)
+        row = BuildRow(upload, build.arch, found, build.state, detail)
         if self._show(row) and found == states.FAILED:
             log = build.log or build.upload_log
             if build.state == "Failed to upload":
                 log = build.upload_log or build.log
-            self.sink(Failed(row, build.web, log, self._tail(log)))
+            self.sink(BuildFailed(row, build.web, log, self._tail(log)))
         return found
 
-    def _again(self, upload: Upload, build: Build) -> tuple[str, str]:
+    def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""
         key = f"{upload.series}/{upload.source}/{upload.version}/{build.arch}"
-        count = self._retries.get(key, 0)
+        retries = self._read_retries()
+        count = retries.get(key, 0)
+        if not self.bounds.retries:
+            return states.FAILED, "a problem of the build farm; --retries 0: not started again"
         if count >= self.bounds.retries:
             return states.FAILED, f"a problem of the build farm; started again {count} times"
         if not build.can_be_retried:
             return states.FAILED, "a problem of the build farm; it cannot be started again"
         # Counted before it is asked for: a killed wait must not ask without end.
-        self._retries[key] = count + 1
-        _write_retries(self.work, self.builds.root, self._retries)
+        retries[key] = count + 1
+        _write_retries(self.work, self.builds.root, retries)
         try:
             self.builds.retry(upload, build)
         except RefusedError as error:
             return states.FAILED, f"a problem of the build farm; {error}"
         return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
 
-    def _tail(self, log: str) -> Tail:
-        return build_log.fetch(log, self.bounds.lines, self.patience, self.sleep)
+    def _read_retries(self) -> dict[str, int]:
+        if self._retries is None:
+            self._retries = _read_retries(self.work, self.builds.root)
+        return self._retries
 
-    def _show(self, row: Row) -> bool:
+    def _tail(self, log: str) -> Tail:
+        return build_log.fetch(log, self.bounds.lines, self.limits, self.sleep)
+
+    def _show(self, row: BuildRow) -> bool:
         """Keep the row; whether it is another one than before."""
         key = (row.upload, row.arch)
         if self.rows.get(key) == row:
@@ -242,8 +253,8 @@ class Wait:
         self.sink(Changed(row))
         return True
 
-    def _record(self, upload: Upload, seen: Seen) -> None:
-        record = published.Published(
+    def _record(self, upload: SourceVersion, seen: Seen) -> None:
+        record = published.PublishedSource(
             source=upload.source,
             series=upload.series,
             version=upload.version,

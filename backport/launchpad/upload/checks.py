@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
 from debian.debian_support import Version
 
-from backport.engine.step import StepId
 from backport.errors import InputError, MachineError, RemoteError, StepError
-from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.upload.journal import Upload
-from backport.recipe.model import Published, Recipe, Source
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.upload.candidate import Candidate
+from backport.recipe.model import Recipe
 
 UPLOAD, RESUME, THERE, SKIP, REFUSE = "upload", "go on", "is there", "skipped", "refused"
 
@@ -30,54 +28,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Known:
-    """A file that Launchpad has: its name, sha256, and whose it is."""
-
-    name: str
-    sha256: str
-    where: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that the checks of one source in one series look at.
-
-    `update` is the version of the update, `version` the one in the PPA; `archive` what the series
-    has (None where nobody knows), `said` what the recipe says that it has, `relied` every archive
-    version of that source, in any series, that the proof relies on. `records` are the PPA's.
-    `hashes` has our files; `known` those that Launchpad has under a name of ours. `steps` are the
-    states of build and tests, `origins` where those come from that were not run here.
-    `base_trouble` says why the base is not the archive's own ("" if it
-    is), `allowed` why the account may not upload, `key_trouble` what is wrong with the key.
-    """
-
-    source: Source
-    series: str
-    update: str
-    version: str
-    today: datetime.date
-    as_of: datetime.date | None
-    series_status: str
-    asked_by_name: bool
-    archive: Published | None
-    said: Published | None
-    relied: Mapping[str, Published | None]
-    records: tuple[Publication, ...]
-    hashes: Mapping[str, str]
-    known: tuple[Known, ...]
-    differing: tuple[str, ...]
-    unmet: tuple[str, ...]
-    steps: Mapping[StepId, str]
-    origins: Mapping[StepId, str] = field(default_factory=dict)
-    forced: str = ""
-    base_trouble: str = ""
-    allowed: str = ""
-    key_trouble: str = ""
-    earlier: Upload | None = None
-
-
-@dataclass(frozen=True)
-class Item:
+class PlannedUpload:
     """One source in one series: what becomes of it, and why."""
 
     source: str
@@ -96,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class UploadPlan:
     """The whole: where to, by whom, and every item in the order of sending."""
 
     ppa: str
@@ -104,7 +55,7 @@ class Plan:
     account: str
     signer: str
     base: str
-    items: tuple[Item, ...]
+    items: tuple[PlannedUpload, ...]
 
     @property
     def exit_code(self) -> int:
@@ -112,12 +63,12 @@ class Plan:
         return next((one.exit_code for one in self.items if one.exit_code), 0)
 
     @property
-    def refused(self) -> tuple[Item, ...]:
+    def refused(self) -> tuple[PlannedUpload, ...]:
         """The items that a check holds back: then nothing at all is sent."""
         return tuple(one for one in self.items if one.action == REFUSE)
 
     @property
-    def to_send(self) -> tuple[Item, ...]:
+    def to_send(self) -> tuple[PlannedUpload, ...]:
         """The items that something is left to do for."""
         return tuple(one for one in self.items if one.action in (UPLOAD, RESUME))
 
@@ -126,10 +77,10 @@ class Plan:
         return {"event": "plan", **asdict(self), "exit_code": self.exit_code}
 
 
-def checks_of(facts: Facts) -> tuple[Check, ...]:
+def checks_of(candidate: Candidate) -> tuple[Check, ...]:
     """Every check of one source in one series, in the order in which they are shown."""
     return tuple(
-        check(facts)
+        check(candidate)
         for check in (
             _series, _account, _key, _base, _day, _confirmed, _version, _origs, _changelog, _deps,
             _tested,
@@ -137,31 +88,34 @@ def checks_of(facts: Facts) -> tuple[Check, ...]:
     )  # fmt: skip
 
 
-def _series(facts: Facts) -> Check:
-    status = facts.series_status
-    if status != OBSOLETE_SERIES:
-        return Check("series", status != "Future", f"{facts.series} is {status}", 6)
+def _series(candidate: Candidate) -> Check:
+    status = candidate.series_status
+    if not candidate.closed:
+        said = f"{candidate.series} is {status}"
+        if candidate.permitted:
+            said += ", and the PPA takes uploads for it all the same"
+        return Check("series", status != "Future", said, RemoteError.exit_code)
     return Check(
         "series",
         False,
-        f"obsolete: Launchpad takes no uploads for {facts.series} any more; what can be done is to "
-        "build and test it here, and to leave the series out of the update",
-        RemoteError.exit_code if facts.asked_by_name else 0,
+        f"obsolete: Launchpad takes no uploads for {candidate.series} any more; what can be done "
+        "is to build and test it here, and to leave the series out of the update",
+        RemoteError.exit_code if candidate.asked_by_name else 0,
     )
 
 
-def _account(facts: Facts) -> Check:
-    said = facts.allowed or "the account may upload there"
-    return Check("account", not facts.allowed, said, RemoteError.exit_code)
+def _account(candidate: Candidate) -> Check:
+    said = candidate.allowed or "the account may upload there"
+    return Check("account", not candidate.allowed, said, RemoteError.exit_code)
 
 
-def _key(facts: Facts) -> Check:
-    said = facts.key_trouble or "it can sign, and Launchpad knows it"
-    return Check("key", not facts.key_trouble, said, MachineError.exit_code)
+def _key(candidate: Candidate) -> Check:
+    said = candidate.key_trouble or "it can sign, and Launchpad knows it"
+    return Check("key", not candidate.key_trouble, said, MachineError.exit_code)
 
 
-def _base(facts: Facts) -> Check:
-    base = facts.source.base
+def _base(candidate: Candidate) -> Check:
+    base = candidate.source.base
     if base is None:
         return Check(
             "base",
@@ -169,27 +123,27 @@ def _base(facts: Facts) -> Check:
             "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin",
             InputError.exit_code,
         )
-    if facts.base_trouble:
-        return Check("base", False, f"{base.dsc}: {facts.base_trouble}", InputError.exit_code)
+    if candidate.base_trouble:
+        return Check("base", False, f"{base.dsc}: {candidate.base_trouble}", InputError.exit_code)
     return Check("base", True, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it")
 
 
-def _day(facts: Facts) -> Check:
-    if facts.as_of is not None and facts.as_of < facts.today:
+def _day(candidate: Candidate) -> Check:
+    if candidate.as_of is not None and candidate.as_of < candidate.today:
         return Check(
             "day",
             False,
-            f"the recipe looks at the archive as of {facts.as_of}, and it has gone on since: take "
-            "as-of out",
+            f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: "
+            "take as-of out",
             InputError.exit_code,
         )
     return Check("day", True, "the archive is looked at as it is now")
 
 
-def _confirmed(facts: Facts) -> Check:
+def _confirmed(candidate: Candidate) -> Check:
     loose = [
         f"{series}: {one.version or 'none'}" if one else f"{series}: unknown"
-        for series, one in facts.relied.items()
+        for series, one in candidate.relied.items()
         if one is None or not one.confirmed
     ]
     if loose:
@@ -199,31 +153,31 @@ def _confirmed(facts: Facts) -> Check:
             f"nobody has confirmed what the archive has ({'; '.join(loose)})",
             InputError.exit_code,
         )
-    has = facts.archive.version if facts.archive else ""
-    said = facts.said.version if facts.said else ""
-    base = facts.source.base.version if facts.source.base else ""
+    has = candidate.archive.version if candidate.archive else ""
+    said = candidate.said.version if candidate.said else ""
+    base = candidate.source.base.version if candidate.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != said and (facts.said is not None or has != base):
+    if has != said and (candidate.said is not None or has != base):
         return Check(
             "archive",
             False,
             f"the archive has {has or 'none'}, and the recipe says {said or 'none'}: correct "
-            f"{facts.source.name} in [series.{facts.series}.archive]",
+            f"{candidate.source.name} in [series.{candidate.series}.archive]",
             InputError.exit_code,
         )
     return Check("archive", True, f"it has {has or 'none'}, confirmed")
 
 
-def _version(facts: Facts) -> Check:
-    ours = Version(facts.version)
-    mine = [one for one in facts.records if one.series == facts.series and one.in_archive]
+def _version(candidate: Candidate) -> Check:
+    ours = Version(candidate.version)
+    mine = [one for one in candidate.records if one.series == candidate.series and one.in_archive]
     newest = max((Version(one.version) for one in mine), default=None)
-    has = facts.archive.version if facts.archive else ""
-    if newest is not None and newest >= ours and not _is_there(facts):
+    has = candidate.archive.version if candidate.archive else ""
+    if newest is not None and newest >= ours and not _is_there(candidate):
         return Check(
             "version",
             False,
-            f"the PPA has {newest} in {facts.series}, and {ours} is not higher",
+            f"the PPA has {newest} in {candidate.series}, and {ours} is not higher",
             InputError.exit_code,
         )
     if has and Version(has) >= ours:
@@ -233,67 +187,73 @@ def _version(facts: Facts) -> Check:
             f"the archive has {has}, and {ours} is not higher",
             InputError.exit_code,
         )
-    if not ours < Version(facts.update):
-        return Check("version", False, f"{ours} is not below {facts.update}", InputError.exit_code)
+    if not ours < Version(candidate.update):
+        return Check(
+            "version", False, f"{ours} is not below {candidate.update}", InputError.exit_code
+        )
     return Check("version", True, f"{ours} is higher than all that is there, and below the update")
 
 
-def _origs(facts: Facts) -> Check:
+def _origs(candidate: Candidate) -> Check:
     wrong = [
         f"{one.where} has another {one.name} (sha256 {one.sha256[:12]}…)"
-        for one in facts.known
-        if one.name in facts.hashes and facts.hashes[one.name] != one.sha256
+        for one in candidate.known
+        if one.name in candidate.hashes and candidate.hashes[one.name] != one.sha256
     ]
     if wrong:
         return Check("tarball", False, wrong[0], InputError.exit_code)
-    same = [one.where for one in facts.known if one.name in facts.hashes]
+    same = [one.where for one in candidate.known if one.name in candidate.hashes]
     return Check("tarball", True, f"the same as in {same[0]}" if same else "nobody has that name")
 
 
-def _changelog(facts: Facts) -> Check:
-    if facts.differing:
+def _changelog(candidate: Candidate) -> Check:
+    if candidate.made and candidate.made.differing:
         return Check(
             "content",
             False,
-            f"it differs from the update's own source package in {', '.join(facts.differing[:3])}",
+            "it differs from the update's own source package in "
+            f"{', '.join(candidate.made.differing[:3])}",
             StepError.exit_code,
         )
     return Check("content", True, "the update's own source package, but for the version")
 
 
-def _deps(facts: Facts) -> Check:
-    if facts.unmet:
+def _deps(candidate: Candidate) -> Check:
+    if candidate.unmet:
         return Check(
             "relations",
             False,
-            f"it asks for {facts.unmet[0]}: end the recipe's relation with ~, as in (>= {{NAME}}~)",
+            f"it asks for {candidate.unmet[0]}: end the recipe's relation with ~, as in "
+            "(>= {NAME}~)",
             InputError.exit_code,
         )
     return Check("relations", True, "what it asks of the update, the PPA's versions meet")
 
 
-def _tested(facts: Facts) -> Check:
-    bad = {name: state for name, state in facts.steps.items() if state != "passed"}
-    tests = sum(step.kind == "test" for step in facts.steps)
+def _tested(candidate: Candidate) -> Check:
+    bad = {name: state for name, state in candidate.steps.items() if state != "passed"}
+    tests = sum(step.kind == "test" for step in candidate.steps)
     if not bad:
-        there = len(facts.origins)
-        farm = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
-        return Check("tests", True, f"the build and all {tests} tests passed{farm}")
+        there = len(candidate.origins)
+        service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
+        return Check("tests", True, f"the build and all {tests} tests passed{service}")
     name, state = next(iter(bad.items()))
-    said = f"{len(bad)} of {len(facts.steps)} builds and tests have not passed ({name}: {state})"
-    if facts.forced:
-        return Check("tests", True, f"{said}; forced: {facts.forced}")
+    said = (
+        f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
+    )
+    if candidate.forced:
+        return Check("tests", True, f"{said}; forced: {candidate.forced}")
     return Check("tests", False, f"{said}; run: backport run", StepError.exit_code)
 
 
-def _is_there(facts: Facts) -> bool:
+def _is_there(candidate: Candidate) -> bool:
     """Whether the PPA has this very version, in this series, with our content."""
     return any(
-        one.version == facts.version
-        and one.series == facts.series
+        one.version == candidate.version
+        and one.series == candidate.series
         and one.in_archive
-        and _same_files(one, facts.hashes)
-        for one in facts.records
+        and _same_files(one, candidate.hashes)
+        for one in candidate.records
     )
 
 
@@ -302,18 +262,18 @@ def _same_files(record: Publication, hashes: Mapping[str, str]) -> bool:
     return bool(record.files) and record.content == ours
 
 
-def item_of(facts: Facts, needs: tuple[str, ...]) -> Item:
+def item_of(candidate: Candidate) -> PlannedUpload:
     """What becomes of one source in one series."""
-    checks = checks_of(facts)
+    checks = checks_of(candidate)
 
-    def item(action: str, reason: str, exit_code: int = 0) -> Item:
-        version = facts.version if facts.source.base is not None else ""
-        return Item(
-            source=facts.source.name,
-            series=facts.series,
+    def item(action: str, reason: str, exit_code: int = 0) -> PlannedUpload:
+        version = candidate.version if candidate.source.base is not None else ""
+        return PlannedUpload(
+            source=candidate.source.name,
+            series=candidate.series,
             version=version,
             action=action,
-            needs=needs,
+            needs=candidate.needs,
             checks=checks,
             reason=reason,
             exit_code=exit_code,
@@ -322,13 +282,13 @@ def item_of(facts: Facts, needs: tuple[str, ...]) -> Item:
     series = checks[0]
     if not series.holds:
         return item(SKIP, f"skipped ({series.detail})", series.exit_code)
-    if _is_there(facts):
+    if _is_there(candidate):
         return item(THERE, "the PPA has it already")
     for check in checks:
         if not check.holds:
             return item(REFUSE, check.detail, check.exit_code)
-    if facts.earlier is not None and facts.earlier.state != "rejected":
-        return item(RESUME, f"an earlier call left it as {facts.earlier.state}")
+    if candidate.earlier is not None and candidate.earlier.state != "rejected":
+        return item(RESUME, f"an earlier call left it as {candidate.earlier.state}")
     return item(UPLOAD, "")
 
 
@@ -341,9 +301,9 @@ def order(
     return [(name, one) for one in series for name in names if one in recipe.source(name).series]
 
 
-def blocked(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def blocked(items: tuple[PlannedUpload, ...]) -> tuple[PlannedUpload, ...]:
     """The items, those refused too that need one which is refused or skipped."""
-    by_name: dict[str, Item] = {}
+    by_name: dict[str, PlannedUpload] = {}
     for item in items:
         bad = [by_name[need] for need in item.needs if need in by_name]
         bad = [one for one in bad if one.action in (REFUSE, SKIP)]
@@ -357,7 +317,7 @@ def blocked(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return tuple(by_name.values())
 
 
-def as_text(plan: Plan, line: Callable[[str], str] = str) -> str:
+def as_text(plan: UploadPlan, line: Callable[[str], str] = str) -> str:
     """The plan for a terminal."""
     out = [
         f"to {plan.ppa} through {plan.server}",

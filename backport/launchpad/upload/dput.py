@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from backport.doctor import Missing
 from backport.engine.process import Completed, require, run
 from backport.errors import InputError, MachineError, RemoteError, UsageError
-from backport.launchpad.api.service_root import PRODUCTION
+from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import listed
 
@@ -44,15 +44,17 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Sent:
+class Transfer:
     """How a transfer ended.
 
     `trouble` is "" where every file has arrived. `certain` is whether the .changes has surely not
-    arrived, so that the server cannot have taken the upload.
+    arrived, so that the server cannot have taken the upload; `passing` is whether another try may
+    go well: Launchpad's FTP server answers 550 now and then.
     """
 
     trouble: str
     certain: bool = True
+    passing: bool = False
     advice: str = "run the command again: it goes on from here"
 
 
@@ -143,7 +145,7 @@ def send(
     *,
     log: Path,
     seconds: float = 1800.0,
-) -> Sent:
+) -> Transfer:
     """Send a signed upload to a PPA.
 
     Parameters:
@@ -209,26 +211,29 @@ def _has_sftp(program: str) -> bool:
     return any((folder / "sftp.py").is_file() for folder in libraries)
 
 
-def _judged(done: Completed, changes: Path, to: Server) -> Sent:
+def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     """What dput's output says of a transfer."""
     output = done.output
     begun = f"Uploading {changes.name}" in output
     if done.timed_out:
-        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
     if "Leaving existing" in output:
-        return Sent(f"{to.host} keeps an older file of that name", advice="try again in an hour")
+        return Transfer(
+            f"{to.host} keeps an older file of that name", advice="try again in an hour"
+        )
     if done.exit_code == 0 and "Successfully uploaded packages" in output:
-        return Sent("")
+        return Transfer("")
     if "Uploading to" not in output:
         raise _refused(done)
-    return Sent(_reason(output, to), certain=not begun)
+    busy = not begun and re.search(r"Uploading \S+: 550 ", output) is not None
+    return Transfer(_reason(output, to), certain=not begun, passing=busy)
 
 
 def _reason(output: str, to: Server) -> str:
     """Why a transfer ended, in a few words."""
     text = output.lower()
-    found = re.findall(r"Uploading (\S+): (?!done)", output)
-    at = f" at {found[-1]}" if found else ""
+    found = re.findall(r"Uploading (\S+): (?!done)(.*)", output)
+    at = f" at {found[-1][0]}" if found else ""
     for words, meaning in (
         ("host key verification failed", "shows a host key that is not known here"),
         ("permission denied", "does not let this account in"),
@@ -246,7 +251,10 @@ def _reason(output: str, to: Server) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if lines and lines[-1].startswith("Uploading ") and lines[-1].endswith(":"):
         return f"{to.host} broke off the connection{at}"  # dput prints an EOFError as nothing
-    return f"{to.host} refused it{at}: {lines[-1] if lines else 'no reason given'}"[:300]
+    # Behind the server's answer dput gives advice of its own.
+    answer = found[-1][1].strip() if found else ""
+    said = answer or (lines[-1] if lines else "no reason given")
+    return f"{to.host} refused it{at}: {said}"[:300]
 
 
 def _refused(done: Completed) -> InputError:
@@ -257,7 +265,7 @@ def _refused(done: Completed) -> InputError:
     )
 
 
-def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Sent:
+def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
     program = require("sftp", "openssh-client")
     names = [*listed(changes.read_text(encoding="utf-8")), changes.name]
@@ -280,10 +288,10 @@ def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) ->
     _note(log, done)
     begun = f"put {changes.name}" in done.output
     if done.exit_code == 0 and begun:
-        return Sent("")
+        return Transfer("")
     if done.timed_out:
-        return Sent(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
-    return Sent(_reason(done.output, to), certain=not begun)
+        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+    return Transfer(_reason(done.output, to), certain=not begun)
 
 
 def _note(log: Path, done: Completed) -> None:
@@ -291,7 +299,7 @@ def _note(log: Path, done: Completed) -> None:
         file.write(f"$ {' '.join(done.args)}\n{done.output}\n")
 
 
-def require_arrived(sent: Sent, what: str) -> None:
+def require_arrived(sent: Transfer, what: str) -> None:
     """Refuse to go on after a transfer that broke off.
 
     Raises:

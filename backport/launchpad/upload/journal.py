@@ -21,12 +21,18 @@ from pathlib import Path
 from backport.errors import InputError
 
 FOLDER = "uploads"
+NOT_TAKEN = (
+    "if that stays so, a mail to the signer says why it was rejected; where no mail comes, "
+    "Launchpad could not verify the signature and dropped it: check that the key on your "
+    "Launchpad page is the one that signed and has not expired"
+)
+"""What became of an upload that Launchpad does not show (lp.archiveuploader)."""
 STATES = ("signed", "sending", "broken", "sent", "accepted", "rejected")
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadRecord:
     """One upload of a source to a PPA.
 
     Parameters:
@@ -69,7 +75,7 @@ class Upload:
         return f"{self.series}_{self.source}_{self.version.replace(':', '%3a')}"
 
 
-def write(work: Path, upload: Upload) -> Path:
+def write(work: Path, upload: UploadRecord) -> Path:
     """Keep a record, by one rename."""
     folder = work / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +95,7 @@ def write(work: Path, upload: Upload) -> Path:
     return path
 
 
-def moved(work: Path, upload: Upload, state: str, reason: str = "") -> Upload:
+def with_state(work: Path, upload: UploadRecord, state: str, reason: str = "") -> UploadRecord:
     """Write the record with its new state, and return it."""
     times = {**upload.times, state: datetime.now(UTC).isoformat(timespec="seconds")}
     new = replace(upload, state=state, reason=reason, times=times)
@@ -97,7 +103,7 @@ def moved(work: Path, upload: Upload, state: str, reason: str = "") -> Upload:
     return new
 
 
-def read(work: Path, ppa: str, root: str) -> tuple[Upload, ...]:
+def read(work: Path, ppa: str, root: str) -> tuple[UploadRecord, ...]:
     """Every record of a PPA of that Launchpad, in the order of the files' names.
 
     Raises:
@@ -109,7 +115,7 @@ def read(work: Path, ppa: str, root: str) -> tuple[Upload, ...]:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data.pop("format") != _FORMAT or data["state"] not in STATES:
                 raise ValueError
-            upload = Upload(**data)
+            upload = UploadRecord(**data)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 "this record of an upload cannot be read",

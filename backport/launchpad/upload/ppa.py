@@ -6,30 +6,20 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
 from typing import Any
 
-import httplib2
-
+from backport import transport
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient, read_publication
-from backport.launchpad.api.http import in_words
-from backport.launchpad.api.retry import RefusedError
+from backport.launchpad.api.environment import API_VERSION
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.transport import Limits, UnansweredError
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
 _NAME = r"[a-z0-9][a-z0-9+.-]*"
 _PPA = re.compile(rf"(?:ppa:|~)?(?P<owner>{_NAME})/(?:ubuntu/)?(?P<name>{_NAME})")
 _NO_PPA = ("primary", "partner")
-
-# The states of a build that will not change by themselves (IBuild.buildstate in the web service).
-FAILED_BUILDS = (
-    "Failed to build",
-    "Failed to upload",
-    "Chroot problem",
-    "Build for superseded Source",
-    "Cancelled build",
-)
 
 
 @dataclass(frozen=True)
@@ -84,15 +74,6 @@ class Queued:
     link: str
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far an upload has come: `published` with its binaries; `failed` names what cannot."""
-
-    published: bool
-    failed: str
-    detail: str
-
-
 class Ppa:
     """Asks about one PPA.
 
@@ -116,21 +97,16 @@ class Ppa:
 
     def clock_offset(self) -> float | None:
         """How far this machine's clock is ahead of Launchpad's, in seconds; None if unknown."""
-
-        def question(_session: Any) -> float | None:
-            response, _ = httplib2.Http(timeout=20.0).request(self._client.root, method="HEAD")
-            try:
-                theirs = parsedate_to_datetime(response.get("date", ""))
-            except (TypeError, ValueError):
-                return None
-            return (datetime.now(UTC) - theirs).total_seconds()
-
         try:
-            return self._client.ask("the time", question)
-        except (OSError, httplib2.HttpLib2Error, HTTPException) as error:
+            with transport.opened(f"{self._client.root}{API_VERSION}/", Limits()) as answer:
+                theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except UnansweredError as error:
             raise RemoteError(
-                f"Launchpad {in_words(error)}", where=self._client.root, advice="try again later"
+                f"Launchpad {error.what}", where=self._client.root, advice="try again later"
             ) from error
+        except (TypeError, ValueError):
+            return None
+        return (datetime.now(UTC) - theirs).total_seconds()
 
     def check(self) -> None:
         """Check that the PPA is there, and a PPA."""
@@ -146,6 +122,13 @@ class Ppa:
                 where=str(self.name),
                 advice=f"an upload goes to {expected} and nowhere else: correct the recipe's ppa",
             )
+
+    def permits_obsolete(self) -> bool:
+        """Whether it takes uploads for series that are obsolete."""
+        return self._client.ask(
+            f"what {self.name} takes",
+            lambda session: bool(self._archive(session).permit_obsolete_series_uploads),
+        )
 
     def check_may_upload(self, source: str, series: str) -> None:
         """Check that the account may upload to it."""
@@ -191,36 +174,6 @@ class Ppa:
             )
 
         return self._client.ask(f"the uploads of {source} to {self.name}", question)
-
-    def progress(self, publication: Publication) -> Progress:
-        """How far the builds of a published source have come."""
-
-        def question(session: Any) -> Progress:
-            record = session.load(publication.link)
-            record.lp_refresh()
-            builds = list(record.getBuilds())
-            for build in builds:
-                if build.buildstate in FAILED_BUILDS:
-                    said = f"{build.arch_tag}: {build.buildstate}"
-                    return Progress(False, said, said)
-            done = [build for build in builds if build.buildstate == "Successfully built"]
-            binaries = list(record.getPublishedBinaries())
-            there = [one for one in binaries if one.status == "Published"]
-            published = (
-                record.status == "Published"
-                and bool(builds)
-                and len(done) == len(builds)
-                and bool(binaries)
-                and len(there) == len(binaries)
-            )
-            detail = (
-                f"source {record.status}, {len(done)} of {len(builds)} builds done, "
-                f"{len(there)} of {len(binaries)} binaries published"
-            )
-            return Progress(published, "", detail)
-
-        what = f"the builds of {publication.source} {publication.version}"
-        return self._client.ask(what, question)
 
     def _archive(self, session: Any) -> Any:
         return session.load(self.name.path)

@@ -8,22 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backport.engine.step import StepId
 from backport.errors import BackportError, RemoteError, StepError
-from backport.launchpad.api.retry import poll_seconds
+from backport.launchpad.api.environment import poll_seconds
 from backport.launchpad.archive.publication import Publication
+from backport.launchpad.builds import states as builds
+from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
-from backport.launchpad.upload.checks import RESUME, SKIP, Item, Plan
-from backport.launchpad.upload.dput import Sent, Server
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.upload.candidate import Candidate
+from backport.launchpad.upload.checks import RESUME, SKIP, PlannedUpload, UploadPlan
+from backport.launchpad.upload.dput import Server, Transfer
+from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import Ppa
 from backport.launchpad.upload.signing import Key
-from backport.launchpad.upload.source import Made
 from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
-Tell = Callable[[Mapping[str, Any]], None]
+Notify = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
+TRANSFERS = 3
+"""How often an upload is sent whose transfer ends in a passing fault before the .changes."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +58,24 @@ class Sender:
 
     Parameters:
         work: the work folder; the records are below it.
-        made: the source packages, by (source, series).
-        earlier: the records that an earlier call left, by (source, series).
-        steps, origins: the states of build and tests, and where those come from that were not
-            run here, by (source, series).
-        made_of: the sha256 of the update's own .dsc, by (source, series).
-        tell: takes one event for everything that happens.
+        candidates: what is known of each item, by its name.
+        builds: follows the builds of what another one needs, as `wait` does.
+        notify: takes one event for everything that happens.
     """
 
     recipe: Recipe
     work: Path
     ppa: Ppa
     root: str
-    plan: Plan
+    plan: UploadPlan
     server: Server
     key: Key
-    made: Mapping[tuple[str, str], Made]
-    earlier: Mapping[tuple[str, str], Upload | None]
-    updates: Mapping[tuple[str, str], str]
-    steps: Mapping[tuple[str, str], Mapping[StepId, str]]
-    origins: Mapping[tuple[str, str], Mapping[StepId, str]]
-    made_of: Mapping[tuple[str, str], str]
-    forced: str
-    tell: Tell
+    candidates: Mapping[str, Candidate]
+    builds: Wait
+    notify: Notify
     waiting: Waiting = Waiting()
 
-    def run(self) -> tuple[Upload, ...]:
+    def run(self) -> tuple[UploadRecord, ...]:
         """Sign all that is to be sent, then send each as soon as what it needs is published.
 
         Returns the records of what was sent, or was found to have arrived.
@@ -91,7 +86,7 @@ class Sender:
             StepError: what another upload needs does not build in the PPA.
         """
         uploads = {item.name: self._signed(item) for item in self.plan.to_send}
-        done: list[Upload] = []
+        done: list[UploadRecord] = []
         left = list(self.plan.to_send)
         published = {item.name for item in self.plan.items if item.action == SKIP}
         last, changed = "", time.monotonic()
@@ -103,7 +98,7 @@ class Sender:
                 changed = time.monotonic()
                 continue
             if detail != last:
-                self.tell({"event": "waits", "detail": detail})
+                self.notify({"event": "waits", "detail": detail})
                 last, changed = detail, time.monotonic()
             if time.monotonic() - changed > self.waiting.publication:
                 raise RemoteError(
@@ -115,7 +110,9 @@ class Sender:
             time.sleep(self.waiting.poll)
         return tuple(done)
 
-    def _next(self, left: list[Item], published: set[str]) -> tuple[Item | None, str]:
+    def _next(
+        self, left: list[PlannedUpload], published: set[str]
+    ) -> tuple[PlannedUpload | None, str]:
         """An item whose needs are all published; else None, and what is waited for."""
         detail = ""
         for item in left:
@@ -135,19 +132,23 @@ class Sender:
     def _published(self, need: str) -> str:
         """What is still missing of an upload that another one needs; "" if nothing is."""
         item = next(one for one in self.plan.items if one.name == need)
-        record = self._record(item)
-        if record is None:
-            return f"{need} {item.version}: Launchpad does not show it"
-        progress = self.ppa.progress(record)
-        if progress.failed:
+        upload = builds.SourceVersion(item.source, item.series, item.version)
+        ended = self.builds.follow(upload)
+        rows = [row for (one, _), row in self.builds.rows.items() if one == upload]
+        failed = [row for row in rows if row.phase in (builds.FAILED, builds.GONE)]
+        if failed:
+            arch = f"{failed[0].arch}: " if failed[0].arch else ""
             raise StepError(
-                f"it cannot be published ({progress.failed})",
+                f"it cannot be published ({arch}{failed[0].state})",
                 where=f"{need} {item.version} in {self.plan.ppa}",
                 advice="see its log with: backport wait",
             )
-        return "" if progress.published else f"{need} {item.version}: {progress.detail}"
+        if ended:
+            return ""
+        said = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
+        return f"{need} {item.version}: {said}"
 
-    def _record(self, item: Item) -> Publication | None:
+    def _record(self, item: PlannedUpload) -> Publication | None:
         found = [
             one
             for one in self.ppa.records(item.source)
@@ -155,20 +156,21 @@ class Sender:
         ]
         return found[0] if found else None
 
-    def _folder(self, upload: Upload) -> Path:
+    def _folder(self, upload: UploadRecord) -> Path:
         return self.work / journal.FOLDER / upload.name
 
-    def _signed(self, item: Item) -> Upload:
+    def _signed(self, item: PlannedUpload) -> UploadRecord:
         """The record of an upload that is ready to be sent, or was sent before."""
-        pair = (item.source, item.series)
-        before, made = self.earlier.get(pair), self.made[pair]
+        candidate = self.candidates[item.name]
+        before, made = candidate.earlier, candidate.made
+        assert made is not None, "what is to be sent was made"
         if item.action == RESUME and before is not None and self._intact(before):
             return before
-        fresh = Upload(
+        fresh = UploadRecord(
             source=item.source,
             series=item.series,
             version=item.version,
-            update=self.updates[pair],
+            update=candidate.update,
             ppa=self.plan.ppa,
             root=self.root,
             server=str(self.server),
@@ -177,13 +179,13 @@ class Sender:
             signer=self.key.fingerprint,
             account=self.plan.account,
             base=self.plan.base,
-            steps={str(step): state for step, state in self.steps[pair].items()},
-            forced=self.forced,
+            steps={str(step): state for step, state in candidate.steps.items()},
+            forced=candidate.forced,
             times=before.times if before else {},
-            made_of=self.made_of[pair],
-            origins={str(step): told for step, told in self.origins[pair].items()},
+            made_of=candidate.made_of,
+            origins={str(step): origin for step, origin in candidate.origins.items()},
         )
-        self.tell({"event": "signs", "name": item.name, "version": item.version})
+        self.notify({"event": "signs", "name": item.name, "version": item.version})
         files = signing.sign_upload(made.changes, self.key, self._folder(fresh))
         fresh = replace(fresh, files=files)
         if before is not None and before.state in ("sending", "sent"):
@@ -191,9 +193,9 @@ class Sender:
             fresh = replace(fresh, state=before.state)
             journal.write(self.work, fresh)
             return fresh
-        return journal.moved(self.work, fresh, "signed")
+        return journal.with_state(self.work, fresh, "signed")
 
-    def _intact(self, upload: Upload) -> bool:
+    def _intact(self, upload: UploadRecord) -> bool:
         """Whether the files that an earlier call signed are still there, unchanged."""
         folder = self._folder(upload)
         return bool(upload.files) and all(
@@ -201,51 +203,57 @@ class Sender:
             for name, digest in upload.files.items()
         )
 
-    def _send(self, item: Item, upload: Upload) -> Upload:
+    def _send(self, item: PlannedUpload, upload: UploadRecord) -> UploadRecord:
         """Send one upload, and wait until Launchpad shows it."""
         if upload.state == "sending":
             # The program was ended in the middle: Launchpad may have it.
-            self.tell({"event": "looks", "name": item.name, "version": item.version})
+            self.notify({"event": "looks", "name": item.name, "version": item.version})
             if self._arrived(item, upload, self.waiting.acceptance / 2):
-                return journal.moved(self.work, upload, "accepted")
+                return journal.with_state(self.work, upload, "accepted")
         if upload.state not in ("sent", "accepted"):
-            upload = journal.moved(self.work, upload, "sending")
-            self.tell({"event": "sends", "name": item.name, "version": item.version})
+            upload = journal.with_state(self.work, upload, "sending")
+            self.notify({"event": "sends", "name": item.name, "version": item.version})
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
             try:
                 sent = self._transfer(item, changes)
             except BackportError:
-                journal.moved(self.work, upload, "signed")  # nothing has left the machine
+                journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
             if sent.trouble:
                 state = "broken" if sent.certain else "sending"
-                journal.moved(self.work, upload, state, sent.trouble)
+                journal.with_state(self.work, upload, state, sent.trouble)
                 dput.require_arrived(sent, f"{item.name} {item.version}")
-            upload = journal.moved(self.work, upload, "sent")
+            upload = journal.with_state(self.work, upload, "sent")
         if not self._arrived(item, upload, self.waiting.acceptance):
             raise RemoteError(
                 f"{item.version} was sent, and Launchpad has not shown it within "
                 f"{self.waiting.acceptance / 60:.0f} minutes",
                 where=item.name,
-                advice="if a mail says that it was rejected, run: backport upload --rejected "
-                f"{item.series}/{item.source}; else run the command again, which looks again",
+                advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
+                f"backport upload --rejected {item.series}/{item.source}",
             )
-        self.tell({"event": "accepted", "name": item.name, "version": item.version})
-        return journal.moved(self.work, upload, "accepted")
+        self.notify({"event": "accepted", "name": item.name, "version": item.version})
+        return journal.with_state(self.work, upload, "accepted")
 
-    def _transfer(self, item: Item, changes: Path) -> Sent:
-        return dput.send(
-            changes,
-            self.server,
-            self.ppa.name,
-            item.series,
-            self.plan.account,
-            log=self.work / journal.FOLDER / LOG,
-            seconds=self.waiting.transfer,
-        )
+    def _transfer(self, item: PlannedUpload, changes: Path) -> Transfer:
+        for tries_left in reversed(range(TRANSFERS)):
+            sent = dput.send(
+                changes,
+                self.server,
+                self.ppa.name,
+                item.series,
+                self.plan.account,
+                log=self.work / journal.FOLDER / LOG,
+                seconds=self.waiting.transfer,
+            )
+            if not sent.passing or not tries_left:
+                break
+            self.notify({"event": "repeats", "name": item.name, "detail": sent.trouble})
+            time.sleep(self.waiting.poll)
+        return sent
 
-    def _arrived(self, item: Item, upload: Upload, seconds: float) -> bool:
+    def _arrived(self, item: PlannedUpload, upload: UploadRecord, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.
 
         Raises:
@@ -261,7 +269,7 @@ class Sender:
                 if one.version == item.version
             ]
             if "Rejected" in states:
-                journal.moved(self.work, upload, "rejected", "by Launchpad")
+                journal.with_state(self.work, upload, "rejected", "by Launchpad")
                 raise RemoteError(
                     f"Launchpad has rejected {item.version}; the reason is in its mail to the "
                     f"address of {self.plan.signer}",
@@ -271,15 +279,6 @@ class Sender:
             if time.monotonic() > end:
                 return False
             time.sleep(self.waiting.poll)
-
-
-def needs_of(recipe: Recipe, source: str, series: str) -> tuple[str, ...]:
-    """The names of the items that have to be published before this one is sent."""
-    return tuple(
-        f"{series}/{need}"
-        for need in recipe.source(source).needs
-        if series in recipe.source(need).series
-    )
 
 
 def closure(recipe: Recipe, sources: tuple[str, ...]) -> tuple[str, ...]:
@@ -301,7 +300,7 @@ def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
         if f"{upload.series}/{upload.source}" != name:
             continue
         if upload.state in ("sent", "sending"):
-            journal.moved(work, upload, "rejected", "said by the user")
+            journal.with_state(work, upload, "rejected", "said by the user")
         # A dry run may have noted it before.
         found = found or upload.state in ("sent", "sending", "rejected")
     return found
@@ -313,6 +312,7 @@ def as_line(event: Mapping[str, Any]) -> str:
     words = {
         "signs": f"signing {name}",
         "sends": f"sending {name}",
+        "repeats": f"{name}: {event.get('detail', '')}; it is sent again",
         "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
         "accepted": f"{name} is in the PPA",
         "waits": f"waiting: {event.get('detail', '')}",

@@ -27,7 +27,7 @@ _RELATIONS_TOO = ("Build-Depends-Arch", "Recommends")
 
 
 @dataclass(frozen=True)
-class Made:
+class PpaSource:
     """A source package for the PPA: an unsigned .changes with its files beside it.
 
     `hashes` has the sha256 of each file but the .changes; `origs` the names of the upstream
@@ -63,7 +63,7 @@ def make(
     update_dsc: Path,
     out: Path,
     key: str,
-) -> Made:
+) -> PpaSource:
     """Make the source package of a PPA, and compare it with the update's own.
 
     What an earlier call made of the same things is taken again.
@@ -101,7 +101,7 @@ def make(
     files = {name: out / name for name in (*names, made.dsc.name)}
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".comparing-") as name:
         differing, relations = _compare(update_dsc, made.dsc, Path(name), timestamp(recipe.date))
-    result = Made(
+    result = PpaSource(
         source=source.name,
         series=series.name,
         version=version,
@@ -119,7 +119,7 @@ def make(
     return result
 
 
-def _kept(out: Path, key: str, version: str) -> Made | None:
+def _kept(out: Path, key: str, version: str) -> PpaSource | None:
     """What an earlier call made, if it is of the same key and version and unchanged."""
     try:
         data = json.loads((out / _RECORD).read_text(encoding="utf-8"))
@@ -128,7 +128,9 @@ def _kept(out: Path, key: str, version: str) -> Made | None:
         changes = data.pop("changes_sha256")
         lists = {name: tuple(data[name]) for name in ("origs", "differing", "binaries")}
         relations = tuple(Relation(*one) for one in data["relations"])
-        made = Made(**{**data, **lists, "relations": relations, "changes": out / data["changes"]})
+        made = PpaSource(
+            **{**data, **lists, "relations": relations, "changes": out / data["changes"]}
+        )
         same = all(sha256_of(out / name) == digest for name, digest in made.hashes.items())
         return made if same and sha256_of(made.changes) == changes else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -171,7 +173,7 @@ def _relations(control: str) -> Iterable[Relation]:
                 yield from (one for one in alternatives if one.operator)
 
 
-def unmet(made: Made, update: Iterable[Made]) -> tuple[str, ...]:
+def unmet(made: PpaSource, update: Iterable[PpaSource]) -> tuple[str, ...]:
     """The relations of a package that the PPA's own versions of the update do not meet.
 
     A version ``V~ppa1`` sorts below V (Debian Policy 5.6.12), so ``(>= V)`` could not be

@@ -47,7 +47,7 @@ class Tested:
         return step in self.results
 
 
-def look(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
+def compare(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
     """Compare the store's records with what a run would ask for now."""
     kind = prepared.kind_in(store)
     base_inputs: dict[str, dict[str, str]] = {}

@@ -8,7 +8,7 @@ UPLOAD_STATUS = "New|Unapproved|Accepted|Done|Rejected"
 
 CHECK_UPLOAD = op(
     "checkUpload",
-    "component",
+    "component!",
     "distroseries! -> distro_series",
     "person! -> person",
     f"pocket!: {POCKETS}",

@@ -29,9 +29,18 @@ class Entry:
 
     @property
     def etag(self) -> str:
-        """A hash of all that the entry says; it changes with every change."""
-        text = json.dumps([self.kind, self.path, self.values], sort_keys=True)
-        return f'"{hashlib.sha1(text.encode()).hexdigest()}"'
+        """Two hashes, as lazr.restful has them: what only is read, and what can be written."""
+        return f'"{self._hash(written=False)}-{self.etag_of_written}"'
+
+    @property
+    def etag_of_written(self) -> str:
+        """The hash of what can be written: the part that a change is compared by."""
+        return self._hash(written=True)
+
+    def _hash(self, *, written: bool) -> str:
+        keys = [one.key for one in BY_NAME[self.kind].fields if one.marked == written]
+        text = json.dumps([self.path, {key: self.values[key] for key in sorted(keys)}])
+        return hashlib.sha1(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,7 @@ class World:
             name="primary",
             displayname=f"Primary Archive for {name.capitalize()}",
             distribution_link=f"/{name}",
+            permit_obsolete_series_uploads=False,
             private=False,
             reference=name,
         )

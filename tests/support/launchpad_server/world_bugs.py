@@ -63,6 +63,7 @@ class Bugs:
             description=description,
             tags=sorted(tags),
             private=False,
+            lock_status="Unlocked",
             information_type="Public",
             owner_link="/~tester",
             message_count=0,
@@ -206,7 +207,8 @@ class Bugs:
 
     def _approve(self, world: World, nomination: Entry, _: Mapping[str, Value]) -> Value:
         if "approve" not in self.rights:
-            raise DeniedError(401, "You may not approve this nomination.")
+            text = "(<BugNomination object at 0x7f10>, 'approve', 'launchpad.Driver')"
+            raise DeniedError(401, text)
         nomination.values.update(status="Approved", decider_link=world.me, date_decided=_WHEN)
         bug = world.entries[str(nomination.values["bug_link"])]
         series = str(nomination.values["target_link"]).rpartition("/")[2]
@@ -250,7 +252,7 @@ class Bugs:
                 subscribed_by_link=world.me,
                 date_created=_WHEN,
             )
-        return Created(world.entries[path])
+        return world.entries[path]
 
 
 def _target_name(target: Entry) -> str:

@@ -69,7 +69,7 @@ class Farm:
         world.before.append(self.advance)
         world.operations.update(
             {
-                ("source_package_publishing_history", "getBuilds"): self._builds,
+                ("source_package_publishing_history", "getBuilds"): self.builds_of,
                 ("source_package_publishing_history", "getPublishedBinaries"): self._binaries,
                 ("binary_package_publishing_history", "binaryFileUrls"): self._file_urls,
                 ("build", "retry"): self._retry,
@@ -87,6 +87,7 @@ class Farm:
                 name=name,
                 displayname=name,
                 distribution_link="/ubuntu",
+                permit_obsolete_series_uploads=False,
                 private=False,
                 reference=f"~{owner}/ubuntu/{name}",
             )
@@ -230,7 +231,8 @@ class Farm:
                 )
                 arch = "all" if job.indep else values["arch_tag"]
                 version = str(values["source_package_version"]).rpartition(":")[2]
-                name = f"{package}_{version}_{arch}.deb"
+                kind = "ddeb" if package.endswith("-dbgsym") else "deb"
+                name = f"{package}_{version}_{arch}.{kind}"
                 web = f"{values['archive_link']}/+files/{quote(name)}"
                 self.world.files[web] = content
                 self._files[entry.path] = (web, content)
@@ -240,7 +242,8 @@ class Farm:
 
     # Named operations
 
-    def _builds(self, _: World, publication: Entry, __: Mapping[str, Value]) -> Value:
+    def builds_of(self, _: World, publication: Entry, __: Mapping[str, Value]) -> Value:
+        """The builds of a source publication."""
         return [
             job.entry
             for job in self.jobs
@@ -253,6 +256,7 @@ class Farm:
             for job in self.jobs
             if job.entry.values["current_source_publication_link"] == publication.path
             for entry in job.published
+            if entry.values["status"] in ("Pending", "Published")
         ]
 
     def _file_urls(self, _: World, binary: Entry, given: Mapping[str, Value]) -> Value:

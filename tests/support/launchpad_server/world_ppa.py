@@ -38,32 +38,35 @@ class RejectedError(Exception):
     """The upload is refused, for this reason: Launchpad sends it in a mail."""
 
 
+class UnverifiedError(Exception):
+    """The signature cannot be verified: the upload is dropped, and nobody gets a mail."""
+
+
 class Ppas:
     """The people, keys and PPAs of a world.
 
-    `mails` are the rejections, as "VERSION: reason"; `builds` says what becomes of a build, by
-    source ("Successfully built" otherwise); with `steps` 0 an upload is published at once, else
-    after so many looks at its builds. `refuse` is a reason to reject whatever comes; with
-    `records_rejections` the queue has a record of it, else there is only the mail. With a `farm`
-    every upload is built there, by the farm's clock.
+    `mails` are the rejections, as "VERSION: reason"; `dropped` is what nobody is told of;
+    `builds` says what becomes of a build, by source
+    ("Successfully built" otherwise). Each question about builds lets one second pass, and
+    an upload is built and published after `steps` seconds. `refuse` is a reason to reject whatever
+    comes; with `records_rejections` the queue has a record of it, else there is only the mail.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.mails: list[str] = []
+        self.dropped: list[str] = []
         self.builds: dict[str, str] = {}
-        self.steps = 0
+        self.steps = 0.0
         self.records_rejections = False
         self.refuse = ""
-        self.farm: Farm | None = None
+        self.farm = Farm(world)
         self.uploaders: dict[str, set[str]] = {}
         self.keys: dict[str, list[str]] = {}
-        self._looks: dict[str, int] = {}
         world.operations.update(
             {
                 ("archive", "checkUpload"): self._check_upload,
                 ("source_package_publishing_history", "getBuilds"): self._builds,
-                ("source_package_publishing_history", "getPublishedBinaries"): self._binaries,
             }
         )
 
@@ -99,6 +102,7 @@ class Ppas:
             displayname=f"PPA {name} of {owner}",
             distribution_link="/ubuntu",
             owner_link=f"/~{owner}",
+            permit_obsolete_series_uploads=False,
             private=False,
             reference=f"~{owner}/ubuntu/{name}",
         )
@@ -111,6 +115,9 @@ class Ppas:
                 self._check(archive, upload)
             except RejectedError as error:
                 self._reject(folder, upload, str(error))
+                return None
+            except UnverifiedError as error:
+                self.dropped.append(f"{upload.source} {upload.version}: {error}")
                 return None
             return self.publish(archive.path, upload, status="Published" if not self.steps else "")
 
@@ -149,54 +156,22 @@ class Ppas:
             self.world.redirects[f"{archive}/{where}"] = stored
             self.world.source_files[path].append((f"{archive}/{where}", content))
         self._queue(archive, upload, "Done")
-        if self.farm is not None:
-            self.farm.take(entry)
-            debs = {name: f"{name} {upload.version}".encode() for name in upload.binaries}
-            self.farm.build(entry, binaries=debs)
-            return entry
-        build = self.world.add(
-            "build",
-            f"{archive}/+build/{self.world.number()}",
-            arch_tag="amd64",
-            archive_link=archive,
-            buildstate="Needs building",
-            can_be_retried=False,
-            pocket="Release",
-            source_package_name=upload.source,
-            source_package_version=upload.version,
-            title=f"amd64 build of {upload.source} {upload.version}",
-        )
-        build.values["current_source_publication_link"] = path
-        for name in upload.binaries:
-            self.world.add(
-                "binary_package_publishing_history",
-                f"{archive}/+binarypub/{self.world.number()}",
-                archive_link=archive,
-                binary_package_name=name,
-                binary_package_version=upload.version,
-                build_link=build.path,
-                component_name="main",
-                date_created=_WHEN,
-                pocket="Release",
-                source_package_name=upload.source,
-                source_package_version=upload.version,
-                status="Pending",
+        if status in ("", "Published"):
+            self.farm.take(entry, publish_after=self.steps)
+            state = self.builds.get(upload.source, "Successfully built")
+            self.farm.build(
+                entry,
+                "amd64",
+                ((0.0, "Needs building"), (self.steps, state)),
+                binaries={name: f"{name} {upload.version}".encode() for name in upload.binaries},
+                publish_after=0.0,
             )
-        if not self.steps:
-            self._finish(build, entry)
+            self.farm.advance()
         return entry
 
     def reject_later(self, archive: str, upload: Arrived) -> None:
         """A person rejects an upload: there is a record of it in the queue."""
         self._queue(archive, upload, "Rejected")
-
-    def _finish(self, build: Entry, source: Entry) -> None:
-        state = self.builds.get(str(build.values["source_package_name"]), "Successfully built")
-        build.values["buildstate"] = state
-        source.values |= {"status": "Published", "date_published": _WHEN}
-        if state == "Successfully built":
-            for one in self._binaries_of(build):
-                one.values |= {"status": "Published", "date_published": _WHEN}
 
     def _archive_of(self, folder: PurePosixPath) -> Entry:
         """The archive that a folder of the upload server stands for."""
@@ -215,13 +190,15 @@ class Ppas:
             raise RejectedError(self.refuse)
         signers = [name for name, keys in self.keys.items() if upload.signer in keys]
         if not signers:
-            raise RejectedError(f"The key {upload.signer} is not registered in Launchpad.")
+            raise UnverifiedError(f"The key {upload.signer} is not registered in Launchpad.")
         if signers[0] not in self.uploaders[archive.path]:
             raise RejectedError(f"{signers[0]} has no upload rights to this PPA.")
         series = self.world.entries.get(f"/ubuntu/{upload.series}")
         if series is None:
             raise RejectedError(f"Unable to find distroseries: {upload.series}")
-        if series.values["status"] not in _OPEN:
+        ended = series.values["status"] == "Obsolete"
+        permitted = ended and archive.values["permit_obsolete_series_uploads"]
+        if series.values["status"] not in _OPEN and not permitted:
             raise RejectedError(f"{upload.series} is {series.values['status']}.")
         older = [
             one
@@ -279,23 +256,10 @@ class Ppas:
             raise DeniedError(403, "Signer has no upload rights to this PPA.")
         return None
 
-    def _builds(self, world: World, record: Entry, _given: Mapping[str, Value]) -> Value:
-        link = "current_source_publication_link"
-        found = [one for one in world.all("build") if one.values[link] == record.path]
-        self._looks[record.path] = self._looks.get(record.path, 0) + 1
-        if self.steps and self._looks[record.path] == self.steps:
-            for build in found:
-                self._finish(build, record)
-        return found
-
-    def _binaries_of(self, build: Entry) -> list[Entry]:
-        every = self.world.all("binary_package_publishing_history")
-        return [one for one in every if one.values["build_link"] == build.path]
-
-    def _binaries(self, world: World, record: Entry, _given: Mapping[str, Value]) -> Value:
-        link = "current_source_publication_link"
-        builds = [one for one in world.all("build") if one.values[link] == record.path]
-        return [one for build in builds for one in self._binaries_of(build)]
+    def _builds(self, world: World, record: Entry, given: Mapping[str, Value]) -> Value:
+        self.farm.now += 1
+        self.farm.advance()
+        return self.farm.builds_of(world, record, given)
 
 
 class Login:

@@ -18,11 +18,15 @@ from .intake import SAYS, Intake
 
 
 class FtpServer:
-    """The server, as a context manager; `address` is what the toolkit takes."""
+    """The server, as a context manager; `address` is what the toolkit takes.
+
+    `fail_with` answers what would store a file, `failures` times; -1 is for ever.
+    """
 
     def __init__(self, intake: Intake, *, port: int = 0) -> None:
         self.intake = intake
         self.fail_with = ""
+        self.failures = -1
         self._home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
         self._loop = IOLoop()
         handler = type("Handler", (_Handler,), {"owner": self, "banner": f"Ready: {SAYS}."})
@@ -72,7 +76,8 @@ class _Handler(FTPHandler):  # type: ignore[misc]
         return super().ftp_CWD(path)
 
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802
-        if self.owner.fail_with:
+        if self.owner.fail_with and self.owner.failures:
+            self.owner.failures -= 1
             self.respond(self.owner.fail_with)
             return None
         return super().ftp_STOR(file, mode)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from debian.deb822 import Changes, Dsc
 
-from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError
+from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError, UnverifiedError
 
 SAYS = "a stand-in for tests, not Launchpad"
 
@@ -19,15 +19,15 @@ SAYS = "a stand-in for tests, not Launchpad"
 class Intake:
     """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
 
-    `sessions` lists what each connection brought, as names of files; `silent` drops an upload
-    without a trace, as when its mail was lost. `cut` names a part of a file's name after whose
+    `sessions` lists what each connection brought, as names of files; without `verifies` no
+    signature can be verified. `cut` names a part of a file's name after whose
     first half the connection breaks, once.
     """
 
     def __init__(self, ppas: Ppas, keyring: Path) -> None:
         self.ppas = ppas
         self.sessions: list[list[str]] = []
-        self.silent = False
+        self.verifies = True
         self.cut = ""
         self._keyring = keyring
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class Intake:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             self.sessions.append([str(path.relative_to(folder)) for path in files])
             for changes in files:
-                if changes.suffix == ".changes" and not self.silent:
+                if changes.suffix == ".changes":
                     self._process(changes, PurePosixPath(changes.parent.relative_to(folder)))
 
     def _process(self, changes: Path, place: PurePosixPath) -> None:
@@ -54,6 +54,9 @@ class Intake:
             upload = self._checked(changes)
         except RejectedError as error:
             self.ppas.mails.append(f"{changes.name}: {error}")
+            return
+        except UnverifiedError as error:
+            self.ppas.dropped.append(f"{changes.name}: {error}")
             return
         self.ppas.receive(place, upload)
 
@@ -96,6 +99,6 @@ class Intake:
             command += ["--status-fd", "1", "--output", str(out), "--verify", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
-        if done.returncode != 0 or found is None:
-            raise RejectedError(f"GPG verification of {path.name} failed.")
+        if done.returncode != 0 or found is None or not self.verifies:
+            raise UnverifiedError(f"GPG verification of {path.name} failed.")
         return found[1]

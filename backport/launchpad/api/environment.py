@@ -1,4 +1,4 @@
-"""Which Launchpad is asked."""
+"""What the environment says: which Launchpad is asked, and how often."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from backport.errors import UsageError
 
 ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
+POLL_VARIABLE = "BACKPORT_POLL_SECONDS"
 PRODUCTION = "https://api.launchpad.net/"
 _ALIASES = {
     "production": PRODUCTION,
@@ -33,3 +34,23 @@ def service_root(given: str = "") -> str:
             advice=f"write an http address or one of {', '.join(_ALIASES)}",
         )
     return root.rstrip("/").removesuffix(f"/{API_VERSION}") + "/"
+
+
+def poll_seconds(usual: float) -> float:
+    """The seconds between two looks at Launchpad: those of the environment, else the `usual`.
+
+    Raises:
+        UsageError: the environment names no such time.
+    """
+    text = os.environ.get(POLL_VARIABLE, "")
+    if not text:
+        return usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise UsageError(
+            f"{text!r} is no number of seconds", where=POLL_VARIABLE, advice="correct or unset it"
+        )
+    return seconds

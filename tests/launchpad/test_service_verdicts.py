@@ -12,18 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.engine import verdict
-from backport.engine.step import StepId
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
-from backport.launchpad.autopkgtest import verdicts as farm
-from backport.launchpad.autopkgtest.verdicts import Sent, farm_of, sent_of
-from backport.launchpad.upload.journal import Upload
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import UploadedVersions, sent_of, service_tests
+from backport.launchpad.upload.journal import UploadRecord
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
-SENT = {("app", "xenial"): Sent(UPDATE, frozenset({VERSION}))}
-STEP = StepId("test", "xenial", "app", test="race")
-CONTROL = StepId("test", "xenial", "app", "unpatched", "race-control")
+SENT = {("app", "xenial"): UploadedVersions(UPDATE, frozenset({VERSION}))}
+STEP = "test/xenial/app.race"
+CONTROL = "test/xenial/app.race-control+unpatched"
 LOST = Failed("test", "it lost")
 
 
@@ -50,13 +49,13 @@ def control(made: Verdict, version: str = f"{UPDATE}~unpatched1", **more: Any) -
 
 def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     return {
-        "format": farm.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "", "launchpad": "https://lp/",
+        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "", "launchpad": "https://lp/",
         "tests": list(rows), "controls": list(controls),
     }  # fmt: skip
 
 
 def counted(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
-    return dict(farm_of(data(*rows, controls=controls), SENT).tests)
+    return dict(service_tests(data(*rows, controls=controls), SENT).tests)
 
 
 def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
@@ -84,7 +83,7 @@ def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests
 def test_what_is_said_of_anything_else_counts_for_nothing(
     change: dict[str, str], said: str
 ) -> None:
-    found = farm_of(data(row(LOST, **change)), SENT)
+    found = service_tests(data(row(LOST, **change)), SENT)
     assert found.tests == {}
     assert [one.counts for one in found.rows] == [said]
 
@@ -158,19 +157,19 @@ def test_a_control_counts_only_with_the_variant_of_this_very_version(
 
 def test_a_control_that_did_not_run_leaves_the_local_one() -> None:
     said = control(Skipped("control not run: name a PPA"), "", result="")
-    found = farm_of(data(row(Passed()), controls=(said,)), SENT)
+    found = service_tests(data(row(Passed()), controls=(said,)), SENT)
     assert CONTROL not in found.tests
     assert [one.counts for one in found.rows if one.control] == ["no result"]
 
 
-def upload(**change: Any) -> Upload:
+def upload(**change: Any) -> UploadRecord:
     values: dict[str, Any] = {
         "source": "app", "series": "xenial", "version": VERSION, "update": UPDATE,
         "ppa": "ppa:me/sru", "root": "https://lp/", "server": "ftp", "content": {}, "files": {},
         "signer": "", "account": "me", "base": "ubuntu", "steps": {}, "state": "accepted",
         "made_of": "a" * 64,
     }  # fmt: skip
-    return Upload(**values | change)
+    return UploadRecord(**values | change)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +205,12 @@ def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
 def test_a_summary_that_is_damaged_is_an_error_and_not_an_empty_one(
     tmp_path: Path, text: str
 ) -> None:
-    path = tmp_path / farm.SUMMARY
+    path = tmp_path / verdicts.SUMMARY
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(InputError, match="cannot be read"):
-        farm.read(tmp_path, {})
+        verdicts.read(tmp_path, {})
 
 
 def test_without_a_summary_nothing_stands_in_place(tmp_path: Path) -> None:
-    assert farm.read(tmp_path, {}) == farm.Farm()
+    assert verdicts.read(tmp_path, {}) == verdicts.ServiceTests()

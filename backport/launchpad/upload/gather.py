@@ -1,0 +1,357 @@
+"""Gather what is known of each candidate: from Launchpad, the store, and gpg."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from backport.engine import verdict
+from backport.engine.step import StepId
+from backport.engine.store import Store
+from backport.engine.verdict import Passed
+from backport.errors import InputError, MachineError, RemoteError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
+from backport.launchpad.archive.publications import Records, newest_in_archive
+from backport.launchpad.archive.seen import with_seen
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import ServiceTest, UploadedVersions
+from backport.launchpad.upload import journal, signing
+from backport.launchpad.upload import source as upload_source
+from backport.launchpad.upload import version as ppa_version
+from backport.launchpad.upload.candidate import Candidate, Known
+from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.ppa import Account, Ppa, Queued
+from backport.launchpad.upload.signing import Key
+from backport.launchpad.upload.source import PpaSource
+from backport.launchpad.upload.tests_passed import Tested
+from backport.recipe import versions
+from backport.recipe.model import BasePin, Published, Recipe
+from backport.recipe.versions import ArchiveVersions
+from backport.source.files import sha256_of
+
+
+def archive_now(
+    recipe: Recipe, client: LaunchpadlibClient, cache: Path, work: Path
+) -> ArchiveVersions:
+    """What each series has of each source of the recipe, asked for now.
+
+    Parameters:
+        work: the work folder, with the source packages that are to be uploaded.
+
+    Raises:
+        RemoteError: Launchpad does not answer; a kept answer is not good enough for an upload.
+    """
+    records = Records(cache, client, max_age=timedelta(0))
+    found: dict[tuple[str, str], Published] = {}
+    pairs = [(source.name, series.name) for source in recipe.sources for series in recipe.series]
+    pairs += [(old.name, series) for old in recipe.retired for series in old.series]
+    for source, series in dict.fromkeys(pairs):
+        answer = records.published(source, series)
+        if records.trouble is not None:
+            raise records.trouble
+        if answer is not None:
+            has = newest_in_archive(answer, records, recipe.as_of)
+            pair = (source, series)
+            found[pair] = with_seen(has, answer, records, pair, as_of=recipe.as_of, work=work)
+            if records.trouble is not None:
+                raise records.trouble
+    return found
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The key and the account; `trouble` is why they cannot sign an upload, "" if they can."""
+
+    key: Key | None
+    account: Account
+    trouble: str
+
+
+def signer(wanted: str, account: Account) -> Signer:
+    """The key that signs, compared with those that Launchpad knows of the account."""
+    try:
+        key = signing.find_key(wanted)
+    except MachineError as error:
+        return Signer(None, account, f"{error.what}; {error.advice}")
+    if key.fingerprint not in account.fingerprints:
+        return Signer(
+            key,
+            account,
+            f"Launchpad's account {account.name} does not have the key {key.fingerprint}: send it "
+            "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
+            f"https://launchpad.net/~{account.name}/+editpgpkeys",
+        )
+    return Signer(key, account, "")
+
+
+@dataclass
+class Gatherer:
+    """Gathers what is known of every source and series; Launchpad is asked once for each thing.
+
+    Parameters:
+        tested: what has passed here.
+        asked_series: the series that the user named.
+        forced: the user's reason to upload what has not passed; "" for none.
+    """
+
+    recipe: Recipe
+    store: Store
+    client: LaunchpadlibClient
+    ppa: Ppa
+    archive: ArchiveVersions
+    tested: Tested
+    who: Signer
+    asked_series: tuple[str, ...]
+    forced: str
+
+    def __post_init__(self) -> None:
+        self._series_status = cache(self.client.series_status)
+        self._permits_obsolete = cache(self.ppa.permits_obsolete)
+        self._records = cache(self.ppa.records)
+        self._published = cache(self.client.published_sources)
+        self._files = cache(self.client.source_files)
+        self._allowed = cache(self._trouble_uploading)
+        self._base = cache(self._compare_base)
+
+    def candidates(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Candidate]:
+        """What is known of each (source, series), by its name, in the same order.
+
+        The version of each is chosen, and its source package made, before any is looked at: what
+        one asks of another is compared with the version that this one gets.
+
+        Raises:
+            InputError: the update's own source package is not there, or not up to date.
+            RemoteError: Launchpad gives no answer.
+        """
+        begun = [self._begun(*pair) for pair in pairs]
+        service = self._service_tests(begun)
+        return {one.name: self._whole(one, begun, service) for one in begun}
+
+    def _begun(self, name: str, series: str) -> Candidate:
+        """A candidate with its version and source package, where it may get one."""
+        source, where = self.recipe.source(name).in_series(series), self.recipe.one_series(series)
+        update, _ = versions.published_version(source, where)
+        status = self._series_status(series)
+        candidate = Candidate(
+            source=source,
+            series=series,
+            update=update,
+            version=ppa_version.ppa_version(update, 1),
+            needs=tuple(
+                f"{series}/{need}"
+                for need in source.needs
+                if series in self.recipe.source(need).series
+            ),
+            today=datetime.datetime.now(datetime.UTC).date(),
+            as_of=self.recipe.as_of,
+            series_status=status,
+            permitted=status == OBSOLETE_SERIES and self._permits_obsolete(),
+            asked_by_name=series in self.asked_series,
+            archive=self.archive.get((name, series)),
+            said=where.archive.get(name),
+            relied={one.name: self.archive.get((name, one.name)) for one in self.recipe.series},
+            forced=self.forced,
+            key_trouble=self.who.trouble,
+        )
+        if source.base is None or candidate.closed:
+            return candidate
+        for step in (StepId("fetch", source=name), StepId("source", series, name)):
+            if not self.tested.passed(step):
+                raise InputError(
+                    f"it is {self.tested.states.get(step, 'not there')}",
+                    where=str(step),
+                    advice="make, build and test the update with: backport run",
+                )
+        return self._made(candidate)
+
+    def _made(self, candidate: Candidate) -> Candidate:
+        """The candidate with the version that it gets, and its source package."""
+        name, series = candidate.source.name, candidate.series
+        kept = journal.read(self.store.work, str(self.ppa.name), self.client.root)
+        own = [one for one in kept if (one.source, one.series) == (name, series)]
+        queue = self.ppa.queued(name, series)
+        records = self._with_files(candidate)
+        used = [one.version for found in (own, records, queue) for one in found]
+        last = ppa_version.last_number(candidate.update, used)
+        (update_dsc,) = self.store.folder(StepId("source", series, name)).glob("*.dsc")
+        candidate = replace(candidate, records=records, made_of=sha256_of(update_dsc))
+        if last:
+            version = ppa_version.ppa_version(candidate.update, last)
+            made = self._make(candidate, version, update_dsc)
+            earlier = next((one for one in own if one.version == version), None)
+            if _still_good(made, records, queue, earlier):
+                return replace(candidate, version=version, made=made, earlier=earlier)
+        version = ppa_version.ppa_version(candidate.update, last + 1)
+        made = self._make(candidate, version, update_dsc)
+        return replace(candidate, version=version, made=made)
+
+    def _make(self, candidate: Candidate, version: str, update_dsc: Path) -> PpaSource:
+        name, series = candidate.source.name, candidate.series
+        return upload_source.make(
+            self.recipe,
+            candidate.source,
+            self.recipe.one_series(series),
+            version,
+            fetched=self.store.folder(StepId("fetch", source=name)),
+            update_dsc=update_dsc,
+            out=self.store.work / journal.FOLDER / "unsigned" / f"{series}_{name}",
+            key=self.tested.results[StepId("source", series, name)].key,
+        )
+
+    def _whole(
+        self, candidate: Candidate, every: list[Candidate], service: Mapping[StepId, ServiceTest]
+    ) -> Candidate:
+        """The candidate with what follows from all of them, and from what Launchpad has."""
+        steps, origins = self._steps(candidate, service)
+        candidate = replace(
+            candidate,
+            steps=steps,
+            origins=origins,
+            base_trouble=self._base(candidate.source.name, candidate.source.base),
+        )
+        if candidate.made is None:
+            return candidate
+        mates = [one.made for one in every if one.series == candidate.series and one.made]
+        return replace(
+            candidate,
+            known=self._known(candidate, candidate.made),
+            unmet=upload_source.unmet(candidate.made, mates),
+            allowed=self._allowed(candidate.series),
+        )
+
+    def _steps(
+        self, candidate: Candidate, service: Mapping[StepId, ServiceTest]
+    ) -> tuple[dict[StepId, str], dict[StepId, str]]:
+        """The states of build and tests, and the origin of those that are not from here.
+
+        What Ubuntu's autopkgtest service says of the version in the PPA stands in place of what
+        was found here; a test that failed there counts even if it was never run here.
+        """
+        states = self.tested.of(candidate.source.name, candidate.series)
+        origins: dict[StepId, str] = {}
+        for name, one in service.items():
+            passed = isinstance(one.verdict, Passed)
+            if one.series != candidate.series or (passed and name not in states):
+                continue
+            said = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
+            states[name] = "passed" if passed else said
+            origins[name] = one.told
+        return states, origins
+
+    def _service_tests(self, candidates: list[Candidate]) -> Mapping[StepId, ServiceTest]:
+        """The service's tests of the very versions that were chosen."""
+        data = verdicts.summary(self.store.work)
+        if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):
+            return {}
+        sent = {
+            (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
+            for one in candidates
+            if one.made is not None
+        }
+        return verdicts.service_tests(data, sent).tests
+
+    def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
+        """The PPA's records of a source; those of this update that are live, with their files."""
+        return tuple(
+            replace(one, files=self._files(one))
+            if one.series == candidate.series
+            and one.in_archive
+            and ppa_version.number_of(one.version, candidate.update)
+            else one
+            for one in self._records(candidate.source.name)
+        )
+
+    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[Known, ...]:
+        """The upstream tarballs that Launchpad has under a name of ours."""
+        upstream = Version(candidate.version).upstream_version
+        places = [(f"the PPA ({one.series})", one) for one in candidate.records]
+        places += [
+            (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
+        ]
+        found: list[Known] = []
+        seen: set[str] = set()
+        for where, one in places:
+            if Version(one.version).upstream_version == upstream and one.version not in seen:
+                seen.add(one.version)
+                files = one.files or self._files(one)
+                found += [Known(each.name, each.sha256, where) for each in files]
+        return tuple(one for one in found if one.name in made.origs)
+
+    def _trouble_uploading(self, series: str) -> str:
+        """Why the account may not upload; the right to a PPA is one for all its sources."""
+        try:
+            self.ppa.check_may_upload(self.recipe.sources[0].name, series)
+        except RefusedError as error:
+            return error.what
+        return ""
+
+    def _compare_base(self, source: str, base: BasePin | None) -> str:
+        """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
+        if base is None:
+            return ""
+        for distribution in ("ubuntu", "debian"):
+            found = self.client.published_sources(
+                source, version=base.version, distribution=distribution
+            )
+            if found:
+                there = replace(found[0], files=self._files(found[0]))
+                if there.has(base.dsc, base.sha256):
+                    return ""
+                return f"{distribution}'s {base.version} is another; pin it with: backport pin"
+        return (
+            f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's archive, "
+            "so it is nobody's base; pin one that is, with: backport pin"
+        )
+
+
+def _still_good(
+    made: PpaSource,
+    records: tuple[Publication, ...],
+    queue: tuple[Queued, ...],
+    earlier: UploadRecord | None,
+) -> bool:
+    """Whether the version used last is this very upload: there, on its way, or still to be sent.
+
+    A version that is not counts as burned, and the next one is taken.
+    """
+    seen = [one for one in records if one.version == made.version]
+    live = [one for one in seen if one.series == made.series and one.in_archive]
+    if live:
+        return live[0].content == made.content
+    states = [one.status for one in queue if one.version == made.version]
+    burned = bool(seen) or "Rejected" in states
+    return (
+        not burned
+        and earlier is not None
+        and earlier.state != "rejected"
+        and dict(earlier.content) == made.content
+    )
+
+
+def check_clock(ppa: Ppa, *, most: float = 600.0) -> None:
+    """Check that this machine's clock is near Launchpad's: a signature from the future is refused.
+
+    Parameters:
+        most: seconds that it may be off.
+
+    Raises:
+        MachineError: it is off by more.
+        RemoteError: Launchpad does not answer.
+    """
+    off = ppa.clock_offset()
+    if off is None:
+        raise RemoteError("Launchpad does not tell the time", advice="try again later")
+    if abs(off) > most:
+        where = "ahead of" if off > 0 else "behind"
+        raise MachineError(
+            f"this machine's clock is {abs(off) / 60:.0f} minutes {where} Launchpad's",
+            advice="set it (timedatectl(1)), and run the command again",
+        )

@@ -1,0 +1,102 @@
+"""launchpadlib's connection within limits: what reads is repeated, what writes is sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httplib2
+import pytest
+
+from backport.launchpad.api.http import LimitedRequest
+from backport.transport import Limits, UnansweredError
+from tests.support.launchpad_server import Fault, StandIn
+from tests.support.raw_server import HEAD, RawServer
+
+QUICK = Limits(first_wait=0.01)
+
+
+@pytest.fixture
+def connection() -> Iterator[httplib2.Http]:
+    with closing(httplib2.Http()) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", on="PATCH", status=503, times=1),
+        Fault("status", on="PATCH", status=502, times=1, after=True),
+        Fault("reset", on="PATCH", times=1),
+        Fault("close", on="PATCH", times=1),
+        Fault("truncated", on="PATCH", times=1),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_what_writes_is_sent_once(
+    standin: StandIn, connection: httplib2.Http, fault: Fault
+) -> None:
+    standin.faults.add(fault)
+    request = LimitedRequest(connection, QUICK)
+    request(f"{standin.base}ubuntu")
+    with pytest.raises(UnansweredError):
+        request(
+            f"{standin.base}ubuntu/xenial",
+            method="PATCH",
+            body="{}",
+            headers={"Authorization": 'OAuth oauth_token="x"'},
+        )
+    assert standin.requests == ["GET /devel/ubuntu", "PATCH /devel/ubuntu/xenial"]
+
+
+def test_the_total_time_is_a_limit_of_its_own(standin: StandIn, connection: httplib2.Http) -> None:
+    standin.faults.add(Fault("status", on="GET", status=503, times=2))
+    request = LimitedRequest(connection, Limits(attempts=100, first_wait=3.0, total=2.0))
+    with pytest.raises(UnansweredError, match="answered 503 Service Unavailable, 2 times"):
+        request(f"{standin.base}ubuntu")
+    assert len(standin.requests) == 2
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_the_wait_that_the_server_asks_for_is_kept(
+    standin: StandIn, connection: httplib2.Http, as_date: bool
+) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
+    headers = {"Retry-After": soon if as_date else "600"}
+    standin.faults.add(Fault("status", on="GET", status=429, headers=headers))
+    waits: list[float] = []
+    limits = Limits(longest_wait=1000.0, total=1000.0)
+    response, _ = LimitedRequest(connection, limits, sleep=waits.append)(f"{standin.base}ubuntu")
+    assert response.status == 200
+    (wait,) = waits
+    assert wait == 600 or (as_date and 1 < wait < 600)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([HEAD, b"x" * 65536, None], "sends more than the limit"),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 65536, None], "sends more than the limit|broke off"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"], "compressed answer"),
+    ],
+    ids=["endless body", "endless header", "compressed"],
+)
+def test_an_answer_that_could_fill_the_memory_is_given_up(
+    connection: httplib2.Http, sent: list[bytes | None], said: str
+) -> None:
+    with RawServer(sent) as server:
+        request = LimitedRequest(connection, Limits(size=1_000_000, attempts=1))
+        with pytest.raises(UnansweredError, match=said):
+            request(server.url)
+
+
+@pytest.mark.parametrize("sent", [[HEAD, b"x", None], [b"HTTP/1.1 ", b"2", None]])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    connection: httplib2.Http, sent: list[bytes | None]
+) -> None:
+    with RawServer(sent, pause=0.05) as server:
+        request = LimitedRequest(connection, Limits(total=0.5, attempts=1))
+        with pytest.raises(UnansweredError, match="did not answer in time"):
+            request(server.url)

@@ -1,0 +1,119 @@
+"""HTTP with limits, against servers that keep to none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backport import transport
+from backport.transport import Limits, UnansweredError
+from tests.support.raw_server import HEAD, RawServer
+
+ONCE = Limits(attempts=1)
+
+
+def refused(url: str, limits: Limits = ONCE) -> UnansweredError:
+    with pytest.raises(UnansweredError) as caught:
+        transport.content(url, limits, lambda _: None)
+    return caught.value
+
+
+def test_a_file_is_read_whole() -> None:
+    with RawServer([HEAD, b"one ", b"two"]) as server:
+        assert transport.content(server.url, ONCE) == b"one two"
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([HEAD, b"x" * 65536, None], "sends more than the limit"),
+        ([b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", None], "broke off the connection"),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], "broke off the connection"),
+        ([b"\x00" * 100], "broke off the connection"),
+        ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "answered 404 Not Found"),
+        ([b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"], "not allowed"),
+        ([b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/x\r\n\r\n"], "unknown url type: ftp"),
+        ([HEAD, b"<!DOCTYPE html><p>Log in"], "a web page instead of the file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_answer_that_cannot_be_used_is_told(sent: list[bytes | None], said: str) -> None:
+    with RawServer(sent) as server:
+        assert said in refused(server.url, Limits(attempts=1, size=1_000_000)).what
+
+
+@pytest.mark.parametrize("sent", [[HEAD, b"x", None], [b"HTTP/1.1 200 OK\r\n", b"x", None]])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(sent: list[bytes | None]) -> None:
+    with RawServer(sent, pause=0.05) as server:
+        assert refused(server.url, Limits(attempts=1, total=0.5)).what == "did not answer in time"
+
+
+@pytest.mark.parametrize("scheme", ["file", "ftp", "data", "gopher"])
+def test_no_other_scheme_is_spoken(scheme: str) -> None:
+    error = refused(f"{scheme}:///etc/passwd", Limits())
+    assert f"unknown url type: {scheme}" in error.what
+    assert not error.passing
+
+
+def test_a_passing_fault_is_asked_for_again_with_longer_waits() -> None:
+    waits: list[float] = []
+    with (
+        RawServer([b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"]) as server,
+        pytest.raises(UnansweredError) as caught,
+    ):
+        transport.content(server.url, Limits(attempts=4, first_wait=1.0), waits.append)
+    assert (waits, server.connections) == ([0, 1.0, 2.0], 4)
+    assert caught.value.what == "answered 503 Busy, 4 times"
+
+
+@pytest.mark.parametrize(
+    ("status", "connections"), [(400, 1), (403, 1), (404, 1), (408, 2), (429, 2), (501, 1)]
+)
+def test_a_fault_that_stays_is_not_asked_for_again(status: int, connections: int) -> None:
+    with RawServer([b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status]) as server:
+        refused(server.url, Limits(attempts=2))
+    assert server.connections == connections
+
+
+def attempts(*results: object) -> Callable[[], object]:
+    left = list(results)
+
+    def attempt() -> object:
+        result = left.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return attempt
+
+
+def test_a_wait_that_is_too_long_ends_it_at_once() -> None:
+    busy = UnansweredError("answered 503", passing=True, wait=3600.0)
+    with pytest.raises(UnansweredError, match=r"^answered 503$"):
+        transport.repeat(attempts(busy, "never"), Limits())
+
+
+def test_an_error_of_ours_is_no_fault_of_the_server() -> None:
+    with (
+        pytest.raises(OSError, match="the disk is full"),
+        RawServer([HEAD, b"body"]) as server,
+        transport.opened(server.url, ONCE),
+    ):
+        raise OSError("the disk is full")
+
+
+@given(st.text())
+def test_any_retry_after_header_is_read_without_an_error(value: str) -> None:
+    found = transport.retry_after(value)
+    assert found is None or found >= 0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(" 120 ", 120), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None), ("9" * 5000, None)],
+)
+def test_a_retry_after_header_is_a_number_or_a_date(value: str, seconds: float | None) -> None:
+    assert transport.retry_after(value) == seconds
