@@ -23,7 +23,7 @@ from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.environments.base import PreparedBase
-from backport.recipe.model import Recipe, overlay_files
+from backport.recipe.model import Recipe, overlay_files, patch_names, quilt_series_file
 from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp
@@ -84,14 +84,23 @@ def check(
     found += [*in_source, *limit.findings, *limit.not_known()]
     found += _programs(built, update, prepared)
     found += overlay.check(overlay_files(source, series.name), tree / "debian", built)
-    _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
-    found += changes.outside(upstream, tree)
+    own = {
+        name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
+    }
+    if info.format == dsc_files.QUILT:
+        _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
+        found += changes.outside(upstream, tree)
+    elif own:
+        why = f"the format {info.format} has no quilt series: {', '.join(own)} is applied"
+        advice = "read it in the debdiff"
+        found.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
     text = (tree / "debian" / "changelog").read_text("utf-8")
     spoken = changes.new_entries(text, source.base.version if source.base else "")
     if base is not None:
         found += changes.packaging(base, tree, spoken)
     # Without a base, our own packaging is what the update's patches come on top of.
-    found += changes.patches(tree, base or source.patches, spoken)
+    had_patches = changes.quilt(base or source.patches)
+    found += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
     made = _one(needs["source"], "*_source.changes")
     found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
     found += _lintian(made, debs, base_dsc, limit, scratch)
