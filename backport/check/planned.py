@@ -14,7 +14,9 @@ from backport.engine.step import Step, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review, overlay_files
 from backport.recipe.version_strings import upstream_part
 
-# Checks that build or install again, beside the one that only reads.
+# Reads the source package, before it is built.
+SOURCE = "source"
+# Checks that build or install again, beside the one that reads what was built.
 REPRODUCIBLE = "reproducible"
 LIFECYCLE = "lifecycle"
 # Looks at what all source packages of a series ask a reviewer to read.
@@ -55,11 +57,12 @@ def steps(
 ) -> Iterator[Step]:
     """The checks of a run.
 
-    Every source package is checked in every series. A plain run builds one of them a second
-    time, the first of the recipe in its first series; a long one all of them. The packages of a
-    series are installed, upgraded, removed and purged: the upgrade is from what the archive has,
-    and in a long run from every older version that is at hand. Where the recipe has limits of what
-    is to be read, all source packages of a series are held against them.
+    Every source package is checked in every series, before and after it is built. A plain run
+    builds one of them a second time, the first of the recipe in its first series; a long one all
+    of them. The packages of a series are installed, upgraded, removed and purged: the upgrade is
+    from what the archive has, and in a long run from every older version that is at hand. Where
+    the recipe has limits of what is to be read, all source packages of a series are held against
+    them.
 
     Parameters:
         made: the steps that are there already, fetch to build.
@@ -72,16 +75,14 @@ def steps(
         if step.kind == "build" and not step.variant and recipe.test_source(step.source) is None
     ]
     for step in builds:
-        yield Step(
-            "check",
-            step.series,
-            step.source,
-            needs=(f"fetch/{step.source}", *step.needs, step.name),
-            inputs=(
-                ("recipe", hash_text(_said(recipe, step.source, step.series))),
-                ("checks", _version_of_checks()),
-            ),
-        )
+        made_of = (f"fetch/{step.source}", f"source/{step.series}/{step.source}")
+        of_built, of_source = _said(recipe, step.source, step.series)
+        checks = ("checks", _version_of_checks())
+        inputs = (("recipe", hash_text(of_source)), checks)
+        yield Step("check", step.series, step.source, SOURCE, needs=made_of, inputs=inputs)
+        inputs = (("recipe", hash_text(of_built)), checks)
+        needs = (made_of[0], *step.needs, step.name)
+        yield Step("check", step.series, step.source, needs=needs, inputs=inputs)
     for step in builds if long else builds[:1]:
         yield Step(
             "check",
@@ -124,23 +125,25 @@ def _base_of(recipe: Recipe, step: Step) -> tuple[str, ...]:
     return (f"fetch/{step.source}",) if recipe.source(step.source).base else ()
 
 
-def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
-    """What a check reads of the recipe."""
+def _said(recipe: Recipe, source_name: str, series_name: str) -> tuple[str, str]:
+    """What the check of the built packages reads of the recipe, and that of the source package."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
     source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
-    said = {
+    both = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
+        "overlay": sorted(overlay_files(source, series_name)),
+        "base": source.base.version if source.base else "",
+    }
+    said = {
         "archive": {name: one.version for name, one in series.archive.items()},
         "later": [(one.name, repr(one.archive.get(source_name))) for one in later],
         "series": source.series,
         "bug": (recipe.bug, repr(recipe.bug_text), recipe.path.name),
         "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
-        "overlay": sorted(overlay_files(source, series_name)),
         "retired": [repr(one) for one in recipe.retired],
-        "base": source.base.version if source.base else "",
     }
-    return json.dumps(said, sort_keys=True)
+    return json.dumps(both, sort_keys=True), json.dumps(both | said, sort_keys=True)
 
 
 @functools.cache

@@ -43,8 +43,10 @@ def action(
     own = {
         "fetch": needs[f"fetch/{step.source}"],
         "source": needs[f"source/{step.series}/{step.source}"],
-        "build": needs[f"build/{step.series}/{step.source}"],
     }
+    if step.test == planned.SOURCE:
+        return outcome(static.check_source(recipe, step.source, step.series, own, scratch), out)
+    own["build"] = needs[f"build/{step.series}/{step.source}"]
     found, log = static.check(
         recipe,
         step.source,

@@ -336,7 +336,7 @@ def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
     """Only what the last kind asked for, and what that needs."""
     last = selection.until
     wanted: set[str] = set()
-    todo = [name for name, step in steps.items() if KINDS.index(step.kind) <= KINDS.index(last)]
+    todo = [name for name, step in steps.items() if KINDS.index(_kind(step)) <= KINDS.index(last)]
     if last not in ("wanted", "base"):
         todo = [name for name in todo if steps[name].kind not in ("wanted", "base")]
     while todo:
@@ -345,3 +345,8 @@ def _until(steps: dict[str, Step], selection: Selection) -> dict[str, Step]:
             wanted.add(name)
             todo += steps[name].needs
     return {name: step for name, step in steps.items() if name in wanted}
+
+
+def _kind(step: Step) -> str:
+    """The kind of step that asks for it: what needs no build is checked by a build already."""
+    return "build" if step.kind == "check" and step.test == planned.SOURCE else step.kind

@@ -197,6 +197,12 @@ def fetch_base(
     return _side_by_side(parts, cache / "dsc" / pin.sha256) / pin.dsc
 
 
+def at_hand(pin: BasePin, cache: Path) -> Path | None:
+    """The .dsc of a pin where it is local or was fetched before; else None."""
+    local = Path(_folder_of(pin)) if pin.path else cache / "dsc" / pin.sha256
+    return local / pin.dsc if (local / pin.dsc).is_file() else None
+
+
 def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     """How `dsc` is signed, as far as the keys in `keyrings` tell; gpgv(1) decides.
 
