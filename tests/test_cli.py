@@ -61,7 +61,7 @@ def recipe(tmp_path: Path) -> list[str]:
         (["clean", "--older-than", "-1"], "invalid number of days value: '-1'"),
         (["clean", "--older-than", "nan"], "invalid number of days value: 'nan'"),
         (["run", "--jobs", "many"], "invalid int value: 'many'"),
-        (["init"], "the following arguments are required: SOURCE, --series"),
+        (["init"], "the following arguments are required: --series"),
     ],
 )
 def test_a_command_line_that_is_wrong_ends_with_2(

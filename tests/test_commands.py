@@ -84,6 +84,14 @@ def test_plan_shows_the_versions_and_asks_nobody_when_offline(place: Place) -> N
     )
 
 
+def test_plan_refuses_a_base_of_a_format_that_cannot_be_made(place: Place) -> None:
+    dsc = place.root / "files/alpha_1.0-1.dsc"
+    dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (git)"))
+    code, _, err = place("plan", "--offline")
+    assert code == 3
+    assert "alpha 1.0-1: its format is 3.0 (git)" in err
+
+
 def test_plan_says_that_launchpad_does_not_answer_and_goes_on(place: Place) -> None:
     code, out, err = place("plan")
     assert code == 0

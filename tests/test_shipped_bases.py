@@ -68,7 +68,8 @@ def test_the_changelog_speaks_of_every_change_of_the_base(
     old = unpacked(dsc, tmp_path / "old")
     new = unpacked(made(RECIPE, source, RECIPE.one_series(series), dsc, tmp_path), tmp_path / "new")
     spoken = changes.new_entries((new / "debian/changelog").read_text(), source.debian_version)
-    found = changes.packaging(old, new, spoken) + changes.patches(new, old, spoken)
+    patches = changes.patches(changes.quilt(new), changes.quilt(old), spoken)
+    found = changes.packaging(old, new, spoken) + patches
     assert [f"{one.place}: {one.why}" for one in found] == []
     # Without the recipe's items they are found.
     assert changes.packaging(old, new, "Backport.") != ()

@@ -80,17 +80,17 @@ def _unexplained(name: str, what: str) -> Finding:
     return finding.make("unexplained-change", "error", f"debian/{name}", text, _ADVICE)
 
 
-def patches(new: Path, old: Path | None, spoken: str) -> tuple[Finding, ...]:
-    """The quilt patches that the base does not have: their headers, and the changelog.
+def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tuple[Finding, ...]:
+    """The patches that the base does not have: their headers, and the changelog.
 
     Parameters:
-        old: the unpacked base; None where there is none.
+        new, old: the patches of the package and of its base, by their names.
         spoken: the new entries of the changelog.
     """
     said, found = _words(spoken), []
-    for name, path in _quilt(new).items():
+    for name, path in new.items():
         place, text = f"debian/patches/{name}", path.read_text("utf-8", "replace")
-        before = _quilt(old).get(name) if old is not None else None
+        before = old.get(name)
         if before is not None and before.read_bytes() == path.read_bytes():
             continue
         if name.startswith("debian-changes") or "automatically" in text.partition("\n---")[0]:
@@ -156,7 +156,7 @@ def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Find
     )
 
 
-def _quilt(tree: Path) -> dict[str, Path]:
+def quilt(tree: Path) -> dict[str, Path]:
     """The patches that a source package's quilt series names, in order."""
     folder = tree / "debian" / "patches"
     names = [name for name in ("ubuntu.series", "series") if (folder / name).is_file()]

@@ -15,7 +15,9 @@ from backport.engine.step import Step, StepId, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review, overlay_files
 from backport.recipe.version_strings import upstream_part
 
-# Checks that build or install again, beside the one that only reads.
+# Reads the source package, before it is built.
+SOURCE = "source"
+# Checks that build or install again, beside the one that reads what was built.
 REPRODUCIBLE = "reproducible"
 LIFECYCLE = "lifecycle"
 # Looks at what all source packages of a series ask a reviewer to read.
@@ -56,11 +58,12 @@ def steps(
 ) -> Iterator[Step]:
     """The checks of a run.
 
-    Every source package is checked in every series. A plain run builds one of them a second
-    time, the first of the recipe in its first series; a long one all of them. The packages of a
-    series are installed, upgraded, removed and purged: the upgrade is from what the archive has,
-    and in a long run from every older version that is at hand. Where the recipe has limits of what
-    is to be read, all source packages of a series are held against them.
+    Every source package is checked in every series, before and after it is built. A plain run
+    builds one of them a second time, the first of the recipe in its first series; a long one all
+    of them. The packages of a series are installed, upgraded, removed and purged: the upgrade is
+    from what the archive has, and in a long run from every older version that is at hand. Where
+    the recipe has limits of what is to be read, all source packages of a series are held against
+    them.
 
     Parameters:
         made: the steps that are there already, fetch to build.
@@ -73,13 +76,19 @@ def steps(
         if build.kind == "build" and not build.variant and recipe.test_source(build.source) is None
     ]
     for step in builds:
+        build = step.id
+        made_of = (StepId("fetch", source=build.source), replace(build, kind="source"))
+        of_built, of_source = _said(recipe, build.source, build.series)
+        checks = ("checks", _version_of_checks())
         yield Step(
-            replace(step.id, kind="check"),
-            needs=(StepId("fetch", source=step.id.source), *step.needs, step.id),
-            inputs=(
-                ("recipe", hash_text(_said(recipe, step.id.source, step.id.series))),
-                ("checks", _version_of_checks()),
-            ),
+            replace(build, kind="check", test=SOURCE),
+            needs=made_of,
+            inputs=(("recipe", hash_text(of_source)), checks),
+        )
+        yield Step(
+            replace(build, kind="check"),
+            needs=(made_of[0], *step.needs, build),
+            inputs=(("recipe", hash_text(of_built)), checks),
         )
     for step in builds if long else builds[:1]:
         yield Step(
@@ -119,23 +128,25 @@ def _base_of(recipe: Recipe, step: Step) -> tuple[StepId, ...]:
     return (StepId("fetch", source=name),) if recipe.source(name).base else ()
 
 
-def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
-    """What a check reads of the recipe."""
+def _said(recipe: Recipe, source_name: str, series_name: str) -> tuple[str, str]:
+    """What the check of the built packages reads of the recipe, and that of the source package."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
     source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
-    said = {
+    both = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
+        "overlay": sorted(overlay_files(source, series_name)),
+        "base": source.base.version if source.base else "",
+    }
+    said = {
         "archive": {name: one.version for name, one in series.archive.items()},
         "later": [(one.name, repr(one.archive.get(source_name))) for one in later],
         "series": source.series,
         "bug": (recipe.bug, repr(recipe.bug_text), recipe.path.name),
         "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
-        "overlay": sorted(overlay_files(source, series_name)),
         "retired": [repr(one) for one in recipe.retired],
-        "base": source.base.version if source.base else "",
     }
-    return json.dumps(said, sort_keys=True)
+    return json.dumps(both, sort_keys=True), json.dumps(both | said, sort_keys=True)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The checks of one source package that only read: nothing is built or installed again."""
+"""The checks that only read: of a source package, and of what was built of it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,73 @@ from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.environments.base import PreparedBase
-from backport.recipe.model import Recipe, overlay_files
+from backport.recipe.model import Recipe, overlay_files, patch_names, quilt_series_file
 from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
+
+
+def check_source(
+    recipe: Recipe,
+    source_name: str,
+    series_name: str,
+    needs: Mapping[str, Path],
+    scratch: Path,
+) -> tuple[Finding, ...]:
+    """All that can be checked of a source package before it is built.
+
+    Parameters:
+        needs: the folders of the fetch and source steps, by the kind of step.
+        scratch: an empty folder to work in.
+
+    Raises:
+        InputError, StepError: a package cannot be read.
+    """
+    source, series = (
+        recipe.source(source_name).in_series(series_name),
+        recipe.one_series(series_name),
+    )
+    dpkg = isolated(scratch, int(timestamp(recipe.date)))
+    dsc = _one(needs["source"], "*.dsc")
+    info = dsc_files.read_dsc(dsc)
+    tree, upstream = scratch / "tree", scratch / "upstream"
+    dpkg.unpack(dsc, tree, patches=False)
+    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
+    base = None
+    found: list[Finding] = []
+    limit, had = ceiling.of(series), ceiling.of(series)
+    _check_ceiling(dsc, tree, limit)
+    if base_dsc is not None:
+        base = scratch / "base"
+        dpkg.unpack(base_dsc, base, patches=False)
+        _check_ceiling(base_dsc, base, had)
+        before = {file.name: file.sha256 for file in dsc_files.read_dsc(base_dsc).files}
+        found += changes.other_upstream(
+            {name: before[name] for name in dsc_files.read_dsc(base_dsc).origs()},
+            {file.name: file.sha256 for file in info.files},
+        )
+    found += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
+    own = {
+        name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
+    }
+    if info.format == dsc_files.QUILT:
+        _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
+        found += changes.outside(upstream, tree)
+    elif own:
+        why = f"the format {info.format} has no quilt series: {', '.join(own)} is applied"
+        advice = "read it in the debdiff"
+        found.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
+    text = (tree / "debian" / "changelog").read_text("utf-8")
+    spoken = changes.new_entries(text, source.base.version if source.base else "")
+    if base is not None:
+        found += changes.packaging(base, tree, spoken)
+    # Without a base, our own packaging is what the update's patches come on top of.
+    had_patches = changes.quilt(base or source.patches)
+    found += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
+    made = _one(needs["source"], "*_source.changes")
+    found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    return finding.ordered(found)
 
 
 def check(
@@ -40,7 +102,7 @@ def check(
     update: Iterable[Path],
     prepared: PreparedBase,
 ) -> tuple[tuple[Finding, ...], str]:
-    """All that can be checked of one source package without building it again.
+    """All that can be checked of built packages without building or installing them again.
 
     Parameters:
         needs: the folders of the fetch, source and build steps, by the kind of step.
@@ -55,56 +117,33 @@ def check(
         InputError, StepError: a package cannot be read.
         MachineError: lintian is not installed, or fails.
     """
-    source, series = recipe.source(source_name), recipe.one_series(series_name)
-    source = source.in_series(series_name)
-    dpkg = isolated(scratch, int(timestamp(recipe.date)))
-    dsc = _one(needs["source"], "*.dsc")
-    info = dsc_files.read_dsc(dsc)
-    tree, upstream = scratch / "tree", scratch / "upstream"
-    dpkg.unpack(dsc, tree, patches=False)
+    source, series = (
+        recipe.source(source_name).in_series(series_name),
+        recipe.one_series(series_name),
+    )
+    dsc, tree = _one(needs["source"], "*.dsc"), scratch / "tree"
+    isolated(scratch, int(timestamp(recipe.date))).unpack(dsc, tree, patches=False)
     debs = sorted(needs["build"].glob("*.deb"))
     built = [binaries.read(deb) for deb in debs]
-    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
-    base = None
-    found: list[Finding] = []
-    limit, had = ceiling.of(series), ceiling.of(series)
-    units = _check_ceiling(dsc, tree, limit)
-    if base_dsc is not None:
-        base = scratch / "base"
-        dpkg.unpack(base_dsc, base, patches=False)
-        _check_ceiling(base_dsc, base, had)
-        before = {file.name: file.sha256 for file in dsc_files.read_dsc(base_dsc).files}
-        found += changes.other_upstream(
-            {name: before[name] for name in dsc_files.read_dsc(base_dsc).origs()},
-            {file.name: file.sha256 for file in info.files},
-        )
-    in_source = finding.against_base(limit.findings, had.findings)
-    limit.findings = []
+    limit = ceiling.of(series)
+    units = shipped.check_tree(tree, limit)
+    limit.findings = []  # the source package has its own check
     shipped.check_debs(built, limit, units)
-    found += [*in_source, *limit.findings, *limit.not_known()]
-    found += _programs(built, update, prepared)
+    found = [*limit.findings, *_programs(built, update, prepared)]
     found += overlay.check(overlay_files(source, series.name), tree / "debian", built)
-    _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
-    found += changes.outside(upstream, tree)
-    text = (tree / "debian" / "changelog").read_text("utf-8")
-    spoken = changes.new_entries(text, source.base.version if source.base else "")
-    if base is not None:
-        found += changes.packaging(base, tree, spoken)
-    # Without a base, our own packaging is what the update's patches come on top of.
-    found += changes.patches(tree, base or source.patches, spoken)
     made = _one(needs["source"], "*_source.changes")
-    found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
     found += _lintian(made, debs, base_dsc, limit, scratch)
     log = "".join(path.read_text() for path in sorted(scratch.glob("lintian-*.log")))
     return finding.ordered(found), log
 
 
-def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> frozenset[str]:
-    """Compare a source package with the ceiling; returns the texts of its units."""
+def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> None:
+    """Compare a source package with the ceiling."""
     packaging.check(tree / "debian", limit)
     names = [file.name for file in dsc_files.read_dsc(dsc).files]
     shipped.check_dsc(dsc, names, limit)
-    return shipped.check_tree(tree, limit)
+    shipped.check_tree(tree, limit)
 
 
 def _programs(

@@ -44,8 +44,11 @@ def action(
     own = {
         "fetch": needs[StepId("fetch", source=step.id.source)],
         "source": needs[StepId("source", step.id.series, step.id.source)],
-        "build": needs[StepId("build", step.id.series, step.id.source)],
     }
+    source, series = step.id.source, step.id.series
+    if step.id.test == planned.SOURCE:
+        return outcome(static.check_source(recipe, source, series, own, scratch), out)
+    own["build"] = needs[StepId("build", series, source)]
     found, log = static.check(
         recipe,
         step.id.source,

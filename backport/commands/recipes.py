@@ -11,6 +11,7 @@ from backport.commands.common import Subparsers
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import plan as planning
 from backport.run import plan_text
+from backport.source import dsc
 
 
 def register(subs: Subparsers) -> None:
@@ -24,16 +25,26 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
     sub.add_argument("--update", action="store_true", help="replace pins that are there")
     sub.add_argument("--dry-run", action="store_true", help="show the change only")
-    sub = common.add(subs, "init", init, "write a first recipe for another source package")
-    sub.add_argument("name", metavar="SOURCE", help="the source package")
-    sub.add_argument("--series", action="append", required=True, metavar="NAME")
-    sub.add_argument("--dsc", type=Path, metavar="FILE", help="its .dsc, as a local file")
+    sub = common.add(subs, "init", init, "write a first recipe for other source packages")
+    sub.add_argument(
+        "names",
+        nargs="*",
+        metavar="SOURCE[/SERIES]",
+        help="source packages; without a .dsc the one of Launchpad's records: what that series "
+        "has, or the newest in Ubuntu",
+    )
+    sub.add_argument(
+        "--series", action="append", required=True, metavar="NAME", help="upload to these"
+    )
+    sub.add_argument(
+        "--dsc", type=Path, action="append", default=[], metavar="FILE", help="local .dsc files"
+    )
     sub.add_argument("--bug", type=int, default=0, metavar="N", help="the Launchpad bug")
     sub.add_argument(
         "--maintainer",
         default="",
         metavar="WHO",
-        help='"Name <address>" (DEBFULLNAME and DEBEMAIL without it)',
+        help='"Name <address>" (as dch(1) finds it, else the one of the last changelog entry)',
     )
     sub.add_argument("--offline", action="store_true", help="ask nobody")
 
@@ -42,6 +53,9 @@ def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
     recipe = reader.load(args.recipe, matrix=args.matrix)
     selection = common.selection(args, recipe)
+    for pin in (pin for source in recipe.sources for pin in source.pins):
+        if (found := dsc.at_hand(pin, args.cache)) is not None:
+            dsc.require_format(dsc.read_dsc(found))
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)
     recipe = versions.with_chosen(recipe, archive)
@@ -64,7 +78,7 @@ def pin(args: argparse.Namespace) -> int:
 
 
 def init(args: argparse.Namespace) -> int:
-    """Write a first recipe for another source package."""
+    """Write a first recipe for other source packages."""
     from backport.launchpad.archive import first_recipe  # noqa: PLC0415
 
     return first_recipe.command(args)

@@ -93,15 +93,21 @@ def choose(
         return _stand_in(recipe, offline=True), note
     archive = Ubuntu(as_of=recipe.as_of)
     asked = [one for one in recipe.series if not series or one.name in series]
-    try:
-        archive.check_keyring()
-        quiet = ", ".join(silent(asked))
-        reason = f"the Ubuntu archive of {quiet} does not answer" if quiet else ""
-    except MachineError as error:
-        reason = f"{error.what} ({error.where})"
-    if not reason:
+    if not (reason := _why_not(archive, asked)):
         return archive, ""
     return _stand_in(recipe), _stand_in_for(reason)
+
+
+def _why_not(archive: Ubuntu, asked: Sequence[Series]) -> str:
+    """Why the archive cannot be the base; "" where it can."""
+    if lacking := ", ".join(one.name for one in asked if not one.mirror):
+        return f"the recipe names no mirror of {lacking}"
+    try:
+        archive.check_keyring()
+    except MachineError as error:
+        return f"{error.what} ({error.where})"
+    quiet = ", ".join(silent(asked))
+    return f"the Ubuntu archive of {quiet} does not answer" if quiet else ""
 
 
 def _stand_in(recipe: Recipe, *, offline: bool = False) -> StandIn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +33,7 @@ from backport.recipe.model import Recipe, Source
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
-from backport.source.files import sha256_of
+from backport.source.files import folder_texts, sha256_of
 from backport.testbed import autopkgtest, lxc, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
@@ -117,14 +116,13 @@ class Actions:
         shipped = {test.name: test.shipped for test in made.tests}
         (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
         # Without a base, our own packaging is what the recipe changes.
-        base = (
-            fetched / source.base.dsc
-            if source.base
-            else weight.folder_texts(source.patches / "debian")
-        )
-        weight.write(weight.of_package(made.dsc, base), out / weight.FILE)
+        base = fetched / source.base.dsc if source.base else folder_texts(source.patches / "debian")
+        applied = {
+            name: (source.patches / name).read_text("utf-8", "replace") for name in made.applied
+        }
+        weight.write(weight.of_package(made.dsc, base, applied), out / weight.FILE)
         files = (*sorted(made.files), SHIPPED, weight.FILE)
-        return Outcome(Passed(f"{version} ({rule})"), files)
+        return Outcome(Passed("; ".join((f"{version} ({rule})", *made.notes))), files)
 
     def dependencies(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
@@ -132,14 +130,15 @@ class Actions:
         test: set[str] = set(_TESTBED)
         own: set[str] = set()
         made_in: dict[str, set[str]] = {}
-        for made, folder in needs.items():
-            dsc = Dsc(one_file(folder, "*.dsc").read_text())
+        for made_by, folder in needs.items():
+            made = one_file(folder, "*.dsc")
+            dsc = Dsc(made.read_text())
             names = {name.strip() for name in dsc["Binary"].split(",")}
             own |= names
-            made_in.setdefault(made.series, set()).update(names)
+            made_in.setdefault(made_by.series, set()).update(names)
             for field in _RELATIONS:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
-            test |= run_relations(one_file(folder, "*.debian.tar.*"))
+            test |= run_relations(made)
         # Their control names them in a run that makes none of them too.
         for one in self.recipe.test_sources:
             own |= binary_packages(one.package.patches / "debian" / "control")
@@ -316,26 +315,16 @@ def test_depends(control: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def run_relations(packaging: Path) -> set[str]:
-    """What a testbed installs for a source package: see its debian.tar.
+def run_relations(dsc: Path) -> set[str]:
+    """What a testbed installs for a source package.
 
     These are the literal relations in the Depends of its binary packages (what a variable such
     as ``${python:Depends}`` brings is a build-dependency too), and the Depends of its tests.
     """
-    with tarfile.open(packaging) as tarball:
-        control = _member(tarball, "debian/control")
-        found = set(test_depends(_member(tarball, "debian/tests/control")))
-    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+    texts = dsc_files.debian_texts(dsc)
+    found = set(test_depends(texts.get("tests/control", "")))
+    for paragraph in Deb822.iter_paragraphs(texts["control"], use_apt_pkg=False):
         for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
             parts = (part.strip() for part in paragraph.get(field, "").split(","))
             found |= {part for part in parts if part and "$" not in part}
     return found
-
-
-def _member(tarball: tarfile.TarFile, name: str) -> str:
-    """The text of a file; "" where there is none."""
-    try:
-        file = tarball.extractfile(name)
-    except KeyError:
-        return ""
-    return file.read().decode() if file is not None else ""

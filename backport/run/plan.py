@@ -315,7 +315,7 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
     """Only what the last kind asked for, and what that needs."""
     last = selection.until
     chosen: set[StepId] = set()
-    todo = [one for one in steps if KINDS.index(one.kind) <= KINDS.index(last)]
+    todo = [one for one, step in steps.items() if KINDS.index(_kind(step)) <= KINDS.index(last)]
     if last not in ("dependencies", "base"):
         todo = [one for one in todo if one.kind not in ("dependencies", "base")]
     while todo:
@@ -324,3 +324,9 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
             chosen.add(step_id)
             todo += steps[step_id].needs
     return {step_id: step for step_id, step in steps.items() if step_id in chosen}
+
+
+def _kind(step: Step) -> str:
+    """The kind of step that asks for it: what needs no build is checked by a build already."""
+    source_check = step.id.kind == "check" and step.id.test == planned.SOURCE
+    return "build" if source_check else step.id.kind

@@ -12,9 +12,9 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
+from debian._deb822_repro import Deb822ParagraphElement, SyntaxOrParseError, parse_deb822_file
 
 from backport.errors import InputError
 from backport.source.files import LEFT_OUT
@@ -22,6 +22,7 @@ from backport.source.files import LEFT_OUT
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
 # Where our tests go if the base has some: no file of ours can then clash with one of its.
 _OWN_FOLDER = "backport"
+_TESTS = PurePosixPath("debian/tests")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     """Copy the folder `tests` into ``debian/tests``.
 
     Where the base has tests, its files stay as they are, ours go to a folder of their own
-    (``Tests-Directory``) with their ``lib``, our paragraphs are appended to its control,
-    and a test of ours that has the name of one of its is renamed.
+    (``Tests-Directory``, with one of ours below it) with their ``lib``, our paragraphs are
+    appended to its control, and a test of ours that has the name of one of its is renamed.
 
     Raises:
         InputError: there is no control file in `tests`, it cannot be read, names a test or a
@@ -52,20 +53,20 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
         )
     _check_links(tests)
     text = control.read_text(encoding="utf-8")
-    names = _names(text, str(control))
-    for name in names:
-        if not (tests / name).is_file():
+    names = _tests(text, str(control))
+    for name, folder in names.items():
+        if folder is not None and not (tests / folder / name).is_file():
             raise InputError(
                 f"it names the test {name}, which is not there",
                 where=str(control),
-                advice=f"add {tests / name} or take the name out",
+                advice=f"add {tests / folder / name} or take the name out",
             )
     theirs = debian / "tests" / "control"
     if not theirs.is_file():
         copy_tests(tests, debian / "tests")
         return tuple(ShippedTest(name, name) for name in names)
     their_text = theirs.read_text(encoding="utf-8")
-    taken = set(_names(their_text, "the base's debian/tests/control"))
+    taken = _tests(their_text, "the base's debian/tests/control")
     shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
     own = debian / "tests" / _OWN_FOLDER
     if own.exists():
@@ -78,7 +79,14 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     text = (own / "control").read_text(encoding="utf-8")
     (own / "control").unlink()
     for name, new in shipped.items():
-        (own / name).rename(own / new)
+        if (folder := names[name]) is not None:
+            (own / folder / name).rename(own / folder / new)
+        elif name != new:
+            raise InputError(
+                f"the base has a test of the name {name}",
+                where=str(control),
+                advice="write a test of another name that runs the file",
+            )
     theirs.write_text(f"{their_text.rstrip()}\n\n{_moved(text, shipped)}", encoding="utf-8")
     return tuple(ShippedTest(name, new) for name, new in shipped.items())
 
@@ -111,18 +119,27 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
     (to / "control").write_text(_LIBRARY.sub("", text), encoding="utf-8")
 
 
-def _names(text: str, where: str) -> tuple[str, ...]:
+def _tests(text: str, where: str) -> dict[str, str | None]:
+    """The tests that a control file names, each with its folder below debian/tests.
+
+    None stands for a Tests-Directory elsewhere: such a test is one of upstream's files.
+    """
     try:
         paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
     except (SyntaxOrParseError, ValueError) as error:
         raise InputError(f"this is no control file: {error}", where=where, advice="mend it") from (
             error
         )
-    return tuple(
-        name
+    return {
+        name: _folder(paragraph)
         for paragraph in paragraphs
         for name in str(paragraph.get("Tests", "")).replace(",", " ").split()
-    )
+    }
+
+
+def _folder(paragraph: Deb822ParagraphElement) -> str | None:
+    path = PurePosixPath(str(paragraph.get("Tests-Directory", _TESTS)))
+    return str(path.relative_to(_TESTS)) if path.is_relative_to(_TESTS) else None
 
 
 def _moved(text: str, shipped: dict[str, str]) -> str:
@@ -132,8 +149,9 @@ def _moved(text: str, shipped: dict[str, str]) -> str:
             continue
         names = str(paragraph["Tests"]).replace(",", " ").split()
         paragraph["Tests"] = ", ".join(shipped[name] for name in names)
-        paragraph["Tests-Directory"] = f"debian/tests/{_OWN_FOLDER}"
-        paragraph.order_after("Tests-Directory", "Tests")
+        if (folder := _folder(paragraph)) is not None:
+            paragraph["Tests-Directory"] = str(_TESTS / _OWN_FOLDER / folder)
+            paragraph.order_after("Tests-Directory", "Tests")
     return parsed.dump()
 
 

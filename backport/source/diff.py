@@ -21,6 +21,14 @@ _GIT_HEADERS = {
     "new file mode 120000": "makes a symbolic link",
     "deleted file mode 120000": "removes a symbolic link",
 }
+# What git and diff write above the names of a file, and what it means where no hunk follows.
+_HEADING = re.compile(r"(diff) (?:--git |-)|(Index): ")
+_WITHOUT_HUNKS = {
+    "new file mode ": "makes an empty file, which dpkg-source drops",
+    "deleted file mode ": "removes an empty file, and dpkg-source reads hunks alone",
+}
+# patch(1) takes a date within a day of the epoch, in whatever time zone, for a file's absence.
+_EPOCH = re.compile(r"\t(?:1969-12-31|1970-01-01)\b")
 
 
 class DiffError(ValueError):
@@ -51,7 +59,10 @@ class Hunk:
 
 @dataclass(frozen=True)
 class FileDiff:
-    """The hunks of one file; `old` and `new` are the paths as written, without time stamps."""
+    """The hunks of one file; `old` and `new` are the paths as written, without time stamps.
+
+    A file that is not there is ``/dev/null``, also where only the date says so.
+    """
 
     old: str
     new: str
@@ -61,6 +72,11 @@ class FileDiff:
     def creates(self) -> bool:
         """Whether the file is a new one."""
         return self.old == "/dev/null"
+
+    @property
+    def removes(self) -> bool:
+        """Whether the file goes."""
+        return self.new == "/dev/null"
 
 
 @dataclass(frozen=True)
@@ -87,30 +103,45 @@ def parse(text: str) -> tuple[str, tuple[FileDiff, ...]]:
     lines = text.split("\n")
     place, header_end = 0, None
     files: list[FileDiff] = []
+    heading, trouble = "", ""  # of a file whose names have not come yet
     while place < len(lines):
         line = lines[place]
         for start, deed in _GIT_HEADERS.items():
             if line.startswith(start) and (start != "Binary files " or line.endswith(" differ")):
                 raise DiffError(f"line {place + 1} {deed}, which it may not")
-        if (
-            line.startswith("--- ")
-            and lines[place + 1 : place + 2][0:1]
-            and lines[place + 1].startswith("+++ ")
-        ):
+        if line.startswith(("--- ", "+++ ", "@@ -")):
             header_end = place if header_end is None else header_end
             file, place = _file(lines, place)
             files.append(file)
-        elif line.startswith("@@ -"):
-            raise DiffError(f"line {place + 1} begins a hunk without the names of its file")
-        else:
-            place += 1
+            heading = trouble = ""
+            continue
+        if match := _HEADING.match(line):
+            if trouble and (heading, match[1]) != ("Index", "diff"):
+                raise DiffError(trouble)
+            heading = match[1] or match[2]
+            trouble = f"line {place + 1} names a file, and no hunk of it follows"
+        elif heading or files:
+            for start, deed in _WITHOUT_HUNKS.items():
+                if line.startswith(start):
+                    trouble = f"line {place + 1} {deed}"
+            if line.startswith("Only in "):
+                raise DiffError(f"line {place + 1} names a file that the patch does not have")
+        place += 1
+    if trouble:
+        raise DiffError(trouble)
     if header_end is None:
         raise DiffError("it changes nothing: there is no line that begins with ---")
     return "\n".join(lines[:header_end]), tuple(files)
 
 
 def _file(lines: Sequence[str], place: int) -> tuple[FileDiff, int]:
-    old, new = _path(lines[place], place), _path(lines[place + 1], place + 1)
+    head = place
+    if lines[head].startswith("@@ -"):
+        raise DiffError(f"line {head + 1} begins a hunk without the names of its file")
+    names = [line[:4] for line in lines[head : head + 2]]
+    if names != ["--- ", "+++ "]:
+        raise DiffError(f"line {head + 1} begins a file whose names are not in --- and +++")
+    old, new = _path(lines[head], head), _path(lines[head + 1], head + 1)
     place += 2
     hunks: list[Hunk] = []
     while place < len(lines) and (match := _HUNK.match(lines[place])):
@@ -120,6 +151,11 @@ def _file(lines: Sequence[str], place: int) -> tuple[FileDiff, int]:
         hunks.append(hunk)
     if not hunks:
         raise DiffError(f"line {place + 1} should begin a hunk with @@")
+    if old.partition("/")[2] == new.partition("/")[2]:
+        if not hunks[0].start and _EPOCH.search(lines[head]):
+            old = "/dev/null"
+        elif not hunks[0].new and _EPOCH.search(lines[head + 1]):
+            new = "/dev/null"
     return FileDiff(old, new, tuple(hunks)), place
 
 

@@ -40,18 +40,17 @@ class Dpkg:
             "dpkg-source", "dpkg-dev", ["--no-check", "--no-copy", *options, "-x", dsc, folder]
         )
 
-    def build(self, tree: Path) -> None:
-        """Make the .dsc and the .debian.tar.xz of a tree, beside it, where the orig tarball is.
+    def build(self, tree: Path, format: str = "3.0 (quilt)") -> None:
+        """Make the source package of a tree, beside it, where the orig tarball is.
 
         Raises:
-            StepError: the tree differs from the orig tarball and the quilt series.
+            StepError: the tree cannot be packed, or differs from the orig tarball and the quilt
+                series of a format that has one.
         """
-        self._run(
-            "dpkg-source",
-            "dpkg-dev",
-            ["-Zxz", "-z6", "--abort-on-upstream-changes", "-b", tree.name],
-            cwd=tree.parent,
-        )
+        # The format 1.0 knows gzip alone.
+        options = [] if format == "1.0" else ["-Zxz", "-z6"]
+        options += ["--abort-on-upstream-changes"] if "quilt" in format else []
+        self._run("dpkg-source", "dpkg-dev", [*options, "-b", tree.name], cwd=tree.parent)
 
     def changes(self, tree: Path, out: Path, *, since: str, bug: int) -> None:
         """Write the source .changes (dpkg-genchanges(1)), which includes the orig tarball.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +15,13 @@ from debian.deb822 import Dsc
 from backport.engine.process import require, run
 from backport.errors import InputError
 from backport.recipe.model import BasePin
+from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
-from backport.source.files import same_file, sha256_of
+from backport.source.files import folder_texts, same_file, sha256_of
+
+QUILT = "3.0 (quilt)"
+FORMATS = (QUILT, "3.0 (native)", "1.0")
+"""The formats of a source package that can be a base (dpkg-source(1))."""
 
 State = Literal["good", "expired key", "unknown key", "bad", "none"]
 
@@ -62,22 +68,6 @@ class DscInfo:
             file.name for file in self.files if file.name.startswith((f"{stem}.", f"{stem}-"))
         )
 
-    def orig(self) -> str:
-        """The name of the main upstream tarball.
-
-        Raises:
-            InputError: there is none (a native package).
-        """
-        stem = f"{self.source}_{self.upstream_version}.orig.tar."
-        for file in self.files:
-            if file.name.startswith(stem) and not file.name.endswith((".asc", ".sig")):
-                return file.name
-        raise InputError(
-            "this source package has no upstream tarball",
-            where=f"{self.source} {self.version}",
-            advice="only packages of the format 3.0 (quilt) can be a base",
-        )
-
 
 @dataclass(frozen=True)
 class Signature:
@@ -86,6 +76,40 @@ class Signature:
     state: State
     key_id: str = ""
     detail: str = ""
+
+
+def require_format(info: DscInfo) -> None:
+    """Refuse a source package of a format that cannot be a base.
+
+    Raises:
+        InputError: it is of none of `FORMATS`.
+    """
+    if info.format not in FORMATS:
+        raise InputError(
+            f"its format is {info.format}",
+            where=f"{info.source} {info.version}",
+            advice=f"take a version of one of the formats {', '.join(FORMATS)}",
+        )
+
+
+def debian_texts(dsc: Path) -> dict[str, str]:
+    """The text of each file below debian/ of a source package, whatever its format is.
+
+    Raises:
+        StepError: dpkg-source cannot unpack it.
+    """
+    for packed in dsc.parent.glob(f"{dsc.name.removesuffix('.dsc')}.debian.tar.*"):
+        with tarfile.open(packed) as members:
+            return {
+                member.name.removeprefix("./").removeprefix("debian/"): file.read().decode(
+                    "utf-8", "replace"
+                )
+                for member in members
+                if member.isfile() and (file := members.extractfile(member))
+            }
+    with tempfile.TemporaryDirectory() as name:
+        isolated(Path(name), 0).unpack(dsc, Path(name) / "tree", patches=False)
+        return folder_texts(Path(name) / "tree" / "debian")
 
 
 def upstream_part(version: str) -> str:
@@ -171,6 +195,12 @@ def fetch_base(
         if parts[-1].stat().st_size != file.size:
             raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
     return _side_by_side(parts, cache / "dsc" / pin.sha256) / pin.dsc
+
+
+def at_hand(pin: BasePin, cache: Path) -> Path | None:
+    """The .dsc of a pin where it is local or was fetched before; else None."""
+    local = Path(_folder_of(pin)) if pin.path else cache / "dsc" / pin.sha256
+    return local / pin.dsc if (local / pin.dsc).is_file() else None
 
 
 def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:

@@ -48,6 +48,15 @@ def tree_hashes(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
     return found
 
 
+def folder_texts(folder: Path) -> dict[str, str]:
+    """The text of each file below a folder, by its path; a link is the file that it leads to."""
+    return {
+        str(path.relative_to(folder)): path.read_text("utf-8", "replace")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 def same_file(link: Path, target: Path) -> None:
     """Make `link` the same file as `target`: a hard link, or a copy on another file system."""
     try:

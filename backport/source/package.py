@@ -15,52 +15,60 @@ from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu
 from backport.source.dep8 import ShippedTest, add_tests
 from backport.source.dpkg import Dpkg, isolated
-from backport.source.dsc import DscInfo, file_version, read_dsc, upstream_part
+from backport.source.dsc import (
+    QUILT,
+    DscInfo,
+    file_version,
+    read_dsc,
+    require_format,
+    upstream_part,
+)
 from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
 from backport.source.overlay import lay_over
-from backport.source.patches import PatchReport, apply_series, read_series
+from backport.source.patches import apply_series, read_series
 from backport.source.tarball import compression, unpack
-
-_FORMAT = "3.0 (quilt)"
 
 
 @dataclass(frozen=True)
 class SourcePackage:
     """A finished source package; all its files are in one folder, named by their sha256.
 
-    `patches` has every hunk of the recipe's patches, `tests` the DEP-8 tests under the names
-    that they are shipped with, `notes` what a reviewer should know of how it was made.
+    `tests` are the DEP-8 tests under the names that they are shipped with, `applied` the recipe's
+    patches where the format has no quilt series for them, `notes` what a reviewer should know of
+    how it was made.
     """
 
-    name: str
-    version: str
-    series: str
     dsc: Path
     changes: Path
     debdiff: Path | None
-    orig: Path
     files: Mapping[str, str]
-    patches: tuple[PatchReport, ...]
     tests: tuple[ShippedTest, ...]
+    applied: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is made, and the folder that it is made in."""
+    """What is made, and the folder that it is made in; `patches` are names in the quilt series."""
 
     recipe: Recipe
     source: Source
     series: Series
     version: str
     variant: Variant | None
-    patches: tuple[Path, ...]
+    format: str
+    patches: tuple[str, ...]
     work: Path
     dpkg: Dpkg
 
     @property
     def tree(self) -> Path:
         return self.work / "tree"
+
+    @property
+    def patched(self) -> Path:
+        """The tree with all patches; only the format 3.0 (quilt) has one without the recipe's."""
+        return self.work / "patched" if self.format == QUILT else self.tree
 
     @property
     def debian(self) -> Path:
@@ -84,7 +92,10 @@ def make(
     since: str = "",
     log: Path | None = None,
 ) -> SourcePackage:
-    """Make one source package of the format 3.0 (quilt); the same input gives the same bytes.
+    """Make one source package, of the format of its base; the same input gives the same bytes.
+
+    In the format 3.0 (quilt) the recipe's patches go into the quilt series; in the others they
+    are applied to the files.
 
     Parameters:
         recipe, source, series: what to make.
@@ -98,8 +109,8 @@ def make(
         log: a file to which the programs' output is appended.
 
     Raises:
-        InputError: tarball, base, packaging, patch or edit cannot be used (`PatchError` for a
-            patch that does not fit), or a binary package could never be installed.
+        InputError: tarball, base, packaging, patch or edit cannot be used, or a binary package
+            could never be installed.
         StepError: dpkg-source or dpkg-genchanges fails, or what it made is not what was asked.
         MachineError: a program is missing.
     """
@@ -109,21 +120,18 @@ def make(
     # The programs run in other folders than ours: no relative path may reach them.
     with tempfile.TemporaryDirectory(dir=out.parent.resolve(), prefix=".making-") as name:
         work = Path(name)
-        patches = _patches(source, series, variant)
+        quilt_series = quilt_series_file(source, series.name, variant)
+        patches = read_series(quilt_series) if quilt_series else ()
+        info = read_dsc(base_dsc) if base_dsc else None
+        form = info.format if info else QUILT
         dpkg = isolated(work, moment, log)
-        job = _Job(recipe, source, series, version, variant, patches, work, dpkg)
-        patched = work / "patched"
-        if base_dsc is not None:
-            orig_name = _start_from_base(job, base_dsc, patched)
-        elif orig is not None:
-            orig_name = _start_from_upstream(job, orig, patched)
+        job = _Job(recipe, source, series, version, variant, form, patches, work, dpkg)
+        if base_dsc is not None and info is not None:
+            _start_from_base(job, base_dsc, info)
         else:
-            raise InputError(
-                "there is neither a base nor an upstream tarball",
-                where=source.name,
-                advice="pin a .dsc, or give the upstream tarball in the recipe",
-            )
-        reports = apply_series(job.patches, [path.name for path in job.patches], patched)
+            assert orig is not None, "the recipe's reader asks for the one or the other"
+            _start_from_upstream(job, orig)
+        apply_series(source.patches, patches, job.patched)
         said = {
             "VERSION": version,
             "SERIES": series.name,
@@ -131,12 +139,17 @@ def make(
             "DATE": recipe.date,
         }
         notes = lay_over(source, series.name, job.debian, said) + _edit_control(job)
-        _add_patches(job)
+        applied = () if form == QUILT else patches
+        if form == QUILT:
+            _add_patches(job)
+        elif applied:
+            notes += (f"applied, as the format {form} has no quilt series: {', '.join(applied)}",)
         tests = add_tests(source.tests, job.debian)
         _add_changelog(job, fresh=base_dsc is None)
-        settle(job.debian, moment)
-        job.dpkg.build(job.tree)
-        _check_unpacked(job, patched)
+        # Of the other formats' trees more than debian/ is packed anew.
+        settle(job.debian if form == QUILT else job.tree, moment)
+        job.dpkg.build(job.tree, form)
+        _check_unpacked(job)
         done = work / "done"
         done.mkdir()
         job.dpkg.changes(job.tree, done / f"{job.stem}_source.changes", since=since, bug=recipe.bug)
@@ -151,16 +164,12 @@ def make(
         hashes = {path.name: sha256_of(path) for path in sorted(done.iterdir())}
         done.rename(out)
     return SourcePackage(
-        name=source.name,
-        version=version,
-        series=series.name,
         dsc=out / f"{job.stem}.dsc",
         changes=out / f"{job.stem}_source.changes",
         debdiff=out / f"{job.stem}.debdiff" if base_dsc is not None else None,
-        orig=out / orig_name,
         files=hashes,
-        patches=reports,
         tests=tests,
+        applied=applied,
         notes=notes,
     )
 
@@ -172,41 +181,25 @@ def _check_free(out: Path) -> None:
         )
 
 
-def _patches(source: Source, series: Series, variant: Variant | None) -> tuple[Path, ...]:
-    """The recipe's quilt patches for this package; a variant may have others, or none."""
-    quilt_series = quilt_series_file(source, series.name, variant)
-    return read_series(quilt_series) if quilt_series is not None else ()
-
-
-def _start_from_base(job: _Job, base_dsc: Path, patched: Path) -> str:
-    """Unpack the base to `job.tree`, and with its own patches to `patched`.
-
-    Returns the name of the upstream tarball.
-    """
-    info = read_dsc(base_dsc)
+def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:
+    """Unpack the base to `job.tree`, and with its own patches to `job.patched`."""
     _check_base(job, info)
-    main = info.orig()
     for name in info.origs():
         shutil.copyfile(base_dsc.parent / name, job.work / name)
-    job.dpkg.unpack(base_dsc, job.tree, patches=False)
-    job.dpkg.unpack(base_dsc, patched)
-    return main
+    if job.format == QUILT:
+        job.dpkg.unpack(base_dsc, job.tree, patches=False)
+    job.dpkg.unpack(base_dsc, job.patched)
 
 
 def _check_base(job: _Job, info: DscInfo) -> None:
-    if info.format != _FORMAT:
-        raise InputError(
-            f"its format is {info.format}, and only {_FORMAT} can be a base",
-            where=f"{info.source} {info.version}",
-            advice="pin another version",
-        )
+    require_format(info)
     if info.source != job.source.name:
         raise InputError(
             f"the base is the source package {info.source}",
             where=f"source.{job.source.name}.base",
             advice=f"pin one of {job.source.name}",
         )
-    if info.upstream_version != upstream_part(job.version):
+    if info.origs() and info.upstream_version != upstream_part(job.version):
         raise InputError(
             f"the base is of upstream {info.upstream_version}, and {job.version} is to be made",
             where=f"source.{job.source.name}.base",
@@ -214,11 +207,8 @@ def _check_base(job: _Job, info: DscInfo) -> None:
         )
 
 
-def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
-    """Unpack the tarball to `job.tree` with our own packaging, and to `patched` with its patches.
-
-    Returns the name of the upstream tarball.
-    """
+def _start_from_upstream(job: _Job, orig: Path) -> None:
+    """Unpack the tarball to `job.tree` with our own packaging, and patched to `job.patched`."""
     upstream = upstream_part(job.version)
     if upstream != job.source.version:
         raise InputError(
@@ -227,40 +217,27 @@ def _start_from_upstream(job: _Job, orig: Path, patched: Path) -> str:
             advice="see the versions with: backport plan",
         )
     packaging = job.source.patches / "debian"
-    if not (packaging / "control").is_file():
-        raise InputError(
-            "there is no packaging of our own, and no base is pinned",
-            where=str(packaging),
-            advice="write it, or pin a base with: backport pin",
-        )
     name = f"{job.source.name}_{upstream}.orig{compression(orig)}"
     shutil.copyfile(orig, job.work / name)
-    for tree in (job.tree, patched):
+    for tree in (job.tree, job.patched):
         unpack(job.work / name, tree)
         # dpkg-source removes upstream's own debian/ when it unpacks the package.
         shutil.rmtree(tree / "debian", ignore_errors=True)
-    if (packaging / "changelog").exists():
-        raise InputError(
-            "our own packaging brings a changelog, which the toolkit writes",
-            where=str(packaging / "changelog"),
-            advice="take it out, and put its items into the recipe's changes",
-        )
     shutil.copytree(packaging, job.debian, ignore=LEFT_OUT)
-    if (packaging / "patches" / "series").is_file():
-        own = read_series(packaging / "patches" / "series")
-        apply_series(own, [path.name for path in own], patched, dep3_checked=False)
+    own = packaging / "patches"
+    if (own / "series").is_file():
+        apply_series(own, read_series(own / "series"), job.patched, dep3_checked=False)
     (job.debian / "rules").chmod(0o755)
     format_file = job.debian / "source" / "format"
     if not format_file.exists():
         format_file.parent.mkdir(exist_ok=True)
-        format_file.write_text(f"{_FORMAT}\n")
-    if format_file.read_text().strip() != _FORMAT:
+        format_file.write_text(f"{QUILT}\n")
+    if format_file.read_text().strip() != QUILT:
         raise InputError(
             f"the packaging's source format is {format_file.read_text().strip()}",
             where=str(packaging / "source" / "format"),
-            advice=f"write {_FORMAT}",
+            advice=f"write {QUILT}",
         )
-    return name
 
 
 def _edit_control(job: _Job) -> tuple[str, ...]:
@@ -288,14 +265,15 @@ def _add_patches(job: _Job) -> None:
         return
     folder = job.debian / "patches"
     folder.mkdir(exist_ok=True)
-    for patch in job.patches:
-        if (folder / patch.name).exists():
+    for name in job.patches:
+        if (folder / name).exists():
             raise InputError(
-                f"the base has a patch of the name {patch.name}",
+                f"the base has a patch of the name {name}",
                 where=f"patches of {job.source.name}",
                 advice="rename ours",
             )
-        shutil.copyfile(patch, folder / patch.name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(job.source.patches / name, folder / name)
     # dpkg-source(1): for the vendor Ubuntu, ubuntu.series takes the place of series.
     theirs = [name for name in ("series", "ubuntu.series") if (folder / name).is_file()]
     for name in theirs or ["series"]:
@@ -303,7 +281,7 @@ def _add_patches(job: _Job) -> None:
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         if text and not text.endswith("\n"):
             text += "\n"
-        path.write_text(text + "".join(f"{patch.name}\n" for patch in job.patches), "utf-8")
+        path.write_text(text + "".join(f"{patch}\n" for patch in job.patches), "utf-8")
 
 
 def _add_changelog(job: _Job, *, fresh: bool) -> None:
@@ -324,12 +302,12 @@ def _add_changelog(job: _Job, *, fresh: bool) -> None:
     path.write_bytes(entry.encode() if fresh else prepend(entry, path.read_bytes(), where=where))
 
 
-def _check_unpacked(job: _Job, patched: Path) -> None:
+def _check_unpacked(job: _Job) -> None:
     """The package unpacks, and to the very tree that the patches were checked on."""
     unpacked = job.work / "unpacked"
     job.dpkg.unpack(job.work / f"{job.stem}.dsc", unpacked)
     got = tree_hashes(unpacked, but=("debian", ".pc"))
-    want = tree_hashes(patched, but=("debian", ".pc"))
+    want = tree_hashes(job.patched, but=("debian", ".pc"))
     if got != want:
         differing = sorted(
             name for name in got.keys() | want.keys() if got.get(name) != want.get(name)

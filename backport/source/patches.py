@@ -3,156 +3,101 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backport.engine.process import require, run
 from backport.errors import InputError
 from backport.source import dep3, diff
-from backport.source.files import sha256_of
 
 
-@dataclass(frozen=True)
-class HunkReport:
-    """How one hunk of a patch fits its file; see `diff.Fit`."""
-
-    file: str
-    number: int
-    start: int
-    fit: diff.Fit
-
-
-@dataclass(frozen=True)
-class PatchReport:
-    """One patch of the series: its header's summary and what became of each hunk."""
-
-    name: str
-    sha256: str
-    description: str
-    bug: str
-    files: tuple[str, ...]
-    hunks: tuple[HunkReport, ...]
-
-    @property
-    def exact(self) -> bool:
-        """Whether every hunk fits without offset and fuzz."""
-        return all(hunk.fit.outcome == "exact" for hunk in self.hunks)
-
-
-class PatchError(InputError):
-    """A patch that is not taken; `reports` has every hunk that was looked at."""
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: str = "",
-        advice: str = "",
-        reports: tuple[PatchReport, ...] = (),
-    ) -> None:
-        super().__init__(what, where=where, advice=advice)
-        self.reports = reports
-
-
-def read_series(quilt_series: Path) -> tuple[Path, ...]:
-    """The patches that a quilt series file lists, as paths beside it, in order.
+def read_series(quilt_series: Path) -> tuple[str, ...]:
+    """The patches that a quilt series file lists, in order, as paths from its folder.
 
     Raises:
-        PatchError: a line has options other than ``-p1``, or names no file below the folder.
+        InputError: a line has options other than ``-p1``, or names no file below the folder.
     """
-    patches = []
+    names = []
     for number, raw in enumerate(quilt_series.read_text(encoding="utf-8").splitlines(), start=1):
         words = raw.partition("#")[0].split()
         if not words:
             continue
         where = f"{quilt_series.name}, line {number}"
         if any(option != "-p1" for option in words[1:]):
-            raise PatchError(
+            raise InputError(
                 f"{words[0]} has the options {' '.join(words[1:])}",
                 where=where,
                 advice="make the patch with -p1; dpkg-source knows nothing else",
             )
         _check_path(words[0], where)
-        path = quilt_series.parent / words[0]
-        if not path.is_file():
-            raise PatchError(
+        if not (quilt_series.parent / words[0]).is_file():
+            raise InputError(
                 f"it lists {words[0]}, and there is no such file",
                 where=where,
                 advice="add the patch or take its line out",
             )
-        patches.append(path)
-    return tuple(patches)
+        names.append(words[0])
+    return tuple(names)
 
 
 def apply_series(
-    patches: Sequence[Path], names: Sequence[str], tree: Path, *, dep3_checked: bool = True
-) -> tuple[PatchReport, ...]:
-    """Apply patches in order to an unpacked source tree, and report every hunk.
+    folder: Path, names: Sequence[str], tree: Path, *, dep3_checked: bool = True
+) -> None:
+    """Apply patches in order to an unpacked source tree.
 
     Each hunk has to stand at its very place; the check is made before the tree is touched by
     that patch, and patch(1) with ``--fuzz=0`` then has to come to the same text.
 
     Parameters:
-        patches: the patch files.
-        names: what each is called in messages and reports.
+        folder: where the patches are.
+        names: the patches, as paths from there.
         tree: the source tree, which is changed.
         dep3_checked: whether the headers have to have what DEP-3 asks of an update's patch.
 
     Raises:
-        PatchError: a header lacks what DEP-3 asks for, a path is not safe, or a hunk fails,
+        InputError: a header lacks what DEP-3 asks for, a path is not safe, or a hunk fails,
             needs fuzz or has an offset.
         MachineError: patch is not installed.
     """
-    reports: tuple[PatchReport, ...] = ()
-    for path, name in zip(patches, names, strict=True):
-        report, results = _examine(path, name, tree, dep3_checked)
-        reports += (report,)
-        if not report.exact:
-            raise _unfit(report, reports)
-        _run_patch(path, name, tree, results, reports)
-    return reports
+    for name in names:
+        results = _examine(folder / name, name, tree, dep3_checked)
+        _run_patch(folder / name, name, tree, results)
 
 
-def _examine(
-    path: Path, name: str, tree: Path, dep3_checked: bool
-) -> tuple[PatchReport, dict[str, list[str] | None]]:
+def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> dict[str, list[str]]:
+    """The lines that each file has after the patch; none where the patch removes it."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     try:
-        header_text, files = diff.parse(text)
+        header, files = diff.parse(text)
     except diff.DiffError as error:
-        raise PatchError(
+        raise InputError(
             f"this is no patch that can be used: {error}", where=name, advice="make it anew"
         ) from error
-    header = dep3.read(header_text)
-    if dep3_checked and (faults := dep3.faults(header)):
-        raise PatchError(
+    if dep3_checked and (faults := dep3.faults(dep3.read(header))):
+        raise InputError(
             f"the header {' and '.join(faults)}",
             where=name,
             advice="complete it as DEP-3 says",
         )
-    hunks: list[HunkReport] = []
-    results: dict[str, list[str] | None] = {}
+    results: dict[str, list[str]] = {}
     for file in files:
         target = _target(file, name)
         if target in results:
-            raise PatchError(
+            raise InputError(
                 f"it changes {target} twice", where=name, advice="refresh it with: quilt refresh"
             )
         lines = _lines(file, target, tree, name)
-        fits = [diff.fit(hunk, lines) for hunk in file.hunks]
-        hunks += [
-            HunkReport(target, hunk.number, hunk.start, fit)
-            for hunk, fit in zip(file.hunks, fits, strict=True)
-        ]
-        if all(fit.outcome == "exact" for fit in fits):
-            new = diff.apply(file, lines)
-            results[target] = None if file.new == "/dev/null" and not new else new
-        else:
-            results[target] = None
-    summary = header.description.partition("\n")[0]
-    report = PatchReport(name, sha256_of(path), summary, header.bug, tuple(results), tuple(hunks))
-    return report, results
+        fits = [(hunk.number, diff.fit(hunk, lines)) for hunk in file.hunks]
+        if wrong := [(number, fit) for number, fit in fits if fit.outcome != "exact"]:
+            raise _unfit(name, target, wrong)
+        results[target] = diff.apply(file, lines)
+        if not results[target] and not file.removes:
+            raise InputError(
+                f"it leaves {target} empty, and dpkg-source removes an empty file",
+                where=name,
+                advice="leave a line in it, or remove the file",
+            )
+    return results
 
 
 def _target(file: diff.FileDiff, name: str) -> str:
@@ -162,24 +107,24 @@ def _target(file: diff.FileDiff, name: str) -> str:
         if path == "/dev/null":
             continue
         if path.startswith("/"):
-            raise PatchError(
+            raise InputError(
                 f"it changes the absolute path {path}", where=name, advice="make it with -p1"
             )
         inner = re.sub(r"^[^/]*/+", "", path)
         if inner == path or not inner:
-            raise PatchError(
+            raise InputError(
                 f"its path {path} has no folder to take off", where=name, advice="make it with -p1"
             )
         _check_path(inner, name)
         stripped.append(inner)
     if not stripped or len(set(stripped)) != 1:
-        raise PatchError(
+        raise InputError(
             f"it gives one file two names, {file.old} and {file.new}",
             where=name,
             advice="refresh it with: quilt refresh -p1",
         )
     if stripped[0].split("/")[0] == "debian":
-        raise PatchError(
+        raise InputError(
             f"it changes {stripped[0]}, and a quilt patch may not touch debian/",
             where=name,
             advice="change the packaging, or use a control edit of the recipe",
@@ -189,7 +134,7 @@ def _target(file: diff.FileDiff, name: str) -> str:
 
 def _check_path(path: str, where: str) -> None:
     if path.startswith("/") or ".." in path.split("/"):
-        raise PatchError(
+        raise InputError(
             f"the path {path} leaves its folder", where=where, advice="name a file below it"
         )
 
@@ -200,21 +145,21 @@ def _lines(file: diff.FileDiff, target: str, tree: Path, name: str) -> list[str]
         if part == tree:
             break
         if part.is_symlink():
-            raise PatchError(
+            raise InputError(
                 f"{target} goes through the symbolic link {part.relative_to(tree)}",
                 where=name,
                 advice="change the file that the link points to",
             )
     if path.is_file():
         if file.creates:
-            raise PatchError(
+            raise InputError(
                 f"it makes {target}, which is there already",
                 where=name,
                 advice="is the change in this version already?",
             )
         return diff.split_lines(path.read_bytes().decode("utf-8", "surrogateescape"))
-    if not file.creates:
-        raise PatchError(
+    if file.hunks[0].start:
+        raise InputError(
             f"hunk 1 of {target} does not apply: there is no such file in this version",
             where=name,
             advice="make a variant of the patch for this version",
@@ -222,10 +167,8 @@ def _lines(file: diff.FileDiff, target: str, tree: Path, name: str) -> list[str]
     return []
 
 
-def _unfit(report: PatchReport, reports: tuple[PatchReport, ...]) -> PatchError:
-    wrong = [hunk for hunk in report.hunks if hunk.fit.outcome != "exact"]
-    first = wrong[0]
-    fit = first.fit
+def _unfit(name: str, target: str, wrong: Sequence[tuple[int, diff.Fit]]) -> InputError:
+    number, fit = wrong[0]
     lines = [text.rstrip("\n") for text in (fit.expected, fit.found)]
     if lines[0] == lines[1]:  # they differ in how they end
         lines = [fit.expected, fit.found]
@@ -244,11 +187,10 @@ def _unfit(report: PatchReport, reports: tuple[PatchReport, ...]) -> PatchError:
         case _:
             how = "does not apply"
     rest = f"; hunks that do not fit: {len(wrong)}" if len(wrong) > 1 else ""
-    return PatchError(
-        f"hunk {first.number} of {first.file} {how}: {place}{rest}",
-        where=report.name,
+    return InputError(
+        f"hunk {number} of {target} {how}: {place}{rest}",
+        where=name,
         advice="refresh the patch for this version with: quilt push -f, then quilt refresh",
-        reports=reports,
     )
 
 
@@ -257,13 +199,7 @@ def _moved(shift: int) -> str:
     return f"{lines} further {'down' if shift > 0 else 'up'}"
 
 
-def _run_patch(
-    path: Path,
-    name: str,
-    tree: Path,
-    results: dict[str, list[str] | None],
-    reports: tuple[PatchReport, ...],
-) -> None:
+def _run_patch(path: Path, name: str, tree: Path, results: Mapping[str, list[str]]) -> None:
     # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
     done = run(
         [
@@ -282,20 +218,17 @@ def _run_patch(
         env={"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"},
     )
     if done.exit_code != 0 or re.search(r"\b(?:offset|fuzz|FAILED|Reversed)\b", done.output):
-        raise PatchError(
+        raise InputError(
             f"patch(1) does not take it: {done.tail(3)}",
             where=name,
             advice="refresh it with: quilt refresh",
-            reports=reports,
         )
     for target, lines in results.items():
         there = tree / target
-        got = there.read_bytes() if there.is_file() else None
-        want = None if lines is None else "".join(lines).encode("utf-8", "surrogateescape")
-        if got != want and not (not got and not want):
-            raise PatchError(
+        got = there.read_bytes() if there.is_file() else b""
+        if got != "".join(lines).encode("utf-8", "surrogateescape"):
+            raise InputError(
                 f"patch(1) makes another text of {target} than the patch says",
                 where=name,
                 advice="make the patch anew with: quilt refresh",
-                reports=reports,
             )

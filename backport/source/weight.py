@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -29,6 +28,8 @@ from backport.recipe.versions import built_version
 from backport.source import diff
 from backport.source.changelog import make_entry
 from backport.source.dep8 import add_tests
+from backport.source.dsc import debian_texts
+from backport.source.files import folder_texts
 
 FILE = "weight.json"
 PARTS = ("patches", "patch-tests", "packaging", "tests", "changelog")
@@ -150,8 +151,9 @@ def of_recipe(recipe: Recipe, source: Source, series: Series) -> Weight:
         InputError: the tests cannot be used.
     """
     quilt = quilt_series_file(source, series.name)
-    new = {f"patches/{name}": _text(source.patches / name) for name in patch_names(quilt)}
-    new |= {name: _text(path) for name, path in overlay_files(source, series.name).items()}
+    files = {f"patches/{name}": source.patches / name for name in patch_names(quilt)}
+    files |= overlay_files(source, series.name)
+    new = {name: path.read_text("utf-8", "replace") for name, path in files.items()}
     relations = [
         relation
         for edit in source.control
@@ -174,39 +176,18 @@ def of_recipe(recipe: Recipe, source: Source, series: Series) -> Weight:
     return weigh({}, new)
 
 
-def of_package(dsc: Path, base: Path | Mapping[str, str]) -> Weight:
-    """The weight of a source package against its base: a .dsc, or the texts of its debian/.
+def of_package(
+    dsc: Path, base: Path | Mapping[str, str], applied: Mapping[str, str] | None = None
+) -> Weight:
+    """The weight of a source package.
 
-    Of a base of another format than 3.0 nothing is known: then all of debian/ counts.
+    Parameters:
+        base: what it is held against: a .dsc, or the texts of its debian/.
+        applied: the texts of patches that are applied to its files, by their names.
     """
     old = debian_texts(base) if isinstance(base, Path) else base
-    return weigh(old, debian_texts(dsc))
-
-
-def debian_texts(dsc: Path) -> dict[str, str]:
-    """The text of each file below debian/ of a source package, from its debian.tar."""
-    found = {}
-    stem = dsc.name.removesuffix(".dsc")
-    for tarball in dsc.parent.glob(f"{stem}.debian.tar.*"):
-        with tarfile.open(tarball) as members:
-            for member in members:
-                path = member.name.removeprefix("./").removeprefix("debian/")
-                if member.isfile() and (file := members.extractfile(member)):
-                    found[path] = file.read().decode("utf-8", "replace")
-    return found
-
-
-def folder_texts(folder: Path) -> dict[str, str]:
-    """The text of each file below a folder, by its path; a link is the file that it leads to."""
-    return {
-        str(path.relative_to(folder)): _text(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace")
+    patches = {f"patches/{name}": text for name, text in (applied or {}).items()}
+    return weigh(old, debian_texts(dsc) | patches)
 
 
 def write(weight: Weight, path: Path) -> None:

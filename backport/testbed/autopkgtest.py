@@ -165,6 +165,8 @@ def _command(
         "autopkgtest",
         "--no-built-binaries",
         "--no-auto-control",
+        # A testbed has no network at all.
+        "--needs-internet=skip",
         "--output-dir", str(scratch / "result"),
         "--copy", f"{scratch / 'setup'}:{PLACE}",
         "--setup-commands", f"sh {PLACE}/prepare",

@@ -91,15 +91,15 @@ def test_what_control_and_control_in_have_both_is_one_finding(tmp_path: Path) ->
 
 def test_a_patch_that_dpkg_source_made_is_a_change_without_a_patch(tmp_path: Path) -> None:
     files = {"patches/debian-changes": "Description: x\n", "patches/series": "debian-changes\n"}
-    (found,) = changes.patches(tree(tmp_path, files), None, "x")
+    (found,) = changes.patches(changes.quilt(tree(tmp_path, files)), {}, "x")
     assert (found.rule, found.fails) == ("change-outside-debian", True)
 
 
 def test_a_patch_of_the_base_is_not_looked_at_again(tmp_path: Path) -> None:
     files = {"patches/old.patch": "no header\n", "patches/series": "old.patch\n"}
-    old, new = tree(tmp_path, files, name="old"), tree(tmp_path, files, name="new")
+    old, new = (changes.quilt(tree(tmp_path, files, name=name)) for name in ("old", "new"))
     assert changes.patches(new, old, "") == ()
-    assert changes.patches(new, tree(tmp_path, name="bare"), "")[0].rule == "not-parsed"
+    assert changes.patches(new, {}, "")[0].rule == "not-parsed"
 
 
 def test_another_orig_tarball_of_the_same_name_is_refused() -> None:

@@ -40,10 +40,10 @@ LIVES = {"check/xenial/lifecycle", "check/zesty/lifecycle"}
 
 def test_a_plain_run_builds_one_source_package_twice_and_a_long_one_all(recipe: Recipe) -> None:
     plain = {"check/xenial/alpha", "check/xenial/beta", "check/zesty/alpha", "check/zesty/beta"}
-    assert set(checks(recipe)) == {*plain, *LIVES, "check/xenial/alpha.reproducible"}
+    common = {*plain, *(f"{name}.source" for name in plain), *LIVES}
+    assert set(checks(recipe)) == {*common, "check/xenial/alpha.reproducible"}
     assert set(checks(recipe, long=True)) == {
-        *plain,
-        *LIVES,
+        *common,
         *(f"{name}.reproducible" for name in plain),
     }
 
@@ -69,7 +69,14 @@ def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_pat
     assert "fetch/alpha" in names(checks(pinned)["check/xenial/alpha.reproducible"].needs)
 
 
-def test_a_source_package_is_checked_beside_the_base_and_what_it_was_built_with(
+def test_a_source_package_is_checked_before_it_is_built(recipe: Recipe) -> None:
+    name = "check/xenial/beta.source"
+    assert names(checks(recipe)[name].needs) == ("fetch/beta", "source/xenial/beta")
+    for until, there in (("source", False), ("build", True), ("check", True)):
+        assert (name in planned(recipe, Selection(until=until))) == there
+
+
+def test_what_was_built_is_checked_beside_the_base_and_what_it_was_built_with(
     recipe: Recipe,
 ) -> None:
     assert names(checks(recipe)["check/xenial/beta"].needs) == (
@@ -87,7 +94,10 @@ def test_a_file_of_an_overlay_changes_the_checks_of_its_source(
     before = {name: step_key(one, {}) for name, one in checks(recipe).items()}
     write_files(recipe.source("beta").patches / "overlay.zesty", {"beta.install": "a b\n"})
     after = {name: step_key(one, {}) for name, one in checks(recipe).items()}
-    assert {name for name in before if before[name] != after[name]} == {"check/zesty/beta"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "check/zesty/beta",
+        "check/zesty/beta.source",
+    }
 
 
 def test_the_life_of_the_packages_needs_the_base_and_every_build_of_the_series(
@@ -174,12 +184,14 @@ def test_a_tool_of_a_series_changes_the_checks_of_that_series(recipe: Recipe) ->
     xenial, zesty = recipe.series
     newer = replace(xenial, toolchain={"debhelper": Published("10")})
     after = replace(recipe, series=(newer, zesty))
-    assert changed(recipe, after) == {"check/xenial/alpha", "check/xenial/beta"}
+    assert changed(recipe, after) == {
+        f"check/xenial/{name}{mark}" for name in ("alpha", "beta") for mark in ("", ".source")
+    }
 
 
-def test_the_text_for_the_bug_changes_every_check(recipe: Recipe) -> None:
+def test_the_text_for_the_bug_changes_the_check_of_every_source_package(recipe: Recipe) -> None:
     after = replace(recipe, bug_text=BugText("a", "b", "c"))
-    read = {name for name, step in checks(recipe).items() if not step.id.test}
+    read = {name for name, step in checks(recipe).items() if step.id.test == "source"}
     assert changed(recipe, after) == read
 
 
@@ -188,7 +200,7 @@ def test_what_a_later_series_has_of_a_source_changes_its_checks(recipe: Recipe) 
     archive = {**zesty.archive, "alpha": Published("2.0-1")}
     after = replace(recipe, series=(xenial, replace(zesty, archive=archive)))
     assert changed(recipe, after) == {
-        "check/xenial/alpha",
-        "check/zesty/alpha",
-        "check/zesty/beta",
+        "check/xenial/alpha.source",
+        "check/zesty/alpha.source",
+        "check/zesty/beta.source",
     }

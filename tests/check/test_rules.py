@@ -83,7 +83,7 @@ def of_patch(header: str | None, spoken: str = "change main") -> Case:
     def found(world: World) -> Iterable[Finding]:
         patch = patch_text("main.txt", "a\n", "b\n", header=header)
         files = {"patches/x.patch": patch, "patches/series": "x.patch\n"}
-        return changes.patches(tree(world.root, files), None, spoken)
+        return changes.patches(changes.quilt(tree(world.root, files)), {}, spoken)
 
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.check import finding, static, steps
+from backport.check import finding, planned, static, steps
 from backport.check.finding import Finding
 from backport.engine.outputs import built_debs
 from backport.engine.step import Step, StepId
@@ -69,17 +69,19 @@ def checked(
     needs = {"fetch": place / "fetch", "source": package.dsc.parent, "build": place / "build"}
     scratch = place / "scratch"
     scratch.mkdir()
+    of_source = static.check_source(recipe, "small", "xenial", needs, scratch)
+    (scratch / "built").mkdir()
     found, log = static.check(
         recipe,
         "small",
         "xenial",
         needs,
-        scratch,
+        scratch / "built",
         update=built_debs([place / "build"]),
         prepared=prepared(place, older),
     )
     assert log
-    return recipe, found
+    return recipe, finding.ordered((*of_source, *found))
 
 
 def test_a_sound_update_has_no_error_and_the_faults_of_its_base_are_not_new(place: Path) -> None:
@@ -148,6 +150,10 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
     outcome = steps.action(recipe, check, out, needs, scratch)
     assert outcome.outputs == (finding.FILE,)
     assert (out / steps.LINTIAN_LOG).read_text()
+    needs = {name: needs[name] for name in ("fetch/small", "source/xenial/small")}
+    (scratch / "source").mkdir()
+    step = Step("check", "xenial", "small", planned.SOURCE)
+    steps.action(recipe, step, out, needs, scratch / "source")
     found = finding.read(out / finding.FILE)
     assert {"toolchain-unknown", "version-form"} <= {one.rule for one in found}
 
@@ -159,19 +165,25 @@ def test_a_patch_of_our_own_packaging_is_none_of_the_updates(place: Path) -> Non
     patch = patch_text("src/main.txt", made.BEFORE, made.AFTER, header="Description: some words\n")
     (folder / "own.patch").write_text(patch)
     (folder / "series").write_text("own.patch\n")
-    needs = {
-        "fetch": orig.parent,
-        "source": made.make_own(place / "own", recipe, orig).dsc.parent,
-        "build": place / "build",
-    }
+    made_in = made.make_own(place / "own", recipe, orig).dsc.parent
     (place / "scratch").mkdir()
-    found, _ = static.check(
-        recipe,
-        "small",
-        "xenial",
-        needs,
-        place / "scratch",
-        update=built_debs([place / "build"]),
-        prepared=prepared(place, None),
-    )
-    assert {"lintian"} >= {one.rule for one in found if "own.patch" in one.place}
+    needs = {"fetch": orig.parent, "source": made_in}
+    found = static.check_source(recipe, "small", "xenial", needs, place / "scratch")
+    assert [one for one in found if "own.patch" in one.place] == []
+
+
+def test_the_check_says_where_the_patches_are_applied_and_reads_their_headers(place: Path) -> None:
+    dsc = build_dsc(made.NATIVE, place / "fetch")
+    quilt = {"lock.patch": made.PATCH, "series": "lock.patch\n"}
+    recipe = make_recipe(place, made.NATIVE, patches=quilt, changes=("Say hello.",))
+    package = made.make_on_base(place, recipe, dsc, "1.0ubuntu0.16.04.1")
+    base = BasePin(made.NATIVE.version, dsc.name, "0" * 64, path=str(dsc))
+    recipe = replace(recipe, sources=(replace(recipe.sources[0], base=base),))
+    needs = {"fetch": place / "fetch", "source": package.dsc.parent}
+    (place / "scratch").mkdir()
+    found = static.check_source(recipe, "small", "xenial", needs, place / "scratch")
+    (applied,) = [one for one in found if one.rule == "change-outside-debian"]
+    assert (applied.severity, "lock.patch is applied" in applied.why) == ("info", True)
+    assert [one.place for one in found if one.rule == "unexplained-change"] == [
+        "debian/patches/lock.patch"
+    ]

@@ -69,6 +69,7 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_tested_and_believed_el
         (f"source/{SERIES}/greeter", (), ".dsc"),
         ("dependencies", (), "dependencies.json"),
         (BUILD, base, ".deb"),
+        (f"check/{SERIES}/greeter.source", (), "findings.json"),
         (f"check/{SERIES}/greeter", base, "findings.json"),
         (f"check/{SERIES}/lifecycle", base, "findings.json"),
         (TEST, base, ""),
@@ -80,6 +81,25 @@ def test_a_first_recipe_with_a_patch_and_an_edit_is_built_tested_and_believed_el
         assert not same or any(name.endswith(same) for name in told["same"]), step
 
 
+def test_what_init_writes_is_green_as_it_is(place: Place) -> None:
+    begin(place, SMALL, SERIES, whole=True)
+
+    ran = place.run("run", "--base", "stand-in", "--json")
+
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    assert ran.summary["suite"] == "Debian bookworm"
+    (line,) = ran.summary["lines"]
+    assert (line["version"], line["build"], line["check"]) == (
+        "1.0-1~ubuntu24.04.1",
+        "passed",
+        "passed",
+    )
+    assert [(test["test"], test["control"], test["verdict"]) for test in line["tests"]] == [
+        ("installed", False, "passed"),
+        ("installed-control", True, "passed"),
+    ]
+
+
 def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Place) -> None:
     begin(place, SMALL, SERIES)
     append(place, EDIT)
@@ -87,7 +107,7 @@ def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Pl
     ran = place.run("check", "--base", "stand-in", "--json")
 
     assert ran.exit_code == 4
-    ended = ran.finished(f"check/{SERIES}/greeter")
+    ended = ran.finished(f"check/{SERIES}/greeter.source")
     assert (ended["verdict"], ended["stage"]) == ("failed", "check")
     assert "Depends: ed changed, and the changelog does not speak of it" in ended["detail"]
 

@@ -139,6 +139,14 @@ def test_one_series_that_does_not_answer_makes_it_the_stand_in_for_all(tmp_path:
     assert "--base" in note
 
 
+def test_nothing_that_was_not_asked_is_said_not_to_answer() -> None:
+    asked: list[socket.socket] = []
+    with speaker(asked.append) as uri:
+        base, note = choose(recipe(Series("xenial", "16.04", uri), Series("zesty", "17.04")))
+    assert (base.kind, asked) == ("stand-in", [])
+    assert note.startswith("the recipe names no mirror of zesty: ")
+
+
 def test_the_archives_of_other_series_than_the_runs_are_not_asked(tmp_path: Path) -> None:
     with served(release(tmp_path / "a", "xenial")) as uri:
         both = recipe(Series("xenial", "16.04", uri), Series("yakkety", "16.10", uri))

@@ -30,7 +30,7 @@ def arguments(folder: Path, **more: object) -> Namespace:
 def init(folder: Path) -> Namespace:
     dsc = build_dsc(PackageSpec("hello-sru", "1.2-1"), folder / "downloads")
     return arguments(
-        folder, name="hello-sru", series=["xenial"], dsc=dsc, bug=12, offline=False, maintainer=""
+        folder, names=[], series=["xenial"], dsc=[dsc], bug=12, offline=False, maintainer=""
     )
 
 

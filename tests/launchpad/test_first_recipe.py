@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from backport.errors import InputError, RemoteError, UsageError
+from backport.check.ceiling import TOOLS
+from backport.environments.standin_modules import load_table
+from backport.errors import InputError, RecipeError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.first_recipe import first_recipe
 from backport.recipe import reader
+from backport.recipe.model import Published
+from backport.recipe.releases import debian_of_its_time
 from tests.support.launchpad_server import StandIn, World
-from tests.support.source_builder import PackageSpec, build_dsc
+from tests.support.source_builder import CONTROL, PackageSpec, build_dsc
 
 MakeClient = Callable[..., LaunchpadlibClient]
 Signed = Callable[[str, str, str], dict[str, bytes]]
@@ -30,17 +34,18 @@ def write(
     *,
     series: tuple[str, ...] = ("yakkety", "xenial"),
     dsc: Path | None = None,
+    dscs: tuple[Path, ...] = (),
     maintainer: str = WHO,
     source: str = "hello-sru",
 ) -> Path:
-    path = folder / "backport.toml"
+    path = folder / "new" / "backport.toml"
     first_recipe(
         path,
-        source,
+        [source] if source else [],
         series,
         client,
         folder / "cache",
-        dsc=dsc,
+        dscs=(dsc,) if dsc else dscs,
         maintainer=maintainer,
         now=NOW,
         backoff=0.01,
@@ -66,7 +71,11 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     assert seen.version == "1.0-1ubuntu0.1"
     assert "publication record" in seen.confirmed
     assert recipe.date == "Mon, 23 Nov 2026 12:00:00 +0000"
-    assert (tmp_path / "backport.toml").read_text().count("\n#") > 5
+    assert [one.mirror for one in recipe.series] == [
+        "http://archive.ubuntu.com/ubuntu",
+        "http://old-releases.ubuntu.com/ubuntu",
+    ]
+    assert load_table(recipe.stand_in).suite == "bullseye"
 
 
 def test_without_launchpad_no_version_is_assumed(
@@ -74,10 +83,18 @@ def test_without_launchpad_no_version_is_assumed(
 ) -> None:
     with StandIn(World()) as gone:
         pass
-    recipe = reader.load(write(tmp_path, make_client(root=gone.root), dsc=dsc))
-    seen = recipe.one_series("xenial").archive["hello-sru"]
-    assert (seen.version, seen.confirmed) == ("", "")
-    assert seen.note.startswith("unconfirmed")
+    path = write(tmp_path, make_client(root=gone.root), dsc=dsc)
+    assert reader.load(path).one_series("xenial").archive == {}
+    assert 'hello-sru = { note = "not known: write' in path.read_text()
+    assert 'version = ""' not in path.read_text()
+
+
+def test_what_a_series_does_not_have_is_said_by_launchpad(
+    client: LaunchpadlibClient, tmp_path: Path, dsc: Path
+) -> None:
+    recipe = reader.load(write(tmp_path, client, dsc=dsc, series=("bionic",)))
+    seen = recipe.one_series("bionic").archive["hello-sru"]
+    assert (seen.version, "publication record" in seen.confirmed) == ("", True)
 
 
 def test_without_a_dsc_the_newest_published_version_is_pinned(
@@ -89,11 +106,20 @@ def test_without_a_dsc_the_newest_published_version_is_pinned(
             name: one for name, one in files.items() if name.startswith(f"hello-sru_{version[:-2]}")
         }
         world.publish("bionic", "hello-sru", version, files=only)
-    recipe = reader.load(write(tmp_path, client))
-    base = recipe.source("hello-sru").base
+    base = reader.load(write(tmp_path, client)).source("hello-sru").base
     assert base is not None
     assert base.version == "2.10-1"
     assert base.url.endswith("/hello-sru/2.10-1/")
+
+
+def test_a_source_with_a_series_starts_from_what_that_series_has(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, signed: Signed
+) -> None:
+    files = signed("hello-sru", "1.3-1", "good")
+    world.publish("yakkety", "hello-sru", "1.3-1", pocket="Updates", files=files)
+    world.publish("bionic", "hello-sru", "2.0-1", files=signed("hello-sru", "2.0-1", "good"))
+    recipe = reader.load(write(tmp_path, client, source="hello-sru/yakkety"))
+    assert recipe.source("hello-sru").debian_version == "1.3-1"
 
 
 def test_without_a_dsc_and_without_launchpad_there_is_no_recipe(
@@ -101,23 +127,101 @@ def test_without_a_dsc_and_without_launchpad_there_is_no_recipe(
 ) -> None:
     with StandIn(World()) as gone:
         pass
-    with pytest.raises(RemoteError, match="the connection is refused"):
-        write(tmp_path, make_client(root=gone.root))
-    with pytest.raises(InputError, match="no publication record tells"):
+    with pytest.raises(RemoteError, match=r"refused.*pull-lp-source -d hello-sru zesty"):
+        write(tmp_path, make_client(root=gone.root), source="hello-sru/zesty")
+    with pytest.raises(InputError, match=r"no publication record.*pull-lp-source -d never-there,"):
         write(tmp_path, client, source="never-there")
-    with pytest.raises(InputError, match="name one with --dsc"):
+    with pytest.raises(InputError, match=r"name its \.dsc with --dsc"):
         write(tmp_path, None)
-    assert not (tmp_path / "backport.toml").exists()
+    with pytest.raises(UsageError, match="no source package is named"):
+        write(tmp_path, None, source="")
+    assert not (tmp_path / "new").exists()
 
 
-def test_a_recipe_that_exists_is_not_overwritten(
-    client: LaunchpadlibClient, tmp_path: Path, dsc: Path
-) -> None:
-    path = tmp_path / "backport.toml"
+@pytest.mark.parametrize("name", ["backport.toml", "autopkgtest/matrix/installed"])
+def test_a_file_that_exists_is_not_overwritten(tmp_path: Path, dsc: Path, name: str) -> None:
+    path = tmp_path / "new" / name
+    path.parent.mkdir(parents=True)
     path.write_text("mine")
     with pytest.raises(UsageError, match="it is not overwritten"):
-        write(tmp_path, client, dsc=dsc)
+        write(tmp_path, None, dsc=dsc)
+    assert [one for one in (tmp_path / "new").rglob("*") if one.is_file()] == [path]
     assert path.read_text() == "mine"
+
+
+def test_what_the_reader_refuses_leaves_nothing(tmp_path: Path, dsc: Path) -> None:
+    with pytest.raises(RecipeError, match="is no maintainer"):
+        write(tmp_path, None, dsc=dsc, maintainer="nobody")
+    assert not (tmp_path / "new").exists()
+
+
+def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path: Path) -> None:
+    relations = {
+        "app": "small-lib-dev (>= 1.0) [amd64] | other, debhelper",
+        "small-lib": "small-base",
+    }
+    relations["small-base"] = "debhelper (>= 9)"
+    dscs = []
+    for name, needed in relations.items():
+        text = CONTROL.format(name=name).replace("dh-python", needed)
+        binary = {"small-lib": "small-lib-dev"}.get(name, name)
+        text = text.replace(f"Package: {name}", f"Package: {binary}")
+        dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), tmp_path / "downloads"))
+    recipe = reader.load(write(tmp_path, None, dscs=(*dscs,), source=""))
+    assert recipe.name == "app"
+    assert [(one.name, one.needs) for one in recipe.sources] == [
+        ("small-base", ()),
+        ("small-lib", ("small-base",)),
+        ("app", ("small-lib",)),
+    ]
+    control = (tmp_path / "new/autopkgtest/matrix/control").read_text()
+    assert "Depends: small-base, small-lib-dev, app\n" in control
+
+
+def test_sources_that_need_each_other_are_refused(tmp_path: Path) -> None:
+    dscs = []
+    for name, other in (("small-a", "small-b"), ("small-b", "small-a")):
+        text = CONTROL.format(name=name).replace("dh-python", other)
+        dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), tmp_path / "downloads"))
+    with pytest.raises(InputError, match="they build-depend on each other"):
+        write(tmp_path, None, dscs=(*dscs,), source="")
+    with pytest.raises(UsageError, match=r"two \.dsc files are of small-a"):
+        write(tmp_path, None, dscs=(dscs[0], dscs[0]), source="")
+
+
+def test_a_base_of_a_format_that_nobody_can_make_is_refused_at_once(
+    tmp_path: Path, dsc: Path
+) -> None:
+    dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (bzr)"))
+    with pytest.raises(InputError, match=r"its format is 3\.0 \(bzr\)"):
+        write(tmp_path, None, dsc=dsc)
+
+
+def test_the_tools_of_a_series_are_written_with_their_source(tmp_path: Path, dsc: Path) -> None:
+    recipe = reader.load(write(tmp_path, None, dsc=dsc, series=("noble", "jammy")))
+    tools = recipe.one_series("noble").toolchain
+    assert tools["debhelper"] == Published("13.14.1ubuntu5", "a public build log of 24.04")
+    assert {*tools} <= {*TOOLS}
+    assert load_table(recipe.stand_in).suite == debian_of_its_time("jammy")
+
+
+def test_the_first_test_and_its_control_are_programs(tmp_path: Path, dsc: Path) -> None:
+    recipe = reader.load(write(tmp_path, None, dsc=dsc))
+    (row,) = recipe.matrix
+    for name in (row.name, *(control.test for control in row.controls)):
+        assert (row.folder.path / name).stat().st_mode & 0o111
+    assert (recipe.root / "patches/hello-sru/series").is_file()
+
+
+def test_the_bugs_template_can_be_filled_in(tmp_path: Path, dsc: Path) -> None:
+    path = write(tmp_path, None, dsc=dsc)
+    template, text = "", path.read_text()
+    for line in text.partition("# [bug]\n")[2].partition("\n\n")[0].splitlines():
+        template += line.removeprefix("# ") + "\n"
+    path.write_text(f"{text}\n[bug]\n{template}")
+    bug = reader.load(path).bug_text
+    assert bug is not None
+    assert bug.problems.startswith("What would break first")
 
 
 def test_an_unknown_series_is_refused_and_nothing_is_written(tmp_path: Path, dsc: Path) -> None:
@@ -128,7 +232,7 @@ def test_an_unknown_series_is_refused_and_nothing_is_written(tmp_path: Path, dsc
 
 
 def test_a_dsc_of_another_package_is_refused(tmp_path: Path, dsc: Path) -> None:
-    with pytest.raises(UsageError, match="the source package hello-sru, not other"):
+    with pytest.raises(UsageError, match="no --dsc is of the source package other, but of hello"):
         write(tmp_path, None, source="other", dsc=dsc)
 
 
@@ -138,13 +242,29 @@ def test_a_dsc_without_its_tarball_is_refused(tmp_path: Path, dsc: Path) -> None
         write(tmp_path, None, dsc=dsc)
 
 
-def test_the_maintainer_comes_from_the_environment_or_is_asked_for(
-    tmp_path: Path, dsc: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"DEBFULLNAME": 'An "odd" Näme', "DEBEMAIL": "o@x.org"}, 'An "odd" Näme <o@x.org>'),
+        ({"DEBEMAIL": "Pat Packager <pat@x.org>"}, "Pat Packager <pat@x.org>"),
+        ({"DEBFULLNAME": "P P", "DEBEMAIL": "Pat <pat@x.org>"}, "P P <pat@x.org>"),
+        ({"EMAIL": "Pat Packager <pat@x.org>"}, "Pat Packager <pat@x.org>"),
+        ({"EMAIL": "e@x.org", "DEBEMAIL": "d@x.org", "NAME": "Pat"}, "Pat <d@x.org>"),
+        ({"DEBFULLNAME": "P P"}, "Debian Testers <testers@lists.debian.org>"),
+        ({}, "Debian Testers <testers@lists.debian.org>"),
+    ],
+)
+def test_the_maintainer_is_the_one_that_dch_would_take_or_the_changelogs_last(
+    tmp_path: Path,
+    dsc: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    expected: str,
 ) -> None:
-    monkeypatch.delenv("DEBFULLNAME", raising=False)
-    with pytest.raises(UsageError, match="the maintainer is not known"):
-        write(tmp_path, None, dsc=dsc, maintainer="")
-    monkeypatch.setenv("DEBFULLNAME", 'An "odd" Näme')
-    monkeypatch.setenv("DEBEMAIL", "o@example.org")
-    recipe = reader.load(write(tmp_path, None, dsc=dsc, maintainer=""))
-    assert recipe.maintainer == 'An "odd" Näme <o@example.org>'
+    for name in ("DEBFULLNAME", "DEBEMAIL", "NAME", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    path = write(tmp_path, None, dsc=dsc, maintainer="")
+    assert reader.load(path).maintainer == expected
+    assert ("write your own" in path.read_text()) == (expected[:6] == "Debian")

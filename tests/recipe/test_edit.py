@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.errors import InputError, RecipeError, UsageError
-from backport.recipe import reader
-from backport.recipe.edit import create_file, difference, new_recipe, replace_file, set_base
-from backport.recipe.model import BasePin, Published
+from backport.errors import InputError, RecipeError
+from backport.recipe.edit import create_file, difference, replace_file, set_base
+from backport.recipe.model import BasePin
 
 PIN = BasePin("1.2-1", "hello_1.2-1.dsc", "ab" * 32, url="http://127.0.0.1:9/hello/1.2-1/")
 BLOCK = f"""
@@ -124,30 +123,6 @@ def test_a_file_is_replaced_in_one_step_and_keeps_its_mode(tmp_path: Path) -> No
     with pytest.raises(InputError, match="changed by somebody else"):
         replace_file(path, "old\r\n", "newer\r\n")
     assert [one.name for one in tmp_path.iterdir()] == ["backport.toml"]
-
-
-def test_a_first_recipe_is_complete(tmp_path: Path) -> None:
-    seen = {("hello", "zesty"): Published("1.1-1", "a record", "in Release")}
-    text = new_recipe(
-        "hello",
-        ["zesty", "xenial", "zesty"],
-        base=PIN,
-        version="1.2",
-        archive=seen,
-        maintainer="A Tester <t@example.org>",
-        date="Mon, 23 Nov 2026 12:00:00 +0000",
-        bug=7,
-    )
-    path = tmp_path / "backport.toml"
-    create_file(path, text)
-    recipe = reader.load(path)
-    assert recipe.bug == 7
-    assert [one.name for one in recipe.series] == ["xenial", "zesty"]
-    assert recipe.one_series("zesty").archive["hello"] == seen["hello", "zesty"]
-    assert recipe.one_series("xenial").archive["hello"].note.startswith("unconfirmed")
-    assert recipe.source("hello").base == PIN
-    with pytest.raises(UsageError, match="not overwritten"):
-        create_file(path, text)
 
 
 def test_a_first_recipe_that_the_loader_refuses_is_not_written(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
 
 
 def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
-    """The check of each source package, which reads all that there is of it and of its needs."""
+    """The checks of each source package, and of what was built of it and of its needs."""
     checks = {
         f"check/{series}/{name}": {
             f"fetch/{name}",
@@ -132,7 +132,10 @@ def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
     }
     if "alpha" in built:
         checks[f"check/{series}/beta"].add(f"build/{series}/alpha")
-    return checks
+    return checks | {
+        f"check/{series}/{name}.source": {f"fetch/{name}", f"source/{series}/{name}"}
+        for name in built
+    }
 
 
 def _life_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
@@ -207,10 +210,11 @@ def test_every_graph_is_closed_and_without_a_cycle(
     steps = plan.make(recipes.load(tmp_path_factory.mktemp("recipe"), spec), selection, "")
     assert {need for step in steps.values() for need in step.needs} <= set(steps)
     seen: set[StepId] = set()
+    last = "check" if selection.until == "build" else selection.until
     for step_id, step in steps.items():
         assert step_id == step.id
         assert seen.issuperset(step.needs), f"{step_id} stands before what it needs"
-        assert KINDS.index(step_id.kind) <= KINDS.index(selection.until)
+        assert KINDS.index(step_id.kind) <= KINDS.index(last)
         seen.add(step_id)
 
 
@@ -352,7 +356,7 @@ def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path)
     assert changed(made(recipe), after) == set()
     newer = replace(seen, version="0.9-2")
     after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
-    checks = {f"check/xenial/{name}" for name in ("alpha", "beta", "gamma")}
+    checks = {f"check/xenial/{name}.source" for name in ("alpha", "beta", "gamma")}
     assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
 
 
@@ -436,7 +440,7 @@ def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:
         ("source", {"fetch", "source"}),
         ("dependencies", {"fetch", "source", "dependencies"}),
         ("base", {"fetch", "source", "dependencies", "base"}),
-        ("build", {"fetch", "source", "dependencies", "base", "build"}),
+        ("build", {"fetch", "source", "dependencies", "base", "build", "check"}),
         ("check", {"fetch", "source", "dependencies", "base", "build", "check"}),
         ("test", set(KINDS)),
     ],

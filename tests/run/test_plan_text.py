@@ -65,7 +65,7 @@ Lines to read
   xenial   beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
   yakkety  beta   patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
 
-Steps: 2 fetch, 3 source, 1 dependencies, 2 base, 3 build, 6 check"""
+Steps: 2 fetch, 3 source, 1 dependencies, 2 base, 3 build, 9 check"""
     assert [line.split() for line in text(recipe).splitlines()] == [
         line.replace("|", "").split() for line in expected.splitlines()
     ]

@@ -19,6 +19,7 @@ from tests.support.source_builder import (
 )
 
 SPEC = PackageSpec()
+NATIVE = PackageSpec(version="1.0", format="3.0 (native)")
 BEFORE = SPEC.files["src/main.txt"]
 AFTER = numbered(40, but={20: "twenty"})
 PATCH = patch_text("src/main.txt", BEFORE, AFTER)
@@ -76,7 +77,7 @@ def changes(package: SourcePackage) -> Changes:
 
 
 def rebuild(root: Path, out: Path) -> None:
-    """Make both kinds of package from the same input; run by another process."""
+    """Make packages of each kind from the same input; run by another process."""
     own, orig = own_packaging(root / "own", patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     based = make_recipe(root / "based", SPEC, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     make(
@@ -96,4 +97,14 @@ def rebuild(root: Path, out: Path) -> None:
         orig=None,
         base_dsc=out.parent / "archive" / "small_1.0-1.dsc",
         out=out / "based",
+    )
+    native = make_recipe(root / "native", NATIVE, patches=QUILT, tests=TESTS)
+    make(
+        native,
+        native.sources[0],
+        native.series[0],
+        "1.0ubuntu0.16.04.1",
+        orig=None,
+        base_dsc=out.parent / "archive" / "small_1.0.dsc",
+        out=out / "native",
     )

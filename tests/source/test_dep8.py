@@ -71,6 +71,33 @@ def test_tests_of_the_base_stay_and_ours_get_a_folder_and_names_of_their_own(
     )
 
 
+def test_a_tests_directory_is_where_the_test_is(tmp_path: Path) -> None:
+    ours = {
+        "control": "Tests: smoke\nTests-Directory: debian/tests/deep/\n\n"
+        "Tests: unit\nTests-Directory: upstream/t\n",
+        "deep/smoke!": "#!/bin/sh\n",
+    }
+    tests, plain, other = folder_of_tests(tmp_path / "t", ours), tmp_path / "a", tmp_path / "b"
+    plain.mkdir()
+    assert add_tests(tests, plain) == (ShippedTest("smoke", "smoke"), ShippedTest("unit", "unit"))
+    assert shipped(plain) == {"control": ours["control"], "deep/smoke": "#!/bin/sh\n"}
+    write_files(other / "tests", {"control": THEIRS, "smoke!": "", "other!": ""})
+    add_tests(tests, other)
+    files = shipped(other)
+    assert [name for name in files if "/" in name] == ["backport/deep/backport-smoke"]
+    assert files["control"].removeprefix(THEIRS) == (
+        "\nTests: backport-smoke\nTests-Directory: debian/tests/backport/deep\n\n"
+        "Tests: unit\nTests-Directory: upstream/t\n"
+    )
+
+
+def test_a_file_of_upstreams_cannot_have_the_name_of_a_test_of_the_base(tmp_path: Path) -> None:
+    ours = {"control": "Tests: smoke\nTests-Directory: upstream/t\n"}
+    write_files(tmp_path / "tests", {"control": THEIRS, "smoke!": "", "other!": ""})
+    with pytest.raises(InputError, match="the base has a test of the name smoke"):
+        add_tests(folder_of_tests(tmp_path / "t", ours), tmp_path)
+
+
 def test_a_source_without_a_folder_of_tests_gets_none(tmp_path: Path) -> None:
     assert add_tests(tmp_path / "nothing", tmp_path / "debian") == ()
     assert not (tmp_path / "debian").exists()
@@ -99,6 +126,7 @@ def test_only_the_named_files_of_the_library_are_shipped(
     [
         ({"smoke": ""}, "has no control file"),
         ({"control": "Tests: smoke\nDepends: @\n"}, "names the test smoke, which is not there"),
+        ({"control": "Tests: a\nTests-Directory: debian/tests/b\n", "a": ""}, "test a, which is"),
         ({"control": "nonsense\n"}, "this is no control file"),
         ({"control": "# lib: ca.py c.py\nTests: a\n", "a": ""}, "it names c.py as a file of"),
         ({"control": "# lib: ../small/a\nTests: a\n", "a": ""}, "it names ../small/a as a file"),

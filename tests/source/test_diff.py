@@ -14,6 +14,8 @@ from tests.support.source_builder import numbered, patch_text
 BEFORE = numbered(40)
 AFTER = numbered(40, but={10: "ten", 30: "thirty"})
 PATCH = patch_text("src/main.txt", BEFORE, AFTER)
+GIT = "diff --git a/f b/f\n"
+EMPTY = f"{GIT}new file mode 100644\n"
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", " x", "-- ", "--- a", "@@ -1 +1 @@", "\\"]))
 TEXTS = st.builds(lambda lines, end: "\n".join(lines) + end, LINES, st.sampled_from(["", "\n"]))
@@ -69,6 +71,13 @@ def test_a_change_that_is_there_already_is_recognised() -> None:
     assert [one.outcome for one in fits(PATCH, AFTER)] == ["applied already"] * 2
 
 
+def test_the_headings_of_git_quilt_and_diff_are_read() -> None:
+    for heading in (f"{GIT}index 1..2 100644\n", "Index: b/f\n====\n", f"Index: f\n{GIT}"):
+        header, files = parse(f"Description: x\n\nOnly in this series.\n{heading}{PATCH}")
+        assert header.startswith("Description: x\n")
+        assert [file.new for file in files] == ["b/src/main.txt"]
+
+
 def test_the_newline_at_the_end_counts() -> None:
     patch = patch_text("f", "a\nb", "a\nc")
     assert fits(patch, "a\nb") == [Fit("exact")]
@@ -83,6 +92,13 @@ def test_the_newline_at_the_end_counts() -> None:
         ("", "changes nothing"),
         ("Description: nothing\n", "changes nothing"),
         ("--- a/f\n+++ b/f\n", "should begin a hunk"),
+        ("--- a/f\n@@ -1 +1 @@\n-a\n+b\n", "line 1 begins a file whose names are not in"),
+        (f"{EMPTY}index 0000000..e69de29\n", "line 2 makes an empty file, which dpkg-source drops"),
+        (f"{PATCH}{EMPTY}", "makes an empty file"),
+        (f"{EMPTY}{GIT}{PATCH}", "line 2 makes an empty file"),
+        (f"{GIT}deleted file mode 100644\n", "line 2 removes an empty file"),
+        (f"{GIT}{PATCH}Index: g\n====\n", "line 25 names a file, and no hunk of it follows"),
+        (f"{PATCH}Only in b: g\n", "names a file that the patch does not have"),
         ("@@ -1 +1 @@\n-a\n+b\n", "without the names of its file"),
         ("--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n-a\n+b\n", "line 3 is shorter"),
         ("--- a/f\n+++ b/f\n@@ -1 +1 @@\n a\n-b\n", "line 3 has more lines than it says"),

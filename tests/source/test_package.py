@@ -18,6 +18,7 @@ from tests.source.packages import (
     AFTER,
     BASE_VERSION,
     BEFORE,
+    NATIVE,
     OWN_VERSION,
     PATCH,
     QUILT,
@@ -53,7 +54,7 @@ def test_our_own_packaging_on_upstreams_tarball_is_a_whole_source_package(tmp_pa
         package.files
     )
     assert package.debdiff is None
-    assert package.orig.read_bytes() == orig.read_bytes()
+    assert package.files["small_1.0.orig.tar.gz"] == sha256_of(orig)
     tree = unpacked(package, tmp_path / "unpacked")
     assert (tree / "src/main.txt").read_text() == AFTER
     assert (tree / "debian/patches/lock.patch").read_text() == PATCH
@@ -121,18 +122,60 @@ def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) 
     dsc = build_dsc(spec, tmp_path / "archive")
     recipe = make_recipe(tmp_path, spec, patches=QUILT, control=(ADD_FILELOCK,))
     package = make_on_base(tmp_path, recipe, dsc)
-    base_orig = tmp_path / "archive/small_1.0.orig.tar.gz"
-    assert package.orig.read_bytes() == base_orig.read_bytes()
+    orig = "small_1.0.orig.tar.gz"
+    assert package.files[orig] == sha256_of(dsc.parent / orig)
     tree = unpacked(package, tmp_path / "unpacked")
     assert (tree / "debian/patches/series").read_text() == "theirs.patch\nlock.patch\n"
     assert (tree / "README").read_text() == "large\n"
     assert (tree / "src/main.txt").read_text() == AFTER
-    assert [report.name for report in package.patches] == ["lock.patch"]
     changelog = (tree / "debian/changelog").read_text()
     assert changelog.startswith(f"small ({BASE_VERSION}) xenial; urgency=medium\n")
     assert changelog.endswith(
         " -- Debian Testers <testers@lists.debian.org>  Sat, 02 Jan 2016 10:00:00 +0100\n"
     )
+
+
+def test_patches_of_two_folders_keep_their_folders(tmp_path: Path) -> None:
+    names = ("fix/a.patch", "more/a.patch")
+    again = patch_text("src/main.txt", AFTER, AFTER.replace("twenty", "XX"))
+    quilt = {**dict(zip(names, (PATCH, again), strict=True)), "series": "\n".join(names)}
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    package = make_on_base(tmp_path, make_recipe(tmp_path, SPEC, patches=quilt), dsc)
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "debian/patches/series").read_text().split() == [*names]
+    assert (tree / "src/main.txt").read_text() == AFTER.replace("twenty", "XX")
+
+
+FORMATS = [
+    (NATIVE, ["small_{}.dsc", "small_{}.tar.xz"]),
+    (PackageSpec(version="1.0", format="1.0"), ["small_{}.dsc", "small_{}.tar.gz"]),
+    (
+        PackageSpec(format="1.0"),
+        ["small_1.0.orig.tar.gz", "small_{}.diff.gz", "small_{}.dsc"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "files"), FORMATS)
+def test_in_a_format_without_quilt_series_the_patches_are_applied(
+    tmp_path: Path, spec: PackageSpec, files: list[str]
+) -> None:
+    dsc = build_dsc(spec, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, spec, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
+    version = f"{spec.version}ubuntu0.16.04.1"
+    package = make_on_base(tmp_path, recipe, dsc, version)
+    named = [name.format(version) for name in files]
+    assert {*named} < {*package.files}
+    assert Dsc(package.dsc.read_bytes())["Format"] == spec.format
+    tree = unpacked(package, tmp_path / "unpacked")
+    assert (tree / "src/main.txt").read_text() == AFTER
+    assert not (tree / "debian/patches").exists()
+    assert (tree / "debian/tests/smoke").is_file()
+    assert package.notes == (
+        f"applied, as the format {spec.format} has no quilt series: lock.patch",
+    )
+    assert package.debdiff is not None
+    assert "+twenty\n" in package.debdiff.read_text()
 
 
 def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_path: Path) -> None:
@@ -195,7 +238,6 @@ def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
     package = make_on_base(tmp_path, make_recipe(tmp_path, spec, patches=QUILT), dsc)
     for name in ("small_1.0.orig.tar.gz", "small_1.0.orig-extra.tar.gz"):
         assert package.files[name] == sha256_of(dsc.parent / name)
-    assert package.orig.name == "small_1.0.orig.tar.gz"
     assert (unpacked(package, tmp_path / "unpacked") / "extra/more.txt").read_text() == "more\n"
 
 
@@ -262,7 +304,8 @@ rebuild(Path(sys.argv[2]), Path(sys.argv[3]))
 def test_the_same_input_gives_the_same_bytes_wherever_and_however_it_is_made(
     tmp_path: Path,
 ) -> None:
-    build_dsc(SPEC, tmp_path / "archive")
+    for spec in (SPEC, NATIVE):
+        build_dsc(spec, tmp_path / "archive")
     home = Path(__file__).parents[2]
     found = []
     for name, umask, env in (
@@ -300,7 +343,7 @@ def test_the_same_input_gives_the_same_bytes_wherever_and_however_it_is_made(
             }
         )
     assert found[0] == found[1]
-    assert len(found[0]) == 4 + 5
+    assert len(found[0]) == 4 + 5 + 4
 
 
 def test_entries_of_the_debian_tarball_belong_to_nobody(tmp_path: Path) -> None:

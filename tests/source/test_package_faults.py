@@ -7,10 +7,7 @@ import pytest
 
 from backport.errors import InputError, StepError
 from backport.recipe.model import ControlEdit, Recipe
-from backport.source.package import make
-from backport.source.patches import PatchError
 from tests.source.packages import (
-    OWN_VERSION,
     QUILT,
     SPEC,
     make_on_base,
@@ -23,7 +20,6 @@ from tests.support.source_builder import (
     build_dsc,
     make_recipe,
     numbered,
-    orig_tarball,
     patch_text,
     write_files,
 )
@@ -40,7 +36,7 @@ def refused(root: Path, recipe: Recipe, orig: Path) -> str:
 def test_a_patch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, files={"src/main.txt": numbered(50)[7:]})
     recipe, orig = own_packaging(tmp_path, spec, patches=QUILT)
-    with pytest.raises(PatchError, match=r"lock\.patch: hunk 1 of src/main\.txt fits only with"):
+    with pytest.raises(InputError, match=r"lock\.patch: hunk 1 of src/main\.txt fits only with"):
         make_own(tmp_path, recipe, orig)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -61,18 +57,10 @@ def test_a_control_edit_that_does_not_match_names_the_source(tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("files", "says"),
-    [
-        ({"changelog": "small (1) x; urgency=low\n"}, "brings a changelog"),
-        ({"source/format": "3.0 (native)\n"}, "the packaging's source format is 3.0 (native)"),
-    ],
-)
-def test_packaging_that_cannot_be_used_is_refused(
-    tmp_path: Path, files: dict[str, str], says: str
-) -> None:
+def test_our_own_packaging_of_another_format_is_refused(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path)
-    write_files(recipe.sources[0].patches / "debian", files)
+    write_files(recipe.sources[0].patches / "debian", {"source/format": "3.0 (native)\n"})
+    says = "the packaging's source format is 3.0 (native)"
     assert says in refused(tmp_path, recipe, orig)
 
 
@@ -82,31 +70,11 @@ def test_a_tarball_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "tar cannot unpack it" in refused(tmp_path, recipe, orig)
 
 
-def test_without_base_and_tarball_there_is_nothing_to_make(tmp_path: Path) -> None:
-    recipe, _ = own_packaging(tmp_path)
-    with pytest.raises(InputError, match="neither a base nor an upstream tarball"):
-        make(
-            recipe,
-            recipe.sources[0],
-            recipe.series[0],
-            OWN_VERSION,
-            orig=None,
-            base_dsc=None,
-            out=tmp_path / "out",
-        )
-
-
-@pytest.mark.parametrize("format", ["1.0", "3.0 (native)"])
-def test_a_base_of_another_format_is_refused(tmp_path: Path, format: str) -> None:
-    native = "native" in format
-    spec = dataclasses.replace(SPEC, format=format, version="1.0" if native else "1.0-1")
-    if not native:
-        orig_tarball(spec, tmp_path, "small_1.0.orig.tar.gz")
-        (tmp_path / "archive").mkdir()
-        (tmp_path / "small_1.0.orig.tar.gz").rename(tmp_path / "archive/small_1.0.orig.tar.gz")
-    dsc = build_dsc(spec, tmp_path / "archive")
-    with pytest.raises(InputError, match=r"only 3\.0 \(quilt\) can be a base"):
-        make_on_base(tmp_path, make_recipe(tmp_path, spec), dsc)
+def test_a_base_of_a_format_that_we_do_not_know_is_refused(tmp_path: Path) -> None:
+    dsc = build_dsc(SPEC, tmp_path / "archive")
+    dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (git)"))
+    with pytest.raises(InputError, match=r"its format is 3\.0 \(git\); take a version of one of"):
+        make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
 
 
 @pytest.mark.parametrize(

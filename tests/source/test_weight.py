@@ -8,9 +8,12 @@ import pytest
 from backport.errors import InputError
 from backport.recipe.model import Change, ControlEdit
 from backport.source import weight
+from backport.source.files import folder_texts
 from backport.source.weight import Part, Weight
 from tests.source.packages import (
     ADD_FILELOCK,
+    NATIVE,
+    PATCH,
     QUILT,
     SPEC,
     TESTS,
@@ -18,7 +21,7 @@ from tests.source.packages import (
     make_own,
     own_packaging,
 )
-from tests.support.source_builder import PackageSpec, build_dsc, patch_text
+from tests.support.source_builder import build_dsc, make_recipe, patch_text
 
 BASE = {"rules": "a\nb\n", "changelog": "old\n", "patches/theirs.patch": "one\n"}
 
@@ -124,17 +127,19 @@ def test_our_own_packaging_can_be_the_base(tmp_path: Path) -> None:
     common.write_text("a\nb\n")
     (recipe.sources[0].patches / "debian" / "helper").symlink_to(common)
     package = make_own(tmp_path, recipe, orig)
-    own = weight.folder_texts(recipe.sources[0].patches / "debian")
+    own = folder_texts(recipe.sources[0].patches / "debian")
     found = weight.of_package(package.dsc, own)
     assert (found.lines("patches"), found.lines("tests")) == (1, 4)
     assert not {"debian/rules", "debian/helper"} & {one.name for one in found.files}
 
 
-def test_of_a_base_of_another_format_all_of_debian_counts(tmp_path: Path) -> None:
-    old = build_dsc(PackageSpec(format="1.0"), tmp_path / "archive")
-    new = build_dsc(PackageSpec(version="1.0-2"), tmp_path / "new")
-    names = {one.name for one in weight.of_package(new, old).files}
-    assert {"debian/rules", "debian/control", "debian/changelog"} <= names
+def test_of_a_format_without_quilt_series_the_applied_patches_count(tmp_path: Path) -> None:
+    dsc = build_dsc(NATIVE, tmp_path / "archive")
+    recipe = make_recipe(tmp_path, NATIVE, patches=QUILT, tests=TESTS)
+    made = make_on_base(tmp_path, recipe, dsc, "1.0ubuntu0.16.04.1")
+    found = weight.of_package(made.dsc, dsc, dict.fromkeys(made.applied, PATCH))
+    assert (found.lines("patches"), found.lines("tests")) == (1, 4)
+    assert "debian/rules" not in {one.name for one in found.files}
 
 
 def test_a_weight_is_read_as_it_was_written_and_a_damaged_one_is_refused(tmp_path: Path) -> None:

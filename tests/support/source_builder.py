@@ -50,6 +50,7 @@ class PackageSpec:
 
     `debian` adds files to debian/ or replaces them; `patches` maps a patch's name to its text;
     `components` maps the name of a further upstream tarball to its files (dpkg-source(1)).
+    Without a revision in its version a package is native, and has no orig tarball.
     """
 
     name: str = "small"
@@ -120,7 +121,7 @@ def build_dsc(spec: PackageSpec, folder: Path) -> Path:
     upstream = spec.upstream.partition(":")[2] or spec.upstream
     tree = write_files(folder / f"{spec.name}-{upstream}", spec.files)
     packaging(spec, tree / "debian", changelog=True)
-    if "quilt" in spec.format:
+    if "-" in spec.version:
         orig_tarball(spec, folder, f"{spec.name}_{upstream}.orig.tar.gz")
     for component, files in spec.components.items():
         extra = write_files(tree / component, files)

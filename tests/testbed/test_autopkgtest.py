@@ -32,6 +32,10 @@ Tests: bad skipping
 Depends:
 Restrictions: skippable
 
+Tests: online
+Depends:
+Restrictions: needs-internet
+
 Tests: uninstallable
 Depends: not-there
 
@@ -53,6 +57,7 @@ FILES = {
     "bad": "#!/bin/sh\necho it is bad\nexit 3\n",
     "skipping": "#!/bin/sh\nexit 77\n",
     "slow": "#!/bin/sh\nsleep 765\n",
+    "online": "#!/bin/sh\n",
     "uninstallable": "#!/bin/sh\n",
 }
 
@@ -88,16 +93,18 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
         testbed=testbed,
         repositories=[testbed.place("built"), testbed.place("base")],
         out=tmp_path / "out" / "result",
-        only=["good", "bad", "skipping", "uninstallable"],
+        only=["good", "bad", "skipping", "online", "uninstallable"],
         env={"GREETING": "hello"},
     )
 
     log = (result.folder / result.log).read_text()
     verdicts = {test.name: test.verdict for test in result.tests}
-    assert list(verdicts) == ["good", "bad", "skipping", "uninstallable"], log
+    assert {*verdicts} == {"good", "bad", "skipping", "online", "uninstallable"}, log
     assert verdicts["good"] == Passed(), log
     assert verdicts["bad"] == Failed("test", "non-zero exit status 3")
     assert verdicts["skipping"] == Skipped("exit status 77 and marked as skippable")
+    assert isinstance(verdicts["online"], Skipped)
+    assert "needs-internet" in verdicts["online"].reason
     assert isinstance(verdicts["uninstallable"], Failed)
     assert verdicts["uninstallable"].stage == "install"
     assert isinstance(result.verdict, Failed)
