@@ -17,6 +17,7 @@ from backport import __version__
 from backport.commands import (
     bugs,
     checks,
+    common,
     debdiffs,
     evidence,
     machine,
@@ -24,6 +25,7 @@ from backport.commands import (
     publish,
     recipes,
     running,
+    runs,
     verification,
     waiting,
 )
@@ -32,6 +34,7 @@ from backport.errors import BackportError, UsageError
 _PROGRAM = "backport"
 _GROUPS = (
     running,
+    runs,
     checks,
     recipes,
     debdiffs,
@@ -105,6 +108,8 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
                 raise UsageError(
                     "this is no number of jobs", where="--jobs", advice="give 1 or more"
                 )
+            if getattr(args, "looks_above", False):
+                args.recipe = common.recipe_file(args.recipe)
             return int(args.function(args))
     except BackportError as error:
         print(f"{top.prog}: {error}.", file=sys.stderr)

@@ -11,6 +11,7 @@ from debian.deb822 import Deb822
 from backport.check import binaries, finding, python_code, scripts, tables, units
 from backport.check.ceiling import Ceiling
 from backport.check.python_code import Use
+from backport.source import relations
 
 _PYTHON2_FOLDER = re.compile(r"usr/(?:lib/python2(?:\.\d+)?|share/pyshared)/")
 _PYTHON3_FOLDER = re.compile(r"usr/lib/python3(?:\.\d+)?/")
@@ -188,5 +189,5 @@ def _module_names(path: str) -> list[str]:
 
 
 def _depends(package: Deb822) -> set[str]:
-    text = ", ".join(package.get(field, "") for field in ("Depends", "Pre-Depends", "Recommends"))
-    return {re.split(r"[\s(:]", part.strip())[0] for part in re.split(r"[,|]", text)}
+    fields = (package.get(field, "") for field in ("Depends", "Pre-Depends", "Recommends"))
+    return {one.name for field in fields for group in relations.groups(field) for one in group}

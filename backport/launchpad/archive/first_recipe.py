@@ -19,6 +19,7 @@ from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.recipe import edit
 from backport.recipe.model import BasePin, Published
+from backport.recipe.version_strings import upstream_part
 from backport.source import dsc as dsc_file
 from backport.source.files import sha256_of
 
@@ -73,7 +74,7 @@ def first_recipe(
         source,
         series,
         base=base,
-        version=dsc_file.upstream_part(base.version),
+        version=upstream_part(base.version),
         archive=_archive(source, series, records),
         maintainer=maintainer or _maintainer(),
         date=format_datetime(now or datetime.now(UTC)),

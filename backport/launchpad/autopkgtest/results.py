@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backport import atomic
 from backport.engine import verdict as verdicts
 from backport.launchpad.autopkgtest import service
 from backport.launchpad.autopkgtest import verdicts as farm
@@ -322,9 +323,4 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_summary(store: Store, data: Mapping[str, Any]) -> Path:
     """Keep the summary, by one rename."""
-    path = store.work / farm.SUMMARY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(data, indent=1) + "\n")
-    temporary.replace(path)
-    return path
+    return atomic.write(store.work / farm.SUMMARY, json.dumps(data, indent=1) + "\n")
