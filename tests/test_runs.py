@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backport import cli
+from backport.build import owner
 from backport.engine import simulation
 from backport.engine.step import Step
 from tests.sru.runs import Place
@@ -90,8 +91,10 @@ def test_a_running_builds_log_is_followed_to_its_last_line(tmp_path: Path, own: 
     place = Place(tmp_path)
     place.recipe()
     scratch = place.store.scratch("build/xenial/alpha")
-    log = scratch / ".build-1/result/build.log"
+    beside = scratch.parent / ".build-1"
+    log = beside / "result/build.log"
     log.parent.mkdir(parents=True)
+    owner.claim(beside / "owner.json", out=scratch.name)
     log.write_text("first\n")
     command = [sys.executable, "-m", "backport.cli", "log", "xenial/alpha", "--follow", *own]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:

@@ -40,15 +40,17 @@ def register(subs: Subparsers) -> None:
 
 def log(args: argparse.Namespace) -> int:
     """Print the log of a build; with --follow until the build has ended."""
-    from backport.build import sbuild  # noqa: PLC0415
+    from backport.build import owner, sbuild  # noqa: PLC0415
 
     recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))
     name = f"build/{args.build}"
     running = store.work / "scratch" / name.replace("/", "_")
-    logs = [*running.rglob(sbuild.LOG), store.folder(name) / sbuild.LOG]
-    found = next((path for path in logs if path.is_file()), None)
-    if found is None:
+    found = store.folder(name) / sbuild.LOG
+    for note in running.parent.glob(".build-*/owner.json"):
+        if (owner.read(note) or {}).get("out") == running.name:
+            found = note.parent / "result" / sbuild.LOG
+    if not found.is_file():
         raise InputError(
             f"there is no log of a build of {args.build}",
             where=str(store.work),
