@@ -18,6 +18,7 @@ from backport import __version__
 from backport.commands import (
     bugs,
     checks,
+    common,
     debdiffs,
     evidence,
     machine,
@@ -25,6 +26,7 @@ from backport.commands import (
     publish,
     recipes,
     running,
+    runs,
     verification,
     waiting,
 )
@@ -34,6 +36,7 @@ from backport.errors import BackportError, MachineError, UsageError
 _PROGRAM = "backport"
 _GROUPS = (
     running,
+    runs,
     checks,
     recipes,
     debdiffs,
@@ -125,6 +128,8 @@ def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
         _refuse(args.subcommand, unknown)
     if getattr(args, "jobs", 1) < 1:
         raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
+    if getattr(args, "looks_above", False):
+        args.recipe = common.recipe_file(args.recipe)
     return int(args.function(args))
 
 

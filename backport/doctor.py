@@ -22,7 +22,8 @@ PARTS = {
 class Missing:
     """Something that the machine lacks: `what`, and the `command` to run.
 
-    `why` is what does not work without it: one of `PARTS`, perhaps with more behind a colon.
+    `why` is what does not work without it: one or several of `PARTS`, perhaps with more behind a
+    colon.
     """
 
     what: str
@@ -30,29 +31,25 @@ class Missing:
     command: str
 
 
-PROGRAMS = (
-    ("dpkg-source", "dpkg-dev", "source packages"),
-    ("debdiff", "devscripts", "source packages"),
-    ("dh", "debhelper", "source packages"),
-    ("patch", "patch", "source packages"),
-    ("gpgv", "gpgv", "source packages"),
-    ("mmdebstrap", "mmdebstrap", "builds"),
-    ("sbuild", "sbuild", "builds"),
-    ("apt-ftparchive", "apt-utils", "builds"),
-    ("lintian", "lintian", "checks"),
-    ("diffoscope", "diffoscope-minimal", "checks"),
-    ("zstd", "zstd", "evidence"),
-    ("gpg", "gpg", "uploads"),
-    ("sftp", "openssh-client", "uploads"),
-)
-"""Beside what `build.sandbox`, `testbed.host` and `launchpad.dput` look for themselves."""
+def _programs(file: Path) -> tuple[tuple[str, str, str], ...]:
+    """Each program of the list, with its package and what does not work without it."""
+    rows = (line.split(maxsplit=2) for line in file.read_text("utf-8").splitlines())
+    return tuple(
+        (program, package, why)
+        for package, programs, why in (row for row in rows if row and row[0] != "#")
+        for program in programs.split(",")
+        if program != "-"
+    )
 
 
-def missing_programs() -> Iterator[Missing]:
-    """The programs that are not installed."""
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROGRAMS = _programs(Path(__file__).parent / "data" / "system-packages.txt")
+"""The programs of the list that scripts/install installs; `launchpad.dput` looks for dput."""
+
+
+def missing_programs(among: Collection[str] = ()) -> Iterator[Missing]:
+    """The programs that are not installed, of those in `among` or of all."""
     for program, package, why in PROGRAMS:
-        if shutil.which(program) is None and shutil.which(program, path=path) is None:
+        if (not among or program in among) and shutil.which(program) is None:
             yield Missing(f"the program {program}", why, f"sudo apt install {package}")
 
 
@@ -89,7 +86,7 @@ def memory_available() -> int:
 
 def verdict(missing: Collection[Missing]) -> str:
     """One line: what works on a machine that lacks this, and what does not."""
-    lacking = {one.why.partition(":")[0] for one in missing}
+    lacking = {part for one in missing for part in one.why.partition(":")[0].split(", ")}
     broken: list[str] = []
     for part, needs in PARTS.items():
         if part in lacking or not set(needs).isdisjoint(broken):

@@ -24,22 +24,73 @@ _DAY = 86400.0
 def register(subs: Subparsers) -> None:
     """Add the command."""
     sub = common.add(subs, "campaign", campaign, "run the field test, or merge its results")
-    sub.add_argument("--series", metavar="NAME", help="the series whose packages are tested")
-    sub.add_argument("--variant", default="", metavar="NAME", help="a control, such as unpatched")
-    sub.add_argument("--seed", default="1640978", metavar="S", help="one of its own per machine")
     sub.add_argument(
-        "--trials", type=int, default=None, metavar="N", help="until there are so many"
+        "--series",
+        metavar="NAME",
+        help="test the packages of this series (default: the first of the recipe)",
     )
-    sub.add_argument("--seconds", type=float, default=None, metavar="S", help="or for so long")
-    sub.add_argument("--testbeds", type=int, default=1, metavar="N", help="side by side")
-    sub.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N",
-                     help="trials side by side in one testbed")  # fmt: skip
-    sub.add_argument("--chunk", type=int, default=_CHUNK, metavar="N", help="trials in a testbed")
-    sub.add_argument("--merge", type=Path, action="append", default=[], metavar="DIR",
-                     help="take in the chunks of another machine; runs nothing")  # fmt: skip
-    sub.add_argument("--export", type=Path, metavar="DIR",
-                     help="write it as a tree for any autopkgtest; runs nothing")  # fmt: skip
-    sub.add_argument("--show", action="store_true", help="say what there is; runs nothing")
+    sub.add_argument(
+        "--variant",
+        default="",
+        metavar="NAME",
+        help="test this variant, such as unpatched (default: none)",
+    )
+    sub.add_argument(
+        "--seed",
+        default="1640978",
+        metavar="S",
+        help="draw the trials from this seed, another one on each machine (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--trials",
+        type=int,
+        default=None,
+        metavar="N",
+        help="go on until there are so many trials (default: no limit)",
+    )
+    sub.add_argument(
+        "--seconds",
+        type=float,
+        default=None,
+        metavar="S",
+        help="go on for so many seconds (default: no limit)",
+    )
+    sub.add_argument(
+        "--testbeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run so many testbeds side by side (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="run so many trials side by side in one testbed (default: the number of processors)",
+    )
+    sub.add_argument(
+        "--chunk",
+        type=int,
+        default=_CHUNK,
+        metavar="N",
+        help="run so many trials in a testbed (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--merge",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="take in the results of another machine, and run nothing; repeatable (default: none)",
+    )
+    sub.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write it as a tree for any autopkgtest, and run nothing (default: not written)",
+    )
+    sub.add_argument("--show", action="store_true", help="say what there is, and run nothing")
 
 
 def campaign(args: argparse.Namespace) -> int:
@@ -101,7 +152,7 @@ def _tell_export(args: argparse.Namespace, env: dict[str, str]) -> None:
 
 def _series(args: argparse.Namespace, recipe: Recipe) -> str:
     known = [one.name for one in recipe.series]
-    name = args.series or (recipe.full or known)[0]
+    name = args.series or known[0]
     if name not in known:
         raise UsageError(
             f"the recipe has no series {name!r}",

@@ -32,24 +32,84 @@ _SEED = 1640978
 def register(subs: Subparsers) -> None:
     """Add the command."""
     sub = common.add(subs, "risk", risk, "say how often two renewals meet, and what helps")
-    sub.add_argument("--cron", type=Path, metavar="FILE", help="the package's file for cron.d")
-    sub.add_argument("--timer", type=Path, metavar="FILE", help="the package's timer unit")
     sub.add_argument(
-        "--admin", default="", metavar="LINE", help="the other job's crontab line, besides the rest"
+        "--cron",
+        type=Path,
+        metavar="FILE",
+        help="read the package's cron job in this file (default: the packaging's)",
     )
     sub.add_argument(
-        "--hours", type=Path, metavar="FILE", help="distributions of other jobs' times"
+        "--timer",
+        type=Path,
+        metavar="FILE",
+        help="read the package's timer in this file (default: the packaging's)",
     )
-    sub.add_argument("--length", type=_positive, metavar="S", help="length of a renewal, seconds")
-    sub.add_argument("--window", type=_positive, metavar="S", help="its write window, seconds")
     sub.add_argument(
-        "--jitter", type=_positive, default=1.0, metavar="S", help="the window's place"
+        "--admin",
+        default="",
+        metavar="LINE",
+        help="look at this crontab line of an administrator too (default: none)",
     )
-    sub.add_argument("--lineages", type=_count, default=1, metavar="N", help="due at once")
-    sub.add_argument("--fleet", type=_count, default=1_000_000, metavar="N", help="systems")
-    sub.add_argument("--share", type=_share, default=0.1, metavar="X", help="of them with two jobs")
-    sub.add_argument("--trials", type=_trials, default=4000, metavar="N", help="simulated renewals")
-    sub.add_argument("--seed", type=int, default=_SEED, metavar="N", help="of the simulation")
+    sub.add_argument(
+        "--hours",
+        type=Path,
+        metavar="FILE",
+        help="read the times of other jobs in this file (default: study/admin_hours.toml)",
+    )
+    sub.add_argument(
+        "--length",
+        type=_positive,
+        metavar="S",
+        help="a renewal takes so many seconds (default: as measured)",
+    )
+    sub.add_argument(
+        "--window",
+        type=_positive,
+        metavar="S",
+        help="it writes for so many seconds (default: as measured)",
+    )
+    sub.add_argument(
+        "--jitter",
+        type=_positive,
+        default=1.0,
+        metavar="S",
+        help="the write begins within so many seconds (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--lineages",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="so many certificates are due at once (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--fleet",
+        type=_count,
+        default=1_000_000,
+        metavar="N",
+        help="there are so many systems (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--share",
+        type=_share,
+        default=0.1,
+        metavar="X",
+        help="this share of them has two jobs (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--trials",
+        type=_trials,
+        default=4000,
+        metavar="N",
+        help="simulate so many renewals (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--seed",
+        type=int,
+        default=_SEED,
+        metavar="N",
+        help="the seed of the simulation (default: %(default)s)",
+    )
 
 
 def risk(args: argparse.Namespace) -> int:
@@ -77,7 +137,7 @@ def risk(args: argparse.Namespace) -> int:
         _packaged(recipe, args.timer, "certbot.timer"),
         known,
     )
-    series = (recipe.full or tuple(one.name for one in recipe.series))[0]
+    series = recipe.series[0].name
     tested = campaign.total(campaign.load(field.folder(Store(work), series, "")), "")
     result = assessment.assess(
         found,

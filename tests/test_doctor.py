@@ -37,7 +37,8 @@ def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it
     assert line.endswith("; run: sudo apt install autopkgtest")
     assert len(lines) == len(set(lines))
     assert verdict == (
-        "What works here: source packages. What does not: builds, checks, tests, evidence, uploads."
+        "What works here: nothing. What does not: source packages, builds, checks, tests, "
+        "evidence, uploads."
     )
     assert cli.main(["doctor", "--json", *work]) == 5
     *found, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -53,12 +54,17 @@ def test_a_program_that_is_nowhere_is_missing(monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_each_program_that_the_toolkit_asks_for_is_looked_for() -> None:
+def test_each_program_that_the_toolkit_asks_for_is_in_the_list_with_its_package() -> None:
     code = [path.read_text() for path in Path(doctor.__file__).parent.rglob("*.py")]
-    asked = set(re.findall(r'\brequire\(\s*"([\w-]+)"', "".join(code)))
-    assert {"mmdebstrap", "zstd", "dput"} < asked
-    known = {program for program, _, _ in PROGRAMS} | {*sandbox._PROGRAMS, *host._PROGRAMS}
-    assert asked - known - EVERYWHERE == set()
+    asked = set(re.findall(r'\brequire\(\s*"([\w-]+)", "([\w-]+)"', "".join(code)))
+    assert {("mmdebstrap", "mmdebstrap"), ("sftp", "openssh-client")} < asked
+    listed = {(program, package) for program, package, _ in PROGRAMS}
+    assert {one for one in asked - listed if one[0] not in EVERYWHERE} == set()
+    assert {*sandbox._PROGRAMS, *host._PROGRAMS} <= {program for program, _ in listed}
+
+
+def test_each_line_of_the_list_says_which_parts_need_the_package() -> None:
+    assert {part for _, _, why in PROGRAMS for part in why.split(", ")} == set(PARTS)
 
 
 def test_too_little_room_is_said_of_the_folder_that_is_there(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 from backport.environments import localrepo
 from tests.environments.packages import EPOCH, make_deb
 
-SCRIPT = Path(__file__).parents[1] / "scripts/install"
+CHECKOUT = Path(__file__).parents[1]
+SCRIPT = CHECKOUT / "scripts/install"
+LIST = "backport/data/system-packages.txt"
 DPUT = "#!/bin/sh\necho dput 1.1.3\n"
 
 
@@ -27,14 +29,17 @@ class Machine:
         self.top, self.dpkg_log = folder / "top", folder / "dpkg-log"
         (self.top / "scripts").mkdir(parents=True)
         shutil.copy(SCRIPT, self.top / "scripts")
-        (self.top / "pyproject.toml").touch()
-        stamp = "{ sha256sum pyproject.toml; python3 --version; pwd; } | sha256sum | cut -d' ' -f1"
+        (self.top / LIST).parent.mkdir(parents=True)
+        shutil.copy(CHECKOUT / LIST, self.top / LIST)
+        for name in ("pyproject.toml", "scripts/requirements.txt"):
+            (self.top / name).touch()
+        stamp = "{ python3 --version; pwd; } | sha256sum | cut -d' ' -f1"  # of empty files
         (self.top / ".venv").mkdir()
         stamped = f"{stamp} > .venv/stamp"
         subprocess.run(["sh", "-c", stamped], cwd=self.top, check=True)
-        listed = re.search(r"packages=\((.*?)\)", SCRIPT.read_text(), re.DOTALL)
-        assert listed
-        names = {*listed[1].split(), *installed} - {lacking}
+        lines = (CHECKOUT / LIST).read_text().splitlines()
+        listed = [line.split()[0] for line in lines if not line.startswith("#")]
+        names = {*listed, *installed} - {lacking}
         admin = folder / "dpkg"
         admin.mkdir()
         record = "Status: install ok installed\nArchitecture: all\nVersion: 1.0\nMaintainer: nobody"

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from backport import atomic
 from backport.engine.process import boot, start_time
 
 
@@ -15,9 +16,7 @@ def claim(note: Path, **facts: str) -> None:
     `facts` are further lines for whoever cleans up, read back by `read`.
     """
     data = {"pid": os.getpid(), "start": start_time(os.getpid()), "boot": boot(), **facts}
-    partial = note.with_name(note.name + ".part")
-    partial.write_text(json.dumps(data) + "\n")
-    partial.rename(note)
+    atomic.write(note, json.dumps(data) + "\n")
 
 
 def read(note: Path) -> dict[str, str] | None:

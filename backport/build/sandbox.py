@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +17,12 @@ from pathlib import Path
 
 from backport import namespaces
 from backport.build.user import Builder, find_builder
-from backport.doctor import Missing
-from backport.engine.process import require, run
+from backport.doctor import Missing, missing_programs
+from backport.engine.process import run
 from backport.errors import MachineError
 from backport.namespaces import Range
 
-_PROGRAMS = {"newuidmap": "uidmap", "setpriv": "util-linux", "ip": "iproute2"}
+_PROGRAMS = ("newuidmap", "setpriv", "ip")
 # Ubuntu's since 23.10 (AppArmor), and Debian's up to 10: what an ordinary user needs of them.
 _SETTINGS = {
     "kernel.apparmor_restrict_unprivileged_userns": 0,
@@ -49,8 +48,8 @@ def command(builder: Builder, script: Path) -> list[str]:
     Raises:
         MachineError: setpriv or newuidmap is not installed.
     """
-    for program, package in _PROGRAMS.items():
-        require(program, package)
+    for missing in missing_programs(_PROGRAMS):
+        raise MachineError(f"{missing.what} is not installed", advice=f"run: {missing.command}")
     return _inside(builder, ["/bin/sh", str(script)])
 
 
@@ -82,12 +81,7 @@ def as_builder(args: Sequence[str]) -> list[str]:
 def check() -> list[Missing]:
     """What this machine lacks for builds, with the command that helps; a mount is tried."""
     why = "builds"
-    missing = [
-        Missing(f"the program {program}", why, f"sudo apt install {package}")
-        for program, package in _PROGRAMS.items()
-        if shutil.which(program) is None
-    ]
-    if missing:
+    if missing := list(missing_programs(_PROGRAMS)):
         return missing
     trial = ["mount", "-t", "tmpfs", "trial", "/mnt"]
     if os.geteuid() == 0:  # the build user is made when it is needed

@@ -340,7 +340,7 @@ def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
         try:
             scratch.chmod(0o755)
-            owner.claim(scratch / _NOTE, stage=str(stage), builder=builder.name)
+            owner.claim(scratch / _NOTE, stage=str(stage), builder=builder.name, out=out.name)
             yield scratch, stage
         finally:
             remove_tree(scratch)

@@ -11,9 +11,20 @@ from debian.deb822 import Deb822
 from backport.check import binaries, finding, python_code, scripts, tables, units
 from backport.check.ceiling import Ceiling
 from backport.check.python_code import Use
+from backport.source import relations
 
 _PYTHON2_FOLDER = re.compile(r"usr/(?:lib/python2(?:\.\d+)?|share/pyshared)/")
 _PYTHON3_FOLDER = re.compile(r"usr/lib/python3(?:\.\d+)?/")
+# Packages of Ubuntu that bring a module of Python 3 to Python 2.
+_PYTHON2_PACKAGES = {
+    "enum": "python-enum34",
+    "ipaddress": "python-ipaddress",
+    "configparser": "python-configparser",
+    "pathlib": "python-pathlib",
+    "typing": "python-typing",
+    "concurrent": "python-concurrent.futures",
+    "lzma": "python-lzma",
+}
 # Examples and documentation are for reading; nobody compiles or runs them.
 _DOCUMENTATION = re.compile(r"usr/share/doc/")
 _TESTS = re.compile(r"(?:^|/)(?:tests?|testing)(?:/|$)|(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
@@ -147,7 +158,7 @@ def check_python(
     for use in found:
         if use.kind == "module" and use.module in mine:
             continue
-        # What is left for Python 2 came with 3.0 or later, which is above every Python 2.
+        # All of it came with 3.0 or later, which is above every Python 2.
         if grammar == "python2" and not _missing_in_python2(use, brought):
             continue
         _tell(use, place, grammar, ceiling)
@@ -168,15 +179,7 @@ def _tell(use: Use, place: str, grammar: str, ceiling: Ceiling) -> None:
 
 
 def _missing_in_python2(use: Use, brought: set[str]) -> bool:
-    python2 = tables.read("python")["python2"]
-    if use.what in python2["module"] or use.what in python2["name"]:
-        return False
-    head = use.what
-    while head:
-        if python2["package"].get(head) in brought:
-            return False
-        head = head.rpartition(".")[0]
-    return True
+    return not use.python2 and _PYTHON2_PACKAGES.get(use.module) not in brought
 
 
 def _module_names(path: str) -> list[str]:
@@ -188,5 +191,5 @@ def _module_names(path: str) -> list[str]:
 
 
 def _depends(package: Deb822) -> set[str]:
-    text = ", ".join(package.get(field, "") for field in ("Depends", "Pre-Depends", "Recommends"))
-    return {re.split(r"[\s(:]", part.strip())[0] for part in re.split(r"[,|]", text)}
+    fields = (package.get(field, "") for field in ("Depends", "Pre-Depends", "Recommends"))
+    return {one.name for field in fields for group in relations.groups(field) for one in group}

@@ -17,6 +17,7 @@ from debian.debian_support import Version
 
 from backport.check import finding
 from backport.check.finding import Finding
+from backport.recipe.bug import denies_risk
 from backport.recipe.model import (
     Recipe,
     Series,
@@ -26,14 +27,11 @@ from backport.recipe.model import (
     quilt_series_file,
 )
 from backport.recipe.versions import built_version
-from backport.source import control
+from backport.source import relations
 from backport.source.changelog import lp_bugs
 from backport.source.files import tree_hashes
 
 _WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
-_NO_RISK = re.compile(
-    r"\W*(none|low|very low|minimal|n/?a|nothing|no risk|tbd|todo)\b.{0,20}", re.S
-)
 _DEPENDS = ("Pre-Depends", "Depends", "Recommends")
 
 
@@ -174,7 +172,7 @@ def template(recipe: Recipe) -> Iterable[Finding]:
         if not text.strip() or re.search(r"\bTODO\b", text):
             why = f"the section [ {heading} ] is not filled in"
             yield finding.make("bug-template", "error", place, why, "write it")
-    if _NO_RISK.fullmatch(bug.problems.lower()):
+    if denies_risk(bug.problems):
         why = "the section [ Where problems could occur ] says that there are none"
         advice = "write what would break first, and how it shows"
         yield finding.make("bug-template", "error", place, why, advice)
@@ -234,16 +232,7 @@ def _dependencies(upload: Upload) -> Iterable[Finding]:
 
 
 def _needed(paragraph: Deb822) -> set[str]:
-    return {
-        _name(relation)
-        for one in _DEPENDS
-        for relation in control.relations(paragraph.get(one, ""))
-        if not relation.startswith("$")
-    }
-
-
-def _name(relation: str) -> str:
-    return re.split(r"[\s(:\[<|]", relation.strip())[0]
+    return {name for field in _DEPENDS for name in relations.first_names(paragraph.get(field, ""))}
 
 
 def _unrelated(upload: Upload) -> Iterable[Finding]:

@@ -30,17 +30,24 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--set", action="store_true", help="make the changes, after a question")
     sub.add_argument("--yes", action="store_true", help="do not ask (with --set)")
     sub.add_argument(
-        "--status", default="", metavar="NAME", help="raise the series' tasks to this status"
+        "--status",
+        default="",
+        metavar="NAME",
+        help="raise the series' tasks to this status (default: the recipe's)",
     )
     sub.add_argument(
         "--milestone",
         action="append",
         default=[],
         choices=_MILESTONES,
-        help="comment on what was reached, from the records of upload and wait",
+        help="comment on what was reached, from the records of upload and wait; repeatable "
+        "(default: none)",
     )
     sub.add_argument(
-        "--message", type=Path, metavar="FILE", help="post this text as a comment, once"
+        "--message",
+        type=Path,
+        metavar="FILE",
+        help="post this text as a comment, once (default: none)",
     )
     sub = common.add(
         subs, "sponsor", sponsor, "attach the debdiffs to the bug and subscribe the sponsors"

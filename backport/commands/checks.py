@@ -1,4 +1,4 @@
-"""The commands about checks: check, and explain."""
+"""The command that explains what a check found."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import argparse
 import json
 from dataclasses import asdict
 
-from backport.commands import common, running
+from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import UsageError
 
 
 def register(subs: Subparsers) -> None:
-    """Add the commands of this group."""
-    sub = common.add(subs, "check", running.run, "build, and look for what is wrong")
-    sub.set_defaults(until="check")
-    common.select(sub)
-    common.add_jobs(sub)
-    sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
-    sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
-    sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")
-    sub.add_argument("--long", action="store_true", help="build all twice, upgrade from all")
+    """Add the command of this group."""
     sub = common.add(subs, "explain", explain, "say what a rule of the checks means")
     sub.add_argument(
-        "rule", nargs="?", default="", metavar="RULE", help="a finding's rule; without it, all"
+        "rule", nargs="?", default="", metavar="RULE", help="a finding's rule (default: all)"
     )
 
 

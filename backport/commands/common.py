@@ -24,6 +24,9 @@ from backport.run.plan import Selection
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+RECIPE = "backport.toml"
+
+
 def add(
     subs: Subparsers,
     name: str,
@@ -40,19 +43,26 @@ def add(
     sub = subs.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
-    sub.set_defaults(function=function, subcommand=sub)
+    sub.set_defaults(function=function, subcommand=sub, looks_above=True)
     sub.add_argument(
-        "--recipe", type=Path, default=Path("backport.toml"), metavar="FILE", help="the recipe"
+        "--recipe",
+        type=Path,
+        default=Path(RECIPE),
+        metavar="FILE",
+        help="read this recipe (default: backport.toml here, or in a folder above)",
     )
     sub.add_argument(
-        "--work", type=Path, metavar="DIR", help="the work folder (build/ beside the recipe)"
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="keep results in this folder (default: build/ beside the recipe)",
     )
     sub.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
         default=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "backport",
-        help="where downloads are kept",
+        help="keep downloads in this folder (default: ~/.cache/backport)",
     )
     sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
     sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
@@ -61,8 +71,41 @@ def add(
 
 def select(sub: argparse.ArgumentParser) -> None:
     """Add the options that select series and sources."""
-    sub.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
-    sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
+    sub.add_argument(
+        "--series",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this series; repeatable (default: all)",
+    )
+    select_sources(sub)
+
+
+def select_sources(sub: argparse.ArgumentParser) -> None:
+    """Add the option that selects sources."""
+    sub.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this source package; repeatable (default: all)",
+    )
+
+
+def add_base(sub: argparse.ArgumentParser) -> None:
+    """Add the option that chooses what packages are built and tested in."""
+    sub.add_argument(
+        "--base",
+        default="",
+        metavar="KIND",
+        help="build and test on this base, ubuntu or stand-in (default: ubuntu, where its archive "
+        "answers)",
+    )
+
+
+def add_offline(sub: argparse.ArgumentParser) -> None:
+    """Add the option that keeps a command off the network."""
+    sub.add_argument("--offline", action="store_true", help="use only what was kept; ask nobody")
 
 
 def add_jobs(sub: argparse.ArgumentParser) -> None:
@@ -84,8 +127,16 @@ def add_matrix(sub: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="take rows of the test matrix from this file too; repeatable",
+        help="take rows of the test matrix from this file too; repeatable (default: none)",
     )
+
+
+def recipe_file(path: Path) -> Path:
+    """The recipe at `path`; without one of the usual name here, the nearest in a folder above."""
+    if path != Path(RECIPE) or path.is_file():
+        return path
+    above = (folder / RECIPE for folder in Path.cwd().parents)
+    return next((file for file in above if file.is_file()), path)
 
 
 def work_folder(args: argparse.Namespace, recipe: Recipe) -> Path:

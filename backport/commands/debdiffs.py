@@ -21,7 +21,7 @@ def register(subs: Subparsers) -> None:
     text = "compare the source packages with what each series has, by Launchpad's records"
     sub = common.add(subs, "debdiff", debdiff, text)
     common.select(sub)
-    sub.add_argument("--offline", action="store_true", help="ask nobody; use what was kept")
+    common.add_offline(sub)
 
 
 def debdiff(args: argparse.Namespace) -> int:

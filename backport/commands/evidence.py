@@ -24,15 +24,38 @@ def register(subs: Subparsers) -> None:
     text = "make the evidence of the last run, or check evidence from anywhere"
     sub = common.add(subs, "evidence", evidence, text)
     sub.add_argument(
-        "action", nargs="?", choices=("make", "check"), default="make", help="make it, or check it"
+        "action",
+        nargs="?",
+        choices=("make", "check"),
+        default="make",
+        help="make it, or check it (default: %(default)s)",
     )
-    sub.add_argument("file", nargs="?", type=Path, metavar="FILE", help="what to check")
-    sub.add_argument("--sign", default="", metavar="KEY", help="sign what is made, with gpg")
     sub.add_argument(
-        "--keyring", type=Path, metavar="KEYS", help="it must be signed by one of these"
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="check this folder or .tar.zst file (default: none; needed with check)",
     )
-    sub.add_argument("--rerun", default="", metavar="STEP", help="run that step again and compare")
-    sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
+    sub.add_argument(
+        "--sign",
+        default="",
+        metavar="KEY",
+        help="sign what is made with this gpg key (default: not signed)",
+    )
+    sub.add_argument(
+        "--keyring",
+        type=Path,
+        metavar="KEYS",
+        help="refuse what none of these keys has signed (default: signatures are only shown)",
+    )
+    sub.add_argument(
+        "--rerun",
+        default="",
+        metavar="STEP",
+        help="with check, run that step again and compare (default: none)",
+    )
+    common.add_offline(sub)
 
 
 def evidence(args: argparse.Namespace) -> int:

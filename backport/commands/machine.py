@@ -20,12 +20,17 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     common.add(subs, "doctor", doctor, "say what this machine lacks, and what installs it")
     sub = common.add(subs, "shell", shell, "open a shell in a kept chroot or a testbed")
-    sub.add_argument("--series", required=True, metavar="NAME")
-    sub.add_argument("--source", required=True, metavar="NAME")
-    sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
+    sub.add_argument("--series", required=True, metavar="NAME", help="of this series")
+    sub.add_argument("--source", required=True, metavar="NAME", help="of this source package")
     sub = common.add(subs, "clean", clean, "remove old steps, never the evidence")
-    sub.add_argument("--older-than", type=_days, required=True, metavar="DAYS")
-    sub.add_argument("--dry-run", action="store_true", help="show what would go")
+    sub.add_argument(
+        "--older-than",
+        type=_days,
+        required=True,
+        metavar="DAYS",
+        help="remove what no run has used for so long",
+    )
+    sub.add_argument("--dry-run", action="store_true", help="show what would go; remove nothing")
 
 
 def _days(text: str) -> float:

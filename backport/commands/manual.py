@@ -8,7 +8,7 @@ from collections.abc import Callable
 from backport.commands.common import Subparsers
 from backport.errors import UsageError
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "tcsh", "fish")
 _FILES = ("recipe", "file", "evidence", "out", "keyring", "cron", "timer", "hours", "dsc")
 _FOLDERS = ("work", "cache")
 

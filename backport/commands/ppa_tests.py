@@ -41,22 +41,28 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--on",
         choices=("local", "ppa"),
         default="local",
-        help="where the tests run: in testbeds here, or on Ubuntu's autopkgtest service",
+        help="run the tests in testbeds here, or on Ubuntu's autopkgtest service (default: "
+        "%(default)s)",
     )
     sub.add_argument(
-        "--arch", action="append", default=[], metavar="NAME", help="only these (with --on ppa)"
+        "--arch",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="with --on ppa, only this architecture; repeatable (default: all of the PPA)",
     )
     sub.add_argument(
         "--control-ppa",
         default="",
         metavar="OWNER/NAME",
-        help="a throw-away PPA with the packages of a variant, for the controls (with --on ppa)",
+        help="with --on ppa, test the controls with the packages of this throw-away PPA (default: "
+        "no controls)",
     )
     sub.add_argument(
         "--results",
         default="",
         metavar="URL",
-        help=f"where the service keeps its results (with --on ppa; {RESULTS_VARIABLE})",
+        help=f"with --on ppa, read the results here (default: {RESULTS_VARIABLE}, else Ubuntu's)",
     )
 
 

@@ -27,24 +27,39 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     sub = common.add(subs, "upload", upload, "sign the source packages and send them to the PPA")
     common.select(sub)
-    sub.add_argument("--dry-run", action="store_true", help="show the plan only; sign nothing")
-    sub.add_argument("--key", default="", metavar="KEY", help="who signs (the recipe's key)")
-    sub.add_argument("--method", choices=("ftp", "sftp"), default="", help="how it is sent (ftp)")
+    sub.add_argument("--dry-run", action="store_true", help="show the plan; sign and send nothing")
     sub.add_argument(
-        "--force", default="", metavar="REASON", help="though a build or test has not passed"
+        "--key",
+        default="",
+        metavar="KEY",
+        help="sign with this gpg key (default: the recipe's, else the maintainer's)",
+    )
+    sub.add_argument(
+        "--method", choices=("ftp", "sftp"), default="", help="send by this protocol (default: ftp)"
+    )
+    sub.add_argument(
+        "--force",
+        default="",
+        metavar="REASON",
+        help="upload though a build or test has not passed, for this reason (default: refused)",
     )
     sub.add_argument(
         "--rejected",
         action="append",
         default=[],
         metavar="SERIES/SOURCE",
-        help="a mail said that this upload was rejected: take the next number",
+        help="take the next number, since a mail said that this upload was rejected; repeatable "
+        "(default: none)",
     )
     sub.add_argument(
-        "--minutes", type=float, default=60.0, metavar="N", help="the longest wait for the PPA (60)"
+        "--minutes",
+        type=float,
+        default=60.0,
+        metavar="N",
+        help="wait at most so long until the PPA has it (default: %(default).0f)",
     )
     sub.add_argument("--ask", action="store_true", help="show the plan and ask before it is sent")
-    sub.add_argument("--wait", action="store_true", help="then follow the builds, as wait does")
+    sub.add_argument("--wait", action="store_true", help="follow the builds then, as wait does")
 
 
 def upload(args: argparse.Namespace) -> int:
@@ -116,7 +131,8 @@ def _upload(
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
-    sources = uploading.closure(recipe, wanted)
+    needed = recipe.with_needs(wanted)
+    sources = tuple(one.name for one in recipe.sources if one.name in needed)
     gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,

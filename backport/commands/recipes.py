@@ -18,14 +18,15 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     sub = common.add(subs, "plan", plan, "show the versions, their proof, and the steps")
     common.select(sub)
-    sub.add_argument("--offline", action="store_true", help="ask nobody")
-    sub.add_argument("--long", action="store_true", help="with the tests of a long run")
+    common.add_offline(sub)
+    sub.add_argument("--long", action="store_true", help="plan what only a long run does, too")
     common.add_matrix(sub)
     sub = common.add(subs, "pin", pin, "fill the archive's .dsc files into the recipe")
-    sub.add_argument("--source", action="append", default=[], metavar="NAME", help="only these")
-    sub.add_argument("--update", action="store_true", help="replace pins that are there")
-    sub.add_argument("--dry-run", action="store_true", help="show the change only")
+    common.select_sources(sub)
+    sub.add_argument("--update", action="store_true", help="replace the pins that are there")
+    sub.add_argument("--dry-run", action="store_true", help="show the change, and write nothing")
     sub = common.add(subs, "init", init, "write a first recipe for other source packages")
+    sub.set_defaults(looks_above=False)
     sub.add_argument(
         "names",
         nargs="*",
@@ -34,19 +35,35 @@ def register(subs: Subparsers) -> None:
         "has, or the newest in Ubuntu",
     )
     sub.add_argument(
-        "--series", action="append", required=True, metavar="NAME", help="upload to these"
+        "--series",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="an Ubuntu series that the update goes to; repeatable",
     )
     sub.add_argument(
-        "--dsc", type=Path, action="append", default=[], metavar="FILE", help="local .dsc files"
+        "--dsc",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="start from this .dsc (default: that of Launchpad's records); repeatable",
     )
-    sub.add_argument("--bug", type=int, default=0, metavar="N", help="the Launchpad bug")
+    sub.add_argument(
+        "--bug",
+        type=int,
+        default=0,
+        metavar="N",
+        help="refer to this Launchpad bug (default: %(default)s, none yet)",
+    )
     sub.add_argument(
         "--maintainer",
         default="",
         metavar="WHO",
-        help='"Name <address>" (as dch(1) finds it, else the one of the last changelog entry)',
+        help='write this "Name <address>" (default: as dch(1) finds it, else the one of the last '
+        "changelog entry)",
     )
-    sub.add_argument("--offline", action="store_true", help="ask nobody")
+    common.add_offline(sub)
 
 
 def plan(args: argparse.Namespace) -> int:

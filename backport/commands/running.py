@@ -1,4 +1,4 @@
-"""The commands that run the graph of steps: run, fetch, source, build, test."""
+"""The commands that run the graph of steps: run, fetch, source, build, check, test."""
 
 from __future__ import annotations
 
@@ -29,21 +29,33 @@ def register(subs: Subparsers) -> None:
         ("fetch", "fetch", "download what the recipe names, by its hashes"),
         ("source", "source", "make the source packages"),
         ("build", "build", "build the source packages in clean chroots"),
+        ("check", "check", "build, and look for what is wrong"),
         ("test", "test", "build, and run the autopkgtests in testbeds"),
     ):
         sub = common.add(subs, name, run, text)
         sub.set_defaults(until=until)
         common.select(sub)
         common.add_jobs(sub)
-        sub.add_argument("--offline", action="store_true", help="fetch nothing; use the cache")
-        if until in ("build", "test"):
-            sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in")
-            sub.add_argument("--keep", action="store_true", help="leave failed chroots for shell")
+        common.add_offline(sub)
+        if until in ("build", "check", "test"):
+            common.add_base(sub)
+            sub.add_argument(
+                "--keep", action="store_true", help="keep the chroot of a failed build for shell"
+            )
+        if until in ("check", "test"):
+            sub.add_argument(
+                "--long", action="store_true", help="do what only a long run does, too"
+            )
         if until == "test":
-            sub.add_argument("--test", action="append", default=[], metavar="NAME")
+            sub.add_argument(
+                "--test",
+                action="append",
+                default=[],
+                metavar="NAME",
+                help="only this test; repeatable (default: all)",
+            )
             common.add_matrix(sub)
-            sub.add_argument("--long", action="store_true", help="test every series in full")
-            sub.add_argument("--strict", action="store_true", help="a skipped test is a failure")
+            sub.add_argument("--strict", action="store_true", help="count a skipped test as failed")
         if name == "test":
             ppa_tests.add_options(sub)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backport import atomic
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, StepError, UsageError
@@ -30,17 +31,34 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     text = "show what is done and missing until the update is verified, by what evidence"
     sub = common.add(subs, "verify", verify, text)
-    sub.add_argument("--evidence", type=Path, metavar="DIR", help="its folder (the newest)")
+    sub.add_argument(
+        "--evidence",
+        type=Path,
+        metavar="DIR",
+        help="read this folder of evidence (default: the newest)",
+    )
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
-    sub.add_argument("--base", default="", metavar="KIND", help="ubuntu or stand-in, for --test")
+    common.add_base(sub)
     common.add_jobs(sub)
     sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
-    sub.add_argument("--offline", action="store_true", help="ask nobody")
+    common.add_offline(sub)
     sub = common.add(subs, "report", report, "write the report of the update as one page")
-    sub.add_argument("--evidence", type=Path, metavar="DIR", help="its folder (the newest)")
-    sub.add_argument("--out", type=Path, metavar="FILE", help="where the page goes")
-    sub.add_argument("--markdown", action="store_true", help="print it for a comment on the bug")
+    sub.add_argument(
+        "--evidence",
+        type=Path,
+        metavar="PATH",
+        help="read this evidence, a folder or a .tar.zst file (default: the newest)",
+    )
+    sub.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the page to this file (default: beside the evidence)",
+    )
+    sub.add_argument(
+        "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
+    )
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -67,7 +85,7 @@ def verify(args: argparse.Namespace) -> int:
             known,
             folder.parent,
         )
-        _write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
+        atomic.write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
         comments = {
             one.name: comment.make(
                 recipe, folder, found, known, checklist=made, series=one.name, service=service
@@ -101,7 +119,7 @@ def _recorded(made: Checklist, known: Facts, home: Path) -> Checklist:
         return made
     path = home / f"{made.evidence}.launchpad.json"
     text = json.dumps(known.to_json(), indent=1, sort_keys=True) + "\n"
-    _write(path, text)
+    atomic.write(path, text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return replace(made, record=path.name, record_sha256=digest)
 
@@ -129,13 +147,29 @@ def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) ->
 
 def report(args: argparse.Namespace) -> int:
     """Write the page, or print it as Markdown."""
+    from backport.sru import check  # noqa: PLC0415
+
+    # Evidence from elsewhere says itself what it is about.
+    alone = args.evidence is not None and not args.recipe.is_file()
+    work = (
+        (args.work or Path("build"))
+        if alone
+        else common.work_folder(args, reader.load(args.recipe))
+    )
+    if args.evidence is None or args.evidence.is_dir():
+        folder, _ = _evidence(args, work, proposed=False)
+        return _report(args, folder, folder, work)
+    with check.opened(args.evidence) as folder:
+        # What an archive holds is there for this moment only: no link leads into it.
+        return _report(args, folder, None, work)
+
+
+def _report(args: argparse.Namespace, folder: Path, linked: Path | None, work: Path) -> int:
     from backport.sru import report as reports  # noqa: PLC0415
     from backport.sru.checklist_data import Checklist  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
-    work = common.work_folder(args, recipe)
-    folder, _ = _evidence(args, work, proposed=False)
-    out = args.out or folder.parent / f"{folder.name}.html"
+    home = linked.parent if linked else args.evidence.parent
+    out = args.out or home / f"{folder.name}.html"
     said = reports.read_json(work / CHECKLIST)
     try:
         known = Checklist.from_json(said) if said else None
@@ -150,10 +184,11 @@ def report(args: argparse.Namespace) -> int:
     if args.markdown:
         text = reports.as_markdown(reports.make(folder, None, checklist=known))
         if args.out:
-            _write(args.out, text)
+            atomic.write(args.out, text)
         _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
         return 0
-    _page(folder, out, known)
+    made = reports.make(folder, out if linked else None, checklist=known)
+    atomic.write(out, reports.as_html(made))
     _say(args, {"event": "report", "path": str(out)}, f"The report is in {out}")
     return 0
 
@@ -162,7 +197,7 @@ def _page(folder: Path, out: Path, known: Checklist | None) -> None:
     """Write the page."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    _write(out, reports.as_html(reports.make(folder, out, checklist=known)))
+    atomic.write(out, reports.as_html(reports.make(folder, out, checklist=known)))
 
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
@@ -226,10 +261,3 @@ def _say(args: argparse.Namespace, data: Mapping[str, object], text: str) -> Non
         print(json.dumps(data))
     elif not args.quiet:
         print(text)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)

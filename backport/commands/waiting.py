@@ -31,22 +31,35 @@ def register(subs: Subparsers) -> None:
         action="append",
         default=[],
         metavar="SERIES/SOURCE=VERSION",
-        help="wait for this, instead of what the records of upload say",
+        help="wait for this upload; repeatable (default: what the records of upload say)",
     )
     sub.add_argument(
-        "--minutes", type=float, default=_MINUTES, metavar="N", help="the longest wait (240)"
+        "--minutes",
+        type=float,
+        default=_MINUTES,
+        metavar="N",
+        help="wait at most so long (default: %(default).0f)",
     )
-    sub.add_argument("--interval", type=float, metavar="SECONDS", help="between two looks (60)")
+    sub.add_argument(
+        "--interval",
+        type=float,
+        metavar="SECONDS",
+        help="ask Launchpad again after so long (default: 60)",
+    )
     sub.add_argument(
         "--retries",
         type=int,
         default=_RETRIES,
         metavar="N",
-        help="how often a build is started again after a problem of the build farm (3); "
-        "with 0 no login is needed",
+        help="start a build again so often after a problem of the build farm (default: "
+        "%(default)s); with 0 no login is needed",
     )
     sub.add_argument(
-        "--lines", type=int, default=_LINES, metavar="N", help="lines of a failed build's log (40)"
+        "--lines",
+        type=int,
+        default=_LINES,
+        metavar="N",
+        help="show so many lines of a failed build's log (default: %(default)s)",
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
 
+from backport import atomic
 from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import InputError, StepError
@@ -96,7 +97,7 @@ def publish(packages: Sequence[Path], link: Path, *, origin: str, epoch: int) ->
                 if not state.is_dir():
                     raise
     os.utime(state)
-    _point(link, state)
+    atomic.link(link, state.relative_to(link.parent))
     _forget_old_states(home, keep=state)
     return Repository(link, origin)
 
@@ -191,13 +192,6 @@ def _write_indices(folder: Path, origin: str, epoch: int) -> None:
         f"Origin: {origin}\nLabel: {origin}\nSuite: local\nCodename: local\n"
         f"Date: {formatdate(epoch, usegmt=True)}\nSHA256:\n{sums}"
     )
-
-
-def _point(link: Path, state: Path) -> None:
-    aside = link.parent / f".{link.name}.{os.getpid()}.link"
-    aside.unlink(missing_ok=True)
-    aside.symlink_to(state.relative_to(link.parent))
-    aside.replace(link)
 
 
 def _forget_old_states(home: Path, keep: Path) -> None:

@@ -23,6 +23,7 @@ from backport.environments.machine_sources import Suite
 from backport.environments.standin_modules import EPOCH, PLAIN, ModuleTable
 from backport.errors import MachineError
 from backport.recipe.model import Series
+from backport.recipe.version_strings import upstream_part
 
 _COMPILERS = "modules"
 
@@ -185,5 +186,4 @@ def differing(table: ModuleTable, series: str, debs: set[Path]) -> tuple[Differi
 
 def upstream(version: str) -> str:
     """A package version's upstream part, without epoch, revision and a mark of repacking."""
-    part = version.partition(":")[2] or version
-    return re.sub(r"[~+.]dfsg.*$", "", part.rpartition("-")[0] or part)
+    return re.sub(r"[~+.]dfsg.*$", "", upstream_part(version))

@@ -62,7 +62,7 @@ def read(table: Table) -> BugText:
         status=table.string("status", ""),
     )
     table.done()
-    if _NO_RISK.fullmatch(text.problems.lower()):
+    if denies_risk(text.problems):
         raise RecipeError(
             "an update that cannot break anything is not believed",
             where=f"{table.where}.where-problems-could-occur",
@@ -78,6 +78,15 @@ def read(table: Table) -> BugText:
     if text.status:
         known_status(text.status, f"{table.where}.status")
     return text
+
+
+def denies_risk(problems: str) -> bool:
+    """Whether the section "Where problems could occur" says that there is nothing.
+
+    >>> denies_risk("None, very low."), denies_risk("None of the hooks may run twice any more.")
+    (True, False)
+    """
+    return bool(_NO_RISK.fullmatch(problems.lower()))
 
 
 def known_status(status: str, where: str) -> str:

@@ -60,7 +60,7 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
         _check_test_source(recipe, one, one.where)
     _check_cycle(recipe, file)
     _check_retired(recipe, file)
-    _check_matrix(recipe, file)
+    _check_matrix(recipe)
     _check_exception(recipe, file)
 
 
@@ -336,8 +336,7 @@ def _check_retired(recipe: Recipe, file: str) -> None:
             )
 
 
-def _check_matrix(recipe: Recipe, file: str) -> None:
-    series = [one.name for one in recipe.series]
+def _check_matrix(recipe: Recipe) -> None:
     sources = [one.name for one in recipe.sources]
     variants = [variant.name for variant in recipe.variants]
     for variant in recipe.variants:
@@ -350,7 +349,6 @@ def _check_matrix(recipe: Recipe, file: str) -> None:
                     where=f"{variant.where}.with-patches",
                     advice=f"write {quilt_series}",
                 )
-    _known(recipe.full, series, f"{file}: matrix.full", "series")
     taken: Counter[tuple[str, str]] = Counter()
     for row in recipe.matrix:
         where = row.where

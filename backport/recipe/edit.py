@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import tomlkit
 import tomlkit.exceptions
 import tomlkit.items
 
+from backport import atomic
 from backport.errors import InputError, RecipeError, UsageError
 from backport.recipe.model import BasePin
 
@@ -170,9 +170,7 @@ def replace_file(path: Path, old: str, new: str) -> None:
                 where=str(path),
                 advice="run the command again",
             )
-        name = _temporary(path, new)
-        Path(name).chmod(path.stat().st_mode & 0o777)
-        Path(name).replace(path)
+        atomic.write(path, new, mode=path.stat().st_mode & 0o777)
     except OSError as error:
         raise InputError(f"it cannot be written: {error.strerror}", where=str(path)) from error
 
@@ -205,8 +203,7 @@ def create_file(path: Path, text: str) -> None:
     )
     if path.exists():
         raise exists
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = Path(_temporary(path, text))
+    name = atomic.write(path.with_name(f".{path.name}.{os.getpid()}.new"), text)
     try:
         reader.load(name)
         # Unlike a rename a link never replaces a file (link(2)).
@@ -220,11 +217,3 @@ def create_file(path: Path, text: str) -> None:
 def _read(path: Path) -> str:
     with path.open(encoding="utf-8", newline="") as file:
         return file.read()
-
-
-def _temporary(path: Path, text: str) -> str:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    Path(name).chmod(0o644)
-    return name

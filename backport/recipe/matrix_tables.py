@@ -20,7 +20,7 @@ from backport.recipe.source_tables import read_upstream
 from backport.recipe.toml_file import one_of, parsed, version_of
 from backport.recipe.toml_table import Table
 
-_RUNS = ("every", "full", "long")
+_RUNS = ("every", "long")
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -261,7 +261,7 @@ class MatrixTest:
     """One row of the test matrix.
 
     `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
-    ``every`` series, only those tested in ``full``, or only with ``long``. Seconds in `timeout`.
+    in ``every`` run, or only in a ``long`` one. Seconds in `timeout`.
     The row's controls are in `folder` and, where it is a `matrix` row, so is the test itself;
     neither is ever uploaded. `extra` are the test sources whose packages are in its testbed too; it
     runs in the series that all of them have. With `from_archive`, so are the packages that the
@@ -316,7 +316,6 @@ class Recipe:
     sources: tuple[Source, ...]
     retired: tuple[Retired, ...] = ()
     variants: tuple[Variant, ...] = ()
-    full: tuple[str, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
     matrix_files: tuple[Path, ...] = ()
     as_of: datetime.date | None = None
@@ -343,6 +342,13 @@ class Recipe:
         """The source package that a step builds: of that name, or the test source's."""
         test_source = self.test_source(name)
         return test_source.package if test_source else self.source(name)
+
+    def with_needs(self, names: Iterable[str]) -> set[str]:
+        """These sources and test sources, and all that they need, over any number of steps."""
+        found = list(dict.fromkeys(names))
+        for name in found:
+            found += [need for need in self.built(name).needs if need not in found]
+        return set(found)
 
     @property
     def matrix_folders(self) -> tuple[MatrixFolder, ...]:
@@ -397,7 +403,11 @@ def overlay_files(source: Source, series: str) -> dict[str, Path]:
 
 def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
     """The patches that a quilt series file lists, in order (quilt(1): ``#`` starts a comment)."""
-    if quilt_series is None:
-        return ()
-    lines = (line.partition("#")[0].strip() for line in quilt_series.read_text().splitlines())
-    return tuple(line.split()[0] for line in lines if line)
+    return tuple(words[0] for _, words in series_lines(quilt_series)) if quilt_series else ()
+
+
+def series_lines(quilt_series: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each line of a quilt series file that names a patch: its number, the patch, its options."""
+    for number, line in enumerate(quilt_series.read_text("utf-8").splitlines(), start=1):
+        if words := line.partition("#")[0].split():
+            yield number, words

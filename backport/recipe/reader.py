@@ -80,7 +80,6 @@ def _recipe(top: Table, path: Path, more: Sequence[Path], *, unpinned: bool) -> 
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
         variants=tuple(found.variants),
         test_sources=tuple(found.test_sources),
-        full=matrix.strings("full", ()),
         matrix=tuple(found.rows),
         matrix_files=files,
         bug_text=recipe_bug.read(top.table("bug")) if top.has("bug") else None,

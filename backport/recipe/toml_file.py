@@ -28,7 +28,7 @@ _PLACES = {
         "[[source.NAME.packaging]]": "replaces removes requires",
         "[retired.NAME]": "outcome by",
         "[variant.NAME]": "without-patches with-patches",
-        "[matrix]": "full test include",
+        "[matrix]": "test include",
         "[[matrix.test]]": "run timeout matrix with",
     }.items()
     for key in keys.split()

@@ -28,8 +28,13 @@ _DELTA = re.compile(
 
 
 def upstream_part(version: str) -> str:
-    """The upstream version in a Debian version (Policy 5.6.12)."""
-    return str(Version(version).upstream_version or "")
+    """The version without epoch and Debian revision (Debian Policy 5.6.12).
+
+    >>> upstream_part("1:0.10.2-0ubuntu0.16.04.1")
+    '0.10.2'
+    """
+    without_epoch = version.partition(":")[2] or version
+    return without_epoch.rpartition("-")[0] or without_epoch
 
 
 def without_backport(version: str) -> str:

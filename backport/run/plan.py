@@ -6,7 +6,7 @@ The way of the data is that of `KINDS`; a step's id is also its folder below the
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -127,8 +127,7 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
             continue
         if selection.sources and test.source not in selection.sources:
             continue
-        full = series in recipe.full or selection.long
-        if test.run == "every" or (test.run == "full" and full) or selection.long:
+        if test.run == "every" or selection.long:
             yield test
 
 
@@ -180,17 +179,6 @@ def _test_steps(
         )
 
 
-def _closure(recipe: Recipe, names: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += recipe.built(name).needs
-    return found
-
-
 def make(
     recipe: Recipe,
     selection: Selection,
@@ -213,10 +201,10 @@ def make(
         for test in wanted_tests(recipe, series, selection)
         for name in test.extra
     )
-    closure = _closure(recipe, (*asked, *extra))
+    closure = recipe.with_needs((*asked, *extra))
     # What upgrades start from is built in its own series, or is in the base.
     older = {
-        name: _closure(recipe, planned.older_sources(recipe, name, _closure(recipe, asked)))
+        name: recipe.with_needs(planned.older_sources(recipe, name, recipe.with_needs(asked)))
         for name in (series_names if base_kind != "ubuntu" else ())
         if selection.lives
         or any(test.from_archive for test in wanted_tests(recipe, name, selection))

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from backport import atomic
 from backport.engine import verdict
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result
@@ -156,9 +157,7 @@ def make(
 
 def write(summary: Summary, path: Path) -> None:
     """Write the summary for machines, by one rename."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(json.dumps(summary.to_json(), indent=1) + "\n")
-    fresh.replace(path)
+    atomic.write(path, json.dumps(summary.to_json(), indent=1) + "\n")
 
 
 def _line(

@@ -10,19 +10,13 @@ from pathlib import Path
 
 from backport.errors import InputError, StepError
 from backport.recipe.model import Recipe, Series, Source, Variant, quilt_series_file
+from backport.recipe.version_strings import upstream_part
 from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu
 from backport.source.dep8 import ShippedTest, add_tests
 from backport.source.dpkg import Dpkg, isolated
-from backport.source.dsc import (
-    QUILT,
-    DscInfo,
-    file_version,
-    read_dsc,
-    require_format,
-    upstream_part,
-)
+from backport.source.dsc import QUILT, DscInfo, file_version, read_dsc, require_format
 from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
 from backport.source.overlay import lay_over
 from backport.source.patches import apply_series, read_series

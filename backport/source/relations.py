@@ -47,6 +47,15 @@ class Relation(NamedTuple):
         raise InputError(f"{self.operator!r} is no operator of a relation", where=str(self))
 
 
+def first_names(value: str) -> list[str]:
+    """The packages of a field of debian/control, the first one of each group of alternatives.
+
+    >>> first_names("a (= ${binary:Version}) | b, ${misc:Depends}")
+    ['a']
+    """
+    return [group[0].name for group in groups(re.sub(r"\([^()]*\)", "", value))]
+
+
 def groups(value: str, said: Mapping[str, str] | None = None) -> list[list[Relation]]:
     """The relations of a field: groups of alternatives, any one of which will do.
 

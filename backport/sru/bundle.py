@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport import __version__
+from backport import __version__, atomic
 from backport.engine import verdict
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import RECORD, Store
@@ -126,7 +126,7 @@ def make(
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     known[key] = {"name": told.name, "archive": target.name, "sha256": digest}
-    _write(home / MADE, json.dumps(known, indent=1) + "\n")
+    atomic.write(home / MADE, json.dumps(known, indent=1) + "\n")
     _point(home, told.name)
     removed: dict[str, int] = {}
     for content in told.files.values():
@@ -355,13 +355,4 @@ def _point(home: Path, name: str) -> None:
     link = home / LATEST
     if link.is_symlink() and str(link.readlink()) == name:
         return
-    fresh = home / f".{LATEST}.new"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(name)
-    fresh.replace(link)
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
+    atomic.link(link, name)

@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
     """A length of time as a person reads it.
 
     >>> duration(0.4), duration(79.7), duration(3700)
-    ('0.4 s', '1 min 20 s', '1 h 2 min')
+    ('0.4 s', '1 min 20 s', '1 h 1 min')
     """
     if seconds < 10:
         return f"{seconds:.1f} s"

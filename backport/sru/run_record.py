@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from backport import atomic
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Result
 from backport.errors import InputError
@@ -50,11 +51,8 @@ class RunRecord:
         """Write it below the work folder, by one rename; nothing where nothing has changed."""
         text = json.dumps(_data(self), indent=1) + "\n"
         path = work / FILE
-        if path.is_file() and path.read_text() == text:
-            return
-        fresh = path.with_name(f".{FILE}.new")
-        fresh.write_text(text)
-        fresh.replace(path)
+        if not path.is_file() or path.read_text() != text:
+            atomic.write(path, text)
 
 
 def make(

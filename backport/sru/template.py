@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from backport.launchpad.bug import description as bug_text
+from backport.recipe.bug import denies_risk
 
 REQUIRED = ("Impact", "Test Plan", "Where problems could occur")
 _SHORTEST = 20
-_NO_RISK = re.compile(r"\W*(none|low|very low|minimal|n/?a|nothing|no risk)\W*", re.IGNORECASE)
 _TO_DO = re.compile(
     r"\bTODO\b|\bTBD\b|\bFIXME\b|<[^<>\n]*(?:fill|describe)[^<>\n]*>", re.IGNORECASE
 )
@@ -45,7 +45,7 @@ def faults(description: str, required: Sequence[str] = REQUIRED) -> tuple[str, .
             found.append(f"[ {heading} ] still has {match[0]} in it")
         elif any(prompt in body.lower() for prompt in _PROMPTS):
             found.append(f"[ {heading} ] still has the template's own text in it")
-        elif heading == "Where problems could occur" and _NO_RISK.fullmatch(body):
+        elif heading == "Where problems could occur" and denies_risk(body):
             found.append(f"[ {heading} ] says {body!r}, which is never accepted")
         elif len(body) < _SHORTEST:
             found.append(f"[ {heading} ] has only {len(body)} characters")

@@ -18,18 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport import namespaces
-from backport.doctor import Missing
+from backport.doctor import Missing, missing_programs
 from backport.engine.process import Completed, run
 from backport.errors import MachineError
 
 CGROUPS = Path("/sys/fs/cgroup")
-_PROGRAMS = {
-    "autopkgtest": "autopkgtest",
-    "lxc-copy": "lxc",
-    "lxc-attach": "lxc",
-    "lxc-config": "lxc",
-    "setpriv": "util-linux",
-}
+_PROGRAMS = ("autopkgtest", "lxc-copy", "lxc-attach", "lxc-config", "setpriv")
 
 
 @dataclass(frozen=True)
@@ -136,11 +130,7 @@ def check(*, old_systemd: bool = False) -> list[Missing]:
         old_systemd: whether one of them has a systemd before 232.
     """
     why = "tests"
-    missing = [
-        Missing(f"the program {program}", why, f"sudo apt install {package}")
-        for program, package in _PROGRAMS.items()
-        if shutil.which(program) is None
-    ]
+    missing = list(missing_programs(_PROGRAMS))
     if os.geteuid() != 0:
         if shutil.which("sudo") is None:
             missing.append(Missing("root, or the program sudo", why, "su -"))

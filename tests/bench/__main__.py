@@ -101,9 +101,9 @@ class Bench:
             raise BenchError(f"backport {command} ended with {child.returncode}; see {self.work}")
         return Measured(seconds, begun, cores.idle_shares(ticks, cores.read()))
 
-    def full_series(self) -> str:
-        """The series whose packages are measured: the first that is tested in full."""
-        return next(iter(self.series or reader.load(self.recipe).full))
+    def measured_series(self) -> str:
+        """The series whose packages are measured: the first."""
+        return next(iter(self.series or [reader.load(self.recipe).series[0].name]))
 
     def steps(self, until: str) -> dict[str, Step]:
         """The plan of the runs."""
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rounds, bench.build_needs(), rerun=rerun, expected=expected, number=all_steps
     )
     try:
-        rows += lock_cost.rows(lock_cost.measure(bench.work, bench.full_series()))
+        rows += lock_cost.rows(lock_cost.measure(bench.work, bench.measured_series()))
     except BackportError as error:
         print(f"{figures.as_text(rows)}\nscripts/bench: {error}", file=sys.stderr)
         return 4

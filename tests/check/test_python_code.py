@@ -1,53 +1,51 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.check import python_code, tables
+from backport.check import python_code
 from tests.check.trees import python_above
 
-# One example for each construct of the table.
-SYNTAX = {
-    "nonlocal": "def f():\n    x = 1\n    def g():\n        nonlocal x\n",
-    "annotation of a function": "def f(a: int):\n    pass\n",
-    "keyword-only argument": "def f(*, a):\n    pass\n",
-    "raise … from": "raise ValueError from None\n",
-    "starred target": "first, *rest = [1, 2]\n",
-    "keyword in a class's bases": "class A(metaclass=type):\n    pass\n",
-    "yield from": "def f():\n    yield from []\n",
-    "async def": "async def f():\n    pass\n",
-    "matrix multiplication": "a @ b\n",
-    "unpacking in a display or call": "[*a, *b]\n",
-    "f-string": 'f"{a}"\n',
-    "annotation of a variable": "a: int = 1\n",
-    "underscore in a number": "a = 1_000\n",
-    "asynchronous comprehension or generator": "async def f():\n    yield 1\n",
-    "assignment expression": "if (a := 1):\n    pass\n",
-    "positional-only argument": "def f(a, /):\n    pass\n",
-    "free expression as a decorator": "@a[0].b\ndef f():\n    pass\n",
-    "match statement": "match a:\n    case 1:\n        pass\n",
-    "except*": "try:\n    pass\nexcept* ValueError:\n    pass\n",
-    "type statement or parameter": "type A = int\n",
+# Constructs and names of each kind, with the first Python 3 that has it.
+FOUND = {
+    "def f():\n    x = 1\n    def g():\n        nonlocal x\n": ("syntax", "3.0"),
+    "def f(a: int):\n    pass\n": ("syntax", "3.0"),
+    "def f(*, a):\n    pass\n": ("syntax", "3.0"),
+    "raise ValueError from None\n": ("syntax", "3.3"),
+    "first, *rest = [1, 2]\n": ("syntax", "3.0"),
+    "class A(metaclass=type):\n    pass\n": ("syntax", "3.0"),
+    "def f():\n    yield from []\n": ("syntax", "3.3"),
+    "async def f():\n    pass\n": ("syntax", "3.5"),
+    "a @ b\n": ("syntax", "3.5"),
+    "[*a, *b]\n": ("syntax", "3.5"),
+    'f"{a}"\n': ("syntax", "3.6"),
+    "a: int = 1\n": ("syntax", "3.6"),
+    "a = 1_000\n": ("syntax", "3.6"),
+    "async def f():\n    await g()\n    yield 1\n": ("syntax", "3.6"),
+    "if (a := 1):\n    pass\n": ("syntax", "3.8"),
+    "def f(a, /):\n    pass\n": ("syntax", "3.8"),
+    "@a[0].b\ndef f():\n    pass\n": ("syntax", "3.9"),
+    "{1: 2} | {3: 4}\n": ("syntax", "3.9"),
+    "match a:\n    case 1:\n        pass\n": ("syntax", "3.10"),
+    "try:\n    pass\nexcept* ValueError:\n    pass\n": ("syntax", "3.11"),
+    "import secrets\n": ("module", "3.6"),
+    "import os\nos.scandir()\n": ("module", "3.5"),
+    "import subprocess\nsubprocess.run([], text=True)\n": ("module", "3.7"),
+    "'a'.removeprefix('b')\n": ("module", "3.9"),
+    "'%G'\nimport time\ntime.strftime('%G')\n": ("module", "3.6"),
 }
 
 
-def test_there_is_an_example_of_every_construct() -> None:
-    assert set(SYNTAX) == set(tables.load("python")["syntax"].entries)
+@pytest.mark.parametrize(("text", "found"), FOUND.items())
+def test_what_a_python_brought_is_found_with_its_version(text: str, found: tuple[str, str]) -> None:
+    assert found in [(use.kind, use.entry.since) for use in python_code.uses(text)]
+    assert all(use.entry.since in use.entry.source for use in python_code.uses(text))
 
 
-@pytest.mark.parametrize("what", SYNTAX)
-def test_a_construct_is_found_with_the_version_that_brought_it(what: str) -> None:
-    if what == "type statement or parameter" and sys.version_info < (3, 12):
-        with pytest.raises(SyntaxError):
-            python_code.uses(SYNTAX[what])
-        return
-    (use,) = [one for one in python_code.uses(SYNTAX[what]) if one.what == what]
-    assert use.kind == "syntax"
-    assert use.line == len(SYNTAX[what].splitlines()) if what == "nonlocal" else use.line >= 1
-    assert use.entry.since in use.entry.source
+def test_a_name_is_found_where_it_stands() -> None:
+    (use,) = python_code.uses("import os\n\nos.scandir('.')\n")
+    assert (use.line, use.what, use.module, use.python2) == (3, "os.scandir", "os", False)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +80,7 @@ def test_what_the_series_python_has_is_not_found(text: str, grammar: str) -> Non
         ("import secrets\n", "python3", "secrets came with Python 3.6; xenial has 3.5.1-3"),
         ("import random as r\nr.choices([1])\n", "python3", "random.choices came with Python 3.6"),
         ("from datetime import date\ndate.fromisoformat('')\n", "python3", "Python 3.7"),
-        ("import subprocess\nsubprocess.run([], text=True)\n", "python3", "run:text came with"),
+        ("import subprocess\nsubprocess.run([], text=True)\n", "python3", "run(text) came with"),
         ("breakpoint()\n", "python3", "breakpoint came with Python 3.7"),
         (
             "import os\nos.scandir('.')\n",
@@ -91,7 +89,7 @@ def test_what_the_series_python_has_is_not_found(text: str, grammar: str) -> Non
         ),
         ("import shutil\nshutil.which('x')\n", "python2", "shutil.which came with Python 3.3"),
         ("from pathlib import Path\n", "python2", "pathlib came with Python 3.4"),
-        ("print f'{a}'\n", "python2", "f-string came with Python 3.6"),
+        ("print f'{a}'\n", "python2", "f-strings came with Python 3.6"),
     ],
 )
 def test_what_is_newer_than_the_series_python_is_found(text: str, grammar: str, why: str) -> None:

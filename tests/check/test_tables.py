@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import importlib
-import sys
-
 import pytest
 from debian.debian_support import Version
 
@@ -36,19 +33,3 @@ def test_the_longest_beginning_counts() -> None:
     assert entry is not None
     assert entry.since == "232"
     assert table.begins("ProtectSystem=full") is None
-
-
-def test_what_this_python_has_is_what_the_table_says_of_its_version() -> None:
-    python = tables.load("python")
-    for name, entry in python["module"].entries.items():
-        new = tuple(map(int, entry.since.split(".")))
-        if new <= sys.version_info[:2] <= (3, 11):
-            importlib.import_module(name)
-
-
-def test_a_name_of_the_table_is_there_from_its_version_on() -> None:
-    names = tables.load("python")["name"].entries
-    for name in ("os.scandir", "random.choices", "math.prod", "functools.cache"):
-        module, _, attribute = name.rpartition(".")
-        assert hasattr(importlib.import_module(module), attribute)
-        assert tuple(map(int, names[name].since.split("."))) <= sys.version_info[:2]

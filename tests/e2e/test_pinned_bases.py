@@ -1,4 +1,7 @@
-"""The update on pinned .dsc files, as on the archive's own packaging: the whole way, all green."""
+"""The update on pinned .dsc files, as on the archive's own packaging: made, built, checked, tried.
+
+The tests of the patch run on the same code in the main job; here they run with --long.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +48,16 @@ class Job:
 @pytest.fixture(scope="module", params=SERIES)
 def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     series: str = request.param
-    if series != SERIES[0] and not request.config.getoption("--long"):
+    long = request.config.getoption("--long")
+    if series != SERIES[0] and not long:
         pytest.skip("this series is for --long")
+    tests = () if long else ("--test", "smoke")
     folder = home() / "pinned"
     place = Place(tmp_path_factory.mktemp("recipe"), folder / "work", home() / "cache")
     with alone(folder):
         forget_steps(place.work)
         pin_all(place)
-        ran = place.run("run", "--base", "stand-in", "--series", series, "--json")
+        ran = place.run("run", "--base", "stand-in", "--series", series, "--json", *tests)
         yield Job(place, reader.load(place.root / "backport.toml"), series, ran)
 
 

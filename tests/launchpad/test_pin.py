@@ -51,8 +51,6 @@ series = ["xenial"]
 changes = ["A change."]
 upstream = {{ file = "other.tar.gz", sha256 = "{zeros}", url = "http://127.0.0.1:9/other" }}
 
-[matrix]
-full = ["xenial"]
 # the end
 """.format(zeros="0" * 64)
 

@@ -22,7 +22,6 @@ from tests.support.wrong_recipes import TWO, put, refusal, refusal_of, take
     ("key", "name"),
     [
         ("source.alpha.series", "xenail"),
-        ("matrix.full", "zesty"),
         ("retired.old.series", "zesty"),
     ],
 )

@@ -39,7 +39,7 @@ def test_any_layout_keeps_its_bytes(
         f'  "a",  # why\n]\n{after}'
     )
     if not last:
-        text += f"[source.hello-data]\nversion = '1'\n{after}[matrix]\nfull = []\n"
+        text += f"[source.hello-data]\nversion = '1'\n{after}[matrix]\ntest = []\n"
     text = text.replace("\n", end)
     new = set_base(text, "hello", PIN)
     assert new.count(BLOCK.replace("\n", end)) == 1
@@ -57,13 +57,13 @@ def test_a_pin_that_is_there_is_replaced_where_it_stands() -> None:
     text = (
         '[source.hello]\nversion = "1"\n\n[source.hello.base]  # the archive\'s\n'
         'version   =   "1.1-1"  # old\ndsc = "hello_1.1-1.dsc"\n# the hash\n'
-        'sha256 = "00"\npath = "here/hello.dsc"\n\n[matrix]\nfull = []\n'
+        'sha256 = "00"\npath = "here/hello.dsc"\n\n[matrix]\ntest = []\n'
     )
     new = set_base(text, "hello", PIN)
     assert "[source.hello.base]  # the archive's\n" in new
     assert 'version   =   "1.2-1"  # old\n' in new
     assert "# the hash\n" in new
-    assert new.endswith("\n[matrix]\nfull = []\n")
+    assert new.endswith("\n[matrix]\ntest = []\n")
     base = tomllib.loads(new)["source"]["hello"]["base"]
     assert base == {
         "version": PIN.version,

@@ -105,7 +105,7 @@ def test_a_changed_test_or_file_of_its_library_is_another_step(
     ("wrong", "said"),
     [
         ({"update": {"bug": 1}}, "tests.toml: update: this key is unknown"),
-        ({"matrix": {"full": ["xenial"]}}, "tests.toml: matrix.full: this key is unknown"),
+        ({"matrix": {"include": ["x"]}}, "tests.toml: matrix.include: this key is unknown"),
         ({"matrix": {"tests": 1}}, "tests.toml: matrix.tests: 1 is not a string"),
         (
             {"matrix": {"test": [{"name": "x", "source": "gamma"}]}},

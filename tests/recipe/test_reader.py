@@ -39,10 +39,9 @@ def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     assert (beta.version, beta.debian_version, beta.needs) == ("1.0", "1.0-1", ("alpha",))
     assert (beta.patches, beta.tests) == (tmp_path / "patches/beta", tmp_path / "autopkgtest/beta")
     assert recipe.variant("plain").sources == ("alpha",)
-    assert recipe.full == ("xenial",)
     smoke, harm = recipe.matrix
     assert (smoke.run, smoke.timeout, smoke.controls) == ("every", 900, ())
-    assert (harm.run, harm.timeout) == ("full", 60)
+    assert (harm.run, harm.timeout) == ("long", 60)
     assert harm.controls == (Control("harm-control", "plain"),)
     assert [(one.name, one.outcome, one.by) for one in recipe.retired] == [
         ("old", "superseded", ("alpha",))
@@ -186,7 +185,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
         ("source.alpha.upstream.sha265", "write sha256"),
         ("retired.old.outcom", "write outcome"),
         ("variant.plain.without-patch", "write without-patches"),
-        ("matrix.fully", "write full"),
+        ("matrix.includ", "write include"),
         ("review.everything", "known keys: all, source"),
         ("review.all.test", "write tests"),
         ("matrix.test[1].timout", "write timeout"),
@@ -307,7 +306,7 @@ def test_a_recipe_without_any_series_or_source_is_refused(tmp_path: Path, table:
             "matrix.test[1].run",
             "sometimes",
             "'sometimes' is not known here",
-            "write one of every, full, long",
+            "write one of every, long",
         ),
         (
             "retired.old.outcome",

@@ -31,7 +31,6 @@ SPEC = Spec(
     ),
     series=("xenial", "yakkety", "zesty"),
     variants={"plain": ("beta",)},
-    full=("xenial",),
     matrix=(
         {"name": "smoke", "source": "alpha"},
         {
@@ -39,7 +38,6 @@ SPEC = Spec(
             "source": "beta",
             "control": {"test": "race-control", "variant": "plain"},
         },
-        {"name": "crash", "source": "beta", "run": "full"},
         {"name": "campaign", "source": "beta", "run": "long"},
     ),
 )
@@ -113,7 +111,7 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
         **_life_of("xenial", ("alpha", "beta", "gamma")),
         **_life_of("yakkety", ("alpha", "beta")),
         **_life_of("zesty", ("beta",)),
-        **_tests_of("xenial", ("alpha", "beta", "gamma"), ("smoke", "race", "crash")),
+        **_tests_of("xenial", ("alpha", "beta", "gamma"), ("smoke", "race")),
         **_tests_of("yakkety", ("alpha", "beta"), ("smoke", "race")),
         **_tests_of("zesty", ("beta",), ("race",)),
     }
@@ -182,7 +180,7 @@ def specs(draw: st.DrawFn) -> tuple[Spec, Selection]:
         row: dict[str, object] = {
             "name": f"test{number}",
             "source": draw(st.sampled_from(names)),
-            "run": draw(st.sampled_from(["every", "full", "long"])),
+            "run": draw(st.sampled_from(["every", "long"])),
         }
         if draw(st.booleans()):
             chosen = draw(st.sets(st.sampled_from(["", *sorted(variants)]), min_size=1))
@@ -197,7 +195,7 @@ def specs(draw: st.DrawFn) -> tuple[Spec, Selection]:
         until=draw(st.sampled_from(KINDS)),
         long=draw(st.booleans()),
     )
-    spec = Spec(sources, series, variants=variants, full=some(series), matrix=tuple(rows))
+    spec = Spec(sources, series, variants=variants, matrix=tuple(rows))
     return spec, selection
 
 
@@ -469,7 +467,6 @@ def test_one_source_brings_what_it_needs_and_its_own_tests(recipe: Recipe) -> No
     assert of_kind(steps, "test") == [
         "test/xenial/beta.race",
         "test/xenial/beta.race-control+plain",
-        "test/xenial/beta.crash",
     ]
 
 
@@ -486,7 +483,6 @@ def test_long_runs_every_test_in_every_series(recipe: Recipe) -> None:
     assert [name for name in of_kind(steps, "test") if name.startswith("test/zesty")] == [
         "test/zesty/beta.race",
         "test/zesty/beta.race-control+plain",
-        "test/zesty/beta.crash",
         "test/zesty/beta.campaign",
     ]
 

@@ -15,7 +15,6 @@ from backport.source.dsc import (
     read_dsc,
     require_not_bad,
     signature,
-    upstream_part,
 )
 from backport.source.files import sha256_of
 from tests.source.file_server import Cut, FileServer
@@ -34,17 +33,14 @@ def dsc(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("version", "upstream", "in_files"),
+    ("version", "in_files"),
     [
-        ("0.10.2-0ubuntu0.16.04.1~standin1", "0.10.2", "0.10.2-0ubuntu0.16.04.1~standin1"),
-        ("1:2.0-1-3", "2.0-1", "2.0-1-3"),
-        ("7", "7", "7"),
+        ("0.10.2-0ubuntu0.16.04.1~standin1", "0.10.2-0ubuntu0.16.04.1~standin1"),
+        ("1:2.0-1-3", "2.0-1-3"),
+        ("7", "7"),
     ],
 )
-def test_a_version_is_taken_apart_as_policy_says(
-    version: str, upstream: str, in_files: str
-) -> None:
-    assert upstream_part(version) == upstream
+def test_the_name_of_a_file_has_the_version_without_its_epoch(version: str, in_files: str) -> None:
     assert file_version(version) == in_files
 
 

@@ -37,13 +37,11 @@ SPEC = Spec(
     series=("xenial", "yakkety"),
     archive={("alpha", "xenial"): "0.9-1", ("alpha", "yakkety"): "0.9-1"},
     variants={"unpatched": ("alpha",)},
-    full=("xenial",),
     matrix=(
         {"name": "smoke", "source": "alpha"},
         {
             "name": "renew",
             "source": "alpha",
-            "run": "full",
             "control": {"test": "renew-control", "variant": "unpatched"},
         },
     ),

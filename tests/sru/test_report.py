@@ -333,6 +333,22 @@ def test_the_command_writes_the_page_beside_the_evidence(
     assert capsys.readouterr().out.startswith("# small, LP: #1\n")
 
 
+def test_a_report_is_made_of_packed_evidence_alone_without_the_recipe(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = place.evidence()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    packed = elsewhere / made.archive.name
+    packed.write_bytes(made.archive.read_bytes())
+    monkeypatch.chdir(elsewhere)
+    assert cli.main(["report", "--evidence", packed.name]) == 0
+    page = elsewhere / f"{made.folder.name}.html"
+    # What the archive holds is not beside the page.
+    assert not [one for one in Links(page).links if "steps/" in one]
+    assert made.folder.name in page.read_text()
+
+
 def test_without_evidence_the_command_says_what_to_run(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

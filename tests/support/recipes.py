@@ -77,7 +77,6 @@ class Spec:
     archive: Mapping[tuple[str, str], str] = field(default_factory=dict)
     retired: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    full: tuple[str, ...] = ()
     matrix: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -98,7 +97,7 @@ def data(spec: Spec) -> dict[str, Any]:
             for name, sources in spec.variants.items()
         },
         "review": {"source": {}, "all": {}},
-        "matrix": {"full": list(spec.full), "test": [dict(row) for row in spec.matrix]},
+        "matrix": {"test": [dict(row) for row in spec.matrix]},
     }
     return copy.deepcopy(content)
 

@@ -22,13 +22,12 @@ TWO = Spec(
         SourceSpec("beta", needs=("alpha",)),
     ),
     variants={"plain": ("alpha",)},
-    full=("xenial",),
     matrix=(
         {"name": "smoke", "source": "alpha"},
         {
             "name": "harm",
             "source": "beta",
-            "run": "full",
+            "run": "long",
             "timeout": 60,
             "control": {"test": "harm-control", "variant": "plain"},
         },

@@ -17,6 +17,7 @@ from typing import Any
 
 from debian.debian_support import Version
 
+from backport import atomic
 from backport.errors import InputError, RemoteError
 from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import Publication
@@ -165,7 +166,9 @@ def compare(
         pin.same_hashes(there.publication, old)
         path = _write_debdiff(old, dsc, work / FOLDER / where, timestamp(recipe.date))
         compared = Compared(name, where, dsc, there, path, weight.of_package(dsc, old))
-    _write(work / FOLDER / where / f"{name}.json", json.dumps(compared.to_json(), indent=1) + "\n")
+    atomic.write(
+        work / FOLDER / where / f"{name}.json", json.dumps(compared.to_json(), indent=1) + "\n"
+    )
     progress(compared.told)
     return compared
 
@@ -217,13 +220,6 @@ def _write_debdiff(old: Path, new: Path, folder: Path, moment: int) -> Path:
             stale.unlink()
         made.replace(target)
     return target
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
 
 
 def _unknown(records: Records, what: str) -> RemoteError:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +16,7 @@ from typing import Any
 
 from debian.debian_support import Version
 
+from backport import atomic
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadClient
 from backport.launchpad.api.environment import PRODUCTION, service_root
@@ -215,15 +214,7 @@ class Records:
     def _write(self, part: str, value: Mapping[str, Any]) -> None:
         parts = {name: self._read(name) for name in ("roots", "failures")}
         data = {"format": _FORMAT, **parts, part: value}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file, indent=1, sort_keys=True)
-            Path(name).replace(self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
 
 
 def archive_versions(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport import transport
+from backport import atomic, transport
 from backport.engine import verdict as verdicts
 from backport.errors import RemoteError
 from backport.launchpad.autopkgtest import service
@@ -336,9 +336,4 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_summary(store: Store, data: Mapping[str, Any]) -> Path:
     """Keep the summary, by one rename."""
-    path = store.work / kept.SUMMARY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(data, indent=1) + "\n")
-    temporary.replace(path)
-    return path
+    return atomic.write(store.work / kept.SUMMARY, json.dumps(data, indent=1) + "\n")

@@ -6,14 +6,13 @@ The evidence takes versions and hashes from here; `wait` writes it when all is p
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from backport import atomic
 from backport.errors import InputError
 
 FOLDER = "published"
@@ -109,18 +108,8 @@ def write(work: Path, record: PublishedSource) -> Path:
     with suppress(InputError):
         if replace(read(path), seen=record.seen) == record:
             return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1, sort_keys=True) + "\n"
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    return atomic.write(path, text)
 
 
 def read(path: Path) -> PublishedSource:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backport import atomic
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import log as build_log
@@ -286,10 +287,7 @@ def _read_retries(work: Path, root: str) -> dict[str, int]:
 
 def _write_retries(work: Path, root: str, retries: dict[str, int]) -> None:
     path = work / FILE
-    work.mkdir(parents=True, exist_ok=True)
     every = {root: retries}
     if path.exists():
         every = json.loads(path.read_text(encoding="utf-8"))["retries"] | every
-    temporary = path.with_name(f".{FILE}.new")
-    temporary.write_text(json.dumps({"format": _FORMAT, "retries": every}, indent=1) + "\n")
-    temporary.replace(path)
+    atomic.write(path, json.dumps({"format": _FORMAT, "retries": every}, indent=1) + "\n")

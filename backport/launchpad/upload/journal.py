@@ -11,13 +11,12 @@ the .changes, so the server has nothing), ``sent``, ``accepted`` (Launchpad show
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backport import atomic
 from backport.errors import InputError
 
 FOLDER = "uploads"
@@ -77,22 +76,8 @@ class UploadRecord:
 
 def write(work: Path, upload: UploadRecord) -> Path:
     """Keep a record, by one rename."""
-    folder = work / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{upload.name}.json"
     text = json.dumps({"format": _FORMAT, **asdict(upload)}, indent=1, sort_keys=True) + "\n"
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+    return atomic.write(work / FOLDER / f"{upload.name}.json", text)
 
 
 def with_state(work: Path, upload: UploadRecord, state: str, reason: str = "") -> UploadRecord:

@@ -281,18 +281,6 @@ class Sender:
             time.sleep(self.waiting.poll)
 
 
-def closure(recipe: Recipe, sources: tuple[str, ...]) -> tuple[str, ...]:
-    """The sources, and all that they need, in the recipe's order."""
-    found: set[str] = set()
-    todo = list(sources)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += recipe.source(name).needs
-    return tuple(one.name for one in recipe.sources if one.name in found)
-
-
 def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
     """Note that a mail said an upload was rejected; False if none of that name was sent."""
     found = False

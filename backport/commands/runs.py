@@ -1,0 +1,115 @@
+"""The commands that look at a run: log, time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from backport.commands import common
+from backport.commands.common import Subparsers
+from backport.engine.step import StepId
+from backport.engine.store import Store
+from backport.errors import InputError, UsageError
+from backport.recipe import reader
+
+_WORKERS = (1, 2, 4, 8, 16, 64)
+# How long to wait before the log of a running build is read again, in seconds.
+_INTERVAL = 0.5
+
+
+def register(subs: Subparsers) -> None:
+    """Add the commands of this group."""
+    sub = common.add(subs, "log", log, "print the log of a build, of a running one too")
+    sub.add_argument("build", metavar="SERIES/SOURCE", help="the build, such as jammy/hello")
+    sub.add_argument(
+        "--follow", action="store_true", help="go on with a running build's log until it ends"
+    )
+    sub = common.add(subs, "time", times, "show where the time of the last run went")
+    sub.add_argument(
+        "--workers",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="say how long it takes with so many steps at the same time; repeatable (default: "
+        f"{', '.join(map(str, _WORKERS))})",
+    )
+
+
+def log(args: argparse.Namespace) -> int:
+    """Print the log of a build; with --follow until the build has ended."""
+    from backport.build import owner, sbuild  # noqa: PLC0415
+
+    recipe = reader.load(args.recipe)
+    store = Store(common.work_folder(args, recipe))
+    series, _, built = args.build.partition("/")
+    source, _, variant = built.partition("+")
+    build = StepId("build", series, source, variant)
+    running = store.work / "scratch" / str(build).replace("/", "_")
+    found = store.folder(build) / sbuild.LOG
+    for note in running.parent.glob(".build-*/owner.json"):
+        if (owner.read(note) or {}).get("out") == running.name:
+            found = note.parent / "result" / sbuild.LOG
+    if not found.is_file():
+        raise InputError(
+            f"there is no log of a build of {args.build}",
+            where=str(store.work),
+            advice="name one as SERIES/SOURCE; a variant's as SERIES/SOURCE+VARIANT",
+        )
+    with found.open(encoding="utf-8", errors="replace") as stream:
+        while True:
+            # Asked before the text is read: what the build wrote last is not lost.
+            goes_on = args.follow and running.is_dir()
+            while text := stream.read(65536):
+                sys.stdout.write(text)
+            sys.stdout.flush()
+            if not goes_on:
+                return 0
+            time.sleep(_INTERVAL)
+
+
+def times(args: argparse.Namespace) -> int:
+    """Show the time of each kind of step, the critical path, and what more workers save."""
+    from backport.engine import simulation  # noqa: PLC0415
+    from backport.sru import run_record  # noqa: PLC0415
+
+    workers = tuple(args.workers) or _WORKERS
+    if min(workers) < 1:
+        raise UsageError("this is no number of workers", where="--workers", advice="give 1 or more")
+    work = args.work or reader.load(args.recipe).root / "build"
+    record = run_record.read(Path(work))
+    store = Store(Path(work))
+    steps = {step.id: step for step in record.steps}
+    seconds = {name: store.seconds(name) or 0.0 for name in steps}
+    made = simulation.replay(steps, seconds, workers)
+    kinds: dict[str, tuple[int, float]] = {}
+    for name, step in steps.items():
+        count, total = kinds.get(step.id.kind, (0, 0.0))
+        kinds[step.id.kind] = (count + 1, total + seconds[name])
+    if args.json:
+        print(
+            json.dumps(
+                {
+                    "kinds": {kind: {"steps": n, "seconds": s} for kind, (n, s) in kinds.items()},
+                    "work": made.work,
+                    "path": [(str(step_id), length) for step_id, length in made.path],
+                    "workers": made.total,
+                }
+            )
+        )
+        return 0
+    print("Each step's time is that of the run that made it.\n")
+    print(f"{'kind':10}{'steps':>6}{'seconds':>9}{'share':>8}")
+    for kind, (count, total) in sorted(kinds.items(), key=lambda item: -item[1][1]):
+        print(f"{kind:10}{count:6}{total:9.0f}{total / (made.work or 1):8.0%}")
+    print(f"{'together':10}{len(steps):6}{made.work:9.0f}\n")
+    print(f"Critical path, {made.path_seconds:.0f} s:")
+    for name, length in made.path:
+        print(f"  {length:6.0f} s  {name!s}")
+    print("\nBy the same lengths the run takes:")
+    for number, total in made.total.items():
+        print(f"  {total:6.0f} s  with {number} at the same time")
+    return 0

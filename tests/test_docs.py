@@ -1,0 +1,212 @@
+"""What docs/ says is what the program does: the recipe's keys, and the example of a test."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
+from backport.errors import RecipeError
+from backport.recipe.model import Recipe
+from backport.recipe.reader import load
+from backport.testbed import reports
+from tests.support import recipes
+
+DOCS = Path(__file__).parents[1] / "docs"
+TYPES = {
+    "string": str,
+    "whole number": int,
+    "true or false": bool,
+    "table": dict,
+    "list of strings": list,
+    "list of tables": list,
+    "list of strings or tables": list,
+}
+
+# ------------------------------------------------------------------ docs/recipe.md
+
+
+@dataclass(frozen=True)
+class Row:
+    """A key of some tables of the recipe, as the page has it; names in capitals are wild cards."""
+
+    tables: tuple[str, ...]
+    key: str
+    kind: str
+    default: str
+
+
+@cache
+def page() -> str:
+    return (DOCS / "recipe.md").read_text()
+
+
+def example() -> dict[str, Any]:
+    """The recipe that the examples are together."""
+    return tomllib.loads("\n".join(re.findall(r"(?ms)^```toml\n(.*?)^```", page())))
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    found: list[Row] = []
+    tables: tuple[str, ...] = ()
+    for line in page().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## ") or line.startswith("| key"):
+            named = re.findall(r"`\[+([^\]]+)\]+`", line if line[0] == "#" else cells[0])
+            tables = tuple(named) or tables
+        if line.startswith("| key of an item of `changes`"):
+            tables = ("source.NAME.changes",)
+        elif line.startswith("| `") and len(cells) == 4:
+            found.append(Row(tables, cells[0].strip("`"), *cells[1:3]))
+    return tuple(found)
+
+
+def inside(data: Any, *tables: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each table of the data that `tables` stand for, with the name in place of its NAME."""
+    for table in tables:
+        yield from _inside(data, table.split("."))
+
+
+def _inside(data: Any, parts: list[str]) -> Iterator[tuple[dict[str, Any], str]]:
+    found = [(data, "")]
+    for part in parts:
+        following = []
+        for one, name in found:
+            wild = part.isupper()
+            names = list(one) if wild else [part] if part in one else []
+            for key in names:
+                values = one[key] if isinstance(one[key], list) else [one[key]]
+                following += [(v, key if wild else name) for v in values if isinstance(v, dict)]
+        found = following
+    yield from found
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Any:
+    """Read a recipe beside the files that the example names."""
+    patches = tmp_path / "patches/greeter"
+    patches.mkdir(parents=True)
+    (patches / "series.naive").write_text("")
+    for folder in ("libgreet", "test-sources/greeter-1-0", "test-sources/libgreet-1-1"):
+        (tmp_path / "patches" / folder / "debian").mkdir(parents=True)
+        (tmp_path / "patches" / folder / "debian/control").write_text("Source: x\n")
+    for source in ("libgreet", "greeter"):
+        recipes.write_tests(tmp_path / "autopkgtest" / source, ["smoke"])
+    matrix = ["greets-in-german", "greets-in-german-control"]
+    recipes.write_tests(tmp_path / "autopkgtest/matrix", matrix)
+    (tmp_path / "autopkgtest/long.toml").write_text("")
+
+    def read(data: dict[str, Any]) -> Recipe | str:
+        path = tmp_path / "backport.toml"
+        path.write_text(recipes.toml(data))
+        try:
+            return load(path)
+        except RecipeError as error:
+            return str(error)
+
+    return read
+
+
+def test_the_examples_are_a_recipe(refused: Any) -> None:
+    assert isinstance(refused(example()), Recipe)
+
+
+def test_the_page_has_each_key_that_the_program_takes_and_no_other(refused: Any) -> None:
+    documented: dict[str, set[str]] = {}
+    for row in rows():
+        for table in row.tables:
+            documented.setdefault(table, set()).add(row.key)
+    known: dict[str, set[str]] = {}
+    for table in documented:
+        for number in range(len(list(inside(example(), table)))):
+            data = example()
+            list(inside(data, table))[number][0]["zzzzzz"] = 1
+            said = refused(data)
+            if match := re.search(r"zzzzzz: this key is unknown; known keys: (.*)\.?$", said):
+                known.setdefault(table, set()).update(match[1].rstrip(".").split(", "))
+    assert known == documented
+    data = {**example(), "zzzzzz": 1}
+    top = set(refused(data).rpartition("known keys: ")[2].split(", "))
+    assert {table.partition(".")[0] for table in documented} == top
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.tables[0]}.{row.key}")
+def test_a_key_has_an_example_of_its_type_and_is_required_where_the_page_says_so(
+    row: Row, refused: Any
+) -> None:
+    values = [one[row.key] for one, _ in inside(example(), *row.tables) if row.key in one]
+    kinds = tuple(TYPES[kind] for kind in re.split(r" or (?!false|tables)", row.kind))
+    assert values
+    assert all(isinstance(value, kinds) for value in values)
+    required = False
+    for number in range(len(values)):
+        data = example()
+        having = [found for found in inside(data, *row.tables) if row.key in found[0]]
+        table, name = having[number]
+        del table[row.key]
+        without = refused(data)
+        required |= f".{row.key}: this key is missing" in str(without)
+        if row.default.startswith("`") and isinstance(without, Recipe):
+            given = row.default.strip("`").replace("NAME", name)
+            table[row.key] = tomllib.loads(f"value = {given}")["value"]
+            assert refused(data) == without
+    assert required == row.default.startswith("required")
+
+
+# ------------------------------------------------------------------ docs/controls.md
+
+GREETERS = {
+    "locked": 'exec 9>>"$GREETER_COUNT.lock"; flock 9\n'
+    'echo $(($(cat "$GREETER_COUNT" 2>/dev/null || echo 0) + 1)) >"$GREETER_COUNT"\n',
+    "unlocked": 'echo 1 >"$GREETER_COUNT"\n',  # as if all had read the number before one wrote
+    "missing": "exit 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("greeter", "test", "control"),
+    [
+        ("locked", Passed("0 of 20 processes failed"), Broken),
+        ("unlocked", Failed, Passed("harm seen, 1 rounds")),
+        ("missing", Failed, Broken),
+    ],
+)
+def test_the_example_passes_with_the_lock_and_its_control_without(
+    greeter: str, test: object, control: object, tmp_path: Path
+) -> None:
+    scripts = re.findall(r"(?ms)^```sh\n(.*?)^```", (DOCS / "controls.md").read_text())
+    program = tmp_path / "bin/greeter"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{GREETERS[greeter]}")
+    program.chmod(0o755)
+    verdicts: list[Verdict] = []
+    for script, judge in zip(scripts, (reports.of_test, reports.of_control), strict=True):
+        place = tmp_path / judge.__name__
+        place.mkdir()
+        (place / "test").write_text(script)
+        env = {
+            "PATH": f"{program.parent}:/usr/bin:/bin",
+            "AUTOPKGTEST_TMP": str(place),
+            "AUTOPKGTEST_ARTIFACTS": str(place),
+        }
+        done = subprocess.run(["sh", place / "test"], env=env, capture_output=True, check=False)
+        said = Passed() if done.returncode == 0 else Failed("test", "it failed")
+        verdicts.append(judge(said, place))
+    for wanted, verdict in zip((test, control), verdicts, strict=True):
+        assert verdict == wanted if isinstance(wanted, Passed) else type(verdict) is wanted
+
+
+def test_the_page_names_every_key_of_the_result_files() -> None:
+    code = Path(reports.__file__).read_text()
+    keys = set(re.findall(r'report(?:\.get\(|\[)"(\w+)"', code))
+    assert {"outcome", "total_orders"} < keys
+    assert {key for key in keys if f"`{key}`" not in (DOCS / "controls.md").read_text()} == set()
