@@ -40,7 +40,7 @@ def register(subs: Subparsers) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
-    recipe = reader.load(args.recipe, matrix=args.matrix)
+    recipe = reader.load(args.recipe, outside=args.outside, matrix=args.matrix)
     selection = common.selection(args, recipe)
     notes: list[str] = []
     archive = common.archive_versions(recipe, args, notes.append)

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from backport.engine import process, programs, recorder, schedule
-from backport.engine.events import Finished, Planned, Sink, Started
+from backport.engine.events import Finished, Note, Planned, Sink, Started
 from backport.engine.step import Step
 from backport.engine.store import Outcome, Result, Store, step_key
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
@@ -59,7 +59,7 @@ def run(
                 while ready and len(running) < jobs:
                     name = ready.pop(0)
                     step = steps[name]
-                    early = _settled(step, results, store)
+                    early = _settled(step, results, store, sink)
                     if early is not None:
                         results[name] = early
                         sink(Finished(step, early))
@@ -90,14 +90,14 @@ def run(
     return {name: results[name] for name in steps}
 
 
-def _settled(step: Step, results: Mapping[str, Result], store: Store) -> Result | None:
+def _settled(step: Step, results: Mapping[str, Result], store: Store, sink: Sink) -> Result | None:
     """The result of a step that need not or cannot run."""
     for need in step.needs:
         if not isinstance(results[need].verdict, Passed):
             reason = f"{need} did not pass"
             return Result(step.name, "", Skipped(reason), "", 0.0, time.time())
     key = step_key(step, {need: results[need].digest for need in step.needs})
-    return store.fresh(step.name, key)
+    return store.fresh(step.name, key, lambda text: sink(Note(text)))
 
 
 def _run_one(

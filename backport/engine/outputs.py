@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from debian.deb822 import Dsc
-
+from backport.engine import records
 from backport.engine.store import Store
-from backport.environments.base import Differing, PreparedBase
+from backport.environments.base import PreparedBase
+from backport.errors import InputError, reading
 
 PREPARED = "prepared.json"
 WANTED = "wanted.json"
@@ -21,11 +22,6 @@ BUILT_ORIGIN = "backport-built"
 def kept_chroot(store: Store, series: str, source: str) -> Path:
     """Where a run with --keep leaves the chroot of a build that does not pass."""
     return store.work / "kept" / f"{series}_{source}"
-
-
-def dsc_names(dsc: Path) -> tuple[str, ...]:
-    """The files that a .dsc lists."""
-    return tuple(entry["name"] for entry in Dsc(dsc.read_text())["Checksums-Sha256"])
 
 
 def one_file(folder: Path, pattern: str) -> Path:
@@ -45,9 +41,9 @@ def what_serves(wanted: Mapping[str, list[str]], earlier: Path) -> str:
     A run for a few sources wants less than one for all: then the base that an earlier run asked
     for in the file `earlier` serves, and nothing is prepared anew.
     """
-    if earlier.is_file():
+    with suppress(InputError), reading(earlier):
         text = earlier.read_text()
-        before = json.loads(text)
+        before = records.decode(dict[str, tuple[str, ...]], json.loads(text))
         if all(set(wanted[key]) <= set(before.get(key, ())) for key in wanted):
             return text
     return json.dumps(wanted, indent=1)
@@ -62,16 +58,15 @@ def base_kind(store: Store) -> str:
 
 
 def read_prepared(folder: Path) -> PreparedBase:
-    """The base that a base step prepared."""
-    data = json.loads((folder / PREPARED).read_text())
-    differing = tuple(Differing(**one) for one in data["differing"])
-    return PreparedBase(
-        kind=data["kind"],
-        suite=data["suite"],
-        repository=Path(data["repository"]),
-        chroot=Path(data["chroot"]),
-        testbed_root=Path(data["testbed_root"]),
-        differing=differing,
-        older=Path(data["older"]) if data.get("older") else None,
-        notes=tuple(data.get("notes", ())),
-    )
+    """The base that a base step prepared.
+
+    Raises:
+        InputError: its record is damaged.
+    """
+    path = folder / PREPARED
+    with reading(path, what="the record of this base is damaged", advice="remove its folder"):
+        data = records.read_json(path)
+        # What only the step's hash is about.
+        data.pop("state", None)
+        found: PreparedBase = records.decode(PreparedBase, data)
+    return found

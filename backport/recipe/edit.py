@@ -209,7 +209,7 @@ def create_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     name = Path(_temporary(path, text))
     try:
-        reader.load(name)
+        reader.load(name, outside=(Path("/"),))
         # Unlike a rename a link never replaces a file (link(2)).
         os.link(name, path)
     except FileExistsError as error:

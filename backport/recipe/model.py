@@ -13,6 +13,9 @@ from backport.recipe.bug import BugText
 from backport.recipe.exception import SruException
 from backport.recipe.version_strings import upstream_part
 
+# The form of an update's name, which becomes the name of its evidence's files.
+NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
+
 
 @dataclass(frozen=True)
 class Published:

@@ -15,6 +15,7 @@ from debian.deb822 import Deb822
 from backport.errors import RecipeError
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
+from backport.recipe.toml_table import Folders
 from backport.source.dsc import read_dsc
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -119,6 +120,25 @@ def check_tests(recipe: Recipe) -> None:
             _require(row.name, source.tests, theirs, f"{where}.name")
         for control in row.controls:
             _require(control.test, matrix, (), f"{where}.control.test")
+
+
+def check_links(recipe: Recipe, folders: Folders) -> None:
+    """Check that no link beside a recipe leads out of the folders that its paths may lead to.
+
+    Raises:
+        RecipeError: one does, so that another file would come into a package or into evidence.
+    """
+    places = [one for source in recipe.sources for one in (source.patches, source.tests)]
+    places += [one.package.patches for one in recipe.test_sources]
+    places += [one for row in recipe.matrix_folders for one in (row.path, *row.library)]
+    for place in dict.fromkeys(places):
+        for path in place.rglob("*"):
+            if path.is_symlink() and not folders.allow(path):
+                raise RecipeError(
+                    f"this link leads out of the recipe's folder: {path.readlink()}",
+                    where=str(path),
+                    advice="put the file itself there, or allow its folder with --outside",
+                )
 
 
 def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None:

@@ -20,7 +20,6 @@ from backport.engine.outputs import (
     SHIPPED,
     WANTED,
     built_debs,
-    dsc_names,
     kept_chroot,
     one_file,
     read_prepared,
@@ -262,7 +261,7 @@ def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
     files: dict[str, Path] = {}
     for pin in source.pins:
         dsc = dsc_files.fetch_base(pin, cache, offline=offline)
-        for path in (dsc, *(dsc.parent / name for name in dsc_names(dsc))):
+        for path in (dsc, *(dsc.parent / one.name for one in dsc_files.read_dsc(dsc).files)):
             other = files.setdefault(path.name, path)
             if sha256_of(other) != sha256_of(path):
                 raise InputError(

@@ -11,17 +11,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from backport import __version__
-from backport.engine import verdict
-from backport.engine.outputs import PREPARED
+from backport.engine import records, verdict
+from backport.engine.outputs import PREPARED, read_prepared
 from backport.engine.step import Step, hash_text
-from backport.engine.store import RECORD, Store
-from backport.errors import InputError
+from backport.engine.store import RECORD, Record, Store
+from backport.errors import InputError, reading
 from backport.launchpad.api import credentials
+from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
@@ -196,7 +197,8 @@ class _Collector:
         text = scrub.scrub(json.dumps(found.data()).encode(), self._needles).content.decode()
         data = json.loads(text)
         data["sha256"] = manifest.digest_of(data)
-        return manifest.read(json.dumps(data, indent=1, sort_keys=True) + "\n", manifest.FILE)
+        clean = json.dumps(data, indent=1, sort_keys=True) + "\n"
+        return manifest.read(clean.encode(), manifest.FILE)
 
     def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
         key, kind, _ = run.ended[step.name]
@@ -209,14 +211,13 @@ class _Collector:
             # It could not begin: what it needs did not pass.
             reason = "a step that it needs did not pass"
             return StepRecord(*common, "", verdict.Skipped(reason), 0, "", 0.0, 0.0, {}, "")
-        last = store.last(step.name)
-        if last is None or (last.key, verdict.kind(last.verdict)) != (key, kind):
+        record = store.record(step.name)
+        if record is None or (record.key, verdict.kind(record.verdict)) != (key, kind):
             raise InputError(
                 "this step is not what the last run left",
                 where=step.name,
                 advice="run: backport run",
             )
-        record = json.loads((folder / RECORD).read_text())
         inside = f"steps/{step.name}"
         for path in sorted(folder.rglob("*")):
             relative = str(path.relative_to(folder))
@@ -224,26 +225,26 @@ class _Collector:
                 self._links[f"{inside}/{relative}"] = str(path.readlink())
             elif path.is_file() and relative != RECORD:
                 content = self._whole(step, path, relative, record)
-                fixed = step.kind in _FIXED and relative in record["outputs"]
-                self._put(f"{inside}/{relative}", path, content, fixed=fixed)
+                fixed = step.kind in _FIXED and relative in record.outputs
+                self._put(f"{inside}/{printable(relative)}", path, content, fixed=fixed)
         return StepRecord(
             *common,
             key,
-            last.verdict,
-            last.exit_code,
-            last.digest,
-            last.started,
-            last.seconds,
-            {path: entry[2] for path, entry in record["outputs"].items()},
+            record.verdict,
+            record.exit_code,
+            record.digest,
+            record.started,
+            record.seconds,
+            {path: entry[2] for path, entry in record.outputs.items()},
             inside,
         )
 
-    def _whole(self, step: Step, path: Path, relative: str, record: Mapping[str, Any]) -> bytes:
+    def _whole(self, step: Step, path: Path, relative: str, record: Record) -> bytes:
         """A file's content, held against what it was when the step ended."""
         content = path.read_bytes()
-        entry = record["outputs"].get(relative) or record.get("logs", {}).get(relative)
+        entry = record.outputs.get(relative) or (record.logs or {}).get(relative)
         if entry is None:
-            if "logs" in record:
+            if record.logs is not None:
                 raise InputError(
                     "this file came into the step's folder after the step had ended",
                     where=f"{step.name}/{relative}",
@@ -262,6 +263,12 @@ class _Collector:
 
     def _put(self, name: str, path: Path, content: bytes, *, fixed: bool) -> None:
         digest = hashlib.sha256(content).hexdigest()
+        if name in self._files or not manifest.is_inside(name):
+            raise InputError(
+                "this file's name cannot stand in evidence; no evidence is made",
+                where=str(path),
+                advice="let the test name its artifacts in printable characters, and shorter",
+            )
         target = self._out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if fixed:
@@ -337,19 +344,17 @@ def _key(run: RunRecord, work: Path) -> str:
 
 
 def _base(series: str, store: Store) -> BaseRecord:
-    data = json.loads((store.folder(f"base/{series}") / PREPARED).read_text())
-    differing = tuple(
-        (one["package"], one["series_version"], one["base_version"]) for one in data["differing"]
-    )
-    return BaseRecord(series, data["kind"], data["suite"], differing)
+    ready = read_prepared(store.folder(f"base/{series}"))
+    differing = tuple(astuple(one) for one in ready.differing)
+    return BaseRecord(series, ready.kind, ready.suite, differing)
 
 
 def _made(home: Path) -> dict[str, dict[str, str]]:
-    try:
-        found = json.loads((home / MADE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    with suppress(InputError), reading(home / MADE):
+        data = records.read_json(home / MADE)
+        made: dict[str, dict[str, str]] = records.decode(dict[str, dict[str, str]], data)
+        return made
+    return {}
 
 
 def _point(home: Path, name: str) -> None:

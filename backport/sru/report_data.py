@@ -5,14 +5,14 @@ Every part that was not run is there and says so; nothing is left out silently.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from backport.check import finding
-from backport.engine import verdict
-from backport.errors import BackportError
+from backport.engine import records, verdict
+from backport.errors import BackportError, InputError, reading
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import Farm, FarmTest
 from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
@@ -219,7 +219,7 @@ class _View:
                     patched = self.farm_chip(there, "")
                 elif step is not None:
                     patched = self.chip(step)
-                    counts = tuple(of_test(self._artifact(step, "result.json")))
+                    counts = self._counts(step, "result.json", of_test)
                 else:
                     continue
                 controls = tuple(self._controls(row, series, there is not None))
@@ -244,8 +244,7 @@ class _View:
                 said = self._not_run(row.source, series, control.test)
                 yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
             if step is not None:
-                counts = tuple(of_control(self._artifact(step, "control.json")))
-                yield title, self.chip(step), counts
+                yield title, self.chip(step), self._counts(step, "control.json", of_control)
 
     def _not_run(self, source: str, series: str, control: str) -> str:
         """Why the service did not run a control, as the records say."""
@@ -299,8 +298,17 @@ class _View:
             key=lambda one: (not one.found.fails, not one.found.new, rank[one.found.severity]),
         )
 
-    def _artifact(self, step: StepRecord, name: str) -> Mapping[str, Any]:
-        return _read(self._folder / step.folder / "artifacts" / name)
+    def _counts(
+        self,
+        step: StepRecord,
+        name: str,
+        count: Callable[[Mapping[str, Any]], Iterator[Count]],
+    ) -> tuple[Count, ...]:
+        """What is counted in a report among a test's artifacts; nothing where it is damaged."""
+        path = self._folder / step.folder / "artifacts" / name
+        with suppress(InputError), reading(path):
+            return tuple(count(records.read_json(path)))
+        return ()
 
     def _record(self, kept: str, address: str = "") -> str:
         """The link to a record of the service: our copy, else the address, else the summary."""
@@ -328,11 +336,3 @@ def _paragraphs(text: str) -> tuple[str, ...]:
         else:
             found[-1].append(line.strip())
     return tuple(" ".join(lines) for lines in found if lines)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

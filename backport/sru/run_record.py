@@ -7,11 +7,12 @@ this at its end; `evidence` and `report` read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from backport.engine import records, verdict
 from backport.engine.step import Step, hash_text
 from backport.engine.store import Result
 from backport.errors import InputError
@@ -41,9 +42,10 @@ class RunRecord:
         """Changes when a step ran anew, or another set of steps was asked for."""
         return hash_text(json.dumps(_data(self), sort_keys=True))
 
-    def recipe(self, path: Path) -> Recipe:
-        """Read the recipe at `path` with the files of tests that the run had."""
-        return reader.load(path, matrix=[path.parent / name for name in self.matrix])
+    def recipe(self, path: Path, outside: Sequence[Path]) -> Recipe:
+        """Read the recipe at `path` with the files of tests that the run had; see `reader.load`."""
+        matrix = [path.parent / name for name in self.matrix]
+        return reader.load(path, matrix=matrix, outside=outside)
 
     def write(self, work: Path) -> None:
         """Write it below the work folder, by one rename; nothing where nothing has changed."""
@@ -74,7 +76,7 @@ def make(
     }
     ended = {
         # A step that could not begin has no key, and the time of this run says nothing.
-        name: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
+        name: (one.key, verdict.kind(one.verdict), round(one.started, 3) if one.key else 0.0)
         for name, one in results.items()
     }
     matrix = tuple(str(one.relative_to(recipe.root)) for one in recipe.matrix_files)
@@ -88,30 +90,14 @@ def read(work: Path) -> RunRecord:
         InputError: nothing has been run in this work folder, or the record is damaged.
     """
     path = work / FILE
-    try:
-        data = json.loads(path.read_text())
-        steps = tuple(
-            Step(
-                **{
-                    **one,
-                    "needs": tuple(one["needs"]),
-                    "inputs": tuple((name, value) for name, value in one["inputs"]),
-                }
-            )
-            for one in data["steps"]
-        )
-        ended = {name: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
-        return RunRecord(steps, ended, data["versions"], tuple(data["matrix"]))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise InputError(
             "nothing has been run in this work folder yet",
             where=str(work),
             advice="run: backport run",
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "the record of the last run is damaged", where=str(path), advice="run: backport run"
-        ) from error
+        )
+    what, advice = "the record of the last run is damaged", "run: backport run"
+    return records.load(RunRecord, path, what=what, advice=advice)
 
 
 def _data(record: RunRecord) -> dict[str, Any]:
