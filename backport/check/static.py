@@ -28,6 +28,7 @@ from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
+from backport.source.text import read_text
 
 
 def check(
@@ -86,7 +87,7 @@ def check(
     found += overlay.check(overlay_files(source, series.name), tree / "debian", built)
     _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
     found += changes.outside(upstream, tree)
-    text = (tree / "debian" / "changelog").read_text("utf-8")
+    text = read_text(tree / "debian" / "changelog")
     spoken = changes.new_entries(text, source.base.version if source.base else "")
     if base is not None:
         found += changes.packaging(base, tree, spoken)

@@ -402,5 +402,6 @@ def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
     """The patches that a quilt series file lists, in order (quilt(1): ``#`` starts a comment)."""
     if quilt_series is None:
         return ()
-    lines = (line.partition("#")[0].strip() for line in quilt_series.read_text().splitlines())
+    text = quilt_series.read_bytes().decode("utf-8", "surrogateescape")
+    lines = (line.partition("#")[0].strip() for line in text.split("\n"))
     return tuple(line.split()[0] for line in lines if line)

@@ -10,13 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from debian.deb822 import Deb822
-
 from backport.errors import RecipeError
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
 from backport.recipe.toml_table import Folders
 from backport.source.dsc import read_dsc
+from backport.source.text import control_paragraphs
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 # Launchpad's names of the pockets, as they stand behind a series' name.
@@ -185,7 +184,7 @@ def _tests_in(control: IO[bytes]) -> dict[str, str]:
     """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
     return {
         name: paragraph.get("Tests-Directory", "")
-        for paragraph in Deb822.iter_paragraphs(control)
+        for paragraph in control_paragraphs(control.read().decode("utf-8", "surrogateescape"))
         for name in paragraph.get("Tests", "").replace(",", " ").split()
     }
 

@@ -49,7 +49,9 @@ def parsed(path: Path, missing: str, advice: str, allowed: tuple[Path, ...]) -> 
     """
     if not path.exists():
         raise RecipeError(missing, where=str(path), advice=advice)
-    with reading(path, what="this is not readable as TOML", advice="mend that line", kind=RecipeError):
+    with reading(
+        path, what="this is not readable as TOML", advice="mend that line", kind=RecipeError
+    ):
         text = records.read_bytes(path).decode("utf-8")
         data = tomllib.loads(text)
         _check_values(data)

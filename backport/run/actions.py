@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822, Dsc
-
 from backport.build import sandbox, sbuild
 from backport.engine import process
 from backport.engine.events import Note, Sink
@@ -37,6 +35,7 @@ from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
 from backport.source.files import sha256_of
+from backport.source.text import control_paragraphs, read_text
 from backport.testbed import autopkgtest, lxc, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
@@ -126,7 +125,7 @@ class Actions:
         )
         weight.write(weight.of_package(made.dsc, base), out / weight.FILE)
         files = (*sorted(made.files), SHIPPED, weight.FILE)
-        return Outcome(Passed(f"{version} ({rule})"), files)
+        return Outcome(Passed("; ".join((f"{version} ({rule})", *made.notes))), files)
 
     def wanted(self, step: Step, out: Path, needs: Mapping[str, Path]) -> Outcome:
         """Collect what the base has to hold: build-dependencies, and what the tests install."""
@@ -135,7 +134,7 @@ class Actions:
         own: set[str] = set()
         made_in: dict[str, set[str]] = {}
         for name, folder in needs.items():
-            dsc = Dsc(one_file(folder, "*.dsc").read_text())
+            (dsc,) = control_paragraphs(read_text(one_file(folder, "*.dsc")))
             names = {name.strip() for name in dsc["Binary"].split(",")}
             own |= names
             made_in.setdefault(name.split("/")[1], set()).update(names)
@@ -151,7 +150,7 @@ class Actions:
         made = any("+" in name or self.recipe.test_source(name) for name in last)
         for matrix in self.recipe.matrix_folders if made else ():
             if (matrix.path / "control").is_file():
-                test |= set(test_depends((matrix.path / "control").read_text()))
+                test |= set(test_depends(read_text(matrix.path / "control")))
         data = {
             "build": sorted(build),
             "test": sorted(test),
@@ -304,15 +303,13 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
 
 def binary_packages(control: Path) -> set[str]:
     """The binary packages that a packaging's debian/control makes."""
-    with control.open(encoding="utf-8") as stream:
-        paragraphs = list(Deb822.iter_paragraphs(stream, use_apt_pkg=False))
-    return {paragraph["Package"] for paragraph in paragraphs if "Package" in paragraph}
+    return {one["Package"] for one in control_paragraphs(read_text(control)) if "Package" in one}
 
 
 def test_depends(control: str) -> tuple[str, ...]:
     """The Depends of a DEP-8 control file, without the tested packages' own (``@``)."""
     found: list[str] = []
-    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+    for paragraph in control_paragraphs(control):
         parts = (part.strip() for part in paragraph.get("Depends", "").split(","))
         found += [part for part in parts if part and not part.startswith("@")]
     return tuple(dict.fromkeys(found))
@@ -327,7 +324,7 @@ def run_relations(packaging: Path) -> set[str]:
     with tarfile.open(packaging) as tarball:
         control = _member(tarball, "debian/control")
         found = set(test_depends(_member(tarball, "debian/tests/control")))
-    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+    for paragraph in control_paragraphs(control):
         for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
             parts = (part.strip() for part in paragraph.get(field, "").split(","))
             found |= {part for part in parts if part and "$" not in part}
@@ -340,4 +337,4 @@ def _member(tarball: tarfile.TarFile, name: str) -> str:
         file = tarball.extractfile(name)
     except KeyError:
         return ""
-    return file.read().decode() if file is not None else ""
+    return file.read().decode("utf-8", "surrogateescape") if file is not None else ""

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from debian._deb822_repro import (
     Deb822FileElement,
     Deb822ParagraphElement,
-    SyntaxOrParseError,
     parse_deb822_file,
 )
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe.model import ControlEdit
 
 UBUNTU_MAINTAINER = "Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>"
@@ -111,12 +110,8 @@ def normal(relation: str) -> str:
 
 
 def _parse(text: str, file: str) -> Deb822FileElement:
-    try:
+    with reading(file, what="this is no control file"):
         return parse_deb822_file(list(io.StringIO(text, newline="\n")))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(
-            f"this is no control file: {error}", where=file, advice="mend it"
-        ) from error
 
 
 def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:

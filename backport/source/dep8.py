@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
+from debian._deb822_repro import parse_deb822_file
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.source.files import LEFT_OUT
+from backport.source.text import read_text, write_text
 
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
+# A file's name without a folder.
+_NAME = re.compile(r"(?!\.)[!-.0-~]{1,200}")
 # Where our tests go if the base has some: no file of ours can then clash with one of its.
 _OWN_FOLDER = "backport"
 
@@ -51,20 +54,20 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
             "this folder of tests has no control file", where=str(tests), advice="write it (DEP-8)"
         )
     _check_links(tests)
-    text = control.read_text(encoding="utf-8")
+    text = read_text(control)
     names = _names(text, str(control))
     for name in names:
-        if not (tests / name).is_file():
+        if not _NAME.fullmatch(name) or not (tests / name).is_file():
             raise InputError(
-                f"it names the test {name}, which is not there",
+                f"it names the test {name[:200]}, which is not there",
                 where=str(control),
-                advice=f"add {tests / name} or take the name out",
+                advice="add its file or take the name out",
             )
     theirs = debian / "tests" / "control"
     if not theirs.is_file():
         copy_tests(tests, debian / "tests")
         return tuple(ShippedTest(name, name) for name in names)
-    their_text = theirs.read_text(encoding="utf-8")
+    their_text = read_text(theirs)
     taken = set(_names(their_text, "the base's debian/tests/control"))
     shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
     own = debian / "tests" / _OWN_FOLDER
@@ -75,11 +78,11 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
             advice="pin a base without the toolkit's tests",
         )
     copy_tests(tests, own)
-    text = (own / "control").read_text(encoding="utf-8")
+    text = read_text(own / "control")
     (own / "control").unlink()
     for name, new in shipped.items():
         (own / name).rename(own / new)
-    theirs.write_text(f"{their_text.rstrip()}\n\n{_moved(text, shipped)}", encoding="utf-8")
+    write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text, shipped)}")
     return tuple(ShippedTest(name, new) for name, new in shipped.items())
 
 
@@ -93,31 +96,27 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
         InputError: it names a file that is not in the library.
     """
     control = tests / "control"
-    text = control.read_text(encoding="utf-8")
+    text = read_text(control)
     folders = library or (tests.parent / "lib",)
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
     for name in " ".join(_LIBRARY.findall(text)).split():
-        found = [folder / name for folder in folders if (folder / name).is_file()]
-        if Path(name).name != name or not found:
+        known = folders if _NAME.fullmatch(name) else ()
+        found = [folder / name for folder in known if (folder / name).is_file()]
+        if not found:
             raise InputError(
                 f"it names {name} as a file of the tests' library, and "
                 f"{' and '.join(map(str, folders))} has none",
                 where=str(control),
-                advice=f"add {folders[0] / Path(name).name}, or take the name out of the line "
-                "# lib:",
+                advice="add it there, or take the name out of the line # lib:",
             )
         (to / "lib").mkdir(exist_ok=True)
         shutil.copy2(found[0], to / "lib" / name)
-    (to / "control").write_text(_LIBRARY.sub("", text), encoding="utf-8")
+    write_text(to / "control", _LIBRARY.sub("", text))
 
 
 def _names(text: str, where: str) -> tuple[str, ...]:
-    try:
+    with reading(where, what="this is no control file"):
         paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(f"this is no control file: {error}", where=where, advice="mend it") from (
-            error
-        )
     return tuple(
         name
         for paragraph in paragraphs

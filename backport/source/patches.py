@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from backport.engine.process import require, run
 from backport.errors import InputError
 from backport.source import dep3, diff
 from backport.source.files import sha256_of
+from backport.source.text import read_text
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def read_series(quilt_series: Path) -> tuple[Path, ...]:
         PatchError: a line has options other than ``-p1``, or names no file below the folder.
     """
     patches = []
-    for number, raw in enumerate(quilt_series.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, raw in enumerate(read_text(quilt_series).split("\n"), start=1):
         words = raw.partition("#")[0].split()
         if not words:
             continue
@@ -188,7 +190,10 @@ def _target(file: diff.FileDiff, name: str) -> str:
 
 
 def _check_path(path: str, where: str) -> None:
-    if path.startswith("/") or ".." in path.split("/"):
+    parts = path.split("/")
+    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise PatchError(f"{path[:60]!r} is no path", where=where, advice="name a file")
+    if path.startswith("/") or ".." in parts:
         raise PatchError(
             f"the path {path} leaves its folder", where=where, advice="name a file below it"
         )

@@ -57,6 +57,8 @@ def read(path: Path) -> Section:
             raise ValueError("it has not one of bins, columns and figure")
         if section.bins and "unit" not in data:
             raise ValueError("bins lack their unit")
+        if ("columns" in data) != ("rows" in data):
+            raise ValueError("columns and rows go together")
         if any(len(row) != len(section.columns) for row in section.rows):
             raise ValueError("a row is not as long as columns")
         if section.figure:

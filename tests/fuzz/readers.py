@@ -15,12 +15,14 @@ from backport.check import finding, rules
 from backport.engine import outputs, verdict
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
+from backport.launchpad.api.service_root import service_root
+from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.builds import published, wait
 from backport.launchpad.upload import journal
 from backport.recipe import reader as recipes
-from backport.source import changelog, control, dep3, dep8, diff, dsc, installable, patches, weight
+from backport.source import changelog, control, dep3, dep8, dsc, installable, patches, weight
 from backport.sru import check, manifest, report_counts, run_record, sections
 from backport.sru.checklist_data import Checklist
 from backport.testbed import reports
@@ -204,22 +206,21 @@ PUBLISHED = {
     "builds": [{"arch": "amd64", "web": "https://x/", "log": "https://x/log"}],
     "binaries": [],
 }  # fmt: skip
-PUBLICATION = {
-    "distribution": "ubuntu", "source": "alpha", "version": "1.0-1", "series": "xenial",
-    "pocket": "Release", "component": "main", "status": "Published",
-    "published": "2026-11-23T12:00:00+00:00", "link": "https://x/",
-}  # fmt: skip
+PUBLICATION = Publication(
+    "ubuntu", "alpha", "1.0-1", "xenial", "Release", "main", "Published",
+    "2026-11-23T12:00:00+00:00", link="https://x/",
+).to_json()  # fmt: skip
 RECORDS = {
     "format": 2,
     "roots": {
-        "http://127.0.0.1:9/": {
+        service_root(): {
             "ubuntu/xenial/alpha": {
                 "asked_at": "2026-11-23T12:00:00+00:00",
                 "publications": [PUBLICATION],
             }
         }
     },
-    "failures": {"http://127.0.0.1:9/": ["2026-11-23T12:00:00+00:00", "down"]},
+    "failures": {service_root(): ["2026-11-23T12:00:00+00:00", "down"]},
 }
 CHECKLIST = {
     "bug": 1, "evidence": "small-0", "sha256": "0" * 64, "asked": "",
@@ -294,16 +295,24 @@ def _counts(path: Path) -> object:
 
 
 READERS = (
-    _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC),
-    _text("control", "control", _control, CONTROL),
+    _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC, DSC.replace(b" 10 ", b" ten "),
+          DSC.replace(b"A B", b"\xc4 B"), DSC.split(b"Files:")[0] + b"Files: x\n"),
+    _text("control", "control", _control, CONTROL, b"Source:\x80\n",
+          CONTROL.replace(b"small", b"\xe9")),
     _text("changelog", "changelog", lambda path: changelog.prepend(ENTRY, path.read_bytes()),
-          CHANGELOG),
-    _text("DEP-8 control", "control", _tests, TESTS),
-    _text("patch", "a.patch", _patch, PATCH),
+          CHANGELOG, CHANGELOG.replace(b"(1:", b"(\0001:")),
+    _text("DEP-8 control", "control", _tests, TESTS, b"Tests: " + b"9" * 5000,
+          b"Tests: smoke\nX: \xc2\x85\n", b"Tests: \xff\n"),
+    _text("patch", "a.patch", _patch, PATCH, PATCH.replace(b"-1,3", b"-1," + b"9" * 5000),
+          PATCH.replace(b"README", b"a" * 300), PATCH.replace(b"README", b"\0")),
     _text("patch header", "a.patch",
           lambda path: dep3.faults(dep3.read(path.read_text("utf-8", "surrogateescape"))), PATCH),
-    _text("quilt series", "series", _series, b"# ours\na.patch -p1\n"),
-    _text("recipe", "backport.toml", _recipe, _recipe_sample()),
+    _text("quilt series", "series", _series, b"# ours\na.patch -p1\n", b"a" * 300,
+          b"\xff\n"),
+    _text("recipe", "backport.toml", _recipe, _recipe_sample(), b"a = " + b"9" * 5000,
+          b"bug = 0x" + b"f" * 6000, b"a = " + b"[" * 3000, b"a." * 3000 + b"a = 1", b"\xff",
+          _recipe_sample().replace(b'"Test', b'"\\u0000Test'),
+          _recipe_sample().replace(b"[source.alpha]", b'[source.alpha]\npatches = "a\\u0000b"')),
     _json("step record", f"build/{RECORD}", _store, _step_record()),
     _json("record of a base", outputs.PREPARED, lambda path: outputs.read_prepared(path.parent),
           PREPARED),

@@ -1,4 +1,4 @@
-"""Damaged data: a right sample with pieces cut, doubled, put in or replaced by what hurts parsers."""
+"""Damaged data: a right sample with pieces cut, doubled or replaced by what hurts parsers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def damaged_json(draw: st.DrawFn, sample: Any) -> bytes:
-    """The data with one to three of its values or keys changed, as JSON; sometimes its bytes too."""
+    """The data with one to three values or keys changed, as JSON; sometimes its bytes too."""
     data = json.loads(json.dumps(sample))
     for _ in range(draw(st.integers(1, 3))):
         data = _changed(draw, data)

@@ -1,7 +1,7 @@
 """No reader of data that others make ends in a traceback, whatever is damaged in the data.
 
-The plain suite takes a few examples of each reader; ``pytest tests/fuzz --fuzz SECONDS`` goes on for
-so long with each one. What it finds becomes a seed in `readers`.
+The plain suite takes a few examples of each reader; ``pytest tests/fuzz --fuzz SECONDS`` goes on
+for so long with each one. What it finds becomes a seed in `readers`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from typing import Any
 
 from debian.debian_support import Version
 
-from backport.errors import RemoteError
+from backport.engine import records
+from backport.errors import InputError, RemoteError, reading
 from backport.launchpad.api.client import LaunchpadClient
 from backport.launchpad.api.retry import RefusedError
 from backport.launchpad.api.service_root import PRODUCTION, service_root
@@ -187,8 +188,9 @@ class Records:
 
     def _read(self, part: str) -> dict[str, Any]:
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with reading(self._path):
+                data = records.read_json(self._path)
+        except InputError:
             return {}
         good = isinstance(data, dict) and data.get("format") == _FORMAT
         found = data.get(part) if good else None

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import InputError, reading
 
 FOLDER = "published"
 _FORMAT = 1
@@ -91,19 +92,13 @@ def read(path: Path) -> Published:
     Raises:
         InputError: it is damaged.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+    what = "this record of what is published cannot be read"
+    with reading(path, what=what, advice="remove it, and run: backport wait"):
+        data = records.read_json(path)
         if data.pop("format") != _FORMAT:
-            raise ValueError
-        data["builds"] = tuple(Built(**one) for one in data["builds"])
-        data["binaries"] = tuple(Binary(**one) for one in data["binaries"])
-        return Published(**data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "this record of what is published cannot be read",
-            where=str(path),
-            advice="remove it, and run: backport wait",
-        ) from error
+            raise ValueError("it is of another format")
+        record: Published = records.decode(Published, data)
+        return record
 
 
 def read_all(work: Path, ppa: str, root: str) -> tuple[Published, ...]:
