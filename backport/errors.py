@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # What parsers raise on data that they were not made for.
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     LookupError,
     TypeError,
@@ -109,7 +109,7 @@ def reading(
         refused = kind if error.errno in (None, *_NO_FILE) else MachineError
         reason = error.strerror or str(error)
         raise refused(f"{what}: {reason}", where=str(where), advice=advice) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise kind(f"{what}: {_reason(error)}", where=str(where), advice=advice) from error
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from backport.errors import RemoteError
+from backport.errors import UNREADABLE, RemoteError
 from backport.launchpad.api.retry import ConflictError, Patience, RefusedError, UnansweredError
 from backport.launchpad.api.service_root import service_root
 from backport.launchpad.archive.publication import Publication, SourceFile
@@ -244,17 +244,10 @@ def _carry_out(question: Callable[[Any], T], session: Any) -> T:
         return question(session)
     except HTTPError as error:
         raise _refused(error.response, error.content) from error
-    except (
-        RestfulError,
-        WADLError,
-        ParseError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except (RestfulError, WADLError, ParseError, *UNREADABLE) as error:
+        said = f"{type(error).__name__}: {error}"[:200]
         raise UnansweredError(
-            f"gives an answer that cannot be understood ({type(error).__name__}: {error})",
+            f"gives an answer that cannot be understood ({said})",
             advice="if that stays so, its web service has changed: report it to the toolkit",
         ) from error
 

@@ -199,7 +199,7 @@ def _garbled(response: Any, content: bytes, accept: str) -> str:
     if kind == "application/json":
         try:
             json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "answered with JSON that ends early or is damaged"
     if kind == _WADL and not content.rstrip().endswith(b"application>"):
         return "answered with a description of itself that ends early"

@@ -198,17 +198,20 @@ class Records:
 
     def _kept(self) -> dict[str, Answer]:
         kept = {}
-        for key, data in self._read("roots").get(self.root, {}).items():
+        roots = self._read("roots").get(self.root)
+        for key, data in roots.items() if isinstance(roots, dict) else ():
             # A damaged record is as good as none: it is asked for again.
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                publications = tuple(Publication.from_json(one) for one in data["publications"])
-                asked_at = datetime.fromisoformat(data["asked_at"])
+            with contextlib.suppress(InputError), reading(self._path):
+                publications = records.decode(tuple[Publication, ...], data["publications"])
+                asked_at = datetime.fromisoformat(data["asked_at"]).astimezone(UTC)
                 kept[key] = Answer(publications, asked_at, fresh=False)
         return kept
 
     def _keep(self, key: str, answer: Answer) -> None:
         roots = self._read("roots")
-        roots.setdefault(self.root, {})[key] = {
+        known = roots.get(self.root)
+        roots[self.root] = known if isinstance(known, dict) else {}
+        roots[self.root][key] = {
             "asked_at": answer.asked_at.isoformat(),
             "publications": [one.to_json() for one in answer.publications],
         }
