@@ -15,13 +15,17 @@ _CONTROL = re.compile(
 )
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, lines: bool = True) -> str:
     r"""The text with every character that could command a terminal written out.
 
-    >>> printable("1.0\x1b[2J\udce9")
-    '1.0\\x1b[2J\\xe9'
+    Parameters:
+        lines: leave line feeds and tabs; a name has none.
+
+    >>> printable("1.0\x1b[2J\udce9\n")
+    '1.0\\x1b[2J\\xe9\n'
     """
-    return _CONTROL.sub(_written_out, text)
+    shown = _CONTROL.sub(_written_out, text)
+    return shown if lines else re.sub(r"[\n\t]", _written_out, shown)
 
 
 def _written_out(match: re.Match[str]) -> str:

@@ -88,7 +88,7 @@ class Table:
         """
         value = self.string(key, default)
         long = any(len(os.fsencode(part)) > 255 for part in value.split("/"))
-        if printable(value) != value or long or len(value) > 1000:
+        if printable(value, lines=False) != value or long or len(value) > 1000:
             raise self._fail(
                 key, f"{value[:60]!r} is no path", "name a file without control characters"
             )

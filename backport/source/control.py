@@ -30,6 +30,7 @@ _ALTERNATIVE = (
     r"(?:\s*\[[^\]]+\])?(?:\s*<[^>]+>)*"
 )
 _RELATION = re.compile(rf"{_ALTERNATIVE}(?:\s*\|\s*{_ALTERNATIVE})*")
+_NONE = "this is no control file"
 _COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 
 
@@ -62,10 +63,11 @@ def edit_control(
     edits = [edit for edit in edits if not edit.series or series in edit.series]
     if not edits:
         return text
-    parsed = _parse(text, file)
-    for edit in edits:
-        _apply(parsed, edit, file)
-    return parsed.dump()
+    with reading(file, what=_NONE):
+        parsed = _parse(text)
+        for edit in edits:
+            _apply(parsed, edit, file)
+        return parsed.dump()
 
 
 def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
@@ -77,7 +79,12 @@ def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
     Raises:
         InputError: the file cannot be read.
     """
-    parsed = _parse(text, file)
+    with reading(file, what=_NONE):
+        return _for_ubuntu(text)
+
+
+def _for_ubuntu(text: str) -> str:
+    parsed = _parse(text)
     for paragraph in parsed:
         if "Source" not in paragraph or "Maintainer" not in paragraph:
             continue
@@ -109,9 +116,8 @@ def normal(relation: str) -> str:
     return re.sub(r"\s*\|\s*", " | ", text)
 
 
-def _parse(text: str, file: str) -> Deb822FileElement:
-    with reading(file, what="this is no control file"):
-        return parse_deb822_file(list(io.StringIO(text, newline="\n")))
+def _parse(text: str) -> Deb822FileElement:
+    return parse_deb822_file(list(io.StringIO(text, newline="\n")))
 
 
 def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:

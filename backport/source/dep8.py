@@ -125,6 +125,11 @@ def _names(text: str, where: str) -> tuple[str, ...]:
 
 
 def _moved(text: str, shipped: dict[str, str]) -> str:
+    with reading("control of our tests", what="this is no control file"):
+        return _moved_text(text, shipped)
+
+
+def _moved_text(text: str, shipped: dict[str, str]) -> str:
     parsed = parse_deb822_file(list(io.StringIO(text.rstrip() + "\n", newline="\n")))
     for paragraph in parsed:
         if "Tests" not in paragraph:

@@ -226,7 +226,9 @@ class _Collector:
             elif path.is_file() and relative != RECORD:
                 content = self._whole(step, path, relative, record)
                 fixed = step.kind in _FIXED and relative in record.outputs
-                self._put(f"{inside}/{printable(relative)}", path, content, fixed=fixed)
+                self._put(
+                    f"{inside}/{printable(relative, lines=False)}", path, content, fixed=fixed
+                )
         return StepRecord(
             *common,
             key,
@@ -276,8 +278,11 @@ class _Collector:
             fetched = name.startswith("steps/fetch/") or any(
                 one.sha256 == digest for one in self._files.values()
             )
-            if not fetched and (what := scrub.seen(content, self._needles)):
-                raise _refusal(path, what)
+            try:
+                if not fetched and (what := scrub.seen(content, self._needles)):
+                    raise ValueError(what)
+            except ValueError as error:
+                raise _refusal(path, str(error)) from error
             self._files[name] = Content(len(content), digest)
             target.write_bytes(content)
             return

@@ -188,7 +188,7 @@ def is_inside(path: str) -> bool:
     """
     return (
         len(path) <= 1000
-        and printable(path) == path
+        and printable(path, lines=False) == path
         and all(
             part not in ("", ".", "..") and len(part.encode()) <= 255 for part in path.split("/")
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import configparser
 import gzip
+import io
 import lzma
 import os
 import re
@@ -23,6 +24,8 @@ _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PR
 # These identify nobody, though they may be some machine's name or home.
 _NOBODY = ("localhost", "localhost.localdomain", "/", "/root", "/nonexistent")
 _HOST = "HOST"
+# What a packed file may have in it, in bytes, to be looked into.
+MOST_UNPACKED = 256 << 20
 _SHORTEST_SECRET = 6
 # A short name is found by chance in compressed data.
 _SHORTEST_IN_BINARY = 6
@@ -174,6 +177,9 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
 
     A file that cannot be changed is asked this. What names nobody may be there: the home of root,
     and a host name that is an ordinary word, as documentation has it too.
+
+    Raises:
+        ValueError: it is packed, and too large to be looked into.
     """
     for layer in _layers(content):
         try:
@@ -224,8 +230,12 @@ def _layers(content: bytes) -> Iterator[bytes]:
                 continue
             break
         return
-    unpack = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
-    for magic, function in unpack.items():
+    openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+    for magic, opener in openers.items():
         if content.startswith(magic):
-            with suppress(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
-                yield function(content)
+            with suppress(OSError, EOFError, lzma.LZMAError, zlib.error):
+                with opener(io.BytesIO(content)) as stream:
+                    unpacked = stream.read(MOST_UNPACKED + 1)
+                if len(unpacked) > MOST_UNPACKED:
+                    raise ValueError(f"more than {MOST_UNPACKED >> 20} MiB when it is unpacked")
+                yield unpacked

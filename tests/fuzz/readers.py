@@ -298,7 +298,7 @@ READERS = (
     _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC, DSC.replace(b" 10 ", b" ten "),
           DSC.replace(b"A B", b"\xc4 B"), DSC.split(b"Files:")[0] + b"Files: x\n"),
     _text("control", "control", _control, CONTROL, b"Source:\x80\n",
-          CONTROL.replace(b"small", b"\xe9")),
+          CONTROL.replace(b"small", b"\xe9"), CONTROL.replace(b"A B", b"A\xc2\x85 B")),
     _text("changelog", "changelog", lambda path: changelog.prepend(ENTRY, path.read_bytes()),
           CHANGELOG, CHANGELOG.replace(b"(1:", b"(\0001:")),
     _text("DEP-8 control", "control", _tests, TESTS, b"Tests: " + b"9" * 5000,
