@@ -114,7 +114,7 @@ def read_dsc(path: Path) -> DscInfo:
             agree, or a name is no plain file name.
     """
     with reading(path.name, what="this is no .dsc", advice=_ANOTHER):
-        return _info(path, Dsc(records.read_bytes(path).decode("utf-8", "surrogateescape")))
+        return _info(path, Dsc(records.read_bytes(path).decode("utf-8", "replace")))
 
 
 def _info(path: Path, fields: Dsc) -> DscInfo:

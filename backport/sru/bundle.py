@@ -89,7 +89,7 @@ def make(
     """
     home = store.work / FOLDER
     known = _made(home)
-    key = _key(run, store.work)
+    key = _key(run, store.work, recipe)
     if sign is None and (found := known.get(key)):
         one = Made(
             found["name"], home / found["name"], home / found["archive"], found["sha256"], False
@@ -165,7 +165,7 @@ class _Collector:
         for path in _input_files(recipe):
             name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
             self._put(name, path, path.read_bytes(), fixed=False)
-        for path in _records(store.work):
+        for path in _records(store.work, recipe):
             name = f"{_RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
@@ -334,16 +334,23 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         yield path
 
 
-def _records(work: Path) -> Iterator[Path]:
+def _records(work: Path, recipe: Recipe) -> Iterator[Path]:
+    """The records of other commands about this recipe; a work folder may have another's too."""
+    pairs = [(series, source.name) for source in recipe.sources for series in source.series]
+    own = [f"{series}_{source}_" for series, source in pairs]
+    own += [f"{series}/{source}{end}" for series, source in pairs for end in (".json", "@", "_")]
     for pattern in _RECORD_FILES:
-        yield from sorted(path for path in work.glob(pattern) if path.is_file())
+        for path in sorted(work.glob(pattern)):
+            name = str(path.relative_to(work)).partition("/")[2]
+            if path.is_file() and (name == "summary.json" or name.startswith(tuple(own))):
+                yield path
 
 
-def _key(run: RunRecord, work: Path) -> str:
+def _key(run: RunRecord, work: Path, recipe: Recipe) -> str:
     """Changes with the run, and with the records of other commands."""
     digests = [
         (str(path.relative_to(work)), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in _records(work)
+        for path in _records(work, recipe)
     ]
     return hash_text(json.dumps([run.key, digests]))
 

@@ -24,11 +24,13 @@ from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
 from backport.sru.report_parts import (
     STATES,
+    WORST,
     Cell,
     Chip,
     Count,
     FindingLine,
     Line,
+    Overall,
     Pair,
     Patch,
     PpaTest,
@@ -68,8 +70,14 @@ def gather(
     kinds = [verdict.kind(one) for one in ended.values()]
     counts = {state: kinds.count(state) for state in STATES}
     checks = [one for one in found.steps if one.kind == "check"]
+    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in found.files]
+    in_place = {name: view.farm_chip(one, "") for name, one in there.tests.items()}
+    missing = "no check ran" if len(left) == len(checks) else ""
+    if not kinds:
+        missing = "nothing was tested"
     return Report(
         manifest=found,
+        overall=view.overall(in_place, missing),
         link=link,
         recipe=recipe,
         archive=archive,
@@ -81,14 +89,15 @@ def gather(
         pairs=tuple(view.pairs(recipe)),
         shown=tuple(view.shown()),
         ppa=tuple(view.ppa()),
-        in_place={name: view.farm_chip(one, "") for name, one in there.tests.items()},
+        in_place=in_place,
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
             for one in found.steps
             if one.kind == "build" and one.key and not one.variant
         ),
         findings=tuple(view.findings(checks)),
-        checks_run=bool(checks),
+        checks_run=len(checks) - len(left),
+        checks_left=len(left),
         counts=counts,
         bases=found.bases,
         checklist=checklist,
@@ -123,6 +132,19 @@ class _View:
         state = verdict.kind(one.verdict)
         link = self._record(one.worst.file, one.worst.log or one.worst.result)
         return Chip(state, f"{text or state} ({one.origin})", link, verdict.text(one.verdict))
+
+    def overall(self, in_place: Mapping[str, Chip], missing: str) -> Overall:
+        """The verdict over all steps; what the service said of a test stands in its place."""
+        states: dict[str, list[tuple[str, str]]] = {state: [] for state in WORST}
+        for step in self._found.steps:
+            chip = in_place.get(step.name) or self.chip(step)
+            states[chip.state].append((step.name, chip.link))
+        worst = next((state for state in WORST if states[state]), "skipped")
+        if worst == "passed" and missing:
+            worst = "skipped"
+        counts = {state: len(steps) for state, steps in states.items()}
+        shown = tuple(states[worst]) if worst != "passed" else ()
+        return Overall(worst, counts, missing, shown)
 
     def lines(self, recipe: Recipe) -> Iterator[Line]:
         """The matrix of sources and series."""

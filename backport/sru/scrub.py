@@ -15,7 +15,7 @@ import os
 import re
 import socket
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,12 +230,18 @@ def _layers(content: bytes) -> Iterator[bytes]:
                 continue
             break
         return
-    openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-    for magic, opener in openers.items():
+    for magic, opened in _PACKED.items():
         if content.startswith(magic):
             with suppress(OSError, EOFError, lzma.LZMAError, zlib.error):
-                with opener(io.BytesIO(content)) as stream:
+                with opened(io.BytesIO(content)) as stream:
                     unpacked = stream.read(MOST_UNPACKED + 1)
                 if len(unpacked) > MOST_UNPACKED:
                     raise ValueError(f"more than {MOST_UNPACKED >> 20} MiB when it is unpacked")
                 yield unpacked
+
+
+_PACKED: Mapping[bytes, Callable[[io.BytesIO], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
