@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from backport import __version__
+from backport import __version__, output
 from backport.commands import (
     bugs,
     checks,
@@ -99,6 +99,11 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
+    with output.filtered():
+        return _run(top, arguments)
+
+
+def _run(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
     if not _can_write(top.prog):
         return MachineError.exit_code
     # Build users and testbeds read what we write.

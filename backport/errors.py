@@ -5,6 +5,25 @@ Every message is one sentence for a person: what is wrong, where, and what to do
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# What parsers raise on data that they were not made for.
+UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    RecursionError,
+)
+# What the system says where a file is not the one that was expected; all else is the machine's.
+_NO_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
 
 class BackportError(Exception):
     """An error that the user can act on; its text is one sentence.
@@ -64,3 +83,43 @@ class RemoteError(BackportError):
     """A server outside refused, broke off or could not be reached."""
 
     exit_code = 6
+
+
+@contextmanager
+def reading(
+    where: Path | str,
+    *,
+    what: str = "this file cannot be read",
+    advice: str = "mend it",
+    kind: type[InputError] = InputError,
+) -> Iterator[None]:
+    """Guard a reader of data that others made: whatever its parser raises is one sentence.
+
+    Parameters:
+        where: the file. what: what is wrong with it; the reason follows.
+        advice: what to do about it. kind: the error that is raised.
+
+    Raises:
+        InputError: the data is not of its form, or no such file is there.
+        MachineError: the system refuses to read it.
+    """
+    try:
+        yield
+    except OSError as error:
+        refused = kind if error.errno in (None, *_NO_FILE) else MachineError
+        reason = error.strerror or str(error)
+        raise refused(f"{what}: {reason}", where=str(where), advice=advice) from error
+    except UNREADABLE as error:
+        raise kind(f"{what}: {_reason(error)}", where=str(where), advice=advice) from error
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            line = error.object[: error.start].count(b"\n") + 1
+            return f"line {line} is not UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+        case KeyError():
+            return f"{error.args[0]!r} is missing"
+    return " ".join(str(error).split())[:200] or type(error).__name__

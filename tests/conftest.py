@@ -28,6 +28,9 @@ MACHINE = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="go the whole way in every series")
+    parser.addoption(
+        "--fuzz", type=float, default=0.0, metavar="SECONDS", help="how long to damage each input"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from backport.check import rules
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import reading
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -119,37 +120,12 @@ def read(path: Path) -> tuple[Finding, ...]:
     Raises:
         InputError: the file is not there, or is no such file.
     """
-    try:
-        data = json.loads(path.read_text())
-        if not isinstance(data, list):
-            raise ValueError("it is no list")
-        return tuple(from_json(one) for one in data)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"the findings cannot be read: {error}",
-            where=str(path),
-            advice="check again with: backport check",
-        ) from error
-
-
-def from_json(data: Any) -> Finding:
-    """One finding from JSON data.
-
-    Raises:
-        ValueError: a field is missing, unknown, or has a value of another type; or the rule or
-            severity is none that the toolkit knows.
-    """
-    kinds = {field.name: bool if field.name == "new" else str for field in _FIELDS}
-    if not isinstance(data, dict) or data.keys() != kinds.keys():
-        raise ValueError(f"a finding has the fields {', '.join(kinds)}")
-    for name, kind in kinds.items():
-        if not isinstance(data[name], kind):
-            raise ValueError(f"a finding's {name} is a {kind.__name__}, not {data[name]!r}")
-    if data["severity"] not in SEVERITIES:
-        raise ValueError(f"{data['severity']!r} is no severity")
-    if data["rule"] not in rules.RULES:
-        raise ValueError(f"{data['rule']!r} is no rule")
-    return Finding(**data)
-
-
-_FIELDS = dataclasses.fields(Finding)
+    advice = "check again with: backport check"
+    with reading(path, what="the findings cannot be read", advice=advice):
+        findings: tuple[Finding, ...] = records.decode(
+            tuple[Finding, ...], records.read_json(path), "a finding"
+        )
+        for one in findings:
+            if one.rule not in rules.RULES:
+                raise ValueError(f"{one.rule!r} is no rule")
+        return findings

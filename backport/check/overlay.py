@@ -19,6 +19,7 @@ from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.packaging import logical_lines
 from backport.source.overlay import BINARY
+from backport.source.text import read_text
 
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 # Where the programs that read a list put what is in it (dh_installdocs(1) and so on).
@@ -83,7 +84,7 @@ def _texts(content: bytes) -> Iterator[bytes]:
 
 def _first_package(control: Path) -> str:
     """The package that a file without a package's name is for (debhelper(7))."""
-    match = re.search(r"(?m)^Package:\s*(\S+)", control.read_text("utf-8"))
+    match = re.search(r"(?m)^Package:\s*(\S+)", read_text(control))
     return match[1] if match else ""
 
 

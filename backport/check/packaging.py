@@ -12,6 +12,7 @@ from backport.check.ceiling import Ceiling
 from backport.check.tables import Entry
 from backport.source import relations
 from backport.source.relations import Relation
+from backport.source.text import control_paragraphs, read_text
 
 _BUILD = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # The binary packages that have the version of a tool.
@@ -46,7 +47,7 @@ def check(debian: Path, ceiling: Ceiling) -> None:
     """Compare a source package's debian/ with the ceiling; the findings are in `ceiling`."""
     control = debian / "control"
     try:
-        paragraphs = list(Deb822.iter_paragraphs(control.read_text("utf-8"), use_apt_pkg=False))
+        paragraphs = control_paragraphs(read_text(control))
         if not paragraphs or "Source" not in paragraphs[0]:
             raise ValueError("it does not begin with a field Source")
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -30,6 +30,7 @@ from backport.recipe.versions import built_version
 from backport.source import relations
 from backport.source.changelog import lp_bugs
 from backport.source.files import tree_hashes
+from backport.source.text import control_paragraphs, read_text
 
 _WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
 _DEPENDS = ("Pre-Depends", "Depends", "Recommends")
@@ -53,7 +54,7 @@ class Upload:
     @property
     def changelog(self) -> Changelog:
         """The changelog of the upload."""
-        return Changelog((self.tree / "debian" / "changelog").read_text("utf-8"))
+        return Changelog(read_text(self.tree / "debian" / "changelog"))
 
 
 def check(upload: Upload) -> tuple[Finding, ...]:
@@ -66,7 +67,7 @@ def check(upload: Upload) -> tuple[Finding, ...]:
 def _since(upload: Upload) -> str:
     """The version of the newest changelog entry that is not this update's."""
     if upload.base is not None:
-        text = (upload.base / "debian" / "changelog").read_text("utf-8")
+        text = read_text(upload.base / "debian" / "changelog")
         return str(Changelog(text, max_blocks=1).version)
     return ""
 
@@ -255,6 +256,6 @@ def _unrelated(upload: Upload) -> Iterable[Finding]:
 
 
 def _paragraphs(tree: Path) -> dict[str, Deb822]:
-    text = (tree / "debian" / "control").read_text("utf-8")
-    paragraphs = Deb822.iter_paragraphs(text, use_apt_pkg=False)
+    text = read_text(tree / "debian" / "control")
+    paragraphs = control_paragraphs(text)
     return {one.get("Package", "source"): one for one in paragraphs}

@@ -63,7 +63,7 @@ def bug(args: argparse.Namespace) -> int:
     from backport.launchpad.bug import plan as bug_plan  # noqa: PLC0415
     from backport.launchpad.bug import text as bug_show  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     number = common.bug_number(recipe)
     with closing(_client(args, login=args.set)) as client:
         wanted = _wanted(args, recipe, client)
@@ -95,7 +95,7 @@ def sponsor(args: argparse.Namespace) -> int:
     from backport.launchpad.archive.publications import Records  # noqa: PLC0415
     from backport.launchpad.bug import sponsor as sponsoring  # noqa: PLC0415
 
-    recipe = common.as_made(args, reader.load(args.recipe))
+    recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     number = common.bug_number(recipe)
     work = common.work_folder(args, recipe)
     debdiffs, notes = sponsoring.find(work, common.pairs(args, recipe))

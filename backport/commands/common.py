@@ -64,6 +64,14 @@ def add(
         default=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "backport",
         help="keep downloads in this folder (default: ~/.cache/backport)",
     )
+    sub.add_argument(
+        "--outside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let the recipe's paths lead to this folder too, not only below its own; repeatable",
+    )
     sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
     sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
     return sub
@@ -270,7 +278,7 @@ def remake_evidence(args: argparse.Namespace, store: Store) -> None:
     try:
         with store.locked():
             record = run_record.read(store.work)
-            made = bundle.make(record.recipe(args.recipe), store, record, args.cache)
+            made = bundle.make(record.recipe(args.recipe, args.outside), store, record, args.cache)
     except BackportError as error:
         print(f"no evidence: {error}", file=sys.stderr)
         return

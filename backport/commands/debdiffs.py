@@ -30,7 +30,7 @@ def debdiff(args: argparse.Namespace) -> int:
     from backport.launchpad.archive import debdiff as archive_diff  # noqa: PLC0415 - launchpadlib takes its time
     from backport.launchpad.archive.publications import REST, Records  # noqa: PLC0415
 
-    recipe = common.as_made(args, reader.load(args.recipe))
+    recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     store = Store(common.work_folder(args, recipe))
     pairs = common.pairs(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():

@@ -77,12 +77,12 @@ def evidence(args: argparse.Namespace) -> int:
 def _make(args: argparse.Namespace) -> int:
     from backport.sru import bundle, run_record, signature  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     with store.locked():
         record = run_record.read(store.work)
         sign = (lambda path: signature.sign(path, args.sign)) if args.sign else None
-        recipe = record.recipe(args.recipe)
+        recipe = record.recipe(args.recipe, args.outside)
         made = bundle.make(recipe, store, record, args.cache, sign=sign)
     if args.json:
         print(json.dumps({"event": "evidence", **asdict(made)}, default=str))

@@ -89,7 +89,7 @@ def shell(args: argparse.Namespace) -> int:
     """Open a shell in the chroot that a failed build left, else in a testbed of the series."""
     from backport.run import shell as look  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     return look.shell(recipe, Store(common.work_folder(args, recipe)), args.series, args.source)
 
@@ -99,7 +99,7 @@ def clean(args: argparse.Namespace) -> int:
     from backport.build import sbuild  # noqa: PLC0415
     from backport.run import clean as cleaning  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400
     with store.locked():

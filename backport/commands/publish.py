@@ -68,7 +68,7 @@ def upload(args: argparse.Namespace) -> int:
     from backport.launchpad.upload import dput  # noqa: PLC0415 - launchpadlib takes its time to load
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     common.bug_number(recipe)
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")

@@ -68,7 +68,7 @@ def register(subs: Subparsers) -> None:
 
 def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
-    recipe = reader.load(args.recipe, matrix=args.matrix)
+    recipe = reader.load(args.recipe, outside=args.outside, matrix=args.matrix)
     selection = common.selection(args, recipe)
     for pin in (pin for source in recipe.sources for pin in source.pins):
         if (found := dsc.at_hand(pin, args.cache)) is not None:

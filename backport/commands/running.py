@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "on", "local") == "ppa":
         return ppa_tests.run(args)
     began = time.time()
-    recipe = reader.load(args.recipe, matrix=getattr(args, "matrix", ()))
+    recipe = reader.load(args.recipe, outside=args.outside, matrix=getattr(args, "matrix", ()))
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"

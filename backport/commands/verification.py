@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backport import atomic
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine import records
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
@@ -68,7 +69,7 @@ def verify(args: argparse.Namespace) -> int:
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
-    recipe = common.as_made(args, reader.load(args.recipe))
+    recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
         if not args.test:
@@ -85,7 +86,7 @@ def verify(args: argparse.Namespace) -> int:
             known,
             folder.parent,
         )
-        atomic.write(work / CHECKLIST, json.dumps(made.to_json(), indent=1) + "\n")
+        atomic.write(work / CHECKLIST, json.dumps(asdict(made), indent=1) + "\n")
         comments = {
             one.name: comment.make(
                 recipe, folder, found, known, checklist=made, series=one.name, service=service
@@ -170,15 +171,10 @@ def _report(args: argparse.Namespace, folder: Path, linked: Path | None, work: P
 
     home = linked.parent if linked else args.evidence.parent
     out = args.out or home / f"{folder.name}.html"
-    said = reports.read_json(work / CHECKLIST)
-    try:
-        known = Checklist.from_json(said) if said else None
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            "this checklist cannot be read",
-            where=str(work / CHECKLIST),
-            advice="run: backport verify",
-        ) from error
+    known: Checklist | None = None
+    if (path := work / CHECKLIST).exists():
+        what, advice = "this checklist cannot be read", "run: backport verify"
+        known = records.load(Checklist, path, what=what, advice=advice)
     # A checklist of other evidence says nothing about this one.
     known = known if known and known.evidence == folder.name else None
     if args.markdown:
@@ -244,7 +240,7 @@ def _tell(
     from backport.sru import checklist_text  # noqa: PLC0415
 
     if args.json:
-        data = {**made.to_json(), "troubles": known.troubles, "comments": comments}
+        data = {**asdict(made), "troubles": known.troubles, "comments": comments}
         print(json.dumps({"event": "checklist", **data}))
         return
     print(checklist_text.as_text(made, quiet=args.quiet))

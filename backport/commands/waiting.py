@@ -72,7 +72,7 @@ def wait(args: argparse.Namespace) -> int:
     from backport.launchpad.builds.states import Builds  # noqa: PLC0415
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     if args.interval is None:
         args.interval = poll_seconds(waiting.Bounds.interval)

@@ -12,7 +12,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from backport.engine import programs, schedule, system_errors
-from backport.engine.events import Finished, Planned, Sink, Started
+from backport.engine.events import Finished, Note, Planned, Sink, Started
 from backport.engine.process import Runner
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Result, Store, step_key
@@ -73,7 +73,7 @@ def run(
             while ready and len(running) < jobs:
                 ready.sort(key=lambda step_id: -chain[step_id])
                 step = steps[ready.pop(0)]
-                early = _settled(step, results, store)
+                early = _settled(step, results, store, sink)
                 if early is not None:
                     finish(step, early)
                     continue
@@ -92,14 +92,16 @@ def run(
     return {step_id: results[step_id] for step_id in steps}
 
 
-def _settled(step: Step, results: Mapping[StepId, Result], store: Store) -> Result | None:
+def _settled(
+    step: Step, results: Mapping[StepId, Result], store: Store, sink: Sink
+) -> Result | None:
     """The result of a step that need not or cannot run."""
     for need in step.needs:
         if not isinstance(results[need].verdict, Passed):
             reason = f"{need} did not pass"
             return Result(step.id, "", Skipped(reason), "", 0.0, time.time())
     key = step_key(step, {need: results[need].digest for need in step.needs})
-    return store.fresh(step.id, key)
+    return store.fresh(step.id, key, lambda text: sink(Note(text)))
 
 
 class _Work(threading.Thread):

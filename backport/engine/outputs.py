@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from debian.deb822 import Dsc
-
 from backport.engine.store import Store
 
 DEPENDENCIES = "dependencies.json"
@@ -18,11 +16,6 @@ BUILT_ORIGIN = "backport-built"
 def kept_chroot(store: Store, series: str, source: str) -> Path:
     """Where a run with --keep leaves the chroot of a build that does not pass."""
     return store.work / "kept" / f"{series}_{source}"
-
-
-def dsc_names(dsc: Path) -> tuple[str, ...]:
-    """The files that a .dsc lists."""
-    return tuple(entry["name"] for entry in Dsc(dsc.read_text())["Checksums-Sha256"])
 
 
 def one_file(folder: Path, pattern: str) -> Path:

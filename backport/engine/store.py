@@ -1,8 +1,8 @@
 """The work folder: one folder a step, which appears by one rename when the step is done.
 
 A step's ``step.json`` holds its key (the hash of all that it read), verdict, length, and the
-hash of each output; a later run reuses a step that passed with the same key and whose files are
-still there unchanged.
+hash of each output; a later run reuses a step that passed with the same key and whose outputs
+still have their hashes.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.verdict import Passed, Verdict
-from backport.errors import MachineError
+from backport.errors import InputError, MachineError, reading
 
 RECORD = "step.json"
+# A file's size in bytes, time of change in ns since 1970, and sha256.
+File = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,21 @@ class Result:
     started: float
     reused: bool = False
     exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """What ``step.json`` holds of a step; `logs` is None where an older toolkit ran it."""
+
+    name: str
+    key: str
+    verdict: Verdict
+    exit_code: int
+    digest: str
+    seconds: float
+    started: float
+    outputs: Mapping[str, File]
+    logs: Mapping[str, File] | None = None
 
 
 def step_key(step: Step, digests: Mapping[StepId, str]) -> str:
@@ -118,50 +135,61 @@ class Store:
         finally:
             shutil.rmtree(path)
 
-    def last(self, step_id: StepId) -> Result | None:
-        """How the step ended when it last ran; None if it never did."""
-        try:
-            data = json.loads((self.folder(step_id) / RECORD).read_text())
-            return Result(
-                step_id,
-                data["key"],
-                verdict.from_json(data["verdict"]),
-                data["digest"],
-                data["seconds"],
-                data["started"],
-                reused=True,
-                exit_code=data["exit_code"],
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+    def record(self, step_id: StepId) -> Record | None:
+        """The record of the step when it last ran; None if it never did.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        path = self.folder(step_id) / RECORD
+        if not path.exists():
             return None
+        with reading(path, what="its record is damaged", advice="run: backport run"):
+            record: Record = records.decode(Record, records.read_json(path))
+            if (record.name, record.digest) != (str(step_id), _digest(record.outputs)):
+                raise ValueError("its parts do not agree")
+            return record
+
+    def last(self, step_id: StepId) -> Result | None:
+        """How the step ended when it last ran; None if it never did, or its record is damaged."""
+        with suppress(InputError):
+            if (record := self.record(step_id)) is not None:
+                return _result(step_id, record)
+        return None
 
     def seconds(self, step_id: StepId) -> float | None:
         """How long the step took when it last ran; None if it never did."""
         result = self.last(step_id)
         return None if result is None else result.seconds
 
-    def fresh(self, step_id: StepId, key: str) -> Result | None:
-        """The last result, if it passed with that key and its outputs are unchanged."""
-        result = self.last(step_id)
-        if result is None or result.key != key or not isinstance(result.verdict, Passed):
+    def fresh(
+        self, step_id: StepId, key: str, note: Callable[[str], None] = lambda _: None
+    ) -> Result | None:
+        """The last result, if it passed with that key and its outputs have their hashes.
+
+        Parameters:
+            note: is told in a sentence of a record or an output that is damaged.
+        """
+        try:
+            record = self.record(step_id)
+        except InputError as error:
+            note(f"{step_id} runs again: {error.what}")
+            return None
+        if record is None or record.key != key or not isinstance(record.verdict, Passed):
             return None
         folder = self.folder(step_id)
-        files = json.loads((folder / RECORD).read_text())["outputs"]
-        for path, (size, mtime, _) in files.items():
-            try:
-                stat = (folder / path).stat()
-            except OSError:
+        for path, (size, _, digest) in record.outputs.items():
+            if not _is_whole(folder / path, size, digest):
+                note(f"{step_id} runs again: its output {path} was changed or removed")
                 return None
-            if (stat.st_size, stat.st_mtime_ns) != (size, mtime):
-                return None
-        return result
+        return _result(step_id, record)
 
     def commit(
         self, step_id: StepId, key: str, outcome: Outcome, scratch: Path, started: float
     ) -> Result:
         """Put a finished step's scratch folder in its place, by one rename."""
         outputs = {path: _describe(scratch / path) for path in sorted(outcome.outputs)}
-        digest = hash_text(json.dumps([(path, entry[2]) for path, entry in outputs.items()]))
+        digest = _digest(outputs)
         seconds = time.time() - started
         record = {
             "name": str(step_id),
@@ -194,7 +222,29 @@ class Store:
         )
 
 
-def _describe(path: Path) -> tuple[int, int, str]:
+def _result(step_id: StepId, record: Record) -> Result:
+    return Result(
+        step_id,
+        record.key,
+        record.verdict,
+        record.digest,
+        record.seconds,
+        record.started,
+        reused=True,
+        exit_code=record.exit_code,
+    )
+
+
+def _digest(outputs: Mapping[str, File]) -> str:
+    return hash_text(json.dumps([(path, entry[2]) for path, entry in outputs.items()]))
+
+
+def _is_whole(path: Path, size: int, digest: str) -> bool:
+    """Whether the file is there with that content, whatever its time of change says."""
+    return path.is_file() and path.stat().st_size == size and _describe(path)[2] == digest
+
+
+def _describe(path: Path) -> File:
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not an output")
     with path.open("rb") as file:

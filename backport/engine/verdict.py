@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from backport.engine import records
+
 
 @dataclass(frozen=True)
 class Passed:
@@ -43,13 +45,6 @@ class Broken:
 
 Verdict = Passed | Failed | Skipped | Broken
 
-_KINDS: dict[str, type[Passed | Failed | Skipped | Broken]] = {
-    "passed": Passed,
-    "failed": Failed,
-    "skipped": Skipped,
-    "broken": Broken,
-}
-
 
 def kind(verdict: Verdict) -> str:
     """The verdict's name in files and in output: passed, failed, skipped or broken."""
@@ -72,11 +67,11 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     return {"verdict": kind(verdict), **asdict(verdict)}
 
 
-def from_json(data: dict[str, Any]) -> Verdict:
+def from_json(data: Any) -> Verdict:
     """The verdict that `to_json` wrote.
 
     Raises:
-        KeyError, TypeError: the data was not written by `to_json`.
+        ValueError: the data was not written by `to_json`.
     """
-    fields = dict(data)
-    return _KINDS[fields.pop("verdict")](**fields)
+    found: Verdict = records.decode(Verdict, data, "verdict")
+    return found

@@ -45,7 +45,7 @@ class PreparedBase:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """This as JSON data, read back by `from_json`.
+        """This as JSON data.
 
         Where the repositories are stays the same when what is in them changes, so `state` has the
         names of the folders behind those links.
@@ -55,24 +55,6 @@ class PreparedBase:
         state = " ".join(one.resolve().name for one in folders if one is not None)
         paths = {name: str(one) for name, one in told.items() if isinstance(one, Path)}
         return {**told, **paths, "state": state}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError: the data was not written by `to_json`.
-        """
-        return cls(
-            kind=data["kind"],
-            suite=data["suite"],
-            repository=Path(data["repository"]),
-            chroot=Path(data["chroot"]),
-            testbed_root=Path(data["testbed_root"]),
-            differing=tuple(Differing(**one) for one in data["differing"]),
-            older=Path(data["older"]) if data.get("older") else None,
-            notes=tuple(data.get("notes", ())),
-        )
 
 
 @dataclass(frozen=True)

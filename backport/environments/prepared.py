@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from backport.engine import records
 from backport.engine.store import Store
 from backport.environments.base import PreparedBase
+from backport.errors import reading
 
 FILE = "prepared.json"
 
@@ -21,8 +23,17 @@ def read(folder: Path) -> PreparedBase:
 
     Parameters:
         folder: the step's.
+
+    Raises:
+        InputError: the record is damaged.
     """
-    return PreparedBase.from_json(json.loads((folder / FILE).read_text()))
+    path = folder / FILE
+    with reading(path, what="the record of this base is damaged", advice="remove its folder"):
+        data = records.read_json(path)
+        # What only the step's hash is about.
+        data.pop("state", None)
+        base: PreparedBase = records.decode(PreparedBase, data)
+        return base
 
 
 def kind_in(store: Store) -> str:

@@ -12,19 +12,21 @@ from pathlib import Path
 
 from backport.errors import InputError, RecipeError
 from backport.recipe import outside
-from backport.recipe.model import MatrixTest, Recipe, Source, TestSource, patch_names
+from backport.recipe.model import NAME, MatrixTest, Recipe, Source, TestSource, patch_names
 from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import versions_named
 from backport.source.changelog import MAINTAINER, timestamp
 
-# Debian Policy 5.6.1. Names become folders, so there is no "..".
-_PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]+")
+# Debian Policy 5.6.1. Names become folders, so there is no "..", and they are not too long for one
+# together: a folder's name has at most 255 bytes.
+_PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]{1,99}")
 # DEP-8: a test's name has the characters of a package's name, upper case too.
-_TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]*")
+_TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]{0,63}")
 # A variant's name is a part of its packages' versions.
-VARIANT = re.compile(r"[a-z]+")
-_FILE = re.compile(r"[^/\s.][^/\s]*")
-_PACKAGING = re.compile(r"(?:[^/\s.][^/\s]*/)*[^/\s.][^/\s]*")
+VARIANT = re.compile(r"[a-z]{1,32}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]{0,199}")
+_PART = r"[!-\-0-~][!-.0-~]{0,199}"
+_PACKAGING = re.compile(rf"(?:{_PART}/)*{_PART}")
 _LAUNCHPAD = re.compile(r"[a-z0-9][a-z0-9+.-]*/[a-z0-9][a-z0-9+.-]*")
 _UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~-]*[A-Za-z0-9.+]|[0-9]")
 
@@ -65,6 +67,13 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
 
 
 def _check_update(recipe: Recipe, where: str) -> None:
+    _plain(
+        recipe.name,
+        NAME,
+        f"{where}.name",
+        "name of an update",
+        "letters, digits and + - . _, at most 100 and none of the signs first",
+    )
     if recipe.bug < 0:
         raise RecipeError(
             f"{recipe.bug} is no bug",

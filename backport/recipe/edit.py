@@ -205,7 +205,7 @@ def create_file(path: Path, text: str) -> None:
         raise exists
     name = atomic.write(path.with_name(f".{path.name}.{os.getpid()}.new"), text)
     try:
-        reader.load(name)
+        reader.load(name, outside=(Path("/"),))
         # Unlike a rename a link never replaces a file (link(2)).
         os.link(name, path)
     except FileExistsError as error:

@@ -52,26 +52,27 @@ class Tests:
         return places | {one.name: one.where for one in self.test_sources}
 
 
-def read_tests(top: Table, matrix: Table, root: Path) -> Tests:
-    """Read the rows, variants and test sources of one file, whose folder is `root`.
+def read_tests(top: Table, matrix: Table) -> Tests:
+    """Read the rows, variants and test sources of one file.
 
     Raises:
         RecipeError: a key is wrong.
     """
-    tests = root / matrix.string("tests", "autopkgtest/matrix")
-    library = tuple(root / name for name in matrix.strings("library", ()))
+    tests = matrix.path("tests", "autopkgtest/matrix")
+    library = matrix.paths("library", ())
     folder = MatrixFolder(tests, library or (tests.parent / "lib",))
     defaults = matrix.plain("defaults")
     return Tests(
         [_variant(name, table) for name, table in top.tables("variant")],
-        [_test_source(name, table, root) for name, table in top.tables("test-source")],
+        [_test_source(name, table) for name, table in top.tables("test-source")],
         [row for table in matrix.array("test", defaults) for row in _matrix_tests(table, folder)],
     )
 
 
-def read_file(path: Path, root: Path) -> Tests:
+def read_file(path: Path, root: Path, allowed: tuple[Path, ...]) -> Tests:
     """Read a file with rows of the matrix, and the variants and test sources that they need."""
-    top = parsed(path, "there is no such file of tests", "mend matrix.include, or --matrix")
+    advice = "mend matrix.include, or --matrix"
+    top = parsed(path, "there is no such file of tests", advice, allowed)
     if not path.is_relative_to(root):
         raise RecipeError(
             "this file of tests is not below the recipe's folder",
@@ -79,7 +80,7 @@ def read_file(path: Path, root: Path) -> Tests:
             advice=f"put it below {root}: evidence holds nothing else",
         )
     matrix = top.table("matrix")
-    found = read_tests(top, matrix, path.parent)
+    found = read_tests(top, matrix)
     for table in (matrix, top):
         table.done()
     return found
@@ -128,7 +129,7 @@ def _variant(name: str, table: Table) -> Variant:
     return variant
 
 
-def _test_source(name: str, table: Table, root: Path) -> TestSource:
+def _test_source(name: str, table: Table) -> TestSource:
     version = version_of(table, "version")
     debian = version_of(table, "debian-version") if table.has("debian-version") else f"{version}-1"
     purpose = table.string("purpose", advice="say what the tests need it for")
@@ -140,9 +141,9 @@ def _test_source(name: str, table: Table, root: Path) -> TestSource:
             debian_version=debian,
             series=table.strings("series"),
             needs=table.strings("needs", ()),
-            upstream=read_upstream(table.table("upstream"), root, version),
-            patches=root / table.string("patches", f"patches/test-sources/{name}"),
-            tests=root / "autopkgtest" / "none",
+            upstream=read_upstream(table.table("upstream"), version),
+            patches=table.path("patches", f"patches/test-sources/{name}"),
+            tests=table.path("tests", "autopkgtest/none"),
             changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),
         purpose=purpose,

@@ -13,6 +13,9 @@ from backport.recipe.bug import BugText
 from backport.recipe.exception import SruException
 from backport.recipe.version_strings import upstream_part
 
+# The form of an update's name, which becomes the name of its evidence's files.
+NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
+
 
 @dataclass(frozen=True)
 class Published:
@@ -408,6 +411,7 @@ def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
 
 def series_lines(quilt_series: Path) -> Iterator[tuple[int, list[str]]]:
     """Each line of a quilt series file that names a patch: its number, the patch, its options."""
-    for number, line in enumerate(quilt_series.read_text("utf-8").splitlines(), start=1):
+    text = quilt_series.read_bytes().decode("utf-8", "surrogateescape")
+    for number, line in enumerate(text.split("\n"), start=1):
         if words := line.partition("#")[0].split():
             yield number, words

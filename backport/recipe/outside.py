@@ -10,12 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from debian.deb822 import Deb822
-
 from backport.errors import RecipeError
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
+from backport.recipe.toml_table import Folders
 from backport.source.dsc import read_dsc
+from backport.source.text import control_paragraphs
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 # Launchpad's names of the pockets, as they stand behind a series' name.
@@ -121,6 +121,25 @@ def check_tests(recipe: Recipe) -> None:
             _require(control.test, matrix, (), f"{where}.control.test")
 
 
+def check_links(recipe: Recipe, folders: Folders) -> None:
+    """Check that no link beside a recipe leads out of the folders that its paths may lead to.
+
+    Raises:
+        RecipeError: one does, so that another file would come into a package or into evidence.
+    """
+    places = [one for source in recipe.sources for one in (source.patches, source.tests)]
+    places += [one.package.patches for one in recipe.test_sources]
+    places += [one for row in recipe.matrix_folders for one in (row.path, *row.library)]
+    for place in dict.fromkeys(places):
+        for path in place.rglob("*"):
+            if path.is_symlink() and not folders.allow(path):
+                raise RecipeError(
+                    f"this link leads out of the recipe's folder: {path.readlink()}",
+                    where=str(path),
+                    advice="put the file itself there, or allow its folder with --outside",
+                )
+
+
 def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None:
     control = folder / "control"
     ours: dict[str, str] = {}
@@ -165,7 +184,7 @@ def _tests_in(control: IO[bytes]) -> dict[str, str]:
     """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
     return {
         name: paragraph.get("Tests-Directory", "")
-        for paragraph in Deb822.iter_paragraphs(control)
+        for paragraph in control_paragraphs(control.read().decode("utf-8", "surrogateescape"))
         for name in paragraph.get("Tests", "").replace(",", " ").split()
     }
 

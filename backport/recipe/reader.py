@@ -22,14 +22,19 @@ from backport.recipe.model import (
 )
 from backport.recipe.source_tables import read_source
 from backport.recipe.toml_file import one_of, parsed, version_of
-from backport.recipe.toml_table import Table
+from backport.recipe.toml_table import Folders, Table
 from backport.source.weight import PARTS
 
 _OUTCOMES = ("superseded", "final-upload", "untouched")
 
 
 def load(
-    path: Path, *, unpinned: bool = False, alone: bool = False, matrix: Sequence[Path] = ()
+    path: Path,
+    *,
+    unpinned: bool = False,
+    alone: bool = False,
+    matrix: Sequence[Path] = (),
+    outside: Sequence[Path] = (),
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -37,6 +42,7 @@ def load(
         path: the file.
         alone: it lies in evidence, without what it names outside of its own folder.
         matrix: files of more rows of its test matrix, beside those that it includes.
+        outside: folders that its paths may lead to, beside its own.
         unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
             `backport pin`.
 
@@ -44,23 +50,27 @@ def load(
         RecipeError: a file is missing or wrong; the sentence names the key and the fix.
     """
     advice = "name one with --recipe, or make one with: backport init SOURCE --series NAME"
-    top = parsed(path, "there is no such recipe", advice)
-    recipe = _recipe(top, path, matrix, unpinned=unpinned)
+    allowed = (Path("/"),) if alone else (path.parent, *outside)
+    top = parsed(path, "there is no such recipe", advice, allowed)
+    recipe = _recipe(top, path, matrix, allowed, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
     if not alone:
+        recipe_outside.check_links(recipe, Folders(recipe.root, allowed))
         recipe_outside.check_tests(recipe)
     return recipe
 
 
-def _recipe(top: Table, path: Path, more: Sequence[Path], *, unpinned: bool) -> Recipe:
+def _recipe(
+    top: Table, path: Path, more: Sequence[Path], allowed: tuple[Path, ...], *, unpinned: bool
+) -> Recipe:
     root = path.parent.resolve()
     update = top.table("update")
     matrix = top.table("matrix")
-    found = read_tests(top, matrix, root)
-    included = [root / name for name in matrix.strings("include", ())]
+    found = read_tests(top, matrix)
+    included = matrix.paths("include", ())
     files = tuple(dict.fromkeys(one.resolve() for one in (*included, *more)))
     for file in files:
-        found.add(read_file(file, root))
+        found.add(read_file(file, root, allowed))
     recipe = Recipe(
         path=path.resolve(),
         root=root,
@@ -71,11 +81,10 @@ def _recipe(top: Table, path: Path, more: Sequence[Path], *, unpinned: bool) -> 
         ppa=update.string("ppa", ""),
         as_of=_day(update, "as-of"),
         key=update.string("key", ""),
-        stand_in=root / update.string("stand-in") if update.has("stand-in") else None,
+        stand_in=update.path("stand-in") if update.has("stand-in") else None,
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(
-            read_source(name, table, root, unpinned=unpinned)
-            for name, table in top.tables("source")
+            read_source(name, table, unpinned=unpinned) for name, table in top.tables("source")
         ),
         retired=tuple(_retired(name, table) for name, table in top.tables("retired")),
         variants=tuple(found.variants),

@@ -23,13 +23,13 @@ from backport.recipe.version_strings import upstream_part
 T = TypeVar("T")
 
 
-def read_source(name: str, table: Table, root: Path, *, unpinned: bool) -> Source:
-    """Read ``[source.NAME]``; paths start from `root`.
+def read_source(name: str, table: Table, *, unpinned: bool) -> Source:
+    """Read ``[source.NAME]``.
 
     Raises:
         RecipeError: a key is wrong. This holds for every function here.
     """
-    base, bases = _by_series(table, "base", lambda inner: _base(inner, root, unpinned=unpinned))
+    base, bases = _by_series(table, "base", lambda inner: _base(inner, unpinned=unpinned))
     revision, revisions = _by_series(table, "revision", _revision)
     first = next(iter(bases.values()), None) if base is None else None
     given = upstream_part(first.version) if first and not table.has("version") else ""
@@ -46,13 +46,13 @@ def read_source(name: str, table: Table, root: Path, *, unpinned: bool) -> Sourc
         needs=table.strings("needs", ()),
         needs_upstream=needs_upstream(table.table("needs-upstream"), version),
         same_upstream=_same_upstream(table.table("needs-upstream")),
-        upstream=upstream_or_none(table, root, version),
+        upstream=upstream_or_none(table, version),
         base=base,
         bases=bases,
         revision=revision,
         revisions=revisions,
-        patches=root / table.string("patches", f"patches/{name}"),
-        tests=root / table.string("tests", f"autopkgtest/{name}"),
+        patches=table.path("patches", f"patches/{name}"),
+        tests=table.path("tests", f"autopkgtest/{name}"),
         changes=tuple(_change(inner) for inner in table.texts("changes")),
         control=tuple(_control_edit(inner) for inner in table.array("control")),
         packaging=tuple(_packaging_edit(inner) for inner in table.array("packaging")),
@@ -84,23 +84,23 @@ def _same_upstream(table: Table) -> tuple[str, ...]:
     )
 
 
-def upstream_or_none(table: Table, root: Path, version: str) -> Upstream | None:
+def upstream_or_none(table: Table, version: str) -> Upstream | None:
     """Where the orig tarball comes from; None where the pinned .dsc names it."""
     if table.has("base") and not table.has("upstream"):
         return None  # the .dsc names its own orig tarball
-    return read_upstream(table.table("upstream"), root, version)
+    return read_upstream(table.table("upstream"), version)
 
 
-def read_upstream(table: Table, root: Path, version: str) -> Upstream:
+def read_upstream(table: Table, version: str) -> Upstream:
     """Read where an orig tarball comes from: a path, PyPI or an address, with its sha256."""
-    path, project = table.string("path", ""), table.string("pypi", "")
-    name = Path(path).name if path else f"{project}-{version}.tar.gz" if project else None
+    path, project = _place(table), table.string("pypi", "")
+    name = path.name if path else f"{project}-{version}.tar.gz" if project else None
     upstream = Upstream(
         file=table.string("file", name),
-        sha256=table.string("sha256", "" if (root / path).is_dir() and path else None),
+        sha256=table.string("sha256", "" if path and path.is_dir() else None),
         pypi=project,
         url=table.string("url", ""),
-        path=str(root / path) if path else "",
+        path=str(path or ""),
     )
     table.done()
     if sum(map(bool, (upstream.pypi, upstream.url, upstream.path))) != 1:
@@ -112,6 +112,14 @@ def read_upstream(table: Table, root: Path, version: str) -> Upstream:
     if upstream.sha256 or not upstream.path:
         check_sha256(upstream.sha256, table)
     return upstream
+
+
+def _place(table: Table) -> Path | None:
+    """The file or folder under ``path``; a folder has no sha256, so it may not lie anywhere."""
+    if not table.string("path", ""):
+        return None
+    path = table.path("path", pinned=True)
+    return table.path("path") if path.is_dir() else path
 
 
 def _by_series(table: Table, key: str, read: Callable[[Table], T]) -> tuple[T | None, dict[str, T]]:
@@ -141,16 +149,16 @@ def _revision(table: Table) -> Revision:
     return revision
 
 
-def _base(table: Table, root: Path, *, unpinned: bool) -> BasePin:
-    path = table.string("path", "")
+def _base(table: Table, *, unpinned: bool) -> BasePin:
+    path = table.path("path", pinned=True) if table.string("path", "") else None
     if unpinned and table.keys() == ("version",):
         return BasePin(version_of(table, "version"), dsc="", sha256="")
     pin = BasePin(
         version=version_of(table, "version"),
-        dsc=table.string("dsc", Path(path).name if path else None),
+        dsc=table.string("dsc", path.name if path else None),
         sha256=table.string("sha256", advice="fill it in with: backport pin"),
         url=table.string("url", ""),
-        path=str(root / path) if path else "",
+        path=str(path or ""),
     )
     table.done()
     check_sha256(pin.sha256, table)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
-from backport.errors import RecipeError
-from backport.recipe.toml_table import Table
+from backport.engine import records
+from backport.errors import RecipeError, reading
+from backport.recipe.toml_table import Folders, Table
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Debian Policy 5.6.12.
@@ -35,20 +37,36 @@ _PLACES = {
 }
 
 
-def parsed(path: Path, missing: str, advice: str) -> Table:
+def parsed(path: Path, missing: str, advice: str, allowed: tuple[Path, ...]) -> Table:
     """Read a file as a table.
 
+    Parameters:
+        missing, advice: what is said where the file is not there.
+        allowed: the folders that its paths may lead to.
+
     Raises:
-        RecipeError: the file is not there (with `missing` and `advice`), or is no TOML.
+        RecipeError: the file is not there, or is no TOML.
     """
-    try:
-        return Table(tomllib.loads(path.read_text(encoding="utf-8")), path.name, _PLACES)
-    except FileNotFoundError as error:
-        raise RecipeError(missing, where=str(path), advice=advice) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"this is not readable as TOML: {error}", where=str(path), advice="mend that line"
-        ) from error
+    if not path.exists():
+        raise RecipeError(missing, where=str(path), advice=advice)
+    with reading(
+        path, what="this is not readable as TOML", advice="mend that line", kind=RecipeError
+    ):
+        text = records.read_bytes(path).decode("utf-8")
+        data = tomllib.loads(text)
+        _check_values(data)
+    return Table(data, path.name, _PLACES, Folders(path.parent.resolve(), allowed))
+
+
+def _check_values(value: Any, depth: int = 0) -> None:
+    """Raise ValueError where a value is nested or a number large beyond all use."""
+    if depth > 20:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, int) and abs(value) >> 31:
+        raise ValueError("it has a whole number of more than 32 bits")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _check_values(one, depth + 1)
 
 
 def version_of(table: Table, key: str, *, empty: str = "") -> str:

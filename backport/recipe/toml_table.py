@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from backport.errors import RecipeError
+from backport.output import printable
 
 _NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "a table"}
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the relative paths of a file start, and the folders that its paths may lead to."""
+
+    start: Path = Path()
+    allowed: tuple[Path, ...] = (Path("/"),)
+
+    def allow(self, path: Path) -> bool:
+        """Whether a path, its links followed, is in one of the folders."""
+        return any(path.resolve().is_relative_to(folder.resolve()) for folder in self.allowed)
 
 
 class Table:
@@ -19,12 +35,18 @@ class Table:
         where: the file's name and the table's key, such as ``backport.toml: source.hello``;
             for the whole file its name.
         places: the table that a key belongs to, for the advice where it stands in another.
+        folders: what its paths are about.
     """
 
     def __init__(
-        self, data: dict[str, Any], where: str, places: Mapping[str, str] | None = None
+        self,
+        data: dict[str, Any],
+        where: str,
+        places: Mapping[str, str] | None = None,
+        folders: Folders | None = None,
     ) -> None:
         self._places = places or {}
+        self._folders = folders or Folders()
         self._data = data
         self._read: set[str] = set()
         self.where = where
@@ -53,6 +75,38 @@ class Table:
             RecipeError: it is missing (and there is no default), or no string.
         """
         return str(self._get(key, str, default, advice))
+
+    def path(self, key: str, default: str | None = None, *, pinned: bool = False) -> Path:
+        """The path under `key`, from the folder of the file's paths; raises as `string` does.
+
+        Parameters:
+            pinned: the file is taken only if it has a sha256 that is given too, so that it may
+                lie anywhere, as behind an address.
+
+        Raises:
+            RecipeError: it is no path, or leads out of the folders that are allowed.
+        """
+        value = self.string(key, default)
+        long = any(len(os.fsencode(part)) > 255 for part in value.split("/"))
+        if printable(value, lines=False) != value or long or len(value) > 1000:
+            raise self._fail(
+                key, f"{value[:60]!r} is no path", "name a file without control characters"
+            )
+        path = self._folders.start / value
+        if not pinned and not self._folders.allow(path):
+            raise self._fail(
+                key,
+                f"{value!r} leads out of the recipe's folder",
+                "put it below that folder, or allow its own with --outside",
+            )
+        return path
+
+    def paths(self, key: str, default: tuple[str, ...]) -> tuple[Path, ...]:
+        """The list of paths under `key`; see `path`."""
+        names = self.strings(key, default)
+        where = self._place(key)
+        inner = Table(dict(zip(names, names, strict=True)), where, {}, self._folders)
+        return tuple(inner.path(name) for name in names)
 
     def integer(self, key: str, default: int | None = None, *, advice: str = "") -> int:
         """The whole number under `key`; raises as `string` does."""
@@ -101,7 +155,8 @@ class Table:
 
     def table(self, key: str) -> Table:
         """The table under `key`; an empty one where it is missing."""
-        return Table(self._get(key, dict, {}, ""), self._place(key), self._places)
+        inner = self._get(key, dict, {}, "")
+        return Table(inner, self._place(key), self._places, self._folders)
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """Each table in the table under `key`, with its name, in the file's order."""
@@ -121,7 +176,7 @@ class Table:
             raise self._fail(key, "this is not an array of tables", f"write [[…{key}]]")
         for number, item in enumerate(items, start=1):
             joined = {**(defaults or {}), **item}
-            yield Table(joined, f"{self._place(key)}[{number}]", self._places)
+            yield Table(joined, f"{self._place(key)}[{number}]", self._places, self._folders)
 
     def texts(self, key: str) -> Iterator[Table]:
         """Each item of the list under `key`; a string stands for a table with that ``text``."""

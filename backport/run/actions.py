@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from debian.deb822 import Deb822, Dsc
-
 from backport.build import sandbox, sbuild
 from backport.engine import process
 from backport.engine.events import Note, Sink
@@ -18,7 +16,6 @@ from backport.engine.outputs import (
     DEPENDENCIES,
     SHIPPED,
     built_debs,
-    dsc_names,
     kept_chroot,
     one_file,
 )
@@ -34,6 +31,7 @@ from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
 from backport.source.files import folder_texts, sha256_of
+from backport.source.text import control_paragraphs, read_text
 from backport.testbed import autopkgtest, lxc, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
@@ -132,7 +130,7 @@ class Actions:
         made_in: dict[str, set[str]] = {}
         for made_by, folder in needs.items():
             made = one_file(folder, "*.dsc")
-            dsc = Dsc(made.read_text())
+            (dsc,) = control_paragraphs(read_text(made))
             names = {name.strip() for name in dsc["Binary"].split(",")}
             own |= names
             made_in.setdefault(made_by.series, set()).update(names)
@@ -147,7 +145,7 @@ class Actions:
         tested = any(one.variant or self.recipe.test_source(one.source) for one in needs)
         for matrix in self.recipe.matrix_folders if tested else ():
             if (matrix.path / "control").is_file():
-                test |= set(test_depends((matrix.path / "control").read_text()))
+                test |= set(test_depends(read_text(matrix.path / "control")))
         here = {series: frozenset(names) for series, names in made_in.items()}
         needed = Dependencies(tuple(build), tuple(test), frozenset(own), here)
         # A run for a few sources needs less than one for all: then the base of that run will do.
@@ -255,7 +253,7 @@ def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
     files: dict[str, Path] = {}
     for pin in source.pins:
         dsc = dsc_files.fetch_base(pin, cache, offline=offline)
-        for path in (dsc, *(dsc.parent / name for name in dsc_names(dsc))):
+        for path in (dsc, *(dsc.parent / one.name for one in dsc_files.read_dsc(dsc).files)):
             other = files.setdefault(path.name, path)
             if sha256_of(other) != sha256_of(path):
                 raise InputError(
@@ -301,15 +299,13 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
 
 def binary_packages(control: Path) -> set[str]:
     """The binary packages that a packaging's debian/control makes."""
-    with control.open(encoding="utf-8") as stream:
-        paragraphs = list(Deb822.iter_paragraphs(stream, use_apt_pkg=False))
-    return {paragraph["Package"] for paragraph in paragraphs if "Package" in paragraph}
+    return {one["Package"] for one in control_paragraphs(read_text(control)) if "Package" in one}
 
 
 def test_depends(control: str) -> tuple[str, ...]:
     """The Depends of a DEP-8 control file, without the tested packages' own (``@``)."""
     found: list[str] = []
-    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+    for paragraph in control_paragraphs(control):
         parts = (part.strip() for part in paragraph.get("Depends", "").split(","))
         found += [part for part in parts if part and not part.startswith("@")]
     return tuple(dict.fromkeys(found))
@@ -323,7 +319,7 @@ def run_relations(dsc: Path) -> set[str]:
     """
     texts = dsc_files.debian_texts(dsc)
     found = set(test_depends(texts.get("tests/control", "")))
-    for paragraph in Deb822.iter_paragraphs(texts["control"], use_apt_pkg=False):
+    for paragraph in control_paragraphs(texts["control"]):
         for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
             parts = (part.strip() for part in paragraph.get(field, "").split(","))
             found |= {part for part in parts if part and "$" not in part}

@@ -18,6 +18,7 @@ from backport.engine import verdict
 from backport.engine.events import Event, Finished, Note, Planned, Sink, Started
 from backport.engine.step import StepId
 from backport.engine.verdict import Passed
+from backport.output import printable, terminal
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}
 _COLUMNS = ("source", "build", "check", "test")
@@ -73,7 +74,7 @@ def shown(how: str, stream: TextIO | None = None) -> Iterator[Sink]:
     """
     out = stream or sys.stdout
     if how == "table":
-        live = LiveTable(Console(file=out))
+        live = LiveTable(Console(file=terminal(out)))
         with live.live:
             yield live.show
     elif how == "json":
@@ -117,7 +118,7 @@ class LiveTable:
                 self._notes.append(text)
 
     def _render(self) -> Table:
-        title = escape(f"base: {self._base}") if self._base else None
+        title = escape(printable(f"base: {self._base}")) if self._base else None
         table = Table(title=title, title_justify="left")
         checked = any(step.kind == "check" for step in self._steps)
         columns = [column for column in _COLUMNS if checked or column != "check"]
@@ -134,7 +135,7 @@ class LiveTable:
         for (series, source), cells in sorted(rows.items(), key=lambda row: row[0]):
             shown = (self._cell(cells.get(column, [])) for column in columns)
             table.add_row(series, source, *shown)
-        table.caption = escape("\n".join(self._notes[-5:])) or None
+        table.caption = escape(printable("\n".join(self._notes[-5:]))) or None
         table.caption_justify = "left"
         return table
 

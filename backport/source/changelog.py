@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from debian.changelog import Changelog, ChangelogParseError
 from debian.debian_support import Version
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe.version_strings import is_backport
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
@@ -85,21 +85,22 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
             version is neither of these.
     """
     new = Changelog(entry, strict=True)
-    try:
-        old = Changelog(existing, max_blocks=1, strict=True)
-    except (ChangelogParseError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(
-            f"this is no changelog: {error}", where=where, advice="pin another base"
-        ) from error
+    with reading(where, what="this is no changelog", advice="pin another base"):
+        text = existing.decode("utf-8", "surrogateescape")
+        try:
+            old = Changelog(text, max_blocks=1, strict=True)
+        except ChangelogParseError as error:
+            raise ValueError(str(error)) from error
+        newest = old.version
     if old.package != new.package:
         raise InputError(
             f"it is the changelog of {old.package}, not of {new.package}",
             where=where,
             advice="pin the right base",
         )
-    if not (old.version < new.version or is_backport(str(new.version), str(old.version))):
+    if not (newest < new.version or is_backport(str(new.version), str(newest))):
         raise InputError(
-            f"the new version {new.version} is not higher than its newest, {old.version}",
+            f"the new version {new.version} is not higher than its newest, {newest}",
             where=where,
             advice="see the versions with: backport plan",
         )

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from debian._deb822_repro import (
     Deb822FileElement,
     Deb822ParagraphElement,
-    SyntaxOrParseError,
     parse_deb822_file,
 )
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe.model import ControlEdit
 
 UBUNTU_MAINTAINER = "Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>"
@@ -31,6 +30,7 @@ _ALTERNATIVE = (
     r"(?:\s*\[[^\]]+\])?(?:\s*<[^>]+>)*"
 )
 _RELATION = re.compile(rf"{_ALTERNATIVE}(?:\s*\|\s*{_ALTERNATIVE})*")
+_NONE = "this is no control file"
 _COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 
 
@@ -63,10 +63,11 @@ def edit_control(
     edits = [edit for edit in edits if not edit.series or series in edit.series]
     if not edits:
         return text
-    parsed = _parse(text, file)
-    for edit in edits:
-        _apply(parsed, edit, file)
-    return parsed.dump()
+    with reading(file, what=_NONE):
+        parsed = _parse(text)
+        for edit in edits:
+            _apply(parsed, edit, file)
+        return parsed.dump()
 
 
 def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
@@ -78,7 +79,12 @@ def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
     Raises:
         InputError: the file cannot be read.
     """
-    parsed = _parse(text, file)
+    with reading(file, what=_NONE):
+        return _for_ubuntu(text)
+
+
+def _for_ubuntu(text: str) -> str:
+    parsed = _parse(text)
     for paragraph in parsed:
         if "Source" not in paragraph or "Maintainer" not in paragraph:
             continue
@@ -110,13 +116,8 @@ def normal(relation: str) -> str:
     return re.sub(r"\s*\|\s*", " | ", text)
 
 
-def _parse(text: str, file: str) -> Deb822FileElement:
-    try:
-        return parse_deb822_file(list(io.StringIO(text, newline="\n")))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(
-            f"this is no control file: {error}", where=file, advice="mend it"
-        ) from error
+def _parse(text: str) -> Deb822FileElement:
+    return parse_deb822_file(list(io.StringIO(text, newline="\n")))
 
 
 def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:

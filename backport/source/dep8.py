@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import Deb822ParagraphElement, SyntaxOrParseError, parse_deb822_file
+from debian._deb822_repro import Deb822ParagraphElement, parse_deb822_file
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.source.files import LEFT_OUT
+from backport.source.text import read_text, write_text
 
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
+# A file's name without a folder.
+_NAME = re.compile(r"(?!\.)[!-.0-~]{1,200}")
 # Where our tests go if the base has some: no file of ours can then clash with one of its.
 _OWN_FOLDER = "backport"
 _TESTS = PurePosixPath("debian/tests")
@@ -52,20 +55,22 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
             "this folder of tests has no control file", where=str(tests), advice="write it (DEP-8)"
         )
     _check_links(tests)
-    text = control.read_text(encoding="utf-8")
+    text = read_text(control)
     names = _tests(text, str(control))
     for name, folder in names.items():
-        if folder is not None and not (tests / folder / name).is_file():
+        if not _NAME.fullmatch(name) or (
+            folder is not None and not (tests / folder / name).is_file()
+        ):
             raise InputError(
-                f"it names the test {name}, which is not there",
+                f"it names the test {name[:200]}, which is not there",
                 where=str(control),
-                advice=f"add {tests / folder / name} or take the name out",
+                advice="add its file or take the name out",
             )
     theirs = debian / "tests" / "control"
     if not theirs.is_file():
         copy_tests(tests, debian / "tests")
         return tuple(ShippedTest(name, name) for name in names)
-    their_text = theirs.read_text(encoding="utf-8")
+    their_text = read_text(theirs)
     taken = _tests(their_text, "the base's debian/tests/control")
     shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
     own = debian / "tests" / _OWN_FOLDER
@@ -76,7 +81,7 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
             advice="pin a base without the toolkit's tests",
         )
     copy_tests(tests, own)
-    text = (own / "control").read_text(encoding="utf-8")
+    text = read_text(own / "control")
     (own / "control").unlink()
     for name, new in shipped.items():
         if (folder := names[name]) is not None:
@@ -87,7 +92,7 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
                 where=str(control),
                 advice="write a test of another name that runs the file",
             )
-    theirs.write_text(f"{their_text.rstrip()}\n\n{_moved(text, shipped)}", encoding="utf-8")
+    write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text, shipped)}")
     return tuple(ShippedTest(name, new) for name, new in shipped.items())
 
 
@@ -101,22 +106,22 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
         InputError: it names a file that is not in the library.
     """
     control = tests / "control"
-    text = control.read_text(encoding="utf-8")
+    text = read_text(control)
     folders = library or (tests.parent / "lib",)
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
     for name in " ".join(_LIBRARY.findall(text)).split():
-        found = [folder / name for folder in folders if (folder / name).is_file()]
-        if Path(name).name != name or not found:
+        known = folders if _NAME.fullmatch(name) else ()
+        found = [folder / name for folder in known if (folder / name).is_file()]
+        if not found:
             raise InputError(
                 f"it names {name} as a file of the tests' library, and "
                 f"{' and '.join(map(str, folders))} has none",
                 where=str(control),
-                advice=f"add {folders[0] / Path(name).name}, or take the name out of the line "
-                "# lib:",
+                advice="add it there, or take the name out of the line # lib:",
             )
         (to / "lib").mkdir(exist_ok=True)
         shutil.copy2(found[0], to / "lib" / name)
-    (to / "control").write_text(_LIBRARY.sub("", text), encoding="utf-8")
+    write_text(to / "control", _LIBRARY.sub("", text))
 
 
 def _tests(text: str, where: str) -> dict[str, str | None]:
@@ -124,12 +129,8 @@ def _tests(text: str, where: str) -> dict[str, str | None]:
 
     None stands for a Tests-Directory elsewhere: such a test is one of upstream's files.
     """
-    try:
+    with reading(where, what="this is no control file"):
         paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(f"this is no control file: {error}", where=where, advice="mend it") from (
-            error
-        )
     return {
         name: _folder(paragraph)
         for paragraph in paragraphs
@@ -143,6 +144,11 @@ def _folder(paragraph: Deb822ParagraphElement) -> str | None:
 
 
 def _moved(text: str, shipped: dict[str, str]) -> str:
+    with reading("control of our tests", what="this is no control file"):
+        return _moved_text(text, shipped)
+
+
+def _moved_text(text: str, shipped: dict[str, str]) -> str:
     parsed = parse_deb822_file(list(io.StringIO(text.rstrip() + "\n", newline="\n")))
     for paragraph in parsed:
         if "Tests" not in paragraph:

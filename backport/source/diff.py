@@ -9,7 +9,7 @@ from typing import Literal
 
 Outcome = Literal["exact", "offset", "fuzz", "applied already", "no match"]
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _MAX_FUZZ = 3
 # What GNU patch would do, and a quilt series of a source package cannot carry or should not.
 _GIT_HEADERS = {

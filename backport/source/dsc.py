@@ -12,8 +12,9 @@ from typing import Literal
 
 from debian.deb822 import Dsc
 
+from backport.engine import records
 from backport.engine.process import require, run
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
 from backport.recipe.version_strings import upstream_part
 from backport.source.dpkg import isolated
@@ -23,6 +24,8 @@ from backport.source.files import folder_texts, same_file, sha256_of
 QUILT = "3.0 (quilt)"
 FORMATS = (QUILT, "3.0 (native)", "1.0")
 """The formats of a source package that can be a base (dpkg-source(1))."""
+
+_ANOTHER = "this .dsc cannot be used: pin another"
 
 State = Literal["good", "expired key", "unknown key", "bad", "none"]
 
@@ -125,7 +128,11 @@ def read_dsc(path: Path) -> DscInfo:
         InputError: a field is missing, names or sizes in Files and Checksums-Sha256 do not
             agree, or a name is no plain file name.
     """
-    fields = Dsc(path.read_bytes())
+    with reading(path.name, what="this is no .dsc", advice=_ANOTHER):
+        return _info(path, Dsc(records.read_bytes(path).decode("utf-8", "replace")))
+
+
+def _info(path: Path, fields: Dsc) -> DscInfo:
     for field in ("Source", "Version", "Format", "Files", "Checksums-Sha256"):
         if field not in fields:
             raise _wrong(path, f"the field {field} is missing")
@@ -290,4 +297,4 @@ def _side_by_side(parts: Sequence[Path], home: Path) -> Path:
 
 
 def _wrong(path: Path, what: str) -> InputError:
-    return InputError(what, where=path.name, advice="this .dsc cannot be used: pin another")
+    return InputError(what, where=path.name, advice=_ANOTHER)

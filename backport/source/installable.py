@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from debian.deb822 import Deb822
-
 from backport.errors import InputError
 from backport.source.relations import Relation, groups
+from backport.source.text import control_paragraphs
 
 
 def check(control: str, version: str, source: str) -> None:
@@ -25,11 +24,7 @@ def check(control: str, version: str, source: str) -> None:
     upstream = version.rpartition("-")[0] or version  # with its epoch, see deb-substvars(5)
     said = {"source:Version": version, "binary:Version": version}
     said["source:Upstream-Version"] = upstream
-    packages = {
-        one["Package"]: one
-        for one in Deb822.iter_paragraphs(control, use_apt_pkg=False)
-        if "Package" in one
-    }
+    packages = {one["Package"]: one for one in control_paragraphs(control) if "Package" in one}
 
     def relations(name: str, *fields: str) -> list[list[Relation]]:
         return [one for field in fields for one in groups(packages[name].get(field, ""), said)]

@@ -16,10 +16,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
+from debian._deb822_repro import parse_deb822_file
 
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe.model import PackagingEdit, Source, overlay_files
+from backport.source.text import read_text, write_text
 
 BINARY = "control.binary"
 """The overlay's file of binary packages that debian/control gets in addition."""
@@ -148,7 +149,7 @@ def _fill(target: Path, path: Path, said: Mapping[str, str]) -> None:
             )
         return said[match[1]]
 
-    target.write_text(_WORD.sub(value, path.read_text(encoding="utf-8")), encoding="utf-8")
+    write_text(target, _WORD.sub(value, read_text(path)))
 
 
 def _add_packages(path: Path, debian: Path) -> str:
@@ -156,7 +157,7 @@ def _add_packages(path: Path, debian: Path) -> str:
 
     Returns the note about it.
     """
-    text = path.read_text(encoding="utf-8").strip("\n") + "\n"
+    text = read_text(path).strip("\n") + "\n"
     packages = _packages(text, str(path))
     if not packages or "" in packages:
         raise InputError(
@@ -168,7 +169,7 @@ def _add_packages(path: Path, debian: Path) -> str:
         control = debian / name
         if not control.is_file():
             continue
-        there = control.read_text(encoding="utf-8")
+        there = read_text(control)
         for package in _packages(there, f"debian/{name} of the base"):
             if package and package in packages:
                 raise InputError(
@@ -176,15 +177,11 @@ def _add_packages(path: Path, debian: Path) -> str:
                     where=str(path),
                     advice="take its paragraph out, or edit the base's in the recipe",
                 )
-        control.write_text(there.rstrip("\n") + "\n\n" + text, encoding="utf-8")
+        write_text(control, there.rstrip("\n") + "\n\n" + text)
     return f"debian/control has in addition: {', '.join(packages)}"
 
 
 def _packages(text: str, where: str) -> list[str]:
-    try:
+    with reading(where, what="this is no control file"):
         paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(
-            f"this is no control file: {error}", where=where, advice="mend it"
-        ) from error
     return [str(paragraph.get("Package", "")).strip() for paragraph in paragraphs]

@@ -21,6 +21,7 @@ from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
 from backport.source.overlay import lay_over
 from backport.source.patches import apply_series, read_series
 from backport.source.tarball import compression, unpack
+from backport.source.text import not_utf8, read_text, write_text
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def make(
             notes += (f"applied, as the format {form} has no quilt series: {', '.join(applied)}",)
         tests = add_tests(source.tests, job.debian)
         _add_changelog(job, fresh=base_dsc is None)
+        notes += _not_utf8(job.debian)
         # Of the other formats' trees more than debian/ is packed anew.
         settle(job.debian if form == QUILT else job.tree, moment)
         job.dpkg.build(job.tree, form)
@@ -241,16 +243,24 @@ def _edit_control(job: _Job) -> tuple[str, ...]:
         path = job.debian / name
         if not path.is_file():
             continue
-        text = path.read_bytes().decode("utf-8")
+        text = read_text(path)
         where = f"debian/{name} of {job.source.name}"
         edited = edit_control(text, job.source.control, job.series.name, file=where)
         edited = for_ubuntu(edited, file=where)
-        path.write_bytes(edited.encode())
+        write_text(path, edited)
         if name == "control":
             installable.check(edited, job.version, job.source.name)
         elif edited != text:
             notes.append("debian/control.in was edited like debian/control, which it makes")
     return tuple(notes)
+
+
+def _not_utf8(debian: Path) -> tuple[str, ...]:
+    names = ("control", "control.in", "changelog", "tests/control", "patches/series")
+    there = [name for name in names if (debian / name).is_file()]
+    return tuple(
+        note for name in there for note in not_utf8(read_text(debian / name), f"debian/{name}")
+    )
 
 
 def _add_patches(job: _Job) -> None:
@@ -272,10 +282,10 @@ def _add_patches(job: _Job) -> None:
     theirs = [name for name in ("series", "ubuntu.series") if (folder / name).is_file()]
     for name in theirs or ["series"]:
         path = folder / name
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = read_text(path) if path.is_file() else ""
         if text and not text.endswith("\n"):
             text += "\n"
-        path.write_text(text + "".join(f"{patch}\n" for patch in job.patches), "utf-8")
+        write_text(path, text + "".join(f"{patch}\n" for patch in job.patches))
 
 
 def _add_changelog(job: _Job, *, fresh: bool) -> None:

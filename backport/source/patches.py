@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -131,7 +132,10 @@ def _target(file: diff.FileDiff, name: str) -> str:
 
 
 def _check_path(path: str, where: str) -> None:
-    if path.startswith("/") or ".." in path.split("/"):
+    parts = path.split("/")
+    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise InputError(f"{path[:60]!r} is no path", where=where, advice="name a file")
+    if path.startswith("/") or ".." in parts:
         raise InputError(
             f"the path {path} leaves its folder", where=where, advice="name a file below it"
         )

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import reading
 from backport.recipe.model import (
     Recipe,
     Series,
@@ -203,11 +204,6 @@ def read(path: Path) -> Weight:
     Raises:
         InputError: the file is not there, or is no such file.
     """
-    try:
-        return Weight(tuple(Part(**one) for one in json.loads(path.read_text())["files"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"the weight of the review cannot be read: {error}",
-            where=str(path),
-            advice="make the source package again with: backport source",
-        ) from error
+    what = "the weight of the review cannot be read"
+    with reading(path, what=what, advice="make the source package again with: backport source"):
+        return Weight(records.decode(tuple[Part, ...], records.read_json(path)["files"], "a file"))

@@ -11,17 +11,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from backport import __version__, atomic
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.step import Step, StepId, hash_text
-from backport.engine.store import RECORD, Store
+from backport.engine.store import RECORD, Record, Store
 from backport.environments import prepared
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.launchpad.api import credentials
+from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
@@ -88,7 +89,7 @@ def make(
     """
     home = store.work / FOLDER
     known = _made(home)
-    key = _key(run, store.work)
+    key = _key(run, store.work, recipe)
     if sign is None and (found := known.get(key)):
         one = Made(
             found["name"], home / found["name"], home / found["archive"], found["sha256"], False
@@ -164,7 +165,7 @@ class _Collector:
         for path in _input_files(recipe):
             name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
             self._put(name, path, path.read_bytes(), fixed=False)
-        for path in _records(store.work):
+        for path in _records(store.work, recipe):
             name = f"{_RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
@@ -196,7 +197,8 @@ class _Collector:
         text = scrub.scrub(json.dumps(found.data()).encode(), self._needles).content.decode()
         data = json.loads(text)
         data["sha256"] = manifest.digest_of(data)
-        return manifest.read(json.dumps(data, indent=1, sort_keys=True) + "\n", manifest.FILE)
+        clean = json.dumps(data, indent=1, sort_keys=True) + "\n"
+        return manifest.read(clean.encode(), manifest.FILE)
 
     def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
         key, kind, _ = run.ended[step.id]
@@ -209,14 +211,13 @@ class _Collector:
             # It could not begin: what it needs did not pass.
             reason = "a step that it needs did not pass"
             return StepRecord(*common, "", verdict.Skipped(reason), 0, "", 0.0, 0.0, {}, "")
-        last = store.last(step.id)
-        if last is None or (last.key, verdict.kind(last.verdict)) != (key, kind):
+        record = store.record(step.id)
+        if record is None or (record.key, verdict.kind(record.verdict)) != (key, kind):
             raise InputError(
                 "this step is not what the last run left",
                 where=str(step.id),
                 advice="run: backport run",
             )
-        record = json.loads((folder / RECORD).read_text())
         inside = f"steps/{step.id}"
         for path in sorted(folder.rglob("*")):
             relative = str(path.relative_to(folder))
@@ -224,26 +225,28 @@ class _Collector:
                 self._links[f"{inside}/{relative}"] = str(path.readlink())
             elif path.is_file() and relative != RECORD:
                 content = self._whole(step, path, relative, record)
-                fixed = step.id.kind in _FIXED and relative in record["outputs"]
-                self._put(f"{inside}/{relative}", path, content, fixed=fixed)
+                fixed = step.id.kind in _FIXED and relative in record.outputs
+                self._put(
+                    f"{inside}/{printable(relative, lines=False)}", path, content, fixed=fixed
+                )
         return StepRecord(
             *common,
             key,
-            last.verdict,
-            last.exit_code,
-            last.digest,
-            last.started,
-            last.seconds,
-            {path: entry[2] for path, entry in record["outputs"].items()},
+            record.verdict,
+            record.exit_code,
+            record.digest,
+            record.started,
+            record.seconds,
+            {path: entry[2] for path, entry in record.outputs.items()},
             inside,
         )
 
-    def _whole(self, step: Step, path: Path, relative: str, record: Mapping[str, Any]) -> bytes:
+    def _whole(self, step: Step, path: Path, relative: str, record: Record) -> bytes:
         """A file's content, held against what it was when the step ended."""
         content = path.read_bytes()
-        entry = record["outputs"].get(relative) or record.get("logs", {}).get(relative)
+        entry = record.outputs.get(relative) or (record.logs or {}).get(relative)
         if entry is None:
-            if "logs" in record:
+            if record.logs is not None:
                 raise InputError(
                     "this file came into the step's folder after the step had ended",
                     where=f"{step.id}/{relative}",
@@ -262,6 +265,12 @@ class _Collector:
 
     def _put(self, name: str, path: Path, content: bytes, *, fixed: bool) -> None:
         digest = hashlib.sha256(content).hexdigest()
+        if name in self._files or not manifest.is_inside(name):
+            raise InputError(
+                "this file's name cannot stand in evidence; no evidence is made",
+                where=str(path),
+                advice="let the test name its artifacts in printable characters, and shorter",
+            )
         target = self._out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if fixed:
@@ -269,8 +278,11 @@ class _Collector:
             fetched = name.startswith("steps/fetch/") or any(
                 one.sha256 == digest for one in self._files.values()
             )
-            if not fetched and (what := scrub.seen(content, self._needles)):
-                raise _refusal(path, what)
+            try:
+                if not fetched and (what := scrub.seen(content, self._needles)):
+                    raise ValueError(what)
+            except ValueError as error:
+                raise _refusal(path, str(error)) from error
             self._files[name] = Content(len(content), digest)
             target.write_bytes(content)
             return
@@ -322,32 +334,39 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         yield path
 
 
-def _records(work: Path) -> Iterator[Path]:
+def _records(work: Path, recipe: Recipe) -> Iterator[Path]:
+    """The records of other commands about this recipe; a work folder may have another's too."""
+    pairs = [(series, source.name) for source in recipe.sources for series in source.series]
+    own = [f"{series}_{source}_" for series, source in pairs]
+    own += [f"{series}/{source}{end}" for series, source in pairs for end in (".json", "@", "_")]
     for pattern in _RECORD_FILES:
-        yield from sorted(path for path in work.glob(pattern) if path.is_file())
+        for path in sorted(work.glob(pattern)):
+            name = str(path.relative_to(work)).partition("/")[2]
+            if path.is_file() and (name == "summary.json" or name.startswith(tuple(own))):
+                yield path
 
 
-def _key(run: RunRecord, work: Path) -> str:
+def _key(run: RunRecord, work: Path, recipe: Recipe) -> str:
     """Changes with the run, and with the records of other commands."""
     digests = [
         (str(path.relative_to(work)), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in _records(work)
+        for path in _records(work, recipe)
     ]
     return hash_text(json.dumps([run.key, digests]))
 
 
 def _base(series: str, store: Store) -> BaseRecord:
     base = prepared.read(store.folder(StepId("base", series)))
-    differing = tuple((one.package, one.series_version, one.base_version) for one in base.differing)
+    differing = tuple(astuple(one) for one in base.differing)
     return BaseRecord(series, base.kind, base.suite, differing)
 
 
 def _made(home: Path) -> dict[str, dict[str, str]]:
-    try:
-        found = json.loads((home / MADE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    with suppress(InputError), reading(home / MADE):
+        data = records.read_json(home / MADE)
+        made: dict[str, dict[str, str]] = records.decode(dict[str, dict[str, str]], data)
+        return made
+    return {}
 
 
 def _point(home: Path, name: str) -> None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import programs, verdict
-from backport.errors import InputError
+from backport.engine import programs, records, verdict
+from backport.errors import InputError, reading
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.signature import Signed
@@ -74,20 +74,14 @@ def load(folder: Path) -> Manifest:
         InputError: it is missing, damaged or was changed.
     """
     path = folder / manifest.FILE
-    try:
-        return manifest.read(path.read_text(), manifest.FILE)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise InputError(
             f"this is no evidence: it has no {manifest.FILE}",
             where=str(folder),
             advice="name the folder or .tar.zst file that `backport evidence` made",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the manifest was changed: it is no text",
-            where=manifest.FILE,
-            advice="get the evidence anew",
-        ) from error
+        )
+    with reading(manifest.FILE, advice="get the evidence anew"):
+        return manifest.read(records.read_bytes(path), manifest.FILE)
 
 
 def check(path: Path, *, keyring: Path | None = None) -> Checked:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 State = Literal["done", "missing", "person", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
@@ -61,20 +60,3 @@ class Checklist:
     def count(self, state: State) -> int:
         """How many lines have that state."""
         return sum(one.state == state for one in self.items)
-
-    def to_json(self) -> dict[str, Any]:
-        """The checklist as JSON data, read back by `from_json`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Checklist:
-        """The checklist that `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError: the data was not written by `to_json`.
-        """
-        items = tuple(Item(**one) for one in data["items"])
-        tags = tuple(
-            TagChange(one["series"], one["add"], tuple(one["remove"])) for one in data["tags"]
-        )
-        return cls(**{**data, "items": items, "tags": tags})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from backport.engine import programs, verdict
+from backport.engine import programs, records, verdict
 from backport.engine.step import StepId
+from backport.errors import InputError, reading
 from backport.launchpad.autopkgtest.verdicts import ServiceTest
+from backport.output import printable
 from backport.recipe.model import Recipe
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -63,7 +66,7 @@ def make(
         f"Base: {base.kind} ({base.suite})." if base else "Base: none.",
         f"Evidence: {found.name}.tar.zst, sha256 {checklist.sha256}",
     ]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _policy(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> list[str]:
@@ -104,10 +107,10 @@ def _commands(folder: Path, found: Manifest, series: str) -> list[str]:
     return shown
 
 
-def _recorded(folder: Path, step: StepRecord) -> list[list[str]]:
-    try:
-        lines = (folder / step.folder / programs.FILE).read_text().splitlines()
-        found = [json.loads(line) for line in lines]
-    except (OSError, ValueError):
-        return []
-    return [list(one["args"]) for one in found if "args" in one]
+def _recorded(folder: Path, step: StepRecord) -> list[tuple[str, ...]]:
+    path = folder / step.folder / programs.FILE
+    with suppress(InputError), reading(path):
+        lines = records.read_bytes(path).splitlines()
+        found = [json.loads(line).get("args", []) for line in lines]
+        return [records.decode(tuple[str, ...], one) for one in found]
+    return []

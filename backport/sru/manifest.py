@@ -14,15 +14,19 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from backport.engine import verdict
-from backport.engine.step import StepId, hash_text
+from backport.engine import records, verdict
+from backport.engine.step import KINDS, StepId, hash_text
 from backport.engine.verdict import Verdict
-from backport.errors import InputError
+from backport.errors import InputError, reading
+from backport.output import printable
+from backport.recipe.model import NAME
 
 FILE = "manifest.json"
 SIGNATURE = f"{FILE}.asc"
 FORMAT = 2
 _SHA256 = re.compile("[0-9a-f]{64}")
+_LAST_SECOND = 253402300800  # the end of the year 9999
+_ANEW = "get the evidence anew"
 
 
 @dataclass(frozen=True)
@@ -154,14 +158,15 @@ class Manifest:
         return found
 
 
-def read(text: str, where: str) -> Manifest:
-    """Read a manifest's text, and hold it against its own hash.
+def read(content: bytes, where: str) -> Manifest:
+    """Read a manifest, and hold it against its own hash.
 
     Raises:
         InputError: it is no manifest, of another format, or was changed.
     """
-    try:
-        data = json.loads(text)
+    what = "this is no manifest of evidence, or it is damaged"
+    with reading(where, what=what, advice=_ANEW):
+        data = json.loads(content)
         said, number = data.pop("sha256"), data.pop("format")
         if number != FORMAT:
             raise InputError(
@@ -169,49 +174,48 @@ def read(text: str, where: str) -> Manifest:
                 where=where,
                 advice="use the toolkit that made it",
             )
-        found = _manifest(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"this is no manifest of evidence, or it is damaged ({type(error).__name__})",
-            where=where,
-            advice="get the evidence anew",
-        ) from error
-    if found.digest != said or found.to_text() != text:
+        found: Manifest = records.decode(Manifest, data)
+        _check_form(found)
+    if found.digest != said or found.to_text().encode() != content:
         raise InputError(
             "the manifest was changed: it does not have the hash that it says",
             where=where,
-            advice="get the evidence anew",
+            advice=_ANEW,
         )
     return found
 
 
-def _manifest(data: dict[str, Any]) -> Manifest:
-    steps = tuple(
-        StepRecord(
-            **{
-                **one,
-                "needs": tuple(one["needs"]),
-                "inputs": tuple((str(name), str(value)) for name, value in one["inputs"]),
-                "verdict": verdict.from_json(one["verdict"]),
-            }
+def is_inside(path: str) -> bool:
+    """Whether a path has the form of those in evidence.
+
+    It is relative, of at most 1,000 characters; its parts have 1 to 255 bytes, are neither ``.``
+    nor ``..``, and have no control characters.
+    """
+    return (
+        len(path) <= 1000
+        and printable(path, lines=False) == path
+        and all(
+            part not in ("", ".", "..") and len(part.encode()) <= 255 for part in path.split("/")
         )
-        for one in data["steps"]
     )
-    bases = tuple(
-        BaseRecord(
-            one["series"],
-            one["kind"],
-            one["suite"],
-            tuple((str(a), str(b), str(c)) for a, b, c in one["differing"]),
-        )
-        for one in data["bases"]
-    )
-    files = {path: Content(**one) for path, one in data["files"].items()}
-    for path, one in files.items():
-        if not _SHA256.fullmatch(one.sha256) or path.startswith("/") or ".." in path.split("/"):
-            raise ValueError(path)
-    lists = {key: tuple(str(one) for one in data[key]) for key in ("unrecorded", "matrix")}
-    return Manifest(**{**data, "steps": steps, "bases": bases, "files": files, **lists})
+
+
+def _check_form(found: Manifest) -> None:
+    """Raise ValueError where a name that becomes a path, a hash or a time has not its form."""
+    if not NAME.fullmatch(found.update):
+        raise ValueError(f"{found.update!r:.60} is no name of an update")
+    folders = [one.folder for one in found.steps if one.folder]
+    for path in (*found.files, *found.links, *found.matrix, found.recipe, *folders):
+        if not is_inside(path):
+            raise ValueError(f"{path!r:.60} is no path of evidence")
+    for content in found.files.values():
+        if not _SHA256.fullmatch(content.sha256) or content.size < 0:
+            raise ValueError(f"{content.sha256!r:.70} is no sha256")
+    for step in found.steps:
+        if step.kind not in KINDS or not all(
+            0 <= one < _LAST_SECOND for one in (step.started, step.seconds)
+        ):
+            raise ValueError(f"{step.name!r:.60} is no step")
 
 
 def digest_of(data: Mapping[str, Any]) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from backport.errors import InputError
+from backport.output import printable
 from backport.source.weight import PARTS
 from backport.sru import charts, check, manifest
 from backport.sru.checklist_data import Checklist
@@ -105,23 +103,6 @@ def as_markdown(report: Report) -> str:
     return "\n".join(text).strip("\n") + "\n"
 
 
-def read_json(path: Path) -> Mapping[str, Any] | None:
-    """A file that another command may have written; None if there is none.
-
-    Raises:
-        InputError: it is there and cannot be read.
-    """
-    if not path.is_file():
-        return None
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"this file cannot be read ({error})", where=str(path), advice="remove it"
-        ) from error
-    return data if isinstance(data, dict) else None
-
-
 def _render(template: str, report: Report) -> str:
     environment = Environment(
         loader=PackageLoader("backport.sru", "."),
@@ -129,6 +110,7 @@ def _render(template: str, report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters["duration"] = charts.duration
     environment.filters["number"] = charts.number

@@ -5,15 +5,15 @@ Every part that was not run is there and says so; nothing is left out silently.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from backport.check import finding
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.step import StepId
-from backport.errors import BackportError
+from backport.errors import BackportError, InputError, reading
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import ServiceTest, ServiceTests
 from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
@@ -25,11 +25,13 @@ from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
 from backport.sru.report_parts import (
     STATES,
+    WORST,
     Cell,
     Chip,
     Count,
     FindingLine,
     Line,
+    Overall,
     Pair,
     Patch,
     PpaTest,
@@ -69,8 +71,14 @@ def gather(
     kinds = [verdict.kind(one) for one in ended.values()]
     counts = {state: kinds.count(state) for state in STATES}
     checks = [one for one in found.steps if one.kind == "check"]
+    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in found.files]
+    in_place = {str(step): view.farm_chip(one, "") for step, one in there.tests.items()}
+    missing = "no check ran" if len(left) == len(checks) else ""
+    if not kinds:
+        missing = "nothing was tested"
     return Report(
         manifest=found,
+        overall=view.overall(in_place, missing),
         link=link,
         recipe=recipe,
         archive=archive,
@@ -82,14 +90,15 @@ def gather(
         pairs=tuple(view.pairs(recipe)),
         shown=tuple(view.shown()),
         ppa=tuple(view.ppa()),
-        in_place={str(step): view.farm_chip(one, "") for step, one in there.tests.items()},
+        in_place=in_place,
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
             for one in found.steps
             if one.kind == "build" and one.key and not one.variant
         ),
         findings=tuple(view.findings(checks)),
-        checks_run=bool(checks),
+        checks_run=len(checks) - len(left),
+        checks_left=len(left),
         counts=counts,
         bases=found.bases,
         checklist=checklist,
@@ -124,6 +133,19 @@ class _View:
         state = verdict.kind(one.verdict)
         link = self._record(one.worst.file, one.worst.log or one.worst.result)
         return Chip(state, f"{text or state} ({one.origin})", link, verdict.text(one.verdict))
+
+    def overall(self, in_place: Mapping[str, Chip], missing: str) -> Overall:
+        """The verdict over all steps; what the service said of a test stands in its place."""
+        states: dict[str, list[tuple[str, str]]] = {state: [] for state in WORST}
+        for step in self._found.steps:
+            chip = in_place.get(step.name) or self.chip(step)
+            states[chip.state].append((step.name, chip.link))
+        worst = next((state for state in WORST if states[state]), "skipped")
+        if worst == "passed" and missing:
+            worst = "skipped"
+        counts = {state: len(steps) for state, steps in states.items()}
+        shown = tuple(states[worst]) if worst != "passed" else ()
+        return Overall(worst, counts, missing, shown)
 
     def lines(self, recipe: Recipe) -> Iterator[Line]:
         """The matrix of sources and series."""
@@ -220,7 +242,7 @@ class _View:
                     patched = self.farm_chip(there, "")
                 elif step is not None:
                     patched = self.chip(step)
-                    counts = tuple(of_test(self._artifact(step, "result.json")))
+                    counts = self._counts(step, "result.json", of_test)
                 else:
                     continue
                 controls = tuple(self._controls(row, series, there is not None))
@@ -244,8 +266,7 @@ class _View:
                 said = self._not_run(row.source, series, control.test)
                 yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
             if step is not None:
-                counts = tuple(of_control(self._artifact(step, "control.json")))
-                yield title, self.chip(step), counts
+                yield title, self.chip(step), self._counts(step, "control.json", of_control)
 
     def _not_run(self, source: str, series: str, control: str) -> str:
         """Why the service did not run a control, as the records say."""
@@ -299,8 +320,17 @@ class _View:
             key=lambda one: (not one.found.fails, not one.found.new, rank[one.found.severity]),
         )
 
-    def _artifact(self, step: StepRecord, name: str) -> Mapping[str, Any]:
-        return _read(self._folder / step.folder / "artifacts" / name)
+    def _counts(
+        self,
+        step: StepRecord,
+        name: str,
+        count: Callable[[Mapping[str, Any]], Iterator[Count]],
+    ) -> tuple[Count, ...]:
+        """What is counted in a report among a test's artifacts; nothing where it is damaged."""
+        path = self._folder / step.folder / "artifacts" / name
+        with suppress(InputError), reading(path):
+            return tuple(count(records.read_json(path)))
+        return ()
 
     def _record(self, kept: str, address: str = "") -> str:
         """The link to a record of the service: our copy, else the address, else the summary."""
@@ -328,11 +358,3 @@ def _paragraphs(text: str) -> tuple[str, ...]:
         else:
             found[-1].append(line.strip())
     return tuple(" ".join(lines) for lines in found if lines)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

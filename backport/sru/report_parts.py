@@ -17,6 +17,7 @@ from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.sections import Section
 
 STATES = ("passed", "failed", "skipped", "broken")
+WORST = ("failed", "broken", "skipped", "passed")
 # What tells best how a step went; the record of its commands is there for every step that ran.
 _LOGS = (
     "build.log", "log", "source.log", "lintian.log", "second-build.log", "lifecycle.log",
@@ -139,15 +140,43 @@ class FindingLine:
 
 
 @dataclass(frozen=True)
+class Overall:
+    """The verdict over all steps: `state` is the worst of theirs, and passed only if all passed.
+
+    `missing` says what was left out though it passed, "" for nothing; `steps` are the names and
+    links to the logs of those in that state.
+    """
+
+    state: str
+    counts: Mapping[str, int]
+    missing: str
+    steps: tuple[tuple[str, str], ...]
+
+    @property
+    def word(self) -> str:
+        """The verdict in words."""
+        words = {"failed": "Failed", "broken": "Not known", "skipped": "Incomplete"}
+        return words.get(self.state, "Passed")
+
+    @property
+    def sentence(self) -> str:
+        """How many steps ended how, the worst first, and what was left out."""
+        counted = ", ".join(f"{self.counts[one]} {one}" for one in WORST if self.counts[one])
+        return f"steps: {counted or 'none'}{'; ' + self.missing if self.missing else ''}"
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page shows.
 
+    `checks_run` and `checks_left` are the numbers of checks that left findings and that did not.
     `link` is what the evidence's files are below, seen from the page; "" where the page has no
     place, and so no links. `in_place` are the verdicts of Ubuntu's autopkgtest service that stand
     in place of those of steps, by the steps' names.
     """
 
     manifest: Manifest
+    overall: Overall
     link: str
     recipe: Recipe
     archive: str
@@ -162,7 +191,8 @@ class Report:
     in_place: Mapping[str, Chip]
     builds: tuple[tuple[str, Chip], ...]
     findings: tuple[FindingLine, ...]
-    checks_run: bool
+    checks_run: int
+    checks_left: int
     counts: Mapping[str, int]
     bases: tuple[BaseRecord, ...]
     checklist: Checklist | None
@@ -171,6 +201,11 @@ class Report:
     def cells(self) -> int:
         """How many packages the update makes: sources times the series that get them."""
         return sum(bool(cell.version) for line in self.lines for cell in line.cells)
+
+    def built(self, *states: str) -> int:
+        """How many of these packages have a build that ended so."""
+        cells = (cell for line in self.lines for cell in line.cells)
+        return sum(cell.build is not None and cell.build.state in states for cell in cells)
 
     def href(self, name: str) -> str:
         """The link to a file of the evidence; "" for one that it does not have."""

@@ -7,21 +7,46 @@ this at its end; `evidence` and `report` read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from backport import atomic
+from backport.engine import records, verdict
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Result
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.recipe import reader
 from backport.recipe.model import Recipe
 
 FILE = "run.json"
 FOLDER = "evidence"
-_ID = tuple(field.name for field in fields(StepId))
+
+
+@dataclass(frozen=True)
+class _StoredStep:
+    """A step in the file: the parts of its id, and the names of the steps that it needs."""
+
+    kind: str
+    series: str
+    source: str
+    variant: str
+    test: str
+    needs: tuple[str, ...]
+    inputs: tuple[tuple[str, str], ...]
+    control: bool
+    limit: int
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The file."""
+
+    steps: tuple[_StoredStep, ...]
+    ended: Mapping[str, tuple[str, str, float]]
+    versions: Mapping[str, str]
+    matrix: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +68,10 @@ class RunRecord:
         """Changes when a step ran anew, or another set of steps was asked for."""
         return hash_text(json.dumps(_data(self), sort_keys=True))
 
-    def recipe(self, path: Path) -> Recipe:
-        """Read the recipe at `path` with the files of tests that the run had."""
-        return reader.load(path, matrix=[path.parent / name for name in self.matrix])
+    def recipe(self, path: Path, outside: Sequence[Path]) -> Recipe:
+        """Read the recipe at `path` with the files of tests that the run had; see `reader.load`."""
+        matrix = [path.parent / name for name in self.matrix]
+        return reader.load(path, matrix=matrix, outside=outside)
 
     def write(self, work: Path) -> None:
         """Write it below the work folder, by one rename; nothing where nothing has changed."""
@@ -73,8 +99,8 @@ def make(
     }
     ended = {
         # A step that could not begin has no key, and the time of this run says nothing.
-        step: (one.key, type(one.verdict).__name__.lower(), round(one.started, 3) if one.key else 0)
-        for step, one in results.items()
+        step_id: (one.key, verdict.kind(one.verdict), round(one.started, 3) if one.key else 0.0)
+        for step_id, one in results.items()
     }
     matrix = tuple(str(one.relative_to(recipe.root)) for one in recipe.matrix_files)
     return RunRecord(tuple(steps.values()), ended, shown, matrix)
@@ -87,32 +113,27 @@ def read(work: Path) -> RunRecord:
         InputError: nothing has been run in this work folder, or the record is damaged.
     """
     path = work / FILE
-    try:
-        data = json.loads(path.read_text())
-        found = [StepId(*(one[field] for field in _ID)) for one in data["steps"]]
-        ids = {str(step_id): step_id for step_id in found}
-        steps = tuple(
-            Step(
-                step_id,
-                tuple(ids[name] for name in one["needs"]),
-                tuple((name, value) for name, value in one["inputs"]),
-                one["control"],
-                one["limit"],
-            )
-            for step_id, one in zip(found, data["steps"], strict=True)
-        )
-        ended = {ids[name]: (key, kind, when) for name, (key, kind, when) in data["ended"].items()}
-        return RunRecord(steps, ended, data["versions"], tuple(data["matrix"]))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise InputError(
             "nothing has been run in this work folder yet",
             where=str(work),
             advice="run: backport run",
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "the record of the last run is damaged", where=str(path), advice="run: backport run"
-        ) from error
+        )
+    what, advice = "the record of the last run is damaged", "run: backport run"
+    with reading(path, what=what, advice=advice):
+        data: _Stored = records.decode(_Stored, records.read_json(path))
+        found = [
+            StepId(one.kind, one.series, one.source, one.variant, one.test) for one in data.steps
+        ]
+        ids = {str(step_id): step_id for step_id in found}
+        steps = tuple(
+            Step(
+                step_id, tuple(ids[need] for need in one.needs), one.inputs, one.control, one.limit
+            )
+            for step_id, one in zip(found, data.steps, strict=True)
+        )
+        ended = {ids[name]: state for name, state in data.ended.items()}
+        return RunRecord(steps, ended, data.versions, data.matrix)
 
 
 def _data(record: RunRecord) -> dict[str, Any]:

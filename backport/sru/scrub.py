@@ -9,12 +9,13 @@ from __future__ import annotations
 import bz2
 import configparser
 import gzip
+import io
 import lzma
 import os
 import re
 import socket
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PR
 # These identify nobody, though they may be some machine's name or home.
 _NOBODY = ("localhost", "localhost.localdomain", "/", "/root", "/nonexistent")
 _HOST = "HOST"
+# What a packed file may have in it, in bytes, to be looked into.
+MOST_UNPACKED = 256 << 20
 _SHORTEST_SECRET = 6
 # A short name is found by chance in compressed data.
 _SHORTEST_IN_BINARY = 6
@@ -174,6 +177,9 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
 
     A file that cannot be changed is asked this. What names nobody may be there: the home of root,
     and a host name that is an ordinary word, as documentation has it too.
+
+    Raises:
+        ValueError: it is packed, and too large to be looked into.
     """
     for layer in _layers(content):
         try:
@@ -224,8 +230,18 @@ def _layers(content: bytes) -> Iterator[bytes]:
                 continue
             break
         return
-    unpack = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
-    for magic, function in unpack.items():
+    for magic, opened in _PACKED.items():
         if content.startswith(magic):
-            with suppress(OSError, EOFError, ValueError, lzma.LZMAError, zlib.error):
-                yield function(content)
+            with suppress(OSError, EOFError, lzma.LZMAError, zlib.error):
+                with opened(io.BytesIO(content)) as stream:
+                    unpacked = stream.read(MOST_UNPACKED + 1)
+                if len(unpacked) > MOST_UNPACKED:
+                    raise ValueError(f"more than {MOST_UNPACKED >> 20} MiB when it is unpacked")
+                yield unpacked
+
+
+_PACKED: Mapping[bytes, Callable[[io.BytesIO], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}

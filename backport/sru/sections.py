@@ -12,14 +12,12 @@ A test of any recipe writes ``report-NAME.json`` into its folder of artifacts: a
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import reading
 
 FILE = re.compile(r"report-[A-Za-z0-9._-]+\.json")
 _FIGURES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -37,7 +35,7 @@ class Section:
     unit: str = ""
     bins: tuple[tuple[str, float], ...] = ()
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str | int | float, ...], ...] = ()
+    rows: tuple[tuple[str | float, ...], ...] = ()
     figure: str = ""
 
 
@@ -47,58 +45,30 @@ def read(path: Path) -> Section:
     Raises:
         InputError: it is not of the form above.
     """
-    try:
-        return _section(json.loads(path.read_text(encoding="utf-8")), path.parent)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"this is nothing that the report can show ({error})",
-            where=str(path),
-            advice="write title, sentence, and bins with unit, columns with rows, or figure: "
-            "docs/verification.md",
-        ) from error
-
-
-def _section(data: Mapping[str, Any], folder: Path) -> Section:
-    if unknown := data.keys() - {"title", "sentence", "unit", "bins", "columns", "rows", "figure"}:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    if sum(key in data for key in ("bins", "columns", "figure")) != 1:
-        raise ValueError("one of bins, columns and figure")
-    columns = tuple(_string(one, "columns") for one in data.get("columns", ()))
-    rows = tuple(tuple(_cell(one) for one in row) for row in data["rows"]) if columns else ()
-    if any(len(row) != len(columns) for row in rows):
-        raise ValueError("a row is not as long as columns")
-    return Section(
-        title=_string(data["title"], "title"),
-        sentence=_string(data["sentence"], "sentence"),
-        unit=_string(data["unit"] if "bins" in data else data.get("unit", ""), "unit"),
-        bins=tuple((_string(name, "bins"), _number(value)) for name, value in data.get("bins", ())),
-        columns=columns,
-        rows=rows,
-        figure=_figure(folder, _string(data["figure"], "figure")) if "figure" in data else "",
+    what = "this is nothing that the report can show"
+    advice = (
+        "write title, sentence, and bins with unit, columns with rows, or figure: "
+        "docs/verification.md"
     )
+    with reading(path, what=what, advice=advice):
+        data = records.read_json(path)
+        section: Section = records.decode(Section, data)
+        if sum(key in data for key in ("bins", "columns", "figure")) != 1:
+            raise ValueError("it has not one of bins, columns and figure")
+        if section.bins and "unit" not in data:
+            raise ValueError("bins lack their unit")
+        if ("columns" in data) != ("rows" in data):
+            raise ValueError("columns and rows go together")
+        if any(len(row) != len(section.columns) for row in section.rows):
+            raise ValueError("a row is not as long as columns")
+        if section.figure:
+            return replace(section, figure=_figure(path.parent, section.figure))
+        return section
 
 
 def _figure(folder: Path, name: str) -> str:
     path = folder / name
     if path.parent != folder or path.suffix not in _FIGURES:
         raise ValueError(f"{name!r} is no .svg or .png file beside it")
-    content = base64.b64encode(path.read_bytes()).decode()
+    content = base64.b64encode(records.read_bytes(path)).decode()
     return f"data:{_FIGURES[path.suffix]};base64,{content}"
-
-
-def _string(value: Any, key: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{key}: {value!r} is no string")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
-
-
-def _cell(value: Any) -> str | int | float:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise TypeError(f"{value!r} is neither a string nor a number")
-    return value

@@ -6,6 +6,7 @@ among them. The sha256 of the update's own .dsc joins the two.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from backport.launchpad.autopkgtest import verdicts
@@ -31,7 +32,9 @@ def read(folder: Path, found: Manifest) -> ServiceTests:
         for name, digest in one.outputs.items()
         if name.endswith(".dsc")
     }
-    return verdicts.read(folder / RECORDS, own)
+    read = verdicts.read(folder / RECORDS, own)
+    # The summary of a work folder may have rows of another recipe.
+    return replace(read, rows=tuple(one for one in read.rows if (one.source, one.series) in own))
 
 
 def log_of(one: ServiceTest, found: Manifest) -> str:

@@ -9,11 +9,13 @@ and the number of ``rounds``. A test of concurrency writes ``result.json`` with
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backport.engine import records
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.errors import InputError, reading
 
 SEEN, NOT_SEEN = "harm-seen", "not-seen"
 
@@ -62,8 +64,7 @@ def of_test(verdict: Verdict, artifacts: Path) -> Verdict:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    with suppress(InputError), reading(path):
+        data = records.read_json(path)
+        return data if isinstance(data, dict) else {}
+    return {}

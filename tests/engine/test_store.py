@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,13 +125,21 @@ def test_an_output_whose_content_was_changed_is_not_fresh(store: Store) -> None:
     assert store.fresh(BUILD, KEY) is None
 
 
-def test_an_output_of_the_same_size_that_was_touched_is_not_fresh(store: Store) -> None:
+def test_an_output_of_the_same_size_and_time_is_known_by_its_hash(store: Store) -> None:
     commit(store)
     path = store.folder(BUILD) / "alpha.deb"
     before = path.stat()
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert path.stat().st_size == before.st_size
-    assert store.fresh(BUILD, KEY) is None
+    path.write_text("A package\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    notes: list[str] = []
+    assert store.fresh(BUILD, KEY, notes.append) is None
+    assert notes == [f"{BUILD} runs again: its output alpha.deb was changed or removed"]
+
+
+def test_an_output_that_was_only_touched_is_fresh(store: Store) -> None:
+    commit(store)
+    os.utime(store.folder(BUILD) / "alpha.deb", ns=(0, 0))
+    assert store.fresh(BUILD, KEY) is not None
 
 
 def test_an_output_that_was_removed_is_not_fresh(store: Store) -> None:
@@ -145,12 +154,42 @@ def test_a_log_may_go_or_change(store: Store) -> None:
     assert store.fresh(BUILD, KEY) is not None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"key": 1}'])
-def test_a_record_that_cannot_be_read_counts_as_none(store: Store, content: str) -> None:
+def of_outputs(record: dict[str, Any], change: Any) -> dict[str, Any]:
+    return {**record, "outputs": {"alpha.deb": change}}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: "",
+        lambda _: "{",
+        lambda _: "[" * 100_000,
+        lambda _: [],
+        lambda record: {**record, "more": 1},
+        lambda record: {key: value for key, value in record.items() if key != "outputs"},
+        lambda record: {**record, "verdict": {"verdict": "passed", "detail": 1}},
+        lambda record: {**record, "outputs": ["alpha.deb"]},
+        lambda record: of_outputs(record, [1, 2]),
+        lambda record: of_outputs(record, ["1", 2, "0"]),
+        lambda record: of_outputs(record, [10, 2, "0" * 64]),
+        lambda record: {**record, "seconds": float("nan")},
+        lambda record: {**record, "name": "build/zesty/alpha"},
+    ],
+)
+def test_a_damaged_record_counts_as_none_and_that_is_said(
+    store: Store, damage: Callable[[dict[str, Any]], Any]
+) -> None:
     commit(store)
-    (store.folder(BUILD) / RECORD).write_text(content)
+    path = store.folder(BUILD) / RECORD
+    data = damage(json.loads(path.read_text()))
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    notes: list[str] = []
     assert store.last(BUILD) is None
-    assert store.fresh(BUILD, KEY) is None
+    assert store.seconds(BUILD) is None
+    assert store.fresh(BUILD, KEY, notes.append) is None
+    assert [note.partition(": its record is damaged: ")[0] for note in notes] == [
+        f"{BUILD} runs again"
+    ]
 
 
 def test_the_digest_is_that_of_the_outputs_names_and_contents(store: Store) -> None:

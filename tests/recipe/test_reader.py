@@ -161,7 +161,7 @@ def test_bad_toml_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "backport.toml"
     path.write_bytes(b'name = "\xff"\n')
-    assert refusal(path).startswith(f"{path}: this is not readable as TOML: 'utf-8' codec can't")
+    assert refusal(path).startswith(f"{path}: this is not readable as TOML: line 1 is not UTF-8")
 
 
 def test_a_folder_is_no_recipe(tmp_path: Path) -> None:

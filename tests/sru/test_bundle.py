@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import lzma
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,16 +115,47 @@ def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place)
     assert (again.archive.parent / "latest").resolve() == again.folder.resolve()
 
 
-def test_records_of_uploads_and_of_the_ppa_are_in_it_and_make_new_evidence(place: Place) -> None:
+def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(
+    place: Place,
+) -> None:
     made = place.evidence()
-    record = place.store.work / "uploads/alpha.json"
-    record.parent.mkdir()
-    record.write_text(f'{{"at": "{place.store.work}/source"}}\n')
+    own = {"uploads/xenial_alpha_1.0-1.json", "ppa-test/xenial/alpha@amd64/log.gz",
+           "published/xenial/alpha.json", "debdiff/xenial/alpha_1.0-1.debdiff"}  # fmt: skip
+    others = {name.replace("alpha", "alphabet") for name in own}
+    for name in own | others:
+        record = place.store.work / name
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(f'{{"at": "{place.store.work}/source"}}\n')
     again = place.evidence()
     assert again.name != made.name
-    assert (again.folder / "records/uploads/alpha.json").read_text() == '{"at": "$WORK/source"}\n'
+    records = again.folder / "records"
+    assert {str(one.relative_to(records)) for one in records.rglob("*") if one.is_file()} == own
+    assert {(records / name).read_text() for name in own} == {'{"at": "$WORK/source"}\n'}
     assert check.check(again.archive).faults == ()
     assert not place.evidence().fresh
+
+
+@pytest.mark.parametrize(("name", "shown"), [("a\nb", "a\\x0ab"), ("a\x1b[2J", "a\\x1b[2J")])
+def test_the_name_of_an_artifact_is_written_out_where_it_commands(
+    place: Place, name: str, shown: str
+) -> None:
+    place.files[LOG] = {f"artifacts/{name}": "left by a test\n"}
+    made = place.evidence()
+    assert (made.folder / f"steps/{LOG}/artifacts/{shown}").read_text() == "left by a test\n"
+    assert check.check(made.archive).faults == ()
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lambda content: lzma.compress(content, preset=0)]
+)
+def test_a_packed_file_that_is_too_large_to_be_searched_makes_no_evidence(
+    place: Place, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrub, "MOST_UNPACKED", 1 << 20)
+    place.debs["build/xenial/alpha"] = pack(bytes(2 << 20))
+    with pytest.raises(InputError, match="more than 1 MiB when it is unpacked"):
+        place.evidence()
+    assert scrub.seen(pack(bytes(1 << 20)), ()) == ""
 
 
 def test_clean_never_removes_evidence(place: Place) -> None:

@@ -88,8 +88,8 @@ def test_a_changed_manifest_is_refused(copy: Path) -> None:
 def test_any_changed_bit_of_the_manifest_is_seen(folder: Path, place: float, bit: int) -> None:
     content = bytearray((folder / manifest.FILE).read_bytes())
     content[int(place * len(content))] ^= 1 << bit
-    with pytest.raises((InputError, UnicodeDecodeError)):
-        manifest.read(content.decode(), "manifest.json")
+    with pytest.raises(InputError):
+        manifest.read(bytes(content), "manifest.json")
 
 
 @given(place=st.floats(0, 1, exclude_max=True))

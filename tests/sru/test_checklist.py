@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backport.engine import records
 from backport.engine.verdict import Broken, Failed, Skipped
 from backport.recipe.exception import ExceptionItem, SruException
 from backport.sru import check, comment, manifest, template
@@ -375,4 +377,4 @@ def test_the_comment_on_local_packages_says_what_they_are(place: Place) -> None:
 
 def test_the_checklist_is_read_back_as_it_was_written(ubuntu: Place) -> None:
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert Checklist.from_json(made.to_json()) == made
+    assert records.decode(Checklist, json.loads(json.dumps(asdict(made)))) == made

@@ -10,7 +10,7 @@ import pytest
 
 from backport import cli
 from backport.check import finding, rules
-from backport.engine.verdict import Failed, Skipped
+from backport.engine.verdict import Broken, Failed, Skipped, Verdict
 from backport.errors import InputError
 from backport.source import weight
 from backport.source.weight import Part, Weight
@@ -242,6 +242,64 @@ def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
     assert f"{checks} new errors<small>{3 * checks} findings in all" in text
 
 
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (None, ("passed", "Passed.", "Steps: ")),
+        (Skipped("no IPv6"), ("skipped", "Incomplete.", "Steps: 1 skipped, ")),
+        (Broken("no answer"), ("broken", "Not known.", "Steps: 1 broken, ")),
+        (Failed("test", "it hangs"), ("failed", "Failed.", "Steps: 1 failed, ")),
+    ],
+)
+def test_one_verdict_over_all_steps_stands_on_top(
+    place: Place, verdict: Verdict | None, words: tuple[str, str, str]
+) -> None:
+    if verdict is not None:
+        place.verdicts[SMOKE] = verdict
+    folder = place.evidence().folder
+    text = page_of(place, folder).read_text()
+    state, word, counted = words
+    top = text[text.index("<header>") : text.index("<dl")]
+    assert f'class="overall {state}"' in top
+    assert f"<strong>{word}</strong> {counted}" in top
+    assert (SMOKE in top) == (verdict is not None)
+    markdown = report.as_markdown(report.make(folder, None)).splitlines()
+    assert markdown[2].startswith(f"**{word}** {counted}")
+
+
+def test_a_run_without_checks_is_incomplete_though_every_step_passed(place: Place) -> None:
+    place.checked = False
+    text = page_of(place).read_text()
+    assert "<strong>Incomplete.</strong>" in text
+    assert "; no check ran." in text
+
+
+def test_checks_that_did_not_run_are_no_clean_checks(place: Place) -> None:
+    place.verdicts["build/xenial/alpha"] = Failed("build", "no", "build.log")
+    folder = place.evidence().folder
+    checks = [one for one in check.load(folder).steps if one.kind == "check"]
+    left = sum(not one.key for one in checks)
+    assert 0 < left < len(checks)
+    counted = f"0 findings in all; {left} of {len(checks)} checks did not run"
+    assert f"0 new errors<small>{counted}" in page_of(place, folder).read_text()
+    assert f"0 new errors, {counted}." in report.as_markdown(report.make(folder, None))
+
+
+def test_where_no_check_ran_there_are_no_errors_to_count(place: Place) -> None:
+    for series in ("xenial", "yakkety"):
+        place.verdicts[f"source/{series}/alpha"] = Failed("patch", "no")
+    text = page_of(place).read_text()
+    assert "new errors" not in text
+    assert "<dt>Checks</dt><dd>not run</dd>" in text
+
+
+def test_only_the_updates_own_packages_are_counted_as_built(place: Place) -> None:
+    """The unpatched variant is built too, and no package of the update."""
+    found = check.load(place.evidence().folder)
+    assert sum(step.kind == "build" for step in found.steps) == 3
+    assert "<dd>2 of 2 built<small>0 failed or broken</small>" in page_of(place).read_text()
+
+
 def test_words_of_a_log_cannot_put_markup_into_the_page(place: Place) -> None:
     place.verdicts[RENEW] = Failed("test", "<script>alert(1)</script>")
     text = page_of(place).read_text()
@@ -362,7 +420,7 @@ def test_an_old_checklist_is_left_out(place: Place) -> None:
     place.evidence()
     own = ["--recipe", str(place.root / "recipe/backport.toml"), "--work", str(place.store.work)]
     old = dataclasses.replace(checklist("small-0123"), items=())
-    (place.store.work / "checklist.json").write_text(json.dumps(old.to_json()))
+    (place.store.work / "checklist.json").write_text(json.dumps(dataclasses.asdict(old)))
     assert cli.main(["report", *own]) == 0
     (page,) = (place.store.work / "evidence").glob("*.html")
     assert "Not run: the checklist was not made." in page.read_text()

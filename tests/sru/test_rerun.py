@@ -126,7 +126,7 @@ def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(
 
 
 def test_evidence_is_made_with_the_files_that_the_run_had(run: Real) -> None:
-    again = run.record.recipe(run.recipe.path)
+    again = run.record.recipe(run.recipe.path, ())
     assert again.matrix_files == run.recipe.matrix_files
     assert again == run.recipe
 

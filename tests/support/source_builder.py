@@ -75,11 +75,14 @@ class PackageSpec:
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write a tree of text files; a name that ends in ``!`` becomes executable without it."""
+    """Write a tree of text files; a name that ends in ``!`` becomes executable without it.
+
+    A byte that is no UTF-8 stands as in PEP 383.
+    """
     for name, text in files.items():
         path = folder / name.removesuffix("!")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
         if name.endswith("!"):
             path.chmod(0o755)
     return folder

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from backport.errors import RemoteError
+from backport.errors import UNREADABLE, RemoteError
 from backport.launchpad.api.environment import service_root
 from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
@@ -259,18 +259,10 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
         return question(session)
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
-    except (
-        RestfulError,
-        WADLError,
-        ParseError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except (RestfulError, WADLError, ParseError, *UNREADABLE) as error:
+        said = f"{type(error).__name__}: {error}"[:200]
         raise UnansweredError(
-            f"gives an answer that cannot be understood ({type(error).__name__}: {error})",
+            f"gives an answer that cannot be understood ({said})",
             advice="if that stays so, its web service has changed: report it to the toolkit",
         ) from error
 

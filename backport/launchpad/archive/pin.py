@@ -179,7 +179,7 @@ def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
 
 def command(args: argparse.Namespace) -> int:
     """`backport pin`: print what was found and the change; the exit code."""
-    recipe = reader.load(args.recipe, unpinned=True)
+    recipe = reader.load(args.recipe, outside=args.outside, unpinned=True)
 
     def progress(line: str) -> None:
         if not (args.quiet or args.json):

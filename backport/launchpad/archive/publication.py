@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -81,18 +80,8 @@ class Publication:
         return {one.name: one.sha256 for one in self.files if not one.name.endswith(".dsc")}
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON data, read back by `from_json`."""
+        """The record as JSON data."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Publication:
-        """The record that `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError: the data was not written by `to_json`.
-        """
-        files = tuple(SourceFile(**one) for one in data["files"])
-        return cls(**{**data, "files": files})
 
 
 def _by(moment: str, day: date) -> bool:

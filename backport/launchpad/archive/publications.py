@@ -17,7 +17,8 @@ from typing import Any
 from debian.debian_support import Version
 
 from backport import atomic
-from backport.errors import RemoteError
+from backport.engine import records
+from backport.errors import InputError, RemoteError, reading
 from backport.launchpad.api.client import LaunchpadClient
 from backport.launchpad.api.environment import PRODUCTION, service_root
 from backport.launchpad.api.errors import RefusedError
@@ -186,8 +187,9 @@ class Records:
 
     def _read(self, part: str) -> dict[str, Any]:
         try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with reading(self._path):
+                data = records.read_json(self._path)
+        except InputError:
             return {}
         good = isinstance(data, dict) and data.get("format") == _FORMAT
         found = data.get(part) if good else None
@@ -195,17 +197,20 @@ class Records:
 
     def _kept(self) -> dict[str, KeptAnswer]:
         kept = {}
-        for key, data in self._read("roots").get(self.root, {}).items():
+        roots = self._read("roots").get(self.root)
+        for key, data in roots.items() if isinstance(roots, dict) else ():
             # A damaged record is as good as none: it is asked for again.
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                publications = tuple(Publication.from_json(one) for one in data["publications"])
-                asked_at = datetime.fromisoformat(data["asked_at"])
+            with contextlib.suppress(InputError), reading(self._path):
+                publications = records.decode(tuple[Publication, ...], data["publications"])
+                asked_at = datetime.fromisoformat(data["asked_at"]).astimezone(UTC)
                 kept[key] = KeptAnswer(publications, asked_at, fresh=False)
         return kept
 
     def _keep(self, key: str, answer: KeptAnswer) -> None:
         roots = self._read("roots")
-        roots.setdefault(self.root, {})[key] = {
+        known = roots.get(self.root)
+        roots[self.root] = known if isinstance(known, dict) else {}
+        roots[self.root][key] = {
             "asked_at": answer.asked_at.isoformat(),
             "publications": [one.to_json() for one in answer.publications],
         }

@@ -8,16 +8,15 @@ architectures were tested the worst verdict counts; what the service skipped it 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.step import StepId
-from backport.errors import InputError
+from backport.errors import reading
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
 from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
@@ -169,21 +168,15 @@ def summary(folder: Path) -> dict[str, Any]:
         InputError: it is damaged.
     """
     path = folder / SUMMARY
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise ValueError
-        _check(data)
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            "this summary of the tests in the PPA cannot be read",
-            where=str(path),
-            advice="remove it, and run: backport test --on ppa",
-        ) from error
-    found: dict[str, Any] = data
-    return found
+    what = "this summary of the tests in the PPA cannot be read"
+    with reading(path, what=what, advice="remove it, and run: backport test --on ppa"):
+        data: dict[str, Any] = records.read_json(path)
+        if data["format"] != FORMAT:
+            raise ValueError("it is of another format")
+        _check(data)
+        return data
 
 
 def _check(data: Mapping[str, Any]) -> None:

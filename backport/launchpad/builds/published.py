@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from backport import atomic
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import InputError, reading
 
 FOLDER = "published"
 _FORMAT = 1
@@ -118,19 +119,13 @@ def read(path: Path) -> PublishedSource:
     Raises:
         InputError: it is damaged.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+    what = "this record of what is published cannot be read"
+    with reading(path, what=what, advice="remove it, and run: backport wait"):
+        data = records.read_json(path)
         if data.pop("format") != _FORMAT:
-            raise ValueError
-        data["builds"] = tuple(Built(**one) for one in data["builds"])
-        data["binaries"] = tuple(PublishedBinary(**one) for one in data["binaries"])
-        return PublishedSource(**data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "this record of what is published cannot be read",
-            where=str(path),
-            advice="remove it, and run: backport wait",
-        ) from error
+            raise ValueError("it is of another format")
+        record: PublishedSource = records.decode(PublishedSource, data)
+        return record
 
 
 def read_all(work: Path, ppa: str, root: str) -> tuple[PublishedSource, ...]:

@@ -26,6 +26,7 @@ from backport.launchpad.builds.wait import (
     Recorded,
     Sink,
 )
+from backport.output import printable, terminal
 
 _STYLES = {
     states.PUBLISHED: "green",
@@ -119,7 +120,7 @@ def shown(how: str, stream: TextIO | None = None) -> Iterator[Sink]:
         quiet = how == "quiet"
         yield lambda event: _print(event, out, quiet=quiet)
         return
-    table = WaitTable(Console(file=out))
+    table = WaitTable(Console(file=terminal(out)))
     with table.live:
         yield table.show
     for event in table.after:
@@ -172,9 +173,9 @@ class WaitTable:
             cells = []
             for row in rows:
                 style = _STYLES.get(row.phase, "dim")
-                detail = escape(f" ({row.detail})") if row.detail else ""
+                detail = escape(printable(f" ({row.detail})")) if row.detail else ""
                 cells.append(f"{escape(row.arch)} [{style}]{row.phase}[/]{detail}".lstrip())
             table.add_row(series, source, version, "\n".join(cells))
-        table.caption = escape("\n".join(self._notes[-3:])) or None
+        table.caption = escape(printable("\n".join(self._notes[-3:]))) or None
         table.caption_justify = "left"
         return table

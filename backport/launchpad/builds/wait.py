@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backport import atomic
-from backport.errors import InputError, RemoteError
+from backport.engine import records
+from backport.errors import RemoteError, reading
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import log as build_log
 from backport.launchpad.builds import published, states
@@ -270,19 +271,15 @@ class Wait:
 
 def _read_retries(work: Path, root: str) -> dict[str, int]:
     path = work / FILE
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != _FORMAT:
-            raise ValueError
-        return {str(key): int(count) for key, count in data["retries"].get(root, {}).items()}
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            "the state of an earlier wait cannot be read",
-            where=str(path),
-            advice="remove it; builds are then counted anew",
-        ) from error
+    what = "the state of an earlier wait cannot be read"
+    with reading(path, what=what, advice="remove it; builds are then counted anew"):
+        data = records.read_json(path)
+        if data["format"] != _FORMAT:
+            raise ValueError("it is of another format")
+        retries = records.decode(dict[str, dict[str, int]], data["retries"])
+        return dict(retries.get(root, {}))
 
 
 def _write_retries(work: Path, root: str, retries: dict[str, int]) -> None:

@@ -20,6 +20,7 @@ from backport.errors import InputError, MachineError, RemoteError, UsageError
 from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import listed
+from backport.source.text import read_text
 
 SERVER_VARIABLE = "BACKPORT_UPLOAD_SERVER"
 SSH_VARIABLE = "BACKPORT_SSH_OPTIONS"
@@ -268,7 +269,7 @@ def _refused(done: Completed) -> InputError:
 def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
     program = require("sftp", "openssh-client")
-    names = [*listed(changes.read_text(encoding="utf-8")), changes.name]
+    names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
     more = [

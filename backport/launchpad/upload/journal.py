@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backport import atomic
-from backport.errors import InputError
+from backport.engine import records
+from backport.errors import reading
 
 FOLDER = "uploads"
 NOT_TAKEN = (
@@ -96,17 +97,12 @@ def read(work: Path, ppa: str, root: str) -> tuple[UploadRecord, ...]:
     """
     found = []
     for path in sorted((work / FOLDER).glob("[!.]*.json")):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+        what = "this record of an upload cannot be read"
+        with reading(path, what=what, advice="mend it, or move it away after a look at the PPA"):
+            data = records.read_json(path)
             if data.pop("format") != _FORMAT or data["state"] not in STATES:
-                raise ValueError
-            upload = UploadRecord(**data)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                "this record of an upload cannot be read",
-                where=str(path),
-                advice="mend it, or move it away after a look at the PPA",
-            ) from error
+                raise ValueError("it is of another format")
+            upload: UploadRecord = records.decode(UploadRecord, data)
         if (upload.ppa, upload.root) == (ppa, root):
             found.append(upload)
     return tuple(found)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from backport.engine.process import Completed, require, run
 from backport.errors import InputError, MachineError
+from backport.source.text import read_text, write_text
 
 PASSPHRASE_VARIABLE = "BACKPORT_GPG_PASSPHRASE_FILE"
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -138,7 +139,7 @@ def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".signing-") as name:
         work = Path(name) / "done"
         work.mkdir(mode=0o755)
-        names = [*listed(changes.read_text(encoding="utf-8")), changes.name]
+        names = [*listed(read_text(changes)), changes.name]
         for one in names:
             shutil.copyfile(changes.parent / one, work / one)
             (work / one).chmod(0o644)  # dput's and the server's users read them
@@ -149,8 +150,8 @@ def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:
                 _clearsign(work / one, key)
                 for other in (*work.glob("*.buildinfo"), whole):
                     if other.name != one and not one.endswith(".changes"):
-                        text = other.read_text(encoding="utf-8")
-                        other.write_text(with_new_hashes(text, work / one), encoding="utf-8")
+                        text = read_text(other)
+                        write_text(other, with_new_hashes(text, work / one))
         result = {one: hashlib.sha256((work / one).read_bytes()).hexdigest() for one in names}
         shutil.rmtree(out, ignore_errors=True)
         work.rename(out)
@@ -170,7 +171,7 @@ def check_listed(described: Path) -> None:
     Raises:
         InputError: one is missing or is another.
     """
-    text = described.read_text(encoding="utf-8")
+    text = read_text(described)
     for name in listed(text):
         path = described.parent / name
         there = path.read_bytes() if path.is_file() else b""

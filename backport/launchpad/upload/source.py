@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822, Dsc
-
+from backport.launchpad.upload.signing import listed
 from backport.recipe import versions
 from backport.recipe.model import Recipe, Series, Source
 from backport.source import package
@@ -19,6 +18,7 @@ from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 from backport.source.files import sha256_of, tree_hashes
 from backport.source.relations import Relation, groups
+from backport.source.text import control_paragraphs, read_text
 
 _CHANGELOG = "debian/changelog"
 _RECORD = "made.json"
@@ -96,8 +96,9 @@ def make(
     )
     if made.debdiff is not None:
         made.debdiff.unlink()  # the one to review is the update's own
-    dsc = Dsc(made.dsc.read_text(encoding="utf-8"))
-    names = [str(one["name"]) for one in dsc["Checksums-Sha256"]]
+    text = read_text(made.dsc)
+    (dsc,) = control_paragraphs(text)
+    names = listed(text)
     files = {name: out / name for name in (*names, made.dsc.name)}
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".comparing-") as name:
         differing, relations = _compare(update_dsc, made.dsc, Path(name), timestamp(recipe.date))
@@ -151,13 +152,13 @@ def _compare(
     }
     if _same_but_version(*(tree / _CHANGELOG for tree in trees)):
         differing.discard(_CHANGELOG)
-    control = (trees[1] / "debian" / "control").read_text(encoding="utf-8")
+    control = read_text(trees[1] / "debian" / "control")
     return tuple(sorted(differing)), tuple(sorted(set(_relations(control))))
 
 
 def _same_but_version(update: Path, ppa: Path) -> bool:
     """Whether two changelogs differ in the newest entry's version alone, or not at all."""
-    first, second = (path.read_text(encoding="utf-8") for path in (update, ppa))
+    first, second = (read_text(path) for path in (update, ppa))
 
     def rest(text: str) -> str:
         return re.sub(r"\A(\S+) \([^()]*\)", r"\1 ()", text)
@@ -167,7 +168,7 @@ def _same_but_version(update: Path, ppa: Path) -> bool:
 
 def _relations(control: str) -> Iterable[Relation]:
     """Every versioned relation of a debian/control without substitution variables."""
-    for paragraph in Deb822.iter_paragraphs(control, use_apt_pkg=False):
+    for paragraph in control_paragraphs(control):
         for field in (*_RELATIONS, *_RELATIONS_TOO):
             for alternatives in groups(paragraph.get(field, "")):
                 yield from (one for one in alternatives if one.operator)

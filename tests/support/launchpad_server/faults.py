@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["status", "reset", "close", "truncated", "html", "slow", "short"]
+Kind = Literal["status", "reset", "close", "truncated", "html", "slow", "short", "json"]
 
 
 @dataclass
@@ -18,7 +18,8 @@ class Fault:
     `kind`: ``status`` answers with `status` and `body`; ``reset`` breaks the connection,
     ``close`` ends it without an answer;
     ``truncated`` sends half of the body under the full length; ``short`` sends half of the body
-    as if it were whole; ``html`` answers 200 with a web page; ``slow`` waits `seconds` first.
+    as if it were whole; ``html`` answers 200 with a web page; ``json`` answers 200 with `body` as
+    JSON, a character for each byte; ``slow`` waits `seconds` first.
     `on` is a pattern that is searched in ``METHOD /path?query``. `times` is how often, -1 for
     ever. With `after` the request is carried out first, and only the answer goes wrong.
     """

@@ -368,6 +368,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "status":
                 headers = dict(fault.headers)
                 self._send(Answer(fault.status, fault.body.encode(), "text/plain", headers))
+            case "json":
+                self._send(Answer(200, fault.body.encode("latin-1"), "application/json"))
             case "html":
                 page = b"<!DOCTYPE html><html><body><h1>Please try again</h1></body></html>"
                 self._send(Answer(200, page, "text/html;charset=utf-8"))

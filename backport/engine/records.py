@@ -1,0 +1,149 @@
+"""Records in JSON, read back strictly as the dataclasses that they were written from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from backport.errors import reading
+
+T = TypeVar("T")
+# The manifest of 13 packages in three series has 0.2 MiB.
+MOST_BYTES = 16 << 20
+
+
+def load(kind: type[T], path: Path, *, what: str, advice: str) -> T:
+    """Read the record of that dataclass from a file; see `reading` for what is raised."""
+    with reading(path, what=what, advice=advice):
+        found: T = decode(kind, read_json(path))
+        return found
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> Any:
+    """The JSON data in a file; raises as `read_bytes`, and RecursionError."""
+    return json.loads(read_bytes(path, most))
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file.
+
+    Parameters:
+        most: the size in bytes that it may have.
+
+    Raises:
+        ValueError: it is larger, or something else than a file. OSError: it cannot be read.
+    """
+    # A FIFO would be waited for.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it has more than {most >> 20} MiB")
+    return content
+
+
+def decode(kind: Any, data: Any, place: str = "it") -> Any:
+    """JSON data as a value of a type: a dataclass, a tuple, a mapping, a path or a plain value.
+
+    A union of dataclasses is told apart by the class's name in lower case, under ``verdict``.
+
+    Parameters:
+        place: what the data is called in messages.
+
+    Raises:
+        ValueError: a value is not of its type, or a key is missing or unknown.
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        found = data
+    elif is_dataclass(kind):
+        found = _dataclass(kind, data, place)
+    elif origin in (UnionType, Union):
+        found = _union(args, data, place)
+    elif origin is tuple:
+        found = _tuple(args, data, place)
+    elif origin in (dict, Mapping):
+        _require(dict, data, place, "an object")
+        found = {name: decode(args[1], one, f"{place}.{name}") for name, one in data.items()}
+    elif origin is Literal:
+        if data not in args:
+            raise _wrong(place, data, f"one of {', '.join(args)}")
+        found = data
+    else:
+        found = _plain(kind, data, place)
+    return found
+
+
+def _tuple(kinds: tuple[Any, ...], data: Any, place: str) -> tuple[Any, ...]:
+    _require(list, data, place, "a list")
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(data)
+    if len(data) != len(kinds):
+        raise _wrong(place, data, f"a list of {len(kinds)}")
+    return tuple(decode(kind, one, f"{place}[]") for kind, one in zip(kinds, data, strict=True))
+
+
+def _dataclass(kind: Any, data: Any, place: str) -> Any:
+    _require(dict, data, place, "an object")
+    types, required = _form(kind)
+    if missing := sorted(required - data.keys()):
+        raise ValueError(f"{place} lacks {missing[0]}")
+    if unknown := sorted(data.keys() - types.keys()):
+        raise ValueError(f"{place} has the unknown key {unknown[0]!r:.60}")
+    return kind(**{name: decode(types[name], one, name) for name, one in data.items()})
+
+
+@cache
+def _form(kind: Any) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """The type of each field, and the fields that have no default."""
+    needed = (one.name for one in fields(kind) if one.default is one.default_factory is MISSING)
+    return get_type_hints(kind), frozenset(needed)
+
+
+def _union(kinds: tuple[Any, ...], data: Any, place: str) -> Any:
+    if data is None and NoneType in kinds:
+        return None
+    rest = [kind for kind in kinds if kind is not NoneType]
+    if str in rest and isinstance(data, str):
+        return data
+    rest = [kind for kind in rest if kind is not str]
+    if len(rest) == 1:
+        return decode(rest[0], data, place)
+    _require(dict, data, place, "an object")
+    named = {kind.__name__.lower(): kind for kind in rest}
+    name = decode(str, data.get("verdict"), f"{place}.verdict")
+    if name not in named:
+        raise _wrong(place, name, f"one of {', '.join(named)}")
+    inner = {key: value for key, value in data.items() if key != "verdict"}
+    return decode(named[name], inner, place)
+
+
+def _plain(kind: Any, data: Any, place: str) -> Any:
+    if kind is Path:
+        return Path(decode(str, data, place))
+    if kind is float:
+        if isinstance(data, bool) or not isinstance(data, (int, float)) or not math.isfinite(data):
+            raise _wrong(place, data, "a number")
+        return float(data)
+    if kind is int and (isinstance(data, bool) or not isinstance(data, int) or abs(data) >> 63):
+        raise _wrong(place, data, "a whole number of 64 bits")
+    _require(kind, data, place, {str: "a string", int: "", bool: "true or false"}[kind])
+    return data
+
+
+def _require(kind: type, data: Any, place: str, words: str) -> None:
+    if not isinstance(data, kind):
+        raise _wrong(place, data, words)
+
+
+def _wrong(place: str, data: Any, words: str) -> ValueError:
+    return ValueError(f"{place} is {data!r:.60}, not {words}")

@@ -1,0 +1,340 @@
+"""Every reader of data that others make, with a right sample and the damage that once broke one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from backport.launchpad.api.service_root import service_root
+from hypothesis import strategies as st
+
+from backport.check import finding, rules
+from backport.engine import outputs, verdict
+from backport.engine.store import RECORD, Outcome, Store
+from backport.engine.verdict import Passed
+from backport.launchpad.archive.publication import Publication
+from backport.launchpad.archive.publications import Records
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.builds import published, wait
+from backport.launchpad.upload import journal
+from backport.recipe import reader as recipes
+from backport.source import changelog, control, dep3, dep8, dsc, installable, patches, weight
+from backport.sru import check, manifest, report_counts, run_record, sections
+from backport.sru.checklist_data import Checklist
+from backport.testbed import reports
+from tests.fuzz.strategies import damaged, damaged_json
+from tests.support.recipes import Spec, write
+
+Read = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader: `read` takes the file, in a folder of its own, that has the content.
+
+    `inputs` are right and damaged contents, `seeds` those that once ended in a traceback.
+    """
+
+    name: str
+    file: str
+    read: Read
+    sample: bytes
+    inputs: st.SearchStrategy[bytes]
+    seeds: tuple[bytes, ...] = ()
+
+
+def _text(name: str, file: str, read: Read, sample: bytes, *seeds: bytes) -> Reader:
+    return Reader(name, file, read, sample, damaged(sample), seeds)
+
+
+def _json(name: str, file: str, read: Read, sample: Any, *seeds: bytes) -> Reader:
+    text = json.dumps(sample).encode()
+    return Reader(name, file, read, text, damaged_json(sample), (*_JSON_SEEDS, *seeds))
+
+
+_JSON_SEEDS = (b"", b"null", b"[" * 100_000, b'{"a": ' * 5000, b"9" * 5000, b"\xff", b"[1e999]")
+
+DSC = b"""\
+Format: 3.0 (quilt)
+Source: tiny
+Binary: tiny
+Version: 1.0-1
+Maintainer: A B <a@example.org>
+Checksums-Sha256:
+ %(hash)s 10 tiny_1.0.orig.tar.gz
+ %(hash)s 20 tiny_1.0-1.debian.tar.xz
+Files:
+ %(md5)s 10 tiny_1.0.orig.tar.gz
+ %(md5)s 20 tiny_1.0-1.debian.tar.xz
+""" % {b"hash": b"0" * 64, b"md5": b"0" * 32}
+CONTROL = b"""\
+Source: tiny
+Maintainer: A B <a@example.org>
+# a comment
+Build-Depends: debhelper (>= 9),
+               libc6-dev [amd64] <!nocheck>,
+
+Package: tiny
+Architecture: any
+Depends: ${shlibs:Depends}, tiny-data (= ${source:Version}) | other
+Description: a package
+ It is small.
+"""
+CHANGELOG = b"""\
+tiny (1:1.0-1) unstable; urgency=medium
+
+  * First. (LP: #1)
+
+ -- A B <a@example.org>  Mon, 23 Nov 2026 12:00:00 +0000
+"""
+TESTS = b"Tests: smoke, other\nDepends: @, procps\nRestrictions: allow-stderr\n\nTests: third\n"
+PATCH = b"""\
+Description: a change
+Author: A B <a@example.org>
+Bug-Ubuntu: https://bugs.launchpad.net/bugs/1
+--- a/README
++++ b/README
+@@ -1,3 +1,3 @@
+ one
+-two
++2
+ three
+"""
+ENTRY = changelog.make_entry(
+    package="tiny",
+    version="1:1.0-1ubuntu1",
+    series="xenial",
+    items=["Mend it."],
+    bug=1,
+    maintainer="A B <a@example.org>",
+    date="Mon, 23 Nov 2026 12:00:00 +0000",
+)
+
+
+def _recipe(path: Path) -> object:
+    content = path.read_bytes()
+    write(path.parent, Spec())
+    path.write_bytes(content)
+    return recipes.load(path)
+
+
+def _recipe_sample() -> bytes:
+    import tempfile  # noqa: PLC0415 - once, for the sample
+
+    with tempfile.TemporaryDirectory() as folder:
+        return write(
+            Path(folder), Spec(matrix=({"name": "smoke", "source": "alpha"},))
+        ).read_bytes()
+
+
+def _control(path: Path) -> object:
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    edited = control.for_ubuntu(text, file="debian/control")
+    installable.check(edited, "1.0-1", "tiny")
+    return control.relations(text)
+
+
+def _tests(path: Path) -> object:
+    folder = path.parent / "tests"
+    folder.mkdir()
+    for name in ("smoke", "other", "third"):
+        (folder / name).write_text("#!/bin/sh\n")
+    shutil.copy(path, folder / "control")
+    debian = path.parent / "debian"
+    (debian / "tests").mkdir(parents=True)
+    shutil.copy(path, debian / "tests" / "control")
+    return dep8.add_tests(folder, debian)
+
+
+def _patch(path: Path) -> object:
+    tree = path.parent / "tree"
+    tree.mkdir()
+    (tree / "README").write_text("one\ntwo\nthree\n")
+    return patches.apply_series([path], [path.name], tree)
+
+
+def _series(path: Path) -> object:
+    (path.parent / "a.patch").write_bytes(PATCH)
+    return patches.read_series(path)
+
+
+def _step_record() -> Any:
+    import tempfile  # noqa: PLC0415 - once, for the sample
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        scratch = store.scratch("build")
+        (scratch / "a.deb").write_text("a")
+        store.commit("build", "k", Outcome(Passed("built"), ("a.deb",)), scratch, 1.0)
+        return json.loads((store.folder("build") / RECORD).read_text())
+
+
+def _store(path: Path) -> object:
+    """A damaged record counts as none; nothing is raised."""
+    store = Store(path.parent.parent)
+    notes: list[str] = []
+    found = store.fresh(path.parent.name, "k", notes.append)
+    assert found is None or not notes
+    return store.last(path.parent.name), store.seconds(path.parent.name)
+
+
+FINDING = asdict(finding.make(next(iter(rules.RULES)), "warning", "debian/rules", "why", "what"))
+PASSED = verdict.to_json(Passed("fine"))
+ROW = {
+    "source": "alpha", "series": "xenial", "arch": "amd64", "version": "1.0-1~ppa1",
+    "trigger": "alpha/1.0-1~ppa1", "result": "https://x/", "log_address": "https://x/log.gz",
+    **PASSED,
+}  # fmt: skip
+SUMMARY = {
+    "format": verdicts.FORMAT, "ppa": "a/b", "control_ppa": "", "launchpad": "https://x/",
+    "tests": [{**ROW, "each": {"smoke": PASSED}}],
+    "controls": [{**ROW, "control": "smoke-control", "variant": "unpatched"}],
+}  # fmt: skip
+UPLOAD = {
+    "format": 1, "source": "alpha", "series": "xenial", "version": "1.0-1", "update": "1.0-1",
+    "ppa": "a/b", "root": "https://x/", "server": "ppa", "content": {"a": "0"}, "files": {"a": "0"},
+    "signer": "F", "account": "a", "base": "stand-in", "steps": {"build": "passed"},
+    "state": "sent", "times": {"sent": "2026-11-23T12:00:00+00:00"},
+}  # fmt: skip
+PUBLISHED = {
+    "format": 1, "source": "alpha", "series": "xenial", "version": "1.0-1", "ppa": "a/b",
+    "root": "https://x/", "seen": "2026-11-23T12:00:00+00:00",
+    "builds": [{"arch": "amd64", "web": "https://x/", "log": "https://x/log"}],
+    "binaries": [],
+}  # fmt: skip
+PUBLICATION = Publication(
+    "ubuntu", "alpha", "1.0-1", "xenial", "Release", "main", "Published",
+    "2026-11-23T12:00:00+00:00", link="https://x/",
+).to_json()  # fmt: skip
+RECORDS = {
+    "format": 2,
+    "roots": {
+        service_root(): {
+            "ubuntu/xenial/alpha": {
+                "asked_at": "2026-11-23T12:00:00+00:00",
+                "publications": [PUBLICATION],
+            }
+        }
+    },
+    "failures": {service_root(): ["2026-11-23T12:00:00+00:00", "down"]},
+}
+CHECKLIST = {
+    "bug": 1, "evidence": "small-0", "sha256": "0" * 64, "asked": "",
+    "items": [{"state": "done", "place": "x", "what": "y", "why": "z", "rule": "r"}],
+    "tags": [{"series": "xenial", "add": "a", "remove": ["b"]}],
+}  # fmt: skip
+TEST_REPORT = {
+    "total_processes": 4, "failed_processes": 0, "skipped_checks": 0,
+    "cases": [{"case": "due", "failed": 0, "processes": [{"returncode": 0}]}],
+    "checks": [{"name": "a", "outcome": "passed"}],
+}  # fmt: skip
+CONTROL_REPORT = {
+    "outcome": "harm-seen", "rounds": 2,
+    "cases": [{"case": "due", "rounds": [{"failed": 1, "harm": ["x"], "processes": [{}]}]}],
+}  # fmt: skip
+SECTION = {"title": "T", "sentence": "S.", "columns": ["a", "b"], "rows": [["x", 1], ["y", 2.5]]}
+PREPARED = {
+    "kind": "stand-in", "suite": "Debian", "repository": "/r", "chroot": "/c", "testbed_root": "/t",
+    "differing": [{"package": "a", "series_version": "1", "base_version": "2"}], "state": "x",
+}  # fmt: skip
+
+
+def _manifest(path: Path) -> object:
+    """With its own hash right again, as somebody would who has changed it on purpose."""
+    try:
+        data = json.loads(path.read_bytes())
+        data["sha256"] = manifest.digest_of({k: v for k, v in data.items() if k != "sha256"})
+        path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    except (ValueError, TypeError, RecursionError, AttributeError):
+        pass
+    return check.check(path.parent)
+
+
+STEP = {
+    "name": "test/xenial/alpha.smoke", "kind": "test", "series": "xenial", "source": "alpha",
+    "test": "smoke", "variant": "", "control": False, "needs": ["build/xenial/alpha"],
+    "inputs": [["recipe", "0"]], "key": "k", "verdict": PASSED, "exit_code": 0, "digest": "d",
+    "started": 1.5, "seconds": 2.5, "outputs": {"log": "0" * 64},
+    "folder": "steps/test/xenial/alpha.smoke",
+}  # fmt: skip
+MANIFEST = {
+    "update": "small", "bug": 1, "toolkit": "0", "format": manifest.FORMAT,
+    "bases": [{"series": "xenial", "kind": "stand-in", "suite": "Debian",
+               "differing": [["a", "1", "2"]]}],
+    "versions": {"xenial/alpha": "1.0-1"}, "steps": [STEP],
+    "files": {"steps/test/xenial/alpha.smoke/log": {
+        "size": 3, "sha256": "0" * 64, "recorded": "", "executable": False, "removed": {"x": 1}}},
+    "links": {"a": "b"}, "unrecorded": [], "recipe": "backport.toml", "matrix": ["m.toml"],
+    "sha256": "",
+}  # fmt: skip
+RUN = {
+    "steps": [{key: STEP[key] for key in
+               ("kind", "series", "source", "test", "variant", "needs", "inputs", "control")}],
+    "ended": {"test/xenial/alpha.smoke": ["k", "passed", 1.5]},
+    "versions": {"xenial/alpha": "1.0-1"}, "matrix": [],
+}  # fmt: skip
+
+
+def _checklist(path: Path) -> object:
+    from backport.engine import records  # noqa: PLC0415
+
+    return records.load(Checklist, path, what="this checklist cannot be read", advice="x")
+
+
+def _counts(path: Path) -> object:
+    """What the report counts: nothing of a damaged file."""
+    from backport.errors import reading  # noqa: PLC0415
+
+    with reading(path):
+        data = json.loads(path.read_bytes())
+        return [*report_counts.of_test(data), *report_counts.of_control(data)]
+
+
+READERS = (
+    _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC, DSC.replace(b" 10 ", b" ten "),
+          DSC.replace(b"A B", b"\xc4 B"), DSC.split(b"Files:")[0] + b"Files: x\n"),
+    _text("control", "control", _control, CONTROL, b"Source:\x80\n",
+          CONTROL.replace(b"small", b"\xe9"), CONTROL.replace(b"A B", b"A\xc2\x85 B")),
+    _text("changelog", "changelog", lambda path: changelog.prepend(ENTRY, path.read_bytes()),
+          CHANGELOG, CHANGELOG.replace(b"(1:", b"(\0001:")),
+    _text("DEP-8 control", "control", _tests, TESTS, b"Tests: " + b"9" * 5000,
+          b"Tests: smoke\nX: \xc2\x85\n", b"Tests: \xff\n"),
+    _text("patch", "a.patch", _patch, PATCH, PATCH.replace(b"-1,3", b"-1," + b"9" * 5000),
+          PATCH.replace(b"README", b"a" * 300), PATCH.replace(b"README", b"\0")),
+    _text("patch header", "a.patch",
+          lambda path: dep3.faults(dep3.read(path.read_text("utf-8", "surrogateescape"))), PATCH),
+    _text("quilt series", "series", _series, b"# ours\na.patch -p1\n", b"a" * 300,
+          b"\xff\n"),
+    _text("recipe", "backport.toml", _recipe, _recipe_sample(), b"a = " + b"9" * 5000,
+          b"bug = 0x" + b"f" * 6000, b"a = " + b"[" * 3000, b"a." * 3000 + b"a = 1", b"\xff",
+          _recipe_sample().replace(b'"Test', b'"\\u0000Test'),
+          _recipe_sample().replace(b"[source.alpha]", b'[source.alpha]\npatches = "a\\u0000b"')),
+    _json("step record", f"build/{RECORD}", _store, _step_record()),
+    _json("record of a base", outputs.PREPARED, lambda path: outputs.read_prepared(path.parent),
+          PREPARED),
+    _json("record of a run", run_record.FILE, lambda path: run_record.read(path.parent), RUN),
+    _json("manifest", manifest.FILE, _manifest, MANIFEST),
+    _json("findings", finding.FILE, finding.read, [FINDING]),
+    _json("weight", weight.FILE, weight.read,
+          {"lines": {}, "files": [{"name": "a", "part": "patches", "lines": 3}]}),
+    _json("checklist", "checklist.json", _checklist, CHECKLIST),
+    _json("section of the report", "report-a.json", sections.read, SECTION),
+    _json("report of a test", "artifacts/result.json",
+          lambda path: reports.of_test(Passed(), path.parent), TEST_REPORT),
+    _json("report of a control", "artifacts/control.json",
+          lambda path: reports.of_control(Passed(), path.parent), CONTROL_REPORT),
+    _json("counts of a report", "result.json", _counts, {**TEST_REPORT, **CONTROL_REPORT}),
+    _json("publication records", "launchpad-records.json",
+          lambda path: Records(path.parent, None).published("alpha", "xenial"), RECORDS),
+    _json("record of an upload", "uploads/a.json",
+          lambda path: journal.read(path.parent.parent, "a/b", "https://x/"), UPLOAD),
+    _json("record of what is published", "a.json", published.read, PUBLISHED),
+    _json("state of a wait", wait.FILE, lambda path: wait._read_retries(path.parent, "https://x/"),
+          {"format": 1, "retries": {"https://x/": {"a": 1}}}),
+    _json("summary of the autopkgtest service", verdicts.SUMMARY,
+          lambda path: verdicts.read(path.parent.parent, {}), SUMMARY),
+)  # fmt: skip

@@ -1,0 +1,101 @@
+"""What Launchpad answers, damaged: a value, or one sentence that says what could not be read."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backport.errors import RemoteError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.bug import model
+from tests.fuzz.strategies import damaged_json
+from tests.launchpad.conftest import QUICK
+from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.launchpad_server.world_bugs import Bugs
+
+EXAMPLES = 15
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and which of its requests gets a damaged answer."""
+
+    name: str
+    ask: Callable[[LaunchpadlibClient], object]
+    on: str
+
+
+def _files(client: LaunchpadlibClient) -> object:
+    (found,) = client.published_sources("alpha", "xenial")
+    return client.source_files(found)
+
+
+QUESTIONS = (
+    Question("the status of a series", lambda client: client.series_status("xenial"), "getSeries"),
+    Question(
+        "publications", lambda client: client.published_sources("alpha"), "getPublishedSources"
+    ),
+    Question("a queue", lambda client: client.queued_sources("alpha", "xenial"), "getPackageUpl"),
+    Question("files", _files, "sourceFileUrls"),
+    Question("a bug", lambda client: model.read(client, 1), "GET /devel/bugs/1$"),
+)
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[StandIn]:
+    world = World()
+    world.distribution("ubuntu")
+    world.series("ubuntu", "xenial", "16.04", "Supported")
+    world.publish("xenial", "alpha", "1.0-1")
+    Bugs(world).add(1, "A title", "A text", tasks=["alpha"])
+    with StandIn(world) as standin:
+        yield standin
+
+
+def _right_answer(question: Question, client: LaunchpadlibClient, standin: StandIn) -> Any:
+    question.ask(client)
+    path = next(one for one in reversed(standin.requests) if re.search(question.on, one))
+    with urllib.request.urlopen(standin.root.rstrip("/") + path.partition(" ")[2]) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.name)
+def test_no_answer_ends_in_a_traceback(
+    question: Question, standin: StandIn, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with closing(LaunchpadlibClient(tmp_path, root=standin.root, patience=QUICK)) as client:
+        _damage(question, client, standin, request.config.getoption("--fuzz"))
+
+
+def _damage(
+    question: Question, client: LaunchpadlibClient, standin: StandIn, seconds: float
+) -> None:
+    end = time.monotonic() + seconds
+    sample = _right_answer(question, client, standin)
+
+    @given(body=st.one_of(damaged_json(sample), st.sampled_from([b"[" * 50_000, b"null", b"[]"])))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    def some(body: bytes) -> None:
+        standin.faults.add(Fault("json", on=question.on, times=-1, body=body.decode("latin-1")))
+        try:
+            question.ask(client)
+        except RemoteError as error:
+            assert error.what
+            assert error.where == standin.root
+        finally:
+            standin.faults.clear()
+
+    some()
+    while time.monotonic() < end:
+        some()

@@ -1,0 +1,175 @@
+"""Evidence as one file from a stranger: within bounds, and only as `pack` writes it."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backport.errors import InputError, MachineError
+from backport.sru import archive
+
+LONG = "a" * 150
+
+
+def packed(folder: Path, content: bytes) -> Path:
+    target = folder / "evidence.tar.zst"
+    subprocess.run(["zstd", "-q", "-f", "-o", target], input=content, check=True)
+    return target
+
+
+def member(name: str, content: bytes = b"", **more: object) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def tar(members: Iterable[tuple[tarfile.TarInfo, bytes]], form: int = tarfile.PAX_FORMAT) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as file:
+        for info, content in members:
+            file.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def refusal(folder: Path, content: bytes) -> str:
+    source, out = packed(folder, content), folder / "out"
+    out.mkdir()
+    with pytest.raises(InputError) as caught:
+        archive.unpack(source, out)
+    assert caught.value.where == str(source)
+    return caught.value.what
+
+
+def test_what_is_packed_comes_back_with_long_names_and_modes(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    files = {"a": b"", f"{LONG}/{LONG}/é": b"x" * 1500, "b/run": b"#!/bin/sh\n"}
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "b/run").chmod(0o755)
+    source = archive.pack(folder, tmp_path / "e.tar.zst", "evidence")
+    out = archive.unpack(source, tmp_path / "out")
+    assert out == tmp_path / "out/evidence"
+    found = {str(one.relative_to(out)): one for one in out.rglob("*") if one.is_file()}
+    assert {name: path.read_bytes() for name, path in found.items()} == files
+    assert [name for name, path in found.items() if os.access(path, os.X_OK)] == ["b/run"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "e/../x", "/x", ".", "e/./x", "e//x", "e/a\x1bb", "e/a\nb", f"e/{'a' * 256}",
+     "e/" + "a/" * 600, "e/\u202e"],
+)  # fmt: skip
+def test_a_name_that_has_not_the_form_is_refused(tmp_path: Path, name: str) -> None:
+    assert "is no plain file inside of it" in refusal(tmp_path, tar([member(name, b"x")]))
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE,
+     tarfile.GNUTYPE_SPARSE, tarfile.GNUTYPE_LONGNAME],
+)  # fmt: skip
+def test_only_plain_files_are_unpacked(tmp_path: Path, kind: bytes) -> None:
+    content = tar([member("e/a", type=kind, linkname="/etc/passwd")], tarfile.GNU_FORMAT)
+    assert "is no plain file inside of it" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"comment": "x" * 5000}, {"comment": "x"}, {"GNU.sparse.major": "1"}, {"size": "-5"},
+     {"path": "e/x", "uid": "1"}],
+)  # fmt: skip
+def test_no_header_but_a_path_is_taken(tmp_path: Path, headers: dict[str, str]) -> None:
+    said = refusal(tmp_path, tar([member("e/a", b"x", pax_headers=headers)]))
+    assert "extended header" in said
+
+
+def test_headers_of_many_bytes_take_neither_memory_nor_time(tmp_path: Path) -> None:
+    """A header says that its body has 8 GiB; zstd packs such a body into few bytes."""
+    info = tarfile.TarInfo("././@PaxHeader")
+    info.type, info.size = tarfile.XHDTYPE, (8 << 30) - 1
+    content = info.tobuf(tarfile.USTAR_FORMAT) + bytes(64 << 20)
+    source, out = packed(tmp_path, content), tmp_path / "out"
+    out.mkdir()
+    code = (
+        "import resource, sys; from pathlib import Path; from backport.sru import archive\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: archive.unpack(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "except Exception as error: print(type(error).__name__, error.what)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, source, out], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (
+        "InputError this is no usable evidence: it has an extended header of 8589934591 bytes\n"
+    )
+
+
+def test_more_files_than_evidence_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MOST_FILES", 3)
+    content = tar(member(f"e/{number}") for number in range(4))
+    assert "larger than any evidence" in refusal(tmp_path, content)
+
+
+def test_more_bytes_than_evidence_has_are_refused_before_they_are_written(tmp_path: Path) -> None:
+    info, _ = member("e/a")
+    info.size = archive.MOST_BYTES + 1
+    content = info.tobuf(tarfile.PAX_FORMAT) + bytes(1 << 20)
+    assert "larger than any evidence" in refusal(tmp_path, content)
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_what_stands_behind_the_end_is_not_read_for_ever(tmp_path: Path) -> None:
+    content = tar([member("e/a", b"x")]) + bytes(32 << 20)
+    assert "something stands behind its end" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("names", [("e/a", "e/a"), ("e/a", "e/a/b")])
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    assert "twice" in refusal(tmp_path, tar(member(name, b"x") for name in names))
+
+
+def test_two_folders_at_the_top_are_refused(tmp_path: Path) -> None:
+    assert "one folder at its top" in refusal(tmp_path, tar([member("e/a"), member("f/a")]))
+
+
+def test_a_full_disk_is_not_blamed_on_the_evidence(tmp_path: Path) -> None:
+    source, out = packed(tmp_path, tar([member("e/a", b"x" * 5000)])), tmp_path / "out"
+    out.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(MachineError, match="cannot be unpacked: File too large"):
+            archive.unpack(source, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@given(place=st.integers(0, 4 * 512), new=st.binary(min_size=1, max_size=12))
+@settings(max_examples=60)
+def test_no_damage_of_the_tar_ends_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, place: int, new: bytes
+) -> None:
+    content = tar([member(f"e/{LONG}", b"x"), member("e/b", b"y" * 600)])
+    folder = tmp_path_factory.mktemp("tar")
+    (folder / "out").mkdir()
+    source = packed(folder, content[:place] + new + content[place + len(new) :])
+    try:
+        archive.unpack(source, folder / "out")
+    except InputError as error:
+        assert error.where == str(source)

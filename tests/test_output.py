@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from backport import cli, output
+from backport.engine.events import Note, Planned
+from backport.run.ui import LiveTable
+from tests.support.recipes import Spec, data, write
+
+ATTACK = "\x1b]0;owned\x07\x1b[2J\r\x9b1m\u202e\x7f\b"
+
+
+def commands_in(text: str) -> list[str]:
+    """The characters of a text that a terminal would obey."""
+    return [one for one in text if one not in "\n\t" and not one.isprintable() and one != "\xa0"]
+
+
+@given(st.text())
+def test_nothing_that_is_printed_commands_a_terminal(text: str) -> None:
+    shown = output.printable(text)
+    assert not set(shown) & {chr(n) for n in (*range(9), *range(11, 32), *range(127, 160))}
+    shown.encode()  # no half of a character is left
+    assert output.printable(shown) == shown
+
+
+def test_what_a_person_reads_stays_as_it_is() -> None:
+    text = "Grüße, 日本語\n\tcolumn ☞ ✓\n"
+    assert output.printable(text) == text
+    assert output.printable("a\n\tb", lines=False) == "a\\x0a\\x09b"
+
+
+def test_an_error_a_result_and_the_parsers_own_words_are_filtered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = data(Spec())
+    content["update"]["maintainer"] = ATTACK
+    recipe = write(tmp_path / ATTACK.replace("\b", ""), Spec(), content)
+    assert cli.main(["plan", "--recipe", str(recipe), "--offline"]) == 3
+    with pytest.raises(SystemExit):
+        cli.main(["plan", ATTACK])
+    captured = capsys.readouterr()
+    assert "\\x1b]0;owned\\x07" in captured.err
+    assert commands_in(captured.err + captured.out) == []
+
+
+def test_the_filter_leaves_no_trace_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    before = (sys.stdout, sys.stderr)
+    with output.filtered():
+        print(ATTACK)
+        print(ATTACK, file=sys.stderr)
+        assert output.terminal(sys.stdout) is before[0]
+    assert (sys.stdout, sys.stderr) == before
+    captured = capsys.readouterr()
+    assert commands_in(captured.out + captured.err) == []
+
+
+def test_a_note_in_the_live_table_is_filtered_too() -> None:
+    out = io.StringIO()
+    table = LiveTable(Console(file=out, width=200))
+    table.show(Planned((), ATTACK))
+    table.show(Note(f"the server said {ATTACK}"))
+    Console(file=out, width=200).print(table._render())
+    assert out.getvalue().count("\\x1b]0;owned") == 2
+    assert commands_in(out.getvalue()) == []
+
+
+def test_a_terminal_gets_no_command_but_the_tables_own(tmp_path: Path) -> None:
+    recipe = write(tmp_path, Spec())
+    recipe.write_text(recipe.read_text().replace("small", "sm\\u001b[2Jall"))
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "backport.cli", "plan", "--recipe", str(recipe), "--offline"],
+        stdout=slave, stderr=slave, check=False,
+    )  # fmt: skip
+    os.close(slave)
+    said = os.read(master, 65536)
+    os.close(master)
+    assert done.returncode == 3
+    assert b"\\x1b[2J" in said
+    assert b"\x1b" not in said
