@@ -82,7 +82,8 @@ def run(
         write_testbed_setup(scratch / "setup", outside, repositories, pin)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         # sudo, which may stand before it, keeps no variable.
-        command = testbed.starting(["env", f"TMPDIR={own}", *command])
+        # A shell's background job ignores SIGINT; a test is not to inherit that.
+        command = testbed.starting(["env", "--default-signal=INT", f"TMPDIR={own}", *command])
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
         completed = run_program(command, log=scratch / "console", timeout=limit)
         result = _read(completed, scratch / "result", only, scratch / "console")

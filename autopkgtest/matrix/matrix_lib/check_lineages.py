@@ -10,7 +10,9 @@ from __future__ import print_function
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Beside this folder in a testbed, and beside the matrix in the recipe's tree.
+sys.path[:0] = [os.path.join(HERE, up, "lib") for up in ("..", os.path.join("..", ".."))]
 
 import renewals
 
