@@ -12,16 +12,17 @@ import pytest
 from backport import cli
 from backport.build import owner
 from backport.engine import simulation
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from tests.sru.runs import Place
 
+BASE, ALPHA = StepId("base", "xenial"), StepId("build", "xenial", "alpha")
 STEPS = {
-    step.name: step
+    step.id: step
     for step in (
-        Step("base", "xenial"),
-        Step("build", "xenial", "alpha", needs=("base/xenial",)),
-        Step("build", "xenial", "beta", needs=("base/xenial",)),
-        Step("test", "xenial", "alpha", "smoke", needs=("build/xenial/alpha",)),
+        Step(BASE),
+        Step(ALPHA, (BASE,)),
+        Step(StepId("build", "xenial", "beta"), (BASE,)),
+        Step(StepId("test", "xenial", "alpha", test="smoke"), (ALPHA,)),
     )
 }
 SECONDS = dict(zip(STEPS, (10.0, 20.0, 15.0, 5.0), strict=True))
@@ -31,7 +32,7 @@ def test_more_workers_make_a_run_shorter_until_its_longest_chain() -> None:
     made = simulation.replay(STEPS, SECONDS, (1, 2, 64))
     assert made.total == {1: 50.0, 2: 35.0, 64: 35.0}
     assert (made.work, made.path_seconds) == (50.0, 35.0)
-    assert [name for name, _ in made.path] == [
+    assert [str(step_id) for step_id, _ in made.path] == [
         "base/xenial",
         "build/xenial/alpha",
         "test/xenial/alpha.smoke",
@@ -57,7 +58,15 @@ def test_time_is_shown_by_kind_with_the_critical_path_and_what_workers_save(
 
     assert cli.main(["time", *own, "--json", "--workers", "1", "--workers", "3"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told["kinds"]) == {"fetch", "source", "wanted", "base", "build", "check", "test"}
+    assert set(told["kinds"]) == {
+        "fetch",
+        "source",
+        "dependencies",
+        "base",
+        "build",
+        "check",
+        "test",
+    }
     assert told["workers"]["1"] == pytest.approx(told["work"])
     assert sum(length for _, length in told["path"]) <= told["workers"]["3"] + 1e-9
     assert cli.main(["time", *own]) == 0
@@ -79,7 +88,7 @@ def test_the_log_of_a_build_is_printed_and_one_that_is_not_there_refused(
     place = Place(tmp_path)
     place.run()
     capsys.readouterr()
-    log = place.store.folder("build/xenial/alpha") / "build.log"
+    log = place.store.folder(ALPHA) / "build.log"
     log.write_text("a line of the build\n")
     assert cli.main(["log", "xenial/alpha", *own]) == 0
     assert capsys.readouterr().out == "a line of the build\n"
@@ -90,7 +99,7 @@ def test_the_log_of_a_build_is_printed_and_one_that_is_not_there_refused(
 def test_a_running_builds_log_is_followed_to_its_last_line(tmp_path: Path, own: list[str]) -> None:
     place = Place(tmp_path)
     place.recipe()
-    scratch = place.store.scratch("build/xenial/alpha")
+    scratch = place.store.scratch(ALPHA)
     beside = scratch.parent / ".build-1"
     log = beside / "result/build.log"
     log.parent.mkdir(parents=True)
@@ -102,7 +111,7 @@ def test_a_running_builds_log_is_followed_to_its_last_line(tmp_path: Path, own: 
         assert follower.stdout.readline() == "first\n"
         with log.open("a") as stream:
             stream.write("last\n")
-        done = place.store.folder("build/xenial/alpha")
+        done = place.store.folder(ALPHA)
         done.parent.mkdir(parents=True)
         scratch.rename(done)
         assert follower.stdout.read() == "last\n"

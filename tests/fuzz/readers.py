@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from backport.launchpad.api.service_root import service_root
 from hypothesis import strategies as st
 
 from backport.check import finding, rules
-from backport.engine import outputs, verdict
+from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
+from backport.environments import prepared
+from backport.launchpad.api.environment import service_root
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.autopkgtest import verdicts
@@ -154,7 +156,8 @@ def _patch(path: Path) -> object:
     tree = path.parent / "tree"
     tree.mkdir()
     (tree / "README").write_text("one\ntwo\nthree\n")
-    return patches.apply_series([path], [path.name], tree)
+    patches.apply_series(path.parent, [path.name], tree)
+    return (tree / "README").read_text()
 
 
 def _series(path: Path) -> object:
@@ -169,17 +172,18 @@ def _step_record() -> Any:
         store = Store(Path(folder))
         scratch = store.scratch("build")
         (scratch / "a.deb").write_text("a")
-        store.commit("build", "k", Outcome(Passed("built"), ("a.deb",)), scratch, 1.0)
-        return json.loads((store.folder("build") / RECORD).read_text())
+        store.commit(StepId("build"), "k", Outcome(Passed("built"), ("a.deb",)), scratch, 1.0)
+        return json.loads((store.folder(StepId("build")) / RECORD).read_text())
 
 
 def _store(path: Path) -> object:
     """A damaged record counts as none; nothing is raised."""
     store = Store(path.parent.parent)
     notes: list[str] = []
-    found = store.fresh(path.parent.name, "k", notes.append)
+    step_id = StepId(path.parent.name)
+    found = store.fresh(step_id, "k", notes.append)
     assert found is None or not notes
-    return store.last(path.parent.name), store.seconds(path.parent.name)
+    return store.last(step_id), store.seconds(step_id)
 
 
 FINDING = asdict(finding.make(next(iter(rules.RULES)), "warning", "debian/rules", "why", "what"))
@@ -273,7 +277,8 @@ MANIFEST = {
 }  # fmt: skip
 RUN = {
     "steps": [{key: STEP[key] for key in
-               ("kind", "series", "source", "test", "variant", "needs", "inputs", "control")}],
+               ("kind", "series", "source", "test", "variant", "needs", "inputs", "control")}
+              | {"limit": 0, "needs": []}],
     "ended": {"test/xenial/alpha.smoke": ["k", "passed", 1.5]},
     "versions": {"xenial/alpha": "1.0-1"}, "matrix": [],
 }  # fmt: skip
@@ -314,7 +319,7 @@ READERS = (
           _recipe_sample().replace(b'"Test', b'"\\u0000Test'),
           _recipe_sample().replace(b"[source.alpha]", b'[source.alpha]\npatches = "a\\u0000b"')),
     _json("step record", f"build/{RECORD}", _store, _step_record()),
-    _json("record of a base", outputs.PREPARED, lambda path: outputs.read_prepared(path.parent),
+    _json("record of a base", prepared.FILE, lambda path: prepared.read(path.parent),
           PREPARED),
     _json("record of a run", run_record.FILE, lambda path: run_record.read(path.parent), RUN),
     _json("manifest", manifest.FILE, _manifest, MANIFEST),

@@ -74,7 +74,7 @@ def _right_answer(question: Question, client: LaunchpadlibClient, standin: Stand
 def test_no_answer_ends_in_a_traceback(
     question: Question, standin: StandIn, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    with closing(LaunchpadlibClient(tmp_path, root=standin.root, patience=QUICK)) as client:
+    with closing(LaunchpadlibClient(tmp_path, root=standin.root, limits=QUICK)) as client:
         _damage(question, client, standin, request.config.getoption("--fuzz"))
 
 
