@@ -284,7 +284,7 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
         case 401 | 403:
             what = f"refuses it ({status})"
             advice = "ask somebody who may do it" if logged_in else "it may be private: log in"
-            if skew := _skew(response.get("date", "")):
+            if skew := clock_skew(response.get("date", "")):
                 advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
             what, advice = "does not know it (404)", "check the spelling"
@@ -308,8 +308,8 @@ def _reason(text: str) -> str:
     return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
-def _skew(date: str) -> str:
-    """How far this machine's clock is from the server's, in words; "" for under ten minutes.
+def clock_skew(date: str, most: float = 600.0) -> str:
+    """How far this machine's clock is from the server's, in words; "" up to `most` seconds.
 
     A signed request whose time is too far from the server's is refused (RFC 5849, 3.3).
     """
@@ -317,7 +317,7 @@ def _skew(date: str) -> str:
         seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
         return ""
-    if abs(seconds) < 600:
+    if abs(seconds) <= most:
         return ""
     return f"{abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'}"
 
