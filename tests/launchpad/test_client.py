@@ -51,20 +51,11 @@ def test_a_record_holds_pocket_version_component_and_status(client: Launchpadlib
     assert not older.in_archive
 
 
-def test_a_pocket_narrows_the_search(client: LaunchpadlibClient) -> None:
-    (found,) = client.published_sources("hello-sru", "xenial", "Release")
-    assert found.version == "1.0-1"
-
-
 def test_what_was_published_when_a_series_ended_counts_as_in_its_archive(
     client: LaunchpadlibClient,
 ) -> None:
     (found,) = client.published_sources("hello-sru", "zesty")
     assert (found.status, found.in_archive) == ("Obsolete", True)
-
-
-def test_a_source_that_was_never_published_has_no_records(client: LaunchpadlibClient) -> None:
-    assert client.published_sources("python-nothing", "zesty") == ()
 
 
 def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:

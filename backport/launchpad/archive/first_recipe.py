@@ -14,7 +14,7 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from backport.errors import InputError, UsageError
-from backport.launchpad.api.client import LaunchpadClient, LaunchpadlibClient
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.recipe import edit
@@ -27,7 +27,7 @@ def first_recipe(
     path: Path,
     source: str,
     series: Sequence[str],
-    client: LaunchpadClient | None,
+    client: LaunchpadlibClient | None,
     cache: Path,
     *,
     dsc: Path | None = None,
