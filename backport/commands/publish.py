@@ -124,7 +124,7 @@ def _upload(
         if not uploading.mark_rejected(store.work, str(ppa.name), client.root, one):
             raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
     account = ppa.account()
-    gather.check_clock(ppa)
+    ppa.check_clock()
     ppa.check()
     archive = gather.archive_now(recipe, client, args.cache, store.work)
     upgrade_order.refuse_downward(recipe, archive)

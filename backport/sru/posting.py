@@ -14,7 +14,7 @@ from backport.errors import RemoteError
 from backport.launchpad.api.client import Asker
 from backport.launchpad.api.errors import ConflictError
 from backport.launchpad.bug import model as bugs
-from backport.launchpad.bug.plan import Bug
+from backport.launchpad.bug.plan import AddComment, Bug
 from backport.sru.checklist_data import TagChange
 
 
@@ -50,7 +50,7 @@ def post(
         _unchanged(client, seen, now, change)
         comment = not now.has_comment(comments[change.series])
         if comment:
-            _write(client, seen.number, comments[change.series])
+            bugs.carry_out(client, seen.number, AddComment(comments[change.series]))
         tags = not _is_done(now, change)
         if tags:
             _tag(client, seen, change)
@@ -80,18 +80,6 @@ def _unchanged(client: Asker, seen: Bug, now: Bug, change: TagChange) -> None:
             where=f"{client.root}, bug {seen.number}",
             advice="find out why, and run the command again",
         )
-
-
-def _write(client: Asker, number: int, comment: str) -> None:
-    def question(session: Any) -> None:
-        session.load(f"bugs/{number}").newMessage(content=comment)
-
-    try:
-        client.ask(f"bug {number} (a comment)", question, doing="changed")
-    except RemoteError:
-        # The answer may be lost though the comment is there.
-        if not bugs.read(client, number).has_comment(comment):
-            raise
 
 
 def _tag(client: Asker, seen: Bug, change: TagChange) -> None:

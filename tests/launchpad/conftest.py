@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.credentials import VARIABLE
 from backport.transport import Limits
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
+from tests.support.upload_server.case import write_credentials
 from tests.support.upload_server.fixtures import case, public_keys, upload_template
 
 __all__ = ["case", "public_keys", "upload_template"]
@@ -69,6 +71,19 @@ def make_client(standin: StandIn, tmp_path: Path) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient) -> LaunchpadlibClient:
     return make_client()
+
+
+@pytest.fixture
+def writer(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LaunchpadlibClient]:
+    """A client that is logged in."""
+    monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
+    client = LaunchpadlibClient(
+        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
+    )
+    yield client
+    client.close()
 
 
 @dataclass(frozen=True)

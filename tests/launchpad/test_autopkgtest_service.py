@@ -24,6 +24,7 @@ from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.uploads import upload_record
 
 PPA = PpaName("me", "sru")
 VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
@@ -234,12 +235,7 @@ def recipe(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     matrix.mkdir(parents=True, exist_ok=True)
     (matrix / "control").write_text("Tests: race-control\nDepends: app\n")
     recipe_file.load(path)
-    upload = journal.UploadRecord(
-        source="app", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
-        ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
-        account="tester", base="stand-in", steps={}, state="accepted",
-    )  # fmt: skip
-    journal.write(tmp_path / "build", upload)
+    journal.write(tmp_path / "build", upload_record("app", VERSION, root=standin.root))
     return path
 
 

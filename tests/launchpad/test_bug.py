@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.credentials import VARIABLE
-from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.description import merged
@@ -21,7 +18,6 @@ from backport.recipe.bug import BugText
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.upload_server.case import write_credentials
 
 NUMBER = 77
 TEXT = BugText("It breaks.", "1. Break it.", "It might break elsewhere.", tags=("sru",))
@@ -39,19 +35,6 @@ def there(world: World) -> Bugs:
     found = Bugs(world)
     found.add(NUMBER, "It breaks", "Since monday.", tags=["old"], tasks=["app"])
     return found
-
-
-@pytest.fixture
-def writer(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LaunchpadlibClient]:
-    path = write_credentials(tmp_path / "login", standin.root)
-    monkeypatch.setenv(VARIABLE, str(path))
-    client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
-    )
-    yield client
-    client.close()
 
 
 def changed(standin: StandIn) -> list[str]:
@@ -180,18 +163,6 @@ def test_a_status_that_somebody_else_set_since_it_was_shown_stays(
 
 
 @pytest.mark.usefixtures("there")
-def test_an_edit_in_the_last_moment_is_refused_by_launchpad_and_told(
-    writer: LaunchpadlibClient, standin: StandIn, world: World
-) -> None:
-    standin.faults.add(Fault("status", on="PATCH /devel/bugs/77$", status=412, times=1))
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    (trouble,) = applied.troubles
-    assert trouble.conflict
-    assert "has a newer version of it (412)" in str(trouble.error)
-    assert world.entries["/bugs/77"].values["description"] == "Since monday."
-
-
-@pytest.mark.usefixtures("there")
 def test_the_etag_is_sent_so_that_launchpad_can_refuse(
     writer: LaunchpadlibClient, world: World
 ) -> None:
@@ -206,30 +177,6 @@ def test_the_etag_is_sent_so_that_launchpad_can_refuse(
     with pytest.raises(RemoteError, match="412"):
         writer.ask("the title", question, doing="changed")
     assert entry.values["title"] == "Somebody else's title"
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_a_comment_that_was_posted_but_answered_with_an_error_is_not_posted_twice(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, status: int
-) -> None:
-    standin.faults.add(
-        Fault("status", on="POST /devel/bugs/77$", status=status, after=True, times=9)
-    )
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    standin.faults.clear()
-    assert AddComment("Uploaded to the PPA.") in applied.made
-    assert there.comments(NUMBER).count("Uploaded to the PPA.") == 1
-    assert there.task(NUMBER, "xenial/app").values["status"] == "In Progress"
-
-
-@pytest.mark.parametrize("kind", ["reset", "close"])
-def test_a_change_whose_answer_is_lost_is_not_made_twice(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, kind: str
-) -> None:
-    standin.faults.add(Fault(kind, on="POST /devel/bugs/77$", after=True, times=9))  # type: ignore[arg-type]
-    bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    standin.faults.clear()
-    assert there.comments(NUMBER) == ["Since monday.", "Uploaded to the PPA."]
 
 
 def test_a_comment_whose_answer_takes_too_long_is_not_posted_twice(
@@ -259,70 +206,11 @@ def test_a_page_of_comments_that_ends_early_is_read_again(
     assert bugs.read(client, NUMBER).comments == ("Since monday.",)
 
 
-def test_a_launchpad_that_refuses_connections_ends_in_one_sentence(tmp_path: Path) -> None:
-    away = LaunchpadlibClient(tmp_path / "c", root="http://127.0.0.1:9/", limits=QUICK)
-    with pytest.raises(RemoteError, match=r"bug 77 cannot be read.*connection is refused"):
-        bugs.read(away, NUMBER)
-
-
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        (Fault("status", status=503), "answered 503"),
-        (Fault("status", status=504), "answered 504"),
-        (Fault("status", status=429, headers={"Retry-After": "3600"}), "asks to wait 3600 s"),
-        (Fault("html"), "a web page instead of data"),
-        (Fault("reset"), "broke off the connection"),
-    ],
-)
-def test_a_write_that_fails_ends_in_one_sentence_and_the_next_call_goes_on(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, fault: Fault, said: str
-) -> None:
-    fault.on, fault.times = "(PATCH|POST) /devel/bugs/77$", -1
-    before = bugs.read(writer, NUMBER)
-    standin.faults.add(fault)
-    with pytest.raises(RemoteError) as caught:
-        bugs.apply(writer, before, WANTED)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 6
-    assert there.comments(NUMBER) == ["Since monday."]
-    standin.faults.clear()
-    assert bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED).left.changes == ()
-    assert there.comments(NUMBER) == ["Since monday.", "Uploaded to the PPA."]
-
-
-@pytest.mark.parametrize("status", [401, 404])
-@pytest.mark.usefixtures("there")
-def test_a_private_bug_ends_in_one_sentence(
-    client: LaunchpadlibClient, world: World, status: int
-) -> None:
-    world.hidden["/bugs/77"] = status
-    with pytest.raises(RefusedError, match="bug 77 does not exist, or is private") as caught:
-        bugs.read(client, NUMBER)
-    assert caught.value.exit_code == 6
-
-
-def test_a_bug_that_does_not_exist_ends_in_one_sentence(client: LaunchpadlibClient) -> None:
-    with pytest.raises(RefusedError, match="bug 99 does not exist, or is private"):
-        bugs.read(client, 99)
-
-
 def test_nobody_who_is_not_logged_in_changes_a_bug(client: LaunchpadlibClient, there: Bugs) -> None:
     applied = bugs.apply(client, bugs.read(client, NUMBER), replace(WANTED, status=""))
     assert applied.made == ()
     assert "Anonymous requests cannot change anything" in str(applied.troubles[0].error)
     assert there.comments(NUMBER) == ["Since monday."]
-
-
-@pytest.mark.usefixtures("there")
-def test_a_clock_that_is_wrong_is_named_as_the_cause_of_a_401(
-    client: LaunchpadlibClient, standin: StandIn
-) -> None:
-    standin.clock_offset = 7200.0
-    standin.faults.add(Fault("status", on="GET /devel/bugs/77$", status=401, times=1))
-    with pytest.raises(RefusedError, match="clock is 120 minutes behind Launchpad's"):
-        bugs.read(client, NUMBER)
 
 
 def test_the_plan_names_an_approval_as_its_own_change(

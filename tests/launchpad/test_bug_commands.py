@@ -19,6 +19,7 @@ from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm, ends
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.upload_server.case import write_credentials
+from tests.support.uploads import upload_record
 
 SPEC = Spec(
     sources=(
@@ -63,25 +64,8 @@ def run(recipe: Path, *words: str) -> int:
     )
 
 
-def record(recipe: Path, root: str, state: str = "accepted") -> journal.UploadRecord:
-    upload = journal.UploadRecord(
-        source="alpha",
-        series="xenial",
-        version=VERSION,
-        update="1.0-1~ubuntu16.04.1",
-        ppa="ppa:me/sru",
-        root=root,
-        server="ftp",
-        content={},
-        files={},
-        signer="",
-        account="tester",
-        base="stand-in",
-        steps={},
-        state=state,
-    )
-    journal.write(recipe.parent / "build", upload)
-    return upload
+def record(recipe: Path, root: str, state: str = "accepted") -> None:
+    journal.write(recipe.parent / "build", upload_record("alpha", VERSION, root=root, state=state))
 
 
 def test_bug_shows_the_difference_and_changes_nothing(
@@ -147,16 +131,6 @@ def test_bug_exits_6_when_something_was_refused_and_does_the_rest(
     assert "not done: nominate the bug for xenial" in captured.out
     assert captured.err.count("\n") == 1
     assert world.entries["/bugs/77"].values["tags"] == ["sru"]
-
-
-def test_bug_of_a_private_bug_exits_6_in_one_sentence(
-    recipe: Path, there: Bugs, capsys: pytest.CaptureFixture[str]
-) -> None:
-    there.world.hidden["/bugs/77"] = 401
-    assert run(recipe, "bug") == 6
-    err = capsys.readouterr().err
-    assert "bug 77 does not exist, or is private" in err
-    assert err.count("\n") == 1
 
 
 def test_bug_refuses_a_status_that_is_not_launchpads(

@@ -16,6 +16,7 @@ from backport.launchpad.api.environment import service_root
 from backport.launchpad.api.errors import RefusedError
 from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.raw_server import RawServer
 
 MakeClient = Callable[..., LaunchpadlibClient]
 SOURCES = "GET .*getPublishedSources"
@@ -51,20 +52,11 @@ def test_a_record_holds_pocket_version_component_and_status(client: Launchpadlib
     assert not older.in_archive
 
 
-def test_a_pocket_narrows_the_search(client: LaunchpadlibClient) -> None:
-    (found,) = client.published_sources("hello-sru", "xenial", "Release")
-    assert found.version == "1.0-1"
-
-
 def test_what_was_published_when_a_series_ended_counts_as_in_its_archive(
     client: LaunchpadlibClient,
 ) -> None:
     (found,) = client.published_sources("hello-sru", "zesty")
     assert (found.status, found.in_archive) == ("Obsolete", True)
-
-
-def test_a_source_that_was_never_published_has_no_records(client: LaunchpadlibClient) -> None:
-    assert client.published_sources("python-nothing", "zesty") == ()
 
 
 def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:
@@ -248,6 +240,24 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(make_client: MakeCl
             limits=Limits(silence=0.2, attempts=2, first_wait=0.01),
         )
         with pytest.raises(RemoteError, match="did not answer in time, 2 times"):
+            client.series_status("xenial")
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ([b"<wadl:application>", b"<wadl:doc/>" * 1000, None], "sends more than the limit"),
+        ([b"<", None], "did not answer in time"),
+    ],
+    ids=["endless", "a byte now and then"],
+)
+def test_a_description_of_the_service_without_an_end_is_given_up(
+    make_client: MakeClient, sent: list[bytes | None], said: str
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.sun.wadl+xml\r\n\r\n"
+    with RawServer([head, *sent], pause=0.0 if len(sent) > 2 else 0.05) as server:
+        client = make_client(root=server.url, limits=Limits(total=2.0, size=1_000_000, attempts=1))
+        with pytest.raises(RemoteError, match=said):
             client.series_status("xenial")
 
 

@@ -23,6 +23,7 @@ from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.upload_server.case import SECRET, TOKEN, write_credentials
+from tests.support.uploads import upload_record
 
 NUMBER = 77
 VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
@@ -133,12 +134,7 @@ def scene(
     farm = Farm(world)
     farm.build(farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION))
     farm.now = 1000.0
-    upload = journal.UploadRecord(
-        source="alpha", series="xenial", version=VERSION, update="1.0-1ubuntu0.16.04.1",
-        ppa="ppa:me/sru", root=standin.root, server="ftp", content={}, files={}, signer="",
-        account="tester", base="stand-in", steps={}, state="accepted",
-    )  # fmt: skip
-    journal.write(tmp_path / "build", upload)
+    journal.write(tmp_path / "build", upload_record("alpha", VERSION, root=standin.root))
     made = tmp_path / "build/source/xenial/alpha"
     made.mkdir(parents=True)
     (made / "alpha_1.0-1ubuntu0.16.04.1.dsc").write_text("")

@@ -426,20 +426,6 @@ def test_an_answer_from_the_future_is_not_trusted(
     assert len(standin.requests) > asked
 
 
-def test_a_pocket_picks_from_the_kept_records(
-    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
-) -> None:
-    records = Records(tmp_path, client, now=lambda: MONDAY)
-    every = records.published("hello-sru", "xenial")
-    asked = len(standin.requests)
-    release = records.published("hello-sru", "xenial", "Release")
-    assert every is not None
-    assert release is not None
-    assert [one.version for one in every.publications] == ["1.0-1ubuntu0.1", "1.0-1"]
-    assert [one.version for one in release.publications] == ["1.0-1"]
-    assert len(standin.requests) == asked
-
-
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=4000)))
 def test_an_age_is_said_in_whole_units(passed: timedelta) -> None:
     words = age(MONDAY, MONDAY + passed)

@@ -16,7 +16,7 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import UploadedVersions, sent_of, service_tests
-from backport.launchpad.upload.journal import UploadRecord
+from tests.support.uploads import upload_record
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
@@ -162,16 +162,6 @@ def test_a_control_that_did_not_run_leaves_the_local_one() -> None:
     assert [one.counts for one in found.rows if one.control] == ["no result"]
 
 
-def upload(**change: Any) -> UploadRecord:
-    values: dict[str, Any] = {
-        "source": "app", "series": "xenial", "version": VERSION, "update": UPDATE,
-        "ppa": "ppa:me/sru", "root": "https://lp/", "server": "ftp", "content": {}, "files": {},
-        "signer": "", "account": "me", "base": "ubuntu", "steps": {}, "state": "accepted",
-        "made_of": "a" * 64,
-    }  # fmt: skip
-    return UploadRecord(**values | change)
-
-
 @pytest.mark.parametrize(
     ("change", "own", "known"),
     [
@@ -186,7 +176,10 @@ def upload(**change: Any) -> UploadRecord:
 def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
     change: dict[str, str], own: str, known: bool
 ) -> None:
-    found = sent_of([upload(**change)], {("app", "xenial"): own})
+    found = sent_of(
+        [upload_record("app", VERSION, **({"made_of": "a" * 64} | change))],
+        {("app", "xenial"): own},
+    )
     assert found == (SENT if known else {})
 
 

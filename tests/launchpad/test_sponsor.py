@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import sponsor
-from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.upload_server.case import write_credentials
 
 NUMBER = 77
 
@@ -23,18 +19,6 @@ def there(world: World) -> Bugs:
     found = Bugs(world)
     found.add(NUMBER, "It breaks", "Since monday.", tags=["old"], tasks=["app", "xenial/app"])
     return found
-
-
-@pytest.fixture
-def writer(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LaunchpadlibClient]:
-    monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
-    client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
-    )
-    yield client
-    client.close()
 
 
 def made(work: Path, source: str, series: str, version: str, text: str = "-a\n+b\n") -> None:

@@ -20,11 +20,11 @@ from backport.launchpad.upload.checks import (
     item_of,
     order,
 )
-from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.source import PpaSource, unmet
 from backport.recipe.model import BasePin, Change, Published, Source
 from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
+from tests.support.uploads import upload_record
 
 TODAY = datetime.date(2026, 11, 23)
 BUILD = StepId("build", "xenial", "a")
@@ -154,8 +154,7 @@ def test_what_is_there_with_other_content_is_refused() -> None:
     ("state", "action"), [("broken", "go on"), ("sent", "go on"), ("rejected", "upload")]
 )
 def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
-    earlier = UploadRecord("a", "xenial", VERSION, UPDATE, "p", "r", "s", {}, {}, "k", "n", "b", {},
-                     state=state)  # fmt: skip
+    earlier = upload_record("a", VERSION, state=state)
 
     assert item_of(replace(CANDIDATE, earlier=earlier)).action == action
 

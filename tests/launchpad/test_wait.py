@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from rich.console import Console
 
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import published
 from backport.launchpad.builds import text as wait_show
@@ -22,7 +21,6 @@ from backport.launchpad.upload.ppa import PpaName
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
-from tests.support.upload_server.case import write_credentials
 
 PPA = PpaName("me", "sru")
 APP = SourceVersion("app", "xenial", "1.0-1~ppa1")
@@ -44,9 +42,17 @@ class Scene:
     def accept(self, upload: SourceVersion = APP) -> Entry:
         return self.farm.accept(self.archive, upload.series, upload.source, upload.version)
 
-    def wait(self, *uploads: SourceVersion, bounds: Bounds | None = None) -> Ended:
+    def wait(
+        self,
+        *uploads: SourceVersion,
+        bounds: Bounds | None = None,
+        then: Callable[[float], None] = lambda _: None,
+    ) -> Ended:
+        """Wait; `then` is called with the second after each pause."""
+
         def sleep(seconds: float) -> None:
             self.farm.now += seconds
+            then(self.farm.now)
 
         one = Wait(
             Builds(self.client, PPA),
@@ -72,17 +78,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(
-    standin: StandIn, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Scene]:
-    login = write_credentials(tmp_path / "login", standin.root)
-    monkeypatch.setenv(VARIABLE, str(login))
-    client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
-    )
+def scene(standin: StandIn, world: World, tmp_path: Path, writer: LaunchpadlibClient) -> Scene:
     farm = Farm(world)
-    yield Scene(farm, standin, client, tmp_path / "work", farm.ppa("me", "sru"))
-    client.close()
+    return Scene(farm, standin, writer, tmp_path / "work", farm.ppa("me", "sru"))
 
 
 def test_builds_are_followed_until_their_binaries_are_published(scene: Scene) -> None:
@@ -92,20 +90,11 @@ def test_builds_are_followed_until_their_binaries_are_published(scene: Scene) ->
 
 
 def test_an_upload_that_is_not_taken_in_yet_is_waited_for(scene: Scene) -> None:
-    def sleep(seconds: float) -> None:
-        scene.farm.now += seconds
-        if scene.farm.now == 120:
+    def then(second: float) -> None:
+        if second == 120:
             scene.farm.build(scene.accept())
 
-    one = Wait(
-        Builds(scene.client, PPA),
-        str(PPA),
-        scene.work,
-        scene.events.append,
-        clock=lambda: scene.farm.now,
-        sleep=sleep,
-    )
-    assert one.run([APP]).reason == "all published"
+    assert scene.wait(then=then).reason == "all published"
     assert scene.phases("") == ["not there yet"]
     assert scene.phases()[0] == "queued"
 
@@ -323,44 +312,25 @@ def test_launchpad_may_be_away_for_a_while(scene: Scene) -> None:
     scene.farm.build(scene.accept())
     fault = Fault("status", on="getBuilds", status=503, times=-1)
 
-    def sleep(seconds: float) -> None:
-        scene.farm.now += seconds
-        if scene.farm.now == 120:
+    def then(second: float) -> None:
+        if second == 120:
             scene.standin.faults.add(fault)
-        if scene.farm.now == 300:
+        if second == 300:
             scene.standin.faults.clear()
 
-    one = Wait(
-        Builds(scene.client, PPA),
-        str(PPA),
-        scene.work,
-        scene.events.append,
-        clock=lambda: scene.farm.now,
-        sleep=sleep,
-    )
-    assert one.run([APP]).reason == "all published"
+    assert scene.wait(then=then).reason == "all published"
     assert "answered 503 Service Unavailable, 4 times" in scene.notes()[0]
 
 
 def test_launchpad_that_stays_away_ends_the_wait_in_one_sentence(scene: Scene) -> None:
     scene.farm.build(scene.accept())
 
-    def sleep(seconds: float) -> None:
-        assert scene.farm.now < 1000, "the wait goes on without an end"
-        scene.farm.now += seconds
+    def then(second: float) -> None:
+        assert second < 1000, "the wait goes on without an end"
         scene.standin.faults.add(Fault("status", on="getBuilds", status=500, times=-1))
 
-    one = Wait(
-        Builds(scene.client, PPA),
-        str(PPA),
-        scene.work,
-        scene.events.append,
-        Bounds(outage=150),
-        clock=lambda: scene.farm.now,
-        sleep=sleep,
-    )
     with pytest.raises(RemoteError, match=r"the builds of xenial/app .* answered 500") as caught:
-        one.run([APP])
+        scene.wait(bounds=Bounds(outage=150), then=then)
     assert caught.value.exit_code == 6
     assert scene.farm.now < 400
     scene.standin.faults.clear()

@@ -17,7 +17,6 @@ from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.bug.plan import Bug, Task
 from backport.launchpad.builds.published import PublishedBinary
 from backport.launchpad.upload import journal
-from backport.launchpad.upload.journal import UploadRecord
 from backport.sru import check, service_verdicts
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
@@ -25,6 +24,7 @@ from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
+from tests.support.uploads import upload_record
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SINCE = "2026-11-12T10:00:00.000000+00:00"
@@ -162,11 +162,8 @@ def serve(
     work = where.store.work
     for series in SERIES:
         (dsc,) = (work / f"source/{series}/alpha").glob("*.dsc")
-        upload = UploadRecord(
-            source="alpha", series=series, version=f"{where.version(series)}~ppa1",
-            update=where.version(series), ppa="ppa:me/sru", root="https://lp.example.org/",
-            server="ftp", content={}, files={}, signer="", account="me", base="ubuntu", steps={},
-            state="accepted",
+        upload = upload_record(
+            "alpha", f"{where.version(series)}~ppa1", series=series, root="https://lp.example.org/",
             made_of=made_of or hashlib.sha256(dsc.read_bytes()).hexdigest(),
         )  # fmt: skip
         journal.write(work, upload)

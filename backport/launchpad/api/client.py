@@ -1,4 +1,4 @@
-"""The verbs that the toolkit asks of Launchpad, and launchpadlib as the one that carries them out.
+"""What the toolkit asks of Launchpad's web service, by way of launchpadlib.
 
 Nothing is asked before the first verb, and launchpadlib is not even loaded before it.
 """
@@ -26,44 +26,6 @@ _MISSING_RIGHT = re.compile(r"\(<.*>, u?'(?P<what>\w+)', u?'(?P<right>[\w.]+)'\)
 _NOT_FOUND = re.compile(r"Object: <.*>, name: ")
 
 
-class LaunchpadClient(Protocol):
-    """What the toolkit asks of Launchpad.
-
-    `root` is the service root. Every verb raises RemoteError, in one sentence that names what
-    was asked, when Launchpad is broken or cannot be reached, and RefusedError (one of these)
-    when it does not know what was asked for or does not show it.
-    """
-
-    root: str
-
-    def series_status(self, series: str) -> str:
-        """The status of an Ubuntu series, such as Supported or Obsolete."""
-        ...
-
-    def published_sources(
-        self,
-        source: str,
-        series: str = "",
-        pocket: str = "",
-        *,
-        version: str = "",
-        distribution: str = "ubuntu",
-    ) -> tuple[Publication, ...]:
-        """The publication records of a source in a primary archive, the newest version first.
-
-        `series`, `pocket` and `version` narrow the search; records of every status are found.
-        """
-        ...
-
-    def queued_sources(self, source: str, series: str) -> tuple[Publication, ...]:
-        """The uploads of a source in the queue of an Ubuntu series, of every status."""
-        ...
-
-    def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
-        """The files of a published source package, with their hashes as Launchpad has them."""
-        ...
-
-
 class Asker(Protocol):
     """The one verb that the others are made of."""
 
@@ -76,6 +38,10 @@ class Asker(Protocol):
 
 class LaunchpadlibClient:
     """Asks Launchpad through launchpadlib, anonymously or logged in.
+
+    Every verb raises RemoteError, in one sentence that names what was asked, when Launchpad is
+    broken or cannot be reached, and RefusedError (one of these) when it does not know what was
+    asked for or does not show it. `root` is the service root.
 
     One object may be used by several threads: httplib2 is not made for that, so one question
     is asked at a time.
@@ -105,7 +71,7 @@ class LaunchpadlibClient:
         self._out_of_reach: UnansweredError | None = None
 
     def series_status(self, series: str) -> str:
-        """See `LaunchpadClient`."""
+        """The status of an Ubuntu series, such as Supported or Obsolete."""
 
         def question(session: Any) -> str:
             self._known.pop(f"ubuntu/{series}", None)
@@ -117,15 +83,15 @@ class LaunchpadlibClient:
         self,
         source: str,
         series: str = "",
-        pocket: str = "",
         *,
         version: str = "",
         distribution: str = "ubuntu",
     ) -> tuple[Publication, ...]:
-        """See `LaunchpadClient`."""
+        """The publication records of a source in a primary archive, the newest version first.
+
+        `series` and `version` narrow the search; records of every status are found.
+        """
         wanted: dict[str, Any] = {"source_name": source, "exact_match": True}
-        if pocket:
-            wanted["pocket"] = pocket
         if version:
             wanted["version"] = version
 
@@ -141,7 +107,7 @@ class LaunchpadlibClient:
         return self.ask(f"the publications of {exact} in {place}", question)
 
     def queued_sources(self, source: str, series: str) -> tuple[Publication, ...]:
-        """See `LaunchpadClient`."""
+        """The uploads of a source in the queue of an Ubuntu series, of every status."""
 
         def question(session: Any) -> tuple[Publication, ...]:
             found = self._one_series(session, "ubuntu", series).getPackageUploads(
@@ -167,7 +133,7 @@ class LaunchpadlibClient:
         return self.ask(f"the queued uploads of {source} to ubuntu {series}", question)
 
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
-        """See `LaunchpadClient`."""
+        """The files of a published source package, with their hashes as Launchpad has them."""
 
         def question(session: Any) -> tuple[SourceFile, ...]:
             found = session.load(publication.link).sourceFileUrls(include_meta=True)
@@ -276,7 +242,7 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
         case 401 | 403:
             what = f"refuses it ({status})"
             advice = "ask somebody who may do it" if logged_in else "it may be private: log in"
-            if skew := _skew(response.get("date", "")):
+            if skew := clock_skew(response.get("date", "")):
                 advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
             what, advice = "does not know it (404)", "check the spelling"
@@ -300,8 +266,8 @@ def _reason(text: str) -> str:
     return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
-def _skew(date: str) -> str:
-    """How far this machine's clock is from the server's, in words; "" for under ten minutes.
+def clock_skew(date: str, most: float = 600.0) -> str:
+    """How far this machine's clock is from the server's, in words; "" up to `most` seconds.
 
     A signed request whose time is too far from the server's is refused (RFC 5849, 3.3).
     """
@@ -309,7 +275,7 @@ def _skew(date: str) -> str:
         seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
         return ""
-    if abs(seconds) < 600:
+    if abs(seconds) <= most:
         return ""
     return f"{abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'}"
 

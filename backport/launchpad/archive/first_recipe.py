@@ -20,7 +20,7 @@ from debian.deb822 import Dsc
 from debian.debian_support import Version
 
 from backport.errors import InputError, RemoteError, UsageError
-from backport.launchpad.api.client import LaunchpadClient, LaunchpadlibClient
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.recipe import init_text
@@ -38,7 +38,7 @@ def first_recipe(
     path: Path,
     names: Sequence[str],
     series: Sequence[str],
-    client: LaunchpadClient | None,
+    client: LaunchpadlibClient | None,
     cache: Path,
     *,
     dscs: Sequence[Path] = (),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError, RemoteError, UsageError
-from backport.launchpad.api.client import LaunchpadClient, LaunchpadlibClient
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.archive.publications import Records
 from backport.recipe import edit, reader
@@ -101,7 +101,7 @@ class PinReport:
 
 def pin(
     recipe: Recipe,
-    client: LaunchpadClient | None,
+    client: LaunchpadlibClient | None,
     cache: Path,
     *,
     sources: Sequence[str] = (),

@@ -19,7 +19,7 @@ from debian.debian_support import Version
 from backport import atomic
 from backport.engine import records
 from backport.errors import InputError, RemoteError, reading
-from backport.launchpad.api.client import LaunchpadClient
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import PRODUCTION, service_root
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
@@ -81,7 +81,7 @@ class Records:
     def __init__(
         self,
         folder: Path,
-        client: LaunchpadClient | None,
+        client: LaunchpadlibClient | None,
         *,
         max_age: timedelta = timedelta(days=1),
         rest: timedelta = timedelta(0),
@@ -95,19 +95,12 @@ class Records:
         self.refusals: list[RefusedError] = []
         self.failure: RemoteError | None = self._rested(rest) if client else None
 
-    def published(self, source: str, series: str, pocket: str = "") -> KeptAnswer | None:
-        """The records of a source in an Ubuntu series, "" for all; None if nobody can tell.
-
-        All pockets are asked for at once; `pocket` picks one of them.
-        """
-        answer = self._answer(
+    def published(self, source: str, series: str) -> KeptAnswer | None:
+        """The records of a source in an Ubuntu series, "" for all; None if nobody can tell."""
+        return self._answer(
             f"ubuntu/{series or '*'}/{source}",
             lambda client: client.published_sources(source, series),
         )
-        if answer is None or not pocket:
-            return answer
-        chosen = tuple(one for one in answer.publications if one.pocket == pocket)
-        return KeptAnswer(chosen, answer.asked_at, answer.fresh)
 
     def queued(self, source: str, series: str) -> KeptAnswer | None:
         """The uploads of a source in a series' queue; None if nobody can tell."""
@@ -125,7 +118,7 @@ class Records:
             series: only there; "" for every series.
         """
 
-        def question(client: LaunchpadClient) -> tuple[Publication, ...]:
+        def question(client: LaunchpadlibClient) -> tuple[Publication, ...]:
             found = client.published_sources(
                 source, series, version=version, distribution=distribution
             )
@@ -152,7 +145,7 @@ class Records:
         return age(answer.asked_at, self._now())
 
     def _answer(
-        self, key: str, question: Callable[[LaunchpadClient], tuple[Publication, ...]]
+        self, key: str, question: Callable[[LaunchpadlibClient], tuple[Publication, ...]]
     ) -> KeptAnswer | None:
         kept = self._kept().get(key)
         if kept is not None and timedelta(0) <= self._now() - kept.asked_at <= self._max_age:
@@ -224,7 +217,7 @@ class Records:
 
 def archive_versions(
     recipe: Recipe,
-    client: LaunchpadClient | None,
+    client: LaunchpadlibClient | None,
     cache: Path,
     *,
     max_age: timedelta = timedelta(days=1),

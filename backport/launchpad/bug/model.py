@@ -134,8 +134,7 @@ def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
     """Make the changes that `bug_plan.make` plans for the bug as it was shown.
 
     What follows from them (a nomination that can now be approved, the tasks of a series) is done
-    as well. A change that Launchpad refuses does not hold up the others. After an answer that
-    leaves open whether a change was made, the bug is read: what is there is not done again.
+    as well. A change that Launchpad refuses does not hold up the others.
 
     Raises:
         RemoteError: Launchpad is broken or cannot be reached; what was made stays made, and the
@@ -153,17 +152,28 @@ def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
             break
         for change in todo:
             try:
-                _make(client, bug.number, change)
+                carry_out(client, bug.number, change)
             except RefusedError as error:
                 troubles.append(Trouble(change, error))
-            except RemoteError:
-                if not bug_plan.is_made(read(client, bug.number), change):
-                    raise
-                made.append(change)
             else:
                 made.append(change)
         bug = read(client, bug.number, rights=True)
     return Applied(tuple(made), tuple(troubles), bug, bug_plan.make(bug, wanted))
+
+
+def carry_out(client: Asker, number: int, change: Change) -> None:
+    """Make one change; after an answer that leaves open whether it was made, the bug is read.
+
+    Raises:
+        RemoteError: it was not made.
+    """
+    try:
+        _make(client, number, change)
+    except RefusedError:
+        raise
+    except RemoteError:
+        if not bug_plan.is_made(read(client, number), change):
+            raise
 
 
 def _key(change: Change) -> Change | type[Change]:

@@ -7,7 +7,7 @@ else of the bug is touched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,13 +201,16 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
                 is_patch=True,
             )
 
-        try:
-            client.ask(f"{one.title} on bug {number}", attach, doing="attached")
-        except RefusedError:
-            raise
-        except RemoteError:
-            if one in plan(read(client, number, titles), every).attach:
-                raise
+        def is_attached(one: Debdiff = one) -> bool:
+            return one not in plan(read(client, number, titles), every).attach
+
+        _once(
+            client,
+            f"{one.title} on bug {number}",
+            attach,
+            "attached",
+            is_attached,
+        )
         done.append(f"attached {one.title}")
     # Last, so that the sponsors get no mail before all is there.
     if todo.subscribe:
@@ -215,12 +218,28 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
         def subscribe(session: Any) -> None:
             session.load(f"bugs/{number}").subscribe(person=f"{session._root_uri}~{TEAM}")
 
-        try:
-            client.ask(f"{TEAM} to bug {number}", subscribe, doing="subscribed")
-        except RefusedError:
-            raise
-        except RemoteError:
-            if not read(client, number, ()).subscribed:
-                raise
+        _once(
+            client,
+            f"{TEAM} to bug {number}",
+            subscribe,
+            "subscribed",
+            lambda: read(client, number, ()).subscribed,
+        )
         done.append(f"subscribed {TEAM}")
     return done
+
+
+def _once(
+    client: Asker,
+    what: str,
+    change: Callable[[Any], None],
+    doing: str,
+    is_done: Callable[[], bool],
+) -> None:
+    try:
+        client.ask(what, change, doing=doing)
+    except RefusedError:
+        raise
+    except RemoteError:
+        if not is_done():
+            raise

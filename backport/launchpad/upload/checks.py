@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
 from debian.debian_support import Version
 
-from backport.errors import InputError, MachineError, RemoteError, StepError
-from backport.launchpad.archive.publication import Publication
+from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
 from backport.launchpad.upload.candidate import Candidate
 from backport.recipe.model import Recipe
 
@@ -77,219 +76,178 @@ class UploadPlan:
         return {"event": "plan", **asdict(self), "exit_code": self.exit_code}
 
 
-def checks_of(candidate: Candidate) -> tuple[Check, ...]:
+# What is wrong ("" for nothing), and what is said where all is well.
+_Found = tuple[str, str]
+
+
+def checks_of(one: Candidate) -> tuple[Check, ...]:
     """Every check of one source in one series, in the order in which they are shown."""
-    return tuple(
-        check(candidate)
-        for check in (
-            _series, _account, _key, _base, _day, _confirmed, _version, _origs, _changelog, _deps,
-            _tested,
-        )
-    )  # fmt: skip
+    checks = []
+    for name, (check, error) in _CHECKS.items():
+        wrong, good = check(one)
+        checks.append(Check(name, not wrong, wrong or good, error.exit_code if wrong else 0))
+    return tuple(checks)
 
 
-def _series(candidate: Candidate) -> Check:
-    status = candidate.series_status
-    if not candidate.closed:
-        said = f"{candidate.series} is {status}"
-        if candidate.permitted:
-            said += ", and the PPA takes uploads for it all the same"
-        return Check("series", status != "Future", said, RemoteError.exit_code)
-    return Check(
-        "series",
-        False,
-        f"obsolete: Launchpad takes no uploads for {candidate.series} any more; what can be done "
-        "is to build and test it here, and to leave the series out of the update",
-        RemoteError.exit_code if candidate.asked_by_name else 0,
-    )
+def _series(one: Candidate) -> _Found:
+    is_now = f"{one.series} is {one.series_status}"
+    if one.closed:
+        return (
+            f"obsolete: Launchpad takes no uploads for {one.series} any more; what can be done is "
+            "to build and test it here, and to leave the series out of the update"
+        ), ""
+    if one.permitted:
+        return "", f"{is_now}, and the PPA takes uploads for it all the same"
+    return is_now if one.series_status == "Future" else "", is_now
 
 
-def _account(candidate: Candidate) -> Check:
-    said = candidate.allowed or "the account may upload there"
-    return Check("account", not candidate.allowed, said, RemoteError.exit_code)
+def _account(one: Candidate) -> _Found:
+    return one.allowed, "the account may upload there"
 
 
-def _key(candidate: Candidate) -> Check:
-    said = candidate.key_trouble or "it can sign, and Launchpad knows it"
-    return Check("key", not candidate.key_trouble, said, MachineError.exit_code)
+def _key(one: Candidate) -> _Found:
+    return one.key_trouble, "it can sign, and Launchpad knows it"
 
 
-def _base(candidate: Candidate) -> Check:
-    base = candidate.source.base
+def _base(one: Candidate) -> _Found:
+    base = one.source.base
     if base is None:
-        return Check(
-            "base",
-            False,
-            "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin",
-            InputError.exit_code,
-        )
-    if candidate.base_trouble:
-        return Check("base", False, f"{base.dsc}: {candidate.base_trouble}", InputError.exit_code)
-    return Check("base", True, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it")
+        return (
+            "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin"
+        ), ""
+    wrong = f"{base.dsc}: {one.base_trouble}" if one.base_trouble else ""
+    return wrong, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it"
 
 
-def _day(candidate: Candidate) -> Check:
-    if candidate.as_of is not None and candidate.as_of < candidate.today:
-        return Check(
-            "day",
-            False,
-            f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: "
-            "take as-of out",
-            InputError.exit_code,
-        )
-    return Check("day", True, "the archive is looked at as it is now")
+def _day(one: Candidate) -> _Found:
+    wrong = (
+        f"the recipe looks at the archive as of {one.as_of}, and it has gone on since: take as-of "
+        "out"
+    )
+    past = one.as_of is not None and one.as_of < one.today
+    return wrong if past else "", "the archive is looked at as it is now"
 
 
-def _confirmed(candidate: Candidate) -> Check:
+def _confirmed(one: Candidate) -> _Found:
     loose = [
-        f"{series}: {one.version or 'none'}" if one else f"{series}: unknown"
-        for series, one in candidate.relied.items()
-        if one is None or not one.confirmed
+        f"{series}: {has.version or 'none'}" if has else f"{series}: unknown"
+        for series, has in one.relied.items()
+        if has is None or not has.confirmed
     ]
     if loose:
-        return Check(
-            "archive",
-            False,
-            f"nobody has confirmed what the archive has ({'; '.join(loose)})",
-            InputError.exit_code,
-        )
-    has = candidate.archive.version if candidate.archive else ""
-    said = candidate.said.version if candidate.said else ""
-    base = candidate.source.base.version if candidate.source.base else ""
+        return f"nobody has confirmed what the archive has ({'; '.join(loose)})", ""
+    has = one.archive.version if one.archive else ""
+    said = one.said.version if one.said else ""
+    base = one.source.base.version if one.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != said and (candidate.said is not None or has != base):
-        return Check(
-            "archive",
-            False,
+    if has != said and (one.said is not None or has != base):
+        return (
             f"the archive has {has or 'none'}, and the recipe says {said or 'none'}: correct "
-            f"{candidate.source.name} in [series.{candidate.series}.archive]",
-            InputError.exit_code,
-        )
-    return Check("archive", True, f"it has {has or 'none'}, confirmed")
+            f"{one.source.name} in [series.{one.series}.archive]"
+        ), ""
+    return "", f"it has {has or 'none'}, confirmed"
 
 
-def _version(candidate: Candidate) -> Check:
-    ours = Version(candidate.version)
-    mine = [one for one in candidate.records if one.series == candidate.series and one.in_archive]
-    newest = max((Version(one.version) for one in mine), default=None)
-    has = candidate.archive.version if candidate.archive else ""
-    if newest is not None and newest >= ours and not _is_there(candidate):
-        return Check(
-            "version",
-            False,
-            f"the PPA has {newest} in {candidate.series}, and {ours} is not higher",
-            InputError.exit_code,
-        )
-    if has and Version(has) >= ours:
-        return Check(
-            "version",
-            False,
-            f"the archive has {has}, and {ours} is not higher",
-            InputError.exit_code,
-        )
-    if not ours < Version(candidate.update):
-        return Check(
-            "version", False, f"{ours} is not below {candidate.update}", InputError.exit_code
-        )
-    return Check("version", True, f"{ours} is higher than all that is there, and below the update")
+def _version(one: Candidate) -> _Found:
+    ours = Version(one.version)
+    mine = [record for record in one.records if record.series == one.series and record.in_archive]
+    newest = max((Version(record.version) for record in mine), default=None)
+    has = one.archive.version if one.archive else ""
+    wrong = ""
+    if newest is not None and newest >= ours and not _is_there(one):
+        wrong = f"the PPA has {newest} in {one.series}, and {ours} is not higher"
+    elif has and Version(has) >= ours:
+        wrong = f"the archive has {has}, and {ours} is not higher"
+    elif not ours < Version(one.update):
+        wrong = f"{ours} is not below {one.update}"
+    return wrong, f"{ours} is higher than all that is there, and below the update"
 
 
-def _origs(candidate: Candidate) -> Check:
-    wrong = [
-        f"{one.where} has another {one.name} (sha256 {one.sha256[:12]}…)"
-        for one in candidate.known
-        if one.name in candidate.hashes and candidate.hashes[one.name] != one.sha256
-    ]
-    if wrong:
-        return Check("tarball", False, wrong[0], InputError.exit_code)
-    same = [one.where for one in candidate.known if one.name in candidate.hashes]
-    return Check("tarball", True, f"the same as in {same[0]}" if same else "nobody has that name")
+def _tarball(one: Candidate) -> _Found:
+    theirs = [known for known in one.known if known.name in one.hashes]
+    for known in theirs:
+        if one.hashes[known.name] != known.sha256:
+            return f"{known.where} has another {known.name} (sha256 {known.sha256[:12]}…)", ""
+    return "", f"the same as in {theirs[0].where}" if theirs else "nobody has that name"
 
 
-def _changelog(candidate: Candidate) -> Check:
-    if candidate.made and candidate.made.differing:
-        return Check(
-            "content",
-            False,
-            "it differs from the update's own source package in "
-            f"{', '.join(candidate.made.differing[:3])}",
-            StepError.exit_code,
-        )
-    return Check("content", True, "the update's own source package, but for the version")
+def _content(one: Candidate) -> _Found:
+    files = ", ".join(one.made.differing[:3]) if one.made else ""
+    wrong = f"it differs from the update's own source package in {files}" if files else ""
+    return wrong, "the update's own source package, but for the version"
 
 
-def _deps(candidate: Candidate) -> Check:
-    if candidate.unmet:
-        return Check(
-            "relations",
-            False,
-            f"it asks for {candidate.unmet[0]}: end the recipe's relation with ~, as in "
-            "(>= {NAME}~)",
-            InputError.exit_code,
-        )
-    return Check("relations", True, "what it asks of the update, the PPA's versions meet")
+def _relations(one: Candidate) -> _Found:
+    end = "end the recipe's relation with ~, as in (>= {NAME}~)"
+    wrong = f"it asks for {one.unmet[0]}: {end}" if one.unmet else ""
+    return wrong, "what it asks of the update, the PPA's versions meet"
 
 
-def _tested(candidate: Candidate) -> Check:
-    bad = {name: state for name, state in candidate.steps.items() if state != "passed"}
-    tests = sum(step.kind == "test" for step in candidate.steps)
+def _tested(one: Candidate) -> _Found:
+    bad = [(name, state) for name, state in one.steps.items() if state != "passed"]
     if not bad:
-        there = len(candidate.origins)
+        tests = sum(name.kind == "test" for name in one.steps)
+        there = len(one.origins)
         service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
-        return Check("tests", True, f"the build and all {tests} tests passed{service}")
-    name, state = next(iter(bad.items()))
-    said = (
-        f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
-    )
-    if candidate.forced:
-        return Check("tests", True, f"{said}; forced: {candidate.forced}")
-    return Check("tests", False, f"{said}; run: backport run", StepError.exit_code)
+        return "", f"the build and all {tests} tests passed{service}"
+    name, state = bad[0]
+    said = f"{len(bad)} of {len(one.steps)} builds and tests have not passed ({name}: {state})"
+    return "" if one.forced else f"{said}; run: backport run", f"{said}; forced: {one.forced}"
 
 
-def _is_there(candidate: Candidate) -> bool:
+# Each check with the error whose exit code the command ends with.
+_CHECKS: dict[str, tuple[Callable[[Candidate], _Found], type[BackportError]]] = {
+    "series": (_series, RemoteError),
+    "account": (_account, RemoteError),
+    "key": (_key, MachineError),
+    "base": (_base, InputError),
+    "day": (_day, InputError),
+    "archive": (_confirmed, InputError),
+    "version": (_version, InputError),
+    "tarball": (_tarball, InputError),
+    "content": (_content, StepError),
+    "relations": (_relations, InputError),
+    "tests": (_tested, StepError),
+}
+
+
+def _is_there(one: Candidate) -> bool:
     """Whether the PPA has this very version, in this series, with our content."""
+    ours = {name: sha256 for name, sha256 in one.hashes.items() if not name.endswith(".dsc")}
     return any(
-        one.version == candidate.version
-        and one.series == candidate.series
-        and one.in_archive
-        and _same_files(one, candidate.hashes)
-        for one in candidate.records
+        record.in_archive and record.files and record.content == ours
+        for record in one.records
+        if (record.version, record.series) == (one.version, one.series)
     )
-
-
-def _same_files(record: Publication, hashes: Mapping[str, str]) -> bool:
-    ours = {name: one for name, one in hashes.items() if not name.endswith(".dsc")}
-    return bool(record.files) and record.content == ours
 
 
 def item_of(candidate: Candidate) -> PlannedUpload:
     """What becomes of one source in one series."""
     checks = checks_of(candidate)
-
-    def item(action: str, reason: str, exit_code: int = 0) -> PlannedUpload:
-        version = candidate.version if candidate.source.base is not None else ""
-        return PlannedUpload(
-            source=candidate.source.name,
-            series=candidate.series,
-            version=version,
-            action=action,
-            needs=candidate.needs,
-            checks=checks,
-            reason=reason,
-            exit_code=exit_code,
-        )
-
-    series = checks[0]
-    if not series.holds:
-        return item(SKIP, f"skipped ({series.detail})", series.exit_code)
-    if _is_there(candidate):
-        return item(THERE, "the PPA has it already")
-    for check in checks:
-        if not check.holds:
-            return item(REFUSE, check.detail, check.exit_code)
-    if candidate.earlier is not None and candidate.earlier.state != "rejected":
-        return item(RESUME, f"an earlier call left it as {candidate.earlier.state}")
-    return item(UPLOAD, "")
+    failed = next((check for check in checks if not check.holds), None)
+    exit_code = 0
+    if not checks[0].holds:
+        action, reason = SKIP, f"skipped ({checks[0].detail})"
+        # That a series has ended is no fault of who has not asked for it.
+        exit_code = 0 if candidate.closed and not candidate.asked_by_name else checks[0].exit_code
+    elif _is_there(candidate):
+        action, reason = THERE, "the PPA has it already"
+    elif failed is not None:
+        action, reason, exit_code = REFUSE, failed.detail, failed.exit_code
+    elif candidate.earlier is not None and candidate.earlier.state != "rejected":
+        action, reason = RESUME, f"an earlier call left it as {candidate.earlier.state}"
+    else:
+        action, reason = UPLOAD, ""
+    return PlannedUpload(
+        source=candidate.source.name,
+        series=candidate.series,
+        version=candidate.version if candidate.source.base is not None else "",
+        action=action,
+        needs=candidate.needs,
+        checks=checks,
+        reason=reason,
+        exit_code=exit_code,
+    )
 
 
 def order(

@@ -15,7 +15,7 @@ from backport.engine import verdict
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
-from backport.errors import InputError, MachineError, RemoteError
+from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
@@ -334,24 +334,3 @@ def _still_good(
         and earlier.state != "rejected"
         and dict(earlier.content) == made.content
     )
-
-
-def check_clock(ppa: Ppa, *, most: float = 600.0) -> None:
-    """Check that this machine's clock is near Launchpad's: a signature from the future is refused.
-
-    Parameters:
-        most: seconds that it may be off.
-
-    Raises:
-        MachineError: it is off by more.
-        RemoteError: Launchpad does not answer.
-    """
-    off = ppa.clock_offset()
-    if off is None:
-        raise RemoteError("Launchpad does not tell the time", advice="try again later")
-    if abs(off) > most:
-        where = "ahead of" if off > 0 else "behind"
-        raise MachineError(
-            f"this machine's clock is {abs(off) / 60:.0f} minutes {where} Launchpad's",
-            advice="set it (timedatectl(1)), and run the command again",
-        )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from backport import transport
-from backport.errors import InputError, RemoteError
-from backport.launchpad.api.client import LaunchpadlibClient, read_publication
+from backport.errors import InputError, MachineError, RemoteError
+from backport.launchpad.api.client import LaunchpadlibClient, clock_skew, read_publication
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
@@ -95,18 +93,32 @@ class Ppa:
 
         return self._client.ask("the account that is logged in", question)
 
-    def clock_offset(self) -> float | None:
-        """How far this machine's clock is ahead of Launchpad's, in seconds; None if unknown."""
+    def check_clock(self, *, most: float = 600.0) -> None:
+        """Check that this machine's clock is near Launchpad's.
+
+        A signature from the future is refused.
+
+        Parameters:
+            most: seconds that it may be off.
+
+        Raises:
+            MachineError: it is off by more.
+        """
+        root = self._client.root
         try:
-            with transport.opened(f"{self._client.root}{API_VERSION}/", Limits()) as answer:
-                theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+            with transport.opened(f"{root}{API_VERSION}/", Limits()) as answer:
+                date = answer.headers.get("Date", "")
         except UnansweredError as error:
             raise RemoteError(
-                f"Launchpad {error.what}", where=self._client.root, advice="try again later"
+                f"Launchpad {error.what}", where=root, advice="try again later"
             ) from error
-        except (TypeError, ValueError):
-            return None
-        return (datetime.now(UTC) - theirs).total_seconds()
+        if not date:
+            raise RemoteError("Launchpad does not tell the time", where=root)
+        if skew := clock_skew(date, most):
+            raise MachineError(
+                f"this machine's clock is {skew} Launchpad's",
+                advice="set it (timedatectl(1)), and run the command again",
+            )
 
     def check(self) -> None:
         """Check that the PPA is there, and a PPA."""
