@@ -16,10 +16,10 @@ from typing import NoReturn
 from backport import __version__
 from backport.commands import (
     bugs,
-    checks,
     common,
     debdiffs,
     evidence,
+    explain,
     machine,
     manual,
     publish,
@@ -35,7 +35,7 @@ _PROGRAM = "backport"
 _GROUPS = (
     running,
     runs,
-    checks,
+    explain,
     recipes,
     debdiffs,
     evidence,

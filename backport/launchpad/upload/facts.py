@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from debian.debian_support import Version
-
 from backport.engine import verdict
 from backport.engine.store import Store
 from backport.engine.verdict import Passed
@@ -32,6 +30,7 @@ from backport.launchpad.upload.source import Made
 from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Published, Recipe, Source
+from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 
@@ -257,7 +256,7 @@ class Gatherer:
 
     def _known(self, made: Made) -> tuple[Known, ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
-        upstream = Version(made.version).upstream_version
+        upstream = upstream_part(made.version)
         places = [(f"the PPA ({one.series})", one) for one in self._records[made.source]]
         places += [
             (f"the archive ({one.series})", one)
@@ -266,7 +265,7 @@ class Gatherer:
         found: list[Known] = []
         seen: set[str] = set()
         for where, one in places:
-            if Version(one.version).upstream_version != upstream or one.version in seen:
+            if upstream_part(one.version) != upstream or one.version in seen:
                 continue
             seen.add(one.version)
             files = one.files or self.client.source_files(one)
