@@ -17,10 +17,10 @@ from typing import NoReturn
 from backport import __version__, output
 from backport.commands import (
     bugs,
-    checks,
     common,
     debdiffs,
     evidence,
+    explain,
     machine,
     manual,
     publish,
@@ -37,7 +37,7 @@ _PROGRAM = "backport"
 _GROUPS = (
     running,
     runs,
-    checks,
+    explain,
     recipes,
     debdiffs,
     evidence,

@@ -16,14 +16,28 @@ settings.load_profile("toolkit")
 
 ROOT = Path(__file__).parents[1]
 # Tests that need nothing but Python. Those of tests/e2e are end-to-end, all others need a system.
-UNIT = ()
-# Tests that use what a machine has once: they run one after the other.
-MACHINE = (
-    "tests/build",
-    "tests/e2e",
-    "tests/environments",
-    "tests/testbed",
+UNIT = tuple(
+    f"tests/{folder}/test_{name}.py".replace("/./", "/")
+    for folder, names in {
+        "bench": "figures",
+        "check": "changes commands finding planned python_code shipped_ceiling tables",
+        "engine": "clean schedule step verdict",
+        "launchpad": "bug_plan bug_text ppa_version",
+        "recipe": "bug checks edit exception matrix_files outside packaging reader releases "
+        "toml_table",
+        "run": "plan plan_text summary ui",
+        "source": "changelog control dep3 dep8 relations",
+        "testbed": "matrix reports result",
+        ".": "atomic doctests help layers toolkit",
+    }.items()
+    for name in names.split()
 )
+# What shares a work folder shares a process; these begin first, since they take longest.
+GROUPS = {
+    "tests/e2e/test_main_job.py": "certbot",
+    "tests/e2e/test_pinned_bases.py": "certbot",
+    "tests/e2e": "small recipes",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,16 +47,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test its layer, and let tests of a file, or of the machine, share a process."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test its layer, and the group of tests that run in one process."""
+    order = [*dict.fromkeys(GROUPS.values())]
+    group: dict[pytest.Item, str] = {}
     for item in items:
         path = item.path.relative_to(ROOT).as_posix()
-        layer = "unit" if path.startswith(UNIT) else "system"
-        item.add_marker("e2e" if path.startswith("tests/e2e") else layer)
-        group = "the machine" if path.startswith(MACHINE) else path
-        item.add_marker(pytest.mark.xdist_group(group))
-    # The longest group first: the other process takes all that is behind it.
-    items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(MACHINE))
+        layer = "e2e" if path.startswith("tests/e2e") else "system"
+        item.add_marker("unit" if path.startswith(UNIT) else layer)
+        group[item] = next((GROUPS[start] for start in GROUPS if path.startswith(start)), path)
+        item.add_marker(pytest.mark.xdist_group(group[item]))
+    if hasattr(config, "workerinput"):  # one of several processes
+        items.sort(key=lambda one: [*order, group[one]].index(group[one]))
 
 
 # What a unit test may not do, by the name of Python's audit event (PEP 578).

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from debian.arfile import ArError, ArFile
 from debian.deb822 import Deb822
 
 from backport.engine import process
 from backport.errors import InputError
 
-_MAGIC = b"!<arch>\n"
 # A file above this is no script, unit or module that anybody wrote.
 _LARGEST = 2_000_000
 
@@ -64,18 +64,10 @@ def members(deb: Path) -> tuple[str, ...]:
     Raises:
         InputError: it is no .deb.
     """
-    found = []
-    with deb.open("rb") as file:
-        magic = file.read(8)
-        while magic == _MAGIC and (header := file.read(60)):
-            if len(header) < 60 or not header[48:58].strip().isdigit():
-                raise InputError("this is no binary package: it is cut off", where=str(deb))
-            found.append(header[:16].decode("ascii", "replace").strip().rstrip("/"))
-            size = int(header[48:58])
-            file.seek(size + size % 2, 1)
-    if not found:
-        raise InputError("this is no binary package: it is no archive of ar", where=str(deb))
-    return tuple(found)
+    try:
+        return tuple(ArFile(deb).getnames())
+    except (ArError, OSError, ValueError) as error:
+        raise InputError(f"this is no binary package: {error}", where=str(deb)) from error
 
 
 def control(deb: Path) -> Deb822:

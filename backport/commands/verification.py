@@ -39,7 +39,12 @@ def register(subs: Subparsers) -> None:
         help="read this folder of evidence (default: the newest)",
     )
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
-    common.add_base(sub)
+    sub.add_argument(
+        "--base",
+        default="",
+        metavar="KIND",
+        help="with --test, test on this base, ubuntu or stand-in (default: ubuntu)",
+    )
     common.add_jobs(sub)
     sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")

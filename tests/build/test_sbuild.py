@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.build import sbuild
+from backport.build import owner, sbuild
 from backport.build.sbuild import BuildOptions, build, clean_leftovers
 from backport.build.user import find_builder
 from backport.engine.verdict import Broken, Failed, Passed
@@ -234,10 +234,12 @@ def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
         f"repositories=[Path({str(empty)!r})], out=Path({str(out)!r}), "
         f"options=BuildOptions(memory={in_memory}))\n"
     )
-    before = set(Path(tempfile.gettempdir()).glob(".build-*"))
     toolkit = subprocess.Popen([sys.executable, "-c", program], env=_environment())
     _wait(lambda: _processes("sleep\x00876"))
     assert clean_leftovers(out.parent) == []
+    (note,) = out.parent.glob(".build-*/owner.json")
+    stage = Path((owner.read(note) or {})["stage"])
+    assert stage.is_dir()
 
     toolkit.send_signal(signal.SIGKILL)
     toolkit.wait()
@@ -248,7 +250,7 @@ def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
     assert (left / "result" / "build.log").is_file()
     assert clean_leftovers(out.parent) == [left]
     assert list(out.parent.iterdir()) == []
-    assert set(Path(tempfile.gettempdir()).glob(".build-*")) <= before
+    assert not stage.exists()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ LIMIT = 900.0
 
 def begin_recipe(place: Place) -> None:
     """Two packages: one that builds at once, and one whose build and test take a while."""
-    slow = Small("slow", commands="echo now; sleep 20", test="echo now; sleep 20")
+    slow = Small("slow", commands="echo now; sleep 10", test="echo now; sleep 10")
     begin(place, slow, SERIES)
     path = place.root / "backport.toml"
     path.rename(place.root / "slow.toml")

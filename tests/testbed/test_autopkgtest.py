@@ -80,13 +80,20 @@ def testbed(base: Bullseye, tmp_path: Path) -> Iterator[Testbed]:
         yield testbed
 
 
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in the place of /tmp, for this process."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
 def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
-    testbed: Testbed, tmp_path: Path
+    testbed: Testbed, tmp_path: Path, temporary: Path
 ) -> None:
     tests = write_tests(tmp_path / "matrix", FILES)
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "shared").write_text("echo shared file\n")
-    before = {*Path(tempfile.gettempdir()).glob(".test-*")}
 
     result = run(
         tests,
@@ -117,7 +124,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     assert "shared file\n" in output
     assert (result.folder / good.artifacts / "own-name").read_text().strip()
     assert [path.name for path in result.folder.parent.iterdir()] == ["result"]
-    assert {*Path(tempfile.gettempdir()).glob(".test-*")} <= before
+    assert list(temporary.glob(".test-*")) == []
     wait(lambda: lxc.clones_of(testbed.name) == [])
 
 
