@@ -11,6 +11,7 @@ from debian.deb822 import Deb822
 
 from backport.check import finding
 from backport.check.finding import Finding
+from backport.recipe.model import patch_names
 from backport.source import control, dep3, diff
 from backport.source.files import tree_hashes
 
@@ -162,9 +163,7 @@ def quilt(tree: Path) -> dict[str, Path]:
     names = [name for name in ("ubuntu.series", "series") if (folder / name).is_file()]
     if not names:
         return {}
-    lines = (folder / names[0]).read_text("utf-8", "replace").splitlines()
-    listed = [line.partition("#")[0].split() for line in lines]
-    return {words[0]: folder / words[0] for words in listed if words}
+    return {name: folder / name for name in patch_names(folder / names[0])}
 
 
 def _words(text: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -397,7 +397,12 @@ def overlay_files(source: Source, series: str) -> dict[str, Path]:
 
 def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
     """The patches that a quilt series file lists, in order (quilt(1): ``#`` starts a comment)."""
-    if quilt_series is None:
-        return ()
-    lines = (line.partition("#")[0].strip() for line in quilt_series.read_text().splitlines())
-    return tuple(line.split()[0] for line in lines if line)
+    return tuple(words[0] for _, words in series_lines(quilt_series)) if quilt_series else ()
+
+
+def series_lines(quilt_series: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a quilt series file: each one's number, and the patch with its options."""
+    lines = quilt_series.read_text("utf-8", "surrogateescape").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if words := line.partition("#")[0].split():
+            yield number, words

@@ -15,6 +15,7 @@ from debian.deb822 import Dsc
 from backport.engine.process import require, run
 from backport.errors import InputError
 from backport.recipe.model import BasePin
+from backport.recipe.version_strings import upstream_part
 from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
 from backport.source.files import folder_texts, same_file, sha256_of
@@ -110,16 +111,6 @@ def debian_texts(dsc: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name:
         isolated(Path(name), 0).unpack(dsc, Path(name) / "tree", patches=False)
         return folder_texts(Path(name) / "tree" / "debian")
-
-
-def upstream_part(version: str) -> str:
-    """The version without epoch and Debian revision (Debian Policy 5.6.12).
-
-    >>> upstream_part("1:0.10.2-0ubuntu0.16.04.1")
-    '0.10.2'
-    """
-    without_epoch = version.partition(":")[2] or version
-    return without_epoch.rpartition("-")[0] or without_epoch
 
 
 def file_version(version: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ftplib
 import http.client
 import os
 import random
@@ -12,7 +11,6 @@ import shutil
 import tempfile
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
 
-_REMOTE = re.compile(r"(https?|ftp)://", re.IGNORECASE)
+_REMOTE = re.compile(r"https?://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
 _CHUNK = 1 << 16
@@ -64,7 +62,7 @@ def fetch(
     processes may fetch into one cache at once: each writes a file of its own and renames it.
 
     Parameters:
-        place: an http, https or ftp address, or the path of a local file.
+        place: an http or https address, or the path of a local file.
         sha256: 64 hexadecimal digits.
         cache: the folder; the result is ``sha256/HASH/NAME`` in it.
         name: the result's file name.
@@ -85,7 +83,9 @@ def fetch(
     if not _REMOTE.match(place):
         if not Path(place).is_file():
             raise InputError(
-                "there is no such file", where=place, advice="mend the path in the recipe"
+                "there is no such file",
+                where=place,
+                advice="mend the path in the recipe, or write an address of http or https",
             )
         with _temporary(cache) as part:
             shutil.copyfile(place, part)
@@ -175,9 +175,7 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
 def _download(url: str, part: _Part, attempts: int, backoff: float) -> None:
     for attempt in range(1, attempts + 1):
         try:
-            return (
-                _attempt_ftp(url, part) if url.lower().startswith("ftp:") else _attempt(url, part)
-            )
+            return _attempt(url, part)
         except _CutShortError as cut:
             if attempt == attempts:
                 raise RemoteError(
@@ -224,35 +222,6 @@ def _attempt(url: str, part: _Part) -> None:
     except (OSError, EOFError, http.client.HTTPException) as error:
         detail = str(error) or type(error).__name__
         raise _CutShortError(f"the connection broke ({detail})") from error
-
-
-def _attempt_ftp(url: str, part: _Part) -> None:
-    """Get the file from its beginning: FTP has nothing to tell that the rest still fits."""
-    address = urllib.parse.urlsplit(url)
-    folder, _, file = urllib.parse.unquote(address.path.lstrip("/")).rpartition("/")
-    try:
-        with (
-            ftplib.FTP(timeout=_TIMEOUT_SECONDS) as server,
-            part.path.open("wb") as sink,
-        ):
-            server.connect(address.hostname or "", address.port or ftplib.FTP_PORT)
-            server.login(address.username or "", address.password or "")
-            if folder:
-                server.cwd(folder)
-            server.voidcmd("TYPE I")
-            length = server.size(file)
-            server.retrbinary(f"RETR {file}", sink.write)
-    except ftplib.error_perm as error:
-        raise RemoteError(
-            f"the server answered {error}", where=url, advice="check the address in the recipe"
-        ) from error
-    except ValueError as error:
-        raise RemoteError(f"this is no address: {error}", where=url) from error
-    except ftplib.all_errors as error:
-        detail = str(error) or type(error).__name__
-        raise _CutShortError(f"the connection broke ({detail})") from error
-    if length is not None and part.size < length:
-        raise _CutShortError(f"the connection ended after {part.size} of {length} bytes")
 
 
 def _receive(response: http.client.HTTPResponse, part: _Part, *, resumed: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backport.errors import InputError, StepError
 from backport.recipe.model import Recipe, Series, Source, Variant, quilt_series_file
+from backport.recipe.version_strings import upstream_part
 from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu
@@ -21,7 +22,6 @@ from backport.source.dsc import (
     file_version,
     read_dsc,
     require_format,
-    upstream_part,
 )
 from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
 from backport.source.overlay import lay_over
@@ -115,7 +115,6 @@ def make(
         MachineError: a program is missing.
     """
     moment = timestamp(recipe.date)
-    _check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     # The programs run in other folders than ours: no relative path may reach them.
     with tempfile.TemporaryDirectory(dir=out.parent.resolve(), prefix=".making-") as name:
@@ -172,13 +171,6 @@ def make(
         applied=applied,
         notes=notes,
     )
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "this is no empty folder", where=str(out), advice="name a new one, or remove it"
-        )
 
 
 def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backport.engine.process import require, run
 from backport.errors import InputError
+from backport.recipe.model import series_lines
 from backport.source import dep3, diff
 
 
@@ -18,10 +19,7 @@ def read_series(quilt_series: Path) -> tuple[str, ...]:
         InputError: a line has options other than ``-p1``, or names no file below the folder.
     """
     names = []
-    for number, raw in enumerate(quilt_series.read_text(encoding="utf-8").splitlines(), start=1):
-        words = raw.partition("#")[0].split()
-        if not words:
-            continue
+    for number, words in series_lines(quilt_series):
         where = f"{quilt_series.name}, line {number}"
         if any(option != "-p1" for option in words[1:]):
             raise InputError(

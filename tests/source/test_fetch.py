@@ -13,7 +13,7 @@ from backport.environments import pypi
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.fetch import fetch, fetch_upstream
-from tests.source.file_server import Cut, FileServer, Status, serve_ftp
+from tests.source.file_server import Cut, FileServer, Status
 
 BODY = b"0123456789" * 20_000
 
@@ -214,19 +214,3 @@ def test_a_project_on_the_index_is_resolved_once(
         pypi.index_url.cache_clear()
     assert fetch_upstream(upstream, tmp_path, offline=True) == first
     assert [path for path, _ in server.requests] == ["/simple/acme/", "/files/acme-1.tar.gz"]
-
-
-def test_a_file_comes_over_ftp_and_a_cut_transfer_is_begun_anew(tmp_path: Path) -> None:
-    with serve_ftp() as ftp:
-        ftp.files["a.tar.gz"] = BODY
-        ftp.cuts = [1000]
-        path = fetch(f"{ftp.url}/pub/a.tar.gz", sha(BODY), tmp_path, name="a.tar.gz", backoff=0.001)
-        assert path.read_bytes() == BODY
-        assert ftp.commands.count("RETR a.tar.gz") == 2
-
-
-def test_a_missing_file_is_final_over_ftp_too(tmp_path: Path) -> None:
-    with serve_ftp() as ftp:
-        with pytest.raises(RemoteError, match="550 no such file"):
-            fetch(f"{ftp.url}/pub/gone", sha(BODY), tmp_path, name="gone")
-        assert files_below(tmp_path) == []
