@@ -63,7 +63,7 @@ def edit_control(
     edits = [edit for edit in edits if not edit.series or series in edit.series]
     if not edits:
         return text
-    parsed = _parse(text, file)
+    parsed = parse(text, file)
     for edit in edits:
         _apply(parsed, edit, file)
     return parsed.dump()
@@ -78,7 +78,7 @@ def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
     Raises:
         InputError: the file cannot be read.
     """
-    parsed = _parse(text, file)
+    parsed = parse(text, file)
     for paragraph in parsed:
         if "Source" not in paragraph or "Maintainer" not in paragraph:
             continue
@@ -91,6 +91,20 @@ def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
             paragraph.order_after("XSBC-Original-Maintainer", "Maintainer")
         return parsed.dump()
     return text
+
+
+def parse(text: str, file: str) -> Deb822FileElement:
+    """A control file with every byte that it has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return parse_deb822_file(list(io.StringIO(text, newline="\n")))
+    except (SyntaxOrParseError, ValueError) as error:
+        raise InputError(
+            f"this is no control file: {error}", where=file, advice="mend it"
+        ) from error
 
 
 def relations(value: str) -> tuple[str, ...]:
@@ -108,15 +122,6 @@ def normal(relation: str) -> str:
     text = re.sub(r"\s*\(\s*(<<|<=|=|>=|>>)\s*([^()\s]+)\s*\)", r" (\1 \2)", text)
     text = re.sub(r"\s*\[\s*([^\]]*?)\s*\]", r" [\1]", text)
     return re.sub(r"\s*\|\s*", " | ", text)
-
-
-def _parse(text: str, file: str) -> Deb822FileElement:
-    try:
-        return parse_deb822_file(list(io.StringIO(text, newline="\n")))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(
-            f"this is no control file: {error}", where=file, advice="mend it"
-        ) from error
 
 
 def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:

@@ -10,16 +10,14 @@ NEWS the words ``{VERSION}``, ``{SERIES}``, ``{MAINTAINER}`` and ``{DATE}`` stan
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import SyntaxOrParseError, parse_deb822_file
-
 from backport.errors import InputError
 from backport.recipe.model import PackagingEdit, Source, overlay_files
+from backport.source import control
 
 BINARY = "control.binary"
 """The overlay's file of binary packages that debian/control gets in addition."""
@@ -165,10 +163,10 @@ def _add_packages(path: Path, debian: Path) -> str:
             advice="let each begin with the field Package",
         )
     for name in ("control", "control.in"):
-        control = debian / name
-        if not control.is_file():
+        listing = debian / name
+        if not listing.is_file():
             continue
-        there = control.read_text(encoding="utf-8")
+        there = listing.read_text(encoding="utf-8")
         for package in _packages(there, f"debian/{name} of the base"):
             if package and package in packages:
                 raise InputError(
@@ -176,15 +174,10 @@ def _add_packages(path: Path, debian: Path) -> str:
                     where=str(path),
                     advice="take its paragraph out, or edit the base's in the recipe",
                 )
-        control.write_text(there.rstrip("\n") + "\n\n" + text, encoding="utf-8")
+        listing.write_text(there.rstrip("\n") + "\n\n" + text, encoding="utf-8")
     return f"debian/control has in addition: {', '.join(packages)}"
 
 
 def _packages(text: str, where: str) -> list[str]:
-    try:
-        paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
-    except (SyntaxOrParseError, ValueError) as error:
-        raise InputError(
-            f"this is no control file: {error}", where=where, advice="mend it"
-        ) from error
+    paragraphs = control.parse(text, where)
     return [str(paragraph.get("Package", "")).strip() for paragraph in paragraphs]
