@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from backport.check.planned import SOURCE
 from backport.engine import verdict
 from backport.engine.step import Step
 from backport.engine.store import Result
@@ -41,7 +42,8 @@ class Line:
     """One source package in one series.
 
     `made`, `build` and `check` are verdicts, "" where that was not asked for; `reason` is why one
-    of them is no pass, and `folder` is where to look. `found` is what the check found, in words.
+    of them is no pass, and `folder` is where to look. `check` is that of the source package and of
+    what was built of it; `found` is what they found, in words.
     """
 
     series: str
@@ -122,8 +124,7 @@ def make(
         for source in recipe.sources
         if f"source/{series.name}/{source.name}" in results
     ]
-    kinds = ("source", "build", "check")
-    told = {f"{kind}/{line.series}/{line.source}" for line in lines for kind in kinds}
+    told = {name for line in lines for name in _told(line.series, line.source)}
     other = tuple(
         _test_line(steps[name], result)
         for name, result in results.items()
@@ -166,11 +167,12 @@ def write(summary: Summary, path: Path) -> None:
 def _line(
     series: str, source: str, version: str, steps: Mapping[str, Step], results: Mapping[str, Result]
 ) -> Line:
-    made = results[f"source/{series}/{source}"]
-    built = results.get(f"build/{series}/{source}")
-    checked = results.get(f"check/{series}/{source}")
-    steps_done = (made, built, checked)
-    bad = [one for one in steps_done if one and not isinstance(one.verdict, Passed)]
+    made, checked_source, built, checked_built = map(results.get, _told(series, source))
+    assert made is not None
+    done = [one for one in (made, checked_source, built, checked_built) if one]
+    bad = [one for one in done if not isinstance(one.verdict, Passed)]
+    checks = [one for one in (checked_source, checked_built) if one]
+    checked = next((one for one in checks if one in bad), checks[-1] if checks else None)
     return Line(
         series,
         source,
@@ -187,8 +189,14 @@ def _line(
         ),
         (bad[0] if bad else built or made).name,
         verdict.kind(checked.verdict) if checked else "",
-        verdict.text(checked.verdict) if checked and isinstance(checked.verdict, Passed) else "",
+        ", ".join(verdict.text(one.verdict) for one in checks if one not in bad),
     )
+
+
+def _told(series: str, source: str) -> tuple[str, str, str, str]:
+    """The steps that a line tells of, in their order."""
+    place = f"{series}/{source}"
+    return f"source/{place}", f"check/{place}.{SOURCE}", f"build/{place}", f"check/{place}"
 
 
 def _causes(steps: Mapping[str, Step], results: Mapping[str, Result]) -> tuple[Cause, ...]:
@@ -302,10 +310,14 @@ def _found(summary: Summary, work: str) -> list[str]:
             found[word] += int(number)
     if not found:
         return []
-    told = " and ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in found.items())
+    told = " and ".join(
+        f"{found[word]} {word}{'s' * (found[word] != 1)}"
+        for word in ("warning", "note")
+        if found[word]
+    )
     return _wrapped(
-        f"The checks found {told}, in {work}/check/SERIES/SOURCE/findings.json; what a rule means "
-        "is told by: backport explain RULE"
+        f"The checks found {told}, in findings.json in the folders of {work}/check/; what a rule "
+        "means is told by: backport explain RULE"
     )
 
 
