@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from backport.errors import HashMismatchError, InputError, RemoteError
@@ -24,22 +23,9 @@ from backport.source.tarball import make_tarball
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
-_CHUNK = 1 << 16
 _TIMEOUT_SECONDS = 30.0
 # RFC 9110 and 6585: the two client errors that a server asks to be tried again.
 _RETRIED_CLIENT_ERRORS = (408, 429)
-
-
-@dataclass
-class _Part:
-    """What has arrived so far; `validator` lets the server say whether the rest still fits it."""
-
-    path: Path
-    validator: str = ""
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size
 
 
 class _CutShortError(Exception):
@@ -97,7 +83,7 @@ def fetch(
             advice="run once without --offline",
         )
     with _temporary(cache) as part:
-        _download(place, _Part(part), max(attempts, 1), backoff)
+        _download(place, part, max(attempts, 1), backoff)
         return _keep(part, place, sha256, cache, name)
 
 
@@ -172,7 +158,7 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
     return home
 
 
-def _download(url: str, part: _Part, attempts: int, backoff: float) -> None:
+def _download(url: str, part: Path, attempts: int, backoff: float) -> None:
     for attempt in range(1, attempts + 1):
         try:
             return _attempt(url, part)
@@ -188,26 +174,23 @@ def _download(url: str, part: _Part, attempts: int, backoff: float) -> None:
     return None
 
 
-def _attempt(url: str, part: _Part) -> None:
-    """Get the file, or what is missing of it.
+def _attempt(url: str, part: Path) -> None:
+    """Get the whole file.
 
     Raises:
         RemoteError: trying again is no use. _CutShortError: it may be.
     """
     headers = {"User-Agent": "sru-backport-toolkit", "Accept-Encoding": "identity"}
-    resumed = bool(part.size and part.validator)
-    if resumed:
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.validator}
+    request = urllib.request.Request(url, headers=headers)
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_SECONDS
-        ) as response:
-            _receive(response, part, resumed=resumed)
+        with (
+            urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response,
+            part.open("wb") as sink,
+        ):
+            shutil.copyfileobj(response, sink)
+            length = response.headers.get("Content-Length") or ""
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and resumed:
-            part.validator = ""
-            raise _CutShortError("the server cannot go on from where it broke off") from error
         if 400 <= error.code < 500 and error.code not in _RETRIED_CLIENT_ERRORS:
             raise RemoteError(
                 f"the server answered {error.code} {error.reason}",
@@ -222,22 +205,6 @@ def _attempt(url: str, part: _Part) -> None:
     except (OSError, EOFError, http.client.HTTPException) as error:
         detail = str(error) or type(error).__name__
         raise _CutShortError(f"the connection broke ({detail})") from error
-
-
-def _receive(response: http.client.HTTPResponse, part: _Part, *, resumed: bool) -> None:
-    headers = response.headers
-    goes_on = resumed and response.status == 206
-    if goes_on and not (headers.get("Content-Range") or "").startswith(f"bytes {part.size}-"):
-        part.validator = ""
-        raise _CutShortError("the server went on from another place than was asked for")
-    etag = headers.get("ETag") or ""
-    # RFC 9110 13.1.5: only a strong validator may be sent in If-Range.
-    part.validator = etag if etag and not etag.startswith("W/") else ""
-    length = headers.get("Content-Length")
-    received = 0
-    with part.path.open("ab" if goes_on else "wb") as sink:
-        while chunk := response.read(_CHUNK):
-            sink.write(chunk)
-            received += len(chunk)
-    if length is not None and length.isdigit() and received < int(length):
+    received = part.stat().st_size
+    if length.isdigit() and received < int(length):
         raise _CutShortError(f"the connection ended after {received} of {length} bytes")

@@ -9,13 +9,13 @@ import pytest
 
 from backport.errors import HashMismatchError, InputError
 from backport.recipe.model import BasePin
+from backport.recipe.version_strings import upstream_part
 from backport.source.dsc import (
     fetch_base,
     file_version,
     read_dsc,
     require_not_bad,
     signature,
-    upstream_part,
 )
 from backport.source.files import sha256_of
 from tests.source.file_server import Cut, FileServer
