@@ -17,7 +17,6 @@ from debian.debian_support import Version
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe.bug import denies_risk
 from backport.recipe.model import (
     Recipe,
     Series,
@@ -170,13 +169,9 @@ def template(recipe: Recipe) -> Iterable[Finding]:
         (bug.test_plan, "Test Plan"),
         (bug.problems, "Where problems could occur"),
     ):
-        if not text.strip() or re.search(r"\bTODO\b", text):
+        if re.search(r"\bTODO\b", text):
             why = f"the section [ {heading} ] is not filled in"
             yield finding.make("bug-template", "error", place, why, "write it")
-    if denies_risk(bug.problems):
-        why = "the section [ Where problems could occur ] says that there are none"
-        advice = "write what would break first, and how it shows"
-        yield finding.make("bug-template", "error", place, why, advice)
 
 
 def _new_source(upload: Upload) -> Iterable[Finding]:

@@ -10,11 +10,12 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from backport import atomic
+from backport.check.planned import SOURCE
 from backport.engine import verdict
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result
@@ -42,7 +43,8 @@ class Line:
     """One source package in one series.
 
     `made`, `build` and `check` are verdicts, "" where that was not asked for; `reason` is why one
-    of them is no pass, and `folder` is where to look. `found` is what the check found, in words.
+    of them is no pass, and `folder` is where to look. `check` is that of the source package and of
+    what was built of it; `found` is what they found, in words.
     """
 
     series: str
@@ -123,8 +125,7 @@ def make(
         for source in recipe.sources
         if StepId("source", series.name, source.name) in results
     ]
-    kinds = ("source", "build", "check")
-    told = {StepId(kind, line.series, line.source) for line in lines for kind in kinds}
+    told = {step_id for line in lines for step_id in _told(line.series, line.source)}
     other = tuple(
         _test_line(steps[step_id], result)
         for step_id, result in results.items()
@@ -167,11 +168,12 @@ def _line(
     steps: Mapping[StepId, Step],
     results: Mapping[StepId, Result],
 ) -> Line:
-    made = results[StepId("source", series, source)]
-    built = results.get(StepId("build", series, source))
-    checked = results.get(StepId("check", series, source))
-    steps_done = (made, built, checked)
-    bad = [one for one in steps_done if one and not isinstance(one.verdict, Passed)]
+    made, checked_source, built, checked_built = map(results.get, _told(series, source))
+    assert made is not None
+    done = [one for one in (made, checked_source, built, checked_built) if one]
+    bad = [one for one in done if not isinstance(one.verdict, Passed)]
+    checks = [one for one in (checked_source, checked_built) if one]
+    checked = next((one for one in checks if one in bad), checks[-1] if checks else None)
     return Line(
         series,
         source,
@@ -187,8 +189,15 @@ def _line(
         ),
         str((bad[0] if bad else built or made).id),
         verdict.kind(checked.verdict) if checked else "",
-        verdict.text(checked.verdict) if checked and isinstance(checked.verdict, Passed) else "",
+        ", ".join(verdict.text(one.verdict) for one in checks if one not in bad),
     )
+
+
+def _told(series: str, source: str) -> tuple[StepId, StepId, StepId, StepId]:
+    """The steps that a line tells of, in their order."""
+    build = StepId("build", series, source)
+    check = replace(build, kind="check")
+    return replace(build, kind="source"), replace(check, test=SOURCE), build, check
 
 
 def _causes(steps: Mapping[StepId, Step], results: Mapping[StepId, Result]) -> tuple[Cause, ...]:
@@ -302,10 +311,14 @@ def _found(summary: Summary, work: str) -> list[str]:
             found[word] += int(number)
     if not found:
         return []
-    told = " and ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in found.items())
+    told = " and ".join(
+        f"{found[word]} {word}{'s' * (found[word] != 1)}"
+        for word in ("warning", "note")
+        if found[word]
+    )
     return _wrapped(
-        f"The checks found {told}, in {work}/check/SERIES/SOURCE/findings.json; what a rule means "
-        "is told by: backport explain RULE"
+        f"The checks found {told}, in findings.json in the folders of {work}/check/; what a rule "
+        "means is told by: backport explain RULE"
     )
 
 

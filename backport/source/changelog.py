@@ -43,7 +43,7 @@ def make_entry(
         date: as in RFC 5322 with a time zone, such as ``Mon, 23 Nov 2026 12:00:00 +0000``.
 
     Raises:
-        InputError: there is no item, or maintainer or date cannot be used.
+        InputError: there is no item, or the date cannot be used.
     """
     lines = [" ".join(item.split()) for item in items]
     if not lines or not all(lines):
@@ -51,12 +51,6 @@ def make_entry(
             "an entry of the changelog needs at least one item, and none may be empty",
             where=f"changelog of {package} {version}",
             advice="write what changed in the recipe's changes",
-        )
-    if not MAINTAINER.fullmatch(maintainer):
-        raise InputError(
-            f"{maintainer!r} is no maintainer",
-            where=f"changelog of {package} {version}",
-            advice='write "Name <address>"',
         )
     if not any(bug in lp_bugs(line) for line in lines):
         lines[0] += f" (LP: #{bug})"

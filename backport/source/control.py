@@ -64,7 +64,7 @@ def edit_control(
     if not edits:
         return text
     with reading(file, what=_NONE):
-        parsed = _parse(text)
+        parsed = parse(text, file)
         for edit in edits:
             _apply(parsed, edit, file)
         return parsed.dump()
@@ -80,23 +80,29 @@ def for_ubuntu(text: str, *, file: str = "debian/control") -> str:
         InputError: the file cannot be read.
     """
     with reading(file, what=_NONE):
-        return _for_ubuntu(text)
-
-
-def _for_ubuntu(text: str) -> str:
-    parsed = _parse(text)
-    for paragraph in parsed:
-        if "Source" not in paragraph or "Maintainer" not in paragraph:
-            continue
-        maintainer = str(paragraph["Maintainer"]).strip()
-        if re.search(r"ubuntu|canonical", maintainer, re.IGNORECASE):
-            return text
-        paragraph["Maintainer"] = UBUNTU_MAINTAINER
-        if not any("original-maintainer" in str(name).lower() for name in paragraph):
-            paragraph["XSBC-Original-Maintainer"] = maintainer
-            paragraph.order_after("XSBC-Original-Maintainer", "Maintainer")
-        return parsed.dump()
+        parsed = parse(text, file)
+        for paragraph in parsed:
+            if "Source" not in paragraph or "Maintainer" not in paragraph:
+                continue
+            maintainer = str(paragraph["Maintainer"]).strip()
+            if re.search(r"ubuntu|canonical", maintainer, re.IGNORECASE):
+                return text
+            paragraph["Maintainer"] = UBUNTU_MAINTAINER
+            if not any("original-maintainer" in str(name).lower() for name in paragraph):
+                paragraph["XSBC-Original-Maintainer"] = maintainer
+                paragraph.order_after("XSBC-Original-Maintainer", "Maintainer")
+            return parsed.dump()
     return text
+
+
+def parse(text: str, file: str) -> Deb822FileElement:
+    """A control file with every byte that it has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with reading(file, what=_NONE):
+        return parse_deb822_file(list(io.StringIO(text, newline="\n")))
 
 
 def relations(value: str) -> tuple[str, ...]:
@@ -114,10 +120,6 @@ def normal(relation: str) -> str:
     text = re.sub(r"\s*\(\s*(<<|<=|=|>=|>>)\s*([^()\s]+)\s*\)", r" (\1 \2)", text)
     text = re.sub(r"\s*\[\s*([^\]]*?)\s*\]", r" [\1]", text)
     return re.sub(r"\s*\|\s*", " | ", text)
-
-
-def _parse(text: str) -> Deb822FileElement:
-    return parse_deb822_file(list(io.StringIO(text, newline="\n")))
 
 
 def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:

@@ -7,16 +7,16 @@ sources share: these files go along, as ``lib/one.py``. The lines themselves are
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import Deb822ParagraphElement, parse_deb822_file
+from debian._deb822_repro import Deb822ParagraphElement
 
-from backport.errors import InputError, reading
+from backport.errors import InputError
+from backport.source import control
 from backport.source.files import LEFT_OUT
 from backport.source.text import read_text, write_text
 
@@ -49,21 +49,21 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     """
     if not tests.is_dir():
         return ()
-    control = tests / "control"
-    if not control.is_file():
+    listing = tests / "control"
+    if not listing.is_file():
         raise InputError(
             "this folder of tests has no control file", where=str(tests), advice="write it (DEP-8)"
         )
     _check_links(tests)
-    text = read_text(control)
-    names = _tests(text, str(control))
+    text = read_text(listing)
+    names = _tests(text, str(listing))
     for name, folder in names.items():
         if not _NAME.fullmatch(name) or (
             folder is not None and not (tests / folder / name).is_file()
         ):
             raise InputError(
                 f"it names the test {name[:200]}, which is not there",
-                where=str(control),
+                where=str(listing),
                 advice="add its file or take the name out",
             )
     theirs = debian / "tests" / "control"
@@ -89,7 +89,7 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
         elif name != new:
             raise InputError(
                 f"the base has a test of the name {name}",
-                where=str(control),
+                where=str(listing),
                 advice="write a test of another name that runs the file",
             )
     write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text, shipped)}")
@@ -105,8 +105,8 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
     Raises:
         InputError: it names a file that is not in the library.
     """
-    control = tests / "control"
-    text = read_text(control)
+    listing = tests / "control"
+    text = read_text(listing)
     folders = library or (tests.parent / "lib",)
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
     for name in " ".join(_LIBRARY.findall(text)).split():
@@ -116,7 +116,7 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
             raise InputError(
                 f"it names {name} as a file of the tests' library, and "
                 f"{' and '.join(map(str, folders))} has none",
-                where=str(control),
+                where=str(listing),
                 advice="add it there, or take the name out of the line # lib:",
             )
         (to / "lib").mkdir(exist_ok=True)
@@ -129,11 +129,9 @@ def _tests(text: str, where: str) -> dict[str, str | None]:
 
     None stands for a Tests-Directory elsewhere: such a test is one of upstream's files.
     """
-    with reading(where, what="this is no control file"):
-        paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
     return {
         name: _folder(paragraph)
-        for paragraph in paragraphs
+        for paragraph in control.parse(text, where)
         for name in str(paragraph.get("Tests", "")).replace(",", " ").split()
     }
 
@@ -144,12 +142,7 @@ def _folder(paragraph: Deb822ParagraphElement) -> str | None:
 
 
 def _moved(text: str, shipped: dict[str, str]) -> str:
-    with reading("control of our tests", what="this is no control file"):
-        return _moved_text(text, shipped)
-
-
-def _moved_text(text: str, shipped: dict[str, str]) -> str:
-    parsed = parse_deb822_file(list(io.StringIO(text.rstrip() + "\n", newline="\n")))
+    parsed = control.parse(text.rstrip() + "\n", "the tests' control file")
     for paragraph in parsed:
         if "Tests" not in paragraph:
             continue

@@ -10,16 +10,14 @@ NEWS the words ``{VERSION}``, ``{SERIES}``, ``{MAINTAINER}`` and ``{DATE}`` stan
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from debian._deb822_repro import parse_deb822_file
-
-from backport.errors import InputError, reading
+from backport.errors import InputError
 from backport.recipe.model import PackagingEdit, Source, overlay_files
+from backport.source import control
 from backport.source.text import read_text, write_text
 
 BINARY = "control.binary"
@@ -166,10 +164,10 @@ def _add_packages(path: Path, debian: Path) -> str:
             advice="let each begin with the field Package",
         )
     for name in ("control", "control.in"):
-        control = debian / name
-        if not control.is_file():
+        listing = debian / name
+        if not listing.is_file():
             continue
-        there = read_text(control)
+        there = read_text(listing)
         for package in _packages(there, f"debian/{name} of the base"):
             if package and package in packages:
                 raise InputError(
@@ -177,11 +175,10 @@ def _add_packages(path: Path, debian: Path) -> str:
                     where=str(path),
                     advice="take its paragraph out, or edit the base's in the recipe",
                 )
-        write_text(control, there.rstrip("\n") + "\n\n" + text)
+        write_text(listing, there.rstrip("\n") + "\n\n" + text)
     return f"debian/control has in addition: {', '.join(packages)}"
 
 
 def _packages(text: str, where: str) -> list[str]:
-    with reading(where, what="this is no control file"):
-        paragraphs = list(parse_deb822_file(list(io.StringIO(text, newline="\n"))))
+    paragraphs = control.parse(text, where)
     return [str(paragraph.get("Package", "")).strip() for paragraph in paragraphs]

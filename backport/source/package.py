@@ -110,7 +110,6 @@ def make(
         MachineError: a program is missing.
     """
     moment = timestamp(recipe.date)
-    _check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     # The programs run in other folders than ours: no relative path may reach them.
     with tempfile.TemporaryDirectory(dir=out.parent.resolve(), prefix=".making-") as name:
@@ -168,13 +167,6 @@ def make(
         applied=applied,
         notes=notes,
     )
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "this is no empty folder", where=str(out), advice="name a new one, or remove it"
-        )
 
 
 def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:

@@ -418,7 +418,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_upload()],
     ),
     "bug-template": (
-        [of_upload(with_bug("None.")), of_upload(with_bug("TODO"))],
+        [of_upload(with_bug("TODO"))],
         [of_upload(with_bug("A renewal waits for ever, which shows as a process that stays."))],
     ),
     "version-form": (

@@ -109,22 +109,28 @@ Tests: 7 passed, 0 failed, 0 skipped, 0 broken. Time: 61 s. Files: /w"""
 
 def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe) -> None:
     found = {
-        "check/xenial/gamma": Passed("1 warning, 20 notes"),
+        "check/xenial/gamma": Passed("1 warning, 15 notes"),
+        "check/xenial/gamma.source": Passed("5 notes"),
         "check/yakkety/gamma": Passed("2 warnings"),
         "check/yakkety/alpha": Passed("no findings"),
         # Of all packages of a series together.
         "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
     }
     text = " ".join(summary.as_text(made(recipe, found), "/w").split())
-    assert "The checks found 4 warnings and 23 notes, in /w/check/SERIES/SOURCE/" in text
+    assert (
+        "The checks found 4 warnings and 23 notes, in findings.json in the folders of /w/check/"
+        in text
+    )
     assert "backport explain RULE" in text
 
 
-def test_a_check_that_failed_says_why(recipe: Recipe) -> None:
+@pytest.mark.parametrize("name", ["check/xenial/gamma", "check/xenial/gamma.source"])
+def test_a_check_that_failed_says_why(recipe: Recipe, name: str) -> None:
     failed = Failed("check", "1 error; the first: debian/compat: too new (newer-debhelper-level)")
-    told = made(recipe, {"check/xenial/gamma": failed})
+    told = made(recipe, {name: failed})
     (line,) = [one for one in told.lines if one.check == "failed"]
-    assert (line.series, line.source, line.folder) == ("xenial", "gamma", "check/xenial/gamma")
+    assert (line.series, line.source, line.folder) == ("xenial", "gamma", name)
+    assert told.other == ()
     assert "xenial/gamma: check: 1 error" in summary.as_text(told, "/w")
 
 

@@ -106,12 +106,6 @@ def test_a_date_without_moment_or_zone_is_refused(date: str) -> None:
         entry("Wait.", date=date)
 
 
-@pytest.mark.parametrize("maintainer", ["", "me", "me@example.org", "<me@example.org>", "A <b>"])
-def test_a_maintainer_without_name_or_address_is_refused(maintainer: str) -> None:
-    with pytest.raises(InputError, match="no maintainer"):
-        entry("Wait.", maintainer=maintainer)
-
-
 @pytest.mark.parametrize("items", [(), ("",), ("One.", "  ")])
 def test_an_empty_item_is_refused(items: tuple[str, ...]) -> None:
     with pytest.raises(InputError, match="at least one item"):

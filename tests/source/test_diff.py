@@ -36,39 +36,32 @@ def test_a_patch_is_read_with_its_header_and_both_hunks() -> None:
     ]
 
 
-def test_a_hunk_at_its_place_is_exact() -> None:
-    assert fits(PATCH, BEFORE) == [Fit("exact"), Fit("exact")]
-
-
-def test_a_hunk_at_another_place_has_an_offset() -> None:
-    text = BEFORE.replace("line 20\n", "line 20\nmore\nand more\n")
-    assert fits(PATCH, text) == [
-        Fit("exact"),
-        Fit("offset", line=27, shift=2, expected="line 27\n", found="line 25\n"),
-    ]
-
-
-def test_a_hunk_with_other_context_needs_fuzz() -> None:
-    assert fits(PATCH, BEFORE.replace("line 33\n", "other\n"))[1] == Fit(
-        "fuzz", line=33, fuzz=1, expected="line 33\n", found="other\n"
-    )
-    assert fits(PATCH, BEFORE.replace("line 28\n", "other\n"))[1] == Fit(
-        "fuzz", line=28, fuzz=2, expected="line 28\n", found="other\n"
-    )
-
-
-def test_a_hunk_whose_changed_line_is_another_does_not_match() -> None:
-    assert fits(PATCH, BEFORE.replace("line 30\n", "other\n"))[1] == Fit(
-        "no match", line=30, expected="line 30\n", found="other\n"
-    )
-
-
-def test_a_hunk_behind_the_end_does_not_match() -> None:
-    assert fits(PATCH, numbered(5))[1] == Fit("no match", line=27, expected="line 27\n", found="")
-
-
-def test_a_change_that_is_there_already_is_recognised() -> None:
-    assert [one.outcome for one in fits(PATCH, AFTER)] == ["applied already"] * 2
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        (BEFORE, Fit("exact")),
+        (
+            BEFORE.replace("line 20\n", "line 20\nmore\nand more\n"),
+            Fit("offset", line=27, shift=2, expected="line 27\n", found="line 25\n"),
+        ),
+        (
+            BEFORE.replace("line 33\n", "other\n"),
+            Fit("fuzz", line=33, fuzz=1, expected="line 33\n", found="other\n"),
+        ),
+        (
+            BEFORE.replace("line 28\n", "other\n"),
+            Fit("fuzz", line=28, fuzz=2, expected="line 28\n", found="other\n"),
+        ),
+        (
+            BEFORE.replace("line 30\n", "other\n"),
+            Fit("no match", line=30, expected="line 30\n", found="other\n"),
+        ),
+        (numbered(5), Fit("no match", line=27, expected="line 27\n", found="")),
+        (AFTER, Fit("applied already", line=30, expected="line 30\n", found="thirty\n")),
+    ],
+)
+def test_a_hunk_says_how_it_fits(text: str, second: Fit) -> None:
+    assert fits(PATCH, text)[1] == second
 
 
 def test_the_headings_of_git_quilt_and_diff_are_read() -> None:

@@ -13,7 +13,14 @@ from backport.recipe import versions
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
 from backport.run import plan
 from backport.source.overlay import lay_over
-from tests.source.packages import SPEC, make_on_base, make_own, own_packaging, unpacked
+from tests.source.packages import (
+    OWN_VERSION,
+    SPEC,
+    make_on_base,
+    make_own,
+    own_packaging,
+    unpacked,
+)
 from tests.support.source_builder import build_dsc, make_recipe, orig_tarball, write_files
 
 BASE = dataclasses.replace(
@@ -154,7 +161,7 @@ def test_the_news_has_the_packages_version_and_series(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path, patches={"overlay/small.NEWS": news})
     package = make_own(tmp_path, recipe, orig)
     text = (unpacked(package, tmp_path / "unpacked") / "debian/small.NEWS").read_text()
-    assert text.startswith(f"small ({package.version}) xenial; urgency=low\n")
+    assert text.startswith(f"small ({OWN_VERSION}) xenial; urgency=low\n")
     assert f"\n -- {recipe.maintainer}  {recipe.date}\n" in text
 
 

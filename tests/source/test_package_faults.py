@@ -98,20 +98,6 @@ def test_a_base_of_another_source_is_refused(tmp_path: Path) -> None:
         make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
 
 
-def test_a_full_folder_is_not_overwritten(tmp_path: Path) -> None:
-    recipe, orig = own_packaging(tmp_path)
-    write_files(tmp_path / "out/xenial", {"precious": "data"})
-    with pytest.raises(InputError, match="no empty folder"):
-        make_own(tmp_path, recipe, orig)
-    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["xenial", "precious"]
-
-
-def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
-    recipe, orig = own_packaging(tmp_path)
-    (tmp_path / "out/xenial").mkdir(parents=True)
-    assert make_own(tmp_path, recipe, orig).dsc.is_file()
-
-
 def test_a_failing_program_is_a_step_error_with_its_reason(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path)
     (recipe.sources[0].patches / "debian/control").write_text(
