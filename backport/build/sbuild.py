@@ -13,20 +13,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import owner, sandbox, variation
-from backport.build import repositories as local
+from backport.build import sandbox, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
 from backport.doctor import memory_available
+from backport.engine import owner, process
 from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
+from backport.environments import apt_setup
 from backport.errors import InputError, MachineError
 
 LOG = "build.log"
@@ -108,7 +109,7 @@ def build(
             shutil.copyfile(file, source / file.name)
             (source / file.name).chmod(0o644)
         places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
-        local.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
+        apt_setup.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
         in_memory = (
             options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
         )
@@ -145,9 +146,6 @@ def clean_leftovers(folder: Path) -> list[Path]:
             continue
         if facts is not None and owner.is_alive(facts):
             continue
-        if facts is not None and (stage := Path(facts.get("stage", ""))).name.startswith(_SCRATCH):
-            with suppress(OSError):
-                stage.rmdir()
         remove_tree(scratch)
         removed.append(scratch)
     return removed
@@ -161,7 +159,8 @@ def remove_tree(folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and os.geteuid() != 0:
-        run(sandbox.remover(find_builder(), folder))
+        with process.taking_down():
+            run(sandbox.remover(find_builder(), folder))
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",
@@ -320,8 +319,7 @@ def _source_files(dsc: Path) -> list[Path]:
 def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
     """A folder beside `out`, and an empty one that everybody may walk to, for the mounts."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=_SCRATCH))
-    try:
+    with owner.temporary(_SCRATCH) as stage:
         stage.chmod(0o755)
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
         try:
@@ -330,9 +328,6 @@ def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
             yield scratch, stage
         finally:
             remove_tree(scratch)
-    finally:
-        with suppress(OSError):
-            stage.rmdir()
 
 
 def _judge(completed: Completed, folder: Path, log: Path) -> BuildResult:

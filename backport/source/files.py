@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from backport.errors import InputError
 
@@ -17,7 +17,7 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file to read it; what else a package may have, such as a pipe, could hold us for ever.
 
     Raises:

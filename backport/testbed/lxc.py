@@ -21,10 +21,10 @@ from types import TracebackType
 
 from debian.deb822 import Deb822
 
-from backport.build import owner
-from backport.build.repositories import PIN
 from backport.doctor import memory_available
-from backport.engine.process import require, run
+from backport.engine import owner
+from backport.engine.process import require, run, taking_down
+from backport.environments.apt_setup import PIN
 from backport.errors import InputError, MachineError
 from backport.testbed import host
 from backport.testbed.host import as_root, check, must, prepare_host
@@ -94,8 +94,8 @@ class Testbed:
                 advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
             )
         require("lxc-copy", "lxc")
-        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            draft = Path(folder) / self.name
+        with owner.temporary(PREFIX) as folder:
+            draft = folder / self.name
             draft.mkdir()
             (draft / "config").write_text(self._config())
             # LXC clones only a root file system whose path holds the container's name.
@@ -112,7 +112,8 @@ class Testbed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _remove(self.name)
+        with taking_down():
+            _remove(self.name)
 
     def place(self, name: str) -> str:
         """The path inside of the repository of that name (KeyError where there is none)."""
@@ -165,7 +166,8 @@ class Testbed:
             wait_for_systemd(clone)
             yield clone
         finally:
-            destroy_clone(clone)
+            with taking_down():
+                destroy_clone(clone)
 
     def _config(self) -> str:
         if bad := [name for name in self.repositories if not re.fullmatch(r"[\w.+-]+", name)]:
@@ -251,20 +253,24 @@ def destroy_clone(clone: str) -> None:
         must(["rm", "-rf", "--one-file-system", folder])
 
 
+def left_over() -> list[str]:
+    """The names of the testbeds that killed runs left.
+
+    A container is taken for ours only by its name and the note of its owner.
+    """
+    home = containers()
+    names = must(["ls", "-1", home]).output.split()
+    ours = [name for name in names if _NAME.fullmatch(name.removesuffix(".part"))]
+    facts = {name: _facts(home / name / _NOTE) for name in ours}
+    return [name for name, one in facts.items() if one is not None and not owner.is_alive(one)]
+
+
 def clean_leftovers() -> list[str]:
     """Remove the testbeds of killed runs, with their clones. Returns their names.
 
-    A container is taken for ours only by its name and the note of its owner, a clone by its root
-    file system; those of runs that go on are left alone.
+    A clone is known by its root file system; those of runs that go on are left alone.
     """
-    removed = []
-    for name in must(["ls", "-1", containers()]).output.split():
-        if not _NAME.fullmatch(name.removesuffix(".part")):
-            continue
-        facts = _facts(containers() / name / _NOTE)
-        if facts is not None and not owner.is_alive(facts):
-            removed.extend(_remove(name))
-    return sorted(removed)
+    return sorted(removed for name in left_over() for removed in _remove(name))
 
 
 def shell(

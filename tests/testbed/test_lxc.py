@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine.process import run
+from backport.engine.process import Runner, run
 from backport.errors import InputError
 from backport.testbed import lxc
 from backport.testbed.host import as_root, must
@@ -93,6 +93,16 @@ def test_a_folder_that_is_no_root_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_no_repository_has_is_refused(base: Bullseye) -> None:
     with pytest.raises(InputError, match="no repository at /srv/backport/other"):
         Testbed(base.testbed_root, {}).outside("/srv/backport/other")
+
+
+def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
+    runner = Runner()
+    with runner.used(), Testbed(base.testbed_root, {}) as testbed, testbed.booted() as clone:
+        assert (containers() / clone).exists()
+        runner.stop()
+        assert run(["true"]).exit_code != 0
+
+    assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
 
 
 @pytest.fixture
