@@ -26,7 +26,7 @@ from backport.engine import owner
 from backport.engine.process import require, run, taking_down
 from backport.environments.apt_setup import PIN
 from backport.errors import InputError, MachineError
-from backport.testbed import host
+from backport.testbed import host, seal
 from backport.testbed.host import as_root, check, must, prepare_host
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -63,6 +63,9 @@ class Testbed:
     Raises, on entry:
         InputError: the root directory is not one.
         MachineError: the machine lacks something that `prepare_host` cannot bring.
+
+    Raises, on exit:
+        MachineError: the root directory or a repository is not what it was; see `seal`.
     """
 
     __test__ = False
@@ -76,6 +79,7 @@ class Testbed:
         self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
         self.notes: tuple[str, ...] = ()
         self._first_version = False
+        self._seals: list[seal.Seal] = []
         self._numbers = count(1)
 
     def __enter__(self) -> Testbed:
@@ -94,6 +98,8 @@ class Testbed:
                 advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
             )
         require("lxc-copy", "lxc")
+        self._seals = [seal.of_root(self.root)]
+        self._seals += [seal.of_repository(one) for one in self.repositories.values()]
         with owner.temporary(PREFIX) as folder:
             draft = folder / self.name
             draft.mkdir()
@@ -114,6 +120,8 @@ class Testbed:
     ) -> None:
         with taking_down():
             _remove(self.name)
+        for one in self._seals:
+            one.check()
 
     def place(self, name: str) -> str:
         """The path inside of the repository of that name (KeyError where there is none)."""

@@ -18,6 +18,7 @@ import pytest
 from backport.build import sbuild
 from backport.build.sbuild import BuildOptions, build, clean_leftovers
 from backport.build.user import find_builder
+from backport.engine import owner
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError
 from tests.build.bullseye import Bullseye
@@ -242,7 +243,10 @@ def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
     assert (left / "result" / "build.log").is_file()
     assert clean_leftovers(out.parent) == [left]
     assert list(out.parent.iterdir()) == []
-    assert set(Path(tempfile.gettempdir()).glob(".build-*")) <= before
+    stages = set(Path(tempfile.gettempdir()).glob(".build-*")) - before
+    assert stages <= {*owner.left_temporary()}
+    for stage in stages:
+        sbuild.remove_tree(stage)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backport.engine.process import Runner, run
-from backport.errors import InputError
+from backport.errors import InputError, MachineError
 from backport.testbed import lxc
 from backport.testbed.host import as_root, must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
@@ -103,6 +103,17 @@ def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
         assert run(["true"]).exit_code != 0
 
     assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
+
+
+def test_a_test_that_writes_to_the_machine_is_seen(base: Bullseye, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "built", {"tiny": "1.0"})
+    with (
+        pytest.raises(MachineError, match="Packages was changed while a test ran"),
+        Testbed(base.testbed_root, {"built": repository}) as testbed,
+        testbed.booted() as clone,
+    ):
+        place = testbed.place("built")
+        inside(clone, f"mount -o remount,rw,bind {place} && echo >>{place}/Packages")
 
 
 @pytest.fixture
