@@ -38,11 +38,6 @@ _SESSIONS = 2
 _NOTE = "owner.json"
 # A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
 _MEMORY_NEEDED = 6 * 2**30
-_ARCHITECTURES = {
-    "all+any of this machine": (True, True),
-    "all": (True, False),
-    "any": (False, True),
-}
 
 
 @dataclass(frozen=True)
@@ -50,14 +45,12 @@ class BuildOptions:
     """How to build, not what.
 
     `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
-    (without one: beside the results); `jobs` is what the package's build may use at once;
-    `memory` unpacks the chroot into memory (None: when there is enough of it); `varied` builds
-    under another path, user, umask, locale and time zone.
+    (without one: beside the results); `memory` unpacks the chroot into memory (None: when there is
+    enough of it); `varied` builds under another path, user, umask, locale and time zone.
     """
 
     keep: bool = False
     keep_at: Path | None = None
-    jobs: int = 1
     memory: bool | None = None
     varied: bool = False
 
@@ -68,7 +61,6 @@ def build(
     chroot: Path,
     repositories: Sequence[Path],
     out: Path,
-    architecture: str = "all+any of this machine",
     series: str = "unstable",
     options: BuildOptions = BuildOptions(),
     timeout: float = 3600,
@@ -81,7 +73,6 @@ def build(
         repositories: flat apt repositories: the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
-        architecture: ``all``, ``any``, or both as in the default.
         series: what the .changes names as its distribution.
         timeout: seconds for the whole build.
 
@@ -114,7 +105,7 @@ def build(
             options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
         )
         plan = _Plan(builder, scratch, stage, chroot, tuple(repositories), in_memory)
-        plan.write(dsc.name, architecture, series, options)
+        plan.write(dsc.name, series, options)
         log = result / LOG
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
@@ -194,37 +185,31 @@ class _Plan:
     repositories: tuple[Path, ...]
     in_memory: bool
 
-    def write(self, dsc: str, architecture: str, series: str, options: BuildOptions) -> None:
+    def write(self, dsc: str, series: str, options: BuildOptions) -> None:
         """Write sbuild's configuration and the script that enters the sandbox."""
-        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(architecture, options))
+        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(options))
         vary = self.scratch / "setup" / "vary"
         vary.write_text(variation.SCRIPT)
         vary.chmod(0o755)
         (self.scratch / "enter").write_text(self._script(dsc, series, keep=options.keep))
 
-    def _config(self, architecture: str, options: BuildOptions) -> str:
-        if architecture not in _ARCHITECTURES:
-            raise InputError(
-                f"the architecture {architecture!r} is none of: {', '.join(_ARCHITECTURES)}"
-            )
-        indep, arch = _ARCHITECTURES[architecture]
+    def _config(self, options: BuildOptions) -> str:
         binds = [("setup", "setup")] + [(f"r{i}", str(i)) for i in range(len(self.repositories))]
         mounts = ", ".join(
             f"{{ directory => {_perl(self.stage / name)}, "
             f"mountpoint => {_perl(f'{INSIDE}/{inside}')} }}"
             for name, inside in binds
         )
-        parallel = f"parallel={max(1, options.jobs)}"
         settings = {
             "chroot_mode": "'unshare'",
             "chroot": _perl(self.stage / "chroot.tar"),
             "unshare_tmpdir_template": _perl(self.stage / "chroot" / "XXXXXXXXXX"),
             "unshare_bind_mounts": f"[ {mounts} ]",
-            "build_arch_all": str(int(indep)),
-            "build_arch_any": str(int(arch)),
+            "build_arch_all": "1",
+            "build_arch_any": "1",
             "build_source": "0",
             "build_profiles": "''",
-            "build_environment": f"{{ DEB_BUILD_OPTIONS => '{parallel}' }}",
+            "build_environment": "{ DEB_BUILD_OPTIONS => 'parallel=1' }",
             "build_dep_resolver": "'apt'",
             "purge_session": "'successful'" if options.keep else "'always'",
             "purge_build_directory": "'successful'" if options.keep else "'never'",

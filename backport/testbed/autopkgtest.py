@@ -12,7 +12,6 @@ from pathlib import Path
 from backport.engine import owner
 from backport.engine.process import Completed, require, taking_down
 from backport.engine.process import run as run_program
-from backport.environments.apt_setup import PIN
 from backport.errors import InputError, UsageError
 from backport.testbed import matrix
 from backport.testbed.host import as_root
@@ -40,7 +39,6 @@ def run(
     testbed: Testbed,
     repositories: Sequence[str],
     out: Path,
-    pin: int = PIN,
     only: Sequence[str] = (),
     timeout: float = 900,
     env: Mapping[str, str] | None = None,
@@ -56,7 +54,6 @@ def run(
         repositories: paths inside the testbed, the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
-        pin: the priority of the pins (apt_preferences(5)).
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
         env: variables for the tests.
@@ -76,7 +73,7 @@ def run(
         owner.claim(scratch / _NOTE, testbed=testbed.name)
         source, number = _source(tests, scratch, only, library, beside)
         outside = [testbed.outside(place) for place in repositories]
-        write_testbed_setup(scratch / "setup", outside, repositories, pin)
+        write_testbed_setup(scratch / "setup", outside, repositories)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
         # What autopkgtest writes there has the same path in the testbed, where tests may put

@@ -24,7 +24,6 @@ from debian.deb822 import Deb822
 from backport.doctor import memory_available
 from backport.engine import owner
 from backport.engine.process import require, run, taking_down
-from backport.environments.apt_setup import PIN
 from backport.errors import InputError, MachineError
 from backport.testbed import host, seal
 from backport.testbed.host import as_root, check, must, prepare_host
@@ -281,26 +280,19 @@ def clean_leftovers() -> list[str]:
     return sorted(removed for name in left_over() for removed in _remove(name))
 
 
-def shell(
-    testbed: Testbed,
-    repositories: Sequence[str] = (),
-    *,
-    pin: int = PIN,
-    command: Sequence[str] = ("bash", "-l"),
-) -> int:
-    """Open a root shell on this terminal, in a clone with the repositories set up.
+def shell(testbed: Testbed, command: Sequence[str] = ("bash", "-l")) -> int:
+    """Open a root shell on this terminal, in a clone with the testbed's repositories set up.
 
     Parameters:
-        repositories: paths inside, the preferred one first; all of the testbed's without any.
         command: what to run in place of a login shell.
 
     Returns the shell's exit code. Raises what `Testbed.booted` raises, and
         MachineError: the repositories could not be set up.
     """
-    places = list(repositories) or [testbed.place(name) for name in testbed.repositories]
+    places = [testbed.place(name) for name in testbed.repositories]
     with testbed.booted() as clone, tempfile.TemporaryDirectory() as folder:
         outside = [testbed.outside(place) for place in places]
-        write_testbed_setup(Path(folder), outside, places, pin)
+        write_testbed_setup(Path(folder), outside, places)
         packed = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True)
         unpack = f"mkdir -p {PLACE} && tar -C {PLACE} -x && sh {PLACE}/prepare"
         prepare = attach(clone, ["sh", "-c", unpack])
