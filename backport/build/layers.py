@@ -19,10 +19,10 @@ from shlex import join, quote
 from debian.deb822 import Dsc, Packages
 
 from backport import namespaces
-from backport.build import repositories as local
 from backport.build import sandbox
 from backport.build.user import Builder
 from backport.engine.process import run
+from backport.environments import apt_setup
 from backport.environments.systems import code_hash, data_hash, wait_for
 from backport.namespaces import Range
 
@@ -97,7 +97,7 @@ def for_build(
     own = _own_packages(repositories[:-1])
     relations = external(_build_depends(dsc), own)
     stat = chroot.stat()
-    made_by = code_hash(local) + data_hash([_MAKE, _INSTALL])
+    made_by = code_hash(apt_setup) + data_hash([_MAKE, _INSTALL])
     with (base / "Packages").open("rb") as stream:
         index = hashlib.file_digest(stream, "sha256").hexdigest()
     key = data_hash([chroot.name, stat.st_size, stat.st_mtime_ns, index, relations, made_by])
@@ -175,7 +175,7 @@ def _make(
 ) -> bool:
     """Make ``layer.tar`` and ``packages`` in `scratch`; False where a program in it failed."""
     setup = scratch / "setup"
-    local.write_setup(setup, [base], [f"{_INSIDE}/0"], inside=f"{_INSIDE}/setup")
+    apt_setup.write_setup(setup, [base], [f"{_INSIDE}/0"], inside=f"{_INSIDE}/setup")
     source = setup / "source" / "debian"
     source.mkdir(parents=True)
     (source / "control").write_text(

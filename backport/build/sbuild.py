@@ -13,20 +13,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import layers, owner, sandbox, variation
-from backport.build import repositories as local
+from backport.build import layers, sandbox, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
 from backport.doctor import memory_available
+from backport.engine import owner, process
 from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
+from backport.environments import apt_setup
 from backport.errors import InputError, MachineError
 
 LOG = "build.log"
@@ -37,11 +38,6 @@ _SESSIONS = 2
 _NOTE = "owner.json"
 # A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
 _MEMORY_NEEDED = 6 * 2**30
-_ARCHITECTURES = {
-    "all+any of this machine": (True, True),
-    "all": (True, False),
-    "any": (False, True),
-}
 
 
 @dataclass(frozen=True)
@@ -49,16 +45,14 @@ class BuildOptions:
     """How to build, not what.
 
     `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
-    (without one: beside the results); `jobs` is what the package's build may use at once;
-    `nocheck` leaves the package's own tests out; `layered` starts from a chroot that has the
-    build-dependencies (see `layers`);
-    `memory` unpacks the chroot into memory (None: when there is enough of it); `varied` builds
-    under another path, user, umask, locale and time zone.
+    (without one: beside the results); `nocheck` leaves the package's own tests out; `layered`
+    starts from a chroot that has the build-dependencies (see `layers`); `memory` unpacks the chroot
+    into memory (None: when there is enough of it); `varied` builds under another path, user, umask,
+    locale and time zone.
     """
 
     keep: bool = False
     keep_at: Path | None = None
-    jobs: int = 1
     nocheck: bool = False
     layered: bool = False
     memory: bool | None = None
@@ -71,7 +65,6 @@ def build(
     chroot: Path,
     repositories: Sequence[Path],
     out: Path,
-    architecture: str = "all+any of this machine",
     series: str = "unstable",
     options: BuildOptions = BuildOptions(),
     timeout: float = 3600,
@@ -84,7 +77,6 @@ def build(
         repositories: flat apt repositories: the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
-        architecture: ``all``, ``any``, or both as in the default.
         series: what the .changes names as its distribution.
         timeout: seconds for the whole build.
 
@@ -112,7 +104,7 @@ def build(
             shutil.copyfile(file, source / file.name)
             (source / file.name).chmod(0o644)
         places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
-        local.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
+        apt_setup.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
         in_memory = (
             options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
         )
@@ -121,7 +113,7 @@ def build(
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
         start = layer.tarball if layer else chroot
         plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory)
-        plan.write(dsc.name, architecture, series, options)
+        plan.write(dsc.name, series, options)
         log = result / LOG
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
@@ -159,9 +151,6 @@ def clean_leftovers(folder: Path) -> list[Path]:
             continue
         if facts is not None and owner.is_alive(facts):
             continue
-        if facts is not None and (stage := Path(facts.get("stage", ""))).name.startswith(_SCRATCH):
-            with suppress(OSError):
-                stage.rmdir()
         remove_tree(scratch)
         removed.append(scratch)
     return removed
@@ -175,7 +164,8 @@ def remove_tree(folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and os.geteuid() != 0:
-        run(sandbox.remover(find_builder(), folder))
+        with process.taking_down():
+            run(sandbox.remover(find_builder(), folder))
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",
@@ -209,34 +199,29 @@ class _Plan:
     repositories: tuple[Path, ...]
     in_memory: bool
 
-    def write(self, dsc: str, architecture: str, series: str, options: BuildOptions) -> None:
+    def write(self, dsc: str, series: str, options: BuildOptions) -> None:
         """Write sbuild's configuration and the script that enters the sandbox."""
-        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(architecture, options))
+        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(options))
         vary = self.scratch / "setup" / "vary"
         vary.write_text(variation.SCRIPT)
         vary.chmod(0o755)
         (self.scratch / "enter").write_text(self._script(dsc, series, keep=options.keep))
 
-    def _config(self, architecture: str, options: BuildOptions) -> str:
-        if architecture not in _ARCHITECTURES:
-            raise InputError(
-                f"the architecture {architecture!r} is none of: {', '.join(_ARCHITECTURES)}"
-            )
-        indep, arch = _ARCHITECTURES[architecture]
+    def _config(self, options: BuildOptions) -> str:
         binds = [("setup", "setup")] + [(f"r{i}", str(i)) for i in range(len(self.repositories))]
         mounts = ", ".join(
             f"{{ directory => {_perl(self.stage / name)}, "
             f"mountpoint => {_perl(f'{INSIDE}/{inside}')} }}"
             for name, inside in binds
         )
-        build_options = f"parallel={max(1, options.jobs)}{' nocheck' if options.nocheck else ''}"
+        build_options = "parallel=1 nocheck" if options.nocheck else "parallel=1"
         settings = {
             "chroot_mode": "'unshare'",
             "chroot": _perl(self.stage / "chroot.tar"),
             "unshare_tmpdir_template": _perl(self.stage / "chroot" / "XXXXXXXXXX"),
             "unshare_bind_mounts": f"[ {mounts} ]",
-            "build_arch_all": str(int(indep)),
-            "build_arch_any": str(int(arch)),
+            "build_arch_all": "1",
+            "build_arch_any": "1",
             "build_source": "0",
             "build_profiles": "''",
             "build_environment": f"{{ DEB_BUILD_OPTIONS => '{build_options}' }}",
@@ -334,8 +319,7 @@ def _source_files(dsc: Path) -> list[Path]:
 def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
     """A folder beside `out`, and an empty one that everybody may walk to, for the mounts."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=_SCRATCH))
-    try:
+    with owner.temporary(_SCRATCH) as stage:
         stage.chmod(0o755)
         scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
         try:
@@ -344,9 +328,6 @@ def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
             yield scratch, stage
         finally:
             remove_tree(scratch)
-    finally:
-        with suppress(OSError):
-            stage.rmdir()
 
 
 def _judge(completed: Completed, folder: Path, log: Path) -> BuildResult:

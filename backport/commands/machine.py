@@ -103,6 +103,7 @@ def clean(args: argparse.Namespace) -> int:
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400
     with store.locked():
+        left = cleaning.left_by_kills(remove=not args.dry_run)
         kept = cleaning.kept(store, before)
         for path in list(cleaning.old(store, before)):
             if not args.dry_run:
@@ -110,10 +111,12 @@ def clean(args: argparse.Namespace) -> int:
                     sbuild.remove_tree(path)
                 else:
                     path.unlink()
-            if args.json:
-                print(json.dumps({"event": "removed", "path": str(path), "dry_run": args.dry_run}))
-            elif not args.quiet:
-                print(f"{'would remove' if args.dry_run else 'removed'} {path}")
+            left.append(str(path))
+    for what in left:
+        if args.json:
+            print(json.dumps({"event": "removed", "path": what, "dry_run": args.dry_run}))
+        elif not args.quiet:
+            print(f"{'would remove' if args.dry_run else 'removed'} {what}")
     if args.json:
         print(json.dumps({"event": "kept", "steps": kept}))
     elif not args.quiet:

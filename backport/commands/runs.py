@@ -41,7 +41,8 @@ def register(subs: Subparsers) -> None:
 
 def log(args: argparse.Namespace) -> int:
     """Print the log of a build; with --follow until the build has ended."""
-    from backport.build import owner, sbuild  # noqa: PLC0415
+    from backport.build import sbuild
+    from backport.engine import owner  # noqa: PLC0415
 
     recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))

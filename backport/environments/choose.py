@@ -20,11 +20,6 @@ _PROBE_SECONDS = 5.0
 _HEAD = 4096
 
 
-def answers(mirror: str, series: str) -> bool:
-    """Whether an archive has the series and can be reached now; asks for a few seconds at most."""
-    return not silent([Series(series, "", mirror)])
-
-
 def silent(series: Sequence[Series], *, patience: float = _PROBE_SECONDS) -> list[str]:
     """The names of the series whose archive does not answer; all are asked at once.
 

@@ -27,12 +27,13 @@ from backport.environments.base import Base, Dependencies
 from backport.errors import InputError
 from backport.recipe import versions
 from backport.recipe.model import Recipe, Source
+from backport.run import clean
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
 from backport.source.files import folder_texts, sha256_of
 from backport.source.text import control_paragraphs, read_text
-from backport.testbed import autopkgtest, lxc, reports
+from backport.testbed import autopkgtest, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
 
@@ -276,14 +277,14 @@ def tidy(store: Store, sink: Sink) -> None:
     """End and remove what an earlier run left when it was broken off, and say so."""
     for line in process.end_left(store.work / REGISTRY):
         sink(Note(f"ended what an interrupted run had left running: {line}"))
+    for what in clean.left_by_kills(remove=True):
+        sink(Note(f"removed what an interrupted run had left: {what}"))
     if not store.interrupted:
         return
     scratch = store.work / "scratch"
     for folder in sbuild.clean_leftovers(scratch):
         sink(Note(f"removed what an interrupted build had left: {folder}"))
     autopkgtest.clean_leftovers(scratch)
-    for name in lxc.clean_leftovers():
-        sink(Note(f"removed what an interrupted test had left: the testbed {name}"))
     sbuild.remove_tree(scratch)
 
 

@@ -1,4 +1,4 @@
-"""What `backport clean` removes: old steps, bases that no step names, what a kill left behind.
+"""What `backport clean` removes: old steps, bases that no step names, what kills left behind.
 
 Only what the toolkit makes again by itself is ever touched. The evidence, the summary, and all
 that is not known here stay.
@@ -7,12 +7,17 @@ that is not known here stay.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from backport.engine import owner
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
 from backport.environments import prepared
+from backport.errors import MachineError
+from backport.testbed import autopkgtest, lxc
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
 _PER_BASE = ("chroot-*.tar", "testbed-*")
@@ -33,6 +38,24 @@ def old(store: Store, before: float) -> Iterator[Path]:
     yield from removed
     yield from _unfinished(store)
     yield from _bases(store, {*removed}, before)
+
+
+def left_by_kills(*, remove: bool) -> list[str]:
+    """What killed runs left outside of their work folders: testbeds and temporary folders.
+
+    Parameters:
+        remove: whether to remove it.
+
+    Those of live runs do not count. Where nobody may look for testbeds, there is none of ours.
+    """
+    found = [str(folder) for folder in owner.left_temporary()]
+    with suppress(MachineError):
+        if shutil.which("lxc-config"):
+            names = lxc.clean_leftovers() if remove else lxc.left_over()
+            found += [f"the testbed {name}" for name in names]
+    for folder in owner.left_temporary() if remove else ():
+        autopkgtest.remove(folder)
+    return found
 
 
 def kept(store: Store, before: float) -> int:

@@ -6,7 +6,10 @@ import hashlib
 import os
 import shutil
 import stat
+from io import BufferedReader
 from pathlib import Path
+
+from backport.errors import InputError
 
 # Never part of a source package: version control, what Python and editors leave behind.
 LEFT_OUT = shutil.ignore_patterns(
@@ -14,9 +17,22 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 
 
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read it; what else a package may have, such as a pipe, could hold us for ever.
+
+    Raises:
+        InputError: it is no regular file. OSError: it cannot be opened.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InputError("this is no regular file", where=str(path), advice="take it out")
+    return file
+
+
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    """The sha256 of a regular file, as 64 hexadecimal digits."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -44,7 +60,10 @@ def tree_hashes(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
         name = path.relative_to(folder)
         if name.parts[0] in but or (path.is_dir() and not path.is_symlink()):
             continue
-        found[str(name)] = f"-> {path.readlink()}" if path.is_symlink() else sha256_of(path)
+        if path.is_symlink():
+            found[str(name)] = f"-> {path.readlink()}"
+        else:
+            found[str(name)] = sha256_of(path) if path.is_file() else "a pipe, socket or device"
     return found
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import programs, records, verdict
+from backport.engine import owner, programs, records, verdict
 from backport.errors import InputError, reading
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
@@ -60,11 +58,8 @@ def opened(path: Path) -> Iterator[Path]:
         raise InputError(
             "there is no evidence here", where=str(path), advice="name its folder or .tar.zst file"
         )
-    scratch = Path(tempfile.mkdtemp(prefix="evidence-"))
-    try:
+    with owner.temporary("evidence-") as scratch:
         yield archive.unpack(path, scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def load(folder: Path) -> Manifest:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from backport.build.sbuild import remove_tree
-from backport.engine import verdict
+from backport.engine import owner, verdict
 from backport.engine.outputs import DEPENDENCIES
 from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import Outcome, Store
@@ -79,10 +78,9 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
             advice="get the evidence anew",
         )
     record = _wanted(checked.manifest, name)
-    scratch = Path(tempfile.mkdtemp(prefix="rerun-"))
-    try:
+    with owner.temporary("rerun-") as scratch, check.opened(path) as folder:
         scratch.chmod(0o755)  # build users read what is in here
-        with check.opened(path) as folder:
+        try:
             return _run(
                 folder,
                 checked.manifest,
@@ -92,8 +90,8 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
                 work=work,
                 offline=offline,
             )
-    finally:
-        remove_tree(scratch)
+        finally:
+            remove_tree(scratch)
 
 
 def _wanted(found: Manifest, name: str) -> StepRecord:

@@ -9,9 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backport.build import owner
-from backport.build.repositories import PIN
-from backport.engine.process import Completed, require
+from backport.engine import owner
+from backport.engine.process import Completed, require, taking_down
 from backport.engine.process import run as run_program
 from backport.errors import InputError, UsageError
 from backport.testbed import matrix
@@ -40,7 +39,6 @@ def run(
     testbed: Testbed,
     repositories: Sequence[str],
     out: Path,
-    pin: int = PIN,
     only: Sequence[str] = (),
     timeout: float = 900,
     env: Mapping[str, str] | None = None,
@@ -56,7 +54,6 @@ def run(
         repositories: paths inside the testbed, the preferred one first, the base last; the
             packages of all but the last are pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
-        pin: the priority of the pins (apt_preferences(5)).
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
         env: variables for the tests.
@@ -72,24 +69,28 @@ def run(
     require("autopkgtest", "autopkgtest")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
-    # What autopkgtest writes there has the same path in the testbed, where tests may put sockets:
-    # 107 bytes at most (unix(7)). So it is not below the work folder.
-    own = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
-        owner.claim(scratch / _NOTE, testbed=testbed.name, temporary=str(own))
+        owner.claim(scratch / _NOTE, testbed=testbed.name)
         source, number = _source(tests, scratch, only, library, beside)
         outside = [testbed.outside(place) for place in repositories]
-        write_testbed_setup(scratch / "setup", outside, repositories, pin)
+        write_testbed_setup(scratch / "setup", outside, repositories)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
-        # sudo, which may stand before it, keeps no variable.
-        # A shell's background job ignores SIGINT; a test is not to inherit that.
-        command = testbed.starting(["env", "--default-signal=INT", f"TMPDIR={own}", *command])
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
-        completed = run_program(command, log=scratch / "console", timeout=limit)
+        # What autopkgtest writes there has the same path in the testbed, where tests may put
+        # sockets: 107 bytes at most (unix(7)). So it is not below the work folder.
+        with owner.temporary(_SCRATCH) as own:
+            try:
+                # sudo, which may stand before it, keeps no variable.
+                # A shell's background job ignores SIGINT; a test is not to inherit that.
+                command = testbed.starting(
+                    ["env", "--default-signal=INT", f"TMPDIR={own}", *command]
+                )
+                completed = run_program(command, log=scratch / "console", timeout=limit)
+            finally:
+                remove(own)
         result = _read(completed, scratch / "result", only, scratch / "console")
         _swap(scratch / "result", out, scratch)
     finally:
-        _remove(own)
         shutil.rmtree(scratch, ignore_errors=True)
     return TestResult(**{**vars(result), "folder": out, "seconds": time.monotonic() - started})
 
@@ -106,19 +107,17 @@ def clean_leftovers(folder: Path) -> list[Path]:
             continue
         if facts is not None and owner.is_alive(facts):
             continue
-        own = Path((facts or {}).get("temporary", ""))
-        if own.name.startswith(_SCRATCH):
-            _remove(own)
         shutil.rmtree(scratch)
         removed.append(scratch)
     return removed
 
 
-def _remove(folder: Path) -> None:
-    """Remove autopkgtest's temporary files; of a testbed's, some are root's."""
+def remove(folder: Path) -> None:
+    """Remove a temporary folder; of autopkgtest's files, some are root's."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        run_program(as_root(["rm", "-rf", "--one-file-system", folder]))
+        with taking_down():
+            run_program(as_root(["rm", "-rf", "--one-file-system", folder]))
 
 
 def _source(

@@ -21,12 +21,11 @@ from types import TracebackType
 
 from debian.deb822 import Deb822
 
-from backport.build import owner
-from backport.build.repositories import PIN
 from backport.doctor import memory_available
-from backport.engine.process import require, run
+from backport.engine import owner
+from backport.engine.process import require, run, taking_down
 from backport.errors import InputError, MachineError
-from backport.testbed import host
+from backport.testbed import host, seal
 from backport.testbed.host import as_root, check, must, prepare_host
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -63,6 +62,9 @@ class Testbed:
     Raises, on entry:
         InputError: the root directory is not one.
         MachineError: the machine lacks something that `prepare_host` cannot bring.
+
+    Raises, on exit:
+        MachineError: the root directory or a repository is not what it was; see `seal`.
     """
 
     __test__ = False
@@ -76,6 +78,7 @@ class Testbed:
         self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
         self.notes: tuple[str, ...] = ()
         self._first_version = False
+        self._seals: list[seal.Seal] = []
         self._numbers = count(1)
 
     def __enter__(self) -> Testbed:
@@ -94,8 +97,10 @@ class Testbed:
                 advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
             )
         require("lxc-copy", "lxc")
-        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-            draft = Path(folder) / self.name
+        self._seals = [seal.of_root(self.root)]
+        self._seals += [seal.of_repository(one) for one in self.repositories.values()]
+        with owner.temporary(PREFIX) as folder:
+            draft = folder / self.name
             draft.mkdir()
             (draft / "config").write_text(self._config())
             # LXC clones only a root file system whose path holds the container's name.
@@ -112,7 +117,10 @@ class Testbed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _remove(self.name)
+        with taking_down():
+            _remove(self.name)
+        for one in self._seals:
+            one.check()
 
     def place(self, name: str) -> str:
         """The path inside of the repository of that name (KeyError where there is none)."""
@@ -165,7 +173,8 @@ class Testbed:
             wait_for_systemd(clone)
             yield clone
         finally:
-            destroy_clone(clone)
+            with taking_down():
+                destroy_clone(clone)
 
     def _config(self) -> str:
         if bad := [name for name in self.repositories if not re.fullmatch(r"[\w.+-]+", name)]:
@@ -251,42 +260,39 @@ def destroy_clone(clone: str) -> None:
         must(["rm", "-rf", "--one-file-system", folder])
 
 
+def left_over() -> list[str]:
+    """The names of the testbeds that killed runs left.
+
+    A container is taken for ours only by its name and the note of its owner.
+    """
+    home = containers()
+    names = must(["ls", "-1", home]).output.split()
+    ours = [name for name in names if _NAME.fullmatch(name.removesuffix(".part"))]
+    facts = {name: _facts(home / name / _NOTE) for name in ours}
+    return [name for name, one in facts.items() if one is not None and not owner.is_alive(one)]
+
+
 def clean_leftovers() -> list[str]:
     """Remove the testbeds of killed runs, with their clones. Returns their names.
 
-    A container is taken for ours only by its name and the note of its owner, a clone by its root
-    file system; those of runs that go on are left alone.
+    A clone is known by its root file system; those of runs that go on are left alone.
     """
-    removed = []
-    for name in must(["ls", "-1", containers()]).output.split():
-        if not _NAME.fullmatch(name.removesuffix(".part")):
-            continue
-        facts = _facts(containers() / name / _NOTE)
-        if facts is not None and not owner.is_alive(facts):
-            removed.extend(_remove(name))
-    return sorted(removed)
+    return sorted(removed for name in left_over() for removed in _remove(name))
 
 
-def shell(
-    testbed: Testbed,
-    repositories: Sequence[str] = (),
-    *,
-    pin: int = PIN,
-    command: Sequence[str] = ("bash", "-l"),
-) -> int:
-    """Open a root shell on this terminal, in a clone with the repositories set up.
+def shell(testbed: Testbed, command: Sequence[str] = ("bash", "-l")) -> int:
+    """Open a root shell on this terminal, in a clone with the testbed's repositories set up.
 
     Parameters:
-        repositories: paths inside, the preferred one first; all of the testbed's without any.
         command: what to run in place of a login shell.
 
     Returns the shell's exit code. Raises what `Testbed.booted` raises, and
         MachineError: the repositories could not be set up.
     """
-    places = list(repositories) or [testbed.place(name) for name in testbed.repositories]
+    places = [testbed.place(name) for name in testbed.repositories]
     with testbed.booted() as clone, tempfile.TemporaryDirectory() as folder:
         outside = [testbed.outside(place) for place in places]
-        write_testbed_setup(Path(folder), outside, places, pin)
+        write_testbed_setup(Path(folder), outside, places)
         packed = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True)
         unpack = f"mkdir -p {PLACE} && tar -C {PLACE} -x && sh {PLACE}/prepare"
         prepare = attach(clone, ["sh", "-c", unpack])

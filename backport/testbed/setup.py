@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from backport.build import repositories as local
+from backport.environments import apt_setup
 
 PLACE = "/run/backport-setup"
 
@@ -34,14 +34,12 @@ sh {PLACE}/apply
 """
 
 
-def write_testbed_setup(
-    folder: Path, repositories: Sequence[Path], places: Sequence[str], pin: int = local.PIN
-) -> None:
+def write_testbed_setup(folder: Path, repositories: Sequence[Path], places: Sequence[str]) -> None:
     """Write the setup files; inside they belong to `PLACE`, and its script ``prepare`` is run.
 
     Parameters:
         repositories: the folders on this machine, the preferred one first, the base last.
         places: their paths inside the testbed, in the same order.
     """
-    local.write_setup(folder, repositories, places, inside=PLACE, pin=pin)
+    apt_setup.write_setup(folder, repositories, places, inside=PLACE)
     (folder / "prepare").write_text(_PREPARE)

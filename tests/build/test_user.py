@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
+from backport.build import user
 from backport.build.user import SubordinateIds, find_builder, free_range, read_range
+from backport.errors import MachineError
 
 
 @pytest.fixture
@@ -42,3 +45,27 @@ def test_builds_never_run_as_root_on_this_machine() -> None:
     assert builder.uid != 0
     assert builder.switch == (os.geteuid() == 0)
     assert builder.subuids.count >= 65536
+
+
+def test_a_lock_that_another_run_holds_for_too_long_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(user, "_LOCK_SECONDS", 0.0)
+    with user._alone():
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+    with (tmp_path / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(MachineError, match="another run makes the system user"), user._alone():
+            pytest.fail("two runs have the lock")
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "lock").symlink_to("precious")
+    monkeypatch.setattr(user, "_LOCK", tmp_path / "lock")
+    with pytest.raises(OSError, match="symbolic links"), user._alone():
+        pytest.fail("the link was followed")
+    assert (tmp_path / "precious").read_text() == "kept"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backport.build import owner
+from backport.engine import owner
 from backport.testbed.host import as_root
 from backport.testbed.lxc import containers
 from tests.e2e.conftest import Say

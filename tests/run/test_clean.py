@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from backport.engine import owner
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
 from backport.environments import prepared
@@ -147,3 +149,18 @@ def test_a_base_step_that_cannot_be_read_keeps_nothing(store: Store) -> None:
     leftovers(home, "one")
     step(store, "base/xenial", -40.0, {prepared.FILE: "{"})
     assert "bases/stand-in/chroot-one.tar" in gone(store, time.time() + DAY)
+
+
+def test_what_killed_runs_left_elsewhere_goes_and_what_live_runs_have_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / "evidence-x"
+    dead.mkdir()
+    (dead / owner.NOTE).write_text(json.dumps({"pid": 1, "start": "0", "boot": "an older one"}))
+    with owner.temporary("evidence-") as live:
+        assert str(dead) in clean.left_by_kills(remove=False)
+        assert dead.exists()
+        assert str(dead) in clean.left_by_kills(remove=True)
+        assert not dead.exists()
+        assert live.exists()

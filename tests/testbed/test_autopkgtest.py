@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.build import owner
+from backport.engine import owner
 from backport.engine.verdict import Failed, Passed, Skipped
 from backport.errors import InputError, UsageError
 from backport.testbed import autopkgtest, lxc
@@ -212,8 +212,11 @@ def test_a_killed_run_leaves_nothing_that_is_not_cleaned_away(
     assert toolkit.stdout is not None
     name = toolkit.stdout.readline().strip()
     wait(lambda: running("sleep\x00654"))
-    (note,) = out.parent.glob(".test-*/owner.json")
-    own = Path((owner.read(note) or {})["temporary"])
+    (own,) = (
+        note.parent
+        for note in Path(tempfile.gettempdir()).glob(f".test-*/{owner.NOTE}")
+        if (owner.read(note) or {}).get("pid") == str(toolkit.pid)
+    )
     # Its fifo, and the folder that it shares with the testbed; tests may put sockets there.
     assert {path.name.partition(".")[0] for path in own.iterdir()} >= {
         "autopkgtest-fifo",
@@ -235,6 +238,8 @@ def test_a_killed_run_leaves_nothing_that_is_not_cleaned_away(
     (left,) = out.parent.iterdir()
     wait(lambda: autopkgtest.clean_leftovers(out.parent) == [left])
     assert list(out.parent.iterdir()) == []
+    assert own in owner.left_temporary()
+    autopkgtest.remove(own)
     assert not own.exists()
     assert not running_programs(name)
 

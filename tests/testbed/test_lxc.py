@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine.process import run
-from backport.errors import InputError
+from backport.engine.process import Runner, run
+from backport.errors import InputError, MachineError
 from backport.testbed import lxc
 from backport.testbed.host import as_root, must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
@@ -93,6 +93,27 @@ def test_a_folder_that_is_no_root_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_no_repository_has_is_refused(base: Bullseye) -> None:
     with pytest.raises(InputError, match="no repository at /srv/backport/other"):
         Testbed(base.testbed_root, {}).outside("/srv/backport/other")
+
+
+def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
+    runner = Runner()
+    with runner.used(), Testbed(base.testbed_root, {}) as testbed, testbed.booted() as clone:
+        assert (containers() / clone).exists()
+        runner.stop()
+        assert run(["true"]).exit_code != 0
+
+    assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
+
+
+def test_a_test_that_writes_to_the_machine_is_seen(base: Bullseye, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "built", {"tiny": "1.0"})
+    with (
+        pytest.raises(MachineError, match="Packages was changed while a test ran"),
+        Testbed(base.testbed_root, {"built": repository}) as testbed,
+        testbed.booted() as clone,
+    ):
+        place = testbed.place("built")
+        inside(clone, f"mount -o remount,rw,bind {place} && echo >>{place}/Packages")
 
 
 @pytest.fixture

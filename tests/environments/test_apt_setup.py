@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.build.repositories import PIN, preferences, sources_list, versions, write_setup
+from backport.environments.apt_setup import PIN, preferences, sources_list, versions, write_setup
 from backport.errors import InputError
 from tests.build.packages import make_repository
 

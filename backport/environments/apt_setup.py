@@ -64,7 +64,7 @@ def sources_list(places: Sequence[str]) -> str:
     return "".join(f"deb [trusted=yes] file:{place} ./\n" for place in places)
 
 
-def preferences(repositories: Sequence[Path], pin: int = PIN) -> str:
+def preferences(repositories: Sequence[Path]) -> str:
     """The pins of all repositories but the last: an earlier one is above a later one."""
     own = repositories[:-1]
     seen: set[str] = set()
@@ -74,7 +74,7 @@ def preferences(repositories: Sequence[Path], pin: int = PIN) -> str:
             if (key := f"{package} {version}") in seen:
                 continue
             seen.add(key)
-            priority = pin + len(own) - 1 - position
+            priority = PIN + len(own) - 1 - position
             blocks.append(f"Package: {package}\nPin: version {version}\nPin-Priority: {priority}\n")
     return "\n".join(blocks)
 
@@ -85,7 +85,6 @@ def write_setup(
     places: Sequence[str],
     *,
     inside: str,
-    pin: int = PIN,
 ) -> None:
     """Write the files, and the script ``apply`` that a root shell runs, into `folder`.
 
@@ -114,7 +113,7 @@ apt-get -q update
 """
     files = {
         "sources.list": sources_list(places),
-        "preferences": preferences(repositories, pin),
+        "preferences": preferences(repositories),
         "apt.conf": _APT_CONF,
         "apply": script,
     }

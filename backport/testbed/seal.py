@@ -1,0 +1,86 @@
+"""Whether what a testbed sees of this machine is still what it was when the testbed was made.
+
+A test runs with root's power (docs/security.md): it could write to what is mounted read-only. Every
+write changes the time of a file's last change (inode(7), ctime), which nobody can set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Packages
+
+from backport.errors import MachineError
+from backport.source.files import sha256_of
+
+_INDEX = "Packages"
+_State = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The state of a folder: what `lstat` says of each file below it.
+
+    Parameters:
+        hashes: the sha256 of files that others may link to, which changes their time too.
+    """
+
+    folder: Path
+    files: Mapping[str, _State]
+    hashes: Mapping[str, str]
+
+    def check(self) -> None:
+        """Look whether it is as it was.
+
+        Raises:
+            MachineError: it is not; the message names a file.
+        """
+        now = _states(self.folder)
+        different = {*self.files} ^ {*now}
+        different |= {name for name, state in now.items() if self.files.get(name, state) != state}
+        for name in sorted(different):
+            known = self.hashes.get(name)
+            if known is None or name not in now or sha256_of(self.folder / name) != known:
+                raise MachineError(
+                    f"{name} was changed while a test ran, which may have written to this machine",
+                    where=str(self.folder),
+                    advice="read what the test does, remove this folder, and run it again",
+                )
+
+
+def of_root(folder: Path) -> Seal:
+    """The seal of a testbed's root directory."""
+    return Seal(folder, _states(folder), {})
+
+
+def of_repository(folder: Path) -> Seal:
+    """The seal of a flat apt repository."""
+    with (folder / _INDEX).open(encoding="utf-8") as index:
+        hashes = {
+            one["Filename"].removeprefix("./"): one["SHA256"]
+            for one in Packages.iter_paragraphs(index, use_apt_pkg=False)
+        }
+    return Seal(folder, _states(folder), hashes)
+
+
+def _states(folder: Path) -> dict[str, _State]:
+    return {os.path.relpath(entry.path, folder): _state(entry) for entry in _below(folder)}
+
+
+def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (PermissionError, FileNotFoundError):  # root's own, or gone
+        return
+    for entry in entries:
+        yield entry
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path)
+
+
+def _state(entry: os.DirEntry[str]) -> _State:
+    stat = entry.stat(follow_symlinks=False)
+    return (stat.st_ino, stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size, stat.st_ctime_ns)
