@@ -18,11 +18,11 @@ from backport.engine import records
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
+from backport.source.files import sha256_of
 
 if TYPE_CHECKING:
     from backport.sru.checklist_data import Checklist
     from backport.sru.facts import Facts
-    from backport.sru.manifest import Manifest
     from backport.sru.posting import Posted
 
 CHECKLIST = "checklist.json"
@@ -50,7 +50,14 @@ def register(subs: Subparsers) -> None:
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import checklist, comment, facts, posting, service_verdicts  # noqa: PLC0415
+    from backport.sru import (  # noqa: PLC0415
+        check,
+        checklist,
+        comment,
+        facts,
+        posting,
+        service_verdicts,
+    )
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
@@ -61,7 +68,7 @@ def verify(args: argparse.Namespace) -> int:
         if args.test:
             _test(args, recipe, work, known)
         folder, checked_sha = _evidence(args, work, proposed=True)
-        found = _checked(folder)
+        found = check.sound(folder, "it proves nothing")
         recipe = versions.as_made(recipe, found.versions)
         farm = service_verdicts.read(folder, found).tests
         made = _recorded(
@@ -69,7 +76,7 @@ def verify(args: argparse.Namespace) -> int:
             known,
             folder.parent,
         )
-        _write(work / CHECKLIST, json.dumps(asdict(made), indent=1) + "\n")
+        records.save(work / CHECKLIST, json.dumps(asdict(made), indent=1) + "\n")
         comments = {
             one.name: comment.make(
                 recipe, folder, found, known, checklist=made, series=one.name, farm=farm
@@ -103,7 +110,7 @@ def _recorded(made: Checklist, known: Facts, home: Path) -> Checklist:
         return made
     path = home / f"{made.evidence}.launchpad.json"
     text = json.dumps(known.to_json(), indent=1, sort_keys=True) + "\n"
-    _write(path, text)
+    records.save(path, text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return replace(made, record=path.name, record_sha256=digest)
 
@@ -147,7 +154,7 @@ def report(args: argparse.Namespace) -> int:
     if args.markdown:
         text = reports.as_markdown(reports.make(folder, None, checklist=known))
         if args.out:
-            _write(args.out, text)
+            records.save(args.out, text)
         _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
         return 0
     _page(folder, out, known)
@@ -159,7 +166,7 @@ def _page(folder: Path, out: Path, known: Checklist | None) -> None:
     """Write the page."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    _write(out, reports.as_html(reports.make(folder, out, checklist=known)))
+    records.save(out, reports.as_html(reports.make(folder, out, checklist=known)))
 
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
@@ -183,21 +190,7 @@ def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[
             where=str(packed),
             advice="run: backport evidence",
         )
-    with packed.open("rb") as file:
-        return folder, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _checked(folder: Path) -> Manifest:
-    from backport.sru import check  # noqa: PLC0415
-
-    checked = check.check(folder)
-    if checked.faults:
-        raise InputError(
-            f"the evidence is faulty, so it proves nothing ({checked.faults[0]})",
-            where=str(folder),
-            advice="get the evidence anew, or run: backport evidence",
-        )
-    return checked.manifest
+    return folder, sha256_of(packed)
 
 
 def _tell(
@@ -223,10 +216,3 @@ def _say(args: argparse.Namespace, data: Mapping[str, object], text: str) -> Non
         print(json.dumps(data))
     elif not args.quiet:
         print(text)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)

@@ -53,9 +53,7 @@ class RunRecord:
         path = work / FILE
         if path.is_file() and path.read_text() == text:
             return
-        fresh = path.with_name(f".{FILE}.new")
-        fresh.write_text(text)
-        fresh.replace(path)
+        records.save(path, text)
 
 
 def make(
