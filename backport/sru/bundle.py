@@ -164,7 +164,9 @@ class _Collector:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
             name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
-            self._put(name, path, path.read_bytes(), fixed=False)
+            with reading(path, what="no evidence is made", advice="make it smaller"):
+                content = records.read_bytes(path)
+            self._put(name, path, content, fixed=False)
         for path in _records(store.work, recipe):
             name = f"{_RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)

@@ -192,7 +192,8 @@ def _logs(step: StepRecord, folder: Path, found: Manifest) -> Iterator[Fault]:
     name = f"{step.folder}/{programs.FILE}"
     if name in found.files:
         try:
-            for line in (folder / name).read_text().splitlines():
-                json.loads(line)
-        except (OSError, ValueError):
+            with reading(name):
+                for line in records.read_bytes(folder / name).splitlines():
+                    json.loads(line)
+        except InputError:
             yield Fault(name, "the record of its commands cannot be read")

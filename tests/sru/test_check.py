@@ -147,6 +147,13 @@ def test_an_output_that_the_step_did_not_record_is_named(copy: Path) -> None:
     assert f"{name}: its outputs are not those that its hash speaks of" in found
 
 
+@pytest.mark.parametrize("line", ["{", "[" * 100_000, "\udcff"])
+def test_a_record_of_commands_that_cannot_be_read_is_named(copy: Path, line: str) -> None:
+    name = LOG.replace("/log", "/commands.jsonl")
+    (copy / name).write_text(line, errors="surrogateescape")
+    assert f"{name}: the record of its commands cannot be read" in faults(copy)
+
+
 def test_a_test_that_passed_without_a_log_is_a_fault(copy: Path) -> None:
     path = copy / manifest.FILE
     data = json.loads(path.read_text())
