@@ -51,9 +51,10 @@ class _Filter:
 @contextmanager
 def filtered() -> Iterator[None]:
     """Filter all that is printed: commands, errors and the parser of the command line."""
+    # A stream that was closed before the program began is None.
     with (
-        redirect_stdout(cast("TextIO", _Filter(sys.stdout))),
-        redirect_stderr(cast("TextIO", _Filter(sys.stderr))),
+        redirect_stdout(cast("TextIO", sys.stdout and _Filter(sys.stdout))),
+        redirect_stderr(cast("TextIO", sys.stderr and _Filter(sys.stderr))),
     ):
         yield
 

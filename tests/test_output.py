@@ -88,3 +88,10 @@ def test_a_terminal_gets_no_command_but_the_tables_own(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert b"\\x1b[2J" in said
     assert b"\x1b" not in said
+
+
+def test_a_closed_output_is_left_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with output.filtered():
+        print(ATTACK)
+        assert sys.stdout is None

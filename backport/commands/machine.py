@@ -6,7 +6,6 @@ import argparse
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from backport import doctor as machine
 from backport.commands import common
@@ -57,7 +56,7 @@ def doctor(args: argparse.Namespace) -> int:
         *machine.missing_memory(),
         *sandbox.check(),
         *dput.check(),
-        *host.check(old_systemd=_has_old_series(args.recipe)),
+        *host.check(old_systemd=_has_old_series(args)),
     ]
     missing = list({one.what: one for one in found}.values())
     version = lintian.installed()
@@ -77,10 +76,11 @@ def doctor(args: argparse.Namespace) -> int:
     return 5 if missing else 0
 
 
-def _has_old_series(recipe: Path) -> bool:
+def _has_old_series(args: argparse.Namespace) -> bool:
     """Whether the recipe has a series before 17.04, the first whose systemd is 232."""
     try:
-        return any(series.version < "17.04" for series in reader.load(recipe).series)
+        recipe = reader.load(args.recipe, outside=args.outside)
+        return any(series.version < "17.04" for series in recipe.series)
     except BackportError:
         return False  # what is wrong with a recipe is told by the commands that need it
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine import owner
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.errors import InputError, UsageError
@@ -41,8 +42,7 @@ def register(subs: Subparsers) -> None:
 
 def log(args: argparse.Namespace) -> int:
     """Print the log of a build; with --follow until the build has ended."""
-    from backport.build import sbuild
-    from backport.engine import owner  # noqa: PLC0415
+    from backport.build import sbuild  # noqa: PLC0415
 
     recipe = reader.load(args.recipe)
     store = Store(common.work_folder(args, recipe))

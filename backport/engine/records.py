@@ -27,6 +27,14 @@ def load(kind: type[T], path: Path, *, what: str, advice: str) -> T:
         return found
 
 
+def save(path: Path, text: str) -> None:
+    """Write a file by one rename, so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(text.encode())
+    fresh.replace(path)
+
+
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
     """The JSON data in a file; raises as `read_bytes`, and RecursionError."""
     return json.loads(read_bytes(path, most))
@@ -41,14 +49,18 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     Raises:
         ValueError: it is larger, or something else than a file. OSError: it cannot be read.
     """
-    # A FIFO would be waited for.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+    with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("it is no regular file")
         content = file.read(most + 1)
     if len(content) > most:
         raise ValueError(f"it has more than {most >> 20} MiB")
     return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a FIFO that nobody writes to would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decode(kind: Any, data: Any, place: str = "it") -> Any:

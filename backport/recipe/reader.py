@@ -50,12 +50,12 @@ def load(
         RecipeError: a file is missing or wrong; the sentence names the key and the fix.
     """
     advice = "name one with --recipe, or make one with: backport init SOURCE --series NAME"
-    allowed = (Path("/"),) if alone else (path.parent, *outside)
+    allowed = (path.parent, *outside)
     top = parsed(path, "there is no such recipe", advice, allowed)
     recipe = _recipe(top, path, matrix, allowed, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
+    recipe_outside.check_links(recipe, Folders(recipe.root, allowed))
     if not alone:
-        recipe_outside.check_links(recipe, Folders(recipe.root, allowed))
         recipe_outside.check_tests(recipe)
     return recipe
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
@@ -26,6 +27,7 @@ from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
+from backport.source.files import sha256_of
 from backport.sru import archive, inputs, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
@@ -124,15 +126,13 @@ def make(
         for left in home.glob(f".new-*{archive.SUFFIX}"):
             left.unlink()
         raise
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(target)
     known[key] = {"name": told.name, "archive": target.name, "sha256": digest}
     atomic.write(home / MADE, json.dumps(known, indent=1) + "\n")
     _point(home, told.name)
-    removed: dict[str, int] = {}
+    removed: Counter[str] = Counter()
     for content in told.files.values():
-        for what, number in content.removed.items():
-            removed[what] = removed.get(what, 0) + number
+        removed.update(content.removed)
     return Made(told.name, folder, target, digest, True, removed)
 
 
@@ -164,7 +164,9 @@ class _Collector:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
             name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
-            self._put(name, path, path.read_bytes(), fixed=False)
+            with reading(path, what="no evidence is made", advice="make it smaller"):
+                content = records.read_bytes(path)
+            self._put(name, path, content, fixed=False)
         for path in _records(store.work, recipe):
             name = f"{_RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
@@ -188,14 +190,10 @@ class _Collector:
             matrix=run.matrix,
         )
         # A verdict's words may have a path in them.
-        text = json.dumps(found.data())
-        return (
-            found if scrub.scrub(text.encode(), self._needles).removed == {} else self._clean(found)
-        )
-
-    def _clean(self, found: Manifest) -> Manifest:
-        text = scrub.scrub(json.dumps(found.data()).encode(), self._needles).content.decode()
-        data = json.loads(text)
+        scrubbed = scrub.scrub(json.dumps(found.data()).encode(), self._needles)
+        if not scrubbed.removed:
+            return found
+        data = json.loads(scrubbed.content)
         data["sha256"] = manifest.digest_of(data)
         clean = json.dumps(data, indent=1, sort_keys=True) + "\n"
         return manifest.read(clean.encode(), manifest.FILE)
@@ -317,7 +315,9 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         InputError: a link leads out of the recipe's folder.
     """
     yield recipe.path
-    folders = {recipe.root / "patches", recipe.root / "autopkgtest"}
+    folders = {one.package.patches for one in recipe.test_sources}
+    for source in recipe.sources:
+        folders |= {source.patches, source.tests, source.tests.parent / "lib"}
     for one in recipe.matrix_folders:
         folders |= {one.path, *one.library}
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
@@ -348,10 +348,7 @@ def _records(work: Path, recipe: Recipe) -> Iterator[Path]:
 
 def _key(run: RunRecord, work: Path, recipe: Recipe) -> str:
     """Changes with the run, and with the records of other commands."""
-    digests = [
-        (str(path.relative_to(work)), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in _records(work, recipe)
-    ]
+    digests = [(str(path.relative_to(work)), sha256_of(path)) for path in _records(work, recipe)]
     return hash_text(json.dumps([run.key, digests]))
 
 

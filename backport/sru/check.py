@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from backport.engine import owner, programs, records, verdict
 from backport.errors import InputError, reading
+from backport.source.files import sha256_of
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.signature import Signed
@@ -107,11 +107,27 @@ def check(path: Path, *, keyring: Path | None = None) -> Checked:
         )
     if signed.state == "unknown key":
         notes.append(f"it is signed by the key {signed.key}, which is not known here")
-    digest = ""
-    if path.is_file():
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path) if path.is_file() else ""
     return Checked(found, tuple(faults), signed, digest, tuple(notes))
+
+
+def sound(path: Path, what: str) -> Manifest:
+    """The manifest of evidence in which nothing is wrong.
+
+    Parameters:
+        what: what is not done with faulty evidence, such as "nothing is reported from it".
+
+    Raises:
+        InputError: something is wrong with it; as `check` otherwise.
+    """
+    checked = check(path)
+    if checked.faults:
+        raise InputError(
+            f"the evidence is faulty, so {what} ({checked.faults[0]})",
+            where=str(path),
+            advice="get the evidence anew, or run: backport evidence",
+        )
+    return checked.manifest
 
 
 def _files(folder: Path, found: Manifest) -> Iterator[Fault]:
@@ -124,9 +140,7 @@ def _files(folder: Path, found: Manifest) -> Iterator[Fault]:
         if size < content.size:
             yield Fault(name, f"it is cut off: {size} of {content.size} bytes are there")
             continue
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != content.sha256:
+        if sha256_of(path) != content.sha256:
             yield Fault(name, "it was changed: it does not have the sha256 of the manifest")
         elif bool(path.stat().st_mode & 0o100) != content.executable:
             yield Fault(name, "it was changed: its mode is not that of the manifest")
@@ -173,7 +187,8 @@ def _logs(step: StepRecord, folder: Path, found: Manifest) -> Iterator[Fault]:
     name = f"{step.folder}/{programs.FILE}"
     if name in found.files:
         try:
-            for line in (folder / name).read_text().splitlines():
-                json.loads(line)
-        except (OSError, ValueError):
+            with reading(name):
+                for line in records.read_bytes(folder / name).splitlines():
+                    json.loads(line)
+        except InputError:
             yield Fault(name, "the record of its commands cannot be read")

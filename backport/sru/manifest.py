@@ -208,7 +208,10 @@ def _check_form(found: Manifest) -> None:
     for path in (*found.files, *found.links, *found.matrix, found.recipe, *folders):
         if not is_inside(path):
             raise ValueError(f"{path!r:.60} is no path of evidence")
-    for content in found.files.values():
+    for path, content in found.files.items():
+        # They are read whole; all else is only hashed, or has a bound where it is read.
+        if path.startswith("inputs/") and content.size > records.MOST_BYTES:
+            raise ValueError(f"{path!r:.60} is larger than a file beside a recipe may be")
         if not _SHA256.fullmatch(content.sha256) or content.size < 0:
             raise ValueError(f"{content.sha256!r:.70} is no sha256")
     for step in found.steps:

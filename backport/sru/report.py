@@ -13,8 +13,9 @@ from markupsafe import Markup, escape
 
 from backport.errors import InputError
 from backport.output import printable
+from backport.source.files import sha256_of
 from backport.source.weight import PARTS
-from backport.sru import charts, check, manifest
+from backport.sru import archive, charts, check, manifest
 from backport.sru.checklist_data import Checklist
 from backport.sru.report_data import gather
 from backport.sru.report_parts import Report
@@ -45,45 +46,30 @@ def make(
         InputError: the evidence is faulty, or a checklist is of other evidence, or says
             something by a file that the evidence does not have.
     """
-    checked = check.check(evidence)
-    if checked.faults:
-        raise InputError(
-            f"the evidence is faulty, so nothing is reported from it ({checked.faults[0]})",
-            where=str(evidence),
-            advice="get the evidence anew, or run: backport evidence",
-        )
-    if checklist is not None and checklist.evidence != checked.manifest.name:
+    found = check.sound(evidence, "nothing is reported from it")
+    if checklist is not None and checklist.evidence != found.name:
         raise InputError(
             f"the checklist is about the evidence {checklist.evidence}, not this one",
             where=str(evidence),
             advice="run: backport verify",
         )
     for item in checklist.items if checklist is not None else ():
-        known = (item.evidence in checked.manifest.files, item.evidence == manifest.FILE)
-        if not any((*known, item.evidence.startswith("https://"))):
+        known = item.evidence in found.files or item.evidence == manifest.FILE
+        if not known and not item.evidence.startswith("https://"):
             raise InputError(
                 f"the checklist names {item.evidence or 'nothing'} for {item.what!r}, and the "
                 "evidence has no such file",
                 where=str(evidence),
                 advice="run: backport verify",
             )
-    link = ""
-    if out is not None:
-        relative = os.path.relpath(evidence.resolve(), out.resolve().parent)
-        link = quote(relative)
-    packed = evidence.resolve().with_name(f"{evidence.resolve().name}.tar.zst")
-    digest = ""
-    if packed.is_file():
-        import hashlib  # noqa: PLC0415
-
-        with packed.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    folder = evidence.resolve()
+    packed = folder.with_name(f"{folder.name}{archive.SUFFIX}")
     return gather(
         evidence,
-        checked.manifest,
-        link=link,
-        archive=packed.name if digest else "",
-        sha256=digest,
+        found,
+        link=quote(os.path.relpath(folder, out.resolve().parent)) if out is not None else "",
+        archive=packed.name if packed.is_file() else "",
+        sha256=sha256_of(packed) if packed.is_file() else "",
         checklist=checklist,
     )
 

@@ -7,7 +7,6 @@ puts there.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
+from backport.source.files import sha256_of
 from backport.sru import check, inputs
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 
@@ -70,26 +70,12 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
         UsageError: there is no such step.
         InputError: the evidence is faulty, or the base is not at hand.
     """
-    checked = check.check(path)
-    if checked.faults:
-        raise InputError(
-            f"the evidence is faulty, so nothing of it is run ({checked.faults[0]})",
-            where=str(path),
-            advice="get the evidence anew",
-        )
-    record = _wanted(checked.manifest, name)
+    found = check.sound(path, "nothing of it is run")
+    record = _wanted(found, name)
     with owner.temporary("rerun-") as scratch, check.opened(path) as folder:
         scratch.chmod(0o755)  # build users read what is in here
         try:
-            return _run(
-                folder,
-                checked.manifest,
-                record,
-                scratch,
-                cache=cache,
-                work=work,
-                offline=offline,
-            )
+            return _run(folder, found, record, scratch, cache=cache, work=work, offline=offline)
         finally:
             remove_tree(scratch)
 
@@ -155,7 +141,7 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
     same, different, dated = [], [], []
     for name, digest in record.outputs.items():
         path = out / name
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+        if path.is_file() and sha256_of(path) == digest:
             same.append(name)
         elif path.is_file() and path.suffix in _DATED and record.kind == "build":
             dated.append(name)

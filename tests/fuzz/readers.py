@@ -275,6 +275,7 @@ MANIFEST = {
     "links": {"a": "b"}, "unrecorded": [], "recipe": "backport.toml", "matrix": ["m.toml"],
     "sha256": "",
 }  # fmt: skip
+LARGE = {"inputs/a": {"size": 1 << 30, "sha256": "0" * 64}}
 RUN = {
     "steps": [{key: STEP[key] for key in
                ("kind", "series", "source", "test", "variant", "needs", "inputs", "control")}
@@ -322,7 +323,11 @@ READERS = (
     _json("record of a base", prepared.FILE, lambda path: prepared.read(path.parent),
           PREPARED),
     _json("record of a run", run_record.FILE, lambda path: run_record.read(path.parent), RUN),
-    _json("manifest", manifest.FILE, _manifest, MANIFEST),
+    _json("manifest", manifest.FILE, _manifest, MANIFEST,
+          json.dumps({**MANIFEST, "files": LARGE}).encode(),
+          json.dumps({**MANIFEST, "steps": [{**STEP, "started": 1e300}]}).encode(),
+          json.dumps({**MANIFEST, "versions": ["1.0-1"]}).encode(),
+          json.dumps({**MANIFEST, "links": {"a\0b": ""}}).encode()),
     _json("findings", finding.FILE, finding.read, [FINDING]),
     _json("weight", weight.FILE, weight.read,
           {"lines": {}, "files": [{"name": "a", "part": "patches", "lines": 3}]}),

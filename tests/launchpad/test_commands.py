@@ -24,7 +24,7 @@ def asked(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def arguments(folder: Path, **more: object) -> Namespace:
     common = {"recipe": folder / "backport.toml", "cache": folder / "cache", "quiet": False}
-    return Namespace(**common, json=False, **more)
+    return Namespace(**common, json=False, outside=[], **more)
 
 
 def init(folder: Path) -> Namespace:

@@ -119,3 +119,9 @@ def test_a_name_that_makes_too_long_a_folder_is_refused(tmp_path: Path) -> None:
     name = "a" * 101
     spec = Spec(sources=(SourceSpec(name),))
     assert "is no source package name" in refusal(write(tmp_path, spec))
+
+
+def test_a_recipe_in_evidence_leads_nowhere_else(tmp_path: Path) -> None:
+    path = written(tmp_path, with_path("source.alpha.patches", "/etc"))
+    with pytest.raises(RecipeError, match="leads out of the recipe's folder"):
+        reader.load(path, alone=True)

@@ -189,30 +189,27 @@ def place_make(place: Place, record: run_record.RunRecord) -> None:
 # ------------------------------------------------------------------------- logs as they were
 
 
-def test_a_log_that_was_cut_off_after_its_step_gives_no_evidence(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        (
+            "log",
+            lambda text: text[:-5],
+            r"smoke/log: this file is cut off \(\d+ of \d+ bytes",
+        ),
+        ("log", lambda text: text.replace("PASS", "FAIL"), "changed after its step had ended"),
+        ("invented", lambda _: "PASS\n", "invented: this file came into"),
+    ],
+)
+def test_what_is_not_as_its_step_left_it_gives_no_evidence(
+    place: Place, name: str, change: Callable[[str], str], said: str
+) -> None:
     record = place.run()
-    log = (place.store.work / LOG) / "log"
-    log.write_bytes(log.read_bytes()[:-5])
-    with pytest.raises(
-        InputError, match=r"alpha.smoke/log: this file is cut off \(\d+ of \d+ bytes"
-    ):
+    path = place.store.work / LOG / name
+    path.write_text(change(path.read_text() if path.exists() else ""))
+    with pytest.raises(InputError, match=said):
         place_make(place, record)
     assert not list((place.store.work / run_record.FOLDER).glob("*"))
-
-
-def test_a_log_that_was_changed_after_its_step_gives_no_evidence(place: Place) -> None:
-    record = place.run()
-    log = (place.store.work / LOG) / "log"
-    log.write_bytes(log.read_bytes().replace(b"PASS", b"FAIL"))
-    with pytest.raises(InputError, match="changed after its step had ended"):
-        place_make(place, record)
-
-
-def test_a_file_that_came_after_the_step_gives_no_evidence(place: Place) -> None:
-    record = place.run()
-    ((place.store.work / LOG) / "invented").write_text("PASS\n")
-    with pytest.raises(InputError, match="invented: this file came into"):
-        place_make(place, record)
 
 
 # -------------------------------------------------------------- what must not leave the machine
@@ -328,9 +325,10 @@ def test_a_home_path_is_taken_out_whatever_stands_before_it(before: str) -> None
 
 def test_an_input_that_links_out_of_the_recipes_folder_makes_no_evidence(place: Place) -> None:
     record = place.run()
-    (place.recipe().root / "patches/out").symlink_to("/etc/hostname")
+    recipe = place.recipe()
+    (recipe.root / "patches/alpha/out").symlink_to("/etc/hostname")
     with pytest.raises(InputError, match="this path leads out of the recipe's folder"):
-        place_make(place, record)
+        bundle.make(recipe, place.store, record, place.cache)
 
 
 def test_links_are_told_and_not_followed(place: Place) -> None:
