@@ -99,13 +99,13 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
     SIGINT, SIGTERM and SIGHUP end the programs that run and leave nothing half done; the exit
     code is 128 and the signal's number, as shells know it.
     """
+    if not _can_write(top.prog):
+        return MachineError.exit_code
     with output.filtered():
         return _run(top, arguments)
 
 
 def _run(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    if not _can_write(top.prog):
-        return MachineError.exit_code
     # Build users and testbeds read what we write.
     os.umask(0o022)
     try:

@@ -70,7 +70,8 @@ def add(
         action="append",
         default=[],
         metavar="DIR",
-        help="let the recipe's paths lead to this folder too, not only below its own; repeatable",
+        help="let the recipe's paths lead to this folder too; repeatable (default: only below the "
+        "recipe's own folder)",
     )
     sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
     sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")

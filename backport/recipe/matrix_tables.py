@@ -143,7 +143,7 @@ def _test_source(name: str, table: Table) -> TestSource:
             needs=table.strings("needs", ()),
             upstream=read_upstream(table.table("upstream"), version),
             patches=table.path("patches", f"patches/test-sources/{name}"),
-            tests=table.path("tests", "autopkgtest/none"),
+            tests=table.start / "autopkgtest" / "none",
             changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),
         purpose=purpose,

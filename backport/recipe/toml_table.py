@@ -76,6 +76,11 @@ class Table:
         """
         return str(self._get(key, str, default, advice))
 
+    @property
+    def start(self) -> Path:
+        """The folder where relative paths start."""
+        return self._folders.start
+
     def path(self, key: str, default: str | None = None, *, pinned: bool = False) -> Path:
         """The path under `key`, from the folder of the file's paths; raises as `string` does.
 

@@ -98,7 +98,7 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
             try:
                 base = prepared.read(step)
                 named |= {base.chroot.resolve(), base.testbed_root.resolve()}
-            except (OSError, ValueError, LookupError, TypeError):
+            except InputError:
                 continue  # such a step runs anew
     for home in _homes(store):
         used = {path for path in named if path.parent == home.resolve()}

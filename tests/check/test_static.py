@@ -150,9 +150,9 @@ def test_the_step_writes_its_findings_and_lintians_log(place: Path) -> None:
     outcome = steps.action(recipe, check, out, needs, scratch)
     assert outcome.outputs == (finding.FILE,)
     assert (out / steps.LINTIAN_LOG).read_text()
-    needs = {name: needs[name] for name in ("fetch/small", "source/xenial/small")}
+    needs = {need: needs[need] for need in needs if need.kind in ("fetch", "source")}
     (scratch / "source").mkdir()
-    step = Step("check", "xenial", "small", planned.SOURCE)
+    step = Step(StepId("check", "xenial", "small", test=planned.SOURCE))
     steps.action(recipe, step, out, needs, scratch / "source")
     found = finding.read(out / finding.FILE)
     assert {"toolchain-unknown", "version-form"} <= {one.rule for one in found}

@@ -12,17 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.engine import verdict
+from backport.engine.step import StepId
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.autopkgtest.verdicts import UploadedVersions, sent_of, service_tests
+from backport.launchpad.autopkgtest.verdicts import (
+    ServiceTest,
+    UploadedVersions,
+    sent_of,
+    service_tests,
+)
 from tests.support.uploads import upload_record
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
 SENT = {("app", "xenial"): UploadedVersions(UPDATE, frozenset({VERSION}))}
-STEP = "test/xenial/app.race"
-CONTROL = "test/xenial/app.race-control+unpatched"
+STEP = StepId("test", "xenial", "app", test="race")
+CONTROL = StepId("test", "xenial", "app", "unpatched", "race-control")
 LOST = Failed("test", "it lost")
 
 
@@ -54,7 +60,9 @@ def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> di
     }  # fmt: skip
 
 
-def counted(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+def counted(
+    *rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()
+) -> dict[StepId, ServiceTest]:
     return dict(service_tests(data(*rows, controls=controls), SENT).tests)
 
 

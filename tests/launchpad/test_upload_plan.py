@@ -59,7 +59,7 @@ CANDIDATE = Candidate(
     said=Published("0.9-1", "a record"),
     relied={"xenial": Published("0.9-1", "a record")},
     made=MADE,
-    steps={"build/xenial/a": "passed", "test/xenial/a.says": "passed"},
+    steps={BUILD: "passed", StepId("test", "xenial", "a", test="says"): "passed"},
 )
 
 
