@@ -16,7 +16,7 @@ from backport.engine import owner
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
 from backport.environments import prepared
-from backport.errors import MachineError
+from backport.errors import InputError, MachineError
 from backport.testbed import autopkgtest, lxc
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.

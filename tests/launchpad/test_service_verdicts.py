@@ -55,8 +55,8 @@ def control(made: Verdict, version: str = f"{UPDATE}~unpatched1", **more: Any) -
 
 def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     return {
-        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "", "launchpad": "https://lp/",
-        "tests": list(rows), "controls": list(controls),
+        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
+        "launchpad": "https://lp/", "tests": list(rows), "controls": list(controls),
     }  # fmt: skip
 
 
