@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from backport.recipe import reader, versions
-from backport.recipe.model import Source, Upstream, quilt_series_file
+from backport.recipe.model import Source, Upstream
+from backport.recipe.patch_folder import quilt_series_file
 from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of, tree_hashes
 from backport.source.patches import apply_series, read_series

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from backport.recipe import reader
-from backport.recipe.model import Recipe, Source, overlay_files
+from backport.recipe.model import Recipe, Source
+from backport.recipe.patch_folder import overlay_files
 from backport.source.overlay import lay_over
 
 ROOT = Path(__file__).resolve().parents[1]

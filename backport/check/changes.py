@@ -11,7 +11,7 @@ from debian.deb822 import Deb822
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe.model import patch_names
+from backport.recipe.patch_folder import patch_names
 from backport.source import control, dep3, diff
 from backport.source.files import tree_hashes
 

@@ -12,7 +12,8 @@ from debian.debian_support import Version
 
 from backport.build import variation
 from backport.engine.step import Step, StepId, hash_text, hash_tree
-from backport.recipe.model import Recipe, Review, overlay_files
+from backport.recipe.model import Recipe, Review
+from backport.recipe.patch_folder import overlay_files
 from backport.recipe.version_strings import upstream_part
 
 # Reads the source package, before it is built.

@@ -23,7 +23,8 @@ from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.environments.base import PreparedBase
-from backport.recipe.model import Recipe, overlay_files, patch_names, quilt_series_file
+from backport.recipe.model import Recipe
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.source import dsc as dsc_files
 from backport.source import tarball
 from backport.source.changelog import timestamp

@@ -5,14 +5,13 @@ from __future__ import annotations
 import graphlib
 import re
 from calendar import timegm
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from email.utils import formatdate, parsedate
-from pathlib import Path
 
 from backport.errors import InputError, RecipeError
-from backport.recipe import outside
-from backport.recipe.model import NAME, MatrixTest, Recipe, Source, TestSource, patch_names
+from backport.recipe import matrix_checks, outside
+from backport.recipe.model import NAME, Recipe, Source, TestSource
+from backport.recipe.patch_folder import patch_names, quilt_series_files
 from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import versions_named
 from backport.source.changelog import MAINTAINER, timestamp
@@ -20,8 +19,6 @@ from backport.source.changelog import MAINTAINER, timestamp
 # Debian Policy 5.6.1. Names become folders, so there is no "..", and they are not too long for one
 # together: a folder's name has at most 255 bytes.
 _PACKAGE = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9+.-]{1,99}")
-# DEP-8: a test's name has the characters of a package's name, upper case too.
-_TEST = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]{0,63}")
 # A variant's name is a part of its packages' versions.
 VARIANT = re.compile(r"[a-z]{1,32}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]{0,199}")
@@ -62,12 +59,12 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
         _check_test_source(recipe, one, one.where)
     _check_cycle(recipe, file)
     _check_retired(recipe, file)
-    _check_matrix(recipe)
+    matrix_checks.check(recipe)
     _check_exception(recipe, file)
 
 
 def _check_update(recipe: Recipe, where: str) -> None:
-    _plain(
+    matrix_checks.plain(
         recipe.name,
         NAME,
         f"{where}.name",
@@ -107,7 +104,7 @@ def _check_update(recipe: Recipe, where: str) -> None:
 
 def _check_changes(source: Source, series: Sequence[str], where: str) -> None:
     for number, change in enumerate(source.changes, start=1):
-        _known(change.series, series, f"{where}.changes[{number}].series", "series")
+        matrix_checks.known(change.series, series, f"{where}.changes[{number}].series", "series")
     for name in source.series:
         if not source.changes_in(name):
             raise RecipeError(
@@ -119,7 +116,7 @@ def _check_changes(source: Source, series: Sequence[str], where: str) -> None:
 
 def _check_control(recipe: Recipe, source: Source, series: Sequence[str], where: str) -> None:
     for number, edit in enumerate(source.control, start=1):
-        _known(edit.series, series, f"{where}.control[{number}].series", "series")
+        matrix_checks.known(edit.series, series, f"{where}.control[{number}].series", "series")
         for name in sorted(versions_named(edit)):
             if name not in source.needs:
                 raise RecipeError(
@@ -139,8 +136,10 @@ def _check_control(recipe: Recipe, source: Source, series: Sequence[str], where:
 def _check_source(recipe: Recipe, source: Source, where: str) -> None:
     _package(source.name, where)
     series = [one.name for one in recipe.series]
-    _known(source.series, series, f"{where}.series", "series")
-    _known(source.needs, [one.name for one in recipe.sources], f"{where}.needs", "source")
+    matrix_checks.known(source.series, series, f"{where}.series", "series")
+    matrix_checks.known(
+        source.needs, [one.name for one in recipe.sources], f"{where}.needs", "source"
+    )
     for name in source.needs_upstream:
         if name not in source.needs:
             raise RecipeError(
@@ -154,11 +153,13 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
     _check_overlay(source, series, where)
     advice = "a file's name, without a folder"
     if source.upstream is not None:
-        _plain(source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice)
+        matrix_checks.plain(
+            source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice
+        )
     for pin in source.pins:
         if not pin.sha256:
             continue  # still to be filled in
-        _plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
+        matrix_checks.plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
         if not pin.dsc.endswith(".dsc"):
             raise RecipeError(
                 f"{pin.dsc!r} is no .dsc",
@@ -166,7 +167,7 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
                 advice="name the .dsc of the source package",
             )
     for key, named in (("base", source.bases), ("revision", source.revisions)):
-        _known(named, source.series, f"{where}.{key}", "series of this source")
+        matrix_checks.known(named, source.series, f"{where}.{key}", "series of this source")
     lacking = set(source.series) - set(source.bases)
     if source.bases and source.base is None and lacking:
         raise RecipeError(
@@ -178,13 +179,15 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
 
 def _check_overlay(source: Source, series: list[str], where: str) -> None:
     for number, edit in enumerate(source.packaging, start=1):
-        _known(edit.series, series, f"{where}.packaging[{number}].series", "series")
+        matrix_checks.known(edit.series, series, f"{where}.packaging[{number}].series", "series")
         advice = "a path below debian/, such as hello.postrm"
-        _plain(edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice)
+        matrix_checks.plain(
+            edit.file, _PACKAGING, f"{where}.packaging[{number}].file", "file", advice
+        )
     for folder in source.patches.glob("overlay.*"):
         if folder.is_dir():
             name = folder.name.partition(".")[2]
-            _known((name,), series, f"{where}.patches ({folder.name})", "series")
+            matrix_checks.known((name,), series, f"{where}.patches ({folder.name})", "series")
 
 
 def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
@@ -196,9 +199,9 @@ def _check_test_source(recipe: Recipe, one: TestSource, where: str) -> None:
     _package(one.name, where)
     _package(source.name, f"{where}.source")
     series = [other.name for other in recipe.series]
-    _known(source.series, series, f"{where}.series", "series")
+    matrix_checks.known(source.series, series, f"{where}.series", "series")
     names = [*(other.name for other in recipe.sources), *(o.name for o in recipe.test_sources)]
-    _known(source.needs, names, f"{where}.needs", "source or test source")
+    matrix_checks.known(source.needs, names, f"{where}.needs", "source or test source")
     for name in source.needs:
         lacking = [each for each in source.series if each not in recipe.built(name).series]
         if lacking and recipe.test_source(name):
@@ -284,13 +287,6 @@ def _may_have_patches(recipe: Recipe, name: str) -> bool:
     return name in names or bool(_UPSTREAM.fullmatch(name))
 
 
-def quilt_series_files(patches: Path) -> Iterator[Path]:
-    """Every quilt series file in a folder of patches: ``series`` and ``series.NAME``."""
-    for path in sorted(patches.glob("series*")):
-        if path.is_file() and (path.name == "series" or path.name.startswith("series.")):
-            yield path
-
-
 def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
     if source.pins:
         return
@@ -335,8 +331,12 @@ def _check_retired(recipe: Recipe, file: str) -> None:
     for retired in recipe.retired:
         where = f"{file}: retired.{retired.name}"
         _package(retired.name, where)
-        _known(retired.series, [one.name for one in recipe.series], f"{where}.series", "series")
-        _known(retired.by, [one.name for one in recipe.sources], f"{where}.by", "source")
+        matrix_checks.known(
+            retired.series, [one.name for one in recipe.series], f"{where}.series", "series"
+        )
+        matrix_checks.known(
+            retired.by, [one.name for one in recipe.sources], f"{where}.by", "source"
+        )
         if retired.outcome == "superseded" and not retired.by:
             raise RecipeError(
                 "it is superseded by nothing",
@@ -345,70 +345,15 @@ def _check_retired(recipe: Recipe, file: str) -> None:
             )
 
 
-def _check_matrix(recipe: Recipe) -> None:
-    sources = [one.name for one in recipe.sources]
-    variants = [variant.name for variant in recipe.variants]
-    for variant in recipe.variants:
-        _known(variant.sources, sources, f"{variant.where}.without-patches", "source")
-        for name in variant.patched:
-            quilt_series = recipe.source(name).patches / f"series.{variant.name}"
-            if not quilt_series.is_file():
-                raise RecipeError(
-                    f"{name} has no quilt series for this variant",
-                    where=f"{variant.where}.with-patches",
-                    advice=f"write {quilt_series}",
-                )
-    taken: Counter[tuple[str, str]] = Counter()
-    for row in recipe.matrix:
-        where = row.where
-        _known((row.source,), sources, f"{where}.source", "source")
-        for control in row.controls:
-            if control.variant:
-                _known((control.variant,), variants, f"{where}.control.variant", "variant")
-        extra = [one.name for one in recipe.test_sources]
-        _known(row.extra, extra, f"{where}.with", "test source")
-        if row.timeout < 1:
-            raise RecipeError(
-                f"{row.timeout} is no time",
-                where=f"{where}.timeout",
-                advice="write seconds, from 1 on",
-            )
-        for key, name in _test_names(row):
-            advice = "letters, digits and + - . _"
-            _plain(name, _TEST, f"{where}.{key}", "name of a test", advice)
-            taken[row.source, name] += 1
-            if taken[row.source, name] > 1:
-                raise RecipeError(
-                    f"{row.source} has a test {name!r} already",
-                    where=f"{where}.{key}",
-                    advice="take this row out, or name another test",
-                )
-
-
 def _check_exception(recipe: Recipe, file: str) -> None:
     for number, item in enumerate(recipe.exception.items if recipe.exception else (), start=1):
         where = f"{file}: exception.item[{number}]"
         sources = [one.name for one in recipe.sources]
-        _known((item.source,) if item.tests else (), sources, f"{where}.source", "source")
+        matrix_checks.known(
+            (item.source,) if item.tests else (), sources, f"{where}.source", "source"
+        )
         rows = [row.name for row in recipe.matrix if row.source == item.source]
-        _known(item.tests, rows, f"{where}.tests", f"test of {item.source}")
-
-
-def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:
-    yield "name", row.name
-    for name in dict.fromkeys(control.test for control in row.controls):
-        yield "control.test", name
-
-
-def _known(names: Iterable[str], known: Iterable[str], where: str, what: str) -> None:
-    known = tuple(known)
-    for name in names:
-        if name not in known:
-            raise RecipeError(
-                f"{name!r} is no {what} of this recipe",
-                where=where,
-                advice=f"write one of {', '.join(known)}, or add it" if known else "add it",
-            )
+        matrix_checks.known(item.tests, rows, f"{where}.tests", f"test of {item.source}")
 
 
 def _package(name: str, where: str) -> None:
@@ -418,11 +363,6 @@ def _package(name: str, where: str) -> None:
             where=where,
             advice="use lower case letters, digits and + - . (Debian Policy 5.6.1)",
         )
-
-
-def _plain(name: str, pattern: re.Pattern[str], where: str, what: str, advice: str) -> None:
-    if not pattern.fullmatch(name):
-        raise RecipeError(f"{name!r} is no {what}", where=where, advice=f"use {advice}")
 
 
 def _quoted(name: str) -> str:

@@ -20,10 +20,8 @@ from backport.recipe.model import (
     Series,
     Source,
     Variant,
-    overlay_files,
-    patch_names,
-    quilt_series_file,
 )
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.version_strings import next_version, stem, upstream_part
 from backport.source.overlay import BINARY
 

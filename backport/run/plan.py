@@ -19,10 +19,8 @@ from backport.recipe.model import (
     Source,
     TestSource,
     Variant,
-    overlay_files,
-    patch_names,
-    quilt_series_file,
 )
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, with_versions
 
 

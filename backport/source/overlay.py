@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from backport.errors import InputError
-from backport.recipe.model import PackagingEdit, Source, overlay_files
+from backport.recipe.model import PackagingEdit, Source
+from backport.recipe.patch_folder import overlay_files
 from backport.source import control
 from backport.source.text import read_text, write_text
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.errors import InputError, StepError
-from backport.recipe.model import Recipe, Series, Source, Variant, quilt_series_file
+from backport.recipe.model import Recipe, Series, Source, Variant
+from backport.recipe.patch_folder import quilt_series_file
 from backport.recipe.version_strings import upstream_part
 from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp

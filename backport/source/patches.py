@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backport.engine.process import require, run
 from backport.errors import InputError
-from backport.recipe.model import series_lines
+from backport.recipe.patch_folder import series_lines
 from backport.source import dep3, diff
 
 

@@ -21,10 +21,8 @@ from backport.recipe.model import (
     Recipe,
     Series,
     Source,
-    overlay_files,
-    patch_names,
-    quilt_series_file,
 )
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version
 from backport.source import diff
 from backport.source.changelog import make_entry

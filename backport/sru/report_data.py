@@ -16,7 +16,8 @@ from backport.engine.step import StepId
 from backport.errors import BackportError, InputError, reading
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import ServiceTest, ServiceTests
-from backport.recipe.model import Change, MatrixTest, Recipe, patch_names, quilt_series_file
+from backport.recipe.model import Change, MatrixTest, Recipe
+from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
 from backport.sru import inputs, sections, service_verdicts

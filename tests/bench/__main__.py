@@ -23,7 +23,7 @@ from backport.engine.verdict import Passed
 from backport.environments import localrepo, prepared
 from backport.errors import BackportError
 from backport.recipe import reader
-from backport.recipe.model import patch_names, quilt_series_file
+from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.run.plan import Selection
 from backport.source.changelog import timestamp
 from tests.bench import cores, figures, lock_cost

@@ -12,9 +12,8 @@ from backport.recipe.model import (
     Published,
     Source,
     Variant,
-    patch_names,
-    quilt_series_file,
 )
+from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 # The names are those of Launchpad's web service.
-POCKETS = ("Release", "Security", "Updates", "Proposed", "Backports")
 OBSOLETE_SERIES = "Obsolete"
 
 
