@@ -21,7 +21,7 @@ UNIT = tuple(
     for folder, names in {
         "bench": "figures",
         "check": "changes commands finding planned python_code shipped_ceiling tables",
-        "engine": "clean schedule step verdict",
+        "engine": "schedule step verdict",
         "launchpad": "bug_plan bug_text ppa_version",
         "recipe": "bug checks edit exception matrix_files outside packaging reader releases "
         "toml_table",

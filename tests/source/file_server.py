@@ -25,12 +25,17 @@ class Status:
 
 @dataclass
 class FileServer:
-    """What is served by path, the faults of the next requests in order, and what was asked for."""
+    """What is served by path, the faults of the next requests in order, and what was asked.
+
+    `etag` "" serves without a validator; then a client may not resume.
+    """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[Cut | Status] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    etag: str = '"one"'
+    ranges: bool = True
 
 
 @contextlib.contextmanager
@@ -40,7 +45,8 @@ def serve() -> Iterator[FileServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            state.requests.append(self.path)
+            wanted_range = self.headers.get("Range", "")
+            state.requests.append((self.path, wanted_range))
             fault = state.faults.pop(0) if state.faults else None
             if isinstance(fault, Status):
                 self.send_error(fault.code)
@@ -49,10 +55,19 @@ def serve() -> Iterator[FileServer]:
                 self.send_error(404)
                 return
             body = state.files[self.path]
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            start = 0
+            if state.ranges and wanted_range and self.headers.get("If-Range") == state.etag:
+                start = int(wanted_range.removeprefix("bytes=").removesuffix("-"))
+                self.send_response(206)
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            else:
+                self.send_response(200)
+            self.send_header("Content-Length", str(len(body) - start))
+            if state.etag:
+                self.send_header("ETag", state.etag)
             self.end_headers()
-            self.wfile.write(body[: fault.after] if fault else body)
+            end = start + fault.after if fault else len(body)
+            self.wfile.write(body[start:end])
             self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:

@@ -118,7 +118,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     assert result.exit_code == 14
     assert result.packages["good"] == {"tiny": "1.0~ours"}
     assert "systemd" in result.versions
-    good = result.tests[0]
+    good = next(test for test in result.tests if test.name == "good")
     output = (result.folder / good.log).read_text()
     assert "variable: hello\n" in output
     assert "shared file\n" in output

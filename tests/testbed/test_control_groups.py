@@ -53,7 +53,7 @@ def root(base: Bullseye) -> Iterator[Path]:
     place = base.testbed_root.with_name("root-with-229")
     run(as_root(["rm", "-rf", "--one-file-system", place]))
     script = f"""\
-cp -al {base.testbed_root} {place} && cd {place} && rm sbin/init
+cp -a {base.testbed_root} {place} && cd {place} && rm sbin/init
 cat > sbin/init && chmod 755 sbin/init
 sed -i '/^Package: systemd$/,/^$/s/^Version: .*/Version: 229-4ubuntu21.31/' var/lib/dpkg/status"""
     subprocess.run(as_root(["sh", "-ec", script]), input=INIT, text=True, check=True)
