@@ -61,7 +61,7 @@ def archive(home: Path, key_home: Path) -> UbuntuArchive:
 
 OWN = frozenset({"own", "own-broken", "fresh"})
 DEPENDENCIES = Dependencies(
-    ("fakeroot", "bc", "own (>= 2)", "theirs (>= 3)"),
+    ("bc", "fakeroot", "own (>= 2)", "theirs (>= 3)"),
     ("greeting",),
     OWN | {"theirs"},
     {"xenial": OWN},
