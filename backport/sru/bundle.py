@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -322,7 +323,8 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
         folders |= {one.path, *one.library}
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     named = {*recipe.matrix_files, *((recipe.stand_in,) if recipe.stand_in else ())}
-    for path in sorted(files | named):
+    # A file of rows may name a folder by a way up: ``../patches/alpha``.
+    for path in sorted({Path(os.path.normpath(path)) for path in files | named}):
         if "__pycache__" in path.parts:
             continue
         if not path.resolve().is_relative_to(recipe.root.resolve()):

@@ -6,6 +6,7 @@ import json
 import lzma
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -339,3 +340,11 @@ def test_links_are_told_and_not_followed(place: Place) -> None:
     found = check.load(folder)
     assert found.links == {f"steps/{LOG}/link": "/etc/hostname"}
     assert not (folder / f"steps/{LOG}/link").exists()
+
+
+def test_a_folder_that_the_recipe_names_by_a_way_up_is_there_once(place: Place) -> None:
+    recipe = place.recipe()
+    way_up = recipe.root / "autopkgtest" / ".." / "patches" / "alpha"
+    twin = replace(recipe.source("alpha"), name="twin", patches=way_up)
+    named = replace(recipe, sources=(*recipe.sources, twin))
+    assert [*bundle._input_files(named)] == [*bundle._input_files(recipe)]
