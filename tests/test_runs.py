@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from backport import cli
-from backport.engine import owner
-from backport.engine import simulation
+from backport.engine import owner, simulation
 from backport.engine.step import Step, StepId
 from tests.sru.runs import Place
 
