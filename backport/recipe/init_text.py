@@ -54,10 +54,10 @@ _INSTALLED_CONTROL = """\
 set -eu
 file=$(dpkg-query --control-show {package} md5sums | sed -n '1s/^[0-9a-f]*  //p')
 echo damaged >>"/$file"
-if "$(dirname "$0")/installed"; then
-    echo "it did not see the damage"
-    exit 1
-fi
+if "$(dirname "$0")/installed"; then outcome=not-seen; else outcome=harm-seen; fi
+report="$AUTOPKGTEST_ARTIFACTS/control.json"
+printf '{{"outcome": "%s", "rounds": 1}}\\n' "$outcome" >"$report"
+test "$outcome" = harm-seen
 """
 
 

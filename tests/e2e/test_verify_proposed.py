@@ -80,7 +80,7 @@ def test_what_is_published_is_tested_and_a_stand_in_proves_nothing(
     says = items[f"says passed with the packages in {SERIES}-proposed"]
     assert (says["state"], says["why"]) == (
         "missing",
-        "Passed on stand-in (Debian bullseye) only, not on Ubuntu.",
+        "Passed on stand-in (Debian bookworm) only, not on Ubuntu.",
     )
     assert made["tags"] == []
     assert "Origin: built locally" not in made["comments"][SERIES]
