@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -30,6 +31,9 @@ def begin_recipe(place: Place) -> None:
     begin(place, slow, SERIES)
     path = place.root / "backport.toml"
     path.rename(place.root / "slow.toml")
+    # What init has written for the first one would not be overwritten.
+    (place.root / "stand-in.toml").unlink(missing_ok=True)
+    shutil.rmtree(place.root / "autopkgtest", ignore_errors=True)
     begin(place, Small("quick"), SERIES)
     text = (place.root / "slow.toml").read_text()
     table = text[text.index("[source.slow]") : text.index("[matrix]")]
