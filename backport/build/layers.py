@@ -16,15 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join, quote
 
-from debian.deb822 import Dsc, Packages
-
-from backport import namespaces
 from backport.build import sandbox
 from backport.build.user import Builder
 from backport.engine.process import run
 from backport.environments import apt_setup
 from backport.environments.systems import code_hash, data_hash, wait_for
-from backport.namespaces import Range
+from backport.source.text import control_paragraphs, read_text
 
 NAME = "layer-{}.tar"
 """A layer's file, beside the chroot that it is made from."""
@@ -144,18 +141,16 @@ def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list
 
 
 def _build_depends(dsc: Path) -> list[str]:
-    with dsc.open(encoding="utf-8") as stream:
-        source = Dsc(stream)
-    return _relations(*(str(source.get(field, "")) for field in _BUILD_DEPENDS))
+    (source,) = control_paragraphs(read_text(dsc))
+    return _relations(*(source.get(field, "") for field in _BUILD_DEPENDS))
 
 
 def _own_packages(repositories: Sequence[Path]) -> dict[str, list[str]]:
     packages: dict[str, list[str]] = {}
     for repository in repositories:
-        with (repository / "Packages").open(encoding="utf-8") as stream:
-            for one in Packages.iter_paragraphs(stream, use_apt_pkg=False):
-                fields = (str(one.get(field, "")) for field in ("Pre-Depends", "Depends"))
-                packages[str(one["Package"])] = _relations(*fields)
+        for one in apt_setup.packages(repository):
+            fields = (one.get(field, "") for field in ("Pre-Depends", "Depends"))
+            packages[one["Package"]] = _relations(*fields)
     return packages
 
 
@@ -191,16 +186,7 @@ def _make(
         sandbox.Bind(setup, "setup"),
         sandbox.Bind(base.resolve(), "r0"),
     ]
-    users, groups = builder.subuids, builder.subgids
-    enter = namespaces.command(
-        ["/bin/sh", str(stage / "setup" / "make"), str(stage)],
-        users=[Range(0, users.first, users.count)],
-        groups=[Range(0, groups.first, groups.count)],
-        run_as=(builder.uid, builder.gid) if builder.switch else None,
-        root_inside=True,
-        network=False,
-        processes=False,
-    )
+    enter = sandbox.as_root_inside(builder, ["/bin/sh", str(stage / "setup" / "make"), str(stage)])
     # Root's own program has to be read before it changes the user; a user's keeps two rights.
     step_down = "" if builder.switch else sandbox.step_down(builder)
     script = (

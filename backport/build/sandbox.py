@@ -162,9 +162,14 @@ def chroot_shell(builder: Builder, chroot: Path, words: Sequence[str]) -> list[s
         'set -e; root=$1; shift; mount --rbind /dev "$root/dev"; '
         'mount -t proc proc "$root/proc"; exec chroot "$root" "$@"'
     )
+    return as_root_inside(builder, ["/bin/sh", "-c", script, "sh", str(chroot), *words])
+
+
+def as_root_inside(builder: Builder, words: Sequence[str]) -> list[str]:
+    """The command that runs another one as root of the build user's subordinate ids; no network."""
     users, groups = builder.subuids, builder.subgids
     return namespaces.command(
-        ["/bin/sh", "-c", script, "sh", str(chroot), *words],
+        words,
         users=[Range(0, users.first, users.count)],
         groups=[Range(0, groups.first, groups.count)],
         run_as=(builder.uid, builder.gid) if builder.switch else None,

@@ -302,10 +302,10 @@ def _perl(value: Path | str) -> str:
 
 def _source_files(dsc: Path) -> list[Path]:
     try:
-        with dsc.open(encoding="utf-8") as stream:
-            names = [str(entry["name"]) for entry in Dsc(stream).get("Files", [])]
-    except (OSError, UnicodeDecodeError) as error:
+        fields = Dsc(dsc.read_text("utf-8", "replace"))
+    except OSError as error:
         raise InputError(f"the source package cannot be read: {error}", where=str(dsc)) from error
+    names = [str(entry["name"]) for entry in fields.get("Files", [])]
     files = [dsc, *(dsc.parent / name for name in names)]
     if not names or any("/" in name for name in names):
         raise InputError("this is no source package: it names no files", where=str(dsc))
@@ -357,8 +357,8 @@ def _products(folder: Path) -> tuple[tuple[str, ...], str, str] | Broken:
     found = sorted(folder.glob("*.changes"))
     if len(found) != 1:
         return Broken(f"sbuild says successful, but left {len(found)} .changes files", LOG)
-    with found[0].open(encoding="utf-8") as stream:
-        entries = {str(entry["name"]): int(entry["size"]) for entry in Changes(stream)["Files"]}
+    changes = Changes(found[0].read_text("utf-8", "replace"))
+    entries = {str(entry["name"]): int(entry["size"]) for entry in changes["Files"]}
     for name, size in entries.items():
         if not (folder / name).is_file() or (folder / name).stat().st_size != size:
             return Broken(f"{found[0].name} names {name}, which is missing or of another size", LOG)

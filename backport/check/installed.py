@@ -10,6 +10,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from backport.check import binaries, shell
+from backport.environments import apt_setup
 from backport.source import relations
 
 # Commands of a maintainer script that make a path.
@@ -120,5 +121,4 @@ def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
 @functools.cache
 def _index(folder: Path) -> Mapping[str, Deb822]:
     """The packages of a repository's state, which never changes, by name."""
-    with (folder / "Packages").open(encoding="utf-8") as file:
-        return {one["Package"]: one for one in Deb822.iter_paragraphs(file, use_apt_pkg=False)}
+    return {one["Package"]: one for one in apt_setup.packages(folder)}

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
@@ -44,7 +43,7 @@ def log(args: argparse.Namespace) -> int:
     """Print the log of a build; with --follow until the build has ended."""
     from backport.build import sbuild  # noqa: PLC0415
 
-    recipe = reader.load(args.recipe)
+    recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     series, _, built = args.build.partition("/")
     source, _, variant = built.partition("+")
@@ -80,9 +79,9 @@ def times(args: argparse.Namespace) -> int:
     workers = tuple(args.workers) or _WORKERS
     if min(workers) < 1:
         raise UsageError("this is no number of workers", where="--workers", advice="give 1 or more")
-    work = args.work or reader.load(args.recipe).root / "build"
-    record = run_record.read(Path(work))
-    store = Store(Path(work))
+    work = common.work_folder(args, reader.load(args.recipe, outside=args.outside))
+    record = run_record.read(work)
+    store = Store(work)
     steps = {step.id: step for step in record.steps}
     seconds = {name: store.seconds(name) or 0.0 for name in steps}
     made = simulation.replay(steps, seconds, workers)

@@ -167,7 +167,7 @@ def report(args: argparse.Namespace) -> int:
     work = (
         (args.work or Path("build"))
         if alone
-        else common.work_folder(args, reader.load(args.recipe))
+        else common.work_folder(args, reader.load(args.recipe, outside=args.outside))
     )
     if args.evidence is None or args.evidence.is_dir():
         folder, _ = _evidence(args, work, proposed=False)

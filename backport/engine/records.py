@@ -27,14 +27,6 @@ def load(kind: type[T], path: Path, *, what: str, advice: str) -> T:
         return found
 
 
-def save(path: Path, text: str) -> None:
-    """Write a file by one rename, so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(text.encode())
-    fresh.replace(path)
-
-
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
     """The JSON data in a file; raises as `read_bytes`, and RecursionError."""
     return json.loads(read_bytes(path, most))

@@ -7,10 +7,13 @@ repository before the last are pinned, by their exact versions, above whatever t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from backport.errors import InputError
+from debian.deb822 import Deb822
+
+from backport.errors import InputError, reading
+from backport.source.text import control_paragraphs, read_text
 
 PIN = 1001
 
@@ -28,35 +31,16 @@ DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
 _NO_INDEX = "man-db man-db/auto-update boolean false"
 
 
-def versions(repository: Path) -> tuple[tuple[str, str], ...]:
-    """The packages of a flat repository, as (package, version), in the order of its index.
+def packages(repository: Path) -> list[Deb822]:
+    """The packages of a flat repository, in the order of its index.
 
     Raises:
         InputError: the folder has no readable index.
     """
     index = repository / "Packages"
-    try:
-        text = index.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(
-            f"no flat apt repository: the file Packages cannot be read ({error.strerror})",
-            where=str(repository),
-            advice="run: apt-ftparchive packages . > Packages in it",
-        ) from error
-    return tuple(_stanzas(text))
-
-
-def _stanzas(text: str) -> Iterator[tuple[str, str]]:
-    package = version = ""
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("Package: "):
-            package = line[9:].strip()
-        elif line.startswith("Version: "):
-            version = line[9:].strip()
-        elif not line.strip():
-            if package and version:
-                yield package, version
-            package = version = ""
+    advice = "run: apt-ftparchive packages . > Packages in it"
+    with reading(index, what="this is no index of a flat apt repository", advice=advice):
+        return control_paragraphs(read_text(index))
 
 
 def sources_list(places: Sequence[str]) -> str:
@@ -70,7 +54,8 @@ def preferences(repositories: Sequence[Path]) -> str:
     seen: set[str] = set()
     blocks = []
     for position, repository in enumerate(own):
-        for package, version in versions(repository):
+        for one in packages(repository):
+            package, version = one["Package"], one["Version"]
             if (key := f"{package} {version}") in seen:
                 continue
             seen.add(key)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
-from backport.errors import InputError
+from backport.errors import InputError, reading
 from backport.source.dep8 import copy_tests
+from backport.source.text import control_paragraphs, read_text
 
 _CONTROL = """\
 Source: {name}
@@ -45,13 +44,9 @@ def test_names(control: Path) -> tuple[str, ...]:
         InputError: the file cannot be read, or names no test.
     """
     names: list[str] = []
-    try:
-        with control.open(encoding="utf-8") as stream:
-            for paragraph in Deb822.iter_paragraphs(stream):
-                names.extend(paragraph.get("Tests", "").replace(",", " ").split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the tests' control file cannot be read: {error}",
-                         where=str(control)) from error  # fmt: skip
+    with reading(control, what="the tests' control file cannot be read"):
+        for paragraph in control_paragraphs(read_text(control)):
+            names.extend(paragraph.get("Tests", "").replace(",", " ").split())
     if not names:
         raise InputError("the control file names no test", where=str(control))
     return tuple(names)

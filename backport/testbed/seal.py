@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Packages
-
+from backport.environments import apt_setup
 from backport.errors import MachineError
 from backport.source.files import sha256_of
 
-_INDEX = "Packages"
 _State = tuple[int, ...]
 
 
@@ -58,11 +56,9 @@ def of_root(folder: Path) -> Seal:
 
 def of_repository(folder: Path) -> Seal:
     """The seal of a flat apt repository."""
-    with (folder / _INDEX).open(encoding="utf-8") as index:
-        hashes = {
-            one["Filename"].removeprefix("./"): one["SHA256"]
-            for one in Packages.iter_paragraphs(index, use_apt_pkg=False)
-        }
+    hashes = {
+        one["Filename"].removeprefix("./"): one["SHA256"] for one in apt_setup.packages(folder)
+    }
     return Seal(folder, _states(folder), hashes)
 
 

@@ -167,7 +167,10 @@ def begin_recipe(launchpad: Launchpad) -> None:
     recipe = place.root / "backport.toml"
     tables = []
     for small in (GREETER, HELPER):
-        recipe.unlink(missing_ok=True)
+        # What init has written for the first one would not be overwritten.
+        for path in (recipe, place.root / "stand-in.toml"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(place.root / "autopkgtest", ignore_errors=True)
         begin(place, small, SERIES)
         add_patch(place, small, '"hello"', '"hello, noble"')
         say_in_the_changelog(place, "Greet the series (greeting.patch).")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backport.environments.apt_setup import PIN, preferences, sources_list, versions, write_setup
+from backport.environments.apt_setup import PIN, packages, preferences, sources_list, write_setup
 from backport.errors import InputError
 from tests.build.packages import make_repository
 
@@ -55,18 +55,18 @@ def test_the_base_alone_is_not_pinned(base: Path) -> None:
     )
 )  # fmt: skip
 def test_every_package_of_an_index_is_found(
-    tmp_path_factory: pytest.TempPathFactory, packages: list[tuple[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, known: list[tuple[str, str]]
 ) -> None:
     folder = tmp_path_factory.mktemp("repository")
     (folder / "Packages").write_text(
         "\n".join(
             f"Package: {name}\nArchitecture: all\nVersion: {version}\n"
             "Description: Package: no\n Version: 0\n"
-            for name, version in packages
+            for name, version in known
         )
     )
 
-    assert versions(folder) == tuple(packages)
+    assert [(one["Package"], one["Version"]) for one in packages(folder)] == known
 
 
 def test_sources_are_named_in_the_order_of_preference() -> None:
@@ -76,8 +76,13 @@ def test_sources_are_named_in_the_order_of_preference() -> None:
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the file Packages cannot be read"):
-        versions(tmp_path)
+    with pytest.raises(InputError, match="Packages: this is no index of a flat apt repository"):
+        packages(tmp_path)
+
+
+def test_an_index_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+    (tmp_path / "Packages").write_bytes(b"Package: a\nVersion: 1\nDescription: caf\xe9\n")
+    assert [(one["Package"], one["Description"]) for one in packages(tmp_path)] == [("a", "caf?")]
 
 
 def test_a_package_that_others_may_not_read_is_refused_before_the_build(
