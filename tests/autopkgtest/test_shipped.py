@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Deb822
 
+from backport.check.python_code import uses
 from backport.source.dep8 import add_tests, copy_tests
 from tests.autopkgtest.support import AUTOPKGTEST, LIBRARY, MATRIX_LIBRARY, ROOT
 
@@ -151,18 +152,6 @@ def test_a_file_of_the_library_counts_once_for_each_source_that_names_it(tmp_pat
     assert shipped_lines(folders, tmp_path / "to") == 2 * 300 + 3 * 3
 
 
-# Syntax of Python 3 alone, which ast.parse accepts: shipped code runs under Python 2.7.
-ONLY_PYTHON_3 = (
-    ast.AnnAssign,
-    ast.AsyncFunctionDef,
-    ast.JoinedStr,
-    ast.Match,
-    ast.NamedExpr,
-    ast.Nonlocal,
-    ast.YieldFrom,
-)
-
-
 FOLDERS = (AUTOPKGTEST, ROOT / "study" / "autopkgtest")
 
 
@@ -176,19 +165,8 @@ def python_files() -> list[Path]:
 
 
 def python_3_only(source: str) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ONLY_PYTHON_3):
-            found.append(type(node).__name__)
-        if isinstance(node, ast.arguments) and (node.kwonlyargs or node.posonlyargs):
-            found.append("keyword-only or positional-only arguments")
-        if isinstance(node, ast.FunctionDef) and node.returns is not None:
-            found.append("annotations")
-        if isinstance(node, ast.Raise) and node.cause is not None:
-            found.append("raise from")
-        if isinstance(node, ast.Call) and not node.args and ast.unparse(node.func) == "super":
-            found.append("super()")
-    return found
+    """The syntax that Python 2.7 cannot read."""
+    return [use.what for use in uses(source) if use.kind == "syntax" and not use.python2]
 
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: path.name)
