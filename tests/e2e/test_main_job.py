@@ -8,6 +8,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +17,63 @@ import pytest
 from tests.e2e.conftest import Say
 from tests.e2e.support import CHECKOUT, Place, alone, environment, home, must
 
-SERIES = "xenial"
-CONTROL = f"test/{SERIES}/python-certbot.concurrent-renew-control+unpatched"
 PACKAGES = {
     "python-filelock": {"python-filelock", "python3-filelock"},
     "python-acme": {"python-acme", "python3-acme", "python-acme-doc"},
-    "python-certbot": {
-        "python-certbot",
-        "python-certbot-doc",
-        "certbot",
-        "letsencrypt",
-        "python-letsencrypt",
-        "python-letsencrypt-doc",
-    },
-    "python-certbot-apache": {
-        "python-certbot-apache",
-        "python-certbot-apache-doc",
-        "python-letsencrypt-apache",
-    },
+    "python-certbot": {"python-certbot", "python-certbot-doc", "certbot", "letsencrypt"},
+    "python-certbot-apache": {"python-certbot-apache", "python-certbot-apache-doc"},
     "python-certbot-nginx": {"python-certbot-nginx", "python-certbot-nginx-doc"},
 }
-# What xenial's archive has of them.
-UPGRADED = {
-    "python-acme",
-    "letsencrypt",
-    "python-letsencrypt",
-    "python-letsencrypt-apache",
-    "python-letsencrypt-doc",
+XENIALS = {
+    "python-certbot": {"python-letsencrypt", "python-letsencrypt-doc"},
+    "python-certbot-apache": {"python-letsencrypt-apache"},
 }
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the run has to make in a series.
+
+    `upgraded` are the packages that its archive has in the version `older`.
+    """
+
+    name: str
+    number: str
+    packages: Mapping[str, set[str]]
+    upgraded: set[str]
+    older: str
+
+    @property
+    def revision(self) -> str:
+        """What a version has after upstream's."""
+        return f"-0ubuntu0.{self.number}.1~standin1"
+
+
+# The first one always, the others with --long.
+ALL = (
+    Expected(
+        "zesty",
+        "17.04",
+        {"python-certbot": PACKAGES["python-certbot"]},
+        {"certbot", "letsencrypt", "python-certbot"},
+        "0.10.2-0baseline1",
+    ),
+    Expected(
+        "xenial",
+        "16.04",
+        {source: names | XENIALS.get(source, set()) for source, names in PACKAGES.items()},
+        {"python-acme", "letsencrypt", *XENIALS["python-certbot"], "python-letsencrypt-apache"},
+        "0.4.1-1~baseline1",
+    ),
+    Expected(
+        "yakkety",
+        "16.10",
+        PACKAGES,
+        {"certbot", "letsencrypt", "python-acme", "python-certbot", "python-certbot-apache"},
+        "0.8.1-[23]~baseline1",
+    ),
+)
+CONTROL = "python-certbot.concurrent-renew-control+unpatched"
 # How many unit tests upstream's releases have under Python 2.7, and the package they are in.
 UPSTREAMS_TESTS = {
     "python-acme": ("acme", 362),
@@ -55,18 +85,33 @@ UPSTREAMS_TESTS = {
 
 @pytest.fixture(scope="module")
 def recipe() -> Mapping[str, Any]:
-    data = tomllib.loads((CHECKOUT / "backport.toml").read_text())
-    assert set(PACKAGES) == {n for n, one in data["source"].items() if SERIES in one["series"]}
-    return data
+    return tomllib.loads((CHECKOUT / "backport.toml").read_text())
 
 
-@pytest.fixture(scope="module")
-def job(say: Say) -> Iterator[Place]:
-    """The place of a run that has ended well; what it says is shown while it says it."""
+@dataclass(frozen=True)
+class Job:
+    """A run for one series that has ended well."""
+
+    place: Place
+    expected: Expected
+
+    def folder(self, kind: str, name: str) -> Path:
+        """The folder of a step."""
+        return self.place.work / kind / self.expected.name / name
+
+
+@pytest.fixture(scope="module", params=ALL, ids=lambda expected: expected.name)
+def job(request: pytest.FixtureRequest, say: Say, recipe: Mapping[str, Any]) -> Iterator[Job]:
+    """A run's place; what it says is shown while it says it."""
+    expected: Expected = request.param
+    if expected is not ALL[0] and not request.config.getoption("--long"):
+        pytest.skip("this series is for --long")
+    sources = {n for n, table in recipe["source"].items() if expected.name in table["series"]}
+    assert sources == set(expected.packages)
     folder = home() / "main-job"
     place = Place(CHECKOUT, folder / "work", home() / "cache")
     with alone(folder):
-        command = place.command("run", "--base", "stand-in", "--series", SERIES)
+        command = place.command("run", "--base", "stand-in", "--series", expected.name)
         say("\n$ " + " ".join(["backport", *command[3:]]))
         with subprocess.Popen(
             command,
@@ -80,28 +125,28 @@ def job(say: Say) -> Iterator[Place]:
             for line in child.stdout:
                 say(f"  {line.rstrip()}")
         assert child.returncode == 0
-        yield place
+        yield Job(place, expected)
 
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def one(folder: Path, pattern: str) -> Path:
-    (found,) = folder.glob(pattern)
-    return found
+def sources_of(row: Mapping[str, Any]) -> list[str]:
+    sources = row["source"]
+    return sources if isinstance(sources, list) else [sources]
 
 
-def test_every_source_is_built_and_every_test_passes(job: Place, recipe: Mapping[str, Any]) -> None:
-    summary = read(job.work / "summary.json")
+def test_every_source_is_built_and_every_test_passes(job: Job, recipe: Mapping[str, Any]) -> None:
+    summary = read(job.place.work / "summary.json")
+    sources = set(job.expected.packages)
 
     assert summary["base"] == "stand-in"
-    assert {line["source"] for line in summary["lines"]} == set(PACKAGES)
-    rows = recipe["matrix"]["test"]  # those of a long run are in another file
+    assert {line["source"] for line in summary["lines"]} == sources
+    # The rows of a long run are in another file.
+    rows = [row for row in recipe["matrix"]["test"] if sources.intersection(sources_of(row))]
     wanted = {
-        (source, row["name"])
-        for row in rows
-        for source in (row["source"] if isinstance(row["source"], list) else [row["source"]])
+        (source, row["name"]) for row in rows for source in sources_of(row) if source in sources
     }
     seen = {
         (line["source"], test["test"])
@@ -111,7 +156,8 @@ def test_every_source_is_built_and_every_test_passes(job: Place, recipe: Mapping
     }
     assert seen == wanted
     for line in summary["lines"]:
-        assert (line["series"], line["made"], line["build"]) == (SERIES, "passed", "passed")
+        assert (line["made"], line["build"]) == ("passed", "passed")
+        assert line["series"] == job.expected.name
         assert {test["verdict"] for test in line["tests"]} == {"passed"}
     controls = [row.get("control", ()) for row in rows]
     number = len(wanted) + sum(len(one) if isinstance(one, list) else bool(one) for one in controls)
@@ -119,8 +165,9 @@ def test_every_source_is_built_and_every_test_passes(job: Place, recipe: Mapping
     assert summary["other"] == []
 
 
-def test_renewals_at_once_neither_fail_nor_print(job: Place) -> None:
-    result = read(job.work / f"test/{SERIES}/python-certbot.concurrent-renew/artifacts/result.json")
+def test_renewals_at_once_neither_fail_nor_print(job: Job) -> None:
+    folder = job.folder("test", "python-certbot.concurrent-renew")
+    result = read(folder / "artifacts/result.json")
 
     assert result["outcome"] == "passed"
     assert result["failed_processes"] == 0
@@ -135,8 +182,8 @@ def test_renewals_at_once_neither_fail_nor_print(job: Place) -> None:
             assert (process["returncode"], process["stdout"], process["stderr"]) == (0, "", "")
 
 
-def test_the_control_has_seen_the_harm_on_the_unpatched_packages(job: Place) -> None:
-    folder = job.work / CONTROL
+def test_the_control_has_seen_the_harm_on_the_unpatched_packages(job: Job) -> None:
+    folder = job.folder("test", CONTROL)
     control = read(folder / "artifacts" / "control.json")
     listed = (folder / "concurrent-renew-control-packages").read_text().splitlines()
     installed = dict(line.split("\t") for line in listed)
@@ -151,90 +198,91 @@ def test_the_control_has_seen_the_harm_on_the_unpatched_packages(job: Place) -> 
         assert control["packages"][package] == installed[package].strip()
 
 
-@pytest.mark.parametrize("source", PACKAGES)
-def test_a_source_package_unpacks_and_names_the_bug(
-    job: Place, recipe: Mapping[str, Any], source: str, tmp_path: Path
+def test_every_source_package_unpacks_and_names_the_bug(
+    job: Job, recipe: Mapping[str, Any], tmp_path: Path
 ) -> None:
-    folder = job.work / "source" / SERIES / source
-    entry = recipe["source"][source]
-    version = f"{entry['version']}-0ubuntu0.16.04.1~standin1"
+    for source in job.expected.packages:
+        folder, entry, tree = (
+            job.folder("source", source),
+            recipe["source"][source],
+            tmp_path / source,
+        )
+        version = f"{entry['version']}{job.expected.revision}"
 
-    said = must(
-        ["dpkg-source", "--no-check", "-x", folder / f"{source}_{version}.dsc", "tree"],
-        cwd=tmp_path,
-    )
+        said = must(["dpkg-source", "--no-check", "-x", folder / f"{source}_{version}.dsc", tree])
 
-    assert not re.search(r"fuzz|offset|warning", said)
-    changelog = must(["dpkg-parsechangelog", "-l", tmp_path / "tree" / "debian" / "changelog"])
-    assert f"Version: {version}\nDistribution: {SERIES}\n" in changelog
-    changes = (folder / f"{source}_{version}_source.changes").read_text()
-    assert "\nLaunchpad-Bugs-Fixed: 1640978\n" in changes
-    orig = (folder / f"{source}_{entry['version']}.orig.tar.gz").read_bytes()
-    assert hashlib.sha256(orig).hexdigest() == entry["upstream"]["sha256"]
-
-
-@pytest.mark.parametrize("source", PACKAGES)
-def test_every_binary_package_is_there_and_marked_as_a_stand_in(job: Place, source: str) -> None:
-    debs = list((job.work / "build" / SERIES / source).glob("*.deb"))
-
-    assert {deb.name.split("_")[0] for deb in debs} == PACKAGES[source]
-    for deb in debs:
-        assert must(["dpkg-deb", "-f", deb, "Version"]).strip().endswith("~standin1")
+        assert not re.search(r"fuzz|offset|warning", said)
+        changelog = must(["dpkg-parsechangelog", "-l", tree / "debian" / "changelog"])
+        assert f"Version: {version}\nDistribution: {job.expected.name}\n" in changelog
+        changes = (folder / f"{source}_{version}_source.changes").read_text()
+        assert "\nLaunchpad-Bugs-Fixed: 1640978\n" in changes
+        orig = (folder / f"{source}_{entry['version']}.orig.tar.gz").read_bytes()
+        assert hashlib.sha256(orig).hexdigest() == entry["upstream"]["sha256"]
 
 
-def test_what_imports_the_lock_depends_on_it(job: Place) -> None:
-    deb = one(job.work / "build" / SERIES / "python-certbot", "python-certbot_*.deb")
+def test_every_binary_package_is_there_and_marked_as_a_stand_in(job: Job) -> None:
+    for source, packages in job.expected.packages.items():
+        debs = list(job.folder("build", source).glob("*.deb"))
+
+        assert {deb.name.split("_")[0] for deb in debs} == packages
+        for deb in debs:
+            assert must(["dpkg-deb", "-f", deb, "Version"]).strip().endswith("~standin1")
+
+
+def test_what_imports_the_lock_depends_on_it(job: Job) -> None:
+    (deb,) = job.folder("build", "python-certbot").glob("python-certbot_*.deb")
 
     assert "python-filelock (>= 2.0.7)" in must(["dpkg-deb", "-f", deb, "Depends"])
 
 
-@pytest.mark.parametrize("source", UPSTREAMS_TESTS)
-def test_all_of_upstreams_unit_tests_run_at_build(job: Place, source: str) -> None:
-    module, number = UPSTREAMS_TESTS[source]
-    log = (job.work / "build" / SERIES / source / "build.log").read_text()
+def test_all_of_upstreams_unit_tests_run_at_build(job: Job) -> None:
+    for source in UPSTREAMS_TESTS.keys() & job.expected.packages:
+        module, number = UPSTREAMS_TESTS[source]
+        log = (job.folder("build", source) / "build.log").read_text()
 
-    (counts,) = re.findall(
-        rf"^unit tests: {module}, Python 2\.7\.\d+: (\d+) run, (\d+) failed, (\d+) errors, "
-        r"(\d+) skipped, (\d+) known",
-        log,
-        re.MULTILINE,
-    )
-    run, *others = map(int, counts)
-    assert f"Ran {run} tests in " in log
-    assert run >= number
-    assert others == [0, 0, 0, 0]
+        (counts,) = re.findall(
+            rf"^unit tests: {module}, Python 2\.7\.\d+: (\d+) run, (\d+) failed, (\d+) errors, "
+            r"(\d+) skipped, (\d+) known",
+            log,
+            re.MULTILINE,
+        )
+        run, *others = map(int, counts)
+        assert f"Ran {run} tests in " in log
+        assert run >= number
+        assert others == [0, 0, 0, 0]
 
 
-def test_every_package_is_installed_upgraded_removed_and_purged(job: Place) -> None:
-    folder = job.work / f"check/{SERIES}/lifecycle"
+def test_every_package_is_installed_upgraded_removed_and_purged(job: Job) -> None:
+    folder = job.folder("check", "lifecycle")
     log, found = (folder / "lifecycle.log").read_text(), read(folder / "findings.json")
 
-    every = {package for packages in PACKAGES.values() for package in packages}
+    every = {package for packages in job.expected.packages.values() for package in packages}
     for package in every:
         for word in ("install --no-install-recommends", "remove", "purge"):
             assert re.search(rf"^\$ .* {word}(?: \S+)* {package}(?: |$)", log, re.MULTILINE), word
     assert {one["rule"] for one in found} == {"no-older-version"}
     # The upgrade starts from what the series' archive has; all others are new there.
-    assert every - {one["place"] for one in found} == UPGRADED
-    for package in UPGRADED:
-        over = rf"^Unpacking {package} .* over \(0\.4\.1-1~baseline1\)"
+    assert every - {one["place"] for one in found} == job.expected.upgraded
+    for package in job.expected.upgraded:
+        over = rf"^Unpacking {package} .* over \({job.expected.older}\)"
         assert re.search(over, log, re.MULTILINE)
 
 
-def test_only_a_variant_is_built_without_the_packages_own_tests(job: Place) -> None:
+def test_only_a_variant_is_built_without_the_packages_own_tests(job: Job) -> None:
     for source, options in (
         ("python-certbot", "parallel=1"),
         ("python-certbot+unpatched", "parallel=1 nocheck"),
     ):
-        log = (job.work / "build" / SERIES / source / "build.log").read_text()
+        log = (job.folder("build", source) / "build.log").read_text()
         assert f'DEB_BUILD_OPTIONS="{options}"' in log
 
 
-def test_a_second_run_does_nothing(job: Place) -> None:
-    again = job.run("run", "--base", "stand-in", "--series", SERIES, "--json")
+def test_a_second_run_does_nothing(job: Job) -> None:
+    name = job.expected.name
+    again = job.place.run("run", "--base", "stand-in", "--series", name, "--json")
 
     assert again.exit_code == 0, again.stderr
     (planned,) = (event["steps"] for event in again.events if event["event"] == "planned")
-    assert CONTROL in planned
+    assert f"test/{name}/{CONTROL}" in planned
     assert again.steps(reused=True) == set(planned)
     assert not [event for event in again.events if event["event"] == "started"]
