@@ -12,6 +12,15 @@ from tests.e2e.support import Place, alone, forget_steps, home
 Say = Callable[[str], None]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a job in the first series of its module, and with --long in all of them."""
+    if "job" in metafunc.fixturenames:
+        series = metafunc.module.SERIES
+        chosen = series if metafunc.config.getoption("--long") else series[:1]
+        names = [getattr(one, "name", one) for one in chosen]
+        metafunc.parametrize("job", chosen, ids=names, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="session")
 def say(pytestconfig: pytest.Config) -> Say:
     """Write a line past pytest's capture: a run takes minutes, and its reader may watch."""
