@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from hypothesis import settings
 # No deadline: a busy machine is no failure.
 settings.register_profile("toolkit", deadline=None, database=None)
 settings.load_profile("toolkit")
+
+# A shell's background job ignores SIGINT, and so would what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 # Tests that need nothing but Python. Those of tests/e2e are end-to-end, all others need a system.
