@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -69,19 +68,13 @@ def bug(args: argparse.Namespace) -> int:
         wanted = _wanted(args, recipe, client)
         found = bugs.read(client, number, rights=args.set)
         plan = bug_plan.make(found, wanted)
-        if args.json:
-            print(json.dumps(bug_show.plan_json(found, plan)), flush=True)
-        elif not args.quiet:
-            print(bug_show.bug_text(found, wanted))
-            print(bug_show.plan_text(plan), flush=True)
+        text = f"{bug_show.bug_text(found, wanted)}\n{bug_show.plan_text(plan)}"
+        common.tell(args, bug_show.plan_json(found, plan), text)
         if not args.set or not plan.changes or not _agreed(args, len(plan.changes)):
             return 0
         applied = bugs.apply(client, found, wanted)
-        if args.json:
-            print(json.dumps(bug_show.applied_json(applied)))
-        elif not args.quiet:
-            print(bug_show.applied_text(applied))
-            print(bug_show.plan_text(applied.left))
+        text = f"{bug_show.applied_text(applied)}\n{bug_show.plan_text(applied.left)}"
+        common.tell(args, bug_show.applied_json(applied), text)
         if applied.troubles and not args.json:
             print(f"backport: {applied.troubles[0].error}.", file=sys.stderr)
         elif applied.left.changes and not args.json:
@@ -107,29 +100,19 @@ def sponsor(args: argparse.Namespace) -> int:
         todo = sponsoring.plan(state, debdiffs)
         for text in (*notes, *todo.notes):
             common.note(text, args)
-        if args.json:
-            data = {
-                "event": "sponsor",
-                "number": number,
-                "attach": [one.title for one in todo.attach],
-                "subscribe": [sponsoring.TEAM] if todo.subscribe else [],
-            }
-            print(json.dumps(data), flush=True)
-        elif not args.quiet:
-            for one in todo.attach:
-                print(f"to attach to bug {number}: {one.title}")
-            if todo.subscribe:
-                print(f"to subscribe: {sponsoring.TEAM}")
-            if not todo:
-                print(f"bug {number} has every debdiff, and {sponsoring.TEAM} is subscribed.")
+        titles = [debdiff.title for debdiff in todo.attach]
+        teams = [sponsoring.TEAM] if todo.subscribe else []
+        lines = [f"to attach to bug {number}: {title}" for title in titles]
+        lines += [f"to subscribe: {team}" for team in teams]
+        if not todo:
+            lines = [f"bug {number} has every debdiff, and {sponsoring.TEAM} is subscribed."]
+        data = {"event": "sponsor", "number": number, "attach": titles, "subscribe": teams}
+        common.tell(args, data, "\n".join(lines))
         count = len(todo.attach) + todo.subscribe
         if args.dry_run or not todo or not _agreed(args, count):
             return 0
         for done in sponsoring.carry_out(client, number, debdiffs):
-            if args.json:
-                print(json.dumps({"event": "done", "what": done}))
-            elif not args.quiet:
-                print(f"done: {done}")
+            common.tell(args, {"event": "done", "what": done}, f"done: {done}")
     return 0
 
 

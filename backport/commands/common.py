@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -258,6 +258,14 @@ def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], N
         debdiff.check_pins(recipe, Records(args.cache, asked, rest=REST), tell)
 
 
+def tell(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:
+    """Print an event: with --json its data, else its text, and with --quiet nothing."""
+    if args.json:
+        print(json.dumps(data, default=str), flush=True)
+    elif not args.quiet:
+        print(text, flush=True)
+
+
 def note(text: str, args: argparse.Namespace) -> None:
     """Tell what a person has to know before the run begins."""
     if args.json:
@@ -283,8 +291,5 @@ def remake_evidence(args: argparse.Namespace, store: Store) -> None:
     except BackportError as error:
         print(f"no evidence: {error}", file=sys.stderr)
         return
-    if args.json:
-        data = {"event": "evidence", "archive": str(made.archive), "sha256": made.sha256}
-        print(json.dumps(data), flush=True)
-    elif not args.quiet:
-        print(f"Evidence: {made.archive}")
+    data = {"event": "evidence", "archive": made.archive, "sha256": made.sha256}
+    tell(args, data, f"Evidence: {made.archive}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -40,10 +39,6 @@ def debdiff(args: argparse.Namespace) -> int:
             made = archive_diff.compare(
                 recipe, pair, records, store.work, args.cache, offline=args.offline
             )
-            if args.json:
-                print(json.dumps({"event": "debdiff", **made.to_json()}), flush=True)
-            elif not args.quiet:
-                print(made.told)
-                if made.path is not None:
-                    print(f"  {made.path}\n  lines to read: {made.weight}", flush=True)
+            files = f"\n  {made.path}\n  lines to read: {made.weight}" if made.path else ""
+            common.tell(args, {"event": "debdiff", **made.to_json()}, f"{made.told}{files}")
     return 0

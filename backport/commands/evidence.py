@@ -84,15 +84,12 @@ def _make(args: argparse.Namespace) -> int:
         sign = (lambda path: signature.sign(path, args.sign)) if args.sign else None
         recipe = record.recipe(args.recipe, args.outside)
         made = bundle.make(recipe, store, record, args.cache, sign=sign)
-    if args.json:
-        print(json.dumps({"event": "evidence", **asdict(made)}, default=str))
-    elif not args.quiet:
-        state = "made" if made.fresh else "is there already"
-        print(f"Evidence {state}: {made.archive}")
-        print(f"sha256: {made.sha256}")
-        if made.removed:
-            removed = ", ".join(f"{what} ({number})" for what, number in made.removed.items())
-            print(f"Taken out of its logs: {removed}.")
+    state = "made" if made.fresh else "is there already"
+    text = f"Evidence {state}: {made.archive}\nsha256: {made.sha256}"
+    if made.removed:
+        removed = ", ".join(f"{what} ({number})" for what, number in made.removed.items())
+        text += f"\nTaken out of its logs: {removed}."
+    common.tell(args, {"event": "evidence", **asdict(made)}, text)
     return 0
 
 
@@ -108,13 +105,9 @@ def _check(args: argparse.Namespace) -> int:
     if args.rerun:
         return _rerun(args)
     checked = check.check(args.file, keyring=args.keyring)
-    if args.json:
-        print(json.dumps({"event": "checked", **_as_json(checked)}))
-    else:
-        for fault in checked.faults:
-            print(f"FAULT: {fault}")
-        if not args.quiet:
-            print(_as_text(checked))
+    for fault in () if args.json else checked.faults:
+        print(f"FAULT: {fault}")
+    common.tell(args, {"event": "checked", **_as_json(checked)}, _as_text(checked))
     return 3 if checked.faults else 0
 
 

@@ -113,12 +113,8 @@ def clean(args: argparse.Namespace) -> int:
                     path.unlink()
             left.append(str(path))
     for what in left:
-        if args.json:
-            print(json.dumps({"event": "removed", "path": what, "dry_run": args.dry_run}))
-        elif not args.quiet:
-            print(f"{'would remove' if args.dry_run else 'removed'} {what}")
-    if args.json:
-        print(json.dumps({"event": "kept", "steps": kept}))
-    elif not args.quiet:
-        print(f"{kept} steps kept; the evidence is never removed.")
+        data = {"event": "removed", "path": what, "dry_run": args.dry_run}
+        common.tell(args, data, f"{'would remove' if args.dry_run else 'removed'} {what}")
+    text = f"{kept} steps kept; the evidence is never removed."
+    common.tell(args, {"event": "kept", "steps": kept}, text)
     return 0

@@ -115,10 +115,7 @@ def _upload(
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
 
     def notify(event: Mapping[str, Any]) -> None:
-        if args.json:
-            print(json.dumps(event), flush=True)
-        elif not args.quiet:
-            print(uploading.as_line(event), flush=True)
+        common.tell(args, event, uploading.as_line(event))
 
     for one in args.rejected:
         if not uploading.mark_rejected(store.work, str(ppa.name), client.root, one):
@@ -183,12 +180,10 @@ def _upload(
         waiting=uploading.waiting(args.minutes),
     )
     done = sender.run()
-    if args.json:
-        names = [f"{one.series}/{one.source}={one.version}" for one in done]
-        print(json.dumps({"event": "uploaded", "uploads": names}))
-    elif not args.quiet:
-        follow = "" if args.wait else "; follow the builds with: backport wait"
-        print(f"{len(done)} of {len(plan.items)} uploaded{follow}", flush=True)
+    names = [f"{upload.series}/{upload.source}={upload.version}" for upload in done]
+    follow = "" if args.wait else "; follow the builds with: backport wait"
+    text = f"{len(done)} of {len(plan.items)} uploaded{follow}"
+    common.tell(args, {"event": "uploaded", "uploads": names}, text)
     return plan, there
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -110,12 +109,9 @@ def run(args: argparse.Namespace) -> int:
             evidence, problem = ending.after_run(
                 recipe, steps, results, versions=shown, store=store, cache=args.cache
             )
-    if args.json:
-        print(json.dumps({"event": "summary", **told.to_json()}))
-    elif not args.quiet:
-        print(summary.as_text(told, str(store.work)))
-        if evidence:
-            print(f"Evidence: {evidence}")
+    text = summary.as_text(told, str(store.work))
+    text += f"\nEvidence: {evidence}" if evidence else ""
+    common.tell(args, {"event": "summary", **told.to_json()}, text)
     code = summary.exit_code(results.values(), strict=getattr(args, "strict", False))
     if problem is not None:
         print(f"no evidence: {problem}", file=sys.stderr)

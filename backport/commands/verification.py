@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -105,16 +104,14 @@ def verify(args: argparse.Namespace) -> int:
             )
             for one in recipe.series
         }
-        page = folder.parent / f"{folder.name}.html"
-        _page(folder, page, made)
         _tell(args, made, comments, known)
-        _say(args, {"event": "report", "path": str(page)}, f"Report: {page}")
+        _page(args, folder, folder.parent / f"{folder.name}.html", made)
         if args.post and not args.dry_run:
             tags = known.bug.tags if known.bug is not None else ()
             done = [tag for tag in tags if tag.startswith("verification-done-")]
             if done and not made.tags:
                 text = f"Nothing is posted: {', '.join(done)} is set already."
-                _say(args, {"event": "posted", "done": done}, text)
+                common.tell(args, {"event": "posted", "done": done}, text)
             elif not made.tags or known.bug is None:
                 raise StepError(
                     "nothing is posted, since no series is proved whole",
@@ -143,7 +140,7 @@ def _post(args: argparse.Namespace, posted: tuple[Posted, ...]) -> None:
         done = [name for name in ("comment", "tags") if getattr(one, name)]
         said = " and ".join(done) if done else "nothing: all was there already"
         data = {"event": "posted", "series": one.series, "posted": done}
-        _say(args, data, f"Posted for {one.series}: {said}.")
+        common.tell(args, data, f"Posted for {one.series}: {said}.")
 
 
 def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
@@ -193,19 +190,26 @@ def _report(args: argparse.Namespace, folder: Path, linked: Path | None, work: P
         text = reports.as_markdown(reports.make(folder, None, checklist=known))
         if args.out:
             atomic.write(args.out, text)
-        _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
+        common.tell(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
         return 0
-    made = reports.make(folder, out if linked else None, checklist=known)
-    atomic.write(out, reports.as_html(made))
-    _say(args, {"event": "report", "path": str(out)}, f"The report is in {out}")
+    _page(args, folder, out, known, linked=linked is not None)
     return 0
 
 
-def _page(folder: Path, out: Path, known: Checklist | None) -> None:
-    """Write the page."""
+def _page(
+    args: argparse.Namespace,
+    folder: Path,
+    out: Path,
+    known: Checklist | None,
+    *,
+    linked: bool = True,
+) -> None:
+    """Write the page; where it is `linked`, with links to the evidence's files."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    atomic.write(out, reports.as_html(reports.make(folder, out, checklist=known)))
+    made = reports.make(folder, out if linked else None, checklist=known)
+    atomic.write(out, reports.as_html(made))
+    common.tell(args, {"event": "report", "path": out}, f"The report is in {out}")
 
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
@@ -248,10 +252,3 @@ def _tell(
         for change in made.tags:
             print(f"\nThe comment for {change.series}:\n\n{comments[change.series]}\n")
             print(f"Tags: + {change.add}  - {', '.join(change.remove)}")
-
-
-def _say(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:
-    if args.json:
-        print(json.dumps(data))
-    elif not args.quiet:
-        print(text)
