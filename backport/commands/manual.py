@@ -9,7 +9,7 @@ from backport.commands.common import Subparsers
 from backport.errors import UsageError
 
 SHELLS = ("bash", "zsh", "tcsh", "fish")
-_FILES = ("recipe", "file", "evidence", "out", "keyring", "cron", "timer", "hours", "dsc")
+_FILES = ("recipe", "file", "evidence", "out", "keyring", "matrix", "message", "dsc")
 _FOLDERS = ("work", "cache")
 
 
