@@ -99,12 +99,7 @@ def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]
 
 
 def _one(
-    found: Manifest,
-    facts: Facts,
-    test: StepId,
-    *,
-    own: frozenset[str],
-    control: bool = False,
+    found: Manifest, facts: Facts, test: StepId, *, own: frozenset[str], control: bool = False
 ) -> Proof:
     step = found.step(test)
     what = "control" if control else "test"

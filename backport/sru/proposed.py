@@ -97,14 +97,7 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
 
 
 def run(
-    recipe: Recipe,
-    facts: Facts,
-    work: Path,
-    base: Base,
-    options: Options,
-    *,
-    jobs: int,
-    sink: Sink,
+    recipe: Recipe, facts: Facts, work: Path, base: Base, options: Options, *, jobs: int, sink: Sink
 ) -> tuple[dict[StepId, Result], Made]:
     """Test what is published, in a store of its own below the work folder; make its evidence.
 

@@ -30,12 +30,7 @@ _NAMES = {
 }
 
 
-def make(
-    evidence: Path,
-    out: Path | None,
-    *,
-    checklist: Checklist | None = None,
-) -> Report:
+def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None) -> Report:
     """Gather a report from a folder of evidence, which is checked first.
 
     Parameters:

@@ -322,10 +322,7 @@ class _View:
         )
 
     def _counts(
-        self,
-        step: StepRecord,
-        name: str,
-        count: Callable[[Mapping[str, Any]], Iterator[Count]],
+        self, step: StepRecord, name: str, count: Callable[[Mapping[str, Any]], Iterator[Count]]
     ) -> tuple[Count, ...]:
         """What is counted in a report among a test's artifacts; nothing where it is damaged."""
         path = self._folder / step.folder / "artifacts" / name

@@ -203,12 +203,7 @@ def test_a_control_without_an_answer_is_broken() -> None:
 
 SPEC = Spec(
     sources=(
-        SourceSpec(
-            "app",
-            base="1.0-1",
-            series=("xenial",),
-            quilt={"series": ("lock.patch",)},
-        ),
+        SourceSpec("app", base="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
     ),
     series=("xenial",),
     variants={"unpatched": ("app",)},

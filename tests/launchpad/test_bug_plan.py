@@ -86,10 +86,7 @@ def test_an_obsolete_series_is_told_and_not_nominated() -> None:
 
 def test_a_source_that_launchpad_targets_by_itself_gets_its_development_task_only() -> None:
     there = Nomination("xenial", "Approved")
-    plan = make(
-        bug(*FULL.tasks[:1], *FULL.tasks[2:4], nominations=(there,)),
-        WANTED,
-    )
+    plan = make(bug(*FULL.tasks[:1], *FULL.tasks[2:4], nominations=(there,)), WANTED)
     assert plan.changes == (AddTask("lib"),)
 
 

@@ -184,12 +184,7 @@ def test_an_unknown_series_is_named(client: LaunchpadlibClient) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [
-        (400, "answered 400"),
-        (401, "refuses it"),
-        (403, "refuses it"),
-        (404, "does not know it"),
-    ],
+    [(400, "answered 400"), (401, "refuses it"), (403, "refuses it"), (404, "does not know it")],
 )
 def test_a_refusal_is_final_and_names_what_was_asked(
     client: LaunchpadlibClient, standin: StandIn, status: int, said: str

@@ -88,8 +88,7 @@ def run(
 
 
 @pytest.mark.parametrize(
-    ("who", "state"),
-    [("good", "good"), ("expired", "expired key"), ("stranger", "unknown key")],
+    ("who", "state"), [("good", "good"), ("expired", "expired key"), ("stranger", "unknown key")]
 )
 def test_a_source_is_found_fetched_checked_and_pinned(
     *,

@@ -317,10 +317,7 @@ def test_offline_a_warm_cache_is_used_and_its_age_said(
 
 
 def test_without_a_client_only_the_file_is_read(
-    make_client: MakeClient,
-    standin: StandIn,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    make_client: MakeClient, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
     warm = archive_versions(recipe(tmp_path), make_client(), tmp_path, now=lambda: MONDAY)

@@ -174,8 +174,7 @@ def test_what_needs_a_refused_one_is_refused_too() -> None:
 
 def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     recipe = load(
-        tmp_path,
-        Spec(sources=(SourceSpec("beta", needs=("alpha",)), SourceSpec("alpha"))),
+        tmp_path, Spec(sources=(SourceSpec("beta", needs=("alpha",)), SourceSpec("alpha")))
     )
 
     pairs = order(recipe, ("yakkety", "xenial"), ("alpha", "beta"))

@@ -126,9 +126,7 @@ def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene
     assert published.read_all(scene.work, "ppa:me/other", scene.client.root) == ()
 
 
-def test_a_record_that_still_holds_keeps_its_time_and_another_one_replaces_it(
-    scene: Scene,
-) -> None:
+def test_a_record_that_still_holds_keeps_its_time_and_another_one_replaces_it(scene: Scene) -> None:
     scene.farm.build(scene.accept())
     scene.wait()
     path = published.path_of(scene.work, "xenial", "app")
@@ -239,9 +237,7 @@ def test_without_retries_a_farms_problem_is_a_failure_at_once(scene: Scene) -> N
     assert failed.row.detail == "a problem of the build farm; --retries 0: not started again"
 
 
-def test_without_the_right_to_start_a_build_again_it_counts_as_failed(
-    scene: Scene,
-) -> None:
+def test_without_the_right_to_start_a_build_again_it_counts_as_failed(scene: Scene) -> None:
     scene.standin.faults.add(Fault("status", on="POST .*/\\+build/", status=401, body="No."))
     scene.farm.build(scene.accept(), "amd64", ends("Chroot problem"))
     assert scene.wait().reason == "failed"
@@ -267,9 +263,7 @@ def test_a_source_that_was_superseded_or_deleted_is_told(scene: Scene) -> None:
     assert "the source package is deleted" in wait_show.event_text(ended)
 
 
-def test_a_source_that_was_superseded_after_its_binaries_came_is_told_at_once(
-    scene: Scene,
-) -> None:
+def test_a_source_that_was_superseded_after_its_binaries_came_is_told_at_once(scene: Scene) -> None:
     there = scene.accept()
     scene.farm.build(there)
     scene.farm.now = 1000.0

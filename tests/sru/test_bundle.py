@@ -116,9 +116,7 @@ def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place)
     assert (again.archive.parent / "latest").resolve() == again.folder.resolve()
 
 
-def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(
-    place: Place,
-) -> None:
+def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(place: Place) -> None:
     made = place.evidence()
     own = {"uploads/xenial_alpha_1.0-1.json", "ppa-test/xenial/alpha@amd64/log.gz",
            "published/xenial/alpha.json", "debdiff/xenial/alpha_1.0-1.debdiff"}  # fmt: skip
@@ -193,11 +191,7 @@ def place_make(place: Place, record: run_record.RunRecord) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        (
-            "log",
-            lambda text: text[:-5],
-            r"smoke/log: this file is cut off \(\d+ of \d+ bytes",
-        ),
+        ("log", lambda text: text[:-5], r"smoke/log: this file is cut off \(\d+ of \d+ bytes"),
         ("log", lambda text: text.replace("PASS", "FAIL"), "changed after its step had ended"),
         ("invented", lambda _: "PASS\n", "invented: this file came into"),
     ],
@@ -215,11 +209,7 @@ def test_what_is_not_as_its_step_left_it_gives_no_evidence(
 
 # -------------------------------------------------------------- what must not leave the machine
 
-PLANTED = {
-    "host": "build-host-7",
-    "home": "/home/alice-b",
-    "token": "k3y-of-launchpad-0815",
-}
+PLANTED = {"host": "build-host-7", "home": "/home/alice-b", "token": "k3y-of-launchpad-0815"}
 
 
 @pytest.fixture

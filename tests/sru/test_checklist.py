@@ -64,9 +64,7 @@ def test_tags_are_proposed_where_every_test_passed_with_the_published_files(ubun
         assert one.sha256 == found.files[one.evidence].sha256
 
 
-def test_tests_that_passed_on_the_stand_in_only_are_said_to_and_prove_nothing(
-    place: Place,
-) -> None:
+def test_tests_that_passed_on_the_stand_in_only_are_said_to_and_prove_nothing(place: Place) -> None:
     where = scenes.place(place, "stand-in")
     made = scenes.checklist(where, scenes.facts(where))
     assert made.tags == ()

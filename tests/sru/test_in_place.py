@@ -86,8 +86,7 @@ def test_an_architecture_that_failed_is_a_failure_whatever_passed_here(ubuntu: P
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"version": "1.0-1~ppa1"}, {"version": "VERSION~ppa2"}, {"version": "VERSION"}],
+    "change", [{"version": "1.0-1~ppa1"}, {"version": "VERSION~ppa2"}, {"version": "VERSION"}]
 )
 def test_what_is_said_of_another_version_is_shown_and_counts_for_nothing(
     ubuntu: Place, change: dict[str, str]

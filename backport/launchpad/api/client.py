@@ -54,12 +54,7 @@ class LaunchpadlibClient:
     """
 
     def __init__(
-        self,
-        cache: Path,
-        *,
-        root: str = "",
-        limits: Limits | None = None,
-        login: bool = False,
+        self, cache: Path, *, root: str = "", limits: Limits | None = None, login: bool = False
     ) -> None:
         self.root = service_root(root)
         self._login = login
@@ -80,12 +75,7 @@ class LaunchpadlibClient:
         return self.ask(f"the status of the series {series}", question)
 
     def published_sources(
-        self,
-        source: str,
-        series: str = "",
-        *,
-        version: str = "",
-        distribution: str = "ubuntu",
+        self, source: str, series: str = "", *, version: str = "", distribution: str = "ubuntu"
     ) -> tuple[Publication, ...]:
         """The publication records of a source in a primary archive, the newest version first.
 

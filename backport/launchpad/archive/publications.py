@@ -105,8 +105,7 @@ class Records:
     def queued(self, source: str, series: str) -> KeptAnswer | None:
         """The uploads of a source in a series' queue; None if nobody can tell."""
         return self._answer(
-            f"ubuntu/{series}/{source}/queue",
-            lambda client: client.queued_sources(source, series),
+            f"ubuntu/{series}/{source}/queue", lambda client: client.queued_sources(source, series)
         )
 
     def of_version(

@@ -22,7 +22,7 @@ from backport.launchpad.autopkgtest.service import RunAnswer, Request
 from backport.transport import Limits, UnansweredError
 from backport.engine.step import StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
-from backport.engine.verdict import (Broken, Failed, Skipped, Verdict)
+from backport.engine.verdict import Broken, Failed, Skipped, Verdict
 
 FOLDER = kept.FOLDER
 _FAILED = 4
@@ -200,7 +200,9 @@ def control(
     """
     variant = asked[0].variant
 
-    def each(made: Callable[[str], Verdict], found: ServiceResult | None = None) -> tuple[ControlResult, ...]:
+    def each(
+        made: Callable[[str], Verdict], found: ServiceResult | None = None
+    ) -> tuple[ControlResult, ...]:
         where = (request.source, request.series, request.arch)
         told = (found.url, found.trigger, found.log) if found else ("", "", "")
         return tuple(

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from backport.launchpad.upload.ppa import PpaName
 from backport.testbed.result import OneTest, judge, read_summary
-from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 
 REQUESTS = "https://autopkgtest.ubuntu.com/request.cgi"
 RESULTS = "https://autopkgtest.ubuntu.com/results"

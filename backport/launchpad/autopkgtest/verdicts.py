@@ -19,7 +19,7 @@ from backport.engine.step import StepId
 from backport.errors import reading
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
-from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 
 FOLDER = "ppa-test"
 SUMMARY = f"{FOLDER}/summary.json"
@@ -129,7 +129,9 @@ class UploadedVersions:
     versions: frozenset[str]
 
 
-def sent_of(uploads: Iterable[UploadRecord], own: Mapping[Pair, str]) -> dict[Pair, UploadedVersions]:
+def sent_of(
+    uploads: Iterable[UploadRecord], own: Mapping[Pair, str]
+) -> dict[Pair, UploadedVersions]:
     """What was uploaded of these very source packages.
 
     Parameters:

@@ -204,13 +204,7 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
         def is_attached(one: Debdiff = one) -> bool:
             return one not in plan(read(client, number, titles), every).attach
 
-        _once(
-            client,
-            f"{one.title} on bug {number}",
-            attach,
-            "attached",
-            is_attached,
-        )
+        _once(client, f"{one.title} on bug {number}", attach, "attached", is_attached)
         done.append(f"attached {one.title}")
     # Last, so that the sponsors get no mail before all is there.
     if todo.subscribe:
@@ -230,11 +224,7 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
 
 
 def _once(
-    client: Asker,
-    what: str,
-    change: Callable[[Any], None],
-    doing: str,
-    is_done: Callable[[], bool],
+    client: Asker, what: str, change: Callable[[Any], None], doing: str, is_done: Callable[[], bool]
 ) -> None:
     try:
         client.ask(what, change, doing=doing)

@@ -33,10 +33,7 @@ class Tail:
 
 
 def fetch(
-    url: str,
-    lines: int,
-    limits: Limits,
-    sleep: Callable[[float], None] = time.sleep,
+    url: str, lines: int, limits: Limits, sleep: Callable[[float], None] = time.sleep
 ) -> Tail:
     """The last `lines` lines of a log; never an error, since the log is no reason to stop.
 

@@ -7,16 +7,7 @@ WADL.
 from __future__ import annotations
 
 from . import table_bugs, table_builds, table_ppa
-from .table_spec import (
-    POCKETS,
-    PUBLISHING,
-    SERIES_STATUS,
-    Field,
-    Operation,
-    Type,
-    fields,
-    op,
-)
+from .table_spec import POCKETS, PUBLISHING, SERIES_STATUS, Field, Operation, Type, fields, op
 
 __all__ = ["BY_NAME", "TYPES", "Field", "Operation", "Type"]
 

@@ -84,16 +84,9 @@ TYPES = (
             "status: Nominated|Approved|Declined",
             "target -> bug_target",
         ),
-        (
-            op("canApprove"),
-            op("approve", method="POST"),
-            op("decline", method="POST"),
-        ),
+        (op("canApprove"), op("approve", method="POST"), op("decline", method="POST")),
     ),
-    Type(
-        "message",
-        fields("content", "date_created: datetime", "owner -> person", "subject"),
-    ),
+    Type("message", fields("content", "date_created: datetime", "owner -> person", "subject")),
     Type(
         "bug_attachment",
         fields(
@@ -108,10 +101,7 @@ TYPES = (
     Type(
         "bug_subscription",
         fields(
-            "bug -> bug",
-            "date_created: datetime",
-            "person -> person",
-            "subscribed_by -> person",
+            "bug -> bug", "date_created: datetime", "person -> person", "subscribed_by -> person"
         ),
     ),
     Type("bug_target", ()),
@@ -119,8 +109,5 @@ TYPES = (
         "distribution_source_package",
         fields("display_name", "distribution -> distribution", "name", "title"),
     ),
-    Type(
-        "source_package",
-        fields("distroseries -> distro_series", "displayname", "name"),
-    ),
+    Type("source_package", fields("distroseries -> distro_series", "displayname", "name")),
 )

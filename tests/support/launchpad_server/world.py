@@ -282,11 +282,7 @@ def _source_file_urls(world: World, publication: Entry, given: Mapping[str, Valu
     if not given.get("include_meta"):
         return [WebLink(web) for web, _ in files]
     return [
-        {
-            "url": WebLink(web),
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
+        {"url": WebLink(web), "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for web, content in files
     ]
 

@@ -160,8 +160,7 @@ class Case:
             )
             tests = "Tests: says\nDepends: @\n"
             write_files(
-                self.root / "autopkgtest" / name,
-                {"control": tests, "says!": "#!/bin/sh\nexit 0\n"},
+                self.root / "autopkgtest" / name, {"control": tests, "says!": "#!/bin/sh\nexit 0\n"}
             )
         self.recipe.write_text(text + more)
 
