@@ -12,8 +12,8 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.description import hide
-from backport.launchpad.bug.plan import Bug
 from backport.launchpad.builds.published import PublishedBinary, binaries_of
 from backport.recipe import versions
 from backport.recipe.model import Recipe

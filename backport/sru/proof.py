@@ -87,7 +87,11 @@ def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]
     if verdict.kind(there.verdict) != "passed":
         lacks = f"{verdict.kind(there.verdict)}: {said}"
         return replace(
-            one, lacks=lacks, advice=f"Look at its log: {there.worst.log}", log=log, sha256=digest
+            one,
+            lacks=lacks,
+            advice=f"Look at its log: {there.worst.log_address}",
+            log=log,
+            sha256=digest,
         )
     if not one.lacks:
         return one

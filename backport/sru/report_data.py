@@ -132,7 +132,7 @@ class _View:
     def farm_chip(self, one: ServiceTest, text: str) -> Chip:
         """The service's verdict of a test, with a link to its log."""
         state = verdict.kind(one.verdict)
-        link = self._record(one.worst.file, one.worst.log or one.worst.result)
+        link = self._record(one.worst.file, one.worst.log_address or one.worst.result)
         return Chip(state, f"{text or state} ({one.origin})", link, verdict.text(one.verdict))
 
     def overall(self, in_place: Mapping[str, Chip], missing: str) -> Overall:
@@ -272,9 +272,9 @@ class _View:
     def _not_run(self, source: str, series: str, control: str) -> str:
         """Why the service did not run a control, as the records say."""
         asked = (source, series, control)
-        rows = [one for one in self._there.rows if (one.source, one.series, one.control) == asked]
-        said = [verdict.text(one.verdict) for one in rows if one.counts == "no result"]
-        said += [f"control not run: {one.counts}" for one in rows if one.counts != "no result"]
+        own = [one for one in self._there.runs if (*one[0].pair, one[0].control) == asked]
+        said = [verdict.text(run.verdict) for run, why_not in own if why_not == "no result"]
+        said += [f"control not run: {why_not}" for _, why_not in own if why_not != "no result"]
         return said[0] if said else "control not run: nobody has asked for it"
 
     def shown(self) -> Iterator[Shown]:
@@ -293,15 +293,16 @@ class _View:
 
     def ppa(self) -> Iterator[PpaTest]:
         """What ``backport test --on ppa`` brought, with its controls, and what of it counts."""
-        for one in self._there.rows:
-            state = verdict.kind(one.verdict)
-            name = f"{one.source} in {one.series}"
-            if one.control:
-                name += f", {one.control}"
-            link = one.address if one.address.startswith("https://") else self._record(one.file)
-            counts = f"does not count: {one.counts}" if one.counts else "in place of what ran here"
-            chip = Chip(state, state, link, verdict.text(one.verdict))
-            yield PpaTest(name, one.arch, one.version, one.trigger, chip, counts)
+        for run, why_not in self._there.runs:
+            state = verdict.kind(run.verdict)
+            name = f"{run.source} in {run.series}"
+            if run.control:
+                name += f", {run.control}"
+            address = run.result or run.request
+            link = address if address.startswith("https://") else self._record(run.file)
+            counts = f"does not count: {why_not}" if why_not else "in place of what ran here"
+            chip = Chip(state, state, link, verdict.text(run.verdict))
+            yield PpaTest(name, run.arch, run.version, run.trigger, chip, counts)
 
     def findings(self, checks: Sequence[StepRecord]) -> Iterator[FindingLine]:
         """What the checks found, the new errors first."""

@@ -32,9 +32,9 @@ def read(folder: Path, found: Manifest) -> ServiceTests:
         for name, digest in one.outputs.items()
         if name.endswith(".dsc")
     }
-    read = verdicts.read(folder / RECORDS, own)
-    # The summary of a work folder may have rows of another recipe.
-    return replace(read, rows=tuple(one for one in read.rows if (one.source, one.series) in own))
+    every = verdicts.read(folder / RECORDS, own)
+    # The summary of a work folder may have runs of another recipe.
+    return replace(every, runs=tuple(one for one in every.runs if one[0].pair in own))
 
 
 def log_of(one: ServiceTest, found: Manifest) -> str:

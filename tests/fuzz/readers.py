@@ -343,7 +343,7 @@ READERS = (
     _json("record of an upload", "uploads/a.json",
           lambda path: journal.read(path.parent.parent, "a/b", "https://x/"), UPLOAD),
     _json("record of what is published", "a.json", published.read, PUBLISHED),
-    _json("state of a wait", wait.FILE, lambda path: wait._read_retries(path.parent, "https://x/"),
+    _json("state of a wait", wait.FILE, lambda path: wait.read_retries(path.parent),
           {"format": 1, "retries": {"https://x/": {"a": 1}}}),
     _json("summary of the autopkgtest service", verdicts.SUMMARY,
           lambda path: verdicts.read(path.parent.parent, {}), SUMMARY),

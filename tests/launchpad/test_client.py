@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from backport.errors import RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import service_root
 from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.archive.publication import Publication
 from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.raw_server import RawServer
@@ -36,27 +38,11 @@ def test_the_status_of_a_series_is_read_anew_each_time(
 
 def test_a_record_holds_pocket_version_component_and_status(client: LaunchpadlibClient) -> None:
     newest, older = client.published_sources("hello-sru", "xenial")
-    assert (newest.version, newest.pocket, newest.status) == (
-        "1.0-1ubuntu0.1",
-        "Updates",
-        "Published",
-    )
-    assert (newest.distribution, newest.series, newest.component) == (
-        "ubuntu",
-        "xenial",
-        "universe",
-    )
-    assert newest.published == "2017-01-27T10:00:00+00:00"
-    assert (newest.superseded, newest.removed) == ("", "")
-    assert newest.in_archive
-    assert not older.in_archive
-
-
-def test_what_was_published_when_a_series_ended_counts_as_in_its_archive(
-    client: LaunchpadlibClient,
-) -> None:
-    (found,) = client.published_sources("hello-sru", "zesty")
-    assert (found.status, found.in_archive) == ("Obsolete", True)
+    assert replace(newest, link="") == Publication(
+        "ubuntu", "hello-sru", "1.0-1ubuntu0.1", "xenial", "Updates", "universe", "Published",
+        "2017-01-27T10:00:00+00:00", "",
+    )  # fmt: skip
+    assert (newest.in_archive, older.in_archive) == (True, False)
 
 
 def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:
@@ -203,9 +189,6 @@ def test_an_answer_of_another_shape_is_an_error_and_no_traceback(
 ) -> None:
     client.series_status("zesty")
     world.entries["/ubuntu/+archive/primary"].kind = "person"
-    world.entries["/ubuntu/+archive/primary"].values |= dict.fromkeys(
-        ("display_name", "gpg_keys_collection_link", "is_team", "is_valid", "time_zone")
-    )
     with pytest.raises(RemoteError, match="cannot be understood"):
         versions(client)
 

@@ -193,18 +193,18 @@ def test_a_dependency_wait_that_nothing_can_end_is_not_waited_out(scene: Scene) 
     assert "xenial/app 1.0-1~ppa1 amd64: dependency wait (lib)" in wait_show.event_text(ended)
 
 
-@pytest.mark.parametrize("state", ["Chroot problem", "Failed to upload"])
-def test_a_build_that_failed_for_the_farms_sake_is_started_again(scene: Scene, state: str) -> None:
-    job = scene.farm.build(scene.accept(), "amd64", ends(state), GOOD)
+@pytest.mark.parametrize(
+    ("state", "log"),
+    [("Chroot problem", LOG), ("Failed to upload", LOG), ("Failed to build", None)],
+    ids=["chroot", "upload", "a lost builder"],
+)
+def test_a_build_that_failed_for_the_farms_sake_is_started_again(
+    scene: Scene, state: str, log: bytes | None
+) -> None:
+    job = scene.farm.build(scene.accept(), "amd64", ends(state), GOOD, log=log)
     assert scene.wait().reason == "all published"
     assert job.retries == 1
     assert scene.failed() == []
-
-
-def test_a_lost_builder_leaves_no_log_and_the_build_is_started_again(scene: Scene) -> None:
-    job = scene.farm.build(scene.accept(), "amd64", ends("Failed to build"), GOOD, log=None)
-    assert scene.wait().reason == "all published"
-    assert job.retries == 1
 
 
 def test_an_upload_of_binaries_that_was_rejected_is_a_failure_of_the_package(scene: Scene) -> None:
@@ -293,15 +293,6 @@ def test_a_log_that_cannot_be_read_is_told_and_does_not_stop_the_wait(
     assert "/+files/buildlog" in failed.log
 
 
-def test_a_log_is_asked_for_again_after_a_passing_error(scene: Scene) -> None:
-    scene.farm.build(scene.accept(), "amd64", ends("Failed to build"), log=LOG)
-    scene.standin.faults.add(
-        Fault("html", on="GET /librarian/"), Fault("status", on="GET /librarian/", status=503)
-    )
-    scene.wait()
-    assert scene.failed()[0].tail.lines == ("line 97", "line 98", "line 99")
-
-
 def test_launchpad_may_be_away_for_a_while(scene: Scene) -> None:
     scene.farm.build(scene.accept())
     fault = Fault("status", on="getBuilds", status=503, times=-1)
@@ -359,7 +350,7 @@ def test_the_events_are_json_lines_and_text(scene: Scene) -> None:
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert {line["event"] for line in lines} == {"build", "failed", "waited"}
     (failed,) = [line for line in lines if line["event"] == "failed"]
-    assert failed["tail"] == ["?[31mred?"]
+    assert failed["tail"] == ["\x1b[31mred\x07"]
     assert lines[-1]["reason"] == "failed"
     quiet = io.StringIO()
     with wait_show.shown("quiet", quiet) as sink:

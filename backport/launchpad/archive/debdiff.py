@@ -18,7 +18,7 @@ from typing import Any
 from debian.debian_support import Version
 
 from backport import atomic
-from backport.errors import InputError, RemoteError
+from backport.errors import InputError
 from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records, in_archive
@@ -108,14 +108,14 @@ def find(
     """
     answer = records.published(source, series)
     if answer is None:
-        raise _unknown(records, f"what {series} has of {source}")
+        raise records.missing(f"what {series} has of {source}")
     there = [one for one in in_archive(answer, as_of) if Version(one.version) < Version(below)]
     if not there:
         return None
     version = str(max(Version(one.version) for one in there))
     detail = records.of_version(source, version, "ubuntu", series)
     if detail is None or not detail.publications:
-        raise _unknown(records, f"the files of {source} {version}")
+        raise records.missing(f"the files of {source} {version}")
     pockets = tuple(dict.fromkeys(one.pocket for one in there if one.version == version))
     oldest = min((answer, detail), key=lambda one: one.asked_at)
     told = (
@@ -220,14 +220,6 @@ def _write_debdiff(old: Path, new: Path, folder: Path, moment: int) -> Path:
             stale.unlink()
         made.replace(target)
     return target
-
-
-def _unknown(records: Records, what: str) -> RemoteError:
-    return records.trouble or RemoteError(
-        f"no kept record tells {what}",
-        where=records.root,
-        advice="run it once with Launchpad in reach",
-    )
 
 
 def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backport.errors import InputError, RemoteError, UsageError
+from backport.errors import InputError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.archive.publications import Records
@@ -227,11 +227,7 @@ def find(
     for distribution in _DISTRIBUTIONS:
         answer = records.of_version(source, version, distribution)
         if answer is None:
-            raise records.trouble or RemoteError(
-                f"no kept record tells where {source} {version} is",
-                where=records.root,
-                advice="run it once with Launchpad in reach",
-            )
+            raise records.missing(f"where {source} {version} is")
         if answer.publications:
             publication = answer.publications[0]
             base = base_of(publication)

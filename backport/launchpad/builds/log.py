@@ -94,6 +94,4 @@ def _read(answer: Response, count: int) -> Tail:
 def _decoded(last: deque[bytes], rest: bytes) -> tuple[str, ...]:
     if rest:
         last.append(rest)
-    lines = (line.decode("utf-8", "replace").rstrip("\r") for line in last)
-    # What comes from outside must not move the cursor or change the terminal's state.
-    return tuple("".join(c if c.isprintable() or c == "\t" else "?" for c in one) for one in lines)
+    return tuple(line.decode("utf-8", "replace").rstrip("\r") for line in last)
