@@ -106,7 +106,7 @@ def verify(args: argparse.Namespace) -> int:
             for one in recipe.series
         }
         page = folder.parent / f"{folder.name}.html"
-        _page(folder, page, made)
+        _write_page(folder, page, made)
         _tell(args, made, comments, known)
         _say(args, {"event": "report", "path": str(page)}, f"Report: {page}")
         if args.post and not args.dry_run:
@@ -195,17 +195,17 @@ def _report(args: argparse.Namespace, folder: Path, linked: Path | None, work: P
             atomic.write(args.out, text)
         _say(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
         return 0
-    made = reports.make(folder, out if linked else None, checklist=known)
-    atomic.write(out, reports.as_html(made))
+    _write_page(folder, out, known, linked=linked is not None)
     _say(args, {"event": "report", "path": str(out)}, f"The report is in {out}")
     return 0
 
 
-def _page(folder: Path, out: Path, known: Checklist | None) -> None:
-    """Write the page."""
+def _write_page(folder: Path, page: Path, known: Checklist | None, *, linked: bool = True) -> None:
+    """Write the page; `linked` is whether its links lead into the folder of the evidence."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    atomic.write(out, reports.as_html(reports.make(folder, out, checklist=known)))
+    made = reports.make(folder, page if linked else None, checklist=known)
+    atomic.write(page, reports.as_html(made))
 
 
 def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:

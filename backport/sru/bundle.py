@@ -29,7 +29,7 @@ from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.source.files import sha256_of
-from backport.sru import archive, inputs, manifest, scrub
+from backport.sru import archive, check, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
@@ -164,7 +164,7 @@ class _Collector:
     def collect(self, recipe: Recipe, store: Store, run: RunRecord) -> Manifest:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
-            name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
+            name = f"{check.INPUTS}/{path.relative_to(recipe.root)}"
             with reading(path, what="no evidence is made", advice="make it smaller"):
                 content = records.read_bytes(path)
             self._put(name, path, content, fixed=False)

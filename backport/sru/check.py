@@ -10,11 +10,15 @@ from pathlib import Path
 
 from backport.engine import owner, programs, records, verdict
 from backport.errors import InputError, reading
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.signature import Signed
 
+INPUTS = "inputs"
+"""The folder of the recipe, and of what lies beside it."""
 # What a step of a kind cannot have ended without, whatever its verdict.
 _LOGS = {"build": "build.log", "test": "log"}
 
@@ -77,6 +81,19 @@ def load(folder: Path) -> Manifest:
         )
     with reading(manifest.FILE, advice="get the evidence anew"):
         return manifest.read(records.read_bytes(path), manifest.FILE)
+
+
+def recipe_of(inputs: Path, found: Manifest) -> Recipe:
+    """The recipe of evidence, with the files of tests that its run had.
+
+    Parameters:
+        inputs: the evidence's folder of inputs, or a copy.
+
+    Raises:
+        RecipeError: it cannot be read.
+    """
+    matrix = [inputs / name for name in found.matrix]
+    return reader.load(inputs / found.recipe, alone=True, matrix=matrix)
 
 
 def check(path: Path, *, keyring: Path | None = None) -> Checked:

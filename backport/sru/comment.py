@@ -99,11 +99,8 @@ def _commands(folder: Path, found: Manifest, series: str) -> list[str]:
     shown: list[str] = []
     for step in found.steps:
         if (step.kind, step.series) == ("test", series) and not step.control:
-            shown += [
-                f"{shlex.join(words)}"
-                for words in _recorded(folder, step)
-                if "autopkgtest" in words
-            ]
+            recorded = _recorded(folder, step)
+            shown += [shlex.join(words) for words in recorded if "autopkgtest" in words]
     return shown
 
 

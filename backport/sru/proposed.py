@@ -120,17 +120,11 @@ def run(
     with store.locked():
         tidy(store, sink)
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
-        shown = {pair: facts_version(facts, pair) for pair in files}
-        record = run_record.make(steps, results, shown, recipe)
+        ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+        record = run_record.make(steps, results, {pair: ours[pair] for pair in files}, recipe)
         record.write(store.work)
         made = bundle.make(recipe, store, record, options.cache)
     return results, made
-
-
-def facts_version(facts: Facts, pair: Pair) -> str:
-    """The version that -proposed has; "" for none."""
-    there = facts.in_pocket(pair, "Proposed")
-    return there.version if there else ""
 
 
 def plan(

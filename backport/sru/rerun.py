@@ -28,7 +28,7 @@ from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
 from backport.source.files import sha256_of
-from backport.sru import check, inputs
+from backport.sru import check
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 
 # What a build writes beside the packages, with its date in it.
@@ -113,9 +113,9 @@ def _run(
     work: Path | None,
     offline: bool,
 ) -> Again:
-    beside = scratch / inputs.FOLDER
-    shutil.copytree(folder / inputs.FOLDER, beside)
-    recipe = versions.as_made(inputs.recipe(beside, found), found.versions)
+    beside = scratch / check.INPUTS
+    shutil.copytree(folder / check.INPUTS, beside)
+    recipe = versions.as_made(check.recipe_of(beside, found), found.versions)
     _same_inputs(recipe, found, record)
     needed = [one for one in map(found.step, record.needs) if one is not None]
     needs = {one.id: _need(one.id, folder, found, work) for one in needed}

@@ -181,18 +181,13 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
     Raises:
         ValueError: it is packed, and too large to be looked into.
     """
+    identifying = _identifying(found)
     for layer in _layers(content):
         try:
-            what = _in_text(layer.decode("utf-8"), _identifying(found))
+            what = _in_text(layer.decode("utf-8"), identifying)
         except UnicodeDecodeError:
-            what = next(
-                (
-                    one.what
-                    for one in _identifying(found)
-                    if len(one.text) >= _SHORTEST_IN_BINARY and one.text.encode() in layer
-                ),
-                "",
-            )
+            long = (one for one in identifying if len(one.text) >= _SHORTEST_IN_BINARY)
+            what = next((one.what for one in long if one.text.encode() in layer), "")
         if what:
             return what
     return ""
@@ -210,10 +205,9 @@ def _identifying(found: Sequence[Needle]) -> list[Needle]:
 
 def _in_text(text: str, found: Sequence[Needle]) -> str:
     for needle in found:
-        if needle.text in text:
-            whole = needle.instead == "[removed]" or needle.pattern.search(text)
-            if whole:
-                return needle.what
+        secret = needle.instead == "[removed]"
+        if needle.text in text and (secret or needle.pattern.search(text)):
+            return needle.what
     return ""
 
 

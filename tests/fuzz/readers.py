@@ -210,10 +210,10 @@ PUBLISHED = {
     "builds": [{"arch": "amd64", "web": "https://x/", "log": "https://x/log"}],
     "binaries": [],
 }  # fmt: skip
-PUBLICATION = Publication(
+PUBLICATION = asdict(Publication(
     "ubuntu", "alpha", "1.0-1", "xenial", "Release", "main", "Published",
     "2026-11-23T12:00:00+00:00", link="https://x/",
-).to_json()  # fmt: skip
+))  # fmt: skip
 RECORDS = {
     "format": 2,
     "roots": {

@@ -43,7 +43,7 @@ SOURCE = Source(
     changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
-MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, {}, (), (), ("a",), ())
+MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, (), (), ("a",), ())
 CANDIDATE = Candidate(
     source=SOURCE,
     series="xenial",
@@ -185,7 +185,7 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
 
 
 def made(name: str, *relations: Relation) -> PpaSource:
-    return PpaSource(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
+    return PpaSource(name, "xenial", VERSION, Path(), {}, (), (), (name,), relations)
 
 
 @pytest.mark.parametrize(

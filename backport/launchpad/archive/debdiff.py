@@ -23,7 +23,7 @@ from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records, in_archive
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Recipe, Series, Source
+from backport.recipe.model import BasePin, Recipe
 from backport.source import dsc as dsc_file
 from backport.source import weight
 from backport.source.changelog import timestamp
@@ -160,7 +160,9 @@ def compare(
     there = find(records, name, where, update, recipe.as_of)
     compared = Compared(name, where, dsc, there)
     if there is not None:
-        _check_pin(source, series, there)
+        pinned = source.in_series(where).base
+        if pinned is not None and pinned.version == there.publication.version:
+            _require_same(pinned, there.publication, where)
         base = pin.base_of(there.publication)
         old = dsc_file.fetch_base(base, cache, offline=offline, source=name, backoff=backoff)
         pin.same_hashes(there.publication, old)
@@ -190,18 +192,8 @@ def own_dsc(work: Path, source: str, series: str) -> Path:
     return found[0]
 
 
-def _check_pin(source: Source, series: Series, there: Against) -> None:
-    """Check that a pinned base of that version is the very one that the series has.
-
-    Raises:
-        InputError: it is another.
-    """
-    base = source.in_series(series.name).base
-    if base is not None and base.version == there.publication.version:
-        _require_same(base, there.publication, series.name)
-
-
 def _require_same(base: BasePin, publication: Publication, who: str) -> None:
+    """Check that a pinned base is the very one that a series or distribution has."""
     if not publication.has(base.dsc, base.sha256):
         raise InputError(
             f"{who} has another {base.version} than the pinned one, by the record's sha256",

@@ -90,7 +90,7 @@ class PinReport:
             {
                 "source": one.source,
                 "pin": asdict(one.pin),
-                "publication": one.publication.to_json(),
+                "publication": asdict(one.publication),
                 "signature": asdict(one.signature),
             }
             for one in self.found
@@ -146,7 +146,11 @@ def pin(
         for series, version in _unpinned(source, update=update):
             one = find(source.name, version, records, cache, keyrings=keyrings, backoff=backoff)
             if one is None:
-                missing.append(_not_found(source, version))
+                missing.append(
+                    f"{source.name}: Launchpad has no record of {version} in Ubuntu's or Debian's "
+                    "archive; correct debian-version, or give a .dsc with path and sha256 in "
+                    f"[source.{source.name}.base]"
+                )
             else:
                 progress(str(one))
                 found.append(replace(one, series=series))
@@ -237,14 +241,6 @@ def find(
             dsc_file.require_not_bad(signature, path)
             return FoundSource(source, base, publication, signature, path)
     return None
-
-
-def _not_found(source: Source, version: str) -> str:
-    return (
-        f"{source.name}: Launchpad has no record of {version} in Ubuntu's or "
-        "Debian's archive; correct debian-version, or give a .dsc with path and sha256 in "
-        f"[source.{source.name}.base]"
-    )
 
 
 def base_of(publication: Publication) -> BasePin:

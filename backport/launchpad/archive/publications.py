@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ class Records:
         roots = self._roots()
         roots.setdefault(self.root, {})[key] = {
             "asked_at": answer.asked_at.isoformat(),
-            "publications": [one.to_json() for one in answer.publications],
+            "publications": [asdict(one) for one in answer.publications],
         }
         data = {"format": _FORMAT, "roots": roots}
         atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))

@@ -58,13 +58,8 @@ def event_json(event: Event) -> dict[str, Any]:
 
 def row_json(row: BuildRow) -> dict[str, Any]:
     """A row as JSON data."""
-    return {
-        **asdict(row.upload),
-        "arch": row.arch,
-        "phase": row.phase,
-        "state": row.state,
-        "detail": row.detail,
-    }
+    data = asdict(row)
+    return {**data.pop("upload"), **data}
 
 
 def event_text(event: Event) -> str:

@@ -151,7 +151,7 @@ class Gatherer:
         if source.base is None or candidate.closed:
             return candidate
         for step in (StepId("fetch", source=name), StepId("source", series, name)):
-            if not self.tested.passed(step):
+            if step not in self.tested.results:
                 raise InputError(
                     f"it is {self.tested.states.get(step, 'not there')}",
                     where=str(step),
