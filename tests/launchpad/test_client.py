@@ -64,19 +64,18 @@ def test_the_files_come_with_name_size_hash_and_address(
     assert "/+sourcefiles/filed/" in file.url
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_read_is_repeated_after_a_passing_error(
-    client: LaunchpadlibClient, standin: StandIn, status: int
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault("status", status=status) for status in (429, 500, 502, 503, 504)),
+        *(Fault(kind) for kind in ("reset", "close", "truncated", "short", "html")),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_a_read_is_repeated_after_a_passing_fault(
+    client: LaunchpadlibClient, standin: StandIn, fault: Fault
 ) -> None:
-    standin.faults.add(Fault("status", on=SOURCES, status=status, times=2))
-    assert versions(client) == ["1.2-1"]
-
-
-@pytest.mark.parametrize("kind", ["reset", "close", "truncated", "short", "html"])
-def test_a_read_is_repeated_after_a_broken_answer(
-    client: LaunchpadlibClient, standin: StandIn, kind: str
-) -> None:
-    standin.faults.add(Fault(kind, on=SOURCES, times=2))  # type: ignore[arg-type]
+    standin.faults.add(replace(fault, on=SOURCES, times=2))
     assert versions(client) == ["1.2-1"]
 
 

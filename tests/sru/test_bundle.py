@@ -17,7 +17,7 @@ from backport.launchpad.api import credentials
 from backport.run import clean
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from tests.sru.runs import Place
-from tests.support.logged_in import credentials_file
+from tests.support.upload_server.case import write_credentials
 
 LOG = "test/xenial/alpha.smoke"
 
@@ -273,7 +273,7 @@ def test_a_binary_artifact_with_a_secret_gives_no_evidence(
 def test_a_kept_login_is_never_in_the_evidence(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login = credentials_file(
+    login = write_credentials(
         place.root / "login", "http://127.0.0.1:9/", token="t0ken-of-launchpad"
     )
     monkeypatch.setenv(credentials.VARIABLE, str(login))

@@ -29,8 +29,8 @@ from tests.sru.runs import Place
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm
-from tests.support.logged_in import credentials_file
 from tests.support.steps import by_name
+from tests.support.upload_server.case import write_credentials
 
 BUILD = Step(StepId("build", "xenial", "alpha"))
 COMMENT = "Verification done for xenial.\n\nAll is well."
@@ -86,7 +86,7 @@ def scene(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     tasks = ["alpha", "xenial/alpha", "yakkety/alpha"]
     bugs.add(1, "It breaks", scenes.GOOD, tags=(*scenes.NEEDED, "sru"), tasks=tasks)
     with StandIn(world) as standin:
-        login = credentials_file(place.root / "login", standin.root)
+        login = write_credentials(place.root / "login", standin.root)
         monkeypatch.setenv(VARIABLE, str(login))
         monkeypatch.setenv(ROOT_VARIABLE, standin.root)
         client = LaunchpadlibClient(

@@ -1,7 +1,7 @@
 """dput (the classic one) with a configuration of our own: one PPA, and no other way out.
 
 Only the generated file is read, neither /etc/dput.cf nor the user's: an upload without a named
-host would go to the Ubuntu archive there. Debian's dput has no method for SFTP, as Ubuntu's has:
+host would go to the Ubuntu archive there. Debian's dput has no method for SFTP, as Ubuntu's has, so
 there dput only does its checks, and OpenSSH's sftp carries the files, the .changes last.
 """
 
