@@ -14,7 +14,7 @@ from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.description import hide
-from backport.launchpad.builds.published import PublishedBinary, binaries_of
+from backport.launchpad.builds.published import PublishedBinary, read_binaries
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 
@@ -100,7 +100,8 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
                 for pocket, target in (("Proposed", binaries), ("Updates", updates)):
                     there = Facts("", publications=publications).in_pocket((source, series), pocket)
                     if there is not None:
-                        target[source, series] = files(client, there)
+                        what = f"{source} {there.version}"
+                        target[source, series] = read_binaries(client, what, there.link)
             except RefusedError as error:
                 troubles.append(str(error))
     except RemoteError as error:
@@ -111,11 +112,3 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
 def uploads(recipe: Recipe) -> list[Pair]:
     """The pairs that the update uploads."""
     return [(row.source, row.series) for row in versions.table(recipe, {}) if row.ours]
-
-
-def files(client: LaunchpadlibClient, publication: Publication) -> tuple[PublishedBinary, ...]:
-    """The binary packages of a source publication."""
-    return client.ask(
-        f"the binary packages of {publication.source} {publication.version}",
-        lambda session: binaries_of(session.load(publication.link)),
-    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.builds.published import PublishedBinary, binaries_of
+from backport.launchpad.builds.published import PublishedBinary, read_binaries
 from backport.launchpad.upload.ppa import PpaName
 
 # What a row of source, series and architecture can be in.
@@ -139,9 +139,7 @@ class Builds:
 
     def binaries(self, upload: SourceVersion, link: str) -> tuple[PublishedBinary, ...]:
         """The published binary packages of the source publication at `link`, with their hashes."""
-        return self._client.ask(
-            f"the binary packages of {upload}", lambda session: binaries_of(session.load(link))
-        )
+        return read_binaries(self._client, str(upload), link)
 
     def retry(self, upload: SourceVersion, build: Build) -> None:
         """Ask the farm to build it once more."""

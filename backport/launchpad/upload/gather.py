@@ -55,10 +55,9 @@ def archive_now(
 
 @dataclass(frozen=True)
 class Signer:
-    """The key and the account; `trouble` is why they cannot sign an upload, "" if they can."""
+    """The key; `trouble` is why it cannot sign an upload of the account, "" if it can."""
 
     key: Key | None
-    account: Account
     trouble: str
 
 
@@ -67,16 +66,15 @@ def signer(wanted: str, account: Account) -> Signer:
     try:
         key = signing.find_key(wanted)
     except MachineError as error:
-        return Signer(None, account, f"{error.what}; {error.advice}")
+        return Signer(None, f"{error.what}; {error.advice}")
     if key.fingerprint not in account.fingerprints:
         return Signer(
             key,
-            account,
             f"Launchpad's account {account.name} does not have the key {key.fingerprint}: send it "
             "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
             f"https://launchpad.net/~{account.name}/+editpgpkeys",
         )
-    return Signer(key, account, "")
+    return Signer(key, "")
 
 
 @dataclass

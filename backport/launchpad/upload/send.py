@@ -19,7 +19,6 @@ from backport.launchpad.upload.dput import Server, Transfer
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import Ppa
 from backport.launchpad.upload.signing import Key
-from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
 Notify = Callable[[Mapping[str, Any]], None]
@@ -62,7 +61,6 @@ class Sender:
         notify: takes one event for everything that happens.
     """
 
-    recipe: Recipe
     work: Path
     ppa: Ppa
     root: str
@@ -211,7 +209,7 @@ class Sender:
                 journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
             if sent.trouble:
-                state = "broken" if sent.certain else "sending"
+                state: journal.State = "broken" if sent.certain else "sending"
                 journal.with_state(self.work, upload, state, sent.trouble)
                 what = f"{item.name} {item.version} was not sent: {sent.trouble}"
                 raise RemoteError(what, advice=sent.advice)
