@@ -200,17 +200,6 @@ def test_an_ended_series_is_uploaded_to_a_ppa_that_permits_it(case: Case) -> Non
     assert case.in_ppa() == [("greeter", "yakkety", f"{VERSION}~ppa1")]
 
 
-def test_an_ended_series_that_is_asked_for_by_name_is_a_refusal(case: Case) -> None:
-    case.series = ("noble", "yakkety")
-    case.ready()
-
-    ran = case.upload("--series", "yakkety")
-
-    assert ran.exit_code == 6
-    assert ran.item("yakkety/greeter")["action"] == "skipped"
-    assert case.in_ppa() == []
-
-
 def test_sftp_carries_it_as_the_account_and_again_after_a_break(case: Case) -> None:
     case.ready()
     with SftpServer(case.intake) as server:
