@@ -28,7 +28,7 @@ _PENDING = "https://ubuntu-archive-team.ubuntu.com/pending-sru.html"
 
 def make(
     recipe: Recipe,
-    found: Manifest,
+    evidence: Manifest,
     facts: Facts,
     *,
     sha256: str,
@@ -38,20 +38,20 @@ def make(
     """The checklist of an update.
 
     Parameters:
-        found: the evidence, checked. sha256: of its archive. now: the time, in UTC.
+        evidence: the evidence, checked. sha256: of its archive. now: the time, in UTC.
         service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     moment = now or datetime.now(UTC)
-    decided = _List(recipe, found, facts, sha256=sha256, now=moment, service=service or {})
+    decided = _List(recipe, evidence, facts, sha256=sha256, now=moment, service=service or {})
     items, tags = tuple(decided.items()), tuple(decided.tags())
-    return Checklist(recipe.bug, found.name, sha256, facts.asked, items, tags)
+    return Checklist(recipe.bug, evidence.name, sha256, facts.asked, items, tags)
 
 
 class _List:
     def __init__(
         self,
         recipe: Recipe,
-        found: Manifest,
+        evidence: Manifest,
         facts: Facts,
         *,
         sha256: str,
@@ -66,7 +66,8 @@ class _List:
         self._place = f"LP: #{recipe.bug}"
         self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         self._proofs = {
-            one.name: proof.tests(recipe, found, facts, one.name, service) for one in recipe.series
+            one.name: proof.tests(recipe, evidence, facts, one.name, service)
+            for one in recipe.series
         }
 
     def items(self) -> Iterator[Item]:
@@ -330,11 +331,11 @@ class _List:
 
     def _is_new(self, pair: tuple[str, str]) -> bool:
         source, series = pair
-        said = self._recipe.one_series(series).archive.get(source)
+        named = self._recipe.one_series(series).archive.get(source)
         there = [one for one in self._facts.publications.get(pair, ()) if one.pocket != "Proposed"]
         if pair in self._facts.publications:
             return not there
-        return said is not None and not said.version
+        return named is not None and not named.version
 
 
 def _place(pair: tuple[str, str]) -> str:

@@ -95,8 +95,8 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
             troubles.append(str(error))
         for source, series in uploads(recipe):
             try:
-                found = client.published_sources(source, series)
-                publications[source, series] = found
+                records = client.published_sources(source, series)
+                publications[source, series] = records
                 for pocket, target in (("Proposed", binaries), ("Updates", updates)):
                     there = Facts("", publications=publications).in_pocket((source, series), pocket)
                     if there is not None:

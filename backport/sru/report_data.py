@@ -46,7 +46,7 @@ from backport.sru.report_parts import (
 
 def gather(
     folder: Path,
-    found: Manifest,
+    evidence: Manifest,
     *,
     link: str,
     archive: str = "",
@@ -64,22 +64,22 @@ def gather(
         InputError: the recipe in the evidence, a record of the PPA's tests or what a test left for
             the report cannot be read.
     """
-    recipe = check.recipe_of(folder / check.INPUTS, found)
-    there = service_verdicts.read(folder, found)
-    view = _View(folder, found, link, there)
+    recipe = check.recipe_of(folder / check.INPUTS, evidence)
+    there = service_verdicts.read(folder, evidence)
+    view = _View(folder, evidence, link, there)
     series = tuple(one.name for one in recipe.series)
-    ended = {one.id: one.verdict for one in found.steps if one.kind == "test"}
+    ended = {one.id: one.verdict for one in evidence.steps if one.kind == "test"}
     ended |= {step: one.verdict for step, one in there.tests.items()}
     kinds = [verdict.kind(one) for one in ended.values()]
     counts = {state: kinds.count(state) for state in STATES}
-    checks = [one for one in found.steps if one.kind == "check"]
-    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in found.files]
+    checks = [one for one in evidence.steps if one.kind == "check"]
+    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in evidence.files]
     in_place = {str(step): view.farm_chip(one, "") for step, one in there.tests.items()}
     missing = "no check ran" if len(left) == len(checks) else ""
     if not kinds:
         missing = "nothing was tested"
     return Report(
-        manifest=found,
+        manifest=evidence,
         overall=view.overall(in_place, missing),
         link=link,
         recipe=recipe,
@@ -95,14 +95,14 @@ def gather(
         in_place=in_place,
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
-            for one in found.steps
+            for one in evidence.steps
             if one.kind == "build" and one.key and not one.variant
         ),
         findings=tuple(view.findings(checks)),
         checks_run=len(checks) - len(left),
         checks_left=len(left),
         counts=counts,
-        bases=found.bases,
+        bases=evidence.bases,
         checklist=checklist,
     )
 
@@ -261,8 +261,8 @@ class _View:
                 yield title, self.farm_chip(there, ""), ()
                 continue
             if by_service and control.variant and not row.matrix:
-                said = self._not_run(row.source, series, control.test)
-                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
+                why = self._not_run(row.source, series, control.test)
+                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", why), ()
             if step is not None:
                 yield title, self.chip(step), self._counts(step, "control.json", of_control)
 
@@ -270,9 +270,9 @@ class _View:
         """Why the service did not run a control, as the records say."""
         asked = (source, series, control)
         own = [one for one in self.service.runs if (*one[0].pair, one[0].control) == asked]
-        said = [verdict.text(run.verdict) for run, why_not in own if why_not == "no result"]
-        said += [f"control not run: {why_not}" for _, why_not in own if why_not != "no result"]
-        return said[0] if said else "control not run: nobody has asked for it"
+        why = [verdict.text(run.verdict) for run, why_not in own if why_not == "no result"]
+        why += [f"control not run: {why_not}" for _, why_not in own if why_not != "no result"]
+        return why[0] if why else "control not run: nobody has asked for it"
 
     def shown(self) -> Iterator[Shown]:
         """What the tests left for the report among their artifacts."""
@@ -344,10 +344,10 @@ def _change(one: Change) -> str:
 
 def _paragraphs(text: str) -> tuple[str, ...]:
     """The paragraphs of a DEP-3 description, which a line with a dot or nothing parts."""
-    found: list[list[str]] = [[]]
+    paragraphs: list[list[str]] = [[]]
     for line in text.split("\n"):
         if line.strip() in ("", "."):
-            found.append([])
+            paragraphs.append([])
         else:
-            found[-1].append(line.strip())
-    return tuple(" ".join(lines) for lines in found if lines)
+            paragraphs[-1].append(line.strip())
+    return tuple(" ".join(lines) for lines in paragraphs if lines)

@@ -113,20 +113,20 @@ def needles(
     environ = os.environ if environ is None else environ
     host = host or socket.gethostname()
     home = home or Path.home()
-    found = [
+    every = [
         Needle(str(path), "a path of this machine", f"${name}") for name, path in folders.items()
     ]
-    found.append(Needle(str(home), "the home path", "~"))
+    every.append(Needle(str(home), "the home path", "~"))
     names = {host, host.partition(".")[0]} - {"", *_NOBODY}
-    found += [Needle(name, "the host name", _HOST) for name in names]
+    every += [Needle(name, "the host name", _HOST) for name in names]
     values = {value for name, value in environ.items() if _SECRET_NAME.search(name)} | {*secrets}
-    found += [
+    every += [
         Needle(value, "a secret of the environment", "[removed]")
         for value in values
         if len(value) >= _SHORTEST_SECRET and not Path(value).exists()
     ]
     return tuple(
-        sorted({one for one in found if one.text}, key=lambda one: (-len(one.text), one.text))
+        sorted({one for one in every if one.text}, key=lambda one: (-len(one.text), one.text))
     )
 
 

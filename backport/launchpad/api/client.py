@@ -245,17 +245,17 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
     except (RestfulError, WADLError, ParseError, *UNREADABLE) as error:
-        said = f"{type(error).__name__}: {error}"[:200]
+        what = f"{type(error).__name__}: {error}"[:200]
         raise UnansweredError(
-            f"gives an answer that cannot be understood ({said})",
+            f"gives an answer that cannot be understood ({what})",
             advice="if that stays so, its web service has changed: report it to the toolkit",
         ) from error
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:
-    said = ""
+    reason = ""
     if response.get("content-type", "").startswith("text/plain"):
-        said = _reason(" ".join(content.decode("utf-8", "replace").split()))
+        reason = _reason(" ".join(content.decode("utf-8", "replace").split()))
     status, advice = response.status, ""
     match status:
         case 401 | 403:
@@ -269,7 +269,7 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
             what, advice = "has a newer version of it (412)", "look at it, and try again"
         case _:
             what = f"answered {status} {response.reason}".rstrip()
-    return UnansweredError(f"{what}: {said}" if said else what, advice=advice, status=status)
+    return UnansweredError(f"{what}: {reason}" if reason else what, advice=advice, status=status)
 
 
 def _reason(text: str) -> str:

@@ -73,7 +73,7 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON data."""
         there = self.against
-        found: dict[str, Any] = {
+        data: dict[str, Any] = {
             "format": _FORMAT,
             "source": self.source,
             "series": self.series,
@@ -82,16 +82,16 @@ class Compared:
             "told": self.told,
         }
         if there is not None and self.path is not None and self.weight is not None:
-            found["against"] = {
+            data["against"] = {
                 "version": there.publication.version,
                 "pockets": list(there.pockets),
                 "record": there.publication.link,
                 "asked_at": there.asked_at,
                 "files": [asdict(one) for one in there.publication.files],
             }
-            found |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
-            found["lines"] = self.weight.counts()
-        return found
+            data |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
+            data["lines"] = self.weight.counts()
+        return data
 
 
 def find(
@@ -182,14 +182,14 @@ def own_dsc(work: Path, source: str, series: str) -> Path:
         InputError: it was not made yet.
     """
     folder = work / "source" / series / source
-    found = sorted(folder.glob("*.dsc"))
-    if not found:
+    dscs = sorted(folder.glob("*.dsc"))
+    if not dscs:
         raise InputError(
             f"{source} for {series} was not made yet",
             where=str(folder),
             advice="run: backport source",
         )
-    return found[0]
+    return dscs[0]
 
 
 def _require_same(base: BasePin, publication: Publication, who: str) -> None:

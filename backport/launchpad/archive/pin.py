@@ -55,13 +55,13 @@ class FoundSource:
     series: str = ""
 
     def __str__(self) -> str:
-        one = self.publication
+        record = self.publication
         signed = f"signature: {self.signature.state}"
         if self.signature.key_id:
             signed += f" ({self.signature.key_id})"
         return (
-            f"{self.source} {one.version}, from {one.distribution} {one.series} "
-            f"({one.pocket}, {one.status}); {signed}"
+            f"{self.source} {record.version}, from {record.distribution} {record.series} "
+            f"({record.pocket}, {record.status}); {signed}"
         )
 
 
@@ -86,7 +86,7 @@ class PinReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON data."""
-        found = [
+        sources = [
             {
                 "source": one.source,
                 "pin": asdict(one.pin),
@@ -96,7 +96,7 @@ class PinReport:
             for one in self.found
         ]
         rest = {"kept": self.kept, "missing": self.missing, "change": self.change}
-        return {"found": found, **rest, "written": self.written}
+        return {"found": sources, **rest, "written": self.written}
 
 
 def pin(

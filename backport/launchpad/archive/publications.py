@@ -230,14 +230,14 @@ def archive_versions(
     uploaded = {one.name: one.series for one in recipe.sources}
     pairs = _pairs(recipe)
     for source, series in pairs:
-        said = recipe.one_series(series).archive.get(source)
+        named = recipe.one_series(series).archive.get(source)
         answer = records.published(source, series)
         if strict and records.trouble is not None:
             raise records.trouble
         if answer is None:
             unasked += 1
-            if said is not None:
-                result[source, series] = said
+            if named is not None:
+                result[source, series] = named
             continue
         if not answer.fresh:
             stale.append(answer)
@@ -248,9 +248,9 @@ def archive_versions(
             if strict and records.trouble is not None:
                 raise records.trouble
         result[source, series] = seen
-        if said is not None and said.version != seen.version:
+        if named is not None and named.version != seen.version:
             note(
-                f"{source} in {series}: the recipe says {said.version or 'none'}, but the "
+                f"{source} in {series}: the recipe says {named.version or 'none'}, but the "
                 f"publication records say {seen.version or 'none'}, which counts"
             )
     for error in (*records.refusals, *([records.failure] if records.failure else [])):

@@ -186,9 +186,9 @@ class ServiceTest:
                 return Failed(stage, f"{detail} ({SERVICE}, {worst.arch}, {worst.version})")
             case Broken(detail):
                 return Broken(f"{detail} ({SERVICE}, {worst.arch}, {worst.version})")
-        said = verdict.text(worst.verdict)
+        words = verdict.text(worst.verdict)
         where = f"{SERVICE}, {', '.join(one.arch for one in self.runs)}, {worst.version}"
-        return Passed(f"{said} ({where})" if said else where)
+        return Passed(f"{words} ({where})" if words else where)
 
     @property
     def told(self) -> str:

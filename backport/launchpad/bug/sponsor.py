@@ -76,7 +76,7 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
     Raises:
         InputError: a source package was not made yet, is for testing only, or none has a debdiff.
     """
-    found: list[Debdiff] = []
+    debdiffs: list[Debdiff] = []
     notes: list[str] = []
     for source, series in pairs:
         dsc = archive_diff.own_dsc(work, source, series)
@@ -89,15 +89,15 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
             )
         debdiff = sorted(folder.glob("*.debdiff"))
         if debdiff:
-            found.append(Debdiff(source, series, debdiff[0]))
+            debdiffs.append(Debdiff(source, series, debdiff[0]))
         else:
             notes.append(
                 f"{source} in {series} has no debdiff, since nothing is there to compare it with: "
                 "give the sponsor its .dsc and files"
             )
-    if not found:
+    if not debdiffs:
         raise InputError("no source package has a debdiff", where=str(work / "source"))
-    return found, notes
+    return debdiffs, notes
 
 
 def against_archive(
@@ -109,7 +109,7 @@ def against_archive(
 
     Raises: as `archive_diff.compare` does.
     """
-    found: list[Debdiff] = []
+    compared: list[Debdiff] = []
     notes: list[str] = []
     for one in debdiffs:
         made = archive_diff.compare(recipe, (one.source, one.series), records, work, cache)
@@ -117,11 +117,11 @@ def against_archive(
             base = recipe.source(one.source).in_series(one.series).base
             against = f"its base, {base.version}" if base else "its base"
             notes.append(f"{one.source} is new in {one.series}: its debdiff is against {against}")
-            found.append(one)
+            compared.append(one)
             continue
         notes.append(made.told)
-        found.append(Debdiff(one.source, one.series, made.path))
-    return found, notes
+        compared.append(Debdiff(one.source, one.series, made.path))
+    return compared, notes
 
 
 def read(client: LaunchpadlibClient, number: int, titles: Iterable[str]) -> State:

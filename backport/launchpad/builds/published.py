@@ -52,7 +52,7 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
     A package for all architectures is published in each of them, and listed once. Debug symbols
     (.ddeb) are no packages of the archive: they are published elsewhere.
     """
-    found: dict[str, PublishedBinary] = {}
+    binaries: dict[str, PublishedBinary] = {}
     known: set[tuple[str, str]] = set()
     for record in source.getPublishedBinaries():
         name = (str(record.binary_package_name), str(record.binary_package_version))
@@ -68,7 +68,7 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
             file = unquote(urlsplit(url).path.rpartition("/")[2])
             if file.endswith(".ddeb"):
                 continue
-            found[file] = PublishedBinary(
+            binaries[file] = PublishedBinary(
                 *name,
                 arch=file.rpartition(".")[0].rpartition("_")[2],
                 file=file,
@@ -77,7 +77,7 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
                 url=url,
                 phased=None if phased is None else int(phased),
             )
-    return tuple(found[file] for file in sorted(found))
+    return tuple(binaries[file] for file in sorted(binaries))
 
 
 def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[PublishedBinary, ...]:

@@ -87,12 +87,12 @@ def _summary(reason: str, rows: tuple[BuildRow, ...]) -> str:
     done = sum(row.phase == states.PUBLISHED for row in rows)
     if reason == "all published":
         return f"All {len(rows)} builds are published."
-    said = {
+    why = {
         "time limit": "The time limit is reached",
         "stuck": "A build failed, and what the others wait for cannot come",
         "failed": "Not all of it was built",
     }[reason]
-    lines = [f"{said}: {done} of {len(rows)} builds are published."]
+    lines = [f"{why}: {done} of {len(rows)} builds are published."]
     for row in rows:
         if row.phase != states.PUBLISHED:
             lines.append(f"  {event_text(Changed(row))}")

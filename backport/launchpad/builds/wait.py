@@ -199,21 +199,21 @@ class Wait:
             if build.upload_log not in self._logs:
                 self._logs[build.upload_log] = self._tail(build.upload_log).text
             upload_log = self._logs[build.upload_log]
-        found = phase(build, upload_log)
-        detail = build.dependencies if found == states.DEPENDENCY else ""
-        if found == states.FARM:
-            found, detail = self._again(upload, build)
+        current = phase(build, upload_log)
+        detail = build.dependencies if current == states.DEPENDENCY else ""
+        if current == states.FARM:
+            current, detail = self._again(upload, build)
         if seen.status in _LEFT_ARCHIVE:
-            found, detail = states.GONE, f"the source package is {seen.status.lower()}"
-        elif found == states.PUBLISHED and seen.status != "Published":
-            found, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
-        row = BuildRow(upload, build.arch, found, build.state, detail)
-        if self._show(row) and found == states.FAILED:
+            current, detail = states.GONE, f"the source package is {seen.status.lower()}"
+        elif current == states.PUBLISHED and seen.status != "Published":
+            current, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
+        row = BuildRow(upload, build.arch, current, build.state, detail)
+        if self._show(row) and current == states.FAILED:
             log = build.log or build.upload_log
             if build.state == "Failed to upload":
                 log = build.upload_log or build.log
             self.sink(BuildFailed(row, build.web, log, self._tail(log)))
-        return found
+        return current
 
     def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""

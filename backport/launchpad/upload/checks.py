@@ -137,12 +137,12 @@ def _confirmed(candidate: Candidate) -> _Found:
     if loose:
         return f"nobody has confirmed what the archive has ({'; '.join(loose)})", ""
     has = candidate.archive.version if candidate.archive else ""
-    said = candidate.said.version if candidate.said else ""
+    named = candidate.said.version if candidate.said else ""
     base = candidate.source.base.version if candidate.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != said and (candidate.said is not None or has != base):
+    if has != named and (candidate.said is not None or has != base):
         return (
-            f"the archive has {has or 'none'}, and the recipe says {said or 'none'}: correct "
+            f"the archive has {has or 'none'}, and the recipe says {named or 'none'}: correct "
             f"{candidate.source.name} in [series.{candidate.series}.archive]"
         ), ""
     return "", f"it has {has or 'none'}, confirmed"
@@ -195,12 +195,12 @@ def _tested(candidate: Candidate) -> _Found:
         service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
         return "", f"the build and all {tests} tests passed{service}"
     name, state = bad[0]
-    said = (
+    lacking = (
         f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
     )
     return (
-        "" if candidate.forced else f"{said}; run: backport run",
-        f"{said}; forced: {candidate.forced}",
+        "" if candidate.forced else f"{lacking}; run: backport run",
+        f"{lacking}; forced: {candidate.forced}",
     )
 
 

@@ -189,8 +189,8 @@ def _dput() -> str:
     # Where the package would take dput-ng away, scripts/install unpacks it there.
     unpacked = Path(sys.prefix, "dput/usr/bin/dput")
     program = str(unpacked) if unpacked.exists() else require("dput", "dput")
-    said = run([program, "--version"], timeout=60.0).output
-    if not re.search(r"^dput \d", said, re.MULTILINE):
+    shown = run([program, "--version"], timeout=60.0).output
+    if not re.search(r"^dput \d", shown, re.MULTILINE):
         raise MachineError(
             "this dput is not the classic one (dput-ng refuses series that have ended)",
             where=program,

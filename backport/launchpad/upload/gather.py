@@ -226,8 +226,8 @@ class Gatherer:
             passed = isinstance(one.verdict, Passed)
             if one.series != candidate.series or (passed and name not in states):
                 continue
-            said = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
-            states[name] = "passed" if passed else said
+            failure = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
+            states[name] = "passed" if passed else failure
             origins[name] = one.told
         return states, origins
 

@@ -106,9 +106,9 @@ def read(work: Path, ppa: str, root: str) -> tuple[UploadRecord, ...]:
 
 def newest(uploads: Iterable[UploadRecord]) -> dict[tuple[str, str], UploadRecord]:
     """The one with the highest version of each (series, source)."""
-    found: dict[tuple[str, str], UploadRecord] = {}
+    latest: dict[tuple[str, str], UploadRecord] = {}
     for upload in uploads:
-        before = found.setdefault((upload.series, upload.source), upload)
+        before = latest.setdefault((upload.series, upload.source), upload)
         if Version(before.version) < Version(upload.version):
-            found[upload.series, upload.source] = upload
-    return found
+            latest[upload.series, upload.source] = upload
+    return latest

@@ -185,8 +185,8 @@ def check_listed(described: Path) -> None:
     for name in listed(text):
         path = described.parent / name
         there = path.read_bytes() if path.is_file() else b""
-        said = f" {hashlib.sha256(there).hexdigest()} {len(there)} {name}\n"
-        if said not in text:
+        line = f" {hashlib.sha256(there).hexdigest()} {len(there)} {name}\n"
+        if line not in text:
             raise InputError(
                 f"{name} is not the file that it lists",
                 where=described.name,
