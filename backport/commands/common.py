@@ -251,11 +251,11 @@ def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], N
 
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.archive import debdiff  # noqa: PLC0415
-    from backport.launchpad.archive.publications import REST, Records  # noqa: PLC0415
+    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
 
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         asked = None if args.offline else client
-        debdiff.check_pins(recipe, Records(args.cache, asked, rest=REST), tell)
+        debdiff.check_pins(recipe, Records(args.cache, asked), tell)
 
 
 def tell(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:

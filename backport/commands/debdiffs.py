@@ -27,14 +27,14 @@ def debdiff(args: argparse.Namespace) -> int:
     """Write a debdiff for every source package that a series has in another version."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.launchpad.archive import debdiff as archive_diff  # noqa: PLC0415 - launchpadlib takes its time
-    from backport.launchpad.archive.publications import REST, Records  # noqa: PLC0415
+    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
 
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     store = Store(common.work_folder(args, recipe))
     pairs = common.pairs(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         asked: LaunchpadlibClient | None = None if args.offline else client
-        records = Records(args.cache, asked, rest=REST)
+        records = Records(args.cache, asked)
         for pair in pairs:
             made = archive_diff.compare(
                 recipe, pair, records, store.work, args.cache, offline=args.offline

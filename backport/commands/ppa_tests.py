@@ -23,13 +23,9 @@ from backport.run import ui
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import (
-        AskedControl,
-        ControlResult,
-        Reader,
-        RequestResult,
-    )
+    from backport.launchpad.autopkgtest.results import AskedControl, Reader
     from backport.launchpad.autopkgtest.service import Request
+    from backport.launchpad.autopkgtest.verdicts import ServiceRun
     from backport.launchpad.upload.ppa import PpaName
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
@@ -91,32 +87,33 @@ def run(args: argparse.Namespace) -> int:
     if second == ppa:
         raise UsageError("the control needs a PPA of its own", where="--control-ppa")
     store = Store(common.work_folder(args, recipe))
-    before = verdicts.summary(store.work)
+    before = verdicts.read_summary(store.work)
     root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
     reader = results.Reader(root, Limits())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         uploads, notes = waiting.recorded(args, store.work, str(ppa), client.root)
         for text in notes:
             common.note(text, args)
-        requests = service.requests(
-            ((one.source, one.series, one.version) for one in uploads),
-            args.arch or service.ARCHITECTURES,
-            ppa,
-        )
+        requests = [
+            service.Request(one.source, one.series, arch, one.version, ppa)
+            for one in uploads
+            for arch in args.arch or service.ARCHITECTURES
+        ]
         asker = _Second(second, client, reader, store)
-        tested: list[RequestResult] = []
-        controls: list[ControlResult] = []
+        tested: list[ServiceRun] = []
+        controls: list[ServiceRun] = []
         for request in requests:
             shipped = _shipped(recipe, request, store)
             one = results.read(reader, request, tuple(shipped.values()), store)
-            tests = tuple((_ours(name, shipped), made) for name, made in one.tests)
-            tested.append(replace(one, tests=tests))
+            each = {_ours(name, shipped): made for name, made in one.each.items()}
+            tested.append(replace(one, each=each))
             controls += asker.controls(recipe, request, shipped)
-        made = results.summary_json(str(ppa), str(second or ""), client.root, tested, controls)
-        data = results.merged(before, made)
-        path = results.write_summary(store, data)
+        summary = verdicts.Summary(
+            str(ppa), str(second or ""), client.root, tuple(tested), tuple(controls)
+        ).after(before)
+        path = summary.write(store.work)
     if args.json:
-        print(json.dumps({"event": "ppa-tests", **data}))
+        print(json.dumps({"event": "ppa-tests", **summary.to_json()}))
     else:
         _show(tested, controls, args)
         if not args.quiet:
@@ -155,7 +152,7 @@ class _Second:
 
     def controls(
         self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
-    ) -> list[ControlResult]:
+    ) -> list[ServiceRun]:
         """The controls of the tests that have a variant and that the package ships."""
         from backport.launchpad.autopkgtest import results  # noqa: PLC0415
         from backport.launchpad.upload import version as ppa_version  # noqa: PLC0415
@@ -170,16 +167,16 @@ class _Second:
                         )
                         by_variant.setdefault(control.variant, []).append(one)
         update = ppa_version.update_of(request.version)
-        made: list[ControlResult] = []
+        made: list[ServiceRun] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
                 reason = f"name a PPA with the packages of the variant {variant}: --control-ppa"
-                made += [results.not_run(request, test, reason) for test in tests]
+                made += results.not_run(request, tests, reason)
                 continue
             version = _newest(self.client, self.ppa, request.source, request.series)
             if not version:
                 reason = f"{self.ppa} has no {request.source} for {request.series}"
-                made += [results.not_run(request, test, reason) for test in tests]
+                made += results.not_run(request, tests, reason)
                 continue
             other = replace(request, version=version, ppa=self.ppa)
             made += results.control(self.reader, other, tests, update, self.store)
@@ -199,18 +196,16 @@ def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) 
     return str(max(found, key=Version)) if found else ""
 
 
-def _show(
-    tested: list[RequestResult], controls: list[ControlResult], args: argparse.Namespace
-) -> None:
-    waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.url]
+def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.Namespace) -> None:
+    waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.result]
     if waiting_for and not args.quiet:
         print("To request these tests, open each address in a browser that is logged in to")
         print("Launchpad as somebody who may upload the package:")
         for one in waiting_for:
-            print(f"  {one.request.url}")
+            print(f"  {one.request}")
     for one in tested:
-        if one.url and not (args.quiet and verdict.kind(one.verdict) == "passed"):
-            what = f"{one.request.series}/{one.request.source} on {one.request.arch}"
+        if one.result and not (args.quiet and verdict.kind(one.verdict) == "passed"):
+            what = f"{one.series}/{one.source} on {one.arch}"
             reason = verdict.text(one.verdict)
             print(f"{what}: {verdict.kind(one.verdict)}{': ' + reason if reason else ''}")
     said: dict[str, int] = {}
@@ -228,7 +223,7 @@ def _show(
 
 
 def _exit_code(
-    args: argparse.Namespace, tested: list[RequestResult], controls: list[ControlResult]
+    args: argparse.Namespace, tested: list[ServiceRun], controls: list[ServiceRun]
 ) -> int:
     from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
 

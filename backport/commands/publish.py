@@ -167,7 +167,6 @@ def _upload(
         return plan, []
     assert key is not None, "the check of the key has held"
     sender = uploading.Sender(
-        recipe=recipe,
         work=store.work,
         ppa=ppa,
         root=client.root,

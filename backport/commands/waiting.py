@@ -139,19 +139,15 @@ def recorded(
     Raises:
         InputError: nothing was.
     """
-    from debian.debian_support import Version  # noqa: PLC0415
-
     from backport.launchpad.builds.states import SourceVersion  # noqa: PLC0415
     from backport.launchpad.upload import journal  # noqa: PLC0415
 
-    newest: dict[tuple[str, str], journal.UploadRecord] = {}
-    for one in journal.read(work, ppa, root):
-        key = (one.series, one.source)
-        chosen = one.series in (args.series or (one.series,)) and one.source in (
-            args.source or (one.source,)
-        )
-        if chosen and (key not in newest or Version(newest[key].version) < Version(one.version)):
-            newest[key] = one
+    newest = journal.newest(
+        one
+        for one in journal.read(work, ppa, root)
+        if one.series in (args.series or (one.series,))
+        and one.source in (args.source or (one.source,))
+    )
     sent = [one for one in newest.values() if one.state in ("sent", "accepted")]
     notes = [
         f"{one.series}/{one.source} {one.version} is {one.state} and is not waited for"

@@ -7,12 +7,13 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from backport import atomic
 from backport.errors import reading
 
 T = TypeVar("T")
@@ -20,11 +21,24 @@ T = TypeVar("T")
 MOST_BYTES = 16 << 20
 
 
-def load(kind: type[T], path: Path, *, what: str, advice: str) -> T:
-    """Read the record of that dataclass from a file; see `reading` for what is raised."""
+def load(kind: type[T], path: Path, *, what: str, advice: str, form: int = 0) -> T:
+    """Read the record of that dataclass from a file; see `reading` for what is raised.
+
+    Parameters:
+        form: the number of the format that the file has to name; 0 where it names none.
+    """
     with reading(path, what=what, advice=advice):
-        found: T = decode(kind, read_json(path))
+        data = read_json(path)
+        if form and data.pop("format") != form:
+            raise ValueError("it is of another format")
+        found: T = decode(kind, data)
         return found
+
+
+def save(path: Path, record: Any, form: int) -> Path:
+    """Write the record of a dataclass with the number of its format, by one rename."""
+    data = {"format": form, **asdict(record)}
+    return atomic.write(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:

@@ -47,11 +47,11 @@ def pack(folder: Path, target: Path, name: str) -> Path:
             child.stdin.close()
         except BrokenPipeError:
             broken = True
-        said = child.stderr.read().decode("utf-8", "replace").strip()
+        message = child.stderr.read().decode("utf-8", "replace").strip()
         if child.wait() != 0 or broken:
             target.unlink(missing_ok=True)
             raise MachineError(
-                f"zstd cannot write the evidence: {said}", where=str(target), advice="make room"
+                f"zstd cannot write the evidence: {message}", where=str(target), advice="make room"
             )
     return target
 
@@ -86,9 +86,9 @@ def unpack(source: Path, out: Path) -> Path:
             ) from error
         finally:
             child.stdout.close()
-        said = child.stderr.read().decode("utf-8", "replace").strip()
+        message = child.stderr.read().decode("utf-8", "replace").strip()
         if not fault and (child.wait() != 0 or not whole):
-            fault = f"it is damaged or cut off at {place} ({said or 'it ends early'})"
+            fault = f"it is damaged or cut off at {place} ({message or 'it ends early'})"
     if not fault and len(tops) != 1:
         fault = "it does not have one folder at its top"
     if fault:

@@ -29,7 +29,7 @@ from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.source.files import sha256_of
-from backport.sru import archive, inputs, manifest, scrub
+from backport.sru import archive, check, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
@@ -94,12 +94,12 @@ def make(
     known = _made(home)
     key = _key(run, store.work, recipe)
     if sign is None and (found := known.get(key)):
-        one = Made(
+        before = Made(
             found["name"], home / found["name"], home / found["archive"], found["sha256"], False
         )
-        if one.archive.is_file() and (one.folder / manifest.FILE).is_file():
-            _point(home, one.name)
-            return one
+        if before.archive.is_file() and (before.folder / manifest.FILE).is_file():
+            _point(home, before.name)
+            return before
     recipe = versions.as_made(recipe, run.versions)
     _refuse_changed(recipe, run)
     home.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ class _Collector:
     def collect(self, recipe: Recipe, store: Store, run: RunRecord) -> Manifest:
         """Put all in, and return its manifest."""
         for path in _input_files(recipe):
-            name = f"{inputs.FOLDER}/{path.relative_to(recipe.root)}"
+            name = f"{check.INPUTS}/{path.relative_to(recipe.root)}"
             with reading(path, what="no evidence is made", advice="make it smaller"):
                 content = records.read_bytes(path)
             self._put(name, path, content, fixed=False)
@@ -177,7 +177,7 @@ class _Collector:
             for step in run.steps
             if step.id.kind == "base" and (store.folder(step.id) / prepared.FILE).is_file()
         ]
-        found = Manifest(
+        contents = Manifest(
             update=recipe.name,
             bug=recipe.bug,
             toolkit=__version__,
@@ -191,9 +191,9 @@ class _Collector:
             matrix=run.matrix,
         )
         # A verdict's words may have a path in them.
-        scrubbed = scrub.scrub(json.dumps(found.data()).encode(), self._needles)
+        scrubbed = scrub.scrub(json.dumps(contents.data()).encode(), self._needles)
         if not scrubbed.removed:
-            return found
+            return contents
         data = json.loads(scrubbed.content)
         data["sha256"] = manifest.digest_of(data)
         clean = json.dumps(data, indent=1, sort_keys=True) + "\n"

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from backport.engine import owner, programs, records, verdict
 from backport.errors import InputError, reading
+from backport.recipe import reader
+from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 from backport.sru import archive, manifest, signature
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.signature import Signed
 
+INPUTS = "inputs"
+"""The folder of the recipe, and of what lies beside it."""
 # What a step of a kind cannot have ended without, whatever its verdict.
 _LOGS = {"build": "build.log", "test": "log"}
 
@@ -79,6 +83,19 @@ def load(folder: Path) -> Manifest:
         return manifest.read(records.read_bytes(path), manifest.FILE)
 
 
+def recipe_of(inputs: Path, contents: Manifest) -> Recipe:
+    """The recipe of evidence, with the files of tests that its run had.
+
+    Parameters:
+        inputs: the evidence's folder of inputs, or a copy.
+
+    Raises:
+        RecipeError: it cannot be read.
+    """
+    matrix = [inputs / name for name in contents.matrix]
+    return reader.load(inputs / contents.recipe, alone=True, matrix=matrix)
+
+
 def check(path: Path, *, keyring: Path | None = None) -> Checked:
     """Check evidence whole; what is wrong with its files is in the result, file by file.
 
@@ -91,8 +108,8 @@ def check(path: Path, *, keyring: Path | None = None) -> Checked:
         InputError: there is no evidence, the archive is damaged, or the manifest was changed.
     """
     with opened(path) as folder:
-        found = load(folder)
-        faults = [*_files(folder, found), *_steps(folder, found)]
+        contents = load(folder)
+        faults = [*_files(folder, contents), *_steps(folder, contents)]
         signed = signature.verify(folder, keyring)
     if signed.state == "bad":
         faults.append(Fault(manifest.SIGNATURE, "the signature is not one of this manifest"))
@@ -100,15 +117,15 @@ def check(path: Path, *, keyring: Path | None = None) -> Checked:
         what = "it is not signed" if signed.state == "none" else f"signed by {signed.key}"
         faults.append(Fault(manifest.SIGNATURE, f"{what}, and not by a key of {keyring.name}"))
     notes = []
-    if found.unrecorded:
+    if contents.unrecorded:
         notes.append(
-            f"for {len(found.unrecorded)} files nothing says what they were when their step "
+            f"for {len(contents.unrecorded)} files nothing says what they were when their step "
             "ended: an older toolkit ran it"
         )
     if signed.state == "unknown key":
         notes.append(f"it is signed by the key {signed.key}, which is not known here")
     digest = sha256_of(path) if path.is_file() else ""
-    return Checked(found, tuple(faults), signed, digest, tuple(notes))
+    return Checked(contents, tuple(faults), signed, digest, tuple(notes))
 
 
 def sound(path: Path, what: str) -> Manifest:
@@ -130,8 +147,8 @@ def sound(path: Path, what: str) -> Manifest:
     return checked.manifest
 
 
-def _files(folder: Path, found: Manifest) -> Iterator[Fault]:
-    for name, content in found.files.items():
+def _files(folder: Path, contents: Manifest) -> Iterator[Fault]:
+    for name, content in contents.files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
             yield Fault(name, "it is missing")
@@ -147,14 +164,14 @@ def _files(folder: Path, found: Manifest) -> Iterator[Fault]:
     own = {manifest.FILE, manifest.SIGNATURE}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if (path.is_symlink() or not path.is_dir()) and name not in own | found.files.keys():
+        if (path.is_symlink() or not path.is_dir()) and name not in own | contents.files.keys():
             yield Fault(name, "the manifest does not know this file")
 
 
-def _steps(folder: Path, found: Manifest) -> Iterator[Fault]:
+def _steps(folder: Path, contents: Manifest) -> Iterator[Fault]:
     """What the steps say of each other, and whether each left what its kind leaves."""
-    digests = {one.name: one.digest for one in found.steps}
-    for step in found.steps:
+    digests = {one.name: one.digest for one in contents.steps}
+    for step in contents.steps:
         if missing := [need for need in step.needs if need not in digests]:
             yield Fault(step.name, f"the step that it needs is not there: {missing[0]}")
             continue
@@ -166,26 +183,26 @@ def _steps(folder: Path, found: Manifest) -> Iterator[Fault]:
             yield Fault(step.name, "its key is not that of its inputs: evidence of another run")
         if step.digest != step.expected_digest():
             yield Fault(step.name, "its outputs are not those that its hash speaks of")
-        yield from _outputs(step, found)
-        yield from _logs(step, folder, found)
+        yield from _outputs(step, contents)
+        yield from _logs(step, folder, contents)
 
 
-def _outputs(step: StepRecord, found: Manifest) -> Iterator[Fault]:
+def _outputs(step: StepRecord, contents: Manifest) -> Iterator[Fault]:
     for name, digest in step.outputs.items():
-        content = found.files.get(f"{step.folder}/{name}")
+        content = contents.files.get(f"{step.folder}/{name}")
         if content is None:
             yield Fault(f"{step.folder}/{name}", "it is an output of its step, and missing")
         elif (content.recorded or content.sha256) != digest:
             yield Fault(f"{step.folder}/{name}", "it is not the output that its step recorded")
 
 
-def _logs(step: StepRecord, folder: Path, found: Manifest) -> Iterator[Fault]:
+def _logs(step: StepRecord, folder: Path, contents: Manifest) -> Iterator[Fault]:
     log = _LOGS.get(step.kind)
     ran = step.kind != "test" or verdict.kind(step.verdict) != "broken"
-    if log and ran and step.passed and f"{step.folder}/{log}" not in found.files:
+    if log and ran and step.passed and f"{step.folder}/{log}" not in contents.files:
         yield Fault(step.name, f"it passed, but its log is missing: {log}")
     name = f"{step.folder}/{programs.FILE}"
-    if name in found.files:
+    if name in contents.files:
         try:
             with reading(name):
                 for line in records.read_bytes(folder / name).splitlines():

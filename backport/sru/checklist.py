@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import ServiceTest
+from backport.launchpad.bug.data import Bug
 from backport.recipe import versions
 from backport.recipe.exception import SruException
 from backport.recipe.model import Recipe
@@ -27,7 +28,7 @@ _PENDING = "https://ubuntu-archive-team.ubuntu.com/pending-sru.html"
 
 def make(
     recipe: Recipe,
-    found: Manifest,
+    evidence: Manifest,
     facts: Facts,
     *,
     sha256: str,
@@ -37,29 +38,27 @@ def make(
     """The checklist of an update.
 
     Parameters:
-        found: the evidence, checked. sha256: of its archive. now: the time, in UTC.
+        evidence: the evidence, checked. sha256: of its archive. now: the time, in UTC.
         service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     moment = now or datetime.now(UTC)
-    list_ = _List(recipe, found, facts, sha256, moment, service=service or {})
-    items = tuple(list_.items())
-    tags = tuple(list_.tags())
-    return Checklist(recipe.bug, found.name, sha256, facts.asked, items, tags)
+    decided = _List(recipe, evidence, facts, sha256=sha256, now=moment, service=service or {})
+    items, tags = tuple(decided.items()), tuple(decided.tags())
+    return Checklist(recipe.bug, evidence.name, sha256, facts.asked, items, tags)
 
 
 class _List:
     def __init__(
         self,
         recipe: Recipe,
-        found: Manifest,
+        evidence: Manifest,
         facts: Facts,
+        *,
         sha256: str,
         now: datetime,
-        *,
         service: Mapping[StepId, ServiceTest],
     ) -> None:
         self._recipe = recipe
-        self._found = found
         self._facts = facts
         self._sha256 = sha256
         self._now = now
@@ -67,7 +66,8 @@ class _List:
         self._place = f"LP: #{recipe.bug}"
         self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         self._proofs = {
-            one.name: proof.tests(recipe, found, facts, one.name, service) for one in recipe.series
+            one.name: proof.tests(recipe, evidence, facts, one.name, service)
+            for one in recipe.series
         }
 
     def items(self) -> Iterator[Item]:
@@ -128,10 +128,9 @@ class _List:
 
     def _package(self, pair: tuple[str, str]) -> Iterator[Item]:
         source, series = pair
-        place, ours = f"{source} in {series}", self._ours[pair]
-        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
-        there = self._facts.in_pocket(pair, "Proposed")
-        updates = self._facts.in_pocket(pair, "Updates")
+        place, address, ours = _place(pair), _page(pair), self._ours[pair]
+        what, rule = f"{ours} is in {series}-proposed", "explanation/pipeline"
+        there, updates = (self._facts.in_pocket(pair, one) for one in ("Proposed", "Updates"))
         if self._is_new(pair):
             yield Item(
                 "person", place, "A new source package needs two approvals",
@@ -141,30 +140,15 @@ class _List:
                 advice="Ask on a tracking bug before the upload.",
             )  # fmt: skip
         if pair not in self._facts.publications:
-            yield Item(
-                "unknown", place, f"{ours} is in {series}-proposed",
-                _full(self._trouble(pair)),
-                "explanation/pipeline", address, advice=f"Look at {address}.",
-            )  # fmt: skip
+            why, advice = _full(self._trouble(pair)), f"Look at {address}."
+            yield Item("unknown", place, what, why, rule, address, advice=advice)
             return
-        if there is None:
-            yield Item(
-                "done" if updates and updates.version == ours else "missing", place,
-                f"{ours} is in {series}-proposed",
-                f"{series}-updates has it already." if updates and updates.version == ours
-                else f"{series}-proposed has no {source}.",
-                "explanation/pipeline", address,
-                advice="" if updates and updates.version == ours
-                else "The SRU team accepts it from the queue, after the upload.",
-            )  # fmt: skip
-        else:
-            same = there.version == ours
-            yield Item(
-                "done" if same else "missing", place, f"{ours} is in {series}-proposed",
-                f"It has {there.version}, {there.status} since {there.published[:10]}."
-                + ("" if same else " That is another version than this update's."),
-                "explanation/pipeline", address,
-            )  # fmt: skip
+        if there is not None:
+            why = f"It has {there.version}, {there.status} since {there.published[:10]}."
+            if there.version != ours:
+                why += " That is another version than this update's."
+            state: State = "done" if there.version == ours else "missing"
+            yield Item(state, place, what, why, rule, address)
             yield self._ageing(pair, there.published)
             yield Item(
                 "unknown", place, "No autopkgtest of it or of what depends on it regressed",
@@ -172,32 +156,31 @@ class _List:
                 "explanation/pipeline; release gate", _EXCUSES.format(series, source),
                 advice="Look there; retry flaky ones, and ask for a hint for known bad tests only.",
             )  # fmt: skip
+        elif updates is not None and updates.version == ours:
+            yield Item("done", place, what, f"{series}-updates has it already.", rule, address)
+        else:
+            yield Item(
+                "missing", place, what, f"{series}-proposed has no {source}.", rule, address,
+                advice="The SRU team accepts it from the queue, after the upload.",
+            )  # fmt: skip
         yield self._phasing(pair)
 
     def _ageing(self, pair: tuple[str, str], published: str) -> Item:
-        source, series = pair
-        place = f"{source} in {series}"
-        what = f"It has been in {series}-proposed for {AGEING_DAYS} days"
-        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
+        what = f"It has been in {pair[1]}-proposed for {AGEING_DAYS} days"
+        place, rule, address = _place(pair), "explanation/pipeline, ageing", _page(pair)
         if not published:
-            why = "The record has no date."
-            return Item("unknown", place, what, why, "explanation/pipeline, ageing", address)
+            return Item("unknown", place, what, "The record has no date.", rule, address)
         days = (self._now - datetime.fromisoformat(published)).total_seconds() / 86400
-        old = days >= AGEING_DAYS
-        return Item(
-            "done" if old else "missing", place, what,
-            f"{max(0, int(days))} days, since {published[:10]}.", "explanation/pipeline, ageing",
-            address,
-            advice="" if old else "Wait.",
-        )  # fmt: skip
+        why = f"{max(0, int(days))} days, since {published[:10]}."
+        if days >= AGEING_DAYS:
+            return Item("done", place, what, why, rule, address)
+        return Item("missing", place, what, why, rule, address, advice="Wait.")
 
     def _phasing(self, pair: tuple[str, str]) -> Item:
-        source, series = pair
-        place, what = f"{source} in {series}", "It is released to all users"
-        rule = "explanation/standard-processes, phasing"
-        updates, ours = self._facts.in_pocket(pair, "Updates"), self._ours[pair]
-        address = f"https://launchpad.net/ubuntu/{series}/+source/{source}"
-        if updates is None or updates.version != ours:
+        series, place, what = pair[1], _place(pair), "It is released to all users"
+        rule, address = "explanation/standard-processes, phasing", _page(pair)
+        updates = self._facts.in_pocket(pair, "Updates")
+        if updates is None or updates.version != self._ours[pair]:
             return Item(
                 "person", place, what, f"It is not in {series}-updates yet.", rule, _PENDING,
                 advice="The SRU team releases it, not on a Friday, Saturday or Sunday.",
@@ -207,10 +190,9 @@ class _List:
             why = f"In {series}-updates since {updates.published[:10]}, for everybody."
             return Item("done", place, what, why, rule, address)
         why = f"In {series}-updates, offered to {min(shares)} % of the users."
-        advice = (
-            "A regression sets it to 0 %: look at the error reports." if min(shares) == 0 else ""
-        )
-        return Item("missing", place, what, why, rule, address, advice=advice or "Wait.")
+        advice = "Wait." if min(shares) else (
+            "A regression sets it to 0 %: look at the error reports.")  # fmt: skip
+        return Item("missing", place, what, why, rule, address, advice=advice)
 
     def _series(self, series: str) -> Iterator[Item]:
         proofs = self._proofs[series]
@@ -235,8 +217,8 @@ class _List:
         yield from self._tag(series)
         later = [one.name for one in self._recipe.series]
         for name in later[later.index(series) + 1 :]:
-            for source, _ in [pair for pair in self._pairs if pair[1] == name]:
-                if (source, series) in self._pairs:
+            for source, there in self._pairs:
+                if there == name and (source, series) in self._pairs:
                     yield self._later(source, series, name)
 
     def _tag(self, series: str) -> Iterator[Item]:
@@ -245,9 +227,7 @@ class _List:
             return
         what, rule = f"The bug is tagged verification-done-{series}", "reference/sru-verification"
         address = _BUG.format(self._recipe.bug)
-        failed = [tag for tag in bug.tags if tag in (f"verification-failed-{series}",
-                  f"verification-{series}-failed", "regression-proposed")]  # fmt: skip
-        if failed:
+        if failed := _failed_tags(bug, series):
             yield Item(
                 "missing", series, what, f"Somebody has set {', '.join(failed)}.", rule, address,
                 advice="Find out what failed; only a person can decide that it is well now.",
@@ -276,10 +256,9 @@ class _List:
 
     def _later(self, source: str, series: str, later: str) -> Item:
         place, what = f"{source} in {series}", f"{later} has it already"
-        rule = "release gate: later series first"
+        rule, address = "release gate: later series first", _page((source, later))
         updates = self._facts.in_pocket((source, later), "Updates")
         status = {one.status for one in self._facts.publications.get((source, later), ())}
-        address = f"https://launchpad.net/ubuntu/{later}/+source/{source}"
         if (source, later) not in self._facts.publications:
             return Item("unknown", place, what, "It was not asked.", rule, address)
         if updates is not None and updates.version == self._ours[source, later]:
@@ -331,24 +310,17 @@ class _List:
         if bug is None:
             return
         for series in (one.name for one in self._recipe.series):
-            pairs = [pair for pair in self._pairs if pair[1] == series]
             needed, done = f"verification-needed-{series}", f"verification-done-{series}"
-            bad = {f"verification-failed-{series}", f"verification-{series}-failed"}
             proofs = self._proofs[series]
-            published = all(
+            pairs = [pair for pair in self._pairs if pair[1] == series]
+            published = [
                 (there := self._facts.in_pocket(pair, "Proposed")) is not None
                 and (there.version, there.status) == (self._ours[pair], "Published")
                 for pair in pairs
-            )
-            if (
-                pairs
-                and published
-                and proofs
-                and not any(one.lacks for one in proofs)
-                and needed in bug.tags
-                and not bad & {*bug.tags}
-                and "regression-proposed" not in bug.tags
-            ):
+            ]
+            proved = bool(proofs) and not any(one.lacks for one in proofs)
+            wanted = needed in bug.tags and not _failed_tags(bug, series)
+            if pairs and all(published) and proved and wanted:
                 yield TagChange(series, done, (needed,))
 
     def _trouble(self, pair: tuple[str, str]) -> str:
@@ -359,11 +331,26 @@ class _List:
 
     def _is_new(self, pair: tuple[str, str]) -> bool:
         source, series = pair
-        said = self._recipe.one_series(series).archive.get(source)
+        named = self._recipe.one_series(series).archive.get(source)
         there = [one for one in self._facts.publications.get(pair, ()) if one.pocket != "Proposed"]
         if pair in self._facts.publications:
             return not there
-        return said is not None and not said.version
+        return named is not None and not named.version
+
+
+def _place(pair: tuple[str, str]) -> str:
+    return f"{pair[0]} in {pair[1]}"
+
+
+def _page(pair: tuple[str, str]) -> str:
+    """The page of a source package in a series."""
+    return f"https://launchpad.net/ubuntu/{pair[1]}/+source/{pair[0]}"
+
+
+def _failed_tags(bug: Bug, series: str) -> list[str]:
+    """The tags that say that the verification of a series has failed."""
+    bad = (f"verification-failed-{series}", f"verification-{series}-failed", "regression-proposed")
+    return [tag for tag in bug.tags if tag in bad]
 
 
 def _full(text: str) -> str:

@@ -23,7 +23,7 @@ from backport.sru.proof import tests
 def make(
     recipe: Recipe,
     folder: Path,
-    found: Manifest,
+    evidence: Manifest,
     facts: Facts,
     *,
     checklist: Checklist,
@@ -40,52 +40,52 @@ def make(
         service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
     change = next((one for one in checklist.tags if one.series == series), None)
-    proofs = tests(recipe, found, facts, series, service)
+    proofs = tests(recipe, evidence, facts, series, service)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
-    lines += _policy(recipe, found, facts, series)
+    lines += _policy(recipe, evidence, facts, series)
     lines += ["", "Tests:"]
     for one in proofs:
-        ran = (service or {}).get(one.step) or found.step(one.step)
-        said = ""
+        ran = (service or {}).get(one.step) or evidence.step(one.step)
+        outcome = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)
-            said = verdict.kind(ran.verdict) + (f", {detail}" if detail else "")
-        lines.append(f"  {one.source} {one.test}: {said or 'not run'}")
+            outcome = verdict.kind(ran.verdict) + (f", {detail}" if detail else "")
+        lines.append(f"  {one.source} {one.test}: {outcome or 'not run'}")
         if one.lacks:
             lines.append(f"    does not count: {one.lacks}")
         if one.sha256:
             lines.append(f"    log sha256 {one.sha256}")
-    commands = _commands(folder, found, series)
+    commands = _commands(folder, evidence, series)
     if commands:
         lines += ["", "Commands:", *(f"  {command}" for command in commands)]
-    base = found.base(series)
+    base = evidence.base(series)
     lines += [
         "",
         f"Base: {base.kind} ({base.suite})." if base else "Base: none.",
-        f"Evidence: {found.name}.tar.zst, sha256 {checklist.sha256}",
+        f"Evidence: {evidence.name}.tar.zst, sha256 {checklist.sha256}",
     ]
     return printable("\n".join(lines))
 
 
-def _policy(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> list[str]:
+def _policy(recipe: Recipe, evidence: Manifest, facts: Facts, series: str) -> list[str]:
     lines: list[str] = []
     place = recipe.one_series(series)
     for source in recipe.sources:
         pair = (source.name, series)
-        build = found.step(StepId("build", series, source.name))
+        build = evidence.step(StepId("build", series, source.name))
         if build is None:
             continue
         there = facts.in_pocket(pair, "Proposed")
-        published = {one.sha256: one for one in facts.binaries.get(pair, ())}
+        published = {binary.sha256: binary for binary in facts.binaries.get(pair, ())}
         for name, digest in sorted(build.outputs.items()):
             if not name.endswith(".deb"):
                 continue
             package, version, _ = name.removesuffix(".deb").split("_")
-            one = published.get(digest)
-            lines += [f"{package}:", f"  Installed: {one.version if one else version}"]
-            if one is not None and there is not None:
+            binary = published.get(digest)
+            lines += [f"{package}:", f"  Installed: {binary.version if binary else version}"]
+            if binary is not None and there is not None:
                 origin = f"{place.mirror} {series}-proposed/{there.component}"
                 lines.append(f"  Origin: {origin}")
             else:
@@ -94,16 +94,13 @@ def _policy(recipe: Recipe, found: Manifest, facts: Facts, series: str) -> list[
     return lines
 
 
-def _commands(folder: Path, found: Manifest, series: str) -> list[str]:
+def _commands(folder: Path, evidence: Manifest, series: str) -> list[str]:
     """The commands that ran the tests: those with autopkgtest in them."""
     shown: list[str] = []
-    for step in found.steps:
+    for step in evidence.steps:
         if (step.kind, step.series) == ("test", series) and not step.control:
-            shown += [
-                f"{shlex.join(words)}"
-                for words in _recorded(folder, step)
-                if "autopkgtest" in words
-            ]
+            recorded = _recorded(folder, step)
+            shown += [shlex.join(words) for words in recorded if "autopkgtest" in words]
     return shown
 
 

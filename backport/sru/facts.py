@@ -12,9 +12,9 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.description import hide
-from backport.launchpad.bug.plan import Bug
-from backport.launchpad.builds.published import PublishedBinary, binaries_of
+from backport.launchpad.builds.published import PublishedBinary, read_binaries
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 
@@ -95,12 +95,13 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
             troubles.append(str(error))
         for source, series in uploads(recipe):
             try:
-                found = client.published_sources(source, series)
-                publications[source, series] = found
+                records = client.published_sources(source, series)
+                publications[source, series] = records
                 for pocket, target in (("Proposed", binaries), ("Updates", updates)):
                     there = Facts("", publications=publications).in_pocket((source, series), pocket)
                     if there is not None:
-                        target[source, series] = files(client, there)
+                        what = f"{source} {there.version}"
+                        target[source, series] = read_binaries(client, what, there.link)
             except RefusedError as error:
                 troubles.append(str(error))
     except RemoteError as error:
@@ -111,11 +112,3 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
 def uploads(recipe: Recipe) -> list[Pair]:
     """The pairs that the update uploads."""
     return [(row.source, row.series) for row in versions.table(recipe, {}) if row.ours]
-
-
-def files(client: LaunchpadlibClient, publication: Publication) -> tuple[PublishedBinary, ...]:
-    """The binary packages of a source publication."""
-    return client.ask(
-        f"the binary packages of {publication.source} {publication.version}",
-        lambda session: binaries_of(session.load(publication.link)),
-    )

@@ -154,8 +154,8 @@ class Manifest:
         """The manifest as JSON data, without its own hash."""
         steps = [{**asdict(one), "verdict": verdict.to_json(one.verdict)} for one in self.steps]
         data = {**asdict(self), "steps": steps, "format": FORMAT}
-        found: dict[str, Any] = json.loads(json.dumps(data))
-        return found
+        plain: dict[str, Any] = json.loads(json.dumps(data))
+        return plain
 
 
 def read(content: bytes, where: str) -> Manifest:
@@ -167,22 +167,22 @@ def read(content: bytes, where: str) -> Manifest:
     what = "this is no manifest of evidence, or it is damaged"
     with reading(where, what=what, advice=_ANEW):
         data = json.loads(content)
-        said, number = data.pop("sha256"), data.pop("format")
+        stated, number = data.pop("sha256"), data.pop("format")
         if number != FORMAT:
             raise InputError(
                 f"the evidence has the format {number!r}, and this toolkit reads {FORMAT}",
                 where=where,
                 advice="use the toolkit that made it",
             )
-        found: Manifest = records.decode(Manifest, data)
-        _check_form(found)
-    if found.digest != said or found.to_text().encode() != content:
+        contents: Manifest = records.decode(Manifest, data)
+        _check_form(contents)
+    if contents.digest != stated or contents.to_text().encode() != content:
         raise InputError(
             "the manifest was changed: it does not have the hash that it says",
             where=where,
             advice=_ANEW,
         )
-    return found
+    return contents
 
 
 def is_inside(path: str) -> bool:
@@ -200,21 +200,21 @@ def is_inside(path: str) -> bool:
     )
 
 
-def _check_form(found: Manifest) -> None:
+def _check_form(contents: Manifest) -> None:
     """Raise ValueError where a name that becomes a path, a hash or a time has not its form."""
-    if not NAME.fullmatch(found.update):
-        raise ValueError(f"{found.update!r:.60} is no name of an update")
-    folders = [one.folder for one in found.steps if one.folder]
-    for path in (*found.files, *found.links, *found.matrix, found.recipe, *folders):
+    if not NAME.fullmatch(contents.update):
+        raise ValueError(f"{contents.update!r:.60} is no name of an update")
+    folders = [one.folder for one in contents.steps if one.folder]
+    for path in (*contents.files, *contents.links, *contents.matrix, contents.recipe, *folders):
         if not is_inside(path):
             raise ValueError(f"{path!r:.60} is no path of evidence")
-    for path, content in found.files.items():
+    for path, content in contents.files.items():
         # They are read whole; all else is only hashed, or has a bound where it is read.
         if path.startswith("inputs/") and content.size > records.MOST_BYTES:
             raise ValueError(f"{path!r:.60} is larger than a file beside a recipe may be")
         if not _SHA256.fullmatch(content.sha256) or content.size < 0:
             raise ValueError(f"{content.sha256!r:.70} is no sha256")
-    for step in found.steps:
+    for step in contents.steps:
         if step.kind not in KINDS or not all(
             0 <= one < _LAST_SECOND for one in (step.started, step.seconds)
         ):

@@ -7,14 +7,14 @@ verification's tags in the meantime nothing is written: a person has to look at 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from backport.errors import RemoteError
-from backport.launchpad.api.client import Asker
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import ConflictError
 from backport.launchpad.bug import model as bugs
-from backport.launchpad.bug.plan import AddComment, Bug
+from backport.launchpad.bug.changes import AddComment
+from backport.launchpad.bug.data import Bug
 from backport.sru.checklist_data import TagChange
 
 
@@ -28,7 +28,10 @@ class Posted:
 
 
 def post(
-    client: Asker, seen: Bug, changes: tuple[TagChange, ...], comments: Mapping[str, str]
+    client: LaunchpadlibClient,
+    seen: Bug,
+    changes: tuple[TagChange, ...],
+    comments: Mapping[str, str],
 ) -> tuple[Posted, ...]:
     """Write the comment and the tags of each series that are not there yet.
 
@@ -69,7 +72,7 @@ def _about(tags: tuple[str, ...], series: str) -> set[str]:
     }
 
 
-def _unchanged(client: Asker, seen: Bug, now: Bug, change: TagChange) -> None:
+def _unchanged(client: LaunchpadlibClient, seen: Bug, now: Bug, change: TagChange) -> None:
     was, are = _about(seen.tags, change.series), _about(now.tags, change.series)
     if was != are and not _is_done(now, change):
         more = ", ".join(sorted(are - was)) or "none"
@@ -82,20 +85,21 @@ def _unchanged(client: Asker, seen: Bug, now: Bug, change: TagChange) -> None:
         )
 
 
-def _tag(client: Asker, seen: Bug, change: TagChange) -> None:
-    def question(session: Any) -> None:
-        found = session.load(f"bugs/{seen.number}")
-        now = Bug(seen.number, "", "", tuple(map(str, found.tags)), (), (), ())
+def _tag(client: LaunchpadlibClient, seen: Bug, change: TagChange) -> None:
+    def set_tags(session: Any) -> None:
+        entry = session.load(f"bugs/{seen.number}")
+        now = replace(seen, tags=tuple(map(str, entry.tags)))
         _unchanged(client, seen, now, change)
         # Launchpad saves a list that is assigned, not one that is changed in its place.
-        found.tags = sorted(({*now.tags} - {*change.remove}) | {change.add})
-        found.lp_save()
+        entry.tags = sorted(({*now.tags} - {*change.remove}) | {change.add})
+        entry.lp_save()
 
+    def is_set() -> bool:
+        return _is_done(bugs.read(client, seen.number), change)
+
+    what = f"bug {seen.number} (its tags)"
     try:
-        client.ask(f"bug {seen.number} (its tags)", question, doing="changed")
+        client.change(what, set_tags, is_set)
     except ConflictError:
         # 412: the bug was changed while we looked at it, perhaps in another part.
-        client.ask(f"bug {seen.number} (its tags)", question, doing="changed")
-    except RemoteError:
-        if not _is_done(bugs.read(client, seen.number), change):
-            raise
+        client.change(what, set_tags, is_set)

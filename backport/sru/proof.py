@@ -51,7 +51,7 @@ class Proof:
 
 def tests(
     recipe: Recipe,
-    found: Manifest,
+    evidence: Manifest,
     facts: Facts,
     series: str,
     service: Mapping[StepId, ServiceTest] | None = None,
@@ -65,14 +65,14 @@ def tests(
     own = frozenset(source.name for source in recipe.sources)
     for row in wanted_tests(recipe, series, Selection()):
         test = StepId("test", series, row.source, test=row.name)
-        proofs.append(_one(found, facts, test, own=own))
+        proofs.append(_one(evidence, facts, test, own=own))
         for one in row.controls:
             control = replace(test, variant=one.variant, test=one.test)
-            proofs.append(_one(found, facts, control, own=own, control=True))
-    return tuple(_in_place(one, found, service or {}) for one in proofs)
+            proofs.append(_one(evidence, facts, control, own=own, control=True))
+    return tuple(_in_place(one, evidence, service or {}) for one in proofs)
 
 
-def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]) -> Proof:
+def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTest]) -> Proof:
     """The proof, where the service has run that test too: what it says comes first.
 
     Its pass is one of the PPA's packages, so it proves nothing of those in -proposed: only what
@@ -81,13 +81,17 @@ def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]
     there = service.get(one.step)
     if there is None:
         return one
-    log = service_verdicts.log_of(there, found)
-    digest = found.files[log].sha256 if log else ""
-    said = verdict.text(there.verdict)
+    log = service_verdicts.log_of(there, evidence)
+    digest = evidence.files[log].sha256 if log else ""
+    words = verdict.text(there.verdict)
     if verdict.kind(there.verdict) != "passed":
-        lacks = f"{verdict.kind(there.verdict)}: {said}"
+        lacks = f"{verdict.kind(there.verdict)}: {words}"
         return replace(
-            one, lacks=lacks, advice=f"Look at its log: {there.worst.log}", log=log, sha256=digest
+            one,
+            lacks=lacks,
+            advice=f"Look at its log: {there.worst.log_address}",
+            log=log,
+            sha256=digest,
         )
     if not one.lacks:
         return one
@@ -99,30 +103,25 @@ def _in_place(one: Proof, found: Manifest, service: Mapping[StepId, ServiceTest]
 
 
 def _one(
-    found: Manifest,
-    facts: Facts,
-    test: StepId,
-    *,
-    own: frozenset[str],
-    control: bool = False,
+    evidence: Manifest, facts: Facts, test: StepId, *, own: frozenset[str], control: bool = False
 ) -> Proof:
-    step = found.step(test)
+    step = evidence.step(test)
     what = "control" if control else "test"
     if step is None:
         return Proof(test, f"this {what} is not in the evidence", advice=_RUN)
     log = f"{step.folder}/log" if step.folder else ""
-    content = found.files.get(log)
+    content = evidence.files.get(log)
     place = (log, content.sha256) if content else ("", "")
-    state, said = verdict.kind(step.verdict), verdict.text(step.verdict)
+    state, words = verdict.kind(step.verdict), verdict.text(step.verdict)
     if state == "skipped":
-        return Proof(test, f"skipped, which is no pass: {said}", *place, _RUN)
+        return Proof(test, f"skipped, which is no pass: {words}", *place, _RUN)
     if state != "passed":
-        return Proof(test, f"{state}: {said}", *place, "Look at its log.")
-    base = found.base(test.series)
+        return Proof(test, f"{state}: {words}", *place, "Look at its log.")
+    base = evidence.base(test.series)
     if base is None or base.kind != "ubuntu":
         kind = f"{base.kind} ({base.suite})" if base else "an unknown base"
         return Proof(test, f"passed on {kind} only, not on Ubuntu", *place, _RUN)
-    lacks = _packages(step, found, facts, own=own, control=control)
+    lacks = _packages(step, evidence, facts, own=own, control=control)
     return Proof(test, lacks, *place, _RUN if lacks else "")
 
 
@@ -130,7 +129,7 @@ _RUN = "Run it on Ubuntu with the published packages: scripts/verify-sru --test.
 
 
 def _packages(
-    step: StepRecord, found: Manifest, facts: Facts, *, own: frozenset[str], control: bool
+    step: StepRecord, evidence: Manifest, facts: Facts, *, own: frozenset[str], control: bool
 ) -> str:
     """Why the packages that a test was given are not those in -proposed; "" if they are.
 
@@ -140,7 +139,7 @@ def _packages(
     Parameters:
         own: the sources that the update uploads.
     """
-    needs = [one for one in map(found.step, step.needs) if one is not None]
+    needs = [one for one in map(evidence.step, step.needs) if one is not None]
     builds = [one for one in needs if one.kind == "build" and one.source in own]
     if control:
         builds = [one for one in builds if not one.variant]
@@ -149,7 +148,7 @@ def _packages(
     for build in builds:
         pair = (build.source, build.series)
         there = facts.in_pocket(pair, "Proposed")
-        made = found.versions.get(f"{build.series}/{build.source}", "")
+        made = evidence.versions.get(f"{build.series}/{build.source}", "")
         if there is None:
             if pair in facts.publications:
                 return f"passed, but {build.source} is not in {build.series}-proposed"

@@ -73,7 +73,7 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
         InputError: there is none, so that nothing can be tested; or a file has no sha256.
     """
     ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
-    found = {}
+    by_pair = {}
     for pair, files in facts.binaries.items():
         there = facts.in_pocket(pair, "Proposed")
         if there is None or there.version != ours.get(pair) or not files:
@@ -85,26 +85,19 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
                     where=one.file,
                     advice="try again when its publication is complete",
                 )
-        found[pair] = files
-    if not found:
+        by_pair[pair] = files
+    if not by_pair:
         why = f" ({facts.troubles[0]})" if facts.troubles else ""
         raise InputError(
             f"no package of this update is known to be in -proposed{why}",
             where=recipe.path.name,
             advice="verify when the SRU team has accepted it",
         )
-    return found
+    return by_pair
 
 
 def run(
-    recipe: Recipe,
-    facts: Facts,
-    work: Path,
-    base: Base,
-    options: Options,
-    *,
-    jobs: int,
-    sink: Sink,
+    recipe: Recipe, facts: Facts, work: Path, base: Base, options: Options, *, jobs: int, sink: Sink
 ) -> tuple[dict[StepId, Result], Made]:
     """Test what is published, in a store of its own below the work folder; make its evidence.
 
@@ -127,17 +120,11 @@ def run(
     with store.locked():
         tidy(store, sink)
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
-        shown = {pair: facts_version(facts, pair) for pair in files}
-        record = run_record.make(steps, results, shown, recipe)
+        ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+        record = run_record.make(steps, results, {pair: ours[pair] for pair in files}, recipe)
         record.write(store.work)
         made = bundle.make(recipe, store, record, options.cache)
     return results, made
-
-
-def facts_version(facts: Facts, pair: Pair) -> str:
-    """The version that -proposed has; "" for none."""
-    there = facts.in_pocket(pair, "Proposed")
-    return there.version if there else ""
 
 
 def plan(
@@ -151,8 +138,8 @@ def plan(
     # The checks are about what is built here.
     steps = planning.make(recipe, Selection(series, checks=False), base.kind, inputs)
     for build, step in steps.items():
-        found = files.get((build.source, build.series))
-        if build.kind == "build" and not build.variant and found is not None:
-            said = hash_text(json.dumps([asdict(one) for one in found], sort_keys=True))
-            steps[build] = replace(step, inputs=(*step.inputs, ("published", said)))
+        own = files.get((build.source, build.series))
+        if build.kind == "build" and not build.variant and own is not None:
+            digest = hash_text(json.dumps([asdict(one) for one in own], sort_keys=True))
+            steps[build] = replace(step, inputs=(*step.inputs, ("published", digest)))
     return steps

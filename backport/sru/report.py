@@ -30,12 +30,7 @@ _NAMES = {
 }
 
 
-def make(
-    evidence: Path,
-    out: Path | None,
-    *,
-    checklist: Checklist | None = None,
-) -> Report:
+def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None) -> Report:
     """Gather a report from a folder of evidence, which is checked first.
 
     Parameters:
@@ -46,15 +41,15 @@ def make(
         InputError: the evidence is faulty, or a checklist is of other evidence, or says
             something by a file that the evidence does not have.
     """
-    found = check.sound(evidence, "nothing is reported from it")
-    if checklist is not None and checklist.evidence != found.name:
+    contents = check.sound(evidence, "nothing is reported from it")
+    if checklist is not None and checklist.evidence != contents.name:
         raise InputError(
             f"the checklist is about the evidence {checklist.evidence}, not this one",
             where=str(evidence),
             advice="run: backport verify",
         )
     for item in checklist.items if checklist is not None else ():
-        known = item.evidence in found.files or item.evidence == manifest.FILE
+        known = item.evidence in contents.files or item.evidence == manifest.FILE
         if not known and not item.evidence.startswith("https://"):
             raise InputError(
                 f"the checklist names {item.evidence or 'nothing'} for {item.what!r}, and the "
@@ -66,7 +61,7 @@ def make(
     packed = folder.with_name(f"{folder.name}{archive.SUFFIX}")
     return gather(
         evidence,
-        found,
+        contents,
         link=quote(os.path.relpath(folder, out.resolve().parent)) if out is not None else "",
         archive=packed.name if packed.is_file() else "",
         sha256=sha256_of(packed) if packed.is_file() else "",

@@ -36,9 +36,9 @@ def of_control(report: Mapping[str, Any]) -> Iterator[Count]:
         if isinstance(rounds, list) and rounds:
             last, number = rounds[-1], len(rounds)
             harm = ", ".join(records.decode(tuple[str, ...], last.get("harm", [])))
-            said = f"{harm}; in round {number}" if number > 1 else harm
+            detail = f"{harm}; in round {number}" if number > 1 else harm
             total = len(last.get("processes", ()))
-            yield Count(name, _number(last, "failed"), total, "processes", said)
+            yield Count(name, _number(last, "failed"), total, "processes", detail)
         else:
             state = _word(case, "outcome")
             yield Count(name, int(state == "harm-seen"), 1, "checks", state)

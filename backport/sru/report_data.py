@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from backport.recipe.model import Change, MatrixTest, Recipe
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.source import dep3, weight
 from backport.source.weight import Weight
-from backport.sru import inputs, sections, service_verdicts
+from backport.sru import check, sections, service_verdicts
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
 from backport.sru.report_counts import of_control, of_test
@@ -45,7 +46,7 @@ from backport.sru.report_parts import (
 
 def gather(
     folder: Path,
-    found: Manifest,
+    evidence: Manifest,
     *,
     link: str,
     archive: str = "",
@@ -63,22 +64,22 @@ def gather(
         InputError: the recipe in the evidence, a record of the PPA's tests or what a test left for
             the report cannot be read.
     """
-    recipe = inputs.recipe(folder / inputs.FOLDER, found)
-    there = service_verdicts.read(folder, found)
-    view = _View(folder, found, link, there)
+    recipe = check.recipe_of(folder / check.INPUTS, evidence)
+    there = service_verdicts.read(folder, evidence)
+    view = _View(folder, evidence, link, there)
     series = tuple(one.name for one in recipe.series)
-    ended = {one.id: one.verdict for one in found.steps if one.kind == "test"}
+    ended = {one.id: one.verdict for one in evidence.steps if one.kind == "test"}
     ended |= {step: one.verdict for step, one in there.tests.items()}
     kinds = [verdict.kind(one) for one in ended.values()]
     counts = {state: kinds.count(state) for state in STATES}
-    checks = [one for one in found.steps if one.kind == "check"]
-    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in found.files]
+    checks = [one for one in evidence.steps if one.kind == "check"]
+    left = [one for one in checks if f"{one.folder}/{finding.FILE}" not in evidence.files]
     in_place = {str(step): view.farm_chip(one, "") for step, one in there.tests.items()}
     missing = "no check ran" if len(left) == len(checks) else ""
     if not kinds:
         missing = "nothing was tested"
     return Report(
-        manifest=found,
+        manifest=evidence,
         overall=view.overall(in_place, missing),
         link=link,
         recipe=recipe,
@@ -94,51 +95,54 @@ def gather(
         in_place=in_place,
         builds=tuple(
             (f"{one.source} in {one.series}", view.chip(one))
-            for one in found.steps
+            for one in evidence.steps
             if one.kind == "build" and one.key and not one.variant
         ),
         findings=tuple(view.findings(checks)),
         checks_run=len(checks) - len(left),
         checks_left=len(left),
         counts=counts,
-        bases=found.bases,
+        bases=evidence.bases,
         checklist=checklist,
     )
 
 
+@dataclass(frozen=True)
 class _View:
-    """Reads files of the evidence."""
+    """Reads files of the evidence.
 
-    def __init__(self, folder: Path, found: Manifest, link: str, there: ServiceTests) -> None:
-        self._folder = folder
-        self._found = found
-        self._link = link
-        self._there = there
+    `link` is how the page names its folder, `service` what Ubuntu's autopkgtest service said.
+    """
+
+    folder: Path
+    manifest: Manifest
+    link: str
+    service: ServiceTests
 
     def chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a step, with a link to its log."""
         state = verdict.kind(step.verdict)
-        files = self._found.files
+        files = self.manifest.files
         findings = f"{step.folder}/{finding.FILE}"
         log = findings if findings in files else log_of(step, files)
-        link = self._href(log) if log else ""
+        link = href(self.link, log) if log else ""
         return Chip(state, text or state, link, verdict.text(step.verdict), step.seconds)
 
     def test_chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a test: the service's where it ran it, with its origin in words."""
-        there = self._there.tests.get(step.id)
+        there = self.service.tests.get(step.id)
         return self.farm_chip(there, text) if there else self.chip(step, text)
 
     def farm_chip(self, one: ServiceTest, text: str) -> Chip:
         """The service's verdict of a test, with a link to its log."""
         state = verdict.kind(one.verdict)
-        link = self._record(one.worst.file, one.worst.log or one.worst.result)
+        link = self._record(one.worst.file, one.worst.log_address or one.worst.result)
         return Chip(state, f"{text or state} ({one.origin})", link, verdict.text(one.verdict))
 
     def overall(self, in_place: Mapping[str, Chip], missing: str) -> Overall:
         """The verdict over all steps; what the service said of a test stands in its place."""
         states: dict[str, list[tuple[str, str]]] = {state: [] for state in WORST}
-        for step in self._found.steps:
+        for step in self.manifest.steps:
             chip = in_place.get(step.name) or self.chip(step)
             states[chip.state].append((step.name, chip.link))
         worst = next((state for state in WORST if states[state]), "skipped")
@@ -156,20 +160,13 @@ class _View:
                 yield Line(source.name, source.version, tuple(cells))
 
     def _cell(self, source: str, series: str) -> Cell:
-        made = self._found.step(StepId("source", series, source))
+        made = self.manifest.step(StepId("source", series, source))
         if made is None:
             return Cell(series)
-        build = self._found.step(StepId("build", series, source))
-        checks = [
-            self.chip(one, one.test or "checks")
-            for one in self._found.steps
-            if (one.kind, one.series, one.source) == ("check", series, source)
-        ]
-        here = [
-            one
-            for one in self._found.steps
-            if one.kind == "test" and (one.series, one.source) == (series, source)
-        ]
+        build = self.manifest.step(StepId("build", series, source))
+        own = [one for one in self.manifest.steps if (one.series, one.source) == (series, source)]
+        checks = [self.chip(one, one.test or "checks") for one in own if one.kind == "check"]
+        here = [one for one in own if one.kind == "test"]
         tests = [
             self.test_chip(
                 one, one.test + (f" (control, {one.variant or 'same'})" if one.control else "")
@@ -178,13 +175,13 @@ class _View:
         ]
         tests += [
             self.farm_chip(one, one.test + (f" (control, {one.variant})" if one.variant else ""))
-            for step, one in self._there.tests.items()
+            for step, one in self.service.tests.items()
             if (one.series, one.source) == (series, source)
             and step not in {each.id for each in here}
         ]
         return Cell(
             series,
-            self._found.versions.get(f"{series}/{source}", ""),
+            self.manifest.versions.get(f"{series}/{source}", ""),
             self.chip(made),
             self.chip(build) if build else None,
             tuple(tests),
@@ -194,7 +191,7 @@ class _View:
 
     def _weight(self, made: StepRecord) -> Weight | None:
         name = f"{made.folder}/{weight.FILE}"
-        return weight.read(self._folder / name) if name in self._found.files else None
+        return weight.read(self.folder / name) if name in self.manifest.files else None
 
     def patches(self, recipe: Recipe) -> Iterator[Patch]:
         """The quilt patches that the update's own packages have."""
@@ -229,7 +226,7 @@ class _View:
             sum(line.startswith("+") and not line.startswith("+++") for line in body),
             sum(line.startswith("-") and not line.startswith("---") for line in body),
             series,
-            self._href(str(path.relative_to(self._folder))),
+            href(self.link, str(path.relative_to(self.folder))),
         )
 
     def pairs(self, recipe: Recipe) -> Iterator[Pair]:
@@ -237,7 +234,7 @@ class _View:
         for row in recipe.matrix:
             for series in (one.name for one in recipe.series) if row.controls else ():
                 test = StepId("test", series, row.source, test=row.name)
-                step, there = self._found.step(test), self._there.tests.get(test)
+                step, there = self.manifest.step(test), self.service.tests.get(test)
                 counts: tuple[Count, ...] = ()
                 if there is not None:
                     patched = self.farm_chip(there, "")
@@ -259,62 +256,63 @@ class _View:
         for control in row.controls:
             test = StepId("test", series, row.source, control.variant, control.test)
             title = control.variant or "mutations of the same packages"
-            step, there = self._found.step(test), self._there.tests.get(test)
+            step, there = self.manifest.step(test), self.service.tests.get(test)
             if there is not None:
                 yield title, self.farm_chip(there, ""), ()
                 continue
             if by_service and control.variant and not row.matrix:
-                said = self._not_run(row.source, series, control.test)
-                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", said), ()
+                why = self._not_run(row.source, series, control.test)
+                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", why), ()
             if step is not None:
                 yield title, self.chip(step), self._counts(step, "control.json", of_control)
 
     def _not_run(self, source: str, series: str, control: str) -> str:
         """Why the service did not run a control, as the records say."""
         asked = (source, series, control)
-        rows = [one for one in self._there.rows if (one.source, one.series, one.control) == asked]
-        said = [verdict.text(one.verdict) for one in rows if one.counts == "no result"]
-        said += [f"control not run: {one.counts}" for one in rows if one.counts != "no result"]
-        return said[0] if said else "control not run: nobody has asked for it"
+        own = [one for one in self.service.runs if (*one[0].pair, one[0].control) == asked]
+        why = [verdict.text(run.verdict) for run, why_not in own if why_not == "no result"]
+        why += [f"control not run: {why_not}" for _, why_not in own if why_not != "no result"]
+        return why[0] if why else "control not run: nobody has asked for it"
 
     def shown(self) -> Iterator[Shown]:
         """What the tests left for the report among their artifacts."""
-        for step in self._found.steps:
-            for name in self._found.files if step.kind == "test" and step.folder else ():
+        for step in self.manifest.steps:
+            for name in self.manifest.files if step.kind == "test" and step.folder else ():
                 folder, _, file = name.rpartition("/")
                 if folder == f"{step.folder}/artifacts" and sections.FILE.fullmatch(file):
                     test = f"{step.test} in {step.series}"
                     yield Shown(
-                        sections.read(self._folder / name),
+                        sections.read(self.folder / name),
                         test + (f" ({step.variant})" if step.variant else ""),
                         self.chip(step),
-                        self._href(name),
+                        href(self.link, name),
                     )
 
     def ppa(self) -> Iterator[PpaTest]:
         """What ``backport test --on ppa`` brought, with its controls, and what of it counts."""
-        for one in self._there.rows:
-            state = verdict.kind(one.verdict)
-            name = f"{one.source} in {one.series}"
-            if one.control:
-                name += f", {one.control}"
-            link = one.address if one.address.startswith("https://") else self._record(one.file)
-            counts = f"does not count: {one.counts}" if one.counts else "in place of what ran here"
-            chip = Chip(state, state, link, verdict.text(one.verdict))
-            yield PpaTest(name, one.arch, one.version, one.trigger, chip, counts)
+        for run, why_not in self.service.runs:
+            state = verdict.kind(run.verdict)
+            name = f"{run.source} in {run.series}"
+            if run.control:
+                name += f", {run.control}"
+            address = run.result or run.request
+            link = address if address.startswith("https://") else self._record(run.file)
+            counts = f"does not count: {why_not}" if why_not else "in place of what ran here"
+            chip = Chip(state, state, link, verdict.text(run.verdict))
+            yield PpaTest(name, run.arch, run.version, run.trigger, chip, counts)
 
     def findings(self, checks: Sequence[StepRecord]) -> Iterator[FindingLine]:
         """What the checks found, the new errors first."""
         lines = []
         for step in checks:
             name = f"{step.folder}/{finding.FILE}"
-            if name in self._found.files:
+            if name in self.manifest.files:
                 try:
-                    read = finding.read(self._folder / name)
+                    read = finding.read(self.folder / name)
                 except BackportError:
                     continue  # of another version of the toolkit: the check's own log is linked
                 where = ", ".join(filter(None, (step.source, step.series)))
-                lines += [FindingLine(one, where, self._href(name)) for one in read]
+                lines += [FindingLine(one, where, href(self.link, name)) for one in read]
         rank = {severity: place for place, severity in enumerate(finding.SEVERITIES)}
         yield from sorted(
             lines,
@@ -322,27 +320,21 @@ class _View:
         )
 
     def _counts(
-        self,
-        step: StepRecord,
-        name: str,
-        count: Callable[[Mapping[str, Any]], Iterator[Count]],
+        self, step: StepRecord, name: str, count: Callable[[Mapping[str, Any]], Iterator[Count]]
     ) -> tuple[Count, ...]:
         """What is counted in a report among a test's artifacts; nothing where it is damaged."""
-        path = self._folder / step.folder / "artifacts" / name
+        path = self.folder / step.folder / "artifacts" / name
         with suppress(InputError), reading(path):
             return tuple(count(records.read_json(path)))
         return ()
 
     def _record(self, kept: str, address: str = "") -> str:
         """The link to a record of the service: our copy, else the address, else the summary."""
-        if f"{service_verdicts.RECORDS}/{kept}" in self._found.files:
-            return self._href(f"{service_verdicts.RECORDS}/{kept}")
+        if f"{service_verdicts.RECORDS}/{kept}" in self.manifest.files:
+            return href(self.link, f"{service_verdicts.RECORDS}/{kept}")
         if address.startswith("https://"):
             return address
-        return self._href(f"{service_verdicts.RECORDS}/{verdicts.SUMMARY}")
-
-    def _href(self, name: str) -> str:
-        return href(self._link, name)
+        return href(self.link, f"{service_verdicts.RECORDS}/{verdicts.SUMMARY}")
 
 
 def _change(one: Change) -> str:
@@ -352,10 +344,10 @@ def _change(one: Change) -> str:
 
 def _paragraphs(text: str) -> tuple[str, ...]:
     """The paragraphs of a DEP-3 description, which a line with a dot or nothing parts."""
-    found: list[list[str]] = [[]]
+    paragraphs: list[list[str]] = [[]]
     for line in text.split("\n"):
         if line.strip() in ("", "."):
-            found.append([])
+            paragraphs.append([])
         else:
-            found[-1].append(line.strip())
-    return tuple(" ".join(lines) for lines in found if lines)
+            paragraphs[-1].append(line.strip())
+    return tuple(" ".join(lines) for lines in paragraphs if lines)

@@ -28,7 +28,7 @@ from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
 from backport.source.files import sha256_of
-from backport.sru import check, inputs
+from backport.sru import check
 from backport.sru.manifest import BaseRecord, Manifest, StepRecord
 
 # What a build writes beside the packages, with its date in it.
@@ -70,23 +70,23 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
         UsageError: there is no such step.
         InputError: the evidence is faulty, or the base is not at hand.
     """
-    found = check.sound(path, "nothing of it is run")
-    record = _wanted(found, name)
+    evidence = check.sound(path, "nothing of it is run")
+    record = _wanted(evidence, name)
     with owner.temporary("rerun-") as scratch, check.opened(path) as folder:
         scratch.chmod(0o755)  # build users read what is in here
         try:
-            return _run(folder, found, record, scratch, cache=cache, work=work, offline=offline)
+            return _run(folder, evidence, record, scratch, cache=cache, work=work, offline=offline)
         finally:
             remove_tree(scratch)
 
 
-def _wanted(found: Manifest, name: str) -> StepRecord:
-    record = found.step(name)
+def _wanted(evidence: Manifest, name: str) -> StepRecord:
+    record, last = evidence.step(name), evidence.steps[-1].name
     if record is None:
         raise UsageError(
             f"the evidence has no step {name!r}",
             where="--rerun",
-            advice=f"name one of its {len(found.steps)} steps, such as {found.steps[-1].name}",
+            advice=f"name one of its {len(evidence.steps)} steps, such as {last}",
         )
     if not record.key:
         raise InputError(
@@ -98,14 +98,14 @@ def _wanted(found: Manifest, name: str) -> StepRecord:
         raise InputError(
             f"this toolkit has no steps of the kind {record.kind}",
             where=name,
-            advice=f"use the toolkit that made the evidence ({found.toolkit})",
+            advice=f"use the toolkit that made the evidence ({evidence.toolkit})",
         )
     return record
 
 
 def _run(
     folder: Path,
-    found: Manifest,
+    evidence: Manifest,
     record: StepRecord,
     scratch: Path,
     *,
@@ -113,16 +113,16 @@ def _run(
     work: Path | None,
     offline: bool,
 ) -> Again:
-    beside = scratch / inputs.FOLDER
-    shutil.copytree(folder / inputs.FOLDER, beside)
-    recipe = versions.as_made(inputs.recipe(beside, found), found.versions)
-    _same_inputs(recipe, found, record)
-    needed = [one for one in map(found.step, record.needs) if one is not None]
-    needs = {one.id: _need(one.id, folder, found, work) for one in needed}
+    beside = scratch / check.INPUTS
+    shutil.copytree(folder / check.INPUTS, beside)
+    recipe = versions.as_made(check.recipe_of(beside, evidence), evidence.versions)
+    _same_inputs(recipe, evidence, record)
+    needed = [one for one in map(evidence.step, record.needs) if one is not None]
+    needs = {one.id: _need(one.id, folder, evidence, work) for one in needed}
     step = Step(record.id, tuple(needs), record.inputs, record.control)
     options = Options(cache, offline)
     if record.kind == "base":
-        recorded = found.base(record.series)
+        recorded = evidence.base(record.series)
         base, _ = choose.choose(recipe, recorded.kind if recorded else "", offline=offline)
         actions = Actions(recipe, Store(work or scratch / "work"), base, options)
         return _base_again(actions, step, record, recorded, needs)
@@ -153,7 +153,7 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
     )
 
 
-def _same_inputs(recipe: Recipe, found: Manifest, record: StepRecord) -> None:
+def _same_inputs(recipe: Recipe, evidence: Manifest, record: StepRecord) -> None:
     """Refuse inputs in the evidence that are not those which the step has read."""
     if record.kind not in _READ_INPUTS:
         return
@@ -162,7 +162,7 @@ def _same_inputs(recipe: Recipe, found: Manifest, record: StepRecord) -> None:
         raise InputError(
             "the inputs in the evidence are not those that this step has read",
             where=record.name,
-            advice=f"use the toolkit that made it ({found.toolkit}), or get the evidence anew",
+            advice=f"use the toolkit that made it ({evidence.toolkit}), or get the evidence anew",
         )
 
 
@@ -187,11 +187,11 @@ def _base_again(
     return Again(record.name, record.verdict, outcome.verdict, (), different, dated)
 
 
-def _need(need: StepId, folder: Path, found: Manifest, work: Path | None) -> Path:
+def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:
     """The folder with the outputs of a step: from the evidence, a base from the work folder."""
     if need.kind != "base":
         return folder / "steps" / str(need)
-    recorded = found.base(need.series)
+    recorded = evidence.base(need.series)
     there = work / str(need) if work is not None else None
     if there is None or not (there / prepared.FILE).is_file():
         raise InputError(

@@ -122,15 +122,15 @@ def read(work: Path) -> RunRecord:
     what, advice = "the record of the last run is damaged", "run: backport run"
     with reading(path, what=what, advice=advice):
         data: _Stored = records.decode(_Stored, records.read_json(path))
-        found = [
+        step_ids = [
             StepId(one.kind, one.series, one.source, one.variant, one.test) for one in data.steps
         ]
-        ids = {str(step_id): step_id for step_id in found}
+        ids = {str(step_id): step_id for step_id in step_ids}
         steps = tuple(
             Step(
                 step_id, tuple(ids[need] for need in one.needs), one.inputs, one.control, one.limit
             )
-            for step_id, one in zip(found, data.steps, strict=True)
+            for step_id, one in zip(step_ids, data.steps, strict=True)
         )
         ended = {ids[name]: state for name, state in data.ended.items()}
         return RunRecord(steps, ended, data.versions, data.matrix)

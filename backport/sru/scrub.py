@@ -113,20 +113,20 @@ def needles(
     environ = os.environ if environ is None else environ
     host = host or socket.gethostname()
     home = home or Path.home()
-    found = [
+    every = [
         Needle(str(path), "a path of this machine", f"${name}") for name, path in folders.items()
     ]
-    found.append(Needle(str(home), "the home path", "~"))
+    every.append(Needle(str(home), "the home path", "~"))
     names = {host, host.partition(".")[0]} - {"", *_NOBODY}
-    found += [Needle(name, "the host name", _HOST) for name in names]
+    every += [Needle(name, "the host name", _HOST) for name in names]
     values = {value for name, value in environ.items() if _SECRET_NAME.search(name)} | {*secrets}
-    found += [
+    every += [
         Needle(value, "a secret of the environment", "[removed]")
         for value in values
         if len(value) >= _SHORTEST_SECRET and not Path(value).exists()
     ]
     return tuple(
-        sorted({one for one in found if one.text}, key=lambda one: (-len(one.text), one.text))
+        sorted({one for one in every if one.text}, key=lambda one: (-len(one.text), one.text))
     )
 
 
@@ -181,18 +181,13 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
     Raises:
         ValueError: it is packed, and too large to be looked into.
     """
+    identifying = _identifying(found)
     for layer in _layers(content):
         try:
-            what = _in_text(layer.decode("utf-8"), _identifying(found))
+            what = _in_text(layer.decode("utf-8"), identifying)
         except UnicodeDecodeError:
-            what = next(
-                (
-                    one.what
-                    for one in _identifying(found)
-                    if len(one.text) >= _SHORTEST_IN_BINARY and one.text.encode() in layer
-                ),
-                "",
-            )
+            long = (one for one in identifying if len(one.text) >= _SHORTEST_IN_BINARY)
+            what = next((one.what for one in long if one.text.encode() in layer), "")
         if what:
             return what
     return ""
@@ -210,10 +205,9 @@ def _identifying(found: Sequence[Needle]) -> list[Needle]:
 
 def _in_text(text: str, found: Sequence[Needle]) -> str:
     for needle in found:
-        if needle.text in text:
-            whole = needle.instead == "[removed]" or needle.pattern.search(text)
-            if whole:
-                return needle.what
+        secret = needle.instead == "[removed]"
+        if needle.text in text and (secret or needle.pattern.search(text)):
+            return needle.what
     return ""
 
 

@@ -16,7 +16,7 @@ from backport.sru.manifest import Manifest
 RECORDS = "records"
 
 
-def read(folder: Path, found: Manifest) -> ServiceTests:
+def read(folder: Path, evidence: Manifest) -> ServiceTests:
     """What the service said of the source packages of this evidence.
 
     Parameters:
@@ -27,17 +27,17 @@ def read(folder: Path, found: Manifest) -> ServiceTests:
     """
     own = {
         (one.source, one.series): digest
-        for one in found.steps
+        for one in evidence.steps
         if one.kind == "source" and not one.variant
         for name, digest in one.outputs.items()
         if name.endswith(".dsc")
     }
-    read = verdicts.read(folder / RECORDS, own)
-    # The summary of a work folder may have rows of another recipe.
-    return replace(read, rows=tuple(one for one in read.rows if (one.source, one.series) in own))
+    every = verdicts.read(folder / RECORDS, own)
+    # The summary of a work folder may have runs of another recipe.
+    return replace(every, runs=tuple(one for one in every.runs if one[0].pair in own))
 
 
-def log_of(one: ServiceTest, found: Manifest) -> str:
+def log_of(one: ServiceTest, evidence: Manifest) -> str:
     """The evidence's own copy of the log that decides; "" where the service had none."""
     name = f"{RECORDS}/{one.worst.file}"
-    return name if name in found.files else ""
+    return name if name in evidence.files else ""

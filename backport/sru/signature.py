@@ -95,17 +95,21 @@ def _home_with(keyring: Path) -> Iterator[str]:
 def _read(command: list[str], home: list[str], signature: Path, folder: Path) -> Signed:
     words = [*command, *home, "--verify", str(signature), str(folder / manifest.FILE)]
     status = process.run(words, env={"LC_ALL": "C"}).output
-    found = {
+    keywords = {
         match[1]: match[2]
         for match in re.finditer(r"^\[GNUPG:\] ([A-Z_]+) ?(.*)$", status, re.MULTILINE)
     }
-    if "BADSIG" in found:
-        key, _, who = found["BADSIG"].partition(" ")
+    if "BADSIG" in keywords:
+        key, _, who = keywords["BADSIG"].partition(" ")
         return Signed("bad", key, who)
-    if "VALIDSIG" in found and "GOODSIG" in found:
-        return Signed("good", found["VALIDSIG"].split()[0], found["GOODSIG"].partition(" ")[2])
-    if "NO_PUBKEY" in found:
-        return Signed("unknown key", found["NO_PUBKEY"])
+    if "VALIDSIG" in keywords and "GOODSIG" in keywords:
+        return Signed(
+            "good", keywords["VALIDSIG"].split()[0], keywords["GOODSIG"].partition(" ")[2]
+        )
+    if "NO_PUBKEY" in keywords:
+        return Signed("unknown key", keywords["NO_PUBKEY"])
     # An expired or revoked key, or something that is no signature at all.
-    key = next((found[one] for one in ("EXPKEYSIG", "REVKEYSIG", "ERRSIG") if one in found), "")
+    key = next(
+        (keywords[one] for one in ("EXPKEYSIG", "REVKEYSIG", "ERRSIG") if one in keywords), ""
+    )
     return Signed("bad", key.partition(" ")[0])

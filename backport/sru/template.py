@@ -34,19 +34,19 @@ def faults(description: str, required: Sequence[str] = REQUIRED) -> tuple[str, .
         if part.heading:
             parts.setdefault(bug_text.name(part.heading), part.body)
     known = {name.lower(): body for name, body in parts.items()}
-    found = []
+    lacks = []
     for heading in required:
         body = known.get(heading.lower())
         if body is None:
-            found.append(f"[ {heading} ] is missing")
+            lacks.append(f"[ {heading} ] is missing")
         elif not body:
-            found.append(f"[ {heading} ] is empty")
+            lacks.append(f"[ {heading} ] is empty")
         elif match := _TO_DO.search(body):
-            found.append(f"[ {heading} ] still has {match[0]} in it")
+            lacks.append(f"[ {heading} ] still has {match[0]} in it")
         elif any(prompt in body.lower() for prompt in _PROMPTS):
-            found.append(f"[ {heading} ] still has the template's own text in it")
+            lacks.append(f"[ {heading} ] still has the template's own text in it")
         elif heading == "Where problems could occur" and denies_risk(body):
-            found.append(f"[ {heading} ] says {body!r}, which is never accepted")
+            lacks.append(f"[ {heading} ] says {body!r}, which is never accepted")
         elif len(body) < _SHORTEST:
-            found.append(f"[ {heading} ] has only {len(body)} characters")
-    return tuple(found)
+            lacks.append(f"[ {heading} ] has only {len(body)} characters")
+    return tuple(lacks)

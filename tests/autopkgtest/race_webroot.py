@@ -1,6 +1,6 @@
 """Race a certbot with webroot as the shipped test does, or as its control does.
 
-    with_acme.py race_webroot.py test|control ARTIFACTS CERTBOT...
+with_acme.py race_webroot.py test|control ARTIFACTS CERTBOT...
 """
 
 from __future__ import annotations

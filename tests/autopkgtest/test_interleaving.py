@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.autopkgtest.support import ROOT, library
+from tests.autopkgtest.support import library
 
 engine: Any = library("interleaving_engine")
 gates: Any = library("interleaving_gate")

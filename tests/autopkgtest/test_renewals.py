@@ -92,9 +92,7 @@ PEM = serialization.Encoding.PEM
 def certificate(
     name: str, key: rsa.RSAPrivateKey, issuer: str, issuer_key: rsa.RSAPrivateKey, ca: bool
 ) -> bytes:
-    names = [
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer)
-    ]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer)]
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1])
     builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())

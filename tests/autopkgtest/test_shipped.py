@@ -103,7 +103,9 @@ def not_named(tests: Path) -> set[str]:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_has_a_smoke_test(source: str) -> None:
-    assert "smoke" in [name for one in control_of(AUTOPKGTEST / source) for name in words(one, "Tests")]
+    assert "smoke" in [
+        name for one in control_of(AUTOPKGTEST / source) for name in words(one, "Tests")
+    ]
 
 
 @pytest.mark.parametrize("folder", [*SOURCES, "matrix"])

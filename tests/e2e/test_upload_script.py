@@ -37,11 +37,9 @@ from tests.support.upload_server.case import (
     PPA,
     SECRET,
     TOKEN,
-    fingerprint_of,
-    public_keyring,
-    world,
     write_credentials,
 )
+from tests.support.upload_server.fixtures import fingerprint_of, public_keyring, world
 from tests.support.upload_server.intake import Intake
 
 SERIES = "noble"

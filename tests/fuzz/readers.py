@@ -210,10 +210,10 @@ PUBLISHED = {
     "builds": [{"arch": "amd64", "web": "https://x/", "log": "https://x/log"}],
     "binaries": [],
 }  # fmt: skip
-PUBLICATION = Publication(
+PUBLICATION = asdict(Publication(
     "ubuntu", "alpha", "1.0-1", "xenial", "Release", "main", "Published",
     "2026-11-23T12:00:00+00:00", link="https://x/",
-).to_json()  # fmt: skip
+))  # fmt: skip
 RECORDS = {
     "format": 2,
     "roots": {
@@ -343,7 +343,7 @@ READERS = (
     _json("record of an upload", "uploads/a.json",
           lambda path: journal.read(path.parent.parent, "a/b", "https://x/"), UPLOAD),
     _json("record of what is published", "a.json", published.read, PUBLISHED),
-    _json("state of a wait", wait.FILE, lambda path: wait._read_retries(path.parent, "https://x/"),
+    _json("state of a wait", wait.FILE, lambda path: wait.read_retries(path.parent),
           {"format": 1, "retries": {"https://x/": {"a": 1}}}),
     _json("summary of the autopkgtest service", verdicts.SUMMARY,
           lambda path: verdicts.read(path.parent.parent, {}), SUMMARY),

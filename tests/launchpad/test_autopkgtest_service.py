@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
 from backport.launchpad.autopkgtest import results, service
 from backport.launchpad.autopkgtest.service import Request, RunAnswer
+from backport.launchpad.autopkgtest.verdicts import ServiceRun
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
@@ -32,13 +34,18 @@ REQUEST = Request("app", "xenial", "amd64", VERSION, PPA)
 PASS = "smoke PASS\nrace PASS\n"
 
 
+Read = Callable[[], ServiceRun]
+
+
 @pytest.fixture
-def reader(standin: StandIn) -> results.Reader:
-    return results.Reader(f"{standin.root}results", QUICK, lambda _: None)
+def read(standin: StandIn, tmp_path: Path) -> Read:
+    """Reads what the service has of the request."""
 
+    def read() -> ServiceRun:
+        reader = results.Reader(f"{standin.root}results", QUICK, lambda _: None)
+        return results.read(reader, REQUEST, ("smoke", "race"), Store(tmp_path))
 
-def read(reader: results.Reader, folder: Path, request: Request = REQUEST) -> results.RequestResult:
-    return results.read(reader, request, ("smoke", "race"), Store(folder))
+    return read
 
 
 def test_the_address_names_release_architecture_package_ppa_and_trigger() -> None:
@@ -47,16 +54,6 @@ def test_the_address_names_release_architecture_package_ppa_and_trigger() -> Non
         "https://autopkgtest.ubuntu.com/request.cgi?release=xenial&arch=s390x&package=app"
         "&ppa=me/sru&trigger=app/1%3A1.0%2Bx-1~ppa1"
     )
-
-
-def test_there_is_a_request_for_every_source_series_and_architecture() -> None:
-    found = service.requests([("a", "x", "1"), ("b", "y", "2")], ("amd64", "i386"), PPA)
-    assert [(one.source, one.arch) for one in found] == [
-        ("a", "amd64"),
-        ("a", "i386"),
-        ("b", "amd64"),
-        ("b", "i386"),
-    ]
 
 
 def test_the_list_of_results_is_read_newest_first_and_other_lines_are_left_out() -> None:
@@ -74,103 +71,91 @@ nonsense
 
 
 def test_without_a_result_the_address_is_told_and_nothing_passes(
-    reader: results.Reader, tmp_path: Path
+    read: Read, tmp_path: Path
 ) -> None:
-    tested = read(reader, tmp_path)
-    assert tested.verdict == Skipped(f"no result yet; request it: {REQUEST.url}")
+    assert read().verdict == Skipped(f"no result yet; request it: {REQUEST.url}")
     assert not (tmp_path / "ppa-test").exists()
 
 
 def test_the_newest_result_of_this_very_version_is_kept_like_a_step(
-    reader: results.Reader, world: World, tmp_path: Path
+    read: Read, world: World, tmp_path: Path
 ) -> None:
     put(world, "20261121_000000_aaaaa", result_tar(4, VERSION, "smoke PASS\nrace FAIL it lost\n"))
     put(world, "20261122_000000_bbbbb", result_tar(0, VERSION, PASS), log=log_gz(PASS))
     put(world, "20261123_000000_ccccc", result_tar(4, "0.9-1", "smoke FAIL old\n"))
-    tested = read(reader, tmp_path)
+    tested = read()
     assert tested.verdict == Passed("2 tests")
-    assert tested.url.endswith("/xenial/amd64/a/app/20261122_000000_bbbbb@")
+    assert tested.result.endswith("/xenial/amd64/a/app/20261122_000000_bbbbb@")
     kept = Store(tmp_path).last("ppa-test/xenial/app@amd64")
     assert kept is not None
     assert kept.verdict == Passed("2 tests")
     about = json.loads((tmp_path / "ppa-test/xenial/app@amd64/result.json").read_text())
     assert (about["version"], about["triggers"]) == (VERSION, f"app/{VERSION}")
-    assert (tmp_path / "ppa-test/xenial/app@amd64/log.gz").is_file()
+    assert (tmp_path / tested.file).is_file()
 
 
 @pytest.mark.parametrize("before", ["", " 12s "])
 def test_the_summary_is_taken_from_the_log_where_the_result_has_none(
-    reader: results.Reader, world: World, tmp_path: Path, before: str
+    read: Read, world: World, before: str
 ) -> None:
-    tar = result_tar(4, VERSION, "")
     log = log_gz("smoke PASS\nrace FAIL non-zero exit status 1", before)
-    put(world, "20261122_000000", tar, log=log)
-    tested = read(reader, tmp_path)
+    put(world, "20261122_000000", result_tar(4, VERSION, ""), log=log)
+    tested = read()
     assert isinstance(tested.verdict, Failed)
-    assert dict(tested.tests)["smoke"] == Passed()
-    assert tested.log == f"{tested.url}/log.gz"
-
-
-def test_a_status_that_the_summary_contradicts_is_broken(
-    reader: results.Reader, world: World, tmp_path: Path
-) -> None:
-    put(world, "20261122_000000", result_tar(0, VERSION, "smoke PASS\n"))
-    tested = read(reader, tmp_path)
-    assert tested.verdict == Broken("no answer came from: race")
-    # What contradicts itself has passed nothing.
-    assert dict(tested.tests) == dict.fromkeys(("smoke", "race"), tested.verdict)
+    assert tested.each["smoke"] == Passed()
+    assert tested.log_address == f"{tested.result}/log.gz"
 
 
 @pytest.mark.parametrize(
     ("tar", "said"),
     [
+        (result_tar(0, VERSION, "smoke PASS\n"), "no answer came from: race"),
         (b"no tar at all", "result.tar is damaged or ends early"),
         (result_tar(0, VERSION, PASS)[:700], "result.tar"),
         (result_tar(0, VERSION, PASS, exitcode=b""), "result.tar has no exitcode"),
         (result_tar(0, VERSION, PASS, exitcode=b"good"), "cannot be understood"),
     ],
 )
-def test_a_damaged_result_is_broken_and_no_older_one_hides_it(
-    reader: results.Reader, world: World, tmp_path: Path, tar: bytes, said: str
+def test_a_damaged_result_has_passed_nothing_and_no_older_one_hides_it(
+    read: Read, world: World, tar: bytes, said: str
 ) -> None:
     put(world, "20261121_000000", result_tar(0, VERSION, PASS))
     put(world, "20261122_000000", tar)
-    tested = read(reader, tmp_path)
-    made = tested.verdict
-    assert isinstance(made, Broken)
-    assert said in made.detail
-    assert dict(tested.tests) == {"smoke": made, "race": made}
+    tested = read()
+    assert isinstance(tested.verdict, Broken)
+    assert said in tested.verdict.detail
+    assert tested.each == dict.fromkeys(("smoke", "race"), tested.verdict)
 
 
 def test_a_test_that_failed_stays_failed_where_the_whole_is_broken(
-    reader: results.Reader, world: World, tmp_path: Path
+    read: Read, world: World
 ) -> None:
     put(world, "20261122_000000", result_tar(0, VERSION, "smoke PASS\nrace FAIL it lost\n"))
-    each = dict(read(reader, tmp_path).tests)
+    each = read().each
     assert isinstance(each["smoke"], Broken)
     assert each["race"] == Failed("test", "it lost")
 
 
-def test_a_package_that_cannot_be_tested_fails_every_test(
-    reader: results.Reader, world: World, tmp_path: Path
-) -> None:
+def test_a_package_that_cannot_be_tested_fails_every_test(read: Read, world: World) -> None:
     put(world, "20261122_000000", result_tar(12, VERSION, ""))
-    each = dict(read(reader, tmp_path).tests)
-    assert {type(one) for one in each.values()} == {Failed}
-    assert set(each) == {"smoke", "race"}
+    assert {name: type(one) for name, one in read().each.items()} == {
+        "smoke": Failed,
+        "race": Failed,
+    }
 
 
-def test_a_web_page_in_place_of_a_result_is_an_error_in_one_sentence(
-    reader: results.Reader, standin: StandIn, world: World, tmp_path: Path
+def test_a_service_that_gives_no_answer_ends_in_one_sentence(
+    read: Read, standin: StandIn, world: World
 ) -> None:
     put(world, "20261122_000000", result_tar(0, VERSION, PASS))
-    standin.faults.add(Fault("html", on="result.tar", times=1))
-    assert read(reader, tmp_path).verdict == Passed("2 tests")
+    standin.faults.add(Fault("html", on="result.tar"))
+    assert read().verdict == Passed("2 tests")
     standin.faults.add(Fault("html", on="result.tar", times=-1))
-    with pytest.raises(RemoteError, match="a web page instead of the file") as caught:
-        read(reader, tmp_path)
-    assert caught.value.exit_code == 6
-    standin.faults.clear()
+    with pytest.raises(RemoteError, match="a web page instead of the file"):
+        read()
+    standin.stop()
+    with pytest.raises(RemoteError, match="the connection is refused"):
+        read()
 
 
 def answer(verdict: Verdict) -> RunAnswer:
@@ -203,12 +188,7 @@ def test_a_control_without_an_answer_is_broken() -> None:
 
 SPEC = Spec(
     sources=(
-        SourceSpec(
-            "app",
-            base="1.0-1",
-            series=("xenial",),
-            quilt={"series": ("lock.patch",)},
-        ),
+        SourceSpec("app", base="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
     ),
     series=("xenial",),
     variants={"unpatched": ("app",)},
@@ -245,6 +225,43 @@ def run(recipe: Path, *more: str) -> int:
     return main([*words, *more])
 
 
+CONTROL = ("--control-ppa", "me/throw-away")
+WITHOUT = f"{VERSION}~unpatched1"
+HARM = "smoke PASS\nrace FAIL it lost\n"
+
+
+class ControlPpa:
+    """The throw-away PPA, and what the service has tested of it; that of the update passes."""
+
+    def __init__(self, world: World) -> None:
+        put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
+        self._world, self._farm = world, Farm(world)
+        self._archive = self._farm.ppa("me", "throw-away")
+
+    def accept(self, version: str) -> None:
+        self._farm.accept(self._archive, "xenial", "app", version)
+
+    def tested(self, version: str, exit_code: int, summary: str, day: int = 22) -> None:
+        tar = result_tar(exit_code, version, summary)
+        put(self._world, f"202611{day}_111111", tar, ppa="me-throw-away")
+
+    def delete(self, version: str) -> None:
+        for entry in self._world.all("source_package_publishing_history"):
+            if entry.values["source_package_version"] == version:
+                entry.values["status"] = "Deleted"
+
+
+@pytest.fixture
+def control_ppa(world: World) -> ControlPpa:
+    return ControlPpa(world)
+
+
+def kept(recipe: Path) -> dict[str, Any]:
+    """The summary that was kept."""
+    data: dict[str, Any] = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
+    return data
+
+
 def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,67 +273,47 @@ def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
     assert run(recipe, "--strict", "--quiet") == 4
 
 
-def test_results_and_the_control_from_a_second_ppa_are_read(
-    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
+def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
+    recipe: Path, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put(world, "20261122_000000_bbbbb", result_tar(0, VERSION, PASS))
-    farm = Farm(world)
-    archive = farm.ppa("me", "throw-away")
-    words = ("--control-ppa", "me/throw-away", "--strict")
-    assert run(recipe, *words) == 4
+    assert run(recipe, *CONTROL, "--strict") == 4
     assert "control not run: ppa:me/throw-away has no app for xenial" in capsys.readouterr().out
-    without = f"{VERSION}~unpatched1"
-    farm.accept(archive, "xenial", "app", without)
-    assert run(recipe, *words) == 4
+    control_ppa.accept(WITHOUT)
+    assert run(recipe, *CONTROL, "--strict") == 4
     assert "no result yet" in capsys.readouterr().out
-    summary = "smoke PASS\nrace FAIL non-zero exit status 1\n"
-    tar = result_tar(4, without, summary)
-    put(world, "20261122_111111_ccccc", tar, ppa="me-throw-away")
-    assert run(recipe, *words) == 0
+    control_ppa.tested(WITHOUT, 4, HARM)
+    assert run(recipe, *CONTROL, "--strict") == 0
     out = capsys.readouterr().out
     assert "xenial/app on amd64: passed: 2 tests" in out
     assert "control of race (xenial/app): passed: it sees the harm" in out
-    kept = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
-    assert kept["tests"][0]["each"]["race"]["verdict"] == "passed"
-    assert kept["controls"][0]["version"] == without
+    summary = kept(recipe)
+    assert summary["tests"][0]["each"]["race"]["verdict"] == "passed"
     assert Store(recipe.parent / "build").last("ppa-test/xenial/app@amd64+unpatched")
+    # The throw-away PPA may go.
+    control_ppa.delete(WITHOUT)
+    assert run(recipe, *CONTROL) == 0
+    assert "has no app for xenial" in capsys.readouterr().out
+    (row,) = kept(recipe)["controls"]
+    assert row == summary["controls"][0]
+    assert (row["verdict"], row["version"], row["control"]) == ("passed", WITHOUT, "race-control")
 
 
 def test_a_control_that_does_not_see_the_harm_or_is_of_another_build_never_passes(
-    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
+    recipe: Path, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put(world, "20261122_000000", result_tar(0, VERSION, PASS))
-    farm = Farm(world)
-    archive = farm.ppa("me", "throw-away")
-    farm.accept(archive, "xenial", "app", VERSION)
-    words = ("--control-ppa", "me/throw-away")
-    assert run(recipe, *words) == 0
+    control_ppa.accept(VERSION)
+    assert run(recipe, *CONTROL) == 0
     assert "control not run: ppa:me/throw-away has" in capsys.readouterr().out
-    farm.accept(archive, "xenial", "app", "1.0-1ubuntu0.16.04.9~unpatched1")
-    tar = result_tar(4, "1.0-1ubuntu0.16.04.9~unpatched1", "smoke PASS\nrace FAIL it lost\n")
-    put(world, "20261122_111111", tar, ppa="me-throw-away")
-    assert run(recipe, *words) == 0
+    other, second = "1.0-1ubuntu0.16.04.9~unpatched1", f"{VERSION[:-1]}2~unpatched1"
+    control_ppa.accept(other)
+    control_ppa.tested(other, 4, HARM)
+    assert run(recipe, *CONTROL) == 0
     assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
-    for entry in world.all("source_package_publishing_history"):
-        if "0.16.04.9" in entry.values["source_package_version"]:
-            entry.values["status"] = "Deleted"
-    without = f"{VERSION}~unpatched1"
-    farm.accept(archive, "xenial", "app", f"{VERSION[:-1]}2~unpatched1")
-    put(world, "20261122_111111", result_tar(0, without, PASS), ppa="me-throw-away")
-    put(
-        world,
-        "20261122_222222",
-        result_tar(0, f"{VERSION[:-1]}2~unpatched1", PASS),
-        ppa="me-throw-away",
-    )
-    assert run(recipe, *words) == 4
+    control_ppa.delete(other)
+    control_ppa.accept(second)
+    control_ppa.tested(second, 0, PASS, day=23)
+    assert run(recipe, *CONTROL) == 4
     assert "the control does not see the harm" in capsys.readouterr().out
-
-
-def kept(recipe: Path) -> dict[str, Any]:
-    """The summary that was kept."""
-    data: dict[str, Any] = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
-    return data
 
 
 def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
@@ -341,26 +338,6 @@ def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
     journal.write(recipe.parent / "build", replace(old, version=fresh))
     assert run(recipe) == 0
     assert [(row["arch"], row["version"]) for row in kept(recipe)["tests"]] == [("amd64", fresh)]
-
-
-def test_a_control_that_was_read_once_stays_when_its_ppa_is_gone(
-    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    put(world, "20261122_000000", result_tar(0, VERSION, PASS))
-    farm = Farm(world)
-    archive = farm.ppa("me", "throw-away")
-    without = f"{VERSION}~unpatched1"
-    farm.accept(archive, "xenial", "app", without)
-    tar = result_tar(4, without, "smoke PASS\nrace FAIL it lost\n")
-    put(world, "20261122_111111", tar, ppa="me-throw-away")
-    assert run(recipe, "--control-ppa", "me/throw-away") == 0
-    for entry in world.all("source_package_publishing_history"):
-        if entry.values["source_package_version"] == without:
-            entry.values["status"] = "Deleted"
-    assert run(recipe, "--control-ppa", "me/throw-away") == 0
-    assert "has no app for xenial" in capsys.readouterr().out
-    (row,) = kept(recipe)["controls"]
-    assert (row["verdict"], row["version"], row["control"]) == ("passed", without, "race-control")
 
 
 def test_a_test_that_is_shipped_under_another_name_is_read_under_the_recipes(
@@ -398,10 +375,3 @@ def test_an_architecture_or_control_that_cannot_be_is_refused(
     assert run(recipe, "--arch", "m68k") == 2
     assert run(recipe, "--control-ppa", "me/sru") == 2
     assert "the control needs a PPA of its own" in capsys.readouterr().err
-
-
-def test_a_service_that_is_away_ends_in_one_sentence(tmp_path: Path) -> None:
-    away = results.Reader("http://127.0.0.1:9/results", QUICK, lambda _: None)
-    with pytest.raises(RemoteError, match="the connection is refused") as caught:
-        read(away, tmp_path)
-    assert caught.value.exit_code == 6

@@ -1,27 +1,22 @@
 from __future__ import annotations
 
-import time
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
+from backport.launchpad.bug.changes import AddComment, AddTask, Approve, SetDescription, SetStatus
 from backport.launchpad.bug.description import merged
-from backport.launchpad.bug.plan import AddComment, AddTask, Approve, SetDescription, SetStatus
-from backport.launchpad.bug.plan import WantedBug as What
+from backport.launchpad.bug.plan import WantedBug
 from backport.recipe.bug import BugText
-from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 
 NUMBER = 77
 TEXT = BugText("It breaks.", "1. Break it.", "It might break elsewhere.", tags=("sru",))
-WANTED = What(
+WANTED = WantedBug(
     affected={"app": ("xenial", "bionic"), "lib": ("xenial",)},
     uploaded=frozenset({("app", "xenial"), ("lib", "xenial"), ("app", "bionic")}),
     text=TEXT,
@@ -50,15 +45,6 @@ def test_a_bug_is_read_with_its_tasks_nominations_tags_and_comments(
     assert (found.title, found.description, found.tags) == ("It breaks", "Since monday.", ("old",))
     assert [(one.source, one.series, one.status) for one in found.tasks] == [("app", "", "New")]
     assert found.comments == ("Since monday.",)
-
-
-def test_every_page_of_comments_is_read(
-    client: LaunchpadlibClient, standin: StandIn, there: Bugs, world: World
-) -> None:
-    standin.page_size = 2
-    for number in range(5):
-        there._message(world.entries[f"/bugs/{NUMBER}"], "s", f"comment {number}")
-    assert len(bugs.read(client, NUMBER).comments) == 6
 
 
 @pytest.mark.usefixtures("there")
@@ -102,19 +88,6 @@ def test_without_the_right_to_approve_the_rest_is_done_and_the_wait_is_told(
     assert {one.status for one in applied.bug.nominations} == {"Nominated"}
     assert any("waits for somebody who may approve" in note for note in applied.left.notes)
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
-
-
-def test_without_the_right_to_nominate_the_refusal_is_told_and_the_rest_is_done(
-    writer: LaunchpadlibClient, there: Bugs, world: World
-) -> None:
-    there.rights = set()
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    assert {str(one.change) for one in applied.troubles} == {
-        "nominate the bug for xenial",
-        "nominate the bug for bionic",
-    }
-    assert "Only bug supervisors or owners can nominate" in str(applied.troubles[0].error)
-    assert world.entries["/bugs/77"].values["tags"] == ["old", "sru"]
 
 
 def test_an_edit_by_somebody_else_since_it_was_shown_is_not_overwritten(
@@ -162,48 +135,14 @@ def test_a_status_that_somebody_else_set_since_it_was_shown_stays(
     assert there.task(NUMBER, "xenial/lib").values["status"] == "In Progress"
 
 
-@pytest.mark.usefixtures("there")
-def test_the_etag_is_sent_so_that_launchpad_can_refuse(
-    writer: LaunchpadlibClient, world: World
+def test_every_page_of_comments_is_read_and_one_that_ends_early_again(
+    client: LaunchpadlibClient, standin: StandIn, there: Bugs, world: World
 ) -> None:
-    entry = world.entries["/bugs/77"]
-
-    def question(session: object) -> None:
-        found = session.load("bugs/77")  # type: ignore[attr-defined]
-        entry.values["title"] = "Somebody else's title"
-        found.title = "Ours"
-        found.lp_save()
-
-    with pytest.raises(RemoteError, match="412"):
-        writer.ask("the title", question, doing="changed")
-    assert entry.values["title"] == "Somebody else's title"
-
-
-def test_a_comment_whose_answer_takes_too_long_is_not_posted_twice(
-    tmp_path: Path, writer: LaunchpadlibClient, standin: StandIn, there: Bugs
-) -> None:
-    wanted = What({"app": ()}, frozenset(), comments=("Slow.",))
-    hasty = LaunchpadlibClient(
-        tmp_path / "other", root=standin.root, limits=replace(QUICK, silence=1.0), login=True
-    )
-    with closing(hasty):
-        shown = bugs.read(hasty, NUMBER)
-        standin.faults.add(Fault("slow", on="POST /devel/bugs/77$", seconds=1.5))
-        with pytest.raises(RemoteError, match="did not answer in time"):
-            bugs.apply(hasty, shown, wanted)
-    end = time.monotonic() + 30
-    while len(there.comments(NUMBER)) == 1 and time.monotonic() < end:
-        time.sleep(0.05)  # the stand-in carries it out, though nobody waits for the answer
-    assert bugs.apply(writer, bugs.read(writer, NUMBER), wanted).made == ()
-    assert there.comments(NUMBER) == ["Since monday.", "Slow."]
-
-
-@pytest.mark.usefixtures("there")
-def test_a_page_of_comments_that_ends_early_is_read_again(
-    client: LaunchpadlibClient, standin: StandIn
-) -> None:
+    standin.page_size = 2
+    for number in range(5):
+        there._message(world.entries[f"/bugs/{NUMBER}"], "s", f"comment {number}")
     standin.faults.add(Fault("short", on="/messages"), Fault("truncated", on="/bug_tasks"))
-    assert bugs.read(client, NUMBER).comments == ("Since monday.",)
+    assert len(bugs.read(client, NUMBER).comments) == 6
 
 
 def test_nobody_who_is_not_logged_in_changes_a_bug(client: LaunchpadlibClient, there: Bugs) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import subprocess
@@ -101,16 +100,8 @@ def test_bug_asks_before_it_changes_anything(
 def test_bug_comments_once_on_what_was_uploaded_and_raises_the_status(
     recipe: Path, there: Bugs, standin: StandIn, tmp_path: Path
 ) -> None:
-    words = (
-        "bug",
-        "--set",
-        "--yes",
-        "--quiet",
-        "--milestone",
-        "uploaded",
-        "--status",
-        "In Progress",
-    )
+    words = ("bug", "--set", "--yes", "--quiet", "--milestone", "uploaded")
+    words += ("--status", "In Progress")
     assert run(recipe, *words) == 3
     record(recipe, standin.root)
     message = tmp_path / "message"
@@ -163,29 +154,6 @@ def test_sponsor_shows_attaches_and_repeats_nothing(
     assert "beta for xenial was not made yet" in capsys.readouterr().err
 
 
-def test_wait_exits_0_when_all_is_published_and_the_bug_can_say_so(
-    recipe: Path, there: Bugs, world: World, standin: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
-    farm = Farm(world)
-    farm.build(farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION))
-    assert run(recipe, "wait") == 3
-    assert "nothing was uploaded to ppa:me/sru yet" in capsys.readouterr().err
-    record(recipe, standin.root)
-    farm.now = 1000.0
-    farm.advance()
-    assert run(recipe, "wait", "--json") == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["event"] for line in lines] == ["build", "published", "waited"]
-    kept = json.loads((recipe.parent / "build/published/xenial/alpha.json").read_text())
-    (binary,) = kept["binaries"]
-    assert binary["sha256"] == hashlib.sha256(f"alpha {VERSION}".encode()).hexdigest()
-    assert run(recipe, "bug", "--set", "--yes", "--quiet", "--milestone", "published") == 0
-    assert there.comments(77)[1] == (
-        "All builds of these packages are published in ppa:me/sru:\n\n"
-        f"xenial: alpha {VERSION} (built on amd64)\n  alpha {VERSION}"
-    )
-
-
 def test_wait_exits_4_with_the_end_of_the_log_when_a_build_failed(
     recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +183,8 @@ def test_wait_refuses_what_names_no_upload_or_no_time(
 def test_wait_does_not_wait_for_what_was_not_sent(
     recipe: Path, standin: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert run(recipe, "wait") == 3
+    assert "nothing was uploaded to ppa:me/sru yet" in capsys.readouterr().err
     record(recipe, standin.root, "broken")
     assert run(recipe, "wait") == 3
     assert "is broken and is not waited for" in capsys.readouterr().err

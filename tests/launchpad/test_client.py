@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from backport.errors import RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import service_root
 from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.archive.publication import Publication
 from backport.transport import Limits
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.raw_server import RawServer
@@ -36,27 +38,11 @@ def test_the_status_of_a_series_is_read_anew_each_time(
 
 def test_a_record_holds_pocket_version_component_and_status(client: LaunchpadlibClient) -> None:
     newest, older = client.published_sources("hello-sru", "xenial")
-    assert (newest.version, newest.pocket, newest.status) == (
-        "1.0-1ubuntu0.1",
-        "Updates",
-        "Published",
-    )
-    assert (newest.distribution, newest.series, newest.component) == (
-        "ubuntu",
-        "xenial",
-        "universe",
-    )
-    assert newest.published == "2017-01-27T10:00:00+00:00"
-    assert (newest.superseded, newest.removed) == ("", "")
-    assert newest.in_archive
-    assert not older.in_archive
-
-
-def test_what_was_published_when_a_series_ended_counts_as_in_its_archive(
-    client: LaunchpadlibClient,
-) -> None:
-    (found,) = client.published_sources("hello-sru", "zesty")
-    assert (found.status, found.in_archive) == ("Obsolete", True)
+    assert replace(newest, link="") == Publication(
+        "ubuntu", "hello-sru", "1.0-1ubuntu0.1", "xenial", "Updates", "universe", "Published",
+        "2017-01-27T10:00:00+00:00", "",
+    )  # fmt: skip
+    assert (newest.in_archive, older.in_archive) == (True, False)
 
 
 def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:
@@ -78,19 +64,18 @@ def test_the_files_come_with_name_size_hash_and_address(
     assert "/+sourcefiles/filed/" in file.url
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_read_is_repeated_after_a_passing_error(
-    client: LaunchpadlibClient, standin: StandIn, status: int
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault("status", status=status) for status in (429, 500, 502, 503, 504)),
+        *(Fault(kind) for kind in ("reset", "close", "truncated", "short", "html")),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_a_read_is_repeated_after_a_passing_fault(
+    client: LaunchpadlibClient, standin: StandIn, fault: Fault
 ) -> None:
-    standin.faults.add(Fault("status", on=SOURCES, status=status, times=2))
-    assert versions(client) == ["1.2-1"]
-
-
-@pytest.mark.parametrize("kind", ["reset", "close", "truncated", "short", "html"])
-def test_a_read_is_repeated_after_a_broken_answer(
-    client: LaunchpadlibClient, standin: StandIn, kind: str
-) -> None:
-    standin.faults.add(Fault(kind, on=SOURCES, times=2))  # type: ignore[arg-type]
+    standin.faults.add(replace(fault, on=SOURCES, times=2))
     assert versions(client) == ["1.2-1"]
 
 
@@ -184,12 +169,7 @@ def test_an_unknown_series_is_named(client: LaunchpadlibClient) -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [
-        (400, "answered 400"),
-        (401, "refuses it"),
-        (403, "refuses it"),
-        (404, "does not know it"),
-    ],
+    [(400, "answered 400"), (401, "refuses it"), (403, "refuses it"), (404, "does not know it")],
 )
 def test_a_refusal_is_final_and_names_what_was_asked(
     client: LaunchpadlibClient, standin: StandIn, status: int, said: str
@@ -208,9 +188,6 @@ def test_an_answer_of_another_shape_is_an_error_and_no_traceback(
 ) -> None:
     client.series_status("zesty")
     world.entries["/ubuntu/+archive/primary"].kind = "person"
-    world.entries["/ubuntu/+archive/primary"].values |= dict.fromkeys(
-        ("display_name", "gpg_keys_collection_link", "is_team", "is_valid", "time_zone")
-    )
     with pytest.raises(RemoteError, match="cannot be understood"):
         versions(client)
 

@@ -47,7 +47,7 @@ def test_a_server_that_is_not_that_launchpads_is_refused(
 
 
 def test_the_configuration_knows_one_ppa_and_one_series() -> None:
-    text = configuration(Server("ftp", "127.0.0.1", 2121), PPA, "noble", "me", "ftp")
+    text = configuration(Server("ftp", "127.0.0.1", 2121), PPA, "noble")
     parser = configparser.ConfigParser()
     parser.read_string(text)
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backport.check.ceiling import TOOLS
 from backport.environments.standin_modules import load_table
-from backport.errors import InputError, RecipeError, RemoteError, UsageError
+from backport.errors import BackportError, InputError, RecipeError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.first_recipe import first_recipe
 from backport.recipe import reader
@@ -149,12 +150,6 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path: Path, dsc: Path, name: 
     assert path.read_text() == "mine"
 
 
-def test_what_the_reader_refuses_leaves_nothing(tmp_path: Path, dsc: Path) -> None:
-    with pytest.raises(RecipeError, match="is no maintainer"):
-        write(tmp_path, None, dsc=dsc, maintainer="nobody")
-    assert not (tmp_path / "new").exists()
-
-
 def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path: Path) -> None:
     relations = {
         "app": "small-lib-dev (>= 1.0) [amd64] | other, debhelper",
@@ -189,12 +184,39 @@ def test_sources_that_need_each_other_are_refused(tmp_path: Path) -> None:
         write(tmp_path, None, dscs=(dscs[0], dscs[0]), source="")
 
 
-def test_a_base_of_a_format_that_nobody_can_make_is_refused_at_once(
-    tmp_path: Path, dsc: Path
-) -> None:
+def other_format(dsc: Path) -> None:
     dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (bzr)"))
-    with pytest.raises(InputError, match=r"its format is 3\.0 \(bzr\)"):
-        write(tmp_path, None, dsc=dsc)
+
+
+def other_tarball(dsc: Path) -> None:
+    (dsc.parent / "hello-sru_1.2.orig.tar.gz").write_bytes(b"another")
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "error", "said"),
+    [
+        ({}, other_format, InputError, r"its format is 3\.0 \(bzr\)"),
+        ({}, other_tarball, InputError, r"hello-sru_1\.2\.orig\.tar\.gz is not beside it"),
+        ({"series": ("xenail",)}, None, UsageError, "'xenail' is no Ubuntu series"),
+        ({"source": "other"}, None, UsageError, "no --dsc is of the source package other, but of"),
+        ({"maintainer": "nobody"}, None, RecipeError, "is no maintainer"),
+    ],
+    ids=["format", "tarball", "series", "source", "maintainer"],
+)
+def test_what_cannot_become_a_recipe_is_refused_and_nothing_is_written(
+    *,
+    tmp_path: Path,
+    dsc: Path,
+    options: dict[str, Any],
+    change: Callable[[Path], None] | None,
+    error: type[BackportError],
+    said: str,
+) -> None:
+    if change is not None:
+        change(dsc)
+    with pytest.raises(error, match=said):
+        write(tmp_path, None, dsc=dsc, **options)
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_tools_of_a_series_are_written_with_their_source(tmp_path: Path, dsc: Path) -> None:
@@ -222,24 +244,6 @@ def test_the_bugs_template_can_be_filled_in(tmp_path: Path, dsc: Path) -> None:
     bug = reader.load(path).bug_text
     assert bug is not None
     assert bug.problems.startswith("What would break first")
-
-
-def test_an_unknown_series_is_refused_and_nothing_is_written(tmp_path: Path, dsc: Path) -> None:
-    with pytest.raises(UsageError, match="'xenail' is no Ubuntu series") as caught:
-        write(tmp_path, None, series=("xenail",), dsc=dsc)
-    assert caught.value.exit_code == 2
-    assert not list(tmp_path.glob("*backport*"))
-
-
-def test_a_dsc_of_another_package_is_refused(tmp_path: Path, dsc: Path) -> None:
-    with pytest.raises(UsageError, match="no --dsc is of the source package other, but of hello"):
-        write(tmp_path, None, source="other", dsc=dsc)
-
-
-def test_a_dsc_without_its_tarball_is_refused(tmp_path: Path, dsc: Path) -> None:
-    (dsc.parent / "hello-sru_1.2.orig.tar.gz").write_bytes(b"another")
-    with pytest.raises(InputError, match=r"hello-sru_1\.2\.orig\.tar\.gz is not beside it"):
-        write(tmp_path, None, dsc=dsc)
 
 
 @pytest.mark.parametrize(

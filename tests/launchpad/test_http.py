@@ -13,7 +13,7 @@ import pytest
 from backport.launchpad.api.http import LimitedRequest
 from backport.transport import Limits, UnansweredError
 from tests.support.launchpad_server import Fault, StandIn
-from tests.support.raw_server import HEAD, RawServer
+from tests.support.raw_server import RawServer
 
 QUICK = Limits(first_wait=0.01)
 
@@ -77,11 +77,10 @@ def test_the_wait_that_the_server_asks_for_is_kept(
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ([HEAD, b"x" * 65536, None], "sends more than the limit"),
         ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 65536, None], "sends more than the limit|broke off"),
         ([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"], "compressed answer"),
     ],
-    ids=["endless body", "endless header", "compressed"],
+    ids=["endless header", "compressed"],
 )
 def test_an_answer_that_could_fill_the_memory_is_given_up(
     connection: httplib2.Http, sent: list[bytes | None], said: str
@@ -89,14 +88,4 @@ def test_an_answer_that_could_fill_the_memory_is_given_up(
     with RawServer(sent) as server:
         request = LimitedRequest(connection, Limits(size=1_000_000, attempts=1))
         with pytest.raises(UnansweredError, match=said):
-            request(server.url)
-
-
-@pytest.mark.parametrize("sent", [[HEAD, b"x", None], [b"HTTP/1.1 ", b"2", None]])
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
-    connection: httplib2.Http, sent: list[bytes | None]
-) -> None:
-    with RawServer(sent, pause=0.05) as server:
-        request = LimitedRequest(connection, Limits(total=0.5, attempts=1))
-        with pytest.raises(UnansweredError, match="did not answer in time"):
             request(server.url)

@@ -15,6 +15,7 @@ from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import FILE, Records, age, archive_versions
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Change, Published, Recipe, Retired, Series, Source
+from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 from tests.support.launchpad_server import Fault, StandIn, World
 
@@ -53,16 +54,25 @@ def recipe(root: Path) -> Recipe:
     )
 
 
-class Notes(list[str]):
-    def __call__(self, sentence: str) -> None:
-        self.append(sentence)
+def asked(
+    client: LaunchpadlibClient | None,
+    folder: Path,
+    now: datetime = MONDAY,
+    *,
+    note: Callable[[str], None] = lambda _: None,
+    work: Path | None = None,
+    as_of: date | None = None,
+) -> ArchiveVersions:
+    """What each series has, asked at that time with the cache in the folder."""
+    update = replace(recipe(folder), as_of=as_of)
+    return archive_versions(update, client, folder, now=lambda: now, note=note, work=work)
 
 
 def test_the_records_confirm_the_versions_with_their_date(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
-    notes = Notes()
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY, note=notes)
+    notes: list[str] = []
+    found = asked(client, tmp_path, note=notes.append)
     confirmed = f"{standin.root} publication record, asked 2026-11-23"
     assert found == {
         ("hello-sru", "xenial"): Published("1.0-1ubuntu0.1", confirmed, "in Updates"),
@@ -74,20 +84,13 @@ def test_the_records_confirm_the_versions_with_their_date(
     assert "1.0-1ubuntu0.1, which counts" in note
 
 
-def test_a_record_of_another_server_is_never_called_launchpads(
-    client: LaunchpadlibClient, tmp_path: Path
-) -> None:
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
-    assert not any(one.confirmed.startswith("Launchpad") for one in found.values())
-
-
 def test_a_series_that_lacks_the_source_is_confirmed_as_empty(
     client: LaunchpadlibClient, world: World, tmp_path: Path
 ) -> None:
     for entry in world.all("source_package_publishing_history"):
         if entry.values["distro_series_link"] == "/ubuntu/xenial":
             entry.values["status"] = "Deleted"
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert found["hello-sru", "xenial"].version == ""
     assert found["hello-sru", "xenial"].confirmed
 
@@ -99,7 +102,7 @@ def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
     client: LaunchpadlibClient, world: World, tmp_path: Path, pocket: str, counts: bool
 ) -> None:
     world.publish("xenial", "hello-sru", "1.10-1", pocket=pocket)
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     seen = found["hello-sru", "xenial"]
     assert (seen.version == "1.10-1") is counts
     assert (f"in {pocket}" in seen.note) is counts
@@ -110,7 +113,7 @@ def test_every_version_that_any_pocket_had_is_seen(
     client: LaunchpadlibClient, world: World, tmp_path: Path, status: str
 ) -> None:
     world.publish("xenial", "hello-sru", "1.2-1~ubuntu16.04.3", pocket="Backports", status=status)
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert set(found["hello-sru", "xenial"].seen) == {
         "1.0-1",
         "1.0-1ubuntu0.1",
@@ -139,10 +142,9 @@ def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
     client: LaunchpadlibClient, world: World, tmp_path: Path, status: str, taken: bool
 ) -> None:
     queue(world, status)
-    update = recipe(tmp_path)
-    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert ("1.2-1~ubuntu16.04.1" in found["hello-sru", "xenial"].seen) is taken
-    (row, _) = versions.table(update, found)
+    (row, _) = versions.table(recipe(tmp_path), found)
     assert row.ours == ("1.2-1~ubuntu16.04.2" if taken else "1.2-1~ubuntu16.04.1")
 
 
@@ -150,8 +152,7 @@ def test_the_queue_of_today_says_nothing_of_a_day_in_the_past(
     client: LaunchpadlibClient, world: World, tmp_path: Path
 ) -> None:
     queue(world, "Unapproved")
-    update = replace(recipe(tmp_path), as_of=date(2017, 6, 1))
-    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path, as_of=date(2017, 6, 1))
     assert found["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
 
 
@@ -172,14 +173,11 @@ def test_an_upload_is_ours_by_its_files_and_not_by_its_version(
     # A sponsor has signed the .dsc.
     files = {packed: content, f"hello-sru_{version}.dsc": b"signed"}
     world.publish("xenial", "hello-sru", version, pocket="Proposed", files=files)
-    update = recipe(tmp_path)
-    found = archive_versions(update, client, tmp_path, now=lambda: MONDAY, work=tmp_path / "work")
-    (row, _) = versions.table(update, found)
+    found = asked(client, tmp_path, work=tmp_path / "work")
+    (row, _) = versions.table(recipe(tmp_path), found)
     assert (row.published, row.ours) == (ours, version if ours else "1.2-1~ubuntu16.04.2")
     # Nothing of ours is there to compare it with.
-    (row, _) = versions.table(
-        update, archive_versions(update, client, tmp_path, now=lambda: MONDAY)
-    )
+    (row, _) = versions.table(recipe(tmp_path), asked(client, tmp_path))
     assert not row.published
 
 
@@ -230,9 +228,7 @@ def test_as_of_a_day_only_what_was_in_the_archive_on_that_day_counts(
 ) -> None:
     history(world)
     as_of = date.fromisoformat(day) if day else None
-    found = archive_versions(
-        replace(recipe(tmp_path), as_of=as_of), client, tmp_path, now=lambda: MONDAY
-    )
+    found = asked(client, tmp_path, as_of=as_of)
     seen = found["hello-sru", "xenial"]
     assert (seen.version, seen.note) == expected
     said = f" as of {day}" if day else ""
@@ -245,8 +241,7 @@ def test_what_a_series_had_when_it_ended_counts_as_of_any_later_day(
     for entry in world.all("source_package_publishing_history"):
         if entry.values["status"] == "Obsolete":
             entry.values["date_removed"] = "2018-01-13T00:00:00.000000+00:00"
-    later = replace(recipe(tmp_path), as_of=date(2020, 1, 1))
-    found = archive_versions(later, client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path, as_of=date(2020, 1, 1))
     assert found["hello-sru", "zesty"].version == "1.2-1"
 
 
@@ -254,23 +249,13 @@ def test_a_superseded_version_of_unknown_end_counts_as_of_a_later_day(
     client: LaunchpadlibClient, world: World, tmp_path: Path
 ) -> None:
     world.publish("xenial", "hello-sru", "1.9-1", status="Superseded")
-    later = replace(recipe(tmp_path), as_of=date(2017, 2, 15))
-    found = archive_versions(later, client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path, as_of=date(2017, 2, 15))
     assert found["hello-sru", "xenial"].version == "1.9-1"
 
 
 def test_a_day_is_that_of_utc_wherever_the_record_was_written() -> None:
-    one = Publication(
-        "ubuntu",
-        "x",
-        "1",
-        "xenial",
-        "Release",
-        "main",
-        "Published",
-        "2017-02-16T01:00:00+02:00",
-        "",
-    )
+    moment = "2017-02-16T01:00:00+02:00"
+    one = Publication("ubuntu", "x", "1", "xenial", "Release", "main", "Published", moment, "")
     assert one.was_in_archive(date(2017, 2, 15))
     assert not one.was_in_archive(date(2017, 2, 14))
 
@@ -278,36 +263,33 @@ def test_a_day_is_that_of_utc_wherever_the_record_was_written() -> None:
 def test_another_day_asks_nothing_anew(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
-    asked = len(standin.requests)
-    early = replace(recipe(tmp_path), as_of=date(2010, 1, 1))
-    found = archive_versions(early, client, tmp_path, now=lambda: MONDAY)
-    assert len(standin.requests) == asked
+    asked(client, tmp_path)
+    before = len(standin.requests)
+    found = asked(client, tmp_path, as_of=date(2010, 1, 1))
+    assert len(standin.requests) == before
     assert {one.version for one in found.values()} == {""}
 
 
 def test_a_kept_answer_is_used_for_a_day_without_asking(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
-    first = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
-    asked = len(standin.requests)
+    first = asked(client, tmp_path)
+    before = len(standin.requests)
     later = MONDAY + timedelta(hours=23)
-    assert archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: later) == first
-    assert len(standin.requests) == asked
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY + timedelta(hours=25))
-    assert len(standin.requests) > asked
+    assert asked(client, tmp_path, later) == first
+    assert len(standin.requests) == before
+    asked(client, tmp_path, MONDAY + timedelta(hours=25))
+    assert len(standin.requests) > before
 
 
 def test_offline_a_warm_cache_is_used_and_its_age_said(
     make_client: MakeClient, standin: StandIn, tmp_path: Path
 ) -> None:
-    archive_versions(recipe(tmp_path), make_client(), tmp_path, now=lambda: MONDAY)
+    asked(make_client(), tmp_path)
     standin.stop()
-    notes = Notes()
+    notes: list[str] = []
     later = MONDAY + timedelta(days=3)
-    found = archive_versions(
-        recipe(tmp_path), make_client(), tmp_path, now=lambda: later, note=notes
-    )
+    found = asked(make_client(), tmp_path, later, note=notes.append)
     seen = found["hello-sru", "xenial"]
     assert seen.version == "1.0-1ubuntu0.1"
     assert seen.confirmed.endswith("asked 2026-11-23")
@@ -317,25 +299,22 @@ def test_offline_a_warm_cache_is_used_and_its_age_said(
 
 
 def test_without_a_client_only_the_file_is_read(
-    make_client: MakeClient,
-    standin: StandIn,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    make_client: MakeClient, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
-    warm = archive_versions(recipe(tmp_path), make_client(), tmp_path, now=lambda: MONDAY)
-    asked = len(standin.requests)
+    warm = asked(make_client(), tmp_path)
+    before = len(standin.requests)
     later = MONDAY + timedelta(hours=2)
-    assert archive_versions(recipe(tmp_path), None, tmp_path, now=lambda: later) == warm
-    assert len(standin.requests) == asked
+    assert asked(None, tmp_path, later) == warm
+    assert len(standin.requests) == before
 
 
 def test_records_of_one_server_are_not_taken_for_those_of_another(
     client: LaunchpadlibClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    asked(client, tmp_path)
     monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT", raising=False)
-    found = archive_versions(recipe(tmp_path), None, tmp_path, now=lambda: MONDAY)
+    found = asked(None, tmp_path)
     assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
 
 
@@ -344,10 +323,8 @@ def test_when_nobody_answers_the_recipe_stands_with_one_note(
 ) -> None:
     with StandIn(World()) as gone:
         pass
-    notes = Notes()
-    found = archive_versions(
-        recipe(tmp_path), make_client(root=gone.root), tmp_path, now=lambda: MONDAY, note=notes
-    )
+    notes: list[str] = []
+    found = asked(make_client(root=gone.root), tmp_path, note=notes.append)
     assert found == {
         ("hello-sru", "xenial"): Published("1.0-1", note="guessed"),
         ("hello-sru", "zesty"): Published("1.2-1"),
@@ -357,29 +334,12 @@ def test_when_nobody_answers_the_recipe_stands_with_one_note(
     assert stands.startswith("for 3 of 3 pairs")
 
 
-def test_after_a_failure_launchpad_rests_for_ten_minutes(
-    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
-) -> None:
-    standin.faults.add(Fault("status", on="getPublished", status=503, times=4))
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
-    asked = len(standin.requests)
-    notes = Notes()
-    soon = MONDAY + timedelta(minutes=9)
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: soon, note=notes)
-    assert len(standin.requests) == asked
-    assert "answered 503" in notes[0]
-    assert "9 minutes ago" in notes[0]
-    later = MONDAY + timedelta(minutes=10)
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: later)
-    assert found["hello-sru", "zesty"].confirmed
-
-
 def test_a_refusal_concerns_its_own_question_only(
     client: LaunchpadlibClient, world: World, tmp_path: Path
 ) -> None:
     del world.entries["/ubuntu/xenial"]
-    notes = Notes()
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY, note=notes)
+    notes: list[str] = []
+    found = asked(client, tmp_path, note=notes.append)
     assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
     assert found["hello-sru", "zesty"].confirmed
     refused, stands = notes
@@ -392,7 +352,7 @@ def test_after_one_failure_no_more_is_asked(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
     standin.faults.add(Fault("status", on="xenial.*getPublished", status=503, times=-1))
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert found["hello-sru", "zesty"] == Published("1.2-1")
     assert not any("zesty" in one for one in standin.requests)
 
@@ -402,17 +362,17 @@ def test_a_damaged_file_counts_as_none(
     client: LaunchpadlibClient, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / FILE).write_text(text)
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert found["hello-sru", "zesty"].confirmed
     assert json.loads((tmp_path / FILE).read_text())["format"] == 2
 
 
 def test_a_damaged_record_is_asked_for_again(client: LaunchpadlibClient, tmp_path: Path) -> None:
-    archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    asked(client, tmp_path)
     data = json.loads((tmp_path / FILE).read_text())
     data["roots"][client.root]["ubuntu/zesty/hello-sru"]["publications"] = [{"version": "0"}]
     (tmp_path / FILE).write_text(json.dumps(data))
-    found = archive_versions(recipe(tmp_path), client, tmp_path, now=lambda: MONDAY)
+    found = asked(client, tmp_path)
     assert found["hello-sru", "zesty"].version == "1.2-1"
 
 
@@ -420,10 +380,10 @@ def test_an_answer_from_the_future_is_not_trusted(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
     Records(tmp_path, client, now=lambda: MONDAY).published("hello-sru", "zesty")
-    asked = len(standin.requests)
-    before = MONDAY - timedelta(days=400)
-    Records(tmp_path, client, now=lambda: before).published("hello-sru", "zesty")
-    assert len(standin.requests) > asked
+    before = len(standin.requests)
+    past = MONDAY - timedelta(days=400)
+    Records(tmp_path, client, now=lambda: past).published("hello-sru", "zesty")
+    assert len(standin.requests) > before
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=4000)))

@@ -80,12 +80,3 @@ def test_what_we_have_uploaded_stays_until_the_recipe_makes_something_else(
     assert (there["ours"], there["published"]) == (SECOND, False)
     row(recipe, capsys, "source")
     assert (made / f"small_{SECOND}.dsc").is_file()
-
-
-def test_a_round_that_was_removed_from_proposed_has_used_its_number_up(
-    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    world.publish("xenial", "small", "1.0-1")
-    world.publish("xenial", "small", FIRST, pocket="Proposed", status="Deleted")
-    there = row(recipe, capsys)
-    assert (there["ours"], there["published"]) == (SECOND, False)

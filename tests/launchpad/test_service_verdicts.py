@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import (
     ServiceTest,
+    ServiceTests,
     UploadedVersions,
     sent_of,
     service_tests,
@@ -48,7 +50,7 @@ def row(made: Verdict, arch: str = "amd64", **more: Any) -> dict[str, Any]:
 def control(made: Verdict, version: str = f"{UPDATE}~unpatched1", **more: Any) -> dict[str, Any]:
     """The control of one of them."""
     found = row(made) | {"test": "race", "control": "race-control", "variant": "unpatched"}
-    for name in ("each", "request", "detail", "stage", "log"):
+    for name in ("each", "request", "verdict", "detail", "stage", "log"):
         found.pop(name, None)
     return found | {"version": version} | verdict.to_json(made) | more
 
@@ -60,10 +62,21 @@ def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> di
     }  # fmt: skip
 
 
+def said_of(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> ServiceTests:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / verdicts.SUMMARY
+        path.parent.mkdir()
+        path.write_text(json.dumps(data(*rows, controls=controls)))
+        summary = verdicts.read_summary(Path(folder))
+    assert summary is not None
+    assert summary.to_json() == data(*rows, controls=controls)
+    return service_tests(summary, SENT)
+
+
 def counted(
     *rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()
 ) -> dict[StepId, ServiceTest]:
-    return dict(service_tests(data(*rows, controls=controls), SENT).tests)
+    return dict(said_of(*rows, controls=controls).tests)
 
 
 def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
@@ -91,9 +104,9 @@ def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests
 def test_what_is_said_of_anything_else_counts_for_nothing(
     change: dict[str, str], said: str
 ) -> None:
-    found = service_tests(data(row(LOST, **change)), SENT)
+    found = said_of(row(LOST, **change))
     assert found.tests == {}
-    assert [one.counts for one in found.rows] == [said]
+    assert [why_not for _, why_not in found.runs] == [said]
 
 
 @pytest.mark.parametrize("first", [LOST, Broken("no testbed")])
@@ -103,8 +116,8 @@ def test_an_architecture_that_has_not_passed_decides(first: Verdict, turned: boo
     one = counted(*(reversed(rows) if turned else rows))[STEP]
     assert verdict.kind(one.verdict) == verdict.kind(first)
     assert "arm64" in verdict.text(one.verdict)
-    assert one.worst.log.endswith("/arm64/log.gz")
-    assert {cell.arch for cell in one.cells} == {"amd64", "arm64"}
+    assert one.worst.log_address.endswith("/arm64/log.gz")
+    assert {cell.arch for cell in one.runs} == {"amd64", "arm64"}
 
 
 def test_a_failure_decides_before_a_testbed_that_broke() -> None:
@@ -165,9 +178,9 @@ def test_a_control_counts_only_with_the_variant_of_this_very_version(
 
 def test_a_control_that_did_not_run_leaves_the_local_one() -> None:
     said = control(Skipped("control not run: name a PPA"), "", result="")
-    found = service_tests(data(row(Passed()), controls=(said,)), SENT)
+    found = said_of(row(Passed()), controls=(said,))
     assert CONTROL not in found.tests
-    assert [one.counts for one in found.rows if one.control] == ["no result"]
+    assert [why_not for run, why_not in found.runs if run.control] == ["no result"]
 
 
 @pytest.mark.parametrize(

@@ -125,49 +125,39 @@ def test_a_file_that_is_not_the_one_listed_is_not_signed(tmp_path: Path, good: s
     assert not (tmp_path / "out").exists()
 
 
-def test_a_passphrase_from_a_file_signs_without_anybody(
-    tmp_path: Path, locked_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def secret(tmp_path: Path, locked_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with the passphrase; gpg has a key that needs it, and no agent that knows it."""
     monkeypatch.setenv("GNUPGHOME", str(locked_home))
     kill_agent(locked_home)
-    secret = tmp_path / "passphrase"
-    secret.write_text(PASSPHRASE)
-    secret.chmod(0o600)
-    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
+    file = tmp_path / "passphrase"
+    file.write_text(PASSPHRASE)
+    file.chmod(0o600)
+    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(file))
+    return file
+
+
+@pytest.mark.usefixtures("secret")
+def test_a_passphrase_from_a_file_signs_without_anybody(tmp_path: Path) -> None:
     key = find_key("locked@example.org")
-
     sign_upload(described(tmp_path / "in"), key, tmp_path / "out")
-
     assert signer(tmp_path / "out" / "a_1-1.dsc") == key.fingerprint
 
 
-def test_a_wrong_passphrase_is_told_and_nothing_is_left(
-    tmp_path: Path, locked_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GNUPGHOME", str(locked_home))
-    kill_agent(locked_home)
-    secret = tmp_path / "passphrase"
-    secret.write_text("wrong donkey")
-    secret.chmod(0o600)
-    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
+def test_a_wrong_passphrase_is_told_and_nothing_is_left(tmp_path: Path, secret: Path) -> None:
     key = find_key("locked@example.org")
-
+    secret.write_text("wrong donkey")
     with pytest.raises(MachineError, match="the passphrase is wrong") as caught:
         sign_upload(described(tmp_path / "in"), key, tmp_path / "out")
     assert "donkey" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "passphrase"]
 
 
-def test_a_passphrase_that_others_may_read_is_refused(
-    tmp_path: Path, good: signing.Key, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = tmp_path / "passphrase"
-    secret.write_text(PASSPHRASE)
+def test_a_passphrase_that_others_may_read_is_refused(tmp_path: Path, secret: Path) -> None:
+    key = find_key("locked@example.org")
     secret.chmod(0o640)
-    monkeypatch.setenv(signing.PASSPHRASE_VARIABLE, str(secret))
-
     with pytest.raises(InputError, match=r"others may read this passphrase \(mode 0640\)"):
-        sign_upload(described(tmp_path / "in"), good, tmp_path / "out")
+        sign_upload(described(tmp_path / "in"), key, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -193,13 +183,12 @@ fpr:::::::::BBBBBBBBBBBBBBBBBBBBBBBBFEDCBA9876543210:
 """
 
 
-def test_a_key_on_a_smartcard_is_known_by_its_serial_number() -> None:
+def test_a_key_on_a_smartcard_can_sign() -> None:
     text = COLONS.format(primary="#", sub="D2760001240102010006000000010000")
 
     ((key, trouble),) = signing._parsed(text)
 
     assert trouble == ""
-    assert key.card == "D2760001240102010006000000010000"
     assert key.fingerprint == "AAAAAAAAAAAAAAAAAAAAAAAA0123456789ABCDEF"
 
 

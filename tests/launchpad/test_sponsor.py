@@ -6,7 +6,6 @@ import pytest
 
 from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import sponsor
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -38,8 +37,8 @@ def debdiffs(tmp_path: Path) -> list[sponsor.Debdiff]:
     return found
 
 
-def test_debdiffs_are_attached_as_patches_and_the_sponsors_subscribed(
-    writer: LaunchpadlibClient, there: Bugs, debdiffs: list[sponsor.Debdiff]
+def test_debdiffs_are_attached_once_as_patches_the_sponsors_subscribed_and_all_else_stays(
+    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, debdiffs: list[sponsor.Debdiff]
 ) -> None:
     done = sponsor.carry_out(writer, NUMBER, debdiffs)
     assert done == [
@@ -54,12 +53,6 @@ def test_debdiffs_are_attached_as_patches_and_the_sponsors_subscribed(
     ]
     stored = there.world.files[f"/devel{attached[0].path}/data"]
     assert stored == debdiffs[0].path.read_bytes()
-
-
-def test_nothing_else_of_the_bug_is_touched_and_repeating_it_does_nothing(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, debdiffs: list[sponsor.Debdiff]
-) -> None:
-    sponsor.carry_out(writer, NUMBER, debdiffs)
     bug = there.world.entries["/bugs/77"].values
     assert (bug["description"], bug["tags"]) == ("Since monday.", ["old"])
     assert there.task(NUMBER, "xenial/app").values["status"] == "New"
@@ -103,13 +96,6 @@ def test_a_debdiff_with_another_content_is_attached_beside_the_old_one_and_told(
     assert "is there with another content" in todo.notes[0]
     sponsor.carry_out(writer, NUMBER, debdiffs[:1])
     assert len(there.below("bug_attachment", "/bugs/77")) == 2
-
-
-@pytest.mark.usefixtures("there")
-def test_a_private_bug_is_told_in_one_sentence(writer: LaunchpadlibClient, world: World) -> None:
-    world.hidden["/bugs/77"] = 404
-    with pytest.raises(RefusedError, match="does not exist, or is private"):
-        sponsor.read(writer, NUMBER, [])
 
 
 def test_a_source_without_a_base_is_told_and_one_for_testing_only_is_refused(

@@ -149,14 +149,23 @@ def test_a_server_that_is_silent_or_resets_leaves_it_to_the_next_call(
     goes_on(case)
 
 
-def test_a_server_that_refuses_a_file_is_named_with_its_reason(case: Case) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("452 Insufficient storage space.", "Insufficient storage space"),
+        ("553 File exists.", "keeps an older file of that name"),
+    ],
+)
+def test_a_server_that_refuses_a_file_is_named_with_its_reason(
+    case: Case, answer: str, said: str
+) -> None:
     case.ready()
-    case.ftp.fail_with = "452 Insufficient storage space."
+    case.ftp.fail_with = answer
 
     ran = case.upload()
 
     assert ran.exit_code == 6
-    assert "Insufficient storage space" in one_sentence(ran.err)
+    assert said in one_sentence(ran.err)
     case.ftp.fail_with = ""
     goes_on(case)
 
@@ -183,16 +192,6 @@ def test_a_550_that_stays_is_tried_so_often_as_is_said(case: Case) -> None:
     assert case.records()[0]["state"] == "broken"
     case.ftp.fail_with = ""
     goes_on(case)
-
-
-def test_an_older_file_on_the_server_is_no_success(case: Case) -> None:
-    case.ready()
-    case.ftp.fail_with = "553 File exists."
-
-    ran = case.upload()
-
-    assert ran.exit_code == 6
-    assert "keeps an older file of that name" in one_sentence(ran.err)
 
 
 def test_a_rejection_in_the_queue_is_told_and_the_next_call_takes_the_next_number(

@@ -43,7 +43,7 @@ SOURCE = Source(
     changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
-MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, {}, (), (), ("a",), ())
+MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, (), (), ("a",), ())
 CANDIDATE = Candidate(
     source=SOURCE,
     series="xenial",
@@ -78,18 +78,12 @@ def test_all_checks_hold_for_good_facts() -> None:
 @pytest.mark.parametrize(
     ("change", "check", "exit_code", "said"),
     [
-        ({"allowed": "no right"}, "account", 6, "no right"),
-        ({"key_trouble": "it has expired"}, "key", 5, "it has expired"),
         ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
-        ({"base_trouble": "nobody has it"}, "base", 3, "nobody has it"),
         ({"as_of": datetime.date(2026, 11, 22)}, "day", 3, "as of 2026-11-22"),
         ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
         ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
         ({"said": None}, "archive", 3, "the recipe says none"),
-        ({"archive": Published(UPDATE, "x"), "said": Published(UPDATE)}, "version", 3, "archive"),
-        ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2"),
-        ({"known": (Known("a_1.0.orig.tar.gz", "9" * 64, "the PPA"),)}, "tarball", 3, "another"),
         ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
         ({"unmet": ("b (>= 2), where the PPA has 2~ppa1",)}, "relations", 3, "(>= {NAME}~)"),
         ({"steps": {BUILD: "never run"}}, "tests", 4, "never run"),
@@ -123,28 +117,8 @@ def test_what_only_looks_alike_does_not_refuse_it(change: dict[str, object]) -> 
     assert item_of(replace(CANDIDATE, **change)).action == "upload"  # type: ignore[arg-type]
 
 
-def test_an_obsolete_series_goes_on_where_the_ppa_takes_it() -> None:
-    item = item_of(replace(CANDIDATE, series_status="Obsolete", permitted=True))
-
-    assert item.action == "upload"
-    assert (
-        item.checks[0].detail == "xenial is Obsolete, and the PPA takes uploads for it all the same"
-    )
-
-
-@pytest.mark.parametrize(("named", "exit_code"), [(False, 0), (True, 6)])
-def test_an_obsolete_series_is_skipped(named: bool, exit_code: int) -> None:
-    item = item_of(replace(CANDIDATE, series_status="Obsolete", asked_by_name=named))
-
-    assert (item.action, item.exit_code) == ("skipped", exit_code)
-    assert item.reason.startswith("skipped (obsolete: Launchpad takes no uploads for xenial")
-
-
-def test_what_is_there_with_our_content_needs_nothing() -> None:
+def test_what_is_there_with_our_content_needs_nothing_and_with_other_content_is_refused() -> None:
     assert item_of(replace(CANDIDATE, records=(record(VERSION),))).action == "is there"
-
-
-def test_what_is_there_with_other_content_is_refused() -> None:
     other = replace(record(VERSION), files=(SourceFile("a_1.0.orig.tar.gz", 1, "8" * 64, "x"),))
 
     assert item_of(replace(CANDIDATE, records=(other,))).action == "refused"
@@ -174,8 +148,7 @@ def test_what_needs_a_refused_one_is_refused_too() -> None:
 
 def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     recipe = load(
-        tmp_path,
-        Spec(sources=(SourceSpec("beta", needs=("alpha",)), SourceSpec("alpha"))),
+        tmp_path, Spec(sources=(SourceSpec("beta", needs=("alpha",)), SourceSpec("alpha")))
     )
 
     pairs = order(recipe, ("yakkety", "xenial"), ("alpha", "beta"))
@@ -186,7 +159,7 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
 
 
 def made(name: str, *relations: Relation) -> PpaSource:
-    return PpaSource(name, "xenial", VERSION, Path(), {}, {}, (), (), (name,), relations)
+    return PpaSource(name, "xenial", VERSION, Path(), {}, (), (), (name,), relations)
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,7 @@ def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene
     assert published.read_all(scene.work, "ppa:me/other", scene.client.root) == ()
 
 
-def test_a_record_that_still_holds_keeps_its_time_and_another_one_replaces_it(
-    scene: Scene,
-) -> None:
+def test_a_record_that_still_holds_keeps_its_time_and_another_one_replaces_it(scene: Scene) -> None:
     scene.farm.build(scene.accept())
     scene.wait()
     path = published.path_of(scene.work, "xenial", "app")
@@ -195,18 +193,18 @@ def test_a_dependency_wait_that_nothing_can_end_is_not_waited_out(scene: Scene) 
     assert "xenial/app 1.0-1~ppa1 amd64: dependency wait (lib)" in wait_show.event_text(ended)
 
 
-@pytest.mark.parametrize("state", ["Chroot problem", "Failed to upload"])
-def test_a_build_that_failed_for_the_farms_sake_is_started_again(scene: Scene, state: str) -> None:
-    job = scene.farm.build(scene.accept(), "amd64", ends(state), GOOD)
+@pytest.mark.parametrize(
+    ("state", "log"),
+    [("Chroot problem", LOG), ("Failed to upload", LOG), ("Failed to build", None)],
+    ids=["chroot", "upload", "a lost builder"],
+)
+def test_a_build_that_failed_for_the_farms_sake_is_started_again(
+    scene: Scene, state: str, log: bytes | None
+) -> None:
+    job = scene.farm.build(scene.accept(), "amd64", ends(state), GOOD, log=log)
     assert scene.wait().reason == "all published"
     assert job.retries == 1
     assert scene.failed() == []
-
-
-def test_a_lost_builder_leaves_no_log_and_the_build_is_started_again(scene: Scene) -> None:
-    job = scene.farm.build(scene.accept(), "amd64", ends("Failed to build"), GOOD, log=None)
-    assert scene.wait().reason == "all published"
-    assert job.retries == 1
 
 
 def test_an_upload_of_binaries_that_was_rejected_is_a_failure_of_the_package(scene: Scene) -> None:
@@ -239,9 +237,7 @@ def test_without_retries_a_farms_problem_is_a_failure_at_once(scene: Scene) -> N
     assert failed.row.detail == "a problem of the build farm; --retries 0: not started again"
 
 
-def test_without_the_right_to_start_a_build_again_it_counts_as_failed(
-    scene: Scene,
-) -> None:
+def test_without_the_right_to_start_a_build_again_it_counts_as_failed(scene: Scene) -> None:
     scene.standin.faults.add(Fault("status", on="POST .*/\\+build/", status=401, body="No."))
     scene.farm.build(scene.accept(), "amd64", ends("Chroot problem"))
     assert scene.wait().reason == "failed"
@@ -267,9 +263,7 @@ def test_a_source_that_was_superseded_or_deleted_is_told(scene: Scene) -> None:
     assert "the source package is deleted" in wait_show.event_text(ended)
 
 
-def test_a_source_that_was_superseded_after_its_binaries_came_is_told_at_once(
-    scene: Scene,
-) -> None:
+def test_a_source_that_was_superseded_after_its_binaries_came_is_told_at_once(scene: Scene) -> None:
     there = scene.accept()
     scene.farm.build(there)
     scene.farm.now = 1000.0
@@ -297,15 +291,6 @@ def test_a_log_that_cannot_be_read_is_told_and_does_not_stop_the_wait(
     (failed,) = scene.failed()
     assert failed.tail.trouble
     assert "/+files/buildlog" in failed.log
-
-
-def test_a_log_is_asked_for_again_after_a_passing_error(scene: Scene) -> None:
-    scene.farm.build(scene.accept(), "amd64", ends("Failed to build"), log=LOG)
-    scene.standin.faults.add(
-        Fault("html", on="GET /librarian/"), Fault("status", on="GET /librarian/", status=503)
-    )
-    scene.wait()
-    assert scene.failed()[0].tail.lines == ("line 97", "line 98", "line 99")
 
 
 def test_launchpad_may_be_away_for_a_while(scene: Scene) -> None:
@@ -365,7 +350,7 @@ def test_the_events_are_json_lines_and_text(scene: Scene) -> None:
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert {line["event"] for line in lines} == {"build", "failed", "waited"}
     (failed,) = [line for line in lines if line["event"] == "failed"]
-    assert failed["tail"] == ["?[31mred?"]
+    assert failed["tail"] == ["\x1b[31mred\x07"]
     assert lines[-1]["reason"] == "failed"
     quiet = io.StringIO()
     with wait_show.shown("quiet", quiet) as sink:

@@ -14,7 +14,7 @@ from backport.engine import verdict
 from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.bug.plan import Bug, Task
+from backport.launchpad.bug.data import Bug, Task
 from backport.launchpad.builds.published import PublishedBinary
 from backport.launchpad.upload import journal
 from backport.sru import check, service_verdicts

@@ -17,7 +17,7 @@ from backport.launchpad.api import credentials
 from backport.run import clean
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from tests.sru.runs import Place
-from tests.support.logged_in import credentials_file
+from tests.support.upload_server.case import write_credentials
 
 LOG = "test/xenial/alpha.smoke"
 
@@ -29,19 +29,17 @@ def everything(folder: Path) -> bytes:
 # --------------------------------------------------------------------- what is in it
 
 
-def test_evidence_lists_every_file_that_is_in_it(place: Place) -> None:
+def test_evidence_lists_the_recipe_the_patches_the_packages_and_the_logs(place: Place) -> None:
     made = place.evidence()
     found = check.load(made.folder)
-    there = {
-        str(path.relative_to(made.folder)) for path in made.folder.rglob("*") if path.is_file()
-    }
-    assert there == {*found.files, manifest.FILE}
-    assert check.check(made.archive).faults == ()
-    assert check.check(made.folder).faults == ()
-
-
-def test_evidence_holds_the_recipe_the_patches_the_packages_and_the_logs(place: Place) -> None:
-    found = check.load(place.evidence().folder)
+    files = [path for path in made.folder.rglob("*") if path.is_file()]
+    listed = {*found.files, manifest.FILE}
+    assert {str(path.relative_to(made.folder)) for path in files} == listed
+    assert check.check(made.archive).faults == check.check(made.folder).faults == ()
+    base = found.base("xenial")
+    assert base is not None
+    assert (base.kind, base.suite) == ("stand-in", "Debian bullseye")
+    assert base.differing == (("python", "2.7.11-1", "2.7.18"),)
     for name in (
         "inputs/backport.toml",
         "inputs/patches/alpha/lock.patch",
@@ -53,14 +51,6 @@ def test_evidence_holds_the_recipe_the_patches_the_packages_and_the_logs(place: 
         "steps/test/xenial/alpha.renew-control+unpatched/artifacts/control.json",
     ):
         assert name in found.files, name
-
-
-def test_evidence_says_which_base_it_was_and_which_versions_differ(place: Place) -> None:
-    found = check.load(place.evidence().folder)
-    base = found.base("xenial")
-    assert base is not None
-    assert (base.kind, base.suite) == ("stand-in", "Debian bullseye")
-    assert base.differing == (("python", "2.7.11-1", "2.7.18"),)
 
 
 def test_evidence_names_every_command_with_its_arguments_and_its_programs_version(
@@ -89,36 +79,25 @@ def test_a_step_that_could_not_begin_is_in_it_as_skipped(place: Place) -> None:
 # ------------------------------------------------------------------ made once, always the same
 
 
-def test_the_same_steps_give_the_same_bytes(place: Place) -> None:
+def test_the_same_steps_give_the_same_bytes_and_others_another_file(place: Place) -> None:
     made = place.evidence()
-    before = made.archive.read_bytes()
+    before, stamp = made.archive.read_bytes(), made.archive.stat().st_mtime_ns
+    again = place.evidence()
+    assert (made.fresh, again.fresh) == (True, False)
+    assert (again.sha256, again.archive.stat().st_mtime_ns) == (made.sha256, stamp)
     shutil.rmtree(place.store.work / run_record.FOLDER)
     again = place.evidence()
     assert again.fresh
     assert (again.name, again.archive.read_bytes()) == (made.name, before)
-
-
-def test_nothing_is_made_where_nothing_has_changed(place: Place) -> None:
-    made = place.evidence()
-    stamp = made.archive.stat().st_mtime_ns
-    again = place.evidence()
-    assert (made.fresh, again.fresh) == (True, False)
-    assert (again.sha256, again.archive.stat().st_mtime_ns) == (made.sha256, stamp)
-
-
-def test_a_changed_step_gives_other_evidence_and_the_old_one_stays(place: Place) -> None:
-    made = place.evidence()
     place.files[LOG] = {"more": "another log\n"}
     shutil.rmtree(place.store.work / LOG)
-    again = place.evidence()
-    assert again.name != made.name
+    other = place.evidence()
+    assert other.name != made.name
     assert made.archive.is_file()
-    assert (again.archive.parent / "latest").resolve() == again.folder.resolve()
+    assert (other.archive.parent / "latest").resolve() == other.folder.resolve()
 
 
-def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(
-    place: Place,
-) -> None:
+def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(place: Place) -> None:
     made = place.evidence()
     own = {"uploads/xenial_alpha_1.0-1.json", "ppa-test/xenial/alpha@amd64/log.gz",
            "published/xenial/alpha.json", "debdiff/xenial/alpha_1.0-1.debdiff"}  # fmt: skip
@@ -193,11 +172,7 @@ def place_make(place: Place, record: run_record.RunRecord) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        (
-            "log",
-            lambda text: text[:-5],
-            r"smoke/log: this file is cut off \(\d+ of \d+ bytes",
-        ),
+        ("log", lambda text: text[:-5], r"smoke/log: this file is cut off \(\d+ of \d+ bytes"),
         ("log", lambda text: text.replace("PASS", "FAIL"), "changed after its step had ended"),
         ("invented", lambda _: "PASS\n", "invented: this file came into"),
     ],
@@ -215,11 +190,7 @@ def test_what_is_not_as_its_step_left_it_gives_no_evidence(
 
 # -------------------------------------------------------------- what must not leave the machine
 
-PLANTED = {
-    "host": "build-host-7",
-    "home": "/home/alice-b",
-    "token": "k3y-of-launchpad-0815",
-}
+PLANTED = {"host": "build-host-7", "home": "/home/alice-b", "token": "k3y-of-launchpad-0815"}
 
 
 @pytest.fixture
@@ -245,14 +216,8 @@ def test_no_secret_host_name_or_home_path_is_in_the_evidence(
     made = place.evidence()
     shutil.rmtree(place.root / "out", ignore_errors=True)
     content = everything(archive.unpack(made.archive, place.root / "out"))
-    for value in (
-        *planted.values(),
-        "QWxhZGRpbg",
-        "hunter22",
-        "MIIEow",
-        "abcdefgh12345",
-        "zyxwvu987",
-    ):
+    others = ("QWxhZGRpbg", "hunter22", "MIIEow", "abcdefgh12345", "zyxwvu987")
+    for value in (*planted.values(), *others):
         assert value.encode() not in content, value
     assert str(place.store.work).encode() not in content
     assert b"host HOST; ~/work/x" in content
@@ -260,26 +225,35 @@ def test_no_secret_host_name_or_home_path_is_in_the_evidence(
     assert check.check(made.archive).faults == ()
 
 
-def test_a_package_with_a_home_path_in_it_gives_no_evidence(
-    place: Place, planted: dict[str, str]
+def packed_deb(content: bytes) -> bytes:
+    """An ar archive with that in a compressed member, as a .deb has it."""
+    data = lzma.compress(b"\0\xff" + content)
+    return (
+        b"!<arch>\n%-16s%-12d%-6d%-6d%-8d%-10d`\n" % (b"data.tar.xz", 0, 0, 0, 100644, len(data))
+        + data
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "pack", "said"),
+    [
+        (
+            "home",
+            lambda one: b"built in %s/src\n" % one,
+            "the home path, which cannot be taken out",
+        ),
+        ("token", packed_deb, "a secret of the environment"),
+    ],
+)
+def test_a_package_with_what_must_not_leave_gives_no_evidence(
+    place: Place, planted: dict[str, str], kind: str, pack: Callable[[bytes], bytes], said: str
 ) -> None:
-    place.debs["build/xenial/alpha"] = f"built in {planted['home']}/src\n".encode()
+    place.debs["build/xenial/alpha"] = pack(planted[kind].encode())
     record = place.run()
-    with pytest.raises(InputError, match="holds the home path, which cannot be taken out") as error:
+    with pytest.raises(InputError, match=f"holds {said}") as error:
         place_make(place, record)
-    assert planted["home"] not in str(error.value.what)
+    assert planted[kind] not in str(error.value.what)
     assert not list((place.store.work / run_record.FOLDER).glob("*"))
-
-
-def test_a_secret_that_is_packed_in_a_package_is_found(
-    place: Place, planted: dict[str, str]
-) -> None:
-    data = lzma.compress(b"\0\xff" + planted["token"].encode())
-    header = f"{'data.tar.xz':16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode()
-    place.debs["build/xenial/alpha"] = b"!<arch>\n" + header + data
-    record = place.run()
-    with pytest.raises(InputError, match="holds a secret of the environment"):
-        place_make(place, record)
 
 
 def test_a_binary_artifact_with_a_secret_gives_no_evidence(
@@ -299,7 +273,7 @@ def test_a_binary_artifact_with_a_secret_gives_no_evidence(
 def test_a_kept_login_is_never_in_the_evidence(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login = credentials_file(
+    login = write_credentials(
         place.root / "login", "http://127.0.0.1:9/", token="t0ken-of-launchpad"
     )
     monkeypatch.setenv(credentials.VARIABLE, str(login))

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -124,9 +125,14 @@ def rewritten(copy: Path, change: str, value: object) -> None:
     path = copy / manifest.FILE
     data = json.loads(path.read_text())
     name, _, field = change.rpartition(":")
-    del data["sha256"]
     (step,) = (one for one in data["steps"] if one["name"] == name)
     step[field] = value
+    write(path, data)
+
+
+def write(path: Path, data: dict[str, Any]) -> None:
+    """Write a manifest with its own hash."""
+    del data["sha256"]
     data["sha256"] = manifest.digest_of(data)
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
 
@@ -157,9 +163,8 @@ def test_a_record_of_commands_that_cannot_be_read_is_named(copy: Path, line: str
 def test_a_test_that_passed_without_a_log_is_a_fault(copy: Path) -> None:
     path = copy / manifest.FILE
     data = json.loads(path.read_text())
-    del data["sha256"], data["files"][LOG]
-    data["sha256"] = manifest.digest_of(data)
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    del data["files"][LOG]
+    write(path, data)
     (copy / LOG).unlink()
     assert faults(copy) == ["test/xenial/alpha.smoke: it passed, but its log is missing: log"]
 
@@ -221,13 +226,7 @@ def test_a_signature_of_another_manifest_is_a_fault(
 ) -> None:
     monkeypatch.setenv("GNUPGHOME", str(gpg_home))
     made = place.evidence(sign=lambda path: signature.sign(path, "signer@example.org"))
-    text = (copy / manifest.FILE).read_text()
-    assert text  # the module's evidence is another place's, and so is its manifest
-    data = json.loads(text)
-    del data["sha256"]
-    data["bug"] = 2
-    data["sha256"] = manifest.digest_of(data)
-    (copy / manifest.FILE).write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    write(copy / manifest.FILE, json.loads((copy / manifest.FILE).read_text()) | {"bug": 2})
     shutil.copy(made.folder / manifest.SIGNATURE, copy)
     keyring = public(gpg_home, "signer", tmp_path / "signer.gpg")
     found = check.check(copy, keyring=keyring)

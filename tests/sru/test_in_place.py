@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backport import cli
-from backport.engine.verdict import Broken, Failed, Passed, Skipped
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
 from backport.sru import check, comment, report, service_verdicts
@@ -86,8 +86,7 @@ def test_an_architecture_that_failed_is_a_failure_whatever_passed_here(ubuntu: P
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"version": "1.0-1~ppa1"}, {"version": "VERSION~ppa2"}, {"version": "VERSION"}],
+    "change", [{"version": "1.0-1~ppa1"}, {"version": "VERSION~ppa2"}, {"version": "VERSION"}]
 )
 def test_what_is_said_of_another_version_is_shown_and_counts_for_nothing(
     ubuntu: Place, change: dict[str, str]
@@ -101,6 +100,7 @@ def test_what_is_said_of_another_version_is_shown_and_counts_for_nothing(
     (one,) = found.ppa
     assert (one.version, one.verdict.state) == (version, "failed")
     assert one.counts == "does not count: another version"
+    assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
 
 
 def test_a_source_package_that_has_changed_since_the_upload_is_another_one(ubuntu: Place) -> None:
@@ -125,31 +125,28 @@ def test_a_test_that_never_ran_here_is_shown_as_the_service_found_it(ubuntu: Pla
     }
 
 
-def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one(ubuntu: Place) -> None:
-    harm = Passed("it sees the harm on the unpatched packages: it lost")
-    scenes.serve(
-        ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=(scenes.control(ubuntu, harm),)
-    )
-    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
-    ((name, chip, counts),) = pair.controls
-    assert (name, chip.state, chip.text, counts) == (
-        "unpatched",
-        "passed",
-        "passed (ppa: amd64)",
-        (),
-    )
-    assert f"{ubuntu.version('xenial')}~unpatched1" in chip.detail
-
-
-def test_a_control_that_saw_no_harm_there_is_broken_though_the_local_one_saw_it(
-    ubuntu: Place,
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Passed("it sees the harm on the unpatched packages: it lost"), "passed"),
+        (Broken("the control does not see the harm: renew passes without the patch"), "broken"),
+    ],
+)
+def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one(
+    ubuntu: Place, verdict: Verdict, state: str
 ) -> None:
-    bad = Broken("the control does not see the harm: renew passes without the patch")
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=(scenes.control(ubuntu, bad),))
+    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
+    assert [name for name, _, _ in pair.controls] == ["unpatched"], "none is wanted elsewhere"
+    control = scenes.control(ubuntu, verdict)
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), controls=(control,))
     found = made(ubuntu)
     (pair,) = (one for one in found.pairs if one.series == "xenial")
-    assert [chip.state for _, chip, _ in pair.controls] == ["broken"]
-    assert found.counts["broken"] == 1
+    ((name, chip, counts),) = pair.controls
+    assert (name, chip.state, chip.text, counts) == (
+        "unpatched", state, f"{state} (ppa: amd64)", (),
+    )  # fmt: skip
+    assert f"{ubuntu.version('xenial')}~unpatched1" in chip.detail
+    assert found.counts["broken"] == int(state == "broken")
 
 
 @pytest.mark.parametrize(
@@ -173,11 +170,6 @@ def test_without_it_the_report_says_control_not_run_beside_the_local_one(
     assert pair.controls[0][1].detail.startswith(said)
     assert said in report.as_html(report.make(folder, folder.parent / "report.html"))
     assert said in report.as_markdown(report.make(folder, None))
-
-
-def test_a_test_that_ran_here_alone_wants_no_control_elsewhere(ubuntu: Place) -> None:
-    (pair,) = (one for one in made(ubuntu).pairs if one.series == "xenial")
-    assert [name for name, _, _ in pair.controls] == ["unpatched"]
 
 
 def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_link(
@@ -253,11 +245,6 @@ def test_a_pass_on_the_service_proves_nothing_of_the_packages_in_proposed(ubuntu
         "Passed on Ubuntu's autopkgtest service with "
         f"{ubuntu.version('xenial')}~ppa1 of the PPA, and not with the packages in xenial-proposed."
     )
-
-
-def test_a_failure_of_another_version_leaves_the_proof(ubuntu: Place) -> None:
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", {"renew": LOST}, version="1.0-1~ppa1"))
-    assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
 
 
 def test_the_comment_says_what_the_service_found(ubuntu: Place) -> None:

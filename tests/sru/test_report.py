@@ -140,8 +140,10 @@ def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(ric
         assert row.links[0].startswith(f"{found.name}/steps/{name}/"), row.text
 
 
-def test_every_verdict_of_the_matrix_has_a_link_to_its_log(place: Place) -> None:
-    found = Links(page_of(place))
+def test_the_page_shows_verdicts_controls_patches_and_the_base(place: Place) -> None:
+    page = page_of(place)
+    text, links = page.read_text(), Links(page).links
+    assert "Built and tested on a stand-in, not on Ubuntu." in text[: text.index("<main>")]
     name = place.evidence().folder.name
     for step in (
         "build/xenial/alpha/build.log",
@@ -149,55 +151,60 @@ def test_every_verdict_of_the_matrix_has_a_link_to_its_log(place: Place) -> None
         "test/xenial/alpha.smoke/log",
         "test/xenial/alpha.renew-control%2Bunpatched/log",
     ):
-        assert f"{name}/steps/{step}" in found.links, step
+        assert f"{name}/steps/{step}" in links, step
+    for words in (
+        # The unpatched variant is built too, and no package of the update.
+        "<dd>2 of 2 built<small>0 failed or broken</small>",
+        "Without the change (unpatched)",
+        "3 of 4 processes failed",
+        "file-exists",
+        "0 of 20 processes failed",
+        "change lock.patch",
+        "1 file, 1 line added, 1 removed; in xenial, yakkety",
+        "Author: Test Maintainers",
+    ):
+        assert words in text, words
 
 
-def test_a_stand_in_is_said_at_the_top(place: Place) -> None:
+def test_packages_of_the_real_archive_have_no_warning_of_a_stand_in(tmp_path: Path) -> None:
+    assert "stand-in" not in page_of(Place(tmp_path, kind="ubuntu")).read_text()
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict", "words"),
+    [
+        (
+            RENEW,
+            Skipped("no IPv6 here"),
+            ("1 skipped", "renew skipped: no IPv6 here", "–</span>renew"),
+        ),
+        (
+            "build/yakkety/alpha",
+            Failed("build", "it does not compile", "build.log"),
+            ("build failed: build: it does not compile", "1 of 2 built"),
+        ),
+        (RENEW, Failed("test", "<script>alert(1)</script>"), ("&lt;script&gt;alert(1)",)),
+    ],
+    ids=["skipped", "failed", "markup"],
+)
+def test_what_did_not_pass_is_shown_with_its_reason(
+    place: Place, step: str, verdict: Verdict, words: tuple[str, ...]
+) -> None:
+    place.verdicts[step] = verdict
     text = page_of(place).read_text()
-    assert "Built and tested on a stand-in, not on Ubuntu." in text
-    assert text.index("stand-in, not on Ubuntu") < text.index("<main>")
-
-
-def test_packages_of_the_real_archive_have_no_such_warning(tmp_path: Path) -> None:
-    text = page_of(Place(tmp_path, kind="ubuntu")).read_text()
-    assert "stand-in" not in text
+    assert [one for one in words if one not in text] == []
+    assert "<script" not in text
 
 
 def test_what_was_not_run_is_said_plainly(place: Place) -> None:
     place.checked = False
     text = page_of(place).read_text()
+    assert "<strong>Incomplete.</strong>" in text, "though every step passed"
+    assert "; no check ran." in text
+    assert "new errors" not in text
+    assert "<dt>Checks</dt><dd>not run</dd>" in text
     for what in ("no test in the evidence has left anything", "the checks", "the checklist"):
         assert re.search(rf'<p class="not-run">Not run:[^<]*{what}', text), what
-
-
-def test_a_skipped_test_does_not_read_like_a_pass(place: Place) -> None:
-    place.verdicts[RENEW] = Skipped("no IPv6 here")
-    text = page_of(place).read_text()
-    assert "1 skipped" in text
-    assert "renew skipped: no IPv6 here" in text
-    assert re.search(r'class="chip skipped"[^>]*><span[^>]*>–</span>renew', text)
-
-
-def test_a_failed_build_shows_its_reason(place: Place) -> None:
-    place.verdicts["build/yakkety/alpha"] = Failed("build", "it does not compile", "build.log")
-    text = page_of(place).read_text()
-    assert "build failed: build: it does not compile" in text
-    assert "1 of 2 built" in text
-
-
-def test_the_test_stands_beside_its_control_with_numbers(place: Place) -> None:
-    text = page_of(place).read_text()
-    assert "Without the change (unpatched)" in text
-    assert "3 of 4 processes failed" in text
-    assert "file-exists" in text
-    assert "0 of 20 processes failed" in text
-
-
-def test_a_patch_is_shown_with_its_header_and_the_series_that_have_it(place: Place) -> None:
-    text = page_of(place).read_text()
-    assert "change lock.patch" in text
-    assert "1 file, 1 line added, 1 removed; in xenial, yakkety" in text
-    assert "Author: Test Maintainers" in text
 
 
 def test_the_weight_of_the_review_and_the_changelogs_items_are_shown(place: Place) -> None:
@@ -267,13 +274,6 @@ def test_one_verdict_over_all_steps_stands_on_top(
     assert markdown[2].startswith(f"**{word}** {counted}")
 
 
-def test_a_run_without_checks_is_incomplete_though_every_step_passed(place: Place) -> None:
-    place.checked = False
-    text = page_of(place).read_text()
-    assert "<strong>Incomplete.</strong>" in text
-    assert "; no check ran." in text
-
-
 def test_checks_that_did_not_run_are_no_clean_checks(place: Place) -> None:
     place.verdicts["build/xenial/alpha"] = Failed("build", "no", "build.log")
     folder = place.evidence().folder
@@ -285,28 +285,6 @@ def test_checks_that_did_not_run_are_no_clean_checks(place: Place) -> None:
     assert f"0 new errors, {counted}." in report.as_markdown(report.make(folder, None))
 
 
-def test_where_no_check_ran_there_are_no_errors_to_count(place: Place) -> None:
-    for series in ("xenial", "yakkety"):
-        place.verdicts[f"source/{series}/alpha"] = Failed("patch", "no")
-    text = page_of(place).read_text()
-    assert "new errors" not in text
-    assert "<dt>Checks</dt><dd>not run</dd>" in text
-
-
-def test_only_the_updates_own_packages_are_counted_as_built(place: Place) -> None:
-    """The unpatched variant is built too, and no package of the update."""
-    found = check.load(place.evidence().folder)
-    assert sum(step.kind == "build" for step in found.steps) == 4
-    assert "<dd>2 of 2 built<small>0 failed or broken</small>" in page_of(place).read_text()
-
-
-def test_words_of_a_log_cannot_put_markup_into_the_page(place: Place) -> None:
-    place.verdicts[RENEW] = Failed("test", "<script>alert(1)</script>")
-    text = page_of(place).read_text()
-    assert "<script" not in text
-    assert "&lt;script&gt;alert(1)" in text
-
-
 def test_the_checklist_is_shown_with_its_evidence(place: Place) -> None:
     name = place.evidence().folder.name
     text = page_of(place, checklist=checklist(name)).read_text()
@@ -316,29 +294,18 @@ def test_the_checklist_is_shown_with_its_evidence(place: Place) -> None:
         assert words in text
 
 
-def test_a_checklist_of_other_evidence_is_refused(place: Place) -> None:
-    folder = place.evidence().folder
-    with pytest.raises(InputError, match="not this one"):
-        report.make(folder, None, checklist=checklist("other-0123"))
-
-
-def test_a_checklist_that_names_a_file_which_is_not_there_is_refused(place: Place) -> None:
+def test_what_is_not_of_this_evidence_is_refused(place: Place) -> None:
+    place.files[SMOKE] = {"artifacts/report-x.json": json.dumps({**TABLE, "bins": []})}
     folder = place.evidence().folder
     known = checklist(folder.name)
+    with pytest.raises(InputError, match="one of bins, columns and figure"):
+        report.make(folder, None)
+    with pytest.raises(InputError, match="not this one"):
+        report.make(folder, None, checklist=checklist("other-0123"))
     for evidence in ("steps/log", "", "/etc/passwd"):
         item = dataclasses.replace(known.items[0], evidence=evidence)
         with pytest.raises(InputError, match="the evidence has no such file"):
             report.make(folder, None, checklist=dataclasses.replace(known, items=(item,)))
-
-
-def test_what_the_report_cannot_show_is_refused_by_its_name(place: Place) -> None:
-    place.files[SMOKE] = {"artifacts/report-x.json": json.dumps({**TABLE, "bins": []})}
-    with pytest.raises(InputError, match="one of bins, columns and figure"):
-        report.make(place.evidence().folder, None)
-
-
-def test_faulty_evidence_is_not_reported(place: Place) -> None:
-    folder = place.evidence().folder
     (folder / f"steps/{SMOKE}/log").write_text("all well\n")
     with pytest.raises(InputError, match="nothing is reported from it"):
         report.make(folder, None)

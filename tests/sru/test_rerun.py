@@ -20,7 +20,7 @@ from backport.recipe.model import Recipe
 from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
-from backport.sru import bundle, check, inputs, manifest, rerun, run_record
+from backport.sru import bundle, check, manifest, rerun, run_record
 from backport.sru.bundle import Made
 from backport.sru.run_record import RunRecord
 from tests.sru.runs import Place
@@ -120,7 +120,7 @@ def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(
     named = {f"inputs/{place}/slow/control" for place in ("more", "study")}
     named |= {f"inputs/{name}" for name in ("standin.toml", *found.matrix)}
     assert named <= found.files.keys()
-    recipe = inputs.recipe(made.folder / inputs.FOLDER, found)
+    recipe = check.recipe_of(made.folder / check.INPUTS, found)
     assert [row.name for row in recipe.matrix] == ["more-slow", "study-slow"]
 
 

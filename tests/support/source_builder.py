@@ -141,12 +141,7 @@ def build_dsc(spec: PackageSpec, folder: Path) -> Path:
 
 
 def patch_text(
-    path: str,
-    before: str,
-    after: str,
-    *,
-    header: str | None = None,
-    context: int = 3,
+    path: str, before: str, after: str, *, header: str | None = None, context: int = 3
 ) -> str:
     """A patch with a whole DEP-3 header; `header` takes its place."""
     if header is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backport.errors import UNREADABLE, RemoteError
@@ -20,20 +20,13 @@ from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.transport import Limits, UnansweredError
 
+if TYPE_CHECKING:
+    from backport.launchpad.upload.ppa import PpaName
+
 T = TypeVar("T")
 # How Zope writes its Unauthorized and NotFound errors.
 _MISSING_RIGHT = re.compile(r"\(<.*>, u?'(?P<what>\w+)', u?'(?P<right>[\w.]+)'\)")
 _NOT_FOUND = re.compile(r"Object: <.*>, name: ")
-
-
-class Asker(Protocol):
-    """The one verb that the others are made of."""
-
-    root: str
-
-    def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """See `LaunchpadlibClient.ask`."""
-        ...
 
 
 class LaunchpadlibClient:
@@ -54,12 +47,7 @@ class LaunchpadlibClient:
     """
 
     def __init__(
-        self,
-        cache: Path,
-        *,
-        root: str = "",
-        limits: Limits | None = None,
-        login: bool = False,
+        self, cache: Path, *, root: str = "", limits: Limits | None = None, login: bool = False
     ) -> None:
         self.root = service_root(root)
         self._login = login
@@ -86,10 +74,13 @@ class LaunchpadlibClient:
         *,
         version: str = "",
         distribution: str = "ubuntu",
+        ppa: PpaName | None = None,
     ) -> tuple[Publication, ...]:
-        """The publication records of a source in a primary archive, the newest version first.
+        """The publication records of a source, the newest version first, of every status.
 
-        `series` and `version` narrow the search; records of every status are found.
+        Parameters:
+            series, version: narrow the search.
+            ppa: look there, and not in the primary archive of the `distribution`.
         """
         wanted: dict[str, Any] = {"source_name": source, "exact_match": True}
         if version:
@@ -98,20 +89,29 @@ class LaunchpadlibClient:
         def question(session: Any) -> tuple[Publication, ...]:
             if series:
                 wanted["distro_series"] = self._one_series(session, distribution, series)
-            archive = self._load(session, f"{distribution}/+archive/primary")
-            records = archive.getPublishedSources(**wanted)
+            path = ppa.path if ppa else f"{distribution}/+archive/primary"
+            records = self._load(session, path).getPublishedSources(**wanted)
             return tuple(read_publication(record, distribution) for record in records)
 
-        place = f"{distribution} {series}".rstrip()
+        place = str(ppa) if ppa else f"{distribution} {series}".rstrip()
         exact = f"{source} {version}".rstrip()
         return self.ask(f"the publications of {exact} in {place}", question)
 
-    def queued_sources(self, source: str, series: str) -> tuple[Publication, ...]:
-        """The uploads of a source in the queue of an Ubuntu series, of every status."""
+    def queued_sources(
+        self, source: str, series: str, ppa: PpaName | None = None
+    ) -> tuple[Publication, ...]:
+        """The uploads of a source in the queue of an Ubuntu series, of every status.
+
+        Launchpad keeps one of what it accepted, or a person rejected; what its upload processor
+        rejects leaves none, only a mail to the signer.
+
+        Parameters:
+            ppa: the uploads to it, and not to the primary archive.
+        """
 
         def question(session: Any) -> tuple[Publication, ...]:
-            found = self._one_series(session, "ubuntu", series).getPackageUploads(
-                archive=self._load(session, "ubuntu/+archive/primary"),
+            uploads = self._one_series(session, "ubuntu", series).getPackageUploads(
+                archive=self._load(session, ppa.path if ppa else "ubuntu/+archive/primary"),
                 name=source,
                 exact_match=True,
             )
@@ -119,36 +119,35 @@ class LaunchpadlibClient:
                 Publication(
                     distribution="ubuntu",
                     source=source,
-                    version=str(one.package_version),
+                    version=str(upload.package_version),
                     series=series,
-                    pocket=str(one.pocket),
+                    pocket=str(upload.pocket),
                     component="",
-                    status=str(one.status),
-                    published=_moment(one.date_created),
-                    link=str(one.self_link),
+                    status=str(upload.status),
+                    published=_moment(upload.date_created),
+                    link=str(upload.self_link),
                 )
-                for one in found
+                for upload in uploads
             )
 
-        return self.ask(f"the queued uploads of {source} to ubuntu {series}", question)
+        to = str(ppa) if ppa else f"ubuntu {series}"
+        return self.ask(f"the queued uploads of {source} to {to}", question)
 
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """The files of a published source package, with their hashes as Launchpad has them."""
 
         def question(session: Any) -> tuple[SourceFile, ...]:
-            found = session.load(publication.link).sourceFileUrls(include_meta=True)
             return tuple(
                 SourceFile(
-                    name=unquote(urlsplit(one["url"]).path.rpartition("/")[2]),
-                    size=int(one["size"]),
-                    sha256=str(one["sha256"]),
-                    url=str(one["url"]),
+                    name=unquote(urlsplit(file["url"]).path.rpartition("/")[2]),
+                    size=int(file["size"]),
+                    sha256=str(file["sha256"]),
+                    url=str(file["url"]),
                 )
-                for one in found
+                for file in session.load(publication.link).sourceFileUrls(include_meta=True)
             )
 
-        what = f"the files of {publication.source} {publication.version}"
-        return self.ask(what, question)
+        return self.ask(f"the files of {publication.source} {publication.version}", question)
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""
@@ -190,13 +189,33 @@ class LaunchpadlibClient:
             except UnansweredError as error:
                 raise self._error(what, error, doing) from error
 
-    def _error(self, what: str, error: UnansweredError, doing: str = "read") -> RemoteError:
+    def change(
+        self,
+        what: str,
+        change: Callable[[Any], None],
+        is_made: Callable[[], bool],
+        *,
+        doing: str = "changed",
+    ) -> None:
+        """Make a change; after an answer that leaves open whether it was made, look at it.
+
+        Raises: as `ask` does; the change was not made.
+        """
+        try:
+            self.ask(what, change, doing=doing)
+        except RefusedError:
+            raise
+        except RemoteError:
+            if not is_made():
+                raise
+
+    def _error(self, what: str, error: UnansweredError, doing: str) -> RemoteError:
         advice = error.advice or ("try again later" if error.passing else "")
         kind = RefusedError if error.refused else RemoteError
-        if error.status == 412:
-            kind = ConflictError
-        said = f"{what} cannot be {doing}, since Launchpad {error.what}"
-        return kind(said, where=self.root, advice=advice)
+        sentence = f"{what} cannot be {doing}, since Launchpad {error.what}"
+        return (ConflictError if error.status == 412 else kind)(
+            sentence, where=self.root, advice=advice
+        )
 
     def _open(self) -> Any:
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
@@ -226,17 +245,17 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
     except (RestfulError, WADLError, ParseError, *UNREADABLE) as error:
-        said = f"{type(error).__name__}: {error}"[:200]
+        what = f"{type(error).__name__}: {error}"[:200]
         raise UnansweredError(
-            f"gives an answer that cannot be understood ({said})",
+            f"gives an answer that cannot be understood ({what})",
             advice="if that stays so, its web service has changed: report it to the toolkit",
         ) from error
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:
-    said = ""
+    reason = ""
     if response.get("content-type", "").startswith("text/plain"):
-        said = _reason(" ".join(content.decode("utf-8", "replace").split()))
+        reason = _reason(" ".join(content.decode("utf-8", "replace").split()))
     status, advice = response.status, ""
     match status:
         case 401 | 403:
@@ -250,7 +269,7 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
             what, advice = "has a newer version of it (412)", "look at it, and try again"
         case _:
             what = f"answered {status} {response.reason}".rstrip()
-    return UnansweredError(f"{what}: {said}" if said else what, advice=advice, status=status)
+    return UnansweredError(f"{what}: {reason}" if reason else what, advice=advice, status=status)
 
 
 def _reason(text: str) -> str:
@@ -266,8 +285,8 @@ def _reason(text: str) -> str:
     return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
-def clock_skew(date: str, most: float = 600.0) -> str:
-    """How far this machine's clock is from the server's, in words; "" up to `most` seconds.
+def clock_skew(date: str) -> str:
+    """How far this machine's clock is from the server's, in words; "" up to ten minutes.
 
     A signed request whose time is too far from the server's is refused (RFC 5849, 3.3).
     """
@@ -275,7 +294,7 @@ def clock_skew(date: str, most: float = 600.0) -> str:
         seconds = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
         return ""
-    if abs(seconds) <= most:
+    if abs(seconds) <= 600.0:
         return ""
     return f"{abs(seconds) / 60:.0f} minutes {'ahead of' if seconds > 0 else 'behind'}"
 

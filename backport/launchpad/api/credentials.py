@@ -12,11 +12,13 @@ import configparser
 import io
 import os
 import stat
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
+from backport import atomic
 from backport.errors import InputError, MachineError
 from backport.launchpad.api.environment import PRODUCTION
 
@@ -96,32 +98,24 @@ class FilePlace:
         parser.write(whole)
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp(3) makes it with the mode 0600.
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".credentials-")
+            atomic.write(self.path, whole.getvalue(), mode=0o600)
         except OSError as error:
             raise MachineError(
                 f"the credentials cannot be kept: {error.strerror}", where=str(self.path)
             ) from error
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(whole.getvalue())
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
-    def _check(self, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode):
+    def _check(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
             raise InputError("the credentials are no plain file", where=str(self.path))
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise InputError(
                 "these credentials belong to another user",
                 where=str(self.path),
                 advice=f"name a file of your own with {VARIABLE}",
             )
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             raise InputError(
-                f"others may read these credentials (mode {stat.S_IMODE(found.st_mode):04o})",
+                f"others may read these credentials (mode {stat.S_IMODE(status.st_mode):04o})",
                 where=str(self.path),
                 advice=f"run: chmod 600 {self.path}, and revoke the token on Launchpad if others "
                 "use this machine",
@@ -129,45 +123,37 @@ class FilePlace:
 
 
 class KeyringPlace:
-    """The desktop's keyring, through the Python package keyring."""
+    """The desktop's keyring, through the Python package keyring.
+
+    Both methods raise MachineError where the keyring does not open.
+    """
 
     def __str__(self) -> str:
         return "the keyring"
 
     def load(self, root: str) -> str:
-        """See `Place`.
-
-        Raises:
-            MachineError: the keyring does not open.
-        """
-        import keyring  # noqa: PLC0415 - optional, and looks for the desktop when it loads
-        from keyring.errors import KeyringError  # noqa: PLC0415
-
-        try:
+        """See `Place`."""
+        with _opened_keyring() as keyring:
             return keyring.get_password(_KEYRING_SERVICE, root) or ""
-        except KeyringError as error:
-            raise _locked(error) from error
 
     def save(self, root: str, text: str) -> None:
-        """See `Place`.
-
-        Raises:
-            MachineError: the keyring does not open.
-        """
-        import keyring  # noqa: PLC0415
-        from keyring.errors import KeyringError  # noqa: PLC0415
-
-        try:
+        """See `Place`."""
+        with _opened_keyring() as keyring:
             keyring.set_password(_KEYRING_SERVICE, root, text)
-        except KeyringError as error:
-            raise _locked(error) from error
 
 
-def _locked(error: Exception) -> MachineError:
-    return MachineError(
-        f"the keyring does not open ({type(error).__name__})",
-        advice=f"unlock it, or keep the login in a file: set {VARIABLE} to its name",
-    )
+@contextmanager
+def _opened_keyring() -> Iterator[ModuleType]:
+    import keyring  # noqa: PLC0415 - optional, and looks for the desktop when it loads
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        yield keyring
+    except KeyringError as error:
+        raise MachineError(
+            f"the keyring does not open ({type(error).__name__})",
+            advice=f"unlock it, or keep the login in a file: set {VARIABLE} to its name",
+        ) from error
 
 
 def _parsed(text: str, where: str) -> configparser.ConfigParser:

@@ -45,10 +45,7 @@ class LimitedRequest:
     """
 
     def __init__(
-        self,
-        connection: httplib2.Http,
-        limits: Limits,
-        sleep: Callable[[float], None] = time.sleep,
+        self, connection: httplib2.Http, limits: Limits, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._connection = connection
         self._send: Callable[..., tuple[Any, bytes]] = connection.request

@@ -115,22 +115,15 @@ class BrowserLogin(RequestTokenAuthorizationEngine):  # type: ignore[misc]
             MachineError: nobody is there to log in.
             RefusedError: the kept token is refused, and nobody is there, or the login was declined.
         """
-        kept = bool(store.place.load(self.service_root))
-        advice = (
-            f"log in where a browser is, with {VARIABLE} set to the name of a new file, "
-            "and bring that file here"
-        )
-        if not self._person and kept:
-            raise RefusedError(
-                f"Launchpad does not accept the login kept in {store.place} any more",
-                where=self.service_root,
-                advice=advice,
-            )
         if not self._person:
-            raise MachineError(
-                "there is no login for Launchpad here, and nobody to make one",
+            kept = bool(store.place.load(self.service_root))
+            raise (RefusedError if kept else MachineError)(
+                f"Launchpad does not accept the login kept in {store.place} any more"
+                if kept
+                else "there is no login for Launchpad here, and nobody to make one",
                 where=self.service_root,
-                advice=advice,
+                advice=f"log in where a browser is, with {VARIABLE} set to the name of a new file, "
+                "and bring that file here",
             )
         try:
             return super().__call__(credentials, store)
@@ -245,20 +238,10 @@ def session(
         InputError: the kept token may be read by others, or is for another service root.
         RemoteError: Launchpad cannot be reached, refuses the token, or the login was declined.
     """
-    return _open_session(
-        root,
-        cache / "logged-in",
-        limits or Limits(),
-        TokenStore(kept_in or place(), root),
-        person=sys.stderr.isatty() if person is None else person,
-        seconds=login_seconds,
-    )
-
-
-def _open_session(
-    root: str, cache: Path, limits: Limits, store: TokenStore, *, person: bool, seconds: float
-) -> Any:
-    engine = BrowserLogin(root, limits, person=person, seconds=seconds)
+    limits, cache = limits or Limits(), cache / "logged-in"
+    store = TokenStore(kept_in or place(), root)
+    person = sys.stderr.isatty() if person is None else person
+    engine = BrowserLogin(root, limits, person=person, seconds=login_seconds)
     known = store.load(engine.unique_consumer_id)
     opened: list[Any] = []
     try:
@@ -278,23 +261,13 @@ def _open_session(
             proxy_info=httplib2.proxy_info_from_environment,
             version=API_VERSION,
         )
-    except UnansweredError as error:
-        _close(opened)
-        raise RemoteError(
-            f"Launchpad {error.what}", where=root, advice="try again later" if error.passing else ""
-        ) from error
-    except HTTPError as error:
-        _close(opened)
-        raise RemoteError(
-            f"Launchpad answered {error.response.status} at the login",
-            where=root,
-            advice="try again later",
-        ) from error
-    except BaseException:
-        _close(opened)
+    except BaseException as error:
+        for connection in opened:
+            connection.close()
+        if isinstance(error, UnansweredError):
+            advice = "try again later" if error.passing else ""
+            raise RemoteError(f"Launchpad {error.what}", where=root, advice=advice) from error
+        if isinstance(error, HTTPError):
+            what = f"Launchpad answered {error.response.status} at the login"
+            raise RemoteError(what, where=root, advice="try again later") from error
         raise
-
-
-def _close(connections: list[Any]) -> None:
-    for connection in connections:
-        connection.close()

@@ -18,12 +18,12 @@ from typing import Any
 from debian.debian_support import Version
 
 from backport import atomic
-from backport.errors import InputError, RemoteError
+from backport.errors import InputError
 from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records, in_archive
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Recipe, Series, Source
+from backport.recipe.model import BasePin, Recipe
 from backport.source import dsc as dsc_file
 from backport.source import weight
 from backport.source.changelog import timestamp
@@ -73,7 +73,7 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON data."""
         there = self.against
-        found: dict[str, Any] = {
+        data: dict[str, Any] = {
             "format": _FORMAT,
             "source": self.source,
             "series": self.series,
@@ -82,16 +82,16 @@ class Compared:
             "told": self.told,
         }
         if there is not None and self.path is not None and self.weight is not None:
-            found["against"] = {
+            data["against"] = {
                 "version": there.publication.version,
                 "pockets": list(there.pockets),
                 "record": there.publication.link,
                 "asked_at": there.asked_at,
                 "files": [asdict(one) for one in there.publication.files],
             }
-            found |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
-            found["lines"] = self.weight.counts()
-        return found
+            data |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
+            data["lines"] = self.weight.counts()
+        return data
 
 
 def find(
@@ -108,14 +108,14 @@ def find(
     """
     answer = records.published(source, series)
     if answer is None:
-        raise _unknown(records, f"what {series} has of {source}")
+        raise records.missing(f"what {series} has of {source}")
     there = [one for one in in_archive(answer, as_of) if Version(one.version) < Version(below)]
     if not there:
         return None
     version = str(max(Version(one.version) for one in there))
     detail = records.of_version(source, version, "ubuntu", series)
     if detail is None or not detail.publications:
-        raise _unknown(records, f"the files of {source} {version}")
+        raise records.missing(f"the files of {source} {version}")
     pockets = tuple(dict.fromkeys(one.pocket for one in there if one.version == version))
     oldest = min((answer, detail), key=lambda one: one.asked_at)
     told = (
@@ -160,7 +160,9 @@ def compare(
     there = find(records, name, where, update, recipe.as_of)
     compared = Compared(name, where, dsc, there)
     if there is not None:
-        _check_pin(source, series, there)
+        pinned = source.in_series(where).base
+        if pinned is not None and pinned.version == there.publication.version:
+            _require_same(pinned, there.publication, where)
         base = pin.base_of(there.publication)
         old = dsc_file.fetch_base(base, cache, offline=offline, source=name, backoff=backoff)
         pin.same_hashes(there.publication, old)
@@ -180,28 +182,18 @@ def own_dsc(work: Path, source: str, series: str) -> Path:
         InputError: it was not made yet.
     """
     folder = work / "source" / series / source
-    found = sorted(folder.glob("*.dsc"))
-    if not found:
+    dscs = sorted(folder.glob("*.dsc"))
+    if not dscs:
         raise InputError(
             f"{source} for {series} was not made yet",
             where=str(folder),
             advice="run: backport source",
         )
-    return found[0]
-
-
-def _check_pin(source: Source, series: Series, there: Against) -> None:
-    """Check that a pinned base of that version is the very one that the series has.
-
-    Raises:
-        InputError: it is another.
-    """
-    base = source.in_series(series.name).base
-    if base is not None and base.version == there.publication.version:
-        _require_same(base, there.publication, series.name)
+    return dscs[0]
 
 
 def _require_same(base: BasePin, publication: Publication, who: str) -> None:
+    """Check that a pinned base is the very one that a series or distribution has."""
     if not publication.has(base.dsc, base.sha256):
         raise InputError(
             f"{who} has another {base.version} than the pinned one, by the record's sha256",
@@ -220,14 +212,6 @@ def _write_debdiff(old: Path, new: Path, folder: Path, moment: int) -> Path:
             stale.unlink()
         made.replace(target)
     return target
-
-
-def _unknown(records: Records, what: str) -> RemoteError:
-    return records.trouble or RemoteError(
-        f"no kept record tells {what}",
-        where=records.root,
-        advice="run it once with Launchpad in reach",
-    )
 
 
 def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) -> None:

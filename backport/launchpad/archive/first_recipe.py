@@ -165,16 +165,16 @@ def _published(name: str, records: Records, cache: Path, backoff: float) -> tupl
     if answer is None and records.trouble is not None:
         raise RemoteError(records.trouble.what, where=records.trouble.where, advice=advice)
     there = [one.version for one in answer.publications if one.in_archive] if answer else []
-    found = (
+    package = (
         find(source, max(there, key=Version), records, cache, backoff=backoff) if there else None
     )
-    if found is None:
+    if package is None:
         raise InputError(
             "no publication record tells of a source package to start from",
             where=name,
             advice=advice,
         )
-    return found.dsc, found.pin
+    return package.dsc, package.pin
 
 
 def _sources(found: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:

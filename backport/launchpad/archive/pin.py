@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backport.errors import InputError, RemoteError, UsageError
+from backport.errors import InputError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.archive.publications import Records
@@ -55,13 +55,13 @@ class FoundSource:
     series: str = ""
 
     def __str__(self) -> str:
-        one = self.publication
+        record = self.publication
         signed = f"signature: {self.signature.state}"
         if self.signature.key_id:
             signed += f" ({self.signature.key_id})"
         return (
-            f"{self.source} {one.version}, from {one.distribution} {one.series} "
-            f"({one.pocket}, {one.status}); {signed}"
+            f"{self.source} {record.version}, from {record.distribution} {record.series} "
+            f"({record.pocket}, {record.status}); {signed}"
         )
 
 
@@ -86,17 +86,17 @@ class PinReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON data."""
-        found = [
+        sources = [
             {
                 "source": one.source,
                 "pin": asdict(one.pin),
-                "publication": one.publication.to_json(),
+                "publication": asdict(one.publication),
                 "signature": asdict(one.signature),
             }
             for one in self.found
         ]
         rest = {"kept": self.kept, "missing": self.missing, "change": self.change}
-        return {"found": found, **rest, "written": self.written}
+        return {"found": sources, **rest, "written": self.written}
 
 
 def pin(
@@ -146,7 +146,11 @@ def pin(
         for series, version in _unpinned(source, update=update):
             one = find(source.name, version, records, cache, keyrings=keyrings, backoff=backoff)
             if one is None:
-                missing.append(_not_found(source, version))
+                missing.append(
+                    f"{source.name}: Launchpad has no record of {version} in Ubuntu's or Debian's "
+                    "archive; correct debian-version, or give a .dsc with path and sha256 in "
+                    f"[source.{source.name}.base]"
+                )
             else:
                 progress(str(one))
                 found.append(replace(one, series=series))
@@ -227,11 +231,7 @@ def find(
     for distribution in _DISTRIBUTIONS:
         answer = records.of_version(source, version, distribution)
         if answer is None:
-            raise records.trouble or RemoteError(
-                f"no kept record tells where {source} {version} is",
-                where=records.root,
-                advice="run it once with Launchpad in reach",
-            )
+            raise records.missing(f"where {source} {version} is")
         if answer.publications:
             publication = answer.publications[0]
             base = base_of(publication)
@@ -241,14 +241,6 @@ def find(
             dsc_file.require_not_bad(signature, path)
             return FoundSource(source, base, publication, signature, path)
     return None
-
-
-def _not_found(source: Source, version: str) -> str:
-    return (
-        f"{source.name}: Launchpad has no record of {version} in Ubuntu's or "
-        "Debian's archive; correct debian-version, or give a .dsc with path and sha256 in "
-        f"[source.{source.name}.base]"
-    )
 
 
 def base_of(publication: Publication) -> BasePin:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 # The names are those of Launchpad's web service.
 OBSOLETE_SERIES = "Obsolete"
@@ -77,10 +76,6 @@ class Publication:
     def content(self) -> dict[str, str]:
         """The hashes of what a signature does not change: all files but the .dsc."""
         return {one.name: one.sha256 for one in self.files if not one.name.endswith(".dsc")}
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON data."""
-        return asdict(self)
 
 
 def _by(moment: str, day: date) -> bool:

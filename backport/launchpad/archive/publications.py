@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,10 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import PRODUCTION, service_root
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
-from backport.launchpad.archive.seen import with_seen
 from backport.recipe.model import Published, Recipe
+from backport.source.dsc import file_version, read_dsc
 
 FILE = "launchpad-records.json"
-REST = timedelta(minutes=10)
-"""How long a command asks nothing after a failure, so that it does not wait for it each time."""
 _FORMAT = 2
 # Backports is opt-in and sorts on its own; Proposed counts, since an upload must be above it.
 _COUNTED = ("Release", "Security", "Updates", "Proposed")
@@ -74,7 +72,6 @@ class Records:
         folder: the cache folder; the file in it is ``launchpad-records.json``.
         client: who asks Launchpad; without one only the file is used.
         max_age: how old an answer may be before it is asked for again.
-        rest: how long after a failure, of this process or another, nothing is asked.
         now: the clock, in UTC.
     """
 
@@ -84,7 +81,6 @@ class Records:
         client: LaunchpadlibClient | None,
         *,
         max_age: timedelta = timedelta(days=1),
-        rest: timedelta = timedelta(0),
         now: Clock = _utc_now,
     ) -> None:
         self._path = folder / FILE
@@ -93,7 +89,7 @@ class Records:
         self._now = now
         self.root = client.root if client else service_root()
         self.refusals: list[RefusedError] = []
-        self.failure: RemoteError | None = self._rested(rest) if client else None
+        self.failure: RemoteError | None = None
 
     def published(self, source: str, series: str) -> KeptAnswer | None:
         """The records of a source in an Ubuntu series, "" for all; None if nobody can tell."""
@@ -105,8 +101,7 @@ class Records:
     def queued(self, source: str, series: str) -> KeptAnswer | None:
         """The uploads of a source in a series' queue; None if nobody can tell."""
         return self._answer(
-            f"ubuntu/{series}/{source}/queue",
-            lambda client: client.queued_sources(source, series),
+            f"ubuntu/{series}/{source}/queue", lambda client: client.queued_sources(source, series)
         )
 
     def of_version(
@@ -119,14 +114,13 @@ class Records:
         """
 
         def question(client: LaunchpadlibClient) -> tuple[Publication, ...]:
-            found = client.published_sources(
+            publications = client.published_sources(
                 source, series, version=version, distribution=distribution
             )
-            if not found:
+            if not publications:
                 return ()
-            first = found[0]
-            files = client.source_files(first)
-            return (Publication(**{**vars(first), "files": files}), *found[1:])
+            first, *others = publications
+            return (replace(first, files=client.source_files(first)), *others)
 
         return self._answer(f"{distribution}/{series or '*'}/{source}={version}", question)
 
@@ -134,6 +128,14 @@ class Records:
     def trouble(self) -> RemoteError | None:
         """Why an answer is missing, as far as that is known."""
         return self.failure or (self.refusals[-1] if self.refusals else None)
+
+    def missing(self, what: str) -> RemoteError:
+        """The error for what no record tells, of now or kept."""
+        return self.trouble or RemoteError(
+            f"no kept record tells {what}",
+            where=self.root,
+            advice="run it once with Launchpad in reach",
+        )
 
     @property
     def who(self) -> str:
@@ -147,7 +149,7 @@ class Records:
     def _answer(
         self, key: str, question: Callable[[LaunchpadlibClient], tuple[Publication, ...]]
     ) -> KeptAnswer | None:
-        kept = self._kept().get(key)
+        kept = self._kept(key)
         if kept is not None and timedelta(0) <= self._now() - kept.asked_at <= self._max_age:
             return KeptAnswer(kept.publications, kept.asked_at, fresh=True)
         if self._client is None or self.failure is not None:
@@ -159,59 +161,35 @@ class Records:
             return kept
         except RemoteError as error:
             self.failure = error
-            self._write("failures", {self.root: [self._now().isoformat(), error.what]})
             return kept
         answer = KeptAnswer(publications, self._now(), fresh=True)
         self._keep(key, answer)
         return answer
 
-    def _rested(self, rest: timedelta) -> RemoteError | None:
-        """The last failure, while it is younger than `rest`."""
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            moment, what = self._read("failures")[self.root]
-            passed = self._now() - datetime.fromisoformat(moment)
-            if timedelta(0) <= passed < rest:
-                return RemoteError(
-                    f"{what} ({passed.total_seconds() // 60:.0f} minutes ago; it is asked again "
-                    f"{rest.total_seconds() // 60:.0f} minutes after that)",
-                    where=self.root,
-                )
+    def _roots(self) -> dict[str, dict[str, Any]]:
+        """The kept answers of every service root, as JSON data; none where the file is damaged."""
+        with contextlib.suppress(InputError), reading(self._path):
+            data = records.read_json(self._path)
+            if data["format"] == _FORMAT:
+                return dict(records.decode(dict[str, dict[str, Any]], data["roots"]))
+        return {}
+
+    def _kept(self, key: str) -> KeptAnswer | None:
+        # A damaged record is as good as none: it is asked for again.
+        with contextlib.suppress(InputError), reading(self._path):
+            data = self._roots()[self.root][key]
+            publications = records.decode(tuple[Publication, ...], data["publications"])
+            asked_at = datetime.fromisoformat(data["asked_at"]).astimezone(UTC)
+            return KeptAnswer(publications, asked_at, fresh=False)
         return None
 
-    def _read(self, part: str) -> dict[str, Any]:
-        try:
-            with reading(self._path):
-                data = records.read_json(self._path)
-        except InputError:
-            return {}
-        good = isinstance(data, dict) and data.get("format") == _FORMAT
-        found = data.get(part) if good else None
-        return found if isinstance(found, dict) else {}
-
-    def _kept(self) -> dict[str, KeptAnswer]:
-        kept = {}
-        roots = self._read("roots").get(self.root)
-        for key, data in roots.items() if isinstance(roots, dict) else ():
-            # A damaged record is as good as none: it is asked for again.
-            with contextlib.suppress(InputError), reading(self._path):
-                publications = records.decode(tuple[Publication, ...], data["publications"])
-                asked_at = datetime.fromisoformat(data["asked_at"]).astimezone(UTC)
-                kept[key] = KeptAnswer(publications, asked_at, fresh=False)
-        return kept
-
     def _keep(self, key: str, answer: KeptAnswer) -> None:
-        roots = self._read("roots")
-        known = roots.get(self.root)
-        roots[self.root] = known if isinstance(known, dict) else {}
-        roots[self.root][key] = {
+        roots = self._roots()
+        roots.setdefault(self.root, {})[key] = {
             "asked_at": answer.asked_at.isoformat(),
-            "publications": [one.to_json() for one in answer.publications],
+            "publications": [asdict(one) for one in answer.publications],
         }
-        self._write("roots", roots)
-
-    def _write(self, part: str, value: Mapping[str, Any]) -> None:
-        parts = {name: self._read(name) for name in ("roots", "failures")}
-        data = {"format": _FORMAT, **parts, part: value}
+        data = {"format": _FORMAT, "roots": roots}
         atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
 
 
@@ -221,10 +199,10 @@ def archive_versions(
     cache: Path,
     *,
     max_age: timedelta = timedelta(days=1),
-    rest: timedelta = REST,
     now: Clock = _utc_now,
     note: Note = _silent,
     work: Path | None = None,
+    strict: bool = False,
 ) -> Mapping[tuple[str, str], Published]:
     """What each series' archive has of each source of the recipe, the retired ones included.
 
@@ -237,36 +215,42 @@ def archive_versions(
         client: who asks Launchpad; None works offline.
         cache: the folder of `Records`.
         max_age: how old a kept answer may be before it is asked for again.
-        rest: how long after a failure nothing is asked, so that a run without Launchpad does
-            not wait for it each time.
         now: the clock, in UTC.
         note: takes one sentence for each thing that a person has to know.
         work: the work folder, with the source packages that an upload was made of.
+        strict: whether it is an error that Launchpad does not answer.
+
+    Raises:
+        RemoteError: see `strict`.
     """
-    records = Records(cache, client, max_age=max_age, rest=rest, now=now)
+    records = Records(cache, client, max_age=max_age, now=now)
     result: dict[tuple[str, str], Published] = {}
     stale: list[KeptAnswer] = []
     unasked = 0
     uploaded = {one.name: one.series for one in recipe.sources}
     pairs = _pairs(recipe)
     for source, series in pairs:
-        said = recipe.one_series(series).archive.get(source)
+        named = recipe.one_series(series).archive.get(source)
         answer = records.published(source, series)
+        if strict and records.trouble is not None:
+            raise records.trouble
         if answer is None:
             unasked += 1
-            if said is not None:
-                result[source, series] = said
+            if named is not None:
+                result[source, series] = named
             continue
         if not answer.fresh:
             stale.append(answer)
         seen = newest_in_archive(answer, records, recipe.as_of)
         if source in uploaded and series in uploaded[source]:
             pair = (source, series)
-            seen = with_seen(seen, answer, records, pair, as_of=recipe.as_of, work=work)
+            seen = _with_seen(seen, answer, records, pair, as_of=recipe.as_of, work=work)
+            if strict and records.trouble is not None:
+                raise records.trouble
         result[source, series] = seen
-        if said is not None and said.version != seen.version:
+        if named is not None and named.version != seen.version:
             note(
-                f"{source} in {series}: the recipe says {said.version or 'none'}, but the "
+                f"{source} in {series}: the recipe says {named.version or 'none'}, but the "
                 f"publication records say {seen.version or 'none'}, which counts"
             )
     for error in (*records.refusals, *([records.failure] if records.failure else [])):
@@ -286,6 +270,40 @@ def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
     every = [(source.name, series.name) for source in recipe.sources for series in recipe.series]
     old = [(retired.name, series) for retired in recipe.retired for series in retired.series]
     return tuple(dict.fromkeys(every + old))
+
+
+def _with_seen(
+    has: Published,
+    answer: KeptAnswer,
+    records: Records,
+    pair: tuple[str, str],
+    *,
+    as_of: date | None,
+    work: Path | None,
+) -> Published:
+    """What a series has, with every version that was seen there, and whether it is our upload.
+
+    A version is taken once for an archive, whatever becomes of it.
+
+    Parameters:
+        has: what the series has. answer: its records. pair: source package and series.
+        as_of: the day that the archive is looked at; None for now. Today's queue is not that
+            day's, and is not asked.
+        work: the work folder with our own source packages; None for none.
+    """
+    source, series = pair
+    queue = None if as_of else records.queued(source, series)
+    every = (*answer.publications, *(queue.publications if queue else ()))
+    seen = tuple(dict.fromkeys(one.version for one in every if one.was_seen(as_of)))
+    own = work / "source" / series / source if work else None
+    dsc = own / f"{source}_{file_version(has.version)}.dsc" if own and has.version else None
+    ours = False
+    if dsc is not None and dsc.is_file():
+        detail = records.of_version(source, has.version, "ubuntu", series)
+        theirs = detail.publications[0].content if detail and detail.publications else {}
+        # A sponsor signs the .dsc anew; what it describes stays.
+        ours = theirs == {one.name: one.sha256 for one in read_dsc(dsc).files}
+    return replace(has, seen=seen, ours=ours)
 
 
 def in_archive(answer: KeptAnswer, as_of: date | None = None) -> list[Publication]:

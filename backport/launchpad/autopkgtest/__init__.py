@@ -1,0 +1,1 @@
+"""Ubuntu's autopkgtest service: requests, results, and what they count for."""

@@ -8,98 +8,53 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from backport import atomic, transport
-from backport.engine import verdict as verdicts
-from backport.errors import RemoteError
-from backport.launchpad.autopkgtest import service
-from backport.launchpad.autopkgtest import verdicts as kept
-from backport.launchpad.autopkgtest.service import RunAnswer, Request
-from backport.transport import Limits, UnansweredError
+from backport import transport
 from backport.engine.step import StepId, hash_text
-from backport.engine.store import Outcome, Result, Store
-from backport.engine.verdict import (Broken, Failed, Skipped, Verdict)
-
-FOLDER = kept.FOLDER
-_FAILED = 4
+from backport.engine.store import Outcome, Store
+from backport.engine.verdict import Broken, Failed, Skipped, Verdict
+from backport.errors import RemoteError, StepError
+from backport.launchpad.autopkgtest import service
+from backport.launchpad.autopkgtest.service import Request, RunAnswer
+from backport.launchpad.autopkgtest.verdicts import FOLDER, ServiceRun, is_variant_of
+from backport.transport import Limits, UnansweredError
 
 
 @dataclass(frozen=True)
 class ServiceResult:
-    """A result of a request: its address, what it says, and the files as they came."""
+    """A result: its address, what it says, why that is None, and the files as they came."""
 
     url: str
     stamp: str
     answer: RunAnswer | None
     trouble: str
-    files: dict[str, bytes]
+    files: Mapping[str, bytes]
 
     @property
-    def trigger(self) -> str:
-        """What the service was told that the test is for."""
-        return " ".join(self.answer.triggers) if self.answer is not None else ""
+    def told(self) -> tuple[str, str, str]:
+        """What the summary keeps of it: its address, that of its log, and the trigger."""
+        log = f"{self.url}/log.gz" if "log.gz" in self.files else ""
+        trigger = " ".join(self.answer.triggers) if self.answer is not None else ""
+        return self.url, log, trigger
 
     @property
-    def log(self) -> str:
-        """The log's address; "" where the service has none."""
-        return f"{self.url}/log.gz" if "log.gz" in self.files else ""
-
-
-@dataclass(frozen=True)
-class RequestResult:
-    """How a request stands.
-
-    `url` is the result's address and `log` that of its log, `trigger` what the service was told
-    that the test is for; `tests` are the verdicts of its tests.
-    """
-
-    request: Request
-    verdict: Verdict
-    url: str = ""
-    tests: tuple[tuple[str, Verdict], ...] = ()
-    trigger: str = ""
-    log: str = ""
+    def damaged(self) -> Broken:
+        """The verdict where there is no answer."""
+        return Broken(f"the service's result is damaged: {self.trouble}")
 
 
 @dataclass(frozen=True)
 class AskedControl:
-    """A control that the recipe asks for.
-
-    The test, and the name under which the package ships it; the recipe's name of the control, and
-    the variant whose packages it runs on.
+    """A control of the recipe: its test, the name under which the package ships that test, the
+    recipe's name of the control, and the variant whose packages it runs on.
     """
 
     test: str
     shipped: str
     control: str
     variant: str
-
-
-@dataclass(frozen=True)
-class ControlResult:
-    """The control of one test of a source package, in one series and architecture.
-
-    `asked` names the test and the control of the recipe that it stands for.
-    """
-
-    source: str
-    series: str
-    arch: str
-    asked: AskedControl
-    verdict: Verdict
-    version: str = ""
-    url: str = ""
-    trigger: str = ""
-    log: str = ""
-
-    @property
-    def test(self) -> str:
-        """The test of the recipe that is controlled."""
-        return self.asked.test
 
 
 @dataclass
@@ -119,16 +74,17 @@ class Reader:
         Raises:
             RemoteError: the server is broken or cannot be reached.
         """
-        base = service.container(self.root, request.series, request.ppa)
+        ppa = f"{request.ppa.owner}-{request.ppa.name}"
+        base = f"{self.root.rstrip('/')}/autopkgtest-{request.series}-{ppa}"
         if base not in self._lists:
             listing = self._fetch(f"{base}/?format=plain")
             self._lists[base] = (listing or b"").decode("utf-8", "replace")
+        wanted = (request.series, request.arch, request.source)
         for run in service.runs(self._lists[base]):
-            if not service.fits(run, request):
-                continue
-            found = self._read(f"{base}/{run.path}", run.stamp)
-            if found.answer is None or service.is_of(found.answer, request):
-                return found
+            if (run.series, run.arch, run.source) == wanted:
+                result = self._read(f"{base}/{run.path}", run.stamp)
+                if result.answer is None or result.answer.version == request.version:
+                    return result
         return None
 
     def _fetch(self, url: str) -> bytes | None:
@@ -145,11 +101,8 @@ class Reader:
             ) from error
 
     def _read(self, url: str, stamp: str) -> ServiceResult:
-        files = {}
-        for name in ("result.tar", "log.gz"):
-            content = self._fetch(f"{url}/{name}")
-            if content is not None:
-                files[name] = content
+        every = {name: self._fetch(f"{url}/{name}") for name in ("result.tar", "log.gz")}
+        files = {name: content for name, content in every.items() if content is not None}
         try:
             if "result.tar" not in files:
                 raise service.DamagedError("result.tar is missing")
@@ -159,38 +112,38 @@ class Reader:
         return ServiceResult(url, stamp, answer, "", files)
 
 
-def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) -> RequestResult:
+def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) -> ServiceRun:
     """How a request stands; a result is kept in the work folder.
 
     Parameters:
         wanted: the tests that the source package has.
     """
-    found = reader.newest(request)
-    if found is None:
-        return RequestResult(request, Skipped(f"no result yet; request it: {request.url}"))
-    if found.answer is None:
-        made: Verdict = Broken(f"the service's result is damaged: {found.trouble}")
-    else:
-        made = found.answer.verdict(wanted)
-    tests = tuple(_each(made, found.answer, wanted).items())
-    tested = RequestResult(request, made, found.url, tests, found.trigger, found.log)
-    _keep(store, StepId(FOLDER, request.series, request.name), found, made)
-    return tested
+    result = reader.newest(request)
+    if result is None:
+        made = Skipped(f"no result yet; request it: {request.url}")
+        return ServiceRun(*request.cell, request.version, made, request=request.url)
+    answer = result.answer
+    whole = answer.verdict(wanted) if answer is not None else result.damaged
+    _keep(store, StepId(FOLDER, request.series, request.name), result, whole)
+    each = _each(whole, answer, wanted)
+    return ServiceRun(
+        *request.cell, request.version, whole, *result.told, request=request.url, each=each
+    )
 
 
 def _each(whole: Verdict, answer: RunAnswer | None, wanted: Sequence[str]) -> dict[str, Verdict]:
     """The verdict of every test; where the whole is Broken no test of it has passed."""
-    said = {one.name: one.verdict for one in answer.tests} if answer is not None else {}
-    found: dict[str, Verdict] = {}
-    for name in dict.fromkeys((*wanted, *said)):
-        one = said.get(name, whole)
-        found[name] = whole if isinstance(whole, Broken) and not isinstance(one, Failed) else one
-    return found
+    answers = {one.name: one.verdict for one in answer.tests} if answer is not None else {}
+    each: dict[str, Verdict] = {}
+    for name in dict.fromkeys((*wanted, *answers)):
+        own = answers.get(name, whole)
+        each[name] = whole if isinstance(whole, Broken) and not isinstance(own, Failed) else own
+    return each
 
 
 def control(
     reader: Reader, request: Request, asked: Sequence[AskedControl], update: str, store: Store
-) -> tuple[ControlResult, ...]:
+) -> tuple[ServiceRun, ...]:
     """The controls of tests, from a throw-away PPA with the packages of one variant.
 
     Parameters:
@@ -199,141 +152,61 @@ def control(
         update: the version that the update itself will have.
     """
     variant = asked[0].variant
-
-    def each(made: Callable[[str], Verdict], found: ServiceResult | None = None) -> tuple[ControlResult, ...]:
-        where = (request.source, request.series, request.arch)
-        told = (found.url, found.trigger, found.log) if found else ("", "", "")
-        return tuple(
-            ControlResult(*where, one, made(one.shipped), request.version, *told) for one in asked
-        )
-
-    if not kept.is_variant_of(request.version, update, variant):
-        text = (
-            f"control not run: {request.ppa} has {request.version}, which is not {variant} of "
-            f"{update}"
-        )
-        return each(lambda _: Skipped(text))
-    found = reader.newest(request)
-    if found is None:
-        return each(lambda _: Skipped(f"control not run: no result yet; request it: {request.url}"))
-    answer = found.answer
-    if answer is None:
-        return each(lambda _: Broken(f"the service's result is damaged: {found.trouble}"), found)
-    made = each(lambda test: service.control_verdict(test, answer), found)
-    broken = [one.verdict for one in made if isinstance(one.verdict, Broken)]
-    whole = broken[0] if broken else made[0].verdict
-    _keep(store, StepId(FOLDER, request.series, request.name, variant), found, whole)
-    return made
-
-
-def not_run(request: Request, asked: AskedControl, reason: str) -> ControlResult:
-    """A control that did not run, and why."""
-    return ControlResult(
-        request.source, request.series, request.arch, asked, Skipped(f"control not run: {reason}")
+    if not is_variant_of(request.version, update, variant):
+        why = f"{request.ppa} has {request.version}, which is not {variant} of {update}"
+        return not_run(request, asked, why, request.version)
+    result = reader.newest(request)
+    if result is None:
+        why = f"no result yet; request it: {request.url}"
+        return not_run(request, asked, why, request.version)
+    answer = result.answer
+    made = [
+        service.control_verdict(one.shipped, answer) if answer is not None else result.damaged
+        for one in asked
+    ]
+    whole = next((one for one in made if isinstance(one, Broken)), made[0])
+    _keep(store, StepId(FOLDER, request.series, request.name, variant), result, whole)
+    return tuple(
+        _control(request, one, verdict, request.version, result.told)
+        for one, verdict in zip(asked, made, strict=True)
     )
 
 
-def _keep(store: Store, step: StepId, found: ServiceResult, made: Verdict) -> Result:
+def not_run(
+    request: Request, asked: Sequence[AskedControl], why: str, version: str = ""
+) -> tuple[ServiceRun, ...]:
+    """Controls that did not run, and why; `version` is what the throw-away PPA has."""
+    skipped = Skipped(f"control not run: {why}")
+    return tuple(_control(request, one, skipped, version, ("", "", "")) for one in asked)
+
+
+def _control(
+    request: Request, asked: AskedControl, made: Verdict, version: str, told: tuple[str, str, str]
+) -> ServiceRun:
+    return ServiceRun(
+        *request.cell,
+        version,
+        made,
+        *told,
+        test=asked.test,
+        control=asked.control,
+        variant=asked.variant,
+    )
+
+
+def _keep(store: Store, step: StepId, result: ServiceResult, made: Verdict) -> None:
     started = time.time()
     scratch = store.scratch(step)
-    for file, content in found.files.items():
+    for file, content in result.files.items():
         (scratch / file).write_bytes(content)
-    about = {"url": found.url, "stamp": found.stamp, "trouble": found.trouble}
-    if found.answer is not None:
-        about["version"] = found.answer.version
-        about["triggers"] = found.trigger
+    about = {"url": result.url, "stamp": result.stamp, "trouble": result.trouble}
+    if result.answer is not None:
+        about |= {"version": result.answer.version, "triggers": result.told[2]}
     (scratch / "result.json").write_text(json.dumps(about, indent=1) + "\n")
-    outcome = Outcome(made, (*sorted(found.files), "result.json"), code(made))
-    return store.commit(step, hash_text(found.url), outcome, scratch, started)
+    outcome = Outcome(made, (*sorted(result.files), "result.json"), code(made))
+    store.commit(step, hash_text(result.url), outcome, scratch, started)
 
 
 def code(made: Verdict) -> int:
     """The exit code of a verdict: 4 for what failed or could not tell, else 0."""
-    return _FAILED if isinstance(made, (Failed, Broken)) else 0
-
-
-def summary_json(
-    ppa: str,
-    control_ppa: str,
-    root: str,
-    tested: Iterable[RequestResult],
-    controls: Iterable[ControlResult],
-) -> dict[str, Any]:
-    """All of it as JSON data.
-
-    Parameters:
-        root: the service root of the Launchpad that has the PPAs.
-    """
-    return {
-        "format": kept.FORMAT,
-        "ppa": ppa,
-        "control_ppa": control_ppa,
-        "launchpad": root,
-        "tests": [
-            {
-                "source": one.request.source,
-                "series": one.request.series,
-                "arch": one.request.arch,
-                "version": one.request.version,
-                "request": one.request.url,
-                "result": one.url,
-                "log_address": one.log,
-                "trigger": one.trigger,
-                **verdicts.to_json(one.verdict),
-                "each": {name: verdicts.to_json(made) for name, made in one.tests},
-            }
-            for one in tested
-        ],
-        "controls": [
-            {
-                "source": one.source,
-                "series": one.series,
-                "arch": one.arch,
-                "test": one.asked.test,
-                "control": one.asked.control,
-                "variant": one.asked.variant,
-                "version": one.version,
-                "result": one.url,
-                "log_address": one.log,
-                "trigger": one.trigger,
-                **verdicts.to_json(one.verdict),
-            }
-            for one in controls
-        ],
-    }
-
-
-def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary of this call, with what earlier ones read of other series and architectures.
-
-    A result that was read once stays, also when its throw-away PPA is gone, until there is one of
-    a newer version. Of another PPA nothing stays.
-    """
-    if any(old.get(key) != new[key] for key in ("format", "ppa", "launchpad")):
-        return dict(new)
-    versions = {(row["source"], row["series"]): row["version"] for row in new["tests"]}
-    found: dict[str, Any] = {**new, "control_ppa": new["control_ppa"] or old["control_ppa"]}
-    cell = ("source", "series", "arch")
-    keys: dict[str, tuple[str, ...]] = {
-        "tests": cell,
-        "controls": (*cell, "test", "control", "variant"),
-    }
-    gone = {
-        (row["source"], row["series"])
-        for row in old["tests"]
-        if versions.get((row["source"], row["series"]), row["version"]) != row["version"]
-    }
-    for part, names in keys.items():
-        rows = {tuple(row[name] for name in names): row for row in old[part]}
-        rows = {key: row for key, row in rows.items() if key[:2] not in gone}
-        for row in new[part]:
-            key = tuple(row[name] for name in names)
-            if row["result"] or not rows.get(key, {}).get("result"):
-                rows[key] = row
-        found[part] = list(rows.values())
-    return found
-
-
-def write_summary(store: Store, data: Mapping[str, Any]) -> Path:
-    """Keep the summary, by one rename."""
-    return atomic.write(store.work / kept.SUMMARY, json.dumps(data, indent=1) + "\n")
+    return StepError.exit_code if isinstance(made, (Failed, Broken)) else 0

@@ -14,13 +14,13 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.launchpad.upload.ppa import PpaName
 from backport.testbed.result import OneTest, judge, read_summary
-from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
 
 REQUESTS = "https://autopkgtest.ubuntu.com/request.cgi"
 RESULTS = "https://autopkgtest.ubuntu.com/results"
@@ -47,11 +47,6 @@ class Request:
     ppa: PpaName
 
     @property
-    def trigger(self) -> str:
-        """What the service is told that the test is for."""
-        return f"{self.source}/{self.version}"
-
-    @property
     def url(self) -> str:
         """The address to open in a browser that is logged in to Launchpad."""
         values = {
@@ -59,9 +54,14 @@ class Request:
             "arch": self.arch,
             "package": self.source,
             "ppa": f"{self.ppa.owner}/{self.ppa.name}",
-            "trigger": self.trigger,
+            "trigger": f"{self.source}/{self.version}",
         }
         return f"{REQUESTS}?" + "&".join(f"{key}={quote(one, '/~')}" for key, one in values.items())
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """Source package, series and architecture."""
+        return self.source, self.series, self.arch
 
     @property
     def name(self) -> str:
@@ -99,29 +99,19 @@ class RunAnswer:
         """The verdict over all tests; one of `wanted` without an answer makes it Broken."""
         return judge(self.exit_code, self.tests, wanted=wanted)
 
-    def of(self, test: str) -> Verdict | None:
-        """The verdict of one test; None if the run gave none."""
-        return {one.name: one.verdict for one in self.tests}.get(test)
-
 
 class DamagedError(ValueError):
     """A result is not what it has to be; the text says how."""
 
 
-def container(root: str, series: str, ppa: PpaName) -> str:
-    """The address below which the results of a series and PPA are."""
-    return f"{root.rstrip('/')}/autopkgtest-{series}-{ppa.owner}-{ppa.name}"
-
-
 def runs(listing: str) -> tuple[Run, ...]:
     """The runs in a list of results, one path a line, the newest first."""
-    found: dict[str, Run] = {}
+    by_path: dict[str, Run] = {}
     for line in listing.splitlines():
-        match = _RUN.fullmatch(line.strip())
-        if match:
+        if match := _RUN.fullmatch(line.strip()):
             path = line.strip()[: match.end("stamp")]
-            found[path] = Run(**match.groupdict(), path=path)
-    return tuple(sorted(found.values(), key=lambda run: run.stamp, reverse=True))
+            by_path[path] = Run(**match.groupdict(), path=path)
+    return tuple(sorted(by_path.values(), key=lambda run: run.stamp, reverse=True))
 
 
 def read_answer(result_tar: bytes, log_gz: bytes | None) -> RunAnswer:
@@ -155,17 +145,17 @@ def summary_of(log: str) -> str:
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    found = {}
+    members = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for one in tar:
-                name = one.name.removeprefix("./")
-                if one.isfile() and one.size <= _LARGEST and "/" not in name:
-                    stream = tar.extractfile(one)
-                    found[name] = stream.read() if stream else b""
+            for member in tar:
+                name = member.name.removeprefix("./")
+                if member.isfile() and member.size <= _LARGEST and "/" not in name:
+                    stream = tar.extractfile(member)
+                    members[name] = stream.read() if stream else b""
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DamagedError("result.tar is damaged or ends early") from error
-    return found
+    return members
 
 
 def _unzipped(content: bytes) -> str:
@@ -176,24 +166,13 @@ def _unzipped(content: bytes) -> str:
         raise DamagedError("log.gz is damaged or ends early") from error
 
 
-def fits(run: Run, request: Request) -> bool:
-    """Whether a run is of that source package, series and architecture."""
-    wanted = (request.series, request.arch, request.source)
-    return (run.series, run.arch, run.source) == wanted
-
-
-def is_of(answer: RunAnswer, request: Request) -> bool:
-    """Whether a result is of the very version that was asked for."""
-    return answer.version == request.version
-
-
 def control_verdict(test: str, answer: RunAnswer) -> Verdict:
     """The control: the test has to fail on packages without the patch.
 
     Only the test's own failure counts: packages that cannot be installed, a time limit or a
     broken testbed say nothing about the harm.
     """
-    match answer.of(test):
+    match {one.name: one.verdict for one in answer.tests}.get(test):
         case Failed("test" | "stderr", detail):
             return Passed(f"it sees the harm on the unpatched packages: {detail}")
         case Failed(stage, detail):
@@ -206,15 +185,3 @@ def control_verdict(test: str, answer: RunAnswer) -> Verdict:
             return Broken(f"the control of {test} gave no answer: {detail}")
         case _:
             return Broken(f"the control gave no answer for {test}")
-
-
-def requests(
-    uploads: Iterable[tuple[str, str, str]], architectures: Iterable[str], ppa: PpaName
-) -> tuple[Request, ...]:
-    """The requests for (source, series, version) on each of the architectures."""
-    every = tuple(architectures)
-    return tuple(
-        Request(source, series, arch, version, ppa)
-        for source, series, version in uploads
-        for arch in every
-    )

@@ -8,18 +8,20 @@ architectures were tested the worst verdict counts; what the service skipped it 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from backport import atomic
 from backport.engine import records, verdict
 from backport.engine.step import StepId
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import reading
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
-from backport.engine.verdict import (Broken, Failed, Passed, Skipped, Verdict)
 
 FOLDER = "ppa-test"
 SUMMARY = f"{FOLDER}/summary.json"
@@ -32,31 +34,133 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class ArchVerdict:
-    """What the service said of a test on one architecture.
+class ServiceRun:
+    """A run on one architecture, as the summary has it; with a `variant` it is a control.
 
-    `version` was tested, for `trigger`; `result` is the address of the run and `log` that of its
-    log, `file` the log's own copy below the folder of the records.
+    `result` is the run's address, "" without one, `log_address` that of its log, and `trigger`
+    what the service was told that the test is for. `request` is the address that asks for the
+    run, and `each` has the verdict of every test. A control is called `control` in the recipe,
+    and is one of `test`.
     """
 
+    source: str
+    series: str
     arch: str
-    verdict: Verdict
     version: str
-    trigger: str
-    result: str
-    log: str
-    file: str
+    verdict: Verdict
+    result: str = ""
+    log_address: str = ""
+    trigger: str = ""
+    request: str = ""
+    each: Mapping[str, Verdict] = field(default_factory=dict)
+    test: str = ""
+    control: str = ""
+    variant: str = ""
+
+    @property
+    def pair(self) -> Pair:
+        """Source package and series."""
+        return self.source, self.series
+
+    @property
+    def file(self) -> str:
+        """The log's own copy below the folder of the records."""
+        mark = f"+{self.variant}" if self.variant else ""
+        return f"{FOLDER}/{self.series}/{self.source}@{self.arch}{mark}/log.gz"
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as JSON data, read back by `read_summary`."""
+        each = {name: verdict.to_json(one) for name, one in self.each.items()}
+        data = {**asdict(self), "each": each, **verdict.to_json(self.verdict)}
+        unused = ("request", "each") if self.variant else ("test", "control", "variant")
+        return {key: value for key, value in data.items() if key not in unused}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that the service said of a PPA; `launchpad` is the service root that has the PPA."""
+
+    ppa: str
+    control_ppa: str
+    launchpad: str
+    tests: tuple[ServiceRun, ...]
+    controls: tuple[ServiceRun, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as JSON data."""
+        rows = {
+            name: [one.to_json() for one in getattr(self, name)] for name in ("tests", "controls")
+        }
+        return {"format": FORMAT, **asdict(self), **rows}
+
+    def write(self, work: Path) -> Path:
+        """Keep it in the work folder, by one rename."""
+        return atomic.write(work / SUMMARY, json.dumps(self.to_json(), indent=1) + "\n")
+
+    def after(self, old: Summary | None) -> Summary:
+        """This one, with what earlier calls read of other series and architectures.
+
+        A result that was read once stays, also when its throw-away PPA is gone, until there is
+        one of a newer version. Of another PPA nothing stays.
+        """
+        if old is None or (old.ppa, old.launchpad) != (self.ppa, self.launchpad):
+            return self
+        versions = {one.pair: one.version for one in self.tests}
+        gone = {one.pair for one in old.tests if versions.get(one.pair, one.version) != one.version}
+
+        def joined(
+            before: Iterable[ServiceRun], now: Iterable[ServiceRun]
+        ) -> tuple[ServiceRun, ...]:
+            runs = {_cell(one): one for one in before if one.pair not in gone}
+            for one in now:
+                if one.result or _cell(one) not in runs or not runs[_cell(one)].result:
+                    runs[_cell(one)] = one
+            return tuple(runs.values())
+
+        return replace(
+            self,
+            control_ppa=self.control_ppa or old.control_ppa,
+            tests=joined(old.tests, self.tests),
+            controls=joined(old.controls, self.controls),
+        )
+
+
+def _cell(one: ServiceRun) -> tuple[str, ...]:
+    return (*one.pair, one.arch, one.test, one.control, one.variant)
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """The summary below a folder of records; None where there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    what = "this summary of the tests in the PPA cannot be read"
+    with reading(path, what=what, advice="remove it, and run: backport test --on ppa"):
+        data = records.read_json(path)
+        if data.pop("format") != FORMAT:
+            raise ValueError("it is of another format")
+        for row in (*data["tests"], *data["controls"]):
+            row["verdict"] = {key: row.pop(key) for key in _VERDICT if key in row}
+        summary: Summary = records.decode(Summary, data)
+        return summary
 
 
 @dataclass(frozen=True)
 class ServiceTest:
-    """A test that the service ran, over its architectures; `variant` is set for a control."""
+    """A test that the service ran; `runs` have its verdict on each architecture.
+
+    `variant` is set for a control.
+    """
 
     source: str
     series: str
     test: str
     variant: str
-    cells: tuple[ArchVerdict, ...]
+    runs: tuple[ServiceRun, ...]
 
     @property
     def step(self) -> StepId:
@@ -64,14 +168,14 @@ class ServiceTest:
         return StepId("test", self.series, self.source, self.variant, self.test)
 
     @property
-    def worst(self) -> ArchVerdict:
+    def worst(self) -> ServiceRun:
         """The architecture that decides."""
-        return min(self.cells, key=lambda one: _RANK.index(verdict.kind(one.verdict)))
+        return min(self.runs, key=lambda one: _RANK.index(verdict.kind(one.verdict)))
 
     @property
     def origin(self) -> str:
         """Where the verdict comes from, such as ``ppa: amd64, arm64``."""
-        return f"ppa: {', '.join(one.arch for one in self.cells)}"
+        return f"ppa: {', '.join(one.arch for one in self.runs)}"
 
     @property
     def verdict(self) -> Verdict:
@@ -82,10 +186,9 @@ class ServiceTest:
                 return Failed(stage, f"{detail} ({SERVICE}, {worst.arch}, {worst.version})")
             case Broken(detail):
                 return Broken(f"{detail} ({SERVICE}, {worst.arch}, {worst.version})")
-        arches = ", ".join(one.arch for one in self.cells)
-        said = verdict.text(worst.verdict)
-        where = f"{SERVICE}, {arches}, {worst.version}"
-        return Passed(f"{said} ({where})" if said else where)
+        words = verdict.text(worst.verdict)
+        where = f"{SERVICE}, {', '.join(one.arch for one in self.runs)}, {worst.version}"
+        return Passed(f"{words} ({where})" if words else where)
 
     @property
     def told(self) -> str:
@@ -93,32 +196,16 @@ class ServiceTest:
         worst = self.worst
         return (
             f"{self.origin}; version {worst.version}; trigger {worst.trigger or 'not told'}; "
-            f"log {worst.log or worst.result}"
+            f"log {worst.log_address or worst.result}"
         )
 
 
 @dataclass(frozen=True)
-class SummaryRow:
-    """A line of the summary: a run, or a control; `counts` is "" or why it does not count."""
-
-    source: str
-    series: str
-    arch: str
-    control: str
-    version: str
-    trigger: str
-    verdict: Verdict
-    address: str
-    file: str
-    counts: str
-
-
-@dataclass(frozen=True)
 class ServiceTests:
-    """All that the service said: the tests that count, by their steps, and every row."""
+    """The tests that count, by their steps; and every run, with "" or why it does not count."""
 
     tests: Mapping[StepId, ServiceTest] = field(default_factory=dict)
-    rows: tuple[SummaryRow, ...] = ()
+    runs: tuple[tuple[ServiceRun, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,20 +216,22 @@ class UploadedVersions:
     versions: frozenset[str]
 
 
-def sent_of(uploads: Iterable[UploadRecord], own: Mapping[Pair, str]) -> dict[Pair, UploadedVersions]:
+def sent_of(
+    uploads: Iterable[UploadRecord], own: Mapping[Pair, str]
+) -> dict[Pair, UploadedVersions]:
     """What was uploaded of these very source packages.
 
     Parameters:
         own: the sha256 of the update's own .dsc, by source and series.
     """
-    found: dict[Pair, UploadedVersions] = {}
+    sent: dict[Pair, UploadedVersions] = {}
     for one in uploads:
         pair = (one.source, one.series)
         arrived = one.state in ("sent", "accepted")
         if arrived and one.made_of and one.made_of == own.get(pair):
-            before = found[pair].versions if pair in found else frozenset()
-            found[pair] = UploadedVersions(one.update, before | {one.version})
-    return found
+            before = sent[pair].versions if pair in sent else frozenset()
+            sent[pair] = UploadedVersions(one.update, before | {one.version})
+    return sent
 
 
 def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
@@ -154,94 +243,44 @@ def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
     Raises:
         InputError: a record is damaged.
     """
-    data = summary(folder)
-    if not data:
+    summary = read_summary(folder)
+    if summary is None:
         return ServiceTests()
-    uploads = journal.read(folder, str(data["ppa"]), str(data["launchpad"]))
-    return service_tests(data, sent_of(uploads, own))
+    uploads = journal.read(folder, summary.ppa, summary.launchpad)
+    return service_tests(summary, sent_of(uploads, own))
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """The summary below a folder of records; empty where there is none.
-
-    Raises:
-        InputError: it is damaged.
-    """
-    path = folder / SUMMARY
-    if not path.exists():
-        return {}
-    what = "this summary of the tests in the PPA cannot be read"
-    with reading(path, what=what, advice="remove it, and run: backport test --on ppa"):
-        data: dict[str, Any] = records.read_json(path)
-        if data["format"] != FORMAT:
-            raise ValueError("it is of another format")
-        _check(data)
-        return data
-
-
-def _check(data: Mapping[str, Any]) -> None:
-    """Read everything once, so that a damaged part is known before any of it counts."""
-    service_tests(data, {})
-    for row in data["tests"]:
-        for said in row["each"].values():
-            verdict.from_json(said)
-    _ = (data["ppa"], data["launchpad"], data["control_ppa"])
-
-
-def service_tests(data: Mapping[str, Any], sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
-    """The tests and rows of a summary.
+def service_tests(summary: Summary, sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
+    """The tests of a summary, and every run.
 
     Parameters:
         sent: what in the PPA is this very source package.
     """
-    cells: dict[tuple[str, str, str, str], list[ArchVerdict]] = {}
-    rows = []
-    for row, control in _rows(data):
-        pair = (row["source"], row["series"])
-        made = verdict.from_json({key: row[key] for key in _VERDICT if key in row})
-        counts = _why_not(row, control, sent.get(pair))
-        mark = f"+{row['variant']}" if control else ""
-        file = f"{FOLDER}/{row['series']}/{row['source']}@{row['arch']}{mark}/log.gz"
-        address = str(row["result"] or row.get("request", ""))
-        trigger = str(row["trigger"])
-        rows.append(
-            SummaryRow(*pair, row["arch"], row["control"] if control else "", row["version"], trigger,
-                made, address, file, counts)
-        )  # fmt: skip
-        if counts:
-            continue
-        each = {row["control"]: made} if control else _each(row)
-        for name, said in each.items():
-            if not isinstance(said, Skipped):
-                key = (*pair, name, row["variant"] if control else "")
-                cells.setdefault(key, []).append(
-                    ArchVerdict(row["arch"], said, row["version"], trigger, row["result"],
-                         row["log_address"], file)
-                )  # fmt: skip
-    every = (ServiceTest(*key, tuple(found)) for key, found in cells.items())
-    return ServiceTests({one.step: one for one in every}, tuple(rows))
+    by_test: dict[tuple[str, str, str, str], list[ServiceRun]] = {}
+    runs = []
+    for run in (*summary.tests, *summary.controls):
+        why_not = _why_not(run, sent.get(run.pair))
+        runs.append((run, why_not))
+        each = {run.control: run.verdict} if run.variant else run.each
+        for name, made in each.items() if not why_not else ():
+            if not isinstance(made, Skipped):
+                key = (*run.pair, name, run.variant)
+                by_test.setdefault(key, []).append(replace(run, verdict=made))
+    every = (ServiceTest(*key, tuple(own)) for key, own in by_test.items())
+    return ServiceTests({one.step: one for one in every}, tuple(runs))
 
 
-def _rows(data: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], bool]]:
-    yield from ((row, False) for row in data["tests"])
-    yield from ((row, True) for row in data["controls"])
-
-
-def _each(row: Mapping[str, Any]) -> dict[str, Verdict]:
-    return {name: verdict.from_json(said) for name, said in row["each"].items()}
-
-
-def _why_not(row: Mapping[str, Any], control: bool, sent: UploadedVersions | None) -> str:
-    """Why a row does not count; "" if it does."""
-    if not row["result"]:
+def _why_not(run: ServiceRun, sent: UploadedVersions | None) -> str:
+    """Why a run does not count; "" if it does."""
+    if not run.result:
         return "no result"
     if sent is None:
         return "not of this source package"
-    if control:
-        if is_variant_of(row["version"], sent.update, row["variant"]):
-            return ""
-        return f"{row['version']} is not {row['variant']} of {sent.update}"
-    return "" if row["version"] in sent.versions else "another version"
+    if not run.variant:
+        return "" if run.version in sent.versions else "another version"
+    if is_variant_of(run.version, sent.update, run.variant):
+        return ""
+    return f"{run.version} is not {run.variant} of {sent.update}"
 
 
 def is_variant_of(version: str, update: str, variant: str) -> bool:

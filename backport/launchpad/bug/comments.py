@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from debian.debian_support import Version
-
 from backport.errors import InputError
 from backport.launchpad.builds import published
 from backport.launchpad.upload import journal
@@ -35,13 +33,7 @@ def milestone(recipe: Recipe, work: Path, root: str, name: str) -> str:
 def _uploaded(
     recipe: Recipe, ppa: ppas.PpaName, uploads: tuple[journal.UploadRecord, ...], work: Path
 ) -> str:
-    newest: dict[tuple[str, str], journal.UploadRecord] = {}
-    for one in uploads:
-        key = (one.series, one.source)
-        if one.state in ("sent", "accepted") and (
-            key not in newest or Version(newest[key].version) < Version(one.version)
-        ):
-            newest[key] = one
+    newest = journal.newest(one for one in uploads if one.state in ("sent", "accepted"))
     if not newest:
         raise InputError(
             f"nothing was uploaded to {ppa} yet",
@@ -50,8 +42,8 @@ def _uploaded(
         )
     lines = [f"These packages are in {ppa} for testing:", ""]
     for series in recipe.series:
-        found = [newest[key] for key in sorted(newest) if key[0] == series.name]
-        lines += [f"{series.name}: {one.source} {one.version}" for one in found]
+        own = [newest[key] for key in sorted(newest) if key[0] == series.name]
+        lines += [f"{series.name}: {one.source} {one.version}" for one in own]
     return "\n".join(lines)
 
 
@@ -66,8 +58,8 @@ def _published(
         )
     lines = [f"All builds of these packages are published in {ppa}:"]
     for series in recipe.series:
-        found = [one for one in records if one.series == series.name]
-        for one in sorted(found, key=lambda record: record.source):
+        own = [one for one in records if one.series == series.name]
+        for one in sorted(own, key=lambda record: record.source):
             arches = ", ".join(sorted(build.arch for build in one.builds))
             lines += ["", f"{series.name}: {one.source} {one.version} (built on {arches})"]
             versions = {(binary.package, binary.version) for binary in one.binaries}

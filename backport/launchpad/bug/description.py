@@ -74,16 +74,16 @@ def sections(description: str) -> list[BugSection]:
     >>> [one.heading for one in sections("Before.\\n[Test Case]\\n1. Do it.")]
     ['', 'Test Case']
     """
-    found: list[BugSection] = []
+    parts: list[BugSection] = []
     heading, lines = "", list[str]()
     for line in tidy(description).split("\n"):
         match = _HEADING.fullmatch(line)
         if match:
-            found.append(BugSection(heading, tuple(lines)))
+            parts.append(BugSection(heading, tuple(lines)))
             heading, lines = match[1], []
         lines.append(line)
-    found.append(BugSection(heading, tuple(lines)))
-    return [one for one in found if one.heading or one.body]
+    parts.append(BugSection(heading, tuple(lines)))
+    return [one for one in parts if one.heading or one.body]
 
 
 def name(heading: str) -> str:

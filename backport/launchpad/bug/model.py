@@ -1,8 +1,6 @@
 """The SRU bug on Launchpad: read it, and make the planned changes.
 
-Everything is read first; each change is made on a fresh copy of what it changes and only if that
-still is what was shown. launchpadlib sends the copy's ETag along, so that a change in the last
-moment is refused by Launchpad (412) and not overwritten.
+Everything is read first; how each change is made is said in `changes`.
 """
 
 from __future__ import annotations
@@ -13,25 +11,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from backport.errors import RemoteError
-from backport.launchpad.api.client import Asker
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import ConflictError, RefusedError
+from backport.launchpad.bug import changes
 from backport.launchpad.bug import plan as bug_plan
-from backport.launchpad.bug.description import tidy
-from backport.launchpad.bug.plan import (
-    AddComment,
-    AddTags,
-    AddTask,
-    Approve,
-    Bug,
-    BugPlan,
-    Change,
-    Nominate,
-    Nomination,
-    SetDescription,
-    SetStatus,
-    Task,
-    WantedBug,
-)
+from backport.launchpad.bug.changes import Change, SetDescription, SetStatus
+from backport.launchpad.bug.data import Bug, Nomination, Task
+from backport.launchpad.bug.plan import BugPlan, WantedBug
 
 _TARGET = re.compile(r"/ubuntu(?:/(?P<series>[a-z][a-z0-9]*))?/\+source/(?P<source>[^/]+)$")
 
@@ -59,7 +45,7 @@ class Applied:
     left: BugPlan
 
 
-def read(client: Asker, number: int, *, rights: bool = False) -> Bug:
+def read(client: LaunchpadlibClient, number: int, *, rights: bool = False) -> Bug:
     """The bug as Launchpad has it now.
 
     Parameters:
@@ -71,21 +57,21 @@ def read(client: Asker, number: int, *, rights: bool = False) -> Bug:
     """
 
     def question(session: Any) -> Bug:
-        found = session.load(f"bugs/{number}")
+        entry = session.load(f"bugs/{number}")
         return Bug(
             number=number,
-            title=str(found.title),
-            description=str(found.description or ""),
-            tags=tuple(str(tag) for tag in found.tags),
-            tasks=tuple(filter(None, map(_task, found.bug_tasks))),
+            title=str(entry.title),
+            description=str(entry.description or ""),
+            tags=tuple(str(tag) for tag in entry.tags),
+            tasks=tuple(filter(None, map(_task, entry.bug_tasks))),
             nominations=tuple(
-                filter(None, (_nomination(one, rights) for one in found.getNominations()))
+                filter(None, (_nomination(one, rights) for one in entry.getNominations()))
             ),
-            comments=tuple(str(one.content or "") for one in found.messages),
-            web=str(found.web_link),
-            duplicate_of=int(str(found.duplicate_of_link or "0").rpartition("/")[2]),
-            private=bool(found.private),
-            locked=str(found.lock_status) != "Unlocked",
+            comments=tuple(str(one.content or "") for one in entry.messages),
+            web=str(entry.web_link),
+            duplicate_of=int(str(entry.duplicate_of_link or "0").rpartition("/")[2]),
+            private=bool(entry.private),
+            locked=str(entry.lock_status) != "Unlocked",
         )
 
     try:
@@ -106,31 +92,26 @@ def not_shown(error: RefusedError, number: int, root: str) -> RefusedError:
     )
 
 
-def _where(target: str) -> tuple[str, str] | None:
-    """The source package and series of a target's address; None for all else."""
-    match = _TARGET.search(unquote(target))
-    return (match["source"], match["series"] or "") if match else None
-
-
-def _task(found: Any) -> Task | None:
-    where = _where(str(found.target_link))
-    if where is None:
-        return None
-    return Task(*where, str(found.status), str(found.self_link))
-
-
-def _nomination(found: Any, rights: bool) -> Nomination | None:
-    match = re.search(r"/ubuntu/([a-z][a-z0-9]*)$", str(found.target_link))
+def _task(entry: Any) -> Task | None:
+    """A task of Ubuntu; None for all else."""
+    match = _TARGET.search(unquote(str(entry.target_link)))
     if match is None:
         return None
-    status = str(found.status)
+    return Task(match["source"], match["series"] or "", str(entry.status), str(entry.self_link))
+
+
+def _nomination(entry: Any, rights: bool) -> Nomination | None:
+    match = re.search(r"/ubuntu/([a-z][a-z0-9]*)$", str(entry.target_link))
+    if match is None:
+        return None
+    status = str(entry.status)
     may: bool | None = None if status == "Nominated" else False
     if rights and may is None:
-        may = bool(found.canApprove())
-    return Nomination(match[1], status, may, str(found.self_link))
+        may = bool(entry.canApprove())
+    return Nomination(match[1], status, may, str(entry.self_link))
 
 
-def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
+def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
     """Make the changes that `bug_plan.make` plans for the bug as it was shown.
 
     What follows from them (a nomination that can now be approved, the tasks of a series) is done
@@ -161,19 +142,17 @@ def apply(client: Asker, bug: Bug, wanted: WantedBug) -> Applied:
     return Applied(tuple(made), tuple(troubles), bug, bug_plan.make(bug, wanted))
 
 
-def carry_out(client: Asker, number: int, change: Change) -> None:
-    """Make one change; after an answer that leaves open whether it was made, the bug is read.
+def carry_out(client: LaunchpadlibClient, number: int, change: Change) -> None:
+    """Make one change.
 
     Raises:
         RemoteError: it was not made.
     """
-    try:
-        _make(client, number, change)
-    except RefusedError:
-        raise
-    except RemoteError:
-        if not bug_plan.is_made(read(client, number), change):
-            raise
+    client.change(
+        f"bug {number} ({str(change).partition(':')[0]})",
+        lambda session: changes.make(session, number, change, client.root),
+        lambda: changes.is_made(read(client, number), change),
+    )
 
 
 def _key(change: Change) -> Change | type[Change]:
@@ -189,45 +168,3 @@ def _agreed(change: Change, shown: Bug, wanted: WantedBug) -> bool:
             new = shown.task(source, series) is None
             return new or change in bug_plan.make(shown, wanted).changes
     return True
-
-
-def _make(client: Asker, number: int, change: Change) -> None:
-    def question(session: Any) -> None:
-        match change:
-            case AddTask(source, series):
-                below = f"ubuntu/{series}" if series else "ubuntu"
-                target = f"{session._root_uri}{below}/+source/{source}"
-                session.load(f"bugs/{number}").addTask(target=target)
-            case Nominate(series):
-                found = session.load(f"bugs/{number}")
-                found.addNomination(target=f"{session._root_uri}ubuntu/{series}")
-            case Approve(_, link):
-                session.load(link).approve()
-            case SetDescription(old, new):
-                found = session.load(f"bugs/{number}")
-                _unchanged("the description", old, tidy(found.description), client.root)
-                found.description = new
-                found.lp_save()
-            case AddTags(tags):
-                found = session.load(f"bugs/{number}")
-                # Launchpad saves a list that is assigned, not one that is appended to.
-                found.tags = sorted({*found.tags, *tags})
-                found.lp_save()
-            case SetStatus(source, series, old, new, link):
-                found = session.load(link)
-                _unchanged(bug_plan.place(source, series), old, str(found.status), client.root)
-                found.status = new
-                found.lp_save()
-            case AddComment(text):
-                session.load(f"bugs/{number}").newMessage(content=text)
-
-    client.ask(f"bug {number} ({str(change).partition(':')[0]})", question, doing="changed")
-
-
-def _unchanged(what: str, shown: str, now: str, root: str) -> None:
-    if shown != now:
-        raise ConflictError(
-            f"{what} was changed by somebody else in the meantime, and stays as it is now",
-            where=root,
-            advice="look at the new difference, and run the command again",
-        )

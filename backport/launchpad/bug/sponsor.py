@@ -7,13 +7,13 @@ else of the bug is touched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backport.errors import InputError, RemoteError
-from backport.launchpad.api.client import Asker
+from backport.errors import InputError
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive import debdiff as archive_diff
 from backport.launchpad.archive.publications import Records
@@ -45,18 +45,12 @@ class Debdiff:
 
 
 @dataclass(frozen=True)
-class Attached:
-    """An attachment that the bug has: its name, and the hash of its content."""
-
-    title: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class State:
-    """What of a sponsored upload the bug has: attachments, and whether the team is subscribed."""
+    """What of a sponsored upload the bug has: title and sha256 of each attachment, and whether
+    the team is subscribed.
+    """
 
-    attached: tuple[Attached, ...]
+    attached: tuple[tuple[str, str], ...]
     subscribed: bool
 
 
@@ -82,7 +76,7 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
     Raises:
         InputError: a source package was not made yet, is for testing only, or none has a debdiff.
     """
-    found: list[Debdiff] = []
+    debdiffs: list[Debdiff] = []
     notes: list[str] = []
     for source, series in pairs:
         dsc = archive_diff.own_dsc(work, source, series)
@@ -95,15 +89,15 @@ def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], l
             )
         debdiff = sorted(folder.glob("*.debdiff"))
         if debdiff:
-            found.append(Debdiff(source, series, debdiff[0]))
+            debdiffs.append(Debdiff(source, series, debdiff[0]))
         else:
             notes.append(
                 f"{source} in {series} has no debdiff, since nothing is there to compare it with: "
                 "give the sponsor its .dsc and files"
             )
-    if not found:
+    if not debdiffs:
         raise InputError("no source package has a debdiff", where=str(work / "source"))
-    return found, notes
+    return debdiffs, notes
 
 
 def against_archive(
@@ -115,7 +109,7 @@ def against_archive(
 
     Raises: as `archive_diff.compare` does.
     """
-    found: list[Debdiff] = []
+    compared: list[Debdiff] = []
     notes: list[str] = []
     for one in debdiffs:
         made = archive_diff.compare(recipe, (one.source, one.series), records, work, cache)
@@ -123,14 +117,14 @@ def against_archive(
             base = recipe.source(one.source).in_series(one.series).base
             against = f"its base, {base.version}" if base else "its base"
             notes.append(f"{one.source} is new in {one.series}: its debdiff is against {against}")
-            found.append(one)
+            compared.append(one)
             continue
         notes.append(made.told)
-        found.append(Debdiff(one.source, one.series, made.path))
-    return found, notes
+        compared.append(Debdiff(one.source, one.series, made.path))
+    return compared, notes
 
 
-def read(client: Asker, number: int, titles: Iterable[str]) -> State:
+def read(client: LaunchpadlibClient, number: int, titles: Iterable[str]) -> State:
     """What the bug has. Only attachments with one of the `titles` are downloaded, to be compared.
 
     Raises:
@@ -142,9 +136,9 @@ def read(client: Asker, number: int, titles: Iterable[str]) -> State:
     def question(session: Any) -> State:
         bug = session.load(f"bugs/{number}")
         attached = tuple(
-            Attached(str(one.title), hashlib.sha256(one.data.open().read()).hexdigest())
-            for one in bug.attachments
-            if str(one.title) in wanted
+            (str(entry.title), hashlib.sha256(entry.data.open().read()).hexdigest())
+            for entry in bug.attachments
+            if str(entry.title) in wanted
         )
         people = {str(one.person_link).rpartition("/")[2] for one in bug.subscriptions}
         return State(attached, f"~{TEAM}" in people)
@@ -160,7 +154,7 @@ def plan(state: State, debdiffs: Iterable[Debdiff]) -> Todo:
     attach: list[Debdiff] = []
     notes: list[str] = []
     for one in debdiffs:
-        same = [old.sha256 for old in state.attached if old.title == one.title]
+        same = [sha256 for title, sha256 in state.attached if title == one.title]
         if one.sha256 in same:
             continue
         if one.path.stat().st_size > _LARGEST:
@@ -175,7 +169,7 @@ def plan(state: State, debdiffs: Iterable[Debdiff]) -> Todo:
     return Todo(tuple(attach), not state.subscribed, tuple(notes))
 
 
-def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[str]:
+def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Iterable[Debdiff]) -> list[str]:
     """Attach what is missing and subscribe the team; what was done, as sentences.
 
     After an answer that leaves open whether something was done, the bug is read: what is there
@@ -204,13 +198,7 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
         def is_attached(one: Debdiff = one) -> bool:
             return one not in plan(read(client, number, titles), every).attach
 
-        _once(
-            client,
-            f"{one.title} on bug {number}",
-            attach,
-            "attached",
-            is_attached,
-        )
+        client.change(f"{one.title} on bug {number}", attach, is_attached, doing="attached")
         done.append(f"attached {one.title}")
     # Last, so that the sponsors get no mail before all is there.
     if todo.subscribe:
@@ -218,28 +206,11 @@ def carry_out(client: Asker, number: int, debdiffs: Iterable[Debdiff]) -> list[s
         def subscribe(session: Any) -> None:
             session.load(f"bugs/{number}").subscribe(person=f"{session._root_uri}~{TEAM}")
 
-        _once(
-            client,
+        client.change(
             f"{TEAM} to bug {number}",
             subscribe,
-            "subscribed",
             lambda: read(client, number, ()).subscribed,
+            doing="subscribed",
         )
         done.append(f"subscribed {TEAM}")
     return done
-
-
-def _once(
-    client: Asker,
-    what: str,
-    change: Callable[[Any], None],
-    doing: str,
-    is_done: Callable[[], bool],
-) -> None:
-    try:
-        client.ask(what, change, doing=doing)
-    except RefusedError:
-        raise
-    except RemoteError:
-        if not is_done():
-            raise

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
+from backport.launchpad.bug.changes import Change, change_json
+from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.model import Applied
-from backport.launchpad.bug.plan import (
-    AddComment,
-    AddTags,
-    AddTask,
-    Approve,
-    Bug,
-    BugPlan,
-    Change,
-    Nominate,
-    SetDescription,
-    SetStatus,
-    WantedBug,
-)
-
-_NAMES: dict[type[Change], str] = {
-    AddTask: "add-task",
-    Nominate: "nominate",
-    Approve: "approve",
-    SetDescription: "description",
-    AddTags: "add-tags",
-    SetStatus: "status",
-    AddComment: "comment",
-}
-
-
-def printable(text: str) -> str:
-    """Text from outside, without what would move the cursor or change the terminal's state."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
+from backport.launchpad.bug.plan import BugPlan, WantedBug
 
 
 def bug_text(bug: Bug, wanted: WantedBug) -> str:
     """The bug's tasks as a table, its nominations and tags."""
-    every = dict.fromkeys(one for found in wanted.affected.values() for one in found)
+    every = dict.fromkeys(series for names in wanted.affected.values() for series in names)
     columns = ["", *every]
     rows = [["source package", "development", *every]]
     for source in dict.fromkeys([*wanted.affected, *(task.source for task in bug.tasks)]):
@@ -56,7 +30,7 @@ def bug_text(bug: Bug, wanted: WantedBug) -> str:
     nominations = ", ".join(f"{one.series} {one.status}" for one in bug.nominations)
     lines += ["", f"  nominations: {nominations or 'none'}"]
     lines.append(f"  tags: {' '.join(bug.tags) or 'none'}; {len(bug.comments)} messages")
-    return printable("\n".join(lines))
+    return "\n".join(lines)
 
 
 def plan_text(plan: BugPlan) -> str:
@@ -64,25 +38,18 @@ def plan_text(plan: BugPlan) -> str:
     lines = ["", "To change:" if plan.changes else "The bug is as wanted: nothing to change."]
     lines += [f"  - {change}" for change in plan.changes]
     lines += [f"note: {note}" for note in plan.notes]
-    return printable("\n".join(lines))
+    return "\n".join(lines)
 
 
 def applied_text(applied: Applied) -> str:
     """What was changed, and what was not."""
     lines = [f"done: {_first(one)}" for one in applied.made]
     lines += [f"not done: {_first(one.change)}: {one.error}" for one in applied.troubles]
-    return printable("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _first(change: Change) -> str:
     return str(change).partition(":\n")[0]
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """A change as JSON data: ``change`` and what belongs to it."""
-    data = asdict(change)
-    data.pop("link", None)
-    return {"change": _NAMES[type(change)], **data}
 
 
 def plan_json(bug: Bug, plan: BugPlan) -> dict[str, Any]:

@@ -33,10 +33,7 @@ class Tail:
 
 
 def fetch(
-    url: str,
-    lines: int,
-    limits: Limits,
-    sleep: Callable[[float], None] = time.sleep,
+    url: str, lines: int, limits: Limits, sleep: Callable[[float], None] = time.sleep
 ) -> Tail:
     """The last `lines` lines of a log; never an error, since the log is no reason to stop.
 
@@ -97,6 +94,4 @@ def _read(answer: Response, count: int) -> Tail:
 def _decoded(last: deque[bytes], rest: bytes) -> tuple[str, ...]:
     if rest:
         last.append(rest)
-    lines = (line.decode("utf-8", "replace").rstrip("\r") for line in last)
-    # What comes from outside must not move the cursor or change the terminal's state.
-    return tuple("".join(c if c.isprintable() or c == "\t" else "?" for c in one) for one in lines)
+    return tuple(line.decode("utf-8", "replace").rstrip("\r") for line in last)

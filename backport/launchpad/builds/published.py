@@ -5,16 +5,15 @@ The evidence takes versions and hashes from here; `wait` writes it when all is p
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from backport import atomic
 from backport.engine import records
-from backport.errors import InputError, reading
+from backport.errors import InputError
+from backport.launchpad.api.client import LaunchpadlibClient
 
 FOLDER = "published"
 _FORMAT = 1
@@ -53,7 +52,7 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
     A package for all architectures is published in each of them, and listed once. Debug symbols
     (.ddeb) are no packages of the archive: they are published elsewhere.
     """
-    found: dict[str, PublishedBinary] = {}
+    binaries: dict[str, PublishedBinary] = {}
     known: set[tuple[str, str]] = set()
     for record in source.getPublishedBinaries():
         name = (str(record.binary_package_name), str(record.binary_package_version))
@@ -69,7 +68,7 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
             file = unquote(urlsplit(url).path.rpartition("/")[2])
             if file.endswith(".ddeb"):
                 continue
-            found[file] = PublishedBinary(
+            binaries[file] = PublishedBinary(
                 *name,
                 arch=file.rpartition(".")[0].rpartition("_")[2],
                 file=file,
@@ -78,7 +77,14 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
                 url=url,
                 phased=None if phased is None else int(phased),
             )
-    return tuple(found[file] for file in sorted(found))
+    return tuple(binaries[file] for file in sorted(binaries))
+
+
+def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[PublishedBinary, ...]:
+    """The published binary packages of the source publication at `link`, which is called `what`."""
+    return client.ask(
+        f"the binary packages of {what}", lambda session: binaries_of(session.load(link))
+    )
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,7 @@ def write(work: Path, record: PublishedSource) -> Path:
     with suppress(InputError):
         if replace(read(path), seen=record.seen) == record:
             return path
-    text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1, sort_keys=True) + "\n"
-    return atomic.write(path, text)
+    return records.save(path, record, _FORMAT)
 
 
 def read(path: Path) -> PublishedSource:
@@ -120,12 +125,8 @@ def read(path: Path) -> PublishedSource:
         InputError: it is damaged.
     """
     what = "this record of what is published cannot be read"
-    with reading(path, what=what, advice="remove it, and run: backport wait"):
-        data = records.read_json(path)
-        if data.pop("format") != _FORMAT:
-            raise ValueError("it is of another format")
-        record: PublishedSource = records.decode(PublishedSource, data)
-        return record
+    advice = "remove it, and run: backport wait"
+    return records.load(PublishedSource, path, what=what, advice=advice, form=_FORMAT)
 
 
 def read_all(work: Path, ppa: str, root: str) -> tuple[PublishedSource, ...]:

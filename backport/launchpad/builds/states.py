@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backport.launchpad.api.client import Asker
-from backport.launchpad.builds.published import PublishedBinary, binaries_of
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.builds.published import PublishedBinary, read_binaries
 from backport.launchpad.upload.ppa import PpaName
 
 # What a row of source, series and architecture can be in.
@@ -106,7 +106,7 @@ class Builds:
     Every method raises RemoteError, in one sentence that names what was asked.
     """
 
-    def __init__(self, client: Asker, ppa: PpaName) -> None:
+    def __init__(self, client: LaunchpadlibClient, ppa: PpaName) -> None:
         self._client = client
         self._ppa = ppa
         self.root = client.root
@@ -116,18 +116,16 @@ class Builds:
 
         def question(session: Any) -> Seen:
             archive = session.load(self._ppa.path)
-            found = [
-                one
-                for one in archive.getPublishedSources(
-                    source_name=upload.source, version=upload.version, exact_match=True
-                )
-                if str(one.distro_series_link).rstrip("/").endswith(f"/{upload.series}")
-            ]
-            if not found:
+            records = archive.getPublishedSources(
+                source_name=upload.source, version=upload.version, exact_match=True
+            )
+            series = f"/{upload.series}"
+            own = (one for one in records if str(one.distro_series_link).endswith(series))
+            record = next(own, None)
+            if record is None:
                 return Seen("")
-            record = found[0]
             builds = list(record.getBuilds())
-            done = bool(builds) and any(one.buildstate == "Successfully built" for one in builds)
+            done = any(one.buildstate == "Successfully built" for one in builds)
             states: dict[str, list[str]] = {}
             for binary in record.getPublishedBinaries() if done else ():
                 states.setdefault(str(binary.build_link), []).append(str(binary.status))
@@ -141,9 +139,7 @@ class Builds:
 
     def binaries(self, upload: SourceVersion, link: str) -> tuple[PublishedBinary, ...]:
         """The published binary packages of the source publication at `link`, with their hashes."""
-        return self._client.ask(
-            f"the binary packages of {upload}", lambda session: binaries_of(session.load(link))
-        )
+        return read_binaries(self._client, str(upload), link)
 
     def retry(self, upload: SourceVersion, build: Build) -> None:
         """Ask the farm to build it once more."""
@@ -155,15 +151,15 @@ class Builds:
         self._client.ask(what, question, doing="started again")
 
 
-def _build(found: Any, binaries: list[str]) -> Build:
+def _build(entry: Any, binaries: list[str]) -> Build:
     return Build(
-        arch=str(found.arch_tag),
-        state=str(found.buildstate),
-        link=str(found.self_link),
-        web=str(found.web_link),
-        log=str(found.build_log_url or ""),
-        upload_log=str(found.upload_log_url or ""),
-        dependencies=str(found.dependencies or ""),
-        can_be_retried=bool(found.can_be_retried),
+        arch=str(entry.arch_tag),
+        state=str(entry.buildstate),
+        link=str(entry.self_link),
+        web=str(entry.web_link),
+        log=str(entry.build_log_url or ""),
+        upload_log=str(entry.upload_log_url or ""),
+        dependencies=str(entry.dependencies or ""),
+        can_be_retried=bool(entry.can_be_retried),
         published=bool(binaries) and all(one == "Published" for one in binaries),
     )

@@ -58,13 +58,8 @@ def event_json(event: Event) -> dict[str, Any]:
 
 def row_json(row: BuildRow) -> dict[str, Any]:
     """A row as JSON data."""
-    return {
-        **asdict(row.upload),
-        "arch": row.arch,
-        "phase": row.phase,
-        "state": row.state,
-        "detail": row.detail,
-    }
+    data = asdict(row)
+    return {**data.pop("upload"), **data}
 
 
 def event_text(event: Event) -> str:
@@ -92,12 +87,12 @@ def _summary(reason: str, rows: tuple[BuildRow, ...]) -> str:
     done = sum(row.phase == states.PUBLISHED for row in rows)
     if reason == "all published":
         return f"All {len(rows)} builds are published."
-    said = {
+    why = {
         "time limit": "The time limit is reached",
         "stuck": "A build failed, and what the others wait for cannot come",
         "failed": "Not all of it was built",
     }[reason]
-    lines = [f"{said}: {done} of {len(rows)} builds are published."]
+    lines = [f"{why}: {done} of {len(rows)} builds are published."]
     for row in rows:
         if row.phase != states.PUBLISHED:
             lines.append(f"  {event_text(Changed(row))}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from backport import atomic
@@ -128,7 +129,6 @@ class Wait:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     rows: dict[tuple[SourceVersion, str], BuildRow] = field(default_factory=dict, init=False)
-    _retries: dict[str, int] | None = field(default=None, init=False)
     _logs: dict[str, str] = field(default_factory=dict, init=False)
 
     def run(self, uploads: Iterable[SourceVersion]) -> Ended:
@@ -139,7 +139,7 @@ class Wait:
             RemoteError: Launchpad has been away for too long.
             InputError: the kept state is damaged.
         """
-        self._read_retries()  # before anything is waited for
+        _ = self._retries  # a damaged state is told before anything is waited for
         open_uploads = list(dict.fromkeys(uploads))
         started = self.clock()
         answered: float | None = None
@@ -182,7 +182,9 @@ class Wait:
         if not seen.builds:
             gone = seen.status in _LEFT_ARCHIVE
             what = states.GONE if gone else states.ABSENT
-            self._show(BuildRow(upload, "", what, seen.status, self._absent(seen)))
+            missing = f"Launchpad has not taken it in yet; {NOT_TAKEN}"
+            detail = "it has no builds yet" if seen.status else missing
+            self._show(BuildRow(upload, "", what, seen.status, detail))
             return gone
         self.rows.pop((upload, ""), None)
         phases = [self._judge(upload, build, seen) for build in seen.builds]
@@ -191,37 +193,32 @@ class Wait:
             return True
         return all(one in _ENDED for one in phases) and seen.status != "Pending"
 
-    def _absent(self, seen: Seen) -> str:
-        if not seen.status:
-            return f"Launchpad has not taken it in yet; {NOT_TAKEN}"
-        return "it has no builds yet"
-
     def _judge(self, upload: SourceVersion, build: Build, seen: Seen) -> str:
         upload_log = ""
         if build.state == "Failed to upload" and build.upload_log:
             if build.upload_log not in self._logs:
                 self._logs[build.upload_log] = self._tail(build.upload_log).text
             upload_log = self._logs[build.upload_log]
-        found = phase(build, upload_log)
-        detail = build.dependencies if found == states.DEPENDENCY else ""
-        if found == states.FARM:
-            found, detail = self._again(upload, build)
+        current = phase(build, upload_log)
+        detail = build.dependencies if current == states.DEPENDENCY else ""
+        if current == states.FARM:
+            current, detail = self._again(upload, build)
         if seen.status in _LEFT_ARCHIVE:
-            found, detail = states.GONE, f"the source package is {seen.status.lower()}"
-        elif found == states.PUBLISHED and seen.status != "Published":
-            found, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
-        row = BuildRow(upload, build.arch, found, build.state, detail)
-        if self._show(row) and found == states.FAILED:
+            current, detail = states.GONE, f"the source package is {seen.status.lower()}"
+        elif current == states.PUBLISHED and seen.status != "Published":
+            current, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
+        row = BuildRow(upload, build.arch, current, build.state, detail)
+        if self._show(row) and current == states.FAILED:
             log = build.log or build.upload_log
             if build.state == "Failed to upload":
                 log = build.upload_log or build.log
             self.sink(BuildFailed(row, build.web, log, self._tail(log)))
-        return found
+        return current
 
     def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""
         key = f"{upload.series}/{upload.source}/{upload.version}/{build.arch}"
-        retries = self._read_retries()
+        retries = self._retries.setdefault(self.builds.root, {})
         count = retries.get(key, 0)
         if not self.bounds.retries:
             return states.FAILED, "a problem of the build farm; --retries 0: not started again"
@@ -231,17 +228,17 @@ class Wait:
             return states.FAILED, "a problem of the build farm; it cannot be started again"
         # Counted before it is asked for: a killed wait must not ask without end.
         retries[key] = count + 1
-        _write_retries(self.work, self.builds.root, retries)
+        data = {"format": _FORMAT, "retries": self._retries}
+        atomic.write(self.work / FILE, json.dumps(data, indent=1) + "\n")
         try:
             self.builds.retry(upload, build)
         except RefusedError as error:
             return states.FAILED, f"a problem of the build farm; {error}"
         return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
 
-    def _read_retries(self) -> dict[str, int]:
-        if self._retries is None:
-            self._retries = _read_retries(self.work, self.builds.root)
-        return self._retries
+    @cached_property
+    def _retries(self) -> dict[str, dict[str, int]]:
+        return read_retries(self.work)
 
     def _tail(self, log: str) -> Tail:
         return build_log.fetch(log, self.bounds.lines, self.limits, self.sleep)
@@ -269,7 +266,12 @@ class Wait:
         self.sink(Recorded(upload, published.write(self.work, record)))
 
 
-def _read_retries(work: Path, root: str) -> dict[str, int]:
+def read_retries(work: Path) -> dict[str, dict[str, int]]:
+    """How often each build was started again, by service root.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     path = work / FILE
     if not path.exists():
         return {}
@@ -278,13 +280,4 @@ def _read_retries(work: Path, root: str) -> dict[str, int]:
         data = records.read_json(path)
         if data["format"] != _FORMAT:
             raise ValueError("it is of another format")
-        retries = records.decode(dict[str, dict[str, int]], data["retries"])
-        return dict(retries.get(root, {}))
-
-
-def _write_retries(work: Path, root: str, retries: dict[str, int]) -> None:
-    path = work / FILE
-    every = {root: retries}
-    if path.exists():
-        every = json.loads(path.read_text(encoding="utf-8"))["retries"] | every
-    atomic.write(path, json.dumps({"format": _FORMAT, "retries": every}, indent=1) + "\n")
+        return dict(records.decode(dict[str, dict[str, int]], data["retries"]))

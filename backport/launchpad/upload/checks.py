@@ -80,119 +80,128 @@ class UploadPlan:
 _Found = tuple[str, str]
 
 
-def checks_of(one: Candidate) -> tuple[Check, ...]:
-    """Every check of one source in one series, in the order in which they are shown."""
+def checks_of(candidate: Candidate) -> tuple[Check, ...]:
+    """Every check of candidate source in candidate series, in the order in which they are shown."""
     checks = []
     for name, (check, error) in _CHECKS.items():
-        wrong, good = check(one)
+        wrong, good = check(candidate)
         checks.append(Check(name, not wrong, wrong or good, error.exit_code if wrong else 0))
     return tuple(checks)
 
 
-def _series(one: Candidate) -> _Found:
-    is_now = f"{one.series} is {one.series_status}"
-    if one.closed:
+def _series(candidate: Candidate) -> _Found:
+    is_now = f"{candidate.series} is {candidate.series_status}"
+    if candidate.closed:
         return (
-            f"obsolete: Launchpad takes no uploads for {one.series} any more; what can be done is "
-            "to build and test it here, and to leave the series out of the update"
+            f"obsolete: Launchpad takes no uploads for {candidate.series} any more; what can be "
+            "done is to build and test it here, and to leave the series out of the update"
         ), ""
-    if one.permitted:
+    if candidate.permitted:
         return "", f"{is_now}, and the PPA takes uploads for it all the same"
-    return is_now if one.series_status == "Future" else "", is_now
+    return is_now if candidate.series_status == "Future" else "", is_now
 
 
-def _account(one: Candidate) -> _Found:
-    return one.allowed, "the account may upload there"
+def _account(candidate: Candidate) -> _Found:
+    return candidate.allowed, "the account may upload there"
 
 
-def _key(one: Candidate) -> _Found:
-    return one.key_trouble, "it can sign, and Launchpad knows it"
+def _key(candidate: Candidate) -> _Found:
+    return candidate.key_trouble, "it can sign, and Launchpad knows it"
 
 
-def _base(one: Candidate) -> _Found:
-    base = one.source.base
+def _base(candidate: Candidate) -> _Found:
+    base = candidate.source.base
     if base is None:
         return (
             "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin"
         ), ""
-    wrong = f"{base.dsc}: {one.base_trouble}" if one.base_trouble else ""
+    wrong = f"{base.dsc}: {candidate.base_trouble}" if candidate.base_trouble else ""
     return wrong, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it"
 
 
-def _day(one: Candidate) -> _Found:
+def _day(candidate: Candidate) -> _Found:
     wrong = (
-        f"the recipe looks at the archive as of {one.as_of}, and it has gone on since: take as-of "
-        "out"
+        f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: take "
+        "as-of out"
     )
-    past = one.as_of is not None and one.as_of < one.today
+    past = candidate.as_of is not None and candidate.as_of < candidate.today
     return wrong if past else "", "the archive is looked at as it is now"
 
 
-def _confirmed(one: Candidate) -> _Found:
+def _confirmed(candidate: Candidate) -> _Found:
     loose = [
         f"{series}: {has.version or 'none'}" if has else f"{series}: unknown"
-        for series, has in one.relied.items()
+        for series, has in candidate.relied.items()
         if has is None or not has.confirmed
     ]
     if loose:
         return f"nobody has confirmed what the archive has ({'; '.join(loose)})", ""
-    has = one.archive.version if one.archive else ""
-    said = one.said.version if one.said else ""
-    base = one.source.base.version if one.source.base else ""
+    has = candidate.archive.version if candidate.archive else ""
+    named = candidate.said.version if candidate.said else ""
+    base = candidate.source.base.version if candidate.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != said and (one.said is not None or has != base):
+    if has != named and (candidate.said is not None or has != base):
         return (
-            f"the archive has {has or 'none'}, and the recipe says {said or 'none'}: correct "
-            f"{one.source.name} in [series.{one.series}.archive]"
+            f"the archive has {has or 'none'}, and the recipe says {named or 'none'}: correct "
+            f"{candidate.source.name} in [series.{candidate.series}.archive]"
         ), ""
     return "", f"it has {has or 'none'}, confirmed"
 
 
-def _version(one: Candidate) -> _Found:
-    ours = Version(one.version)
-    mine = [record for record in one.records if record.series == one.series and record.in_archive]
+def _version(candidate: Candidate) -> _Found:
+    ours = Version(candidate.version)
+    mine = [
+        record
+        for record in candidate.records
+        if record.series == candidate.series and record.in_archive
+    ]
     newest = max((Version(record.version) for record in mine), default=None)
-    has = one.archive.version if one.archive else ""
+    has = candidate.archive.version if candidate.archive else ""
     wrong = ""
-    if newest is not None and newest >= ours and not _is_there(one):
-        wrong = f"the PPA has {newest} in {one.series}, and {ours} is not higher"
+    if newest is not None and newest >= ours and not _is_there(candidate):
+        wrong = f"the PPA has {newest} in {candidate.series}, and {ours} is not higher"
     elif has and Version(has) >= ours:
         wrong = f"the archive has {has}, and {ours} is not higher"
-    elif not ours < Version(one.update):
-        wrong = f"{ours} is not below {one.update}"
+    elif not ours < Version(candidate.update):
+        wrong = f"{ours} is not below {candidate.update}"
     return wrong, f"{ours} is higher than all that is there, and below the update"
 
 
-def _tarball(one: Candidate) -> _Found:
-    theirs = [known for known in one.known if known.name in one.hashes]
+def _tarball(candidate: Candidate) -> _Found:
+    theirs = [known for known in candidate.known if known.name in candidate.hashes]
     for known in theirs:
-        if one.hashes[known.name] != known.sha256:
+        if candidate.hashes[known.name] != known.sha256:
             return f"{known.where} has another {known.name} (sha256 {known.sha256[:12]}…)", ""
     return "", f"the same as in {theirs[0].where}" if theirs else "nobody has that name"
 
 
-def _content(one: Candidate) -> _Found:
-    files = ", ".join(one.made.differing[:3]) if one.made else ""
+def _content(candidate: Candidate) -> _Found:
+    files = ", ".join(candidate.made.differing[:3]) if candidate.made else ""
     wrong = f"it differs from the update's own source package in {files}" if files else ""
     return wrong, "the update's own source package, but for the version"
 
 
-def _relations(one: Candidate) -> _Found:
+def _relations(candidate: Candidate) -> _Found:
     end = "end the recipe's relation with ~, as in (>= {NAME}~)"
-    wrong = f"it asks for {one.unmet[0]}: {end}" if one.unmet else ""
+    wrong = f"it asks for {candidate.unmet[0]}: {end}" if candidate.unmet else ""
     return wrong, "what it asks of the update, the PPA's versions meet"
 
 
-def _tested(one: Candidate) -> _Found:
-    bad = [(name, state) for name, state in one.steps.items() if state != "passed"]
+def _tested(candidate: Candidate) -> _Found:
+    bad = [(name, state) for name, state in candidate.steps.items() if state != "passed"]
     if not bad:
-        tests = sum(name.kind == "test" for name in one.steps)
-        there = len(one.origins)
+        tests = sum(name.kind == "test" for name in candidate.steps)
+        there = len(candidate.origins)
         service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
         return "", f"the build and all {tests} tests passed{service}"
     name, state = bad[0]
-    said = f"{len(bad)} of {len(one.steps)} builds and tests have not passed ({name}: {state})"
-    return "" if one.forced else f"{said}; run: backport run", f"{said}; forced: {one.forced}"
+    lacking = (
+        f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
+    )
+    return (
+        "" if candidate.forced else f"{lacking}; run: backport run",
+        f"{lacking}; forced: {candidate.forced}",
+    )
 
 
 # Each check with the error whose exit code the command ends with.
@@ -211,13 +220,13 @@ _CHECKS: dict[str, tuple[Callable[[Candidate], _Found], type[BackportError]]] = 
 }
 
 
-def _is_there(one: Candidate) -> bool:
+def _is_there(candidate: Candidate) -> bool:
     """Whether the PPA has this very version, in this series, with our content."""
-    ours = {name: sha256 for name, sha256 in one.hashes.items() if not name.endswith(".dsc")}
+    ours = candidate.made.content if candidate.made else {}
     return any(
         record.in_archive and record.files and record.content == ours
-        for record in one.records
-        if (record.version, record.series) == (one.version, one.series)
+        for record in candidate.records
+        if (record.version, record.series) == (candidate.version, candidate.series)
     )
 
 
@@ -266,16 +275,13 @@ def blocked(items: tuple[PlannedUpload, ...]) -> tuple[PlannedUpload, ...]:
         bad = [by_name[need] for need in item.needs if need in by_name]
         bad = [one for one in bad if one.action in (REFUSE, SKIP)]
         if item.action in (UPLOAD, RESUME) and bad:
-            reason = f"it needs {bad[0].name}, which cannot be uploaded"
-            by_name[item.name] = replace(
-                item, action=REFUSE, reason=reason, exit_code=bad[0].exit_code
-            )
-        else:
-            by_name[item.name] = item
+            why = f"it needs {bad[0].name}, which cannot be uploaded"
+            item = replace(item, action=REFUSE, reason=why, exit_code=bad[0].exit_code)  # noqa: PLW2901
+        by_name[item.name] = item
     return tuple(by_name.values())
 
 
-def as_text(plan: UploadPlan, line: Callable[[str], str] = str) -> str:
+def as_text(plan: UploadPlan) -> str:
     """The plan for a terminal."""
     out = [
         f"to {plan.ppa} through {plan.server}",
@@ -294,4 +300,4 @@ def as_text(plan: UploadPlan, line: Callable[[str], str] = str) -> str:
         waits = [need for need in item.needs if need in {one.name for one in plan.items}]
         if waits and item.action in (UPLOAD, RESUME):
             out.append(f"   after {', '.join(waits)} is published there")
-    return "\n".join(line(one) for one in out)
+    return "\n".join(out)

@@ -1,8 +1,8 @@
 """dput (the classic one) with a configuration of our own: one PPA, and no other way out.
 
 Only the generated file is read, neither /etc/dput.cf nor the user's: an upload without a named
-host would go to the Ubuntu archive there. Ubuntu's dput has a method for SFTP; Debian's has none,
-and then dput does its checks and OpenSSH's sftp carries the files, the .changes last.
+host would go to the Ubuntu archive there. Debian's dput has no method for SFTP, as Ubuntu's has, so
+there dput only does its checks, and OpenSSH's sftp carries the files, the .changes last.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from backport.doctor import Missing
 from backport.engine.process import Completed, require, run
-from backport.errors import InputError, MachineError, RemoteError, UsageError
+from backport.errors import InputError, MachineError, UsageError
 from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import listed
@@ -111,13 +111,8 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
     return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.username or "")
 
 
-def configuration(to: Server, ppa: PpaName, series: str, login: str, method: str) -> str:
-    """The text of dput's configuration (dput.cf(5)) for one upload.
-
-    Parameters:
-        login: the account's name, for SFTP.
-        method: what dput does: ftp, sftp, or local where it only checks.
-    """
+def configuration(to: Server, ppa: PpaName, series: str) -> str:
+    """The text of dput's configuration (dput.cf(5)) for one upload."""
     place = f"{to.host}:{to.port}" if to.port != _PORTS[to.method] else to.host
     lines = [
         "[DEFAULT]",
@@ -127,10 +122,10 @@ def configuration(to: Server, ppa: PpaName, series: str, login: str, method: str
         "check_version = 0",
         f"[{_HOST}]",
         f"fqdn = {place}",
-        f"method = {method}",
+        f"method = {'ftp' if to.method == 'ftp' else 'local'}",
         # A percent sign starts a reference in this format; a PPA's name has none.
         f"incoming = {ppa.incoming}",
-        f"login = {login if to.method == 'sftp' else 'anonymous'}",
+        "login = anonymous",
         f"allowed_distributions = ^{re.escape(series)}$",
         "passive_ftp = 1",
     ]
@@ -160,26 +155,25 @@ def send(
         MachineError: dput is missing, or is dput-ng; or OpenSSH's sftp is missing.
         InputError: dput's own checks refuse the files.
     """
-    program = _dput()
-    login = to.login or account
-    folder = changes.parent
-    own = to.method == "ftp" or _has_sftp(program)
-    text = configuration(to, ppa, series, login, to.method if own else "local")
-    config = folder / "dput.cf"
-    config.write_text(text)
+    ftp = to.method == "ftp"
+    config = changes.parent / "dput.cf"
+    config.write_text(configuration(to, ppa, series))
+    options = ["--config", str(config), "--no-upload-log", "--force"]
     try:
-        options = ["--config", str(config), "--no-upload-log", "--force"]
-        options += [] if own else ["--check-only"]
-        command = [program, *options, _HOST, str(changes)]
-        done = run(command, cwd=folder, env={"LC_ALL": "C.UTF-8"}, timeout=seconds)
+        done = run(
+            [_dput(), *options, *([] if ftp else ["--check-only"]), _HOST, str(changes)],
+            cwd=changes.parent,
+            env={"LC_ALL": "C.UTF-8"},
+            timeout=seconds,
+        )
     finally:
         config.unlink()
     _note(log, done)
-    if not own:
-        if done.exit_code != 0 or "Package checked by dput" not in done.output:
-            raise _refused(done)
-        return _sftp(changes, replace(to, login=login), ppa, log, seconds)
-    return _judged(done, changes, to)
+    if ftp:
+        return _judged(done, changes, to)
+    if done.exit_code != 0 or "Package checked by dput" not in done.output:
+        raise _refused(done)
+    return _sftp(changes, replace(to, login=to.login or account), ppa, log, seconds)
 
 
 def check() -> list[Missing]:
@@ -195,8 +189,8 @@ def _dput() -> str:
     # Where the package would take dput-ng away, scripts/install unpacks it there.
     unpacked = Path(sys.prefix, "dput/usr/bin/dput")
     program = str(unpacked) if unpacked.exists() else require("dput", "dput")
-    said = run([program, "--version"], timeout=60.0).output
-    if not re.search(r"^dput \d", said, re.MULTILINE):
+    shown = run([program, "--version"], timeout=60.0).output
+    if not re.search(r"^dput \d", shown, re.MULTILINE):
         raise MachineError(
             "this dput is not the classic one (dput-ng refuses series that have ended)",
             where=program,
@@ -205,19 +199,12 @@ def _dput() -> str:
     return program
 
 
-def _has_sftp(program: str) -> bool:
-    """Whether this dput has the method for SFTP, as Ubuntu's has."""
-    libraries = [Path("/usr/share/dput/dput/methods"), Path("/usr/share/dput")]
-    libraries.append(Path(program).resolve().parent / "methods")
-    return any((folder / "sftp.py").is_file() for folder in libraries)
-
-
 def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     """What dput's output says of a transfer."""
     output = done.output
     begun = f"Uploading {changes.name}" in output
     if done.timed_out:
-        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
+        return Transfer(_reason(done, to), certain=not begun)
     if "Leaving existing" in output:
         return Transfer(
             f"{to.host} keeps an older file of that name", advice="try again in an hour"
@@ -227,14 +214,16 @@ def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     if "Uploading to" not in output:
         raise _refused(done)
     busy = not begun and re.search(r"Uploading \S+: 550 ", output) is not None
-    return Transfer(_reason(output, to), certain=not begun, passing=busy)
+    return Transfer(_reason(done, to), certain=not begun, passing=busy)
 
 
-def _reason(output: str, to: Server) -> str:
+def _reason(done: Completed, to: Server) -> str:
     """Why a transfer ended, in a few words."""
-    text = output.lower()
-    found = re.findall(r"Uploading (\S+): (?!done)(.*)", output)
-    at = f" at {found[-1][0]}" if found else ""
+    if done.timed_out:
+        return f"{to.host} did not take it within {done.seconds:.0f} s"
+    text = done.output.lower()
+    files = re.findall(r"Uploading (\S+): (?!done)(.*)", done.output)
+    at = f" at {files[-1][0]}" if files else ""
     for words, meaning in (
         ("host key verification failed", "shows a host key that is not known here"),
         ("permission denied", "does not let this account in"),
@@ -249,13 +238,13 @@ def _reason(output: str, to: Server) -> str:
     ):
         if words in text:
             return f"{to.host} {meaning}{at}"
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
     if lines and lines[-1].startswith("Uploading ") and lines[-1].endswith(":"):
         return f"{to.host} broke off the connection{at}"  # dput prints an EOFError as nothing
     # Behind the server's answer dput gives advice of its own.
-    answer = found[-1][1].strip() if found else ""
-    said = answer or (lines[-1] if lines else "no reason given")
-    return f"{to.host} refused it{at}: {said}"[:300]
+    answer = files[-1][1].strip() if files else ""
+    answer = answer or (lines[-1] if lines else "no reason given")
+    return f"{to.host} refused it{at}: {answer}"[:300]
 
 
 def _refused(done: Completed) -> InputError:
@@ -272,12 +261,8 @@ def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) ->
     names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
-    more = [
-        word
-        for line in os.environ.get(SSH_VARIABLE, "").splitlines()
-        if line.strip()
-        for word in ("-o", line.strip())
-    ]
+    lines = [line.strip() for line in os.environ.get(SSH_VARIABLE, "").splitlines()]
+    more = [word for line in lines if line for word in ("-o", line)]
     options = ["-b", "-", "-P", str(to.port), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
     done = run(
         [program, *options, *more, f"{to.login}@{to.host}"],
@@ -290,21 +275,9 @@ def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) ->
     begun = f"put {changes.name}" in done.output
     if done.exit_code == 0 and begun:
         return Transfer("")
-    if done.timed_out:
-        return Transfer(f"{to.host} did not take it within {done.seconds:.0f} s", certain=not begun)
-    return Transfer(_reason(done.output, to), certain=not begun)
+    return Transfer(_reason(done, to), certain=not begun)
 
 
 def _note(log: Path, done: Completed) -> None:
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {' '.join(done.args)}\n{done.output}\n")
-
-
-def require_arrived(sent: Transfer, what: str) -> None:
-    """Refuse to go on after a transfer that broke off.
-
-    Raises:
-        RemoteError: it did.
-    """
-    if sent.trouble:
-        raise RemoteError(f"{what} was not sent: {sent.trouble}", advice=sent.advice)

@@ -19,21 +19,24 @@ from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.archive.publications import Records, newest_in_archive
-from backport.launchpad.archive.seen import with_seen
-from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.autopkgtest.verdicts import ServiceTest, UploadedVersions
+from backport.launchpad.archive.publications import archive_versions
+from backport.launchpad.autopkgtest.verdicts import (
+    ServiceTest,
+    UploadedVersions,
+    read_summary,
+    service_tests,
+)
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
 from backport.launchpad.upload import version as ppa_version
 from backport.launchpad.upload.candidate import Candidate, Known
 from backport.launchpad.upload.journal import UploadRecord
-from backport.launchpad.upload.ppa import Account, Ppa, Queued
+from backport.launchpad.upload.ppa import Account, Ppa
 from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import PpaSource
 from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Published, Recipe
+from backport.recipe.model import BasePin, Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 
@@ -41,37 +44,20 @@ from backport.source.files import sha256_of
 def archive_now(
     recipe: Recipe, client: LaunchpadlibClient, cache: Path, work: Path
 ) -> ArchiveVersions:
-    """What each series has of each source of the recipe, asked for now.
-
-    Parameters:
-        work: the work folder, with the source packages that are to be uploaded.
+    """What each series has, asked for now: a kept answer is not good enough for an upload.
 
     Raises:
-        RemoteError: Launchpad does not answer; a kept answer is not good enough for an upload.
+        RemoteError: Launchpad does not answer.
     """
-    records = Records(cache, client, max_age=timedelta(0))
-    found: dict[tuple[str, str], Published] = {}
-    pairs = [(source.name, series.name) for source in recipe.sources for series in recipe.series]
-    pairs += [(old.name, series) for old in recipe.retired for series in old.series]
-    for source, series in dict.fromkeys(pairs):
-        answer = records.published(source, series)
-        if records.trouble is not None:
-            raise records.trouble
-        if answer is not None:
-            has = newest_in_archive(answer, records, recipe.as_of)
-            pair = (source, series)
-            found[pair] = with_seen(has, answer, records, pair, as_of=recipe.as_of, work=work)
-            if records.trouble is not None:
-                raise records.trouble
-    return found
+    now = timedelta(0)
+    return archive_versions(recipe, client, cache, max_age=now, work=work, strict=True)
 
 
 @dataclass(frozen=True)
 class Signer:
-    """The key and the account; `trouble` is why they cannot sign an upload, "" if they can."""
+    """The key; `trouble` is why it cannot sign an upload of the account, "" if it can."""
 
     key: Key | None
-    account: Account
     trouble: str
 
 
@@ -80,16 +66,15 @@ def signer(wanted: str, account: Account) -> Signer:
     try:
         key = signing.find_key(wanted)
     except MachineError as error:
-        return Signer(None, account, f"{error.what}; {error.advice}")
+        return Signer(None, f"{error.what}; {error.advice}")
     if key.fingerprint not in account.fingerprints:
         return Signer(
             key,
-            account,
             f"Launchpad's account {account.name} does not have the key {key.fingerprint}: send it "
             "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
             f"https://launchpad.net/~{account.name}/+editpgpkeys",
         )
-    return Signer(key, account, "")
+    return Signer(key, "")
 
 
 @dataclass
@@ -164,7 +149,7 @@ class Gatherer:
         if source.base is None or candidate.closed:
             return candidate
         for step in (StepId("fetch", source=name), StepId("source", series, name)):
-            if not self.tested.passed(step):
+            if step not in self.tested.results:
                 raise InputError(
                     f"it is {self.tested.states.get(step, 'not there')}",
                     where=str(step),
@@ -179,7 +164,7 @@ class Gatherer:
         own = [one for one in kept if (one.source, one.series) == (name, series)]
         queue = self.ppa.queued(name, series)
         records = self._with_files(candidate)
-        used = [one.version for found in (own, records, queue) for one in found]
+        used = [one.version for one in own] + [one.version for one in (*records, *queue)]
         last = ppa_version.last_number(candidate.update, used)
         (update_dsc,) = self.store.folder(StepId("source", series, name)).glob("*.dsc")
         candidate = replace(candidate, records=records, made_of=sha256_of(update_dsc))
@@ -241,22 +226,25 @@ class Gatherer:
             passed = isinstance(one.verdict, Passed)
             if one.series != candidate.series or (passed and name not in states):
                 continue
-            said = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
-            states[name] = "passed" if passed else said
+            failure = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
+            states[name] = "passed" if passed else failure
             origins[name] = one.told
         return states, origins
 
     def _service_tests(self, candidates: list[Candidate]) -> Mapping[StepId, ServiceTest]:
         """The service's tests of the very versions that were chosen."""
-        data = verdicts.summary(self.store.work)
-        if not data or (data["ppa"], data["launchpad"]) != (str(self.ppa.name), self.client.root):
+        summary = read_summary(self.store.work)
+        if summary is None or (summary.ppa, summary.launchpad) != (
+            str(self.ppa.name),
+            self.client.root,
+        ):
             return {}
         sent = {
             (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
             for one in candidates
             if one.made is not None
         }
-        return verdicts.service_tests(data, sent).tests
+        return service_tests(summary, sent).tests
 
     def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""
@@ -276,14 +264,16 @@ class Gatherer:
         places += [
             (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
         ]
-        found: list[Known] = []
-        seen: set[str] = set()
+        by_version: dict[str, tuple[str, Publication]] = {}
         for where, one in places:
-            if Version(one.version).upstream_version == upstream and one.version not in seen:
-                seen.add(one.version)
-                files = one.files or self._files(one)
-                found += [Known(each.name, each.sha256, where) for each in files]
-        return tuple(one for one in found if one.name in made.origs)
+            if Version(one.version).upstream_version == upstream:
+                by_version.setdefault(one.version, (where, one))
+        return tuple(
+            Known(file.name, file.sha256, where)
+            for where, one in by_version.values()
+            for file in one.files or self._files(one)
+            if file.name in made.origs
+        )
 
     def _trouble_uploading(self, series: str) -> str:
         """Why the account may not upload; the right to a PPA is one for all its sources."""
@@ -298,12 +288,11 @@ class Gatherer:
         if base is None:
             return ""
         for distribution in ("ubuntu", "debian"):
-            found = self.client.published_sources(
+            records = self.client.published_sources(
                 source, version=base.version, distribution=distribution
             )
-            if found:
-                there = replace(found[0], files=self._files(found[0]))
-                if there.has(base.dsc, base.sha256):
+            if records:
+                if replace(records[0], files=self._files(records[0])).has(base.dsc, base.sha256):
                     return ""
                 return f"{distribution}'s {base.version} is another; pin it with: backport pin"
         return (
@@ -315,7 +304,7 @@ class Gatherer:
 def _still_good(
     made: PpaSource,
     records: tuple[Publication, ...],
-    queue: tuple[Queued, ...],
+    queue: tuple[Publication, ...],
     earlier: UploadRecord | None,
 ) -> bool:
     """Whether the version used last is this very upload: there, on its way, or still to be sent.

@@ -10,15 +10,15 @@ the .changes, so the server has nothing), ``sent``, ``accepted`` (Launchpad show
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from backport import atomic
+from debian.debian_support import Version
+
 from backport.engine import records
-from backport.errors import reading
 
 FOLDER = "uploads"
 NOT_TAKEN = (
@@ -27,7 +27,7 @@ NOT_TAKEN = (
     "Launchpad page is the one that signed and has not expired"
 )
 """What became of an upload that Launchpad does not show (lp.archiveuploader)."""
-STATES = ("signed", "sending", "broken", "sent", "accepted", "rejected")
+State = Literal["signed", "sending", "broken", "sent", "accepted", "rejected"]
 _FORMAT = 1
 
 
@@ -63,7 +63,7 @@ class UploadRecord:
     base: str
     steps: Mapping[str, str]
     forced: str = ""
-    state: str = "signed"
+    state: State = "signed"
     reason: str = ""
     times: Mapping[str, str] = field(default_factory=dict)
     made_of: str = ""
@@ -77,11 +77,10 @@ class UploadRecord:
 
 def write(work: Path, upload: UploadRecord) -> Path:
     """Keep a record, by one rename."""
-    text = json.dumps({"format": _FORMAT, **asdict(upload)}, indent=1, sort_keys=True) + "\n"
-    return atomic.write(work / FOLDER / f"{upload.name}.json", text)
+    return records.save(work / FOLDER / f"{upload.name}.json", upload, _FORMAT)
 
 
-def with_state(work: Path, upload: UploadRecord, state: str, reason: str = "") -> UploadRecord:
+def with_state(work: Path, upload: UploadRecord, state: State, reason: str = "") -> UploadRecord:
     """Write the record with its new state, and return it."""
     times = {**upload.times, state: datetime.now(UTC).isoformat(timespec="seconds")}
     new = replace(upload, state=state, reason=reason, times=times)
@@ -95,14 +94,21 @@ def read(work: Path, ppa: str, root: str) -> tuple[UploadRecord, ...]:
     Raises:
         InputError: a record is damaged; without it an upload could be sent twice.
     """
-    found = []
+    what = "this record of an upload cannot be read"
+    advice = "mend it, or move it away after a look at the PPA"
+    uploads = []
     for path in sorted((work / FOLDER).glob("[!.]*.json")):
-        what = "this record of an upload cannot be read"
-        with reading(path, what=what, advice="mend it, or move it away after a look at the PPA"):
-            data = records.read_json(path)
-            if data.pop("format") != _FORMAT or data["state"] not in STATES:
-                raise ValueError("it is of another format")
-            upload: UploadRecord = records.decode(UploadRecord, data)
+        upload = records.load(UploadRecord, path, what=what, advice=advice, form=_FORMAT)
         if (upload.ppa, upload.root) == (ppa, root):
-            found.append(upload)
-    return tuple(found)
+            uploads.append(upload)
+    return tuple(uploads)
+
+
+def newest(uploads: Iterable[UploadRecord]) -> dict[tuple[str, str], UploadRecord]:
+    """The one with the highest version of each (series, source)."""
+    latest: dict[tuple[str, str], UploadRecord] = {}
+    for upload in uploads:
+        before = latest.setdefault((upload.series, upload.source), upload)
+        if Version(before.version) < Version(upload.version):
+            latest[upload.series, upload.source] = upload
+    return latest

@@ -8,10 +8,10 @@ from typing import Any
 
 from backport import transport
 from backport.errors import InputError, MachineError, RemoteError
-from backport.launchpad.api.client import LaunchpadlibClient, clock_skew, read_publication
+from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
-from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.launchpad.archive.publication import Publication
 from backport.transport import Limits, UnansweredError
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
@@ -49,10 +49,10 @@ def parse_name(text: str, *, where: str) -> PpaName:
     """
     if not text:
         raise InputError("the recipe names no PPA", where=where, advice='write ppa = "owner/name"')
-    found = _PPA.fullmatch(text)
-    if found is None or found["name"] in _NO_PPA or found["owner"] == "ubuntu":
+    match = _PPA.fullmatch(text)
+    if match is None or match["name"] in _NO_PPA or match["owner"] == "ubuntu":
         raise InputError(f"{text!r} is no PPA", where=where, advice='write the PPA as "owner/name"')
-    return PpaName(found["owner"], found["name"])
+    return PpaName(match["owner"], match["name"])
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,6 @@ class Account:
 
     name: str
     fingerprints: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Queued:
-    """A record of the upload queue: a version, its status (such as Rejected), its address."""
-
-    version: str
-    status: str
-    link: str
 
 
 class Ppa:
@@ -93,16 +84,11 @@ class Ppa:
 
         return self._client.ask("the account that is logged in", question)
 
-    def check_clock(self, *, most: float = 600.0) -> None:
-        """Check that this machine's clock is near Launchpad's.
-
-        A signature from the future is refused.
-
-        Parameters:
-            most: seconds that it may be off.
+    def check_clock(self) -> None:
+        """Check that this machine's clock is near Launchpad's: a signature from the future fails.
 
         Raises:
-            MachineError: it is off by more.
+            MachineError: it is off by more than `clock_skew` lets pass.
         """
         root = self._client.root
         try:
@@ -114,7 +100,7 @@ class Ppa:
             ) from error
         if not date:
             raise RemoteError("Launchpad does not tell the time", where=root)
-        if skew := clock_skew(date, most):
+        if skew := clock_skew(date):
             raise MachineError(
                 f"this machine's clock is {skew} Launchpad's",
                 advice="set it (timedatectl(1)), and run the command again",
@@ -158,34 +144,11 @@ class Ppa:
 
     def records(self, source: str) -> tuple[Publication, ...]:
         """Every publication record of a source, of every series and status."""
+        return self._client.published_sources(source, ppa=self.name)
 
-        def question(session: Any) -> tuple[Publication, ...]:
-            found = self._archive(session).getPublishedSources(source_name=source, exact_match=True)
-            return tuple(read_publication(one, "ubuntu") for one in found)
-
-        return self._client.ask(f"the publications of {source} in {self.name}", question)
-
-    def files(self, publication: Publication) -> tuple[SourceFile, ...]:
-        """The files of a published source, with their hashes."""
-        return self._client.source_files(publication)
-
-    def queued(self, source: str, series: str) -> tuple[Queued, ...]:
-        """The records of the upload queue of a series, of every status.
-
-        Launchpad keeps one of what it accepted, or a person rejected; what its upload processor
-        rejects leaves none, only a mail to the signer.
-        """
-
-        def question(session: Any) -> tuple[Queued, ...]:
-            found = session.load(f"ubuntu/{series}").getPackageUploads(
-                archive=self._archive(session), name=source, exact_match=True
-            )
-            return tuple(
-                Queued(str(one.package_version), str(one.status), str(one.self_link))
-                for one in found
-            )
-
-        return self._client.ask(f"the uploads of {source} to {self.name}", question)
+    def queued(self, source: str, series: str) -> tuple[Publication, ...]:
+        """The records of the upload queue of a series; see `queued_sources`."""
+        return self._client.queued_sources(source, series, self.name)
 
     def _archive(self, session: Any) -> Any:
         return session.load(self.name.path)

@@ -10,7 +10,6 @@ from typing import Any
 
 from backport.errors import BackportError, RemoteError, StepError
 from backport.launchpad.api.environment import poll_seconds
-from backport.launchpad.archive.publication import Publication
 from backport.launchpad.builds import states as builds
 from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
@@ -20,7 +19,6 @@ from backport.launchpad.upload.dput import Server, Transfer
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import Ppa
 from backport.launchpad.upload.signing import Key
-from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
 Notify = Callable[[Mapping[str, Any]], None]
@@ -63,7 +61,6 @@ class Sender:
         notify: takes one event for everything that happens.
     """
 
-    recipe: Recipe
     work: Path
     ppa: Ppa
     root: str
@@ -120,9 +117,8 @@ class Sender:
             for need in missing:
                 if any(one.name == need for one in left):
                     break  # it has not been sent yet
-                said = self._published(need)
-                if said:
-                    detail = detail or said
+                if waits := self._published(need):
+                    detail = detail or waits
                     break
                 published.add(need)
             else:
@@ -145,16 +141,8 @@ class Sender:
             )
         if ended:
             return ""
-        said = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
-        return f"{need} {item.version}: {said}"
-
-    def _record(self, item: PlannedUpload) -> Publication | None:
-        found = [
-            one
-            for one in self.ppa.records(item.source)
-            if (one.version, one.series) == (item.version, item.series)
-        ]
-        return found[0] if found else None
+        phases = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
+        return f"{need} {item.version}: {phases}"
 
     def _folder(self, upload: UploadRecord) -> Path:
         return self.work / journal.FOLDER / upload.name
@@ -221,9 +209,10 @@ class Sender:
                 journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
             if sent.trouble:
-                state = "broken" if sent.certain else "sending"
+                state: journal.State = "broken" if sent.certain else "sending"
                 journal.with_state(self.work, upload, state, sent.trouble)
-                dput.require_arrived(sent, f"{item.name} {item.version}")
+                what = f"{item.name} {item.version} was not sent: {sent.trouble}"
+                raise RemoteError(what, advice=sent.advice)
             upload = journal.with_state(self.work, upload, "sent")
         if not self._arrived(item, upload, self.waiting.acceptance):
             raise RemoteError(
@@ -261,7 +250,8 @@ class Sender:
         """
         end = time.monotonic() + seconds
         while True:
-            if self._record(item) is not None:
+            records = self.ppa.records(item.source)
+            if (item.version, item.series) in {(one.version, one.series) for one in records}:
                 return True
             states = [
                 one.status
@@ -283,15 +273,13 @@ class Sender:
 
 def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
     """Note that a mail said an upload was rejected; False if none of that name was sent."""
-    found = False
-    for upload in journal.read(work, ppa, root):
-        if f"{upload.series}/{upload.source}" != name:
-            continue
+    every = journal.read(work, ppa, root)
+    own = [upload for upload in every if f"{upload.series}/{upload.source}" == name]
+    for upload in own:
         if upload.state in ("sent", "sending"):
             journal.with_state(work, upload, "rejected", "said by the user")
-        # A dry run may have noted it before.
-        found = found or upload.state in ("sent", "sending", "rejected")
-    return found
+    # A dry run may have noted it before.
+    return any(upload.state in ("sent", "sending", "rejected") for upload in own)
 
 
 def as_line(event: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from backport.engine.process import Completed, require, run
 from backport.errors import InputError, MachineError
+from backport.source.files import sha256_of
 from backport.source.text import read_text, write_text
 
 PASSPHRASE_VARIABLE = "BACKPORT_GPG_PASSPHRASE_FILE"
@@ -28,18 +29,38 @@ _VALIDITY, _EXPIRES, _CAPABILITIES, _TOKEN = 1, 6, 11, 14
 _STUB = "#"
 _WHY = {"e": "has expired", "r": "is revoked", "d": "is disabled", "i": "is invalid"}
 _ORDER = (".dsc", ".buildinfo", ".changes")
+# What gpg says where it cannot sign, what that means, and what to do.
+_REFUSALS = (
+    (
+        ("bad passphrase",),
+        "the passphrase is wrong",
+        f"correct the file that {PASSPHRASE_VARIABLE} names",
+    ),
+    (
+        ("no pinentry", "inappropriate ioctl", "no passphrase"),
+        "there is no way to ask for the passphrase",
+        f"set GPG_TTY, or write it into a file that {PASSPHRASE_VARIABLE} names",
+    ),
+    (("cancel",), "the passphrase was not given", "run the command again"),
+    (
+        ("card error", "card not present", "no such device"),
+        "its smartcard is not there",
+        "insert it, and run the command again",
+    ),
+    (
+        ("no agent running", "can't connect to the agent"),
+        "gpg's agent does not run",
+        "run: gpg-connect-agent /bye",
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key that can sign: the fingerprint of its primary key, and its user ID.
-
-    `card` is the serial number of the smartcard that the signing key is on; "" if it is on none.
-    """
+    """A key that can sign: the fingerprint of its primary key, and its user ID."""
 
     fingerprint: str
     user: str
-    card: str = ""
 
 
 def find_key(wanted: str) -> Key:
@@ -80,47 +101,36 @@ def find_key(wanted: str) -> Key:
 
 def _parsed(colons: str) -> list[tuple[Key, str]]:
     """The keys of gpg's listing, each with what hinders it to sign; "" if nothing does."""
-    found: list[tuple[Key, str]] = []
-    fingerprint = user = ""
-    rows: list[list[str]] = []
-
-    def end() -> None:
-        if fingerprint:
-            trouble, card = _trouble(rows)
-            found.append((Key(fingerprint, user, card), trouble))
-
+    blocks: list[list[list[str]]] = []
     for line in colons.splitlines():
         fields = line.split(":") + [""] * 20
-        match fields[0]:
-            case "sec":
-                end()
-                fingerprint, user, rows = "", "", [fields]
-            case "ssb":
-                rows.append(fields)
-            case "fpr" if not fingerprint:
-                fingerprint = fields[9]
-            case "uid" if not user:
-                user = fields[9]
-    end()
-    return found
+        if fields[0] == "sec":
+            blocks.append([])
+        if blocks:
+            blocks[-1].append(fields)
+    keys = []
+    for block in blocks:
+        first: dict[str, str] = {}
+        for fields in block:
+            first.setdefault(fields[0], fields[9])
+        rows = [fields for fields in block if fields[0] in ("sec", "ssb")]
+        keys.append((Key(first.get("fpr", ""), first.get("uid", "")), _trouble(rows)))
+    return keys
 
 
-def _trouble(rows: list[list[str]]) -> tuple[str, str]:
-    """What hinders a key to sign, and the serial number of the card that it is on."""
+def _trouble(rows: list[list[str]]) -> str:
+    """What hinders a key to sign; "" if nothing does."""
     primary = rows[0][_VALIDITY]
     if primary in _WHY:
-        return _WHY[primary], ""
+        return _WHY[primary]
     signing = [row for row in rows if "s" in row[_CAPABILITIES]]
     if not signing:
-        return "cannot sign", ""
+        return "cannot sign"
     usable = [row for row in signing if row[_VALIDITY] not in _WHY]
     if not usable:
-        return f"has no signing key left: the last {_WHY[signing[-1][_VALIDITY]]}", ""
+        return f"has no signing key left: the last {_WHY[signing[-1][_VALIDITY]]}"
     here = [row for row in usable if row[_TOKEN] != _STUB]
-    if not here:
-        return "has its secret part elsewhere", ""
-    token = here[-1][_TOKEN]
-    return "", "" if token == "+" else token
+    return "" if here else "has its secret part elsewhere"
 
 
 def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:
@@ -152,7 +162,7 @@ def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:
                     if other.name != one and not one.endswith(".changes"):
                         text = read_text(other)
                         write_text(other, with_new_hashes(text, work / one))
-        result = {one: hashlib.sha256((work / one).read_bytes()).hexdigest() for one in names}
+        result = {one: sha256_of(work / one) for one in names}
         shutil.rmtree(out, ignore_errors=True)
         work.rename(out)
     return result
@@ -175,8 +185,8 @@ def check_listed(described: Path) -> None:
     for name in listed(text):
         path = described.parent / name
         there = path.read_bytes() if path.is_file() else b""
-        said = f" {hashlib.sha256(there).hexdigest()} {len(there)} {name}\n"
-        if said not in text:
+        line = f" {hashlib.sha256(there).hexdigest()} {len(there)} {name}\n"
+        if line not in text:
             raise InputError(
                 f"{name} is not the file that it lists",
                 where=described.name,
@@ -203,21 +213,9 @@ def with_new_hashes(text: str, file: Path) -> str:
 def _clearsign(path: Path, key: Key) -> None:
     """Sign a file in place, as OpenPGP clear text (RFC 9580, 7)."""
     signed = path.with_name(f"{path.name}.asc")
-    done = _gpg(
-        "--local-user",
-        key.fingerprint,
-        "--digest-algo",
-        "SHA512",
-        "--armor",
-        "--textmode",
-        "--status-fd",
-        "1",
-        "--output",
-        signed,
-        "--clearsign",
-        path,
-        timeout=300.0,
-    )
+    how = ["--local-user", key.fingerprint, "--digest-algo", "SHA512", "--armor", "--textmode"]
+    how += ["--status-fd", "1", "--output", str(signed), "--clearsign", str(path)]
+    done = _gpg(*how, timeout=300.0)
     if done.exit_code != 0 or not signed.is_file():
         signed.unlink(missing_ok=True)
         raise _refusal(done, key)
@@ -227,32 +225,22 @@ def _clearsign(path: Path, key: Key) -> None:
 def _refusal(done: Completed, key: Key) -> MachineError:
     """gpg's refusal in one sentence; its text holds no passphrase."""
     text = done.output.lower()
+    lines = [line for line in done.output.splitlines() if line.startswith("gpg: ")]
+    why = lines[-1].removeprefix("gpg: ").rstrip(".") if lines else f"exit {done.exit_code}"
+    advice = f"try it with: gpg --local-user {key.fingerprint} --clearsign"
     if done.timed_out:
         why, advice = "nobody answered within 5 minutes", "unlock it, and run the command again"
-    elif "bad passphrase" in text:
-        why, advice = (
-            "the passphrase is wrong",
-            f"correct the file that {PASSPHRASE_VARIABLE} names",
-        )
-    elif any(word in text for word in ("no pinentry", "inappropriate ioctl", "no passphrase")):
-        why = "there is no way to ask for the passphrase"
-        advice = f"set GPG_TTY, or write it into a file that {PASSPHRASE_VARIABLE} names"
-    elif "cancel" in text:
-        why, advice = "the passphrase was not given", "run the command again"
-    elif any(word in text for word in ("card error", "card not present", "no such device")):
-        why, advice = "its smartcard is not there", "insert it, and run the command again"
-    elif "no agent running" in text or "can't connect to the agent" in text:
-        why, advice = "gpg's agent does not run", "run: gpg-connect-agent /bye"
     else:
-        said = [line for line in done.output.splitlines() if line.startswith("gpg: ")]
-        why = said[-1].removeprefix("gpg: ").rstrip(".") if said else f"exit {done.exit_code}"
-        advice = f"try it with: gpg --local-user {key.fingerprint} --clearsign"
+        for words, meaning, help_ in _REFUSALS:
+            if any(word in text for word in words):
+                why, advice = meaning, help_
+                break
     return MachineError(
         f"gpg cannot sign with {key.fingerprint}: {why}", where="signing", advice=advice
     )
 
 
-def _gpg(*args: str | Path, timeout: float = 60.0) -> Completed:
+def _gpg(*args: str, timeout: float = 60.0) -> Completed:
     return run(
         [require("gpg", "gpg"), "--batch", "--no-tty", "--yes", *_passphrase(), *args],
         env={"LC_ALL": "C.UTF-8", "LANGUAGE": "", **_terminal()},
@@ -282,16 +270,16 @@ def _passphrase() -> list[str]:
     if not named:
         return []
     try:
-        found = Path(named).stat()
+        mode = Path(named).stat().st_mode
     except OSError as error:
         raise InputError(
             f"the passphrase cannot be read: {error.strerror}",
             where=named,
             advice=f"correct {PASSPHRASE_VARIABLE}",
         ) from error
-    if found.st_mode & 0o077:
+    if mode & 0o077:
         raise InputError(
-            f"others may read this passphrase (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"others may read this passphrase (mode {stat.S_IMODE(mode):04o})",
             where=named,
             advice=f"run: chmod 600 {named}",
         )

@@ -22,8 +22,10 @@ from backport.source.text import control_paragraphs, read_text
 
 _CHANGELOG = "debian/changelog"
 _RECORD = "made.json"
-_RELATIONS = ("Pre-Depends", "Depends", "Build-Depends", "Build-Depends-Indep")
-_RELATIONS_TOO = ("Build-Depends-Arch", "Recommends")
+_RELATIONS = (
+    *("Pre-Depends", "Depends", "Recommends"),
+    *("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,6 @@ class PpaSource:
     version: str
     changes: Path
     hashes: Mapping[str, str]
-    sizes: Mapping[str, int]
     origs: tuple[str, ...]
     differing: tuple[str, ...]
     binaries: tuple[str, ...]
@@ -96,10 +97,8 @@ def make(
     )
     if made.debdiff is not None:
         made.debdiff.unlink()  # the one to review is the update's own
-    text = read_text(made.dsc)
-    (dsc,) = control_paragraphs(text)
-    names = listed(text)
-    files = {name: out / name for name in (*names, made.dsc.name)}
+    (dsc,) = control_paragraphs(read_text(made.dsc))
+    names = listed(read_text(made.dsc))
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".comparing-") as name:
         differing, relations = _compare(update_dsc, made.dsc, Path(name), timestamp(recipe.date))
     result = PpaSource(
@@ -107,8 +106,7 @@ def make(
         series=series.name,
         version=version,
         changes=made.changes,
-        hashes={name: sha256_of(path) for name, path in files.items()},
-        sizes={name: path.stat().st_size for name, path in files.items()},
+        hashes={name: sha256_of(out / name) for name in (*names, made.dsc.name)},
         origs=tuple(name for name in names if re.search(r"\.orig(-[\w-]+)?\.tar\.\w+$", name)),
         differing=differing,
         binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
@@ -147,9 +145,7 @@ def _compare(
     for dsc, tree in zip((update, ppa), trees, strict=True):
         dpkg.unpack(dsc, tree)
     first, second = (tree_hashes(tree, but=(".pc",)) for tree in trees)
-    differing = {
-        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
-    }
+    differing = {name for name, _ in first.items() ^ second.items()}
     if _same_but_version(*(tree / _CHANGELOG for tree in trees)):
         differing.discard(_CHANGELOG)
     control = read_text(trees[1] / "debian" / "control")
@@ -158,18 +154,15 @@ def _compare(
 
 def _same_but_version(update: Path, ppa: Path) -> bool:
     """Whether two changelogs differ in the newest entry's version alone, or not at all."""
-    first, second = (read_text(path) for path in (update, ppa))
-
-    def rest(text: str) -> str:
-        return re.sub(r"\A(\S+) \([^()]*\)", r"\1 ()", text)
-
-    return rest(first) == rest(second)
+    version = re.compile(r"\A(\S+) \([^()]*\)")
+    first, second = (version.sub(r"\1 ()", read_text(path)) for path in (update, ppa))
+    return first == second
 
 
 def _relations(control: str) -> Iterable[Relation]:
     """Every versioned relation of a debian/control without substitution variables."""
     for paragraph in control_paragraphs(control):
-        for field in (*_RELATIONS, *_RELATIONS_TOO):
+        for field in _RELATIONS:
             for alternatives in groups(paragraph.get(field, "")):
                 yield from (one for one in alternatives if one.operator)
 

@@ -42,10 +42,6 @@ class Tested:
         ]
         return {one: self.states.get(one, "not in the plan") for one in which}
 
-    def passed(self, step: StepId) -> bool:
-        """Whether a step has passed and is up to date."""
-        return step in self.results
-
 
 def compare(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
     """Compare the store's records with what a run would ask for now."""

@@ -29,8 +29,8 @@ def number_of(version: str, update: str) -> int:
     >>> number_of("1.0-1ubuntu0.1~ppa3", "1.0-1ubuntu0.1"), number_of("1.0-1", "1.0-1")
     (3, 0)
     """
-    found = _FORM.fullmatch(version)
-    return int(found["number"]) if found and found["update"] == update else 0
+    match = _FORM.fullmatch(version)
+    return int(match["number"]) if match and match["update"] == update else 0
 
 
 def update_of(version: str) -> str:
@@ -39,8 +39,8 @@ def update_of(version: str) -> str:
     >>> update_of("1.0-1ubuntu0.1~ppa3")
     '1.0-1ubuntu0.1'
     """
-    found = _FORM.fullmatch(version)
-    return found["update"] if found else version
+    match = _FORM.fullmatch(version)
+    return match["update"] if match else version
 
 
 def last_number(update: str, versions: Iterable[str]) -> int:

@@ -6,37 +6,22 @@ import contextlib
 import email
 import json
 import re
-import socket
-import struct
 import threading
-import time
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urlsplit
 
 from . import wadl
-from .faults import Fault, Faults
-from .table import BY_NAME, TYPES, Operation
+from .faults import Faults
+from .handler import Answer, Handler
+from .wadl import TYPES, Operation
 from .world import Created, DeniedError, Entry, WebLink, World
 
-SAYS = "a stand-in for tests, not Launchpad"
 # lp.services.utils.re_email_address, by which Launchpad hides addresses from the anonymous.
 _ADDRESS = re.compile(
     r"""\b[a-zA-Z0-9._/="'+-]{1,64}@[a-zA-Z][a-zA-Z0-9-]{1,63}\.[a-zA-Z0-9.-]{1,251}\b"""
 )
 _VERSION = "devel"
-
-
-@dataclass
-class Answer:
-    """A response before it is sent."""
-
-    status: int
-    body: bytes = b""
-    kind: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def _text(status: int, sentence: str) -> Answer:
@@ -59,10 +44,10 @@ class StandIn:
         self._anonymous = False
         owner = self
 
-        class Handler(_Handler):
+        class Own(Handler):
             standin = owner
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Own)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -74,12 +59,7 @@ class StandIn:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -87,10 +67,6 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def announcement(self) -> str:
-        """The line that says where it listens and what it is."""
-        return f"Launchpad stand-in ({SAYS}) at {self.root}"
 
     # Representations
 
@@ -100,7 +76,7 @@ class StandIn:
 
     def represent(self, entry: Entry) -> dict[str, Any]:
         """An entry as JSON data."""
-        kind = BY_NAME[entry.kind]
+        kind = TYPES[entry.kind]
         data: dict[str, Any] = {
             "self_link": self.link(entry.path),
             "resource_type_link": f"{self.base}#{entry.kind}",
@@ -109,7 +85,7 @@ class StandIn:
         if kind.web:
             data["web_link"] = self.root + entry.path.lstrip("/")
         for one in kind.fields:
-            value = entry.values[one.key]
+            value = entry.values.get(one.key)
             if isinstance(value, str) and value.startswith("web:/"):
                 value = self.root + value.removeprefix("web:/")
             elif one.target and value:
@@ -247,7 +223,7 @@ class StandIn:
             return Answer(200, wadl.document(self.base), wadl.MEDIA_TYPE, fresh)
         data = {
             f"{one.collection}_collection_link": self.link(one.collection)
-            for one in TYPES
+            for one in TYPES.values()
             if one.collection
         }
         data["me_link"] = self.link("/people/+me")
@@ -256,7 +232,7 @@ class StandIn:
 
     def _operate(self, method: str, entry: Entry, query: dict[str, Any]) -> Answer:
         name = query["ws.op"]
-        known = {(one.method, one.name): one for one in BY_NAME[entry.kind].operations}
+        known = {(one.method, one.name): one for one in TYPES[entry.kind].operations}
         operation = known.get((method, name))
         if operation is None or (entry.kind, name) not in self.world.operations:
             return _text(400, f"No such operation: {name}")
@@ -269,33 +245,33 @@ class StandIn:
             return _text(error.status, str(error))
         if isinstance(result, Created):
             return Answer(201, headers={"Location": self.link(result.entry.path)})
-        if operation.returns.startswith("["):
+        if operation.pages:
             return self.page(result, entry.path, query)
         return Answer(200, json.dumps(self.plain(result)).encode())
 
     def _arguments(self, operation: Operation, query: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {}
         for param in operation.params:
-            if param.name not in query:
+            if param.key not in query:
                 continue
-            value: Any = query[param.name]
+            value: Any = query[param.key]
             if param.kind != "binary":
                 with contextlib.suppress(ValueError):
                     value = json.loads(value)
             if param.target and isinstance(value, str):
                 value = "/" + value.removeprefix(self.base).lstrip("/")
-            given[param.name] = value
+            given[param.key] = value
         return given
 
     def _patch(self, entry: Entry, headers: Any, body: bytes) -> Answer:
         wanted = headers.get("If-Match")
         # As lazr.restful does: only the part of what can be written has to be the same.
-        if wanted is not None and wanted.strip('"').split("-")[-1] != entry.etag_of_written:
+        if wanted is not None and wanted.strip('"').split("-")[-1] != entry.hash_of(written=True):
             return _text(412, "")
-        kind = BY_NAME[entry.kind]
+        kind = TYPES[entry.kind]
         changes = json.loads(body)
         for key, value in changes.items():
-            one = kind.field(key)
+            one = next((field for field in kind.fields if field.key == key), None)
             if one is None or not one.marked:
                 return _text(400, f"{key}: You tried to modify a read-only attribute.")
             if one.options and value not in one.options:
@@ -308,11 +284,11 @@ class StandIn:
 
 def _wrong_argument(operation: Operation, given: dict[str, Any]) -> str:
     for param in operation.params:
-        value = given.get(param.name)
+        value = given.get(param.key)
         if param.marked and value is None:
-            return f"{param.name}: Required input is missing."
+            return f"{param.key}: Required input is missing."
         if param.options and value is not None and value not in param.options:
-            return f'{param.name}: Invalid value "{value}".'
+            return f'{param.key}: Invalid value "{value}".'
     return ""
 
 
@@ -337,82 +313,3 @@ def _token(headers: Any) -> str:
     """The OAuth token of a request; "" for an anonymous one."""
     match = re.search(r'oauth_token="([^"]*)"', headers.get("Authorization") or "")
     return match[1] if match else ""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    standin: StandIn
-    protocol_version = "HTTP/1.1"
-    server_version = "LaunchpadStandIn/1"
-    sys_version = ""
-
-    def _serve(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        request = f"{self.command} {self.path}"
-        self.standin.requests.append(request)
-        fault = self.standin.faults.take(request)
-        if fault is None:
-            return self._send(self.standin.answer(self.command, self.path, self.headers, body))
-        if fault.kind == "slow":
-            time.sleep(fault.seconds)
-        answer = None
-        if fault.after or fault.kind in ("slow", "truncated", "short"):
-            answer = self.standin.answer(self.command, self.path, self.headers, body)
-        return self._fail(fault, answer)
-
-    # The names are http.server's.
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
-
-    def _fail(self, fault: Fault, answer: Answer | None) -> None:
-        match fault.kind:
-            case "status":
-                headers = dict(fault.headers)
-                self._send(Answer(fault.status, fault.body.encode(), "text/plain", headers))
-            case "json":
-                self._send(Answer(200, fault.body.encode("latin-1"), "application/json"))
-            case "html":
-                page = b"<!DOCTYPE html><html><body><h1>Please try again</h1></body></html>"
-                self._send(Answer(200, page, "text/html;charset=utf-8"))
-            case "reset":
-                # A linger time of zero makes close() send RST (socket(7), SO_LINGER).
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                self.close_connection = True
-                self.connection.close()
-                self.rfile.close()
-            case "close":
-                self.close_connection = True
-            case "truncated":
-                assert answer
-                self._send(answer, cut=len(answer.body) // 2)
-            case "short":
-                assert answer
-                answer.body = answer.body[: len(answer.body) // 2]
-                self._send(answer)
-            case "slow":
-                assert answer
-                self._send(answer)
-
-    def _send(self, answer: Answer, *, cut: int | None = None) -> None:
-        try:
-            self.send_response(answer.status)
-            self.send_header("X-Stand-In", SAYS)
-            if answer.status != 304:
-                self.send_header("Content-Type", answer.kind)
-            self.send_header("Content-Length", str(len(answer.body)))
-            for key, value in answer.headers.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body[:cut])
-            if cut is not None:
-                self.close_connection = True
-        except OSError:
-            self.close_connection = True
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header, from a clock that may be off (`StandIn.clock_offset`, in seconds)."""
-        return super().date_time_string((timestamp or time.time()) + self.standin.clock_offset)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing: the requests are kept in `StandIn.requests`."""

@@ -1,170 +1,180 @@
-"""The WADL document of the table, in the shape of Launchpad's."""
+"""The types of Launchpad's web service, by the WADL that launchpadlib ships for tests.
+
+That WADL is of version 1.0. `_NEWER` is what only version "devel" has, by Launchpad's own code.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from xml.sax.saxutils import escape, quoteattr
-
-from .table import TYPES, Field, Operation, Type
+from dataclasses import dataclass
+from importlib import resources
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
 
 MEDIA_TYPE = "application/vnd.sun.wadl+xml"
+_NAMESPACE = "http://research.sun.com/wadl/2006/10"
+_W = f"{{{_NAMESPACE}}}"
+_ROOT = "https://api.launchpad.test/1.0/"
+_KINDS = (
+    *("distribution", "distro_series", "distro_arch_series", "archive", "person", "gpg_key"),
+    *("source_package_publishing_history", "binary_package_publishing_history", "build"),
+    *("bug", "bug_task", "bug_nomination", "bug_attachment", "bug_subscription", "message"),
+    *("bug_target", "distribution_source_package", "source_package", "package_upload"),
+)
+# What the world can carry out; a client that asks for anything else fails at once.
+_OPERATIONS = (
+    *("getSeries", "getPublishedSources", "getPackageUploads", "checkUpload"),
+    *("sourceFileUrls", "getPublishedBinaries", "binaryFileUrls", "getBuilds", "retry"),
+    *("addTask", "addNomination", "getNominations", "newMessage"),
+    *("addAttachment", "subscribe", "canApprove", "approve"),
+)
+_COLLECTIONS = {"distributions": "distribution", "people": "person", "bugs": "bug"}
+# Fields by their representation; a choice has its values behind a colon.
+_NEWER = {
+    "archive-full": ("permit_obsolete_series_uploads",),
+    "archive-diff": ("permit_obsolete_series_uploads",),
+    "bug-full": ("lock_status:Unlocked|Comment-only",),
+    "bug_attachment-full": ("url",),
+    "package_upload-full": ("package_name", "package_version"),
+}
+_NEWER_STATUS = ("Deferred", "Does Not Exist")
+_ALWAYS = ("self_link", "web_link", "resource_type_link", "http_etag")
 
-_HEAD = """<?xml version="1.0"?>
-<wadl:application xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
-  xmlns="http://research.sun.com/wadl/2006/10" xmlns:xsd="http://www.w3.org/2001/XMLSchema"
-  xmlns:wadl="http://research.sun.com/wadl/2006/10">
-<wadl:doc title="About this service">A stand-in for Launchpad's web service, for tests.</wadl:doc>
-<wadl:resources base={base}><wadl:resource path="" type="#service-root"/></wadl:resources>
-"""
 
-_SCALAR = """<wadl:resource_type id="ScalarValue"><wadl:method name="GET" id="ScalarValue-get">
-<wadl:response><wadl:representation mediaType="application/json"/></wadl:response>
-</wadl:method></wadl:resource_type>
-<wadl:resource_type id="HostedFile"><wadl:method name="GET" id="HostedFile-get">
-<wadl:response><wadl:representation/></wadl:response></wadl:method></wadl:resource_type>"""
+@dataclass(frozen=True)
+class Field:
+    """A field of an entry by its name in JSON, or a parameter of an operation.
+
+    `marked` is whether PATCH may change it, or whether the parameter is required; `target` is the
+    type that it is a link to.
+    """
+
+    key: str
+    marked: bool
+    target: str
+    kind: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A named operation; `pages` is whether it returns a collection."""
+
+    name: str
+    method: str
+    params: tuple[Field, ...]
+    pages: bool
+
+
+@dataclass(frozen=True)
+class Type:
+    """A resource type; `collection` is the name of its top-level collection, "" for none."""
+
+    name: str
+    fields: tuple[Field, ...]
+    operations: tuple[Operation, ...]
+    collection: str
+    web: bool
+
+
+def _pruned() -> Element:
+    """The document without words, and without the types that no test needs."""
+    text = resources.files("launchpadlib.testing").joinpath("launchpad-wadl.xml").read_bytes()
+    document = ElementTree.fromstring(text)
+    kept = {"service-root", "service-root-json", "HostedFile", "ScalarValue", *_COLLECTIONS}
+    ends = ("", "-page-resource", "-page", "-full", "-diff")
+    kept |= {f"{kind}{end}" for kind in _KINDS for end in ends}
+    for one in list(document):
+        if one.get("id", "") not in kept and one.tag != f"{_W}resources":
+            document.remove(one)
+    for parent in list(document.iter()):
+        parent.text = parent.tail = None
+        for one in list(parent):
+            fixed = [param.get("fixed") for param in one.iter(f"{_W}param") if param.get("fixed")]
+            unknown = one.tag == f"{_W}method" and fixed and fixed[0] not in _OPERATIONS
+            if one.tag == f"{_W}doc" or unknown:
+                parent.remove(one)
+    _add_newer(document)
+    return document
+
+
+def _add_newer(document: Element) -> None:
+    forms = {str(one.get("id")): one for one in document.findall(f"{_W}representation")}
+    for form, fields in _NEWER.items():
+        for field in fields:
+            key, _, options = field.partition(":")
+            param = _param(forms[form], key)
+            for option in options.split("|") if options else ():
+                SubElement(param, f"{_W}option", value=option)
+    for form in ("bug_task-full", "bug_task-diff"):
+        (status,) = (one for one in forms[form] if one.get("name") == "status")
+        for option in _NEWER_STATUS:
+            SubElement(status, f"{_W}option", value=option)
+    for form, element in forms.items():
+        if form.endswith("-page"):
+            SubElement(
+                _param(element, "total_size_link"),
+                f"{_W}link",
+                resource_type=f"{_ROOT}#ScalarValue",
+            )
+    kind = "binary_package_publishing_history"
+    (binary,) = (one for one in document if one.get("id") == kind)
+    method = SubElement(binary, f"{_W}method", id=f"{kind}-binaryFileUrls", name="GET")
+    request = SubElement(method, f"{_W}request")
+    SubElement(
+        request, f"{_W}param", style="query", name="ws.op", required="true", fixed="binaryFileUrls"
+    )
+    SubElement(request, f"{_W}param", style="query", name="include_meta", required="false")
+
+
+def _param(form: Element, key: str) -> Element:
+    return SubElement(form, f"{_W}param", style="plain", name=key, path=f"$['{key}']")
+
+
+def _field(param: Element, *, marked: bool) -> Field:
+    link = param.find(f"{_W}link")
+    target = link.get("resource_type", "").partition("#")[2] if link is not None else ""
+    options = tuple(str(one.get("value")) for one in param.findall(f"{_W}option"))
+    return Field(str(param.get("name")), marked, target, param.get("type", ""), options)
+
+
+def _operations(resource: Element) -> Iterator[Operation]:
+    for method in resource.findall(f"{_W}method"):
+        params = list(method.iter(f"{_W}param"))
+        returned = method.find(f"{_W}response/{_W}representation")
+        pages = returned is not None and returned.get("href", "").endswith("-page")
+        for name in (str(one.get("fixed")) for one in params if one.get("fixed")):
+            given = [one for one in params if one.get("style") == "query" and not one.get("fixed")]
+            found = (_field(one, marked=one.get("required") == "true") for one in given)
+            yield Operation(name, str(method.get("name")), tuple(found), pages)
+
+
+def _types(document: Element) -> Iterator[Type]:
+    by_id = {str(one.get("id")): one for one in document}
+    for kind in _KINDS:
+        written = {one.get("name") for one in by_id[f"{kind}-diff"]}
+        params = {str(one.get("name")): one for one in by_id[f"{kind}-full"]}
+        yield Type(
+            kind,
+            tuple(
+                _field(one, marked=key in written)
+                for key, one in params.items()
+                if key not in _ALWAYS
+            ),
+            tuple(_operations(by_id[kind])),
+            next((name for name, one in _COLLECTIONS.items() if one == kind), ""),
+            "web_link" in params,
+        )
+
+
+ElementTree.register_namespace("wadl", _NAMESPACE)
+_DOCUMENT = _pruned()
+TYPES = {one.name: one for one in _types(_DOCUMENT)}
+# The prefix stands in values only, which ElementTree does not see.
+_DOCUMENT.set("xmlns:xsd", "http://www.w3.org/2001/XMLSchema")
+_TEXT = ElementTree.tostring(_DOCUMENT, encoding="unicode")
 
 
 def document(base: str) -> bytes:
-    """The document for a service root at `base`, which ends in a slash."""
-    parts = [_HEAD.format(base=quoteattr(base)), _SCALAR, *_root(base)]
-    for one in TYPES:
-        if one.collection:
-            parts.append(_collection(one, base))
-        parts += _type(one, base)
-    parts.append("</wadl:application>\n")
-    return "\n".join(parts).encode()
-
-
-def _root(base: str) -> Iterator[str]:
-    yield (
-        '<wadl:resource_type id="service-root"><wadl:method name="GET" id="service-root-get">'
-        '<wadl:response><wadl:representation href="#service-root-json"/>'
-        f'<wadl:representation mediaType="{MEDIA_TYPE}" id="service-root-wadl"/>'
-        "</wadl:response></wadl:method></wadl:resource_type>"
-    )
-    yield '<wadl:representation mediaType="application/json" id="service-root-json">'
-    for one in TYPES:
-        if one.collection:
-            yield _plain(f"{one.collection}_collection_link", f"{base}#{one.collection}")
-    yield _plain("me_link", f"{base}#person")
-    yield _plain("resource_type_link", "")
-    yield "</wadl:representation>"
-
-
-def _plain(key: str, link: str | None = None, *, kind: str = "", inner: str = "") -> str:
-    """A parameter of a representation; `link` "" is a link to no described type."""
-    if link is not None:
-        inner = f"<wadl:link resource_type={quoteattr(link)}/>" if link else "<wadl:link/>"
-    return (
-        f'<wadl:param style="plain" name={quoteattr(key)} path="$[\'{key}\']"'
-        f"{kind and f' type={quoteattr(kind)}'}>{inner}</wadl:param>"
-    )
-
-
-def _link(field: Field, base: str) -> str | None:
-    if not field.target:
-        return None
-    return f"{base}#{field.target}" + ("-page-resource" if field.many else "")
-
-
-def _kind(field: Field) -> str:
-    return {"datetime": "xsd:dateTime", "binary": "binary"}.get(field.kind, "")
-
-
-def _options(field: Field) -> str:
-    return "".join(f"<wadl:option value={quoteattr(one)}/>" for one in field.options)
-
-
-def _type(one: Type, base: str) -> Iterator[str]:
-    full, diff = f"{base}#{one.name}-full", f"{base}#{one.name}-diff"
-    yield f'<wadl:resource_type id="{one.name}">'
-    yield (
-        f'<wadl:method name="GET" id="{one.name}-get"><wadl:response>'
-        f'<wadl:representation href="{full}"/>'
-        f'<wadl:representation mediaType="{MEDIA_TYPE}" id="{one.name}-wadl"/>'
-        "</wadl:response></wadl:method>"
-    )
-    for verb, href in (("PUT", full), ("PATCH", diff)):
-        yield (
-            f'<wadl:method name="{verb}" id="{one.name}-{verb.lower()}"><wadl:request>'
-            f'<wadl:representation href="{href}"/></wadl:request></wadl:method>'
-        )
-    for operation in one.operations:
-        yield _operation(one, operation, base)
-    yield "</wadl:resource_type>"
-    for suffix, chosen in (("full", one.fields), ("diff", [f for f in one.fields if f.marked])):
-        yield f'<wadl:representation mediaType="application/json" id="{one.name}-{suffix}">'
-        if suffix == "full":
-            yield _plain("self_link", f"{base}#{one.name}")
-            yield _plain("resource_type_link", "")
-            yield _plain("http_etag")
-            if one.web:
-                yield _plain("web_link")
-        for field in chosen:
-            yield _plain(field.key, _link(field, base), kind=_kind(field), inner=_options(field))
-        yield "</wadl:representation>"
-    yield _page(one, base)
-
-
-def _page(one: Type, base: str) -> str:
-    resource = f"#{one.name}-page-resource"
-    return (
-        f'<wadl:resource_type id="{one.name}-page-resource">'
-        f'<wadl:method name="GET" id="{one.name}-page-resource-get"><wadl:response>'
-        f'<wadl:representation href="#{one.name}-page"/></wadl:response></wadl:method>'
-        "</wadl:resource_type>"
-        f'<wadl:representation mediaType="application/json" id="{one.name}-page">'
-        + _plain("resource_type_link", "")
-        + _plain("total_size")
-        + _plain("total_size_link", f"{base}#ScalarValue")
-        + _plain("start")
-        + _plain("next_collection_link", resource)
-        + _plain("prev_collection_link", resource)
-        + _plain("entries")
-        + "</wadl:representation>"
-    )
-
-
-def _collection(one: Type, base: str) -> str:
-    return (
-        f'<wadl:resource_type id="{one.collection}">'
-        f'<wadl:method name="GET" id="{one.collection}-get"><wadl:response>'
-        f'<wadl:representation href="{base}#{one.name}-page"/>'
-        "</wadl:response></wadl:method></wadl:resource_type>"
-    )
-
-
-def _operation(one: Type, operation: Operation, base: str) -> str:
-    fixed = quoteattr(operation.name)
-    params = [f'<wadl:param style="query" name="ws.op" required="true" fixed={fixed}/>']
-    for param in operation.params:
-        kind = _kind(param)
-        link = f'<wadl:link resource_type="{base}#{param.target}"/>' if param.target else ""
-        params.append(
-            f'<wadl:param style="query" name="{param.name}"'
-            f' required="{str(param.marked).lower()}"{kind and f" type={quoteattr(kind)}"}>'
-            f"{link}{_options(param)}</wadl:param>"
-        )
-    request = "".join(params)
-    response = ""
-    if operation.method == "POST":
-        form = "application/x-www-form-urlencoded"
-        if any(param.kind == "binary" for param in operation.params):
-            form = "multipart/form-data"
-        request = f'<wadl:representation mediaType="{form}">{request}</wadl:representation>'
-        if operation.returns:
-            response = (
-                '<wadl:response><wadl:param name="Location" style="header">'
-                f'<wadl:link resource_type="{base}#{operation.returns}"/></wadl:param>'
-                "</wadl:response>"
-            )
-    elif operation.returns:
-        name = operation.returns.strip("[]")
-        suffix = "page" if operation.returns.startswith("[") else "full"
-        response = (
-            f'<wadl:response><wadl:representation href="{base}#{name}-{suffix}"/></wadl:response>'
-        )
-    return (
-        f'<wadl:method id="{one.name}-{escape(operation.name)}" name="{operation.method}">'
-        f"<wadl:request>{request}</wadl:request>{response}</wadl:method>"
-    )
+    """The WADL for a service root at `base`, which ends in a slash."""
+    return _TEXT.replace(_ROOT, base).encode()

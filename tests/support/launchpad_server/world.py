@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from debian.debian_support import Version
 
-from .table import BY_NAME
+from .wadl import TYPES
 
 Value = Any
 Operate = Callable[["World", "Entry", Mapping[str, Value]], Value]
@@ -30,16 +30,12 @@ class Entry:
     @property
     def etag(self) -> str:
         """Two hashes, as lazr.restful has them: what only is read, and what can be written."""
-        return f'"{self._hash(written=False)}-{self.etag_of_written}"'
+        return f'"{self.hash_of(written=False)}-{self.hash_of(written=True)}"'
 
-    @property
-    def etag_of_written(self) -> str:
-        """The hash of what can be written: the part that a change is compared by."""
-        return self._hash(written=True)
-
-    def _hash(self, *, written: bool) -> str:
-        keys = [one.key for one in BY_NAME[self.kind].fields if one.marked == written]
-        text = json.dumps([self.path, {key: self.values[key] for key in sorted(keys)}])
+    def hash_of(self, *, written: bool) -> str:
+        """A hash of what only is read, or of what can be written; a change is compared by that."""
+        keys = [one.key for one in TYPES[self.kind].fields if one.marked == written]
+        text = json.dumps([self.path, {key: self.values.get(key) for key in sorted(keys)}])
         return hashlib.sha1(text.encode()).hexdigest()
 
 
@@ -58,13 +54,6 @@ class DeniedError(Exception):
         self.status = status
 
 
-class NotThereError(DeniedError):
-    """The operation looked for something that is not there: 404, with this text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(404, text)
-
-
 class World:
     """The stand-in's data. Every method may be called while the server runs."""
 
@@ -75,7 +64,8 @@ class World:
         self.operations: dict[tuple[str, str], Operate] = dict(_OPERATIONS)
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
-        self.source_files: dict[str, list[tuple[str, bytes]]] = {}
+        # The address and content of the files of each record of a publication.
+        self.files_of: dict[str, list[tuple[str, bytes]]] = {}
         # Entries and all below them that are not shown, with the status that says so.
         self.hidden: dict[str, int] = {}
         # Called before each request: what has changed since the last one.
@@ -87,7 +77,7 @@ class World:
         # Pages outside the web service: method, fields and token give status and text.
         self.pages: dict[str, Callable[[str, Mapping[str, Any], str], tuple[int, str]]] = {}
         self._next = 1000
-        for kind in BY_NAME.values():
+        for kind in TYPES.values():
             if kind.collection:
                 every = functools.partial(self.all, kind.name)
                 self.collections[f"/{kind.collection}"] = (kind.collection, every)
@@ -103,7 +93,7 @@ class World:
         Raises:
             KeyError: the table has no such type or field.
         """
-        known = {field.key for field in BY_NAME[kind].fields}
+        known = {field.key for field in TYPES[kind].fields}
         wrong = sorted(set(values) - known)
         if wrong:
             raise KeyError(f"{kind} has no field {', '.join(wrong)}")
@@ -123,23 +113,11 @@ class World:
         entry = self.add(
             "distribution",
             f"/{name}",
-            active=True,
             name=name,
-            display_name=name.capitalize(),
-            title=name.capitalize(),
             main_archive_link=archive,
             series_collection_link=f"/{name}/series",
         )
-        self.add(
-            "archive",
-            archive,
-            name="primary",
-            displayname=f"Primary Archive for {name.capitalize()}",
-            distribution_link=f"/{name}",
-            permit_obsolete_series_uploads=False,
-            private=False,
-            reference=name,
-        )
+        self.archive(archive, name)
 
         def series() -> list[Entry]:
             every = self.all("distro_series")
@@ -148,19 +126,24 @@ class World:
         self.collections[f"/{name}/series"] = ("distro_series-page-resource", series)
         return entry
 
+    def archive(self, path: str, reference: str) -> Entry:
+        """Add an archive, or find it; `reference` is Launchpad's name of it."""
+        return self.entries.get(path) or self.add(
+            "archive",
+            path,
+            name=path.rpartition("/")[2],
+            permit_obsolete_series_uploads=False,
+            private=False,
+            reference=reference,
+        )
+
     def series(self, distribution: str, name: str, version: str, status: str) -> Entry:
         """Add a series of a distribution."""
         return self.add(
             "distro_series",
             f"/{distribution}/{name}",
-            active=status not in ("Obsolete", "Future"),
-            supported=status in ("Current Stable Release", "Supported"),
             distribution_link=f"/{distribution}",
-            main_archive_link=f"/{distribution}/+archive/primary",
             name=name,
-            displayname=name.capitalize(),
-            fullseriesname=f"{distribution.capitalize()} {name.capitalize()}",
-            title=f"{distribution.capitalize()} {version}",
             status=status,
             version=version,
         )
@@ -174,7 +157,6 @@ class World:
         distribution: str = "ubuntu",
         pocket: str = "Release",
         status: str = "Published",
-        component: str = "universe",
         date: str = "2017-01-27T10:00:00.000000+00:00",
         superseded: str | None = None,
         removed: str | None = None,
@@ -185,31 +167,48 @@ class World:
         `date`, `superseded` and `removed` are when that happened, as in the web service; the
         record's status has to fit, and is not made from them.
         """
-        archive = f"/{distribution}/+archive/primary"
-        entry = self.add(
-            "source_package_publishing_history",
-            f"{archive}/+sourcepub/{self.number()}",
-            archive_link=archive,
-            distro_series_link=f"/{distribution}/{series}",
-            component_name=component,
-            section_name="web",
+        return self.publication(
+            f"/{distribution}/+archive/primary",
+            f"/{distribution}/{series}",
+            source,
+            version,
+            files=files,
+            component_name="universe",
             date_created=date,
             date_published=date,
             date_superseded=superseded,
             date_removed=removed,
-            display_name=f"{source} {version} in {series}",
             pocket=pocket,
-            source_package_name=source,
-            source_package_version=version,
             status=status,
         )
-        self.source_files[entry.path] = []
+
+    def publication(
+        self,
+        archive: str,
+        series: str,
+        source: str,
+        version: str,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        **values: Value,
+    ) -> Entry:
+        """The record of a source package in an archive and series, by their paths."""
+        entry = self.add(
+            "source_package_publishing_history",
+            f"{archive}/+sourcepub/{self.number()}",
+            archive_link=archive,
+            distro_series_link=series,
+            source_package_name=source,
+            source_package_version=version,
+            **{"component_name": "main", "pocket": "Release"} | values,
+        )
+        self.files_of[entry.path] = []
         for name, content in (files or {}).items():
             web = f"{archive}/+sourcefiles/{quote(source)}/{quote(version)}/{quote(name)}"
             stored = f"/librarian/{self.number()}/{quote(name)}"
             self.files[stored] = content
             self.redirects[web] = stored
-            self.source_files[entry.path].append((web, content))
+            self.files_of[entry.path].append((web, content))
         return entry
 
 
@@ -218,11 +217,7 @@ def _get_series(world: World, distribution: Entry, given: Mapping[str, Value]) -
     for one in world.collections[f"{distribution.path}/series"][1]():
         if wanted in (one.values["name"], one.values["version"]):
             return one
-    raise NotThereError(f"No such distribution series: '{wanted}'.")
-
-
-def _get_archive(world: World, distribution: Entry, given: Mapping[str, Value]) -> Value:
-    return world.entries.get(f"{distribution.path}/+archive/{given['name']}")
+    raise DeniedError(404, f"No such distribution series: '{wanted}'.")
 
 
 def _published_sources(world: World, archive: Entry, given: Mapping[str, Value]) -> Value:
@@ -277,24 +272,20 @@ class WebLink:
     path: str
 
 
-def _source_file_urls(world: World, publication: Entry, given: Mapping[str, Value]) -> Value:
-    files = world.source_files[publication.path]
+def _file_urls(world: World, publication: Entry, given: Mapping[str, Value]) -> Value:
+    files = world.files_of[publication.path]
     if not given.get("include_meta"):
         return [WebLink(web) for web, _ in files]
     return [
-        {
-            "url": WebLink(web),
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
-        for web, content in files
+        {"url": WebLink(web), "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for web, data in files
     ]
 
 
 _OPERATIONS: dict[tuple[str, str], Operate] = {
     ("distribution", "getSeries"): _get_series,
-    ("distribution", "getArchive"): _get_archive,
     ("archive", "getPublishedSources"): _published_sources,
     ("distro_series", "getPackageUploads"): _package_uploads,
-    ("source_package_publishing_history", "sourceFileUrls"): _source_file_urls,
+    ("source_package_publishing_history", "sourceFileUrls"): _file_urls,
+    ("binary_package_publishing_history", "binaryFileUrls"): _file_urls,
 }

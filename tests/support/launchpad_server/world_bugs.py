@@ -12,9 +12,8 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 
-from .world import Created, DeniedError, Entry, NotThereError, Value, World
+from .world import Created, DeniedError, Entry, Value, World
 
-_WHEN = "2026-11-23T10:00:00.000000+00:00"
 _TAG = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 
@@ -32,7 +31,6 @@ class Bugs:
                 ("bug", "addTask"): self._add_task,
                 ("bug", "addNomination"): self._nominate,
                 ("bug", "getNominations"): self._nominations,
-                ("bug", "canBeNominatedFor"): self._can_be_nominated,
                 ("bug", "newMessage"): self._new_message,
                 ("bug", "addAttachment"): self._attach,
                 ("bug", "subscribe"): self._subscribe,
@@ -64,9 +62,6 @@ class Bugs:
             tags=sorted(tags),
             private=False,
             lock_status="Unlocked",
-            information_type="Public",
-            owner_link="/~tester",
-            message_count=0,
             **{
                 f"{one}_collection_link": f"{path}/{one}"
                 for one in ("attachments", "bug_tasks", "messages", "subscriptions")
@@ -125,22 +120,16 @@ class Bugs:
             path,
             bug_link=bug.path,
             target_link=target.path,
-            bug_target_name=_target_name(target),
             status="New",
-            importance="Undecided",
-            date_created=_WHEN,
         )
 
     def _message(self, bug: Entry, subject: str, content: str) -> Entry:
         count = len(self.below("message", bug.path))
-        bug.values["message_count"] = count + 1
         return self.world.add(
             "message",
             f"{bug.path}/comments/{count}",
             subject=subject,
             content=content,
-            owner_link=self.world.me,
-            date_created=_WHEN,
         )
 
     # Named operations
@@ -151,7 +140,7 @@ class Bugs:
         if match:
             return self.target(match[2], match[1] or "")
         if path not in self.world.entries:
-            raise NotThereError(f"No such target: {path}")
+            raise DeniedError(404, f"No such target: {path}")
         return self.world.entries[path]
 
     def _add_task(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
@@ -172,17 +161,12 @@ class Bugs:
                 return one
         return None
 
-    def _can_be_nominated(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
-        target = self._target_of(given)
-        has = any(
-            str(one.values["target_link"]).startswith(f"{target.path}/") for one in self.tasks(bug)
-        )
-        return target.kind == "distro_series" and not has and self._found(bug, target) is None
-
     def _nominate(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         name = str(target.values["name"]).capitalize()
-        if not self._can_be_nominated(world, bug, given):
+        tasks = [str(one.values["target_link"]) for one in self.tasks(bug)]
+        targeted = any(path.startswith(f"{target.path}/") for path in tasks)
+        if target.kind != "distro_series" or targeted or self._found(bug, target):
             raise DeniedError(400, f"This bug cannot be nominated for {name}.")
         if target.values["status"] == "Obsolete":
             raise DeniedError(400, f"{name} is an obsolete series.")
@@ -194,9 +178,7 @@ class Bugs:
                 f"{bug.path}/nominations/{world.number()}",
                 bug_link=bug.path,
                 target_link=target.path,
-                owner_link=world.me,
                 status="Nominated",
-                date_created=_WHEN,
             )
         )
 
@@ -209,7 +191,7 @@ class Bugs:
         if "approve" not in self.rights:
             text = "(<BugNomination object at 0x7f10>, 'approve', 'launchpad.Driver')"
             raise DeniedError(401, text)
-        nomination.values.update(status="Approved", decider_link=world.me, date_decided=_WHEN)
+        nomination.values.update(status="Approved")
         bug = world.entries[str(nomination.values["bug_link"])]
         series = str(nomination.values["target_link"]).rpartition("/")[2]
         for task in self.tasks(bug):
@@ -241,7 +223,7 @@ class Bugs:
     def _subscribe(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         person = str(given["person"])
         if person not in world.entries:
-            raise NotThereError(f"No such person: {person}")
+            raise DeniedError(404, f"No such person: {person}")
         path = f"{bug.path}/+subscription/{person.removeprefix('/~')}"
         if path not in world.entries:
             world.add(
@@ -249,8 +231,6 @@ class Bugs:
                 path,
                 bug_link=bug.path,
                 person_link=person,
-                subscribed_by_link=world.me,
-                date_created=_WHEN,
             )
         return world.entries[path]
 

@@ -7,12 +7,11 @@ its beginning, at which each one comes. `retry` begins the next script, if there
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from .world import DeniedError, Entry, Value, WebLink, World
+from .world import DeniedError, Entry, Value, World
 
 _WHEN = "2026-11-23T10:00:00.000000+00:00"
 _RETRIABLE = (
@@ -71,48 +70,23 @@ class Farm:
             {
                 ("source_package_publishing_history", "getBuilds"): self.builds_of,
                 ("source_package_publishing_history", "getPublishedBinaries"): self._binaries,
-                ("binary_package_publishing_history", "binaryFileUrls"): self._file_urls,
                 ("build", "retry"): self._retry,
             }
         )
-        self._files: dict[str, tuple[str, bytes]] = {}
 
     def ppa(self, owner: str, name: str) -> str:
         """The path of a PPA, which is made if it is not there."""
-        path = f"/~{owner}/+archive/ubuntu/{name}"
-        if path not in self.world.entries:
-            self.world.add(
-                "archive",
-                path,
-                name=name,
-                displayname=name,
-                distribution_link="/ubuntu",
-                permit_obsolete_series_uploads=False,
-                private=False,
-                reference=f"~{owner}/ubuntu/{name}",
-            )
-        return path
+        return self.world.archive(
+            f"/~{owner}/+archive/ubuntu/{name}", f"~{owner}/ubuntu/{name}"
+        ).path
 
     def accept(
         self, archive: str, series: str, source: str, version: str, *, publish_after: float = 90.0
     ) -> Entry:
         """Take a source package in; it is Pending, and Published after some seconds."""
-        entry = self.world.add(
-            "source_package_publishing_history",
-            f"{archive}/+sourcepub/{self.world.number()}",
-            archive_link=archive,
-            distro_series_link=f"/ubuntu/{series}",
-            component_name="main",
-            section_name="web",
-            date_created=_WHEN,
-            date_published=None,
-            display_name=f"{source} {version} in {series}",
-            pocket="Release",
-            source_package_name=source,
-            source_package_version=version,
-            status="Pending",
+        entry = self.world.publication(
+            archive, f"/ubuntu/{series}", source, version, date_created=_WHEN
         )
-        self.world.source_files[entry.path] = []
         self.take(entry, publish_after=publish_after)
         return entry
 
@@ -135,17 +109,8 @@ class Farm:
     ) -> Job:
         """Queue a build of a source publication; without a script it goes well."""
         values = publication.values
-        series = str(values["distro_series_link"]).rpartition("/")[2]
         source = str(values["source_package_name"])
         version = str(values["source_package_version"])
-        place = f"/ubuntu/{series}/{arch}"
-        if place not in self.world.entries:
-            self.world.add(
-                "distro_arch_series",
-                place,
-                architecture_tag=arch,
-                distroseries_link=f"/ubuntu/{series}",
-            )
         archive = str(values["archive_link"])
         entry = self.world.add(
             "build",
@@ -155,12 +120,8 @@ class Farm:
             buildstate="Needs building",
             can_be_retried=False,
             current_source_publication_link=publication.path,
-            datecreated=_WHEN,
-            distribution_link="/ubuntu",
-            pocket="Release",
             source_package_name=source,
             source_package_version=version,
-            title=f"{arch} build of {source} {version} in ubuntu {series} RELEASE",
         )
         job = Job(
             entry,
@@ -212,8 +173,6 @@ class Farm:
 
     def _publish(self, job: Job, ready: bool) -> None:
         values = job.entry.values
-        publication = self.world.entries[str(values["current_source_publication_link"])]
-        series = str(publication.values["distro_series_link"])
         if not job.published:
             for package, content in job.binaries.items():
                 number = self.world.number()
@@ -225,8 +184,6 @@ class Farm:
                     binary_package_name=package,
                     binary_package_version=values["source_package_version"],
                     build_link=job.entry.path,
-                    distro_arch_series_link=f"{series}/{values['arch_tag']}",
-                    pocket="Release",
                     status="Pending",
                 )
                 arch = "all" if job.indep else values["arch_tag"]
@@ -235,7 +192,7 @@ class Farm:
                 name = f"{package}_{version}_{arch}.{kind}"
                 web = f"{values['archive_link']}/+files/{quote(name)}"
                 self.world.files[web] = content
-                self._files[entry.path] = (web, content)
+                self.world.files_of[entry.path] = [(web, content)]
                 job.published.append(entry)
         for entry in job.published:
             entry.values["status"] = "Published" if ready else "Pending"
@@ -256,15 +213,7 @@ class Farm:
             for job in self.jobs
             if job.entry.values["current_source_publication_link"] == publication.path
             for entry in job.published
-            if entry.values["status"] in ("Pending", "Published")
         ]
-
-    def _file_urls(self, _: World, binary: Entry, given: Mapping[str, Value]) -> Value:
-        web, content = self._files[binary.path]
-        if not given.get("include_meta"):
-            return [WebLink(web)]
-        sha256 = hashlib.sha256(content).hexdigest()
-        return [{"url": WebLink(web), "size": len(content), "sha256": sha256}]
 
     def _retry(self, _: World, build: Entry, __: Mapping[str, Value]) -> Value:
         (job,) = [one for one in self.jobs if one.entry is build]

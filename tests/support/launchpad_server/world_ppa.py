@@ -95,17 +95,7 @@ class Ppas:
         """Add a PPA; its owner and the `uploaders` may upload."""
         path = f"/~{owner}/+archive/ubuntu/{name}"
         self.uploaders[path] = {owner, *uploaders}
-        return self.world.add(
-            "archive",
-            path,
-            name=name,
-            displayname=f"PPA {name} of {owner}",
-            distribution_link="/ubuntu",
-            owner_link=f"/~{owner}",
-            permit_obsolete_series_uploads=False,
-            private=False,
-            reference=f"~{owner}/ubuntu/{name}",
-        )
+        return self.world.archive(path, f"~{owner}/ubuntu/{name}")
 
     def receive(self, folder: PurePosixPath, upload: Arrived) -> Entry | None:
         """Take an upload into the PPA whose folder it came to; None where it is rejected."""
@@ -123,20 +113,14 @@ class Ppas:
 
     def publish(self, archive: str, upload: Arrived, *, status: str = "Published") -> Entry:
         """Publish a source package in an archive; `status` "" begins as Pending."""
-        path = f"{archive}/+sourcepub/{self.world.number()}"
-        entry = self.world.add(
-            "source_package_publishing_history",
-            path,
-            archive_link=archive,
-            distro_series_link=f"/ubuntu/{upload.series}",
-            component_name="main",
-            section_name="misc",
+        entry = self.world.publication(
+            archive,
+            f"/ubuntu/{upload.series}",
+            upload.source,
+            upload.version,
+            files=upload.files,
             date_created=_WHEN,
             date_published=_WHEN if status else None,
-            display_name=f"{upload.source} {upload.version} in {upload.series}",
-            pocket="Release",
-            source_package_name=upload.source,
-            source_package_version=upload.version,
             status=status or "Pending",
         )
         for older in self.world.all("source_package_publishing_history"):
@@ -148,13 +132,6 @@ class Ppas:
                 and values["status"] in ("Published", "Pending")
             ):
                 values |= {"status": "Superseded", "date_superseded": _WHEN}
-        self.world.source_files[path] = []
-        for name, content in upload.files.items():
-            where = f"+sourcefiles/{quote(upload.source)}/{quote(upload.version)}/{quote(name)}"
-            stored = f"/librarian/{self.world.number()}/{quote(name)}"
-            self.world.files[stored] = content
-            self.world.redirects[f"{archive}/{where}"] = stored
-            self.world.source_files[path].append((f"{archive}/{where}", content))
         self._queue(archive, upload, "Done")
         if status in ("", "Published"):
             self.farm.take(entry, publish_after=self.steps)
@@ -220,7 +197,7 @@ class Ppas:
 
     def _check_files(self, upload: Arrived) -> None:
         """A file of the same name has the same content, in the PPA and in the primary archive."""
-        for path, files in self.world.source_files.items():
+        for path, files in self.world.files_of.items():
             if path not in self.world.entries:
                 continue
             for web, content in files:
@@ -241,8 +218,6 @@ class Ppas:
             f"/ubuntu/{upload.series}/+upload/{self.world.number()}",
             archive_link=archive,
             date_created=_WHEN,
-            display_name=upload.source,
-            display_version=upload.version,
             distroseries_link=f"/ubuntu/{upload.series}",
             package_name=upload.source,
             package_version=upload.version,

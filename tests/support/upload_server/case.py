@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,8 +158,7 @@ class Case:
             )
             tests = "Tests: says\nDepends: @\n"
             write_files(
-                self.root / "autopkgtest" / name,
-                {"control": tests, "says!": "#!/bin/sh\nexit 0\n"},
+                self.root / "autopkgtest" / name, {"control": tests, "says!": "#!/bin/sh\nexit 0\n"}
             )
         self.recipe.write_text(text + more)
 
@@ -281,53 +278,3 @@ def write_credentials(path: Path, root: str, *, token: str = TOKEN) -> Path:
     )
     path.chmod(0o600)
     return path
-
-
-def public_keyring(home: Path, secret_home: Path) -> Path:
-    """A GNUPGHOME for the server, with the public keys of another."""
-    home.mkdir(mode=0o700)
-    gpg = ["gpg", "--batch", "--quiet", "--no-tty", "--no-autostart"]
-    exported = subprocess.run(
-        [*gpg, "--homedir", str(secret_home), "--export"], capture_output=True, check=True
-    ).stdout
-    subprocess.run(
-        [*gpg, "--homedir", str(home), "--import"], input=exported, capture_output=True, check=True
-    )
-    return home
-
-
-def fingerprint_of(home: Path, who: str) -> str:
-    """The fingerprint of the primary key of an address."""
-    done = subprocess.run(
-        ["gpg", "--homedir", str(home), "--batch", "--with-colons", "--list-keys", who],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("fpr:")]
-    return lines[0].split(":")[9]
-
-
-def world() -> World:
-    """Ubuntu with its series; yakkety has ended."""
-    made = World()
-    made.distribution("debian")
-    made.series("debian", "sid", "", "Experimental")
-    made.distribution("ubuntu")
-    for name, version in SERIES.items():
-        status = "Obsolete" if name == "yakkety" else "Supported"
-        made.series("ubuntu", name, version, status)
-    return made
-
-
-def environment(case: Case, keys_home: Path) -> dict[str, str]:
-    """The variables that a command runs with."""
-    return {
-        "BACKPORT_LAUNCHPAD_ROOT": case.standin.root,
-        "BACKPORT_UPLOAD_SERVER": case.ftp.address,
-        "BACKPORT_POLL_SECONDS": "0.05",
-        "BACKPORT_LAUNCHPAD_CREDENTIALS": str(case.home / "credentials"),
-        "GNUPGHOME": str(keys_home),
-        "HOME": str(case.home),
-        "USER": os.environ.get("USER", "tester"),
-    }

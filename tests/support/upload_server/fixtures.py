@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.support.launchpad_server import StandIn
+from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_ppa import Ppas
 
-from .case import (
-    OWNER,
-    PPA,
-    Case,
-    environment,
-    fingerprint_of,
-    public_keyring,
-    world,
-    write_credentials,
-)
+from .case import OWNER, PPA, SERIES, Case, write_credentials
 from .ftp import FtpServer
 from .intake import Intake
 
@@ -29,6 +21,37 @@ class Keys(Protocol):
     """The keys that sign; `home` is their GNUPGHOME."""
 
     home: Path
+
+
+def gpg(home: Path, *args: str, given: bytes = b"") -> bytes:
+    """Run gpg, without an agent, with a GNUPGHOME; its output."""
+    command = ["gpg", "--batch", "--quiet", "--no-tty", "--no-autostart", "--homedir", str(home)]
+    done = subprocess.run([*command, *args], input=given, capture_output=True, check=True)
+    return done.stdout
+
+
+def public_keyring(home: Path, secret_home: Path) -> Path:
+    """A GNUPGHOME with what a keyserver would know of another."""
+    home.mkdir(mode=0o700)
+    gpg(home, "--import", given=gpg(secret_home, "--export"))
+    return home
+
+
+def fingerprint_of(home: Path, who: str) -> str:
+    """The fingerprint of the primary key of an address."""
+    listed = gpg(home, "--with-colons", "--list-keys", who).decode().splitlines()
+    return next(line for line in listed if line.startswith("fpr:")).split(":")[9]
+
+
+def world() -> World:
+    """Ubuntu with its series; yakkety has ended."""
+    made = World()
+    made.distribution("debian")
+    made.series("debian", "sid", "", "Experimental")
+    made.distribution("ubuntu")
+    for name, version in SERIES.items():
+        made.series("ubuntu", name, version, "Obsolete" if name == "yakkety" else "Supported")
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +75,6 @@ def case(
     request: pytest.FixtureRequest,
 ) -> Iterator[Case]:
     """A small update with the servers that it is uploaded to; `ready` writes the recipe."""
-    monkeypatch = request.getfixturevalue("monkeypatch")
     made = world()
     ppas = Ppas(made)
     fingerprint = fingerprint_of(keys.home, "good@example.org")
@@ -67,7 +89,7 @@ def case(
             root=root,
             home=home,
             template=upload_template,
-            monkeypatch=monkeypatch,
+            monkeypatch=request.getfixturevalue("monkeypatch"),
             capsys=request.getfixturevalue("capsys"),
             world=made,
             standin=standin,
@@ -76,8 +98,15 @@ def case(
             ftp=ftp,
             fingerprint=fingerprint,
         )
-        write_credentials(home / "credentials", standin.root)
-        for name, value in environment(case, keys.home).items():
-            monkeypatch.setenv(name, value)
+        login = write_credentials(home / "credentials", standin.root)
+        for name, value in {
+            "BACKPORT_LAUNCHPAD_ROOT": standin.root,
+            "BACKPORT_UPLOAD_SERVER": ftp.address,
+            "BACKPORT_POLL_SECONDS": "0.05",
+            "BACKPORT_LAUNCHPAD_CREDENTIALS": str(login),
+            "GNUPGHOME": str(keys.home),
+            "HOME": str(home),
+        }.items():
+            case.monkeypatch.setenv(name, value)
         yield case
         assert standin.faults.left() == [], "a fault was planned that no request has met"

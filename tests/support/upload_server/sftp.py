@@ -22,11 +22,10 @@ class SftpServer:
     the server's, one a line.
     """
 
-    def __init__(self, intake: Intake, *, port: int = 0) -> None:
+    def __init__(self, intake: Intake) -> None:
         self.intake = intake
         self.users: list[str] = []
         self.home = Path(tempfile.mkdtemp(prefix="sftp-stand-in-"))
-        self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
@@ -45,13 +44,10 @@ class SftpServer:
     @property
     def options(self) -> str:
         """The ssh options of the client."""
-        return f"IdentityFile={self.home}/id\nIdentitiesOnly=yes\n{self._known_hosts()}"
-
-    def _known_hosts(self) -> str:
         known = self.home / "known_hosts"
         public = self._host_key.export_public_key().decode().strip()
         known.write_text(f"[127.0.0.1]:{self.port} {public}\n")
-        return f"UserKnownHostsFile={known}"
+        return f"IdentityFile={self.home}/id\nIdentitiesOnly=yes\nUserKnownHostsFile={known}"
 
     def __enter__(self) -> SftpServer:
         self._thread.start()
@@ -85,7 +81,7 @@ class SftpServer:
         public = self._client_key.export_public_key().decode()
         return await asyncssh.listen(
             "127.0.0.1",
-            self._port,
+            0,
             server_factory=Login,
             server_host_keys=[self._host_key],
             authorized_client_keys=asyncssh.import_authorized_keys(public),

@@ -1,0 +1,177 @@
+"""The changes of a bug: how each is called, whether it is made, and how it is made."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from backport.launchpad.api.errors import ConflictError
+from backport.launchpad.bug.data import Bug, place
+from backport.launchpad.bug.description import same, tidy
+
+
+@dataclass(frozen=True)
+class AddTask:
+    """The bug gets a task for a source package, in development or in a series of Ubuntu."""
+
+    kind: ClassVar[str] = "add-task"
+    source: str
+    series: str = ""
+
+    def __str__(self) -> str:
+        return f"add the task {place(self.source, self.series)}"
+
+
+@dataclass(frozen=True)
+class Nominate:
+    """The bug is nominated for a series."""
+
+    kind: ClassVar[str] = "nominate"
+    series: str
+
+    def __str__(self) -> str:
+        return f"nominate the bug for {self.series}"
+
+
+@dataclass(frozen=True)
+class Approve:
+    """A nomination is approved; every source package of the bug gets its task by that."""
+
+    kind: ClassVar[str] = "approve"
+    series: str
+    link: str = ""
+
+    def __str__(self) -> str:
+        return f"approve the nomination for {self.series}, where this login may"
+
+
+@dataclass(frozen=True)
+class SetDescription:
+    """The description changes from `old`, as it was read, to `new`."""
+
+    kind: ClassVar[str] = "description"
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        lines = difflib.unified_diff(
+            tidy(self.old).splitlines(), tidy(self.new).splitlines(), "now", "then", lineterm=""
+        )
+        return "change the description:\n" + "\n".join(f"    {line}".rstrip() for line in lines)
+
+
+@dataclass(frozen=True)
+class AddTags:
+    """Tags are added; those that are there stay."""
+
+    kind: ClassVar[str] = "add-tags"
+    tags: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"add the tag{'s' if len(self.tags) > 1 else ''} {', '.join(self.tags)}"
+
+
+@dataclass(frozen=True)
+class SetStatus:
+    """The status of a task is raised from `old`, as it was read."""
+
+    kind: ClassVar[str] = "status"
+    source: str
+    series: str
+    old: str
+    new: str
+    link: str
+
+    def __str__(self) -> str:
+        return f"set {place(self.source, self.series)} from {self.old} to {self.new}"
+
+
+@dataclass(frozen=True)
+class AddComment:
+    """A comment is posted."""
+
+    kind: ClassVar[str] = "comment"
+    text: str
+
+    def __str__(self) -> str:
+        quoted = "\n".join(f"    {line}".rstrip() for line in self.text.splitlines())
+        return f"post a comment:\n{quoted}"
+
+
+Change = AddTask | Nominate | Approve | SetDescription | AddTags | SetStatus | AddComment
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """A change as JSON data: ``change`` and what belongs to it."""
+    data = {"change": change.kind, **asdict(change)}
+    data.pop("link", None)
+    return data
+
+
+def is_made(bug: Bug, change: Change) -> bool:
+    """Whether the bug is as the change makes it."""
+    match change:
+        case AddTask(source, series):
+            made = bug.task(source, series) is not None
+        case Nominate(series):
+            made = any(one.series == series for one in bug.nominations)
+        case Approve(series):
+            made = (series, "Approved") in {(one.series, one.status) for one in bug.nominations}
+        case SetDescription(_, new):
+            made = same(bug.description, new)
+        case AddTags(tags):
+            made = set(tags) <= set(bug.tags)
+        case SetStatus(source, series, _, new):
+            task = bug.task(source, series)
+            made = task is not None and task.status == new
+        case AddComment(text):
+            made = bug.has_comment(text)
+    return made
+
+
+def make(session: Any, number: int, change: Change, root: str) -> None:
+    """Make a change, on a fresh copy and only if that still is what was shown.
+
+    launchpadlib sends the copy's ETag along, so that Launchpad itself refuses a change in the last
+    moment (412).
+
+    Parameters:
+        session: launchpadlib's. root: the service root, for the message.
+
+    Raises:
+        ConflictError: somebody else has changed the same since it was shown.
+    """
+    link = change.link if isinstance(change, (Approve, SetStatus)) else f"bugs/{number}"
+    entry = session.load(link)
+    match change:
+        case AddTask(source, series):
+            below = f"ubuntu/{series}" if series else "ubuntu"
+            entry.addTask(target=f"{session._root_uri}{below}/+source/{source}")
+        case Nominate(series):
+            entry.addNomination(target=f"{session._root_uri}ubuntu/{series}")
+        case Approve():
+            entry.approve()
+        case SetDescription(old, new):
+            _require_unchanged("the description", old, tidy(entry.description), root)
+            entry.description = new
+            entry.lp_save()
+        case AddTags(tags):
+            # Launchpad saves a list that is assigned, not one that is appended to.
+            entry.tags = sorted({*entry.tags, *tags})
+            entry.lp_save()
+        case SetStatus(source, series, old, new):
+            _require_unchanged(place(source, series), old, str(entry.status), root)
+            entry.status = new
+            entry.lp_save()
+        case AddComment(text):
+            entry.newMessage(content=text)
+
+
+def _require_unchanged(what: str, shown: str, now: str, root: str) -> None:
+    if shown != now:
+        raise ConflictError(
+            f"{what} was changed by somebody else in the meantime, and stays as it is now",
+            where=root,
+            advice="look at the new difference, and run the command again",
+        )
