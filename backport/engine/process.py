@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -74,6 +74,7 @@ class Runner:
         self.registry = registry
         self._stopped = threading.Event()
         self._groups: set[int] = set()
+        self._calls: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     @contextmanager
@@ -91,9 +92,18 @@ class Runner:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End every running program and start no further one."""
+        """End every running program, start no further one, and call what `on_stop` was given."""
         self._stopped.set()
         self._signal(signal.SIGTERM)
+        for call in list(self._calls):
+            call()
+
+    def on_stop(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Let `call` be called when this is told to stop; what is returned forgets it."""
+        self._calls.append(call)
+        if self.stopped:
+            call()
+        return lambda: self._calls.remove(call)
 
     def kill(self) -> None:
         """Kill every program that still runs: it was asked to end, by `stop`, and did not."""
@@ -129,6 +139,7 @@ class Runner:
                     stdout=sink if sink is not None else subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=0o022,  # what they make is packed, or read by build users and testbeds
                 )
             except FileNotFoundError as error:
                 missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
@@ -151,6 +162,7 @@ class Runner:
                 _end(child)
                 raise
             finally:
+                _kill_group(child)  # what outlived the group's leader
                 self._forget(child, note)
         finally:
             if sink is not None:
@@ -315,6 +327,9 @@ def _end(child: subprocess.Popen[bytes]) -> bytes:
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # what outlived the group's leader
     return output or b""
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)

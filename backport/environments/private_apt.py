@@ -6,7 +6,6 @@ It needs no rights, and nothing that is configured on the host reaches it.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -17,10 +16,12 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
+from backport.engine import owner
 from backport.engine.process import Completed, require, run
 from backport.environments import apt_reasons, old_keys
 from backport.environments.machine_sources import Suite
 from backport.errors import BackportError, HashMismatchError, InputError
+from backport.source.fetch import PARTS
 
 _UPDATE_SECONDS = 600.0
 _DOWNLOAD_SECONDS = 3600.0
@@ -357,16 +358,10 @@ def _keep(got: Path, deb: Deb, cache: Path) -> None:
     place = deb.place(cache)
     place.parent.mkdir(parents=True, exist_ok=True)
     # The cache may be on another file system: copied aside, then one rename.
-    parts = cache / "part"
-    parts.mkdir(exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=parts)
-    os.close(handle)
-    try:
-        shutil.copyfile(got, aside)
-        Path(aside).chmod(0o644)
-        Path(aside).replace(place)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with owner.temporary("", cache / PARTS) as aside:
+        shutil.copyfile(got, aside / "part")
+        (aside / "part").chmod(0o644)
+        (aside / "part").replace(place)
 
 
 def _sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from debian.deb822 import Dsc
 
-from backport.engine import records
+from backport.engine import owner, records
 from backport.engine.process import require, run
 from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
@@ -21,6 +21,8 @@ from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
 from backport.source.files import folder_texts, same_file, sha256_of
 
+HOME = "dsc"
+"""The folder of the cache with each .dsc beside its files."""
 QUILT = "3.0 (quilt)"
 FORMATS = (QUILT, "3.0 (native)", "1.0")
 """The formats of a source package that can be a base (dpkg-source(1))."""
@@ -192,12 +194,12 @@ def fetch_base(
         )
         if parts[-1].stat().st_size != file.size:
             raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
-    return _side_by_side(parts, cache / "dsc" / pin.sha256) / pin.dsc
+    return _side_by_side(parts, cache / HOME / pin.sha256) / pin.dsc
 
 
 def at_hand(pin: BasePin, cache: Path) -> Path | None:
     """The .dsc of a pin where it is local or was fetched before; else None."""
-    local = Path(_folder_of(pin)) if pin.path else cache / "dsc" / pin.sha256
+    local = Path(_folder_of(pin)) if pin.path else cache / HOME / pin.sha256
     return local / pin.dsc if (local / pin.dsc).is_file() else None
 
 
@@ -279,14 +281,13 @@ def _side_by_side(parts: Sequence[Path], home: Path) -> Path:
         there = {path.name: sha256_of(path) for path in home.iterdir()}
         if there == {part.name: part.parent.name for part in parts}:
             return home
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as name:
-        new = Path(name) / "new"
+    with owner.temporary(".new-", home.parent) as scratch:
+        new = scratch / "new"
         new.mkdir()
         for part in parts:
             same_file(new / part.name, part)
         if home.is_dir():
-            home.rename(Path(name) / "damaged")
+            home.rename(scratch / "damaged")
         try:
             new.rename(home)
         except OSError:
