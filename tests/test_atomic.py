@@ -16,7 +16,8 @@ def test_a_file_is_written_with_its_folders_its_line_ends_and_its_mode(tmp_path:
 
 def umask() -> int:
     """This process's (proc(5))."""
-    (line,) = (one for one in Path("/proc/self/status").open() if one.startswith("Umask:"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (one for one in lines if one.startswith("Umask:"))
     return int(line.split()[1], 8)
 
 

@@ -96,7 +96,10 @@ def temporary_files() -> Iterator[None]:
 
 def _machines_own() -> Path:
     """The machine's folder for temporary files, above the one of `temporary_files`."""
-    folder = Path(tempfile.gettempdir())
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # it tries to write, and hides why it could not
+        folder = Path("/tmp")
     return folder.parent if folder.with_name(f"{folder.name}{NOTE}").exists() else folder
 
 
