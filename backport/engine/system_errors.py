@@ -83,9 +83,7 @@ def used_up(folder: Path | str) -> bool:
     return disk.f_bavail * disk.f_frsize < _NOTHING or no_file
 
 
-def behind(
-    reason: Verdict, folder: Path, exit_codes: Collection[int] = ()
-) -> MachineError | None:
+def behind(reason: Verdict, folder: Path, exit_codes: Collection[int] = ()) -> MachineError | None:
     """The refusal of the system that made a step fail; None where the step itself failed.
 
     The disk may have room again by now, so the ends of the step's logs count too.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from backport.recipe.version_strings import upstream_part
 from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
 from backport.source.files import folder_texts, same_file, sha256_of
+from backport.source.members import members
 
 HOME = "dsc"
 """The folder of the cache with each .dsc beside its files."""
@@ -102,16 +102,14 @@ def debian_texts(dsc: Path) -> dict[str, str]:
     """The text of each file below debian/ of a source package, whatever its format is.
 
     Raises:
-        StepError: dpkg-source cannot unpack it.
+        InputError: it is damaged or too large. StepError: dpkg-source cannot unpack it.
     """
     for packed in dsc.parent.glob(f"{dsc.name.removesuffix('.dsc')}.debian.tar.*"):
-        with tarfile.open(packed) as members:
+        with reading(packed, what="this cannot be unpacked", advice=_ANOTHER):
             return {
-                member.name.removeprefix("./").removeprefix("debian/"): file.read().decode(
-                    "utf-8", "replace"
-                )
-                for member in members
-                if member.isfile() and (file := members.extractfile(member))
+                one.name.removeprefix("debian/"): one.content().decode("utf-8", "replace")
+                for one in members(packed)
+                if one.info.isfile()
             }
     with tempfile.TemporaryDirectory() as name:
         isolated(Path(name), 0).unpack(dsc, Path(name) / "tree", patches=False)
