@@ -70,6 +70,14 @@ def test_what_the_system_refuses_a_step_is_told_in_one_sentence(
     assert done.returncode == 5
 
 
+def test_a_fault_of_the_disk_is_no_fault_of_the_file() -> None:
+    # At address 0 nothing is mapped: the system refuses to read with EIO (proc(5)).
+    done = in_shell("", ["plan", "--recipe", "/proc/self/mem"])
+    assert "/proc/self/mem: " in done.stderr
+    assert "Input/output error; look at its permissions, and at the disk.\n" in done.stderr
+    assert done.returncode == 5
+
+
 def test_a_step_that_fails_on_a_full_disk_is_no_failed_package(place: Place) -> None:
     done = in_shell(FULL, source(place, "--json"), place.root)
     ended = [json.loads(line) for line in done.stdout.splitlines() if "finished" in line]
