@@ -213,6 +213,7 @@ def test_after_any_end_nothing_is_left_and_the_next_run_goes_on(done: Place, nam
 
     assert again.exit_code == 0, again.stdout + again.stderr
     assert [text for text in again.notes if "an interrupted run had left" in text]
+    assert again.steps(reused=False) == {moment.step} - {"evidence"}
     assert (done.work / moment.step).exists()
     assert alive(family) == []
     assert of_this_place(done) == []

@@ -15,6 +15,7 @@ import pytest
 from backport.engine import process
 from backport.engine.process import Runner
 from backport.errors import MachineError
+from tests.engine.test_programs import run_by
 
 ROOT = Path(__file__).parents[2]
 LONG = "600"
@@ -202,7 +203,7 @@ def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_pat
     ended: list[process.Completed] = []
     runner = Runner()
     worker = Thread(
-        target=lambda: ended.append(runner.run(["sh", "-c", script, "sh", tmp_path / "pid"]))
+        target=lambda: ended.append(run_by(runner, ["sh", "-c", script, "sh", tmp_path / "pid"]))
     )
     worker.start()
     pid_in(tmp_path / "pid")
@@ -238,7 +239,7 @@ def start_of(pid: int) -> str:
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
-    done = Runner(tmp_path / "running").run(["sh", "-c", script], timeout=20)
+    done = run_by(Runner(tmp_path / "running"), ["sh", "-c", script], timeout=20)
     said, pid = done.output.splitlines()
     assert json.loads(said)["pid"] == int(pid)
     assert json.loads(said)["args"][:2] == ["sh", "-c"]
@@ -246,7 +247,7 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
 
 
 def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
-    assert Runner(tmp_path / "running").run(["sleep", LONG], timeout=0.1).timed_out
+    assert run_by(Runner(tmp_path / "running"), ["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
 
 
@@ -254,7 +255,8 @@ RUNNER = """\
 import sys
 from pathlib import Path
 from backport.engine import process
-process.Runner(Path(sys.argv[1])).run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
+with process.Runner(Path(sys.argv[1])).used():
+    process.run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
 """
 
 
