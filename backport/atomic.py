@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
-def write(path: Path, text: str, *, mode: int = 0o644) -> Path:
+def write(path: Path, text: str, *, mode: int | None = None) -> Path:
     """Write a file, and the folders above it; a reader sees the old text or the new one.
 
     Line ends stay as they are. Where this fails, nothing is left behind.
 
     Parameters:
-        mode: its permissions.
+        mode: its permissions (None: what the umask leaves).
 
     Raises:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    aside = Path(name)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        aside.chmod(mode)
+        if mode is not None:
+            aside.chmod(mode)
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)

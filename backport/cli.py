@@ -30,7 +30,7 @@ from backport.commands import (
     verification,
     waiting,
 )
-from backport.engine import system_errors
+from backport.engine import owner, system_errors
 from backport.errors import BackportError, MachineError, UsageError
 
 _PROGRAM = "backport"
@@ -106,8 +106,6 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
 
 
 def _run(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    # Build users and testbeds read what we write.
-    os.umask(0o022)
     try:
         with _signals_end(), system_errors.refusals("the output"):
             try:
@@ -135,7 +133,8 @@ def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
         raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
     if getattr(args, "looks_above", False):
         args.recipe = common.recipe_file(args.recipe)
-    return int(args.function(args))
+    with owner.temporary_files():
+        return int(args.function(args))
 
 
 def _can_write(program: str) -> bool:

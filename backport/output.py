@@ -39,10 +39,21 @@ class _Filter:
 
     def __init__(self, stream: TextIO) -> None:
         self.unfiltered = stream
+        self._refusal: OSError | None = None
 
     def write(self, text: str) -> int:
-        self.unfiltered.write(printable(text))
+        try:
+            self.unfiltered.write(printable(text))
+        except OSError as error:
+            self._refusal = error
+            raise
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is kept back; raises what `write` raised, which argparse hides."""
+        if self._refusal is not None:
+            raise self._refusal
+        self.unfiltered.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unfiltered, name)

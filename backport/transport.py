@@ -15,13 +15,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from urllib3.exceptions import InvalidHeader, MaxRetryError
 from urllib3.util.retry import Retry
 
+from backport.engine import process
 from backport.errors import RemoteError
 
 T = TypeVar("T")
@@ -100,6 +101,11 @@ class _BoundedReader(io.RawIOBase):
         self._silence = limits.silence
         self._end = time.monotonic() + limits.total
         self._left = limits.size
+        self._forget = process.current().on_stop(self._break_off)
+
+    def _break_off(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def readable(self) -> bool:
         return True
@@ -116,6 +122,8 @@ class _BoundedReader(io.RawIOBase):
         return int(count)
 
     def close(self) -> None:
+        if not self.closed:
+            self._forget()
         self._raw.close()
         super().close()
 
@@ -273,7 +281,7 @@ def repeat(
             return attempt()
         except UnansweredError as error:
             tries = len(retry.history) + 1
-            final = not error.passing
+            final = not error.passing or process.current().stopped
             try:
                 retry = retry.increment(error=error)
             except MaxRetryError:

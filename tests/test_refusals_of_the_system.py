@@ -57,6 +57,7 @@ FULL = f"{SMALL.format('64k')} && head -c 60k /dev/zero >work/other"
         ("rmdir work && touch work", "a file is where a folder has to be"),
         ("mkdir -p work/scratch work/source && touch work/source/xenial", "a file is where a"),
         ("ulimit -f 0", "a file would be larger than is allowed"),
+        ("ulimit -f 3", "a file would be larger than is allowed"),  # dpkg-source dies, silently
         ("ulimit -n 8", "too many files are open"),
     ],
 )
@@ -69,6 +70,14 @@ def test_what_the_system_refuses_a_step_is_told_in_one_sentence(
     assert done.returncode == 5
 
 
+def test_a_fault_of_the_disk_is_no_fault_of_the_file() -> None:
+    # At address 0 nothing is mapped: the system refuses to read with EIO (proc(5)).
+    done = in_shell("", ["plan", "--recipe", "/proc/self/mem"])
+    assert "/proc/self/mem: " in done.stderr
+    assert "Input/output error; look at its permissions, and at the disk.\n" in done.stderr
+    assert done.returncode == 5
+
+
 def test_a_step_that_fails_on_a_full_disk_is_no_failed_package(place: Place) -> None:
     done = in_shell(FULL, source(place, "--json"), place.root)
     ended = [json.loads(line) for line in done.stdout.splitlines() if "finished" in line]
@@ -76,12 +85,16 @@ def test_a_step_that_fails_on_a_full_disk_is_no_failed_package(place: Place) -> 
     assert done.returncode == 5
 
 
+@pytest.mark.parametrize("word", ["explain", "--help"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("prelude", "said"),
     [("exec >/dev/full", "the disk is full"), ("exec >&-", "the output is closed")],
 )
-def test_an_output_that_takes_nothing_is_told_on_the_other_one(prelude: str, said: str) -> None:
-    done = in_shell(prelude, ["explain"])
+def test_an_output_that_takes_nothing_is_told_on_the_other_one(
+    prelude: str, said: str, unbuffered: str, word: str
+) -> None:
+    done = in_shell(prelude, [word], PYTHONUNBUFFERED=unbuffered)
     (line,) = done.stderr.splitlines()
     assert line.startswith("backport: ")
     assert said in line

@@ -21,6 +21,7 @@ from backport.build.user import Builder
 from backport.engine.process import run
 from backport.environments import apt_setup
 from backport.environments.systems import code_hash, data_hash, wait_for
+from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
 NAME = "layer-{}.tar"
@@ -179,8 +180,7 @@ def _make(
     )
     (setup / "install").write_text(_INSTALL)
     (setup / "make").write_text(_MAKE)
-    for path in (setup, *setup.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    set_plain_modes(setup)
     binds = [
         sandbox.Bind(chroot.resolve(), "chroot.tar"),
         sandbox.Bind(setup, "setup"),
@@ -190,7 +190,7 @@ def _make(
     # Root's own program has to be read before it changes the user; a user's keeps two rights.
     step_down = "" if builder.switch else sandbox.step_down(builder)
     script = (
-        f"set -eu\numask 022\nexec 3>{quote(str(scratch / 'layer.tar'))} "
+        f"set -eu\numask 022\nunset TMPDIR\nexec 3>{quote(str(scratch / 'layer.tar'))} "
         f"4>{quote(str(scratch / 'names'))}\n"
         f"{sandbox.stage_script(stage, binds, ['chroot'], builder, size='1m')}"
         f"{step_down} {join(enter)}\n"

@@ -29,13 +29,13 @@ from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.environments import apt_setup
 from backport.errors import InputError, MachineError
+from backport.source.files import set_plain_modes
 
 LOG = "build.log"
 INSIDE = "/srv/backport"
 _SCRATCH = ".build-"
 # Now and then the tar that unpacks the chroot dies on a loaded machine, before the build began.
 _SESSIONS = 2
-_NOTE = "owner.json"
 # A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
 _MEMORY_NEEDED = 6 * 2**30
 
@@ -96,13 +96,12 @@ def build(
     # A repository may be a link that moves on while this build goes on.
     repositories = [path.resolve() for path in repositories]
     builder = find_builder()
-    with _scratch(out, builder) as (scratch, stage):
+    with _scratch(out) as (scratch, stage):
         source, result = scratch / "source", scratch / "result"
         for folder in (source, result):
-            folder.mkdir(mode=0o755)
+            folder.mkdir()
         for file in files:
             shutil.copyfile(file, source / file.name)
-            (source / file.name).chmod(0o644)
         places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
         apt_setup.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
         in_memory = (
@@ -114,6 +113,7 @@ def build(
         start = layer.tarball if layer else chroot
         plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory)
         plan.write(dsc.name, series, options)
+        set_plain_modes(scratch)
         log = result / LOG
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
@@ -136,24 +136,6 @@ def build(
         layer=layer.name if layer else "",
         seconds=time.monotonic() - started,
     )
-
-
-def clean_leftovers(folder: Path) -> list[Path]:
-    """Remove what killed builds left in `folder` (the parent of their `out`).
-
-    The folders of builds that still run are left alone. Returns what was removed.
-    """
-    removed = []
-    for scratch in sorted(folder.glob(f"{_SCRATCH}*")):
-        facts = owner.read(scratch / _NOTE)
-        # A folder without a note is one that was killed in the moment of its making.
-        if facts is None and time.time() - scratch.stat().st_mtime < 60:
-            continue
-        if facts is not None and owner.is_alive(facts):
-            continue
-        remove_tree(scratch)
-        removed.append(scratch)
-    return removed
 
 
 def remove_tree(folder: Path) -> None:
@@ -262,10 +244,10 @@ class _Plan:
         if self.in_memory:
             own.append("chroot")
         else:
-            (self.scratch / "chroot").mkdir(mode=0o755)
+            (self.scratch / "chroot").mkdir()
             binds.append(sandbox.Bind((self.scratch / "chroot").resolve(), "chroot"))
         if keep:
-            (self.scratch / "kept").mkdir(mode=0o755)
+            (self.scratch / "kept").mkdir()
             binds.append(sandbox.Bind((self.scratch / "kept").resolve(), "kept"))
         for name in ("result", "chroot"):
             if self.builder.switch and (self.scratch / name).is_dir():
@@ -283,7 +265,7 @@ class _Plan:
         layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="60%")
         # sh stays: it is process 1 of the sandbox, and has to outlive the change of user.
         return (
-            f"set -eu\numask 022\n{layout}cd {quote(str(self.stage / 'result'))}\n"
+            f"set -eu\numask 022\nunset TMPDIR\n{layout}cd {quote(str(self.stage / 'result'))}\n"
             f"status=0\n{sandbox.step_down(self.builder)} env -i {variables} {command} "
             f"|| status=$?\n"
             f"{self._keep_line() if keep else ''}exit $status\n"
@@ -315,16 +297,20 @@ def _source_files(dsc: Path) -> list[Path]:
     return files
 
 
+def running_log(out: Path) -> Path | None:
+    """The log of the build that goes on for the folder `out`, if one does."""
+    logs = out.parent.glob(f"{_SCRATCH}{out.name}.{'?' * 8}/result/{LOG}")
+    return next(logs, None)
+
+
 @contextmanager
-def _scratch(out: Path, builder: Builder) -> Iterator[tuple[Path, Path]]:
+def _scratch(out: Path) -> Iterator[tuple[Path, Path]]:
     """A folder beside `out`, and an empty one that everybody may walk to, for the mounts."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with owner.temporary(_SCRATCH) as stage:
         stage.chmod(0o755)
-        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{out.name}.", dir=out.parent))
         try:
-            scratch.chmod(0o755)
-            owner.claim(scratch / _NOTE, stage=str(stage), builder=builder.name, out=out.name)
             yield scratch, stage
         finally:
             remove_tree(scratch)

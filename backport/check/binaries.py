@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ from debian.arfile import ArError, ArFile
 from debian.deb822 import Deb822
 
 from backport.engine import process
-from backport.errors import InputError
+from backport.errors import InputError, reading
+from backport.source.members import Member as TarMember
+from backport.source.members import members as tar_members
 
 # A file above this is no script, unit or module that anybody wrote.
 _LARGEST = 2_000_000
+_MOST_PATHS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,35 +115,25 @@ def paths(deb: Path) -> Mapping[str, bool]:
     state = deb.stat()
     key = (state.st_dev, state.st_ino, state.st_mtime_ns)
     if key not in _PATHS:
-        entries = (info for _, info in _entries(deb, "--fsys-tarfile"))
-        _PATHS[key] = {_path(info): info.isdir() for info in entries}
+        entries = _entries(deb, "--fsys-tarfile")
+        _PATHS[key] = {one.name: one.info.isdir() for one in entries}
     return _PATHS[key]
 
 
 _PATHS: dict[tuple[int, int, int], Mapping[str, bool]] = {}
 
 
-def _path(info: tarfile.TarInfo) -> str:
-    return info.name.removeprefix("./")
-
-
 def _texts(deb: Path, part: str) -> Iterator[Member]:
-    for tarball, info in _entries(deb, part):
-        if info.isfile() and info.size <= _LARGEST:
-            stream = tarball.extractfile(info)
-            assert stream is not None, "a regular file has a content"
-            yield Member(_path(info), info.mode & 0o7777, stream.read())
+    for one in _entries(deb, part):
+        if one.info.isfile() and one.info.size <= _LARGEST:
+            yield Member(one.name, one.info.mode & 0o7777, one.content())
 
 
-def _entries(deb: Path, part: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+def _entries(deb: Path, part: str) -> Iterator[TarMember]:
     with tempfile.TemporaryDirectory() as folder:
         unpacked = Path(folder) / "part.tar"
         done = process.run(["dpkg-deb", part, deb], log=unpacked)
-        try:
+        with reading(deb, what="the package cannot be read"):
             if done.exit_code != 0:
-                raise tarfile.TarError(f"dpkg-deb ends with exit code {done.exit_code}")
-            with tarfile.open(unpacked) as tarball:
-                for info in tarball:
-                    yield tarball, info
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"the package cannot be read: {error}", where=str(deb)) from error
+                raise ValueError(f"dpkg-deb ends with exit code {done.exit_code}")
+            yield from tar_members(unpacked, number=_MOST_PATHS, total=unpacked.stat().st_size)

@@ -22,6 +22,7 @@ from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
 from backport.engine.process import require, run
 from backport.errors import MachineError
+from backport.source.files import set_plain_modes
 
 REVIEWED = "2.116.3"
 """The lintian that data/lintian.toml and data/lintian-errors.txt were reviewed for."""
@@ -85,11 +86,11 @@ def run_lintian(
     args += ["--display-info", *(["--profile", name] if name else [])]
     env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
     with tempfile.TemporaryDirectory(prefix="lintian-") as scratch:
-        Path(scratch).chmod(0o755)
         if include is not None:
             shutil.copytree(include, Path(scratch, "include"))
             args += ["--include-dir", f"{scratch}/include"]
         args += [str(_handed(file, Path(scratch))) for file in files]
+        set_plain_modes(Path(scratch))
         command = sandbox.as_builder([require("lintian", "lintian"), *args])
         done = run(command, cwd=Path(scratch), env={**env, "HOME": scratch}, timeout=900)
     log.write_text(done.output, encoding="utf-8")
@@ -142,7 +143,6 @@ def _handed(file: Path, folder: Path) -> Path:
     for one in names:
         if (file.parent / one).is_file():
             shutil.copyfile(file.parent / one, folder / one)
-            (folder / one).chmod(0o644)
     return folder / file.name
 
 

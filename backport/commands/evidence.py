@@ -75,11 +75,13 @@ def evidence(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
+    from backport.run import actions  # noqa: PLC0415
     from backport.sru import bundle, run_record, signature  # noqa: PLC0415
 
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     with store.locked():
+        actions.tidy(store, args.cache, lambda text: common.note(text, args))
         record = run_record.read(store.work)
         sign = (lambda path: signature.sign(path, args.sign)) if args.sign else None
         recipe = record.recipe(args.recipe, args.outside)

@@ -103,7 +103,7 @@ def clean(args: argparse.Namespace) -> int:
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400
     with store.locked():
-        left = cleaning.left_by_kills(remove=not args.dry_run)
+        left = cleaning.left_by_kills(args.cache, remove=not args.dry_run)
         kept = cleaning.kept(store, before)
         for path in list(cleaning.old(store, before)):
             if not args.dry_run:

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     rows, evidence, problem = versions.table(recipe, archive), "", None
     with store.locked():
         with ui.shown(common.how(args)) as sink:
-            actions.tidy(store, sink)
+            actions.tidy(store, args.cache, lambda text: sink(Note(text)))
             if note:
                 sink(Note(note))
             results = execute.run(steps, table, store, jobs=args.jobs, sink=sink, base=shown_base)

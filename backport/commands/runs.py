@@ -9,7 +9,6 @@ import time
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.engine import owner
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.errors import InputError, UsageError
@@ -49,10 +48,7 @@ def log(args: argparse.Namespace) -> int:
     source, _, variant = built.partition("+")
     build = StepId("build", series, source, variant)
     running = store.work / "scratch" / str(build).replace("/", "_")
-    found = store.folder(build) / sbuild.LOG
-    for note in running.parent.glob(".build-*/owner.json"):
-        if (owner.read(note) or {}).get("out") == running.name:
-            found = note.parent / "result" / sbuild.LOG
+    found = sbuild.running_log(running) or store.folder(build) / sbuild.LOG
     if not found.is_file():
         raise InputError(
             f"there is no log of a build of {args.build}",

@@ -176,7 +176,8 @@ class _Work(threading.Thread):
             stage = "input" if isinstance(error, InputError) else step.id.kind
             outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
         if isinstance(outcome.verdict, (Failed, Broken)):
-            refusal = system_errors.behind(outcome.verdict, scratch)
+            exit_codes = {command.exit_code for command in self.runner.commands}
+            refusal = system_errors.behind(outcome.verdict, scratch, exit_codes)
             if refusal is not None:
                 outcome = Outcome(Broken(str(refusal)), exit_code=refusal.exit_code)
         return outcome

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Command:
 
 
 class Runner:
-    """Runs programs, and ends them together.
+    """Keeps the programs that `run` runs in its context, and ends them together.
 
     Parameters:
         registry: the folder with a note of each running program; None for no notes.
@@ -74,6 +74,7 @@ class Runner:
         self.registry = registry
         self._stopped = threading.Event()
         self._groups: set[int] = set()
+        self._calls: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     @contextmanager
@@ -91,9 +92,18 @@ class Runner:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """End every running program and start no further one."""
+        """End every running program, start no further one, and call what `on_stop` was given."""
         self._stopped.set()
         self._signal(signal.SIGTERM)
+        for call in list(self._calls):
+            call()
+
+    def on_stop(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Let `call` be called when this is told to stop; what is returned forgets it."""
+        self._calls.append(call)
+        if self.stopped:
+            call()
+        return lambda: self._calls.remove(call)
 
     def kill(self) -> None:
         """Kill every program that still runs: it was asked to end, by `stop`, and did not."""
@@ -103,75 +113,6 @@ class Runner:
         """Wait so long; True as soon as it is told to stop."""
         return self._stopped.wait(seconds)
 
-    def run(
-        self,
-        args: Sequence[str | Path],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        log: Path | None = None,
-        input_text: str | None = None,
-        timeout: float = 600.0,
-    ) -> Completed:
-        """Run a program to its end; see the function `run`."""
-        command = tuple(str(arg) for arg in args)
-        if self.stopped:
-            return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
-        started, began = time.monotonic(), time.time()
-        sink = log.open("ab") if log is not None else None
-        try:
-            try:
-                child = subprocess.Popen(
-                    command,
-                    cwd=cwd,
-                    env={**os.environ, **env} if env is not None else None,
-                    stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
-                    stdout=sink if sink is not None else subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except FileNotFoundError as error:
-                missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
-                raise MachineError(
-                    f"cannot run {command[0]}: {missing} does not exist",
-                    advice="run: backport doctor",
-                ) from error
-            except PermissionError as error:
-                raise MachineError(f"cannot run {command[0]}: permission denied") from error
-            note = self._remember(child, command)
-            timed_out = False
-            try:
-                data = input_text.encode() if input_text is not None else None
-                try:
-                    output, _ = child.communicate(data, timeout=timeout)
-                except subprocess.TimeoutExpired:
-                    timed_out = True
-                    output = _end(child)
-            except BaseException:
-                _end(child)
-                raise
-            finally:
-                self._forget(child, note)
-        finally:
-            if sink is not None:
-                sink.close()
-        text = (output or b"").decode("utf-8", "replace")
-        seconds = time.monotonic() - started
-        self.commands.append(
-            Command(
-                command,
-                str(cwd or ""),
-                dict(env or {}),
-                input_text is not None,
-                log.name if log is not None else "",
-                round(began, 3),
-                round(seconds, 3),
-                child.returncode,
-                timed_out,
-            )
-        )
-        return Completed(command, child.returncode, text, seconds, timed_out)
-
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
             groups = list(self._groups)
@@ -179,7 +120,8 @@ class Runner:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
-    def _remember(self, child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
+    def remember(self, child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
+        """Know of a program that runs; returns its note, if there are notes."""
         with self._lock:
             self._groups.add(child.pid)
         if self.stopped:  # `stop` may have looked before this one was added
@@ -193,7 +135,8 @@ class Runner:
         note.write_text(json.dumps({**data, "of": _identity(self.registry)}))
         return note
 
-    def _forget(self, child: subprocess.Popen[bytes], note: Path | None) -> None:
+    def forget(self, child: subprocess.Popen[bytes], note: Path | None) -> None:
+        """Know no more of a program that has ended."""
         with self._lock:
             self._groups.discard(child.pid)
         if note is not None:
@@ -242,7 +185,66 @@ def run(
     Raises:
         MachineError: the program is not installed or may not be run.
     """
-    return current().run(args, cwd=cwd, env=env, log=log, input_text=input_text, timeout=timeout)
+    runner = current()
+    command = tuple(str(arg) for arg in args)
+    if runner.stopped:
+        return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
+    started, began = time.monotonic(), time.time()
+    sink = log.open("ab") if log is not None else None
+    try:
+        try:
+            child = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env={**os.environ, **env} if env is not None else None,
+                stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
+                stdout=sink if sink is not None else subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                umask=0o022,  # what they make is packed, or read by build users and testbeds
+            )
+        except FileNotFoundError as error:
+            missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
+            raise MachineError(
+                f"cannot run {command[0]}: {missing} does not exist",
+                advice="run: backport doctor",
+            ) from error
+        except PermissionError as error:
+            raise MachineError(f"cannot run {command[0]}: permission denied") from error
+        note = runner.remember(child, command)
+        timed_out = False
+        try:
+            data = input_text.encode() if input_text is not None else None
+            try:
+                output, _ = child.communicate(data, timeout=timeout)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+                output = _end(child)
+        except BaseException:
+            _end(child)
+            raise
+        finally:
+            _kill_group(child)  # what outlived the group's leader
+            runner.forget(child, note)
+    finally:
+        if sink is not None:
+            sink.close()
+    text = (output or b"").decode("utf-8", "replace")
+    seconds = time.monotonic() - started
+    runner.commands.append(
+        Command(
+            command,
+            str(cwd or ""),
+            dict(env or {}),
+            input_text is not None,
+            log.name if log is not None else "",
+            round(began, 3),
+            round(seconds, 3),
+            child.returncode,
+            timed_out,
+        )
+    )
+    return Completed(command, child.returncode, text, seconds, timed_out)
 
 
 def require(program: str, package: str) -> str:
@@ -315,6 +317,9 @@ def _end(child: subprocess.Popen[bytes]) -> bytes:
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # what outlived the group's leader
     return output or b""
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)

@@ -113,12 +113,6 @@ class Store:
             lock.flush()
             yield
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether an earlier run was broken off: it left scratch folders."""
-        scratch = self.work / "scratch"
-        return scratch.is_dir() and any(scratch.iterdir())
-
     def scratch(self, name: StepId | str) -> Path:
         """A new, empty folder for a step that begins."""
         path = self.work / "scratch" / str(name).replace("/", "_")

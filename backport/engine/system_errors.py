@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +40,8 @@ _FULL = re.compile(
     r"No space left on device|Disk quota exceeded|You don't have enough free space", re.IGNORECASE
 )
 _TOO_LARGE = re.compile(r"File too large|File size limit exceeded")
+# The signal of a file that would be larger than RLIMIT_FSIZE, as Python and as shells tell it.
+_KILLED_BY_SIZE = {-signal.SIGXFSZ, 128 + signal.SIGXFSZ}
 _NOTHING = 2**20
 _TAIL = 2**14
 
@@ -80,13 +83,14 @@ def used_up(folder: Path | str) -> bool:
     return disk.f_bavail * disk.f_frsize < _NOTHING or no_file
 
 
-def behind(reason: Verdict, folder: Path) -> MachineError | None:
+def behind(reason: Verdict, folder: Path, exit_codes: Collection[int] = ()) -> MachineError | None:
     """The refusal of the system that made a step fail; None where the step itself failed.
 
     The disk may have room again by now, so the ends of the step's logs count too.
 
     Parameters:
         folder: the step's.
+        exit_codes: how its programs ended.
     """
     said = [verdict.text(reason)]
     for path in sorted(folder.glob("*log")):
@@ -100,7 +104,7 @@ def behind(reason: Verdict, folder: Path) -> MachineError | None:
             return full(place)
     if lacking(text):
         return full(folder)
-    if _TOO_LARGE.search(text):
+    if _TOO_LARGE.search(text) or not _KILLED_BY_SIZE.isdisjoint(exit_codes):
         what, advice = _REFUSALS[errno.EFBIG]
         return MachineError(what, where=str(folder), advice=advice)
     return None

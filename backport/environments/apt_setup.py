@@ -13,6 +13,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from backport.errors import InputError, reading
+from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
 PIN = 1001
@@ -84,7 +85,6 @@ def write_setup(
     for repository in repositories:
         _check_readable(repository)
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
     script = f"""\
 set -e
 rm -rf /etc/apt/sources.list.d/* /etc/apt/preferences.d/* /var/lib/apt/lists/*
@@ -104,7 +104,7 @@ apt-get -q update
     }
     for name, text in files.items():
         (folder / name).write_text(text)
-        (folder / name).chmod(0o644)
+    set_plain_modes(folder)
 
 
 def _check_readable(repository: Path) -> None:

@@ -21,6 +21,7 @@ from backport import atomic
 from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import InputError, StepError
+from backport.source.files import set_plain_modes, settle
 
 _INDEX_OPTIONS = (
     # One strong hash is enough to check, and a large pool is read faster.
@@ -90,6 +91,7 @@ def publish(packages: Sequence[Path], link: Path, *, origin: str, epoch: int) ->
             for path in sorted(packages):
                 link_or_copy(path, fresh / path.name)
             _write_indices(fresh, origin, epoch)
+            set_plain_modes(fresh)
             try:
                 fresh.rename(state)
             except OSError:
@@ -126,11 +128,7 @@ def write_deb(tree: Path, control: Mapping[str, str], folder: Path, *, epoch: in
     meta.mkdir()
     text = "".join(f"{field}: {value}\n" for field, value in control.items() if value)
     (meta / "control").write_text(text)
-    for path in [tree, *tree.rglob("*")]:
-        if not path.is_symlink():
-            executable = path.is_dir() or path.stat().st_mode & 0o100
-            path.chmod(0o755 if executable else 0o644)
-        os.utime(path, (epoch, epoch), follow_symlinks=False)
+    settle(tree, epoch)
     version = control["Version"].partition(":")[2] or control["Version"]
     target = folder / f"{control['Package']}_{version}_{control['Architecture']}.deb"
     done = run(

@@ -5,10 +5,7 @@ It needs no rights, and nothing that is configured on the host reaches it.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +18,8 @@ from backport.engine.process import Completed, require, run
 from backport.environments import apt_reasons, old_keys
 from backport.environments.machine_sources import Suite
 from backport.errors import BackportError, HashMismatchError, InputError
+from backport.source.fetch import cached, fetch
+from backport.source.files import sha256_of
 
 _UPDATE_SECONDS = 600.0
 _DOWNLOAD_SECONDS = 3600.0
@@ -64,8 +63,7 @@ class Deb:
 
     def is_in(self, cache: Path) -> bool:
         """Whether the cache has it, whole."""
-        place = self.place(cache)
-        return place.is_file() and _sha256(place) == self.sha256
+        return cached(cache, self.sha256, self.name) is not None
 
 
 class LostFileError(InputError):
@@ -262,7 +260,7 @@ class PrivateApt:
             for name, deb in missing.items():
                 got = Path(scratch) / name
                 # A broken connection may leave a piece.
-                if got.is_file() and (done.exit_code == 0 or _sha256(got) == deb.sha256):
+                if got.is_file() and (done.exit_code == 0 or sha256_of(got) == deb.sha256):
                     _keep(got, deb, cache)
         gone = {
             urllib.parse.unquote(uri.rpartition("/")[2])
@@ -349,29 +347,12 @@ class PrivateApt:
 
 
 def _keep(got: Path, deb: Deb, cache: Path) -> None:
-    found = _sha256(got)
+    found = sha256_of(got)
     if found != deb.sha256:
         raise HashMismatchError(
             f"the archive gave {found}, but its index says {deb.sha256}", where=deb.name
         )
-    place = deb.place(cache)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # The cache may be on another file system: copied aside, then one rename.
-    parts = cache / "part"
-    parts.mkdir(exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=parts)
-    os.close(handle)
-    try:
-        shutil.copyfile(got, aside)
-        Path(aside).chmod(0o644)
-        Path(aside).replace(place)
-    finally:
-        Path(aside).unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    fetch(str(got), deb.sha256, cache, name=deb.name)
 
 
 def _quoted(value: str) -> str:

@@ -10,7 +10,6 @@ import json
 import os
 import ssl
 import sys
-import tarfile
 import tempfile
 import urllib.parse
 import zipfile
@@ -22,6 +21,8 @@ from typing import Any
 from backport import transport
 from backport.engine.process import run
 from backport.errors import InputError, MachineError, RemoteError
+from backport.source.files import plain_mode
+from backport.source.members import members, refuse_large
 from backport.transport import MIB, Limits, UnansweredError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -93,6 +94,7 @@ def unpack_wheel(wheel: Path, packages: Path, filename: str) -> None:
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
+            refuse_large(archive)
             for info in archive.infolist():
                 target = _place_in_wheel(PurePosixPath(info.filename))
                 if info.is_dir() or target is None:
@@ -117,12 +119,12 @@ def unpack_sdist(sdist: Path, folder: Path, filename: str) -> None:
         try:
             if filename.endswith(".zip"):
                 with zipfile.ZipFile(sdist) as archive:
+                    refuse_large(archive)
                     # extractall() drops "..", absolute names and drive letters.
                     archive.extractall(scratch)
             else:
-                with tarfile.open(sdist) as archive_tar:
-                    _extract(archive_tar, Path(scratch))
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+                _extract(sdist, Path(scratch))
+        except (ValueError, zipfile.BadZipFile, OSError) as error:
             raise InputError(f"cannot unpack it: {error}", where=filename) from error
         tops = [path for path in Path(scratch).iterdir() if (path / "setup.py").is_file()]
         if len(tops) != 1:
@@ -130,27 +132,25 @@ def unpack_sdist(sdist: Path, folder: Path, filename: str) -> None:
         tops[0].rename(folder)
 
 
-def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+def _extract(archive: Path, folder: Path) -> None:
     """Unpack regular files and folders only; Python before 3.11.4 has no filter of its own.
 
     Raises:
-        tarfile.TarError: a name leads out of the folder, or a member is something else.
+        ValueError: a name leads out of the folder, or a member is something else.
     """
-    for member in archive.getmembers():
+    for member in members(archive):
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts:
-            raise tarfile.TarError(f"{member.name!r} leads outside the folder")
-        if not (member.isfile() or member.isdir()):
-            raise tarfile.TarError(f"{member.name!r} is neither a file nor a folder")
+            raise ValueError(f"{member.name!r} leads outside the folder")
+        if not (member.info.isfile() or member.info.isdir()):
+            raise ValueError(f"{member.name!r} is neither a file nor a folder")
         target = folder / name
-        if member.isdir():
+        if member.info.isdir():
             target.mkdir(parents=True, exist_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = archive.extractfile(member)
-        assert content is not None
-        target.write_bytes(content.read())
-        target.chmod(0o755 if member.mode & 0o100 else 0o644)
+        target.write_bytes(member.content())
+        target.chmod(plain_mode(member.info.mode))
 
 
 def console_scripts(packages: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import re
 from calendar import timegm
 from collections.abc import Sequence
 from email.utils import formatdate, parsedate
+from pathlib import Path
 
 from backport.errors import InputError, RecipeError
 from backport.recipe import matrix_checks, outside
@@ -259,6 +260,12 @@ def _check_patches(recipe: Recipe, source: Source, where: str) -> None:
             )
         listed |= set(patch_names(file))
         for patch in patch_names(file):
+            if Path(patch).is_absolute() or ".." in Path(patch).parts:
+                raise RecipeError(
+                    f"{file.name} lists {patch}, which leads out of {source.patches}",
+                    where=f"{where}.patches",
+                    advice="put the patch there",
+                )
             if not (source.patches / patch).is_file():
                 raise RecipeError(
                     f"{file.name} lists {patch}, which is not in {source.patches}",

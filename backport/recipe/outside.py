@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import tarfile
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
-from backport.errors import RecipeError
+from backport.errors import RecipeError, reading
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
 from backport.recipe.toml_table import Folders
 from backport.source.dsc import read_dsc
+from backport.source.members import members
 from backport.source.text import control_paragraphs
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -144,8 +143,7 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
     control = folder / "control"
     ours: dict[str, str] = {}
     if control.is_file():
-        with control.open("rb") as stream:
-            ours = _tests_in(stream)
+        ours = _tests_in(control.read_bytes())
     known = [*ours, *theirs]
     if test not in known:
         near = _near(test, known)
@@ -172,19 +170,18 @@ def _of_bases(source: Source) -> list[str] | None:
         if not packed or not packed[0].is_file():
             # A local one that is missing ends every command that builds: it is told here.
             return [] if pin.path and not dsc.is_file() else None
-        with tarfile.open(packed[0]) as tar:
-            member = "debian/tests/control"
-            stream = tar.extractfile(member) if member in tar.getnames() else None
-            if stream is not None:
-                found += _tests_in(stream)
+        with reading(packed[0], what="this cannot be unpacked"):
+            for member in members(packed[0]):
+                if member.name == "debian/tests/control":
+                    found += _tests_in(member.content())
     return found
 
 
-def _tests_in(control: IO[bytes]) -> dict[str, str]:
+def _tests_in(control: bytes) -> dict[str, str]:
     """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
     return {
         name: paragraph.get("Tests-Directory", "")
-        for paragraph in control_paragraphs(control.read().decode("utf-8", "surrogateescape"))
+        for paragraph in control_paragraphs(control.decode("utf-8", "surrogateescape"))
         for name in paragraph.get("Tests", "").replace(",", " ").split()
     }
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backport.build import sandbox, sbuild
 from backport.engine import process
-from backport.engine.events import Note, Sink
 from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import (
     BUILT_ORIGIN,
@@ -273,19 +272,15 @@ def _dependencies_in(folder: Path) -> Dependencies | None:
         return None
 
 
-def tidy(store: Store, sink: Sink) -> None:
-    """End and remove what an earlier run left when it was broken off, and say so."""
+def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:
+    """End and remove what earlier runs left when they were broken off; `note` is told of each."""
     for line in process.end_left(store.work / REGISTRY):
-        sink(Note(f"ended what an interrupted run had left running: {line}"))
-    for what in clean.left_by_kills(remove=True):
-        sink(Note(f"removed what an interrupted run had left: {what}"))
-    if not store.interrupted:
-        return
-    scratch = store.work / "scratch"
-    for folder in sbuild.clean_leftovers(scratch):
-        sink(Note(f"removed what an interrupted build had left: {folder}"))
-    autopkgtest.clean_leftovers(scratch)
-    sbuild.remove_tree(scratch)
+        note(f"ended what an interrupted run had left running: {line}")
+    for what in clean.left_by_kills(cache, remove=True):
+        note(f"removed what an interrupted run had left: {what}")
+    for path in (*(store.work / "scratch").glob("*"), *clean.unfinished(store)):
+        note(f"removed what an interrupted run had left: {path}")
+        sbuild.remove_tree(path)
 
 
 def single_verdict(result: TestResult, name: str) -> Verdict:

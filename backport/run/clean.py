@@ -17,6 +17,7 @@ from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
 from backport.environments import prepared
 from backport.errors import InputError, MachineError
+from backport.source import dsc, fetch
 from backport.testbed import autopkgtest, lxc
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
@@ -24,7 +25,7 @@ _PER_BASE = ("chroot-*.tar", "testbed-*")
 _SHARED = ("modules-*", "pool-*.json")
 # What builds start from: they mark it when they use it, and make it again.
 _LAYERS = ("layer-*",)
-_UNFINISHED = (".making-*", ".new-*")
+_UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
 
 
 def old(store: Store, before: float) -> Iterator[Path]:
@@ -36,25 +37,28 @@ def old(store: Store, before: float) -> Iterator[Path]:
     """
     removed = [path for path in _steps(store) if (path / RECORD).stat().st_mtime <= before]
     yield from removed
-    yield from _unfinished(store)
+    yield from unfinished(store)
     yield from _bases(store, {*removed}, before)
 
 
-def left_by_kills(*, remove: bool) -> list[str]:
+def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
     """What killed runs left outside of their work folders: testbeds and temporary folders.
 
     Parameters:
+        cache: the folder of downloads.
         remove: whether to remove it.
 
     Those of live runs do not count. Where nobody may look for testbeds, there is none of ours.
     """
-    found = [str(folder) for folder in owner.left_temporary()]
+    folders = owner.left_temporary(cache / fetch.PARTS, cache / dsc.HOME)
+    found = [str(folder) for folder in folders]
     with suppress(MachineError):
         if shutil.which("lxc-config"):
             names = lxc.clean_leftovers() if remove else lxc.left_over()
             found += [f"the testbed {name}" for name in names]
-    for folder in owner.left_temporary() if remove else ():
+    for folder in folders if remove else ():
         autopkgtest.remove(folder)
+        folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
     return found
 
 
@@ -80,8 +84,11 @@ def _steps(store: Store) -> Iterator[Path]:
                     yield record.parent
 
 
-def _unfinished(store: Store) -> Iterator[Path]:
-    for folder in (store.work, store.work / "scratch", *_homes(store)):
+def unfinished(store: Store) -> Iterator[Path]:
+    """What killed runs left half made; nobody else may use the store meanwhile."""
+    own = [path for path in sorted(store.work.glob("*")) if not path.is_symlink()]
+    homes = _homes(store) if store.work / "bases" in own else ()
+    for folder in (store.work, *own, *homes):
         for pattern in _UNFINISHED:
             yield from sorted(folder.glob(pattern))
 

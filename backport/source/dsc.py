@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Literal
 
 from debian.deb822 import Dsc
 
-from backport.engine import records
+from backport.engine import owner, records
 from backport.engine.process import require, run
 from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
@@ -20,7 +19,10 @@ from backport.recipe.version_strings import upstream_part
 from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
 from backport.source.files import folder_texts, same_file, sha256_of
+from backport.source.members import members
 
+HOME = "dsc"
+"""The folder of the cache with each .dsc beside its files."""
 QUILT = "3.0 (quilt)"
 FORMATS = (QUILT, "3.0 (native)", "1.0")
 """The formats of a source package that can be a base (dpkg-source(1))."""
@@ -100,16 +102,14 @@ def debian_texts(dsc: Path) -> dict[str, str]:
     """The text of each file below debian/ of a source package, whatever its format is.
 
     Raises:
-        StepError: dpkg-source cannot unpack it.
+        InputError: it is damaged or too large. StepError: dpkg-source cannot unpack it.
     """
     for packed in dsc.parent.glob(f"{dsc.name.removesuffix('.dsc')}.debian.tar.*"):
-        with tarfile.open(packed) as members:
+        with reading(packed, what="this cannot be unpacked", advice=_ANOTHER):
             return {
-                member.name.removeprefix("./").removeprefix("debian/"): file.read().decode(
-                    "utf-8", "replace"
-                )
-                for member in members
-                if member.isfile() and (file := members.extractfile(member))
+                one.name.removeprefix("debian/"): one.content().decode("utf-8", "replace")
+                for one in members(packed)
+                if one.info.isfile()
             }
     with tempfile.TemporaryDirectory() as name:
         isolated(Path(name), 0).unpack(dsc, Path(name) / "tree", patches=False)
@@ -192,12 +192,12 @@ def fetch_base(
         )
         if parts[-1].stat().st_size != file.size:
             raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
-    return _side_by_side(parts, cache / "dsc" / pin.sha256) / pin.dsc
+    return _side_by_side(parts, cache / HOME / pin.sha256) / pin.dsc
 
 
 def at_hand(pin: BasePin, cache: Path) -> Path | None:
     """The .dsc of a pin where it is local or was fetched before; else None."""
-    local = Path(_folder_of(pin)) if pin.path else cache / "dsc" / pin.sha256
+    local = Path(_folder_of(pin)) if pin.path else cache / HOME / pin.sha256
     return local / pin.dsc if (local / pin.dsc).is_file() else None
 
 
@@ -279,14 +279,13 @@ def _side_by_side(parts: Sequence[Path], home: Path) -> Path:
         there = {path.name: sha256_of(path) for path in home.iterdir()}
         if there == {part.name: part.parent.name for part in parts}:
             return home
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".new-") as name:
-        new = Path(name) / "new"
+    with owner.temporary(".new-", home.parent) as scratch:
+        new = scratch / "new"
         new.mkdir()
         for part in parts:
             same_file(new / part.name, part)
         if home.is_dir():
-            home.rename(Path(name) / "damaged")
+            home.rename(scratch / "damaged")
         try:
             new.rename(home)
         except OSError:

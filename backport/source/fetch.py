@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backport import transport
+from backport.engine import owner
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
 from backport.transport import Limits, Response, UnansweredError
 
+PARTS = "part"
+"""The folder of the cache with what has not yet arrived."""
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
@@ -136,16 +137,10 @@ def _home(cache: Path, sha256: str, name: str) -> Path:
 
 @contextlib.contextmanager
 def _temporary(cache: Path) -> Iterator[Path]:
-    """A file in the cache's file system, gone at the end unless it was renamed."""
-    folder = cache / "part"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
-    os.close(handle)
-    path = Path(name)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+    """An empty file in the cache's file system, gone at the end unless it was renamed."""
+    with owner.temporary("", cache / PARTS) as folder:
+        (folder / "part").touch()
+        yield folder / "part"
 
 
 def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:

@@ -41,11 +41,17 @@ def plain_mode(mode: int) -> int:
     return 0o755 if stat.S_ISDIR(mode) or mode & 0o100 else 0o644
 
 
-def settle(folder: Path, seconds: int) -> None:
-    """Give all below `folder` its plain mode and one time, in seconds since 1970."""
-    for path in sorted([folder, *folder.rglob("*")], reverse=True):
+def set_plain_modes(folder: Path) -> None:
+    """Let everybody read a folder and all below it, as build users and testbeds have to."""
+    for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(plain_mode(path.stat().st_mode))
+
+
+def settle(folder: Path, seconds: int) -> None:
+    """Give all below `folder` its plain mode and one time, in seconds since 1970."""
+    set_plain_modes(folder)
+    for path in sorted([folder, *folder.rglob("*")], reverse=True):
         os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from backport.engine import execute
-from backport.engine.events import Sink
+from backport.engine.events import Note, Sink
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import Passed
@@ -118,7 +118,7 @@ def run(
     steps = plan(recipe, base, files, series)
     table = PublishedActions(recipe, store, base, options, published=files).table()
     with store.locked():
-        tidy(store, sink)
+        tidy(store, options.cache, lambda text: sink(Note(text)))
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
         ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         record = run_record.make(steps, results, {pair: ours[pair] for pair in files}, recipe)

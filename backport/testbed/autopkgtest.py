@@ -27,7 +27,6 @@ from backport.testbed.result import (
 from backport.testbed.setup import PLACE, write_testbed_setup
 
 _SCRATCH = ".test-"
-_NOTE = "owner.json"
 _SHORT_SECONDS = 120
 _COPY_SECONDS = 120
 _INSTALL_SECONDS = 900
@@ -70,7 +69,6 @@ def run(
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
     try:
-        owner.claim(scratch / _NOTE, testbed=testbed.name)
         source, number = _source(tests, scratch, only, library, beside)
         outside = [testbed.outside(place) for place in repositories]
         write_testbed_setup(scratch / "setup", outside, repositories)
@@ -93,23 +91,6 @@ def run(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return TestResult(**{**vars(result), "folder": out, "seconds": time.monotonic() - started})
-
-
-def clean_leftovers(folder: Path) -> list[Path]:
-    """Remove what killed test runs left in `folder` (the parent of their `out`).
-
-    The containers are `backport.testbed.lxc.clean_leftovers`'s. Returns what was removed.
-    """
-    removed = []
-    for scratch in sorted(folder.glob(f"{_SCRATCH}*")):
-        facts = owner.read(scratch / _NOTE)
-        if facts is None and time.time() - scratch.stat().st_mtime < 60:
-            continue
-        if facts is not None and owner.is_alive(facts):
-            continue
-        shutil.rmtree(scratch)
-        removed.append(scratch)
-    return removed
 
 
 def remove(folder: Path) -> None:

@@ -6,7 +6,6 @@ clone of it that is thrown away. It needs root, directly or through sudo.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -105,7 +104,7 @@ class Testbed:
             (draft / "config").write_text(self._config())
             # LXC clones only a root file system whose path holds the container's name.
             (draft / "rootfs").symlink_to(self.root)
-            owner.claim(draft / _NOTE, root=str(self.root))
+            (draft / _NOTE).write_text(owner.facts_of_this_process(root=str(self.root)))
             place = containers() / self.name
             must(["cp", "-RP", "--no-preserve=ownership", draft, f"{place}.part"])
             must(["mv", "-T", f"{place}.part", place])
@@ -268,7 +267,7 @@ def left_over() -> list[str]:
     home = containers()
     names = must(["ls", "-1", home]).output.split()
     ours = [name for name in names if _NAME.fullmatch(name.removesuffix(".part"))]
-    facts = {name: _facts(home / name / _NOTE) for name in ours}
+    facts = {name: owner.read(run(as_root(["cat", home / name / _NOTE])).output) for name in ours}
     return [name for name, one in facts.items() if one is not None and not owner.is_alive(one)]
 
 
@@ -329,14 +328,6 @@ def clones_of(name: str) -> list[str]:
 
 def _exists(path: Path) -> bool:
     return run(as_root(["test", "-e", path])).exit_code == 0
-
-
-def _facts(note: Path) -> dict[str, str] | None:
-    try:
-        data = json.loads(run(as_root(["cat", note])).output)
-    except ValueError:
-        return None
-    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else None
 
 
 def _escaped(path: Path) -> str:

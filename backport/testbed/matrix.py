@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backport.errors import InputError, reading
 from backport.source.dep8 import copy_tests
+from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
 _CONTROL = """\
@@ -81,4 +82,5 @@ def wrap(
         copy_tests(beside, inside / beside.name)
     (tree / "debian" / "control").write_text(_CONTROL.format(name=name))
     (tree / "debian" / "changelog").write_text(_CHANGELOG.format(name=name))
+    set_plain_modes(tree)
     return tree

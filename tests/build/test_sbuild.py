@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backport.build import sbuild
-from backport.build.sbuild import BuildOptions, build, clean_leftovers
+from backport.build.sbuild import BuildOptions, build
 from backport.build.user import find_builder
 from backport.engine import owner
 from backport.engine.verdict import Broken, Failed, Passed
@@ -223,7 +223,7 @@ def _build_as(uid: int, gid: int, dsc: Path, chroot: Path, repository: Path) -> 
 
 
 @pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "on disk"])
-def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
+def test_a_build_that_was_killed_leaves_no_process_and_only_its_folders(
     base: Bullseye, tmp_path: Path, empty: Path, in_memory: bool
 ) -> None:
     dsc = make_source(tmp_path, commands="sleep 876")
@@ -236,22 +236,22 @@ def test_a_build_that_was_killed_leaves_no_process_and_is_cleaned_away(
     )
     toolkit = subprocess.Popen([sys.executable, "-c", program], env=_environment())
     _wait(lambda: _processes("sleep\x00876"))
-    assert clean_leftovers(out.parent) == []
-    (note,) = out.parent.glob(".build-*/owner.json")
-    stage = Path((owner.read(note) or {})["stage"])
-    assert stage.is_dir()
+    log = sbuild.running_log(out)
+    assert log is not None
+    assert log.is_file()
+    assert sbuild.running_log(out.with_name("tin")) is None
+    before = owner.left_temporary()
 
     toolkit.send_signal(signal.SIGKILL)
     toolkit.wait()
 
     _wait(lambda: not _processes("sleep\x00876"))
     assert not out.exists()
-    (left,) = out.parent.iterdir()
-    assert (left / "result" / "build.log").is_file()
-    assert clean_leftovers(out.parent) == [left]
-    assert list(out.parent.iterdir()) == []
-    assert stage in owner.left_temporary()
-    sbuild.remove_tree(stage)
+    assert [*out.parent.iterdir()] == [log.parents[1]]
+    (stage,) = {*owner.left_temporary()} - {*before}
+    for folder in (stage, log.parents[1]):
+        sbuild.remove_tree(folder)
+    stage.with_name(f"{stage.name}{owner.NOTE}").unlink()
 
 
 @pytest.fixture

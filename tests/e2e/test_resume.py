@@ -1,62 +1,89 @@
-"""A run that is killed in the middle, what it leaves, and how the next run goes on."""
+"""A run that is ended in the middle of a step, what it leaves, and how the next run goes on."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import owner
+import pytest
+
+from backport.recipe import edit
+from backport.recipe.model import BasePin
+from backport.source.files import sha256_of
 from backport.testbed.host import as_root
 from backport.testbed.lxc import containers
-from tests.e2e.conftest import Say
-from tests.e2e.small_recipes import Small, append, begin, matrix_row
-from tests.e2e.support import CHECKOUT, Place, environment, must
+from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
+from tests.e2e.support import CHECKOUT, Place, environment, forget_steps, home
+from tests.source.file_server import Stall, serve
 
 SERIES = "noble"
-RUN = ("run", "--base", "stand-in", "--json")
+SLOW = Small("slow", commands="echo now; sleep 4", test="echo now; sleep 4")
 LIMIT = 900.0
-"""Seconds after which a run that has not come to where it is to be killed is a failure."""
+"""Seconds after which a run that has not come to where it is to be ended is a failure."""
+ENDS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
 
-def begin_recipe(place: Place) -> None:
-    """Two packages: one that builds at once, and one whose build and test take a while."""
-    slow = Small("slow", commands="echo now; sleep 10", test="echo now; sleep 10")
-    begin(place, slow, SERIES)
-    path = place.root / "backport.toml"
-    path.rename(place.root / "slow.toml")
-    # What init has written for the first one would not be overwritten.
-    (place.root / "stand-in.toml").unlink(missing_ok=True)
-    shutil.rmtree(place.root / "autopkgtest", ignore_errors=True)
-    begin(place, Small("quick"), SERIES)
-    text = (place.root / "slow.toml").read_text()
-    table = text[text.index("[source.slow]") : text.index("[matrix]")]
-    append(place, table.replace("[source.slow]\n", '[source.slow]\nneeds = ["quick"]\n', 1))
-    append(place, matrix_row(Small("quick")) + matrix_row(slow))
+@dataclass
+class Running:
+    """A run of the toolkit that goes on."""
+
+    place: Place
+    child: subprocess.Popen[str]
+
+    def family(self) -> dict[int, str]:
+        """All processes below it, each with the moment of its start."""
+        parents: dict[int, list[int]] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+        found: dict[int, str] = {}
+        todo = [self.child.pid]
+        while todo:
+            for child in parents.get(todo.pop(), []):
+                found[child] = started(child)
+                todo.append(child)
+        return found
+
+    def program(self, name: str) -> list[int]:
+        """The processes below it that run the program of that name."""
+        return [pid for pid in self.family() if name in command_line(pid)]
+
+    def says_now(self, pattern: str) -> bool:
+        """Whether a log below the work folder has the line that the package or its test prints."""
+        logs = self.place.work.glob(f"scratch/{pattern}")
+        return any("\nnow\n" in log.read_text("utf-8", "replace") for log in logs)
 
 
-def children(pid: int) -> dict[int, str]:
-    """All processes below this one, each with the moment of its start."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found: dict[int, str] = {}
-    todo = [pid]
-    while todo:
-        for child in parents.get(todo.pop(), []):
-            found[child] = started(child)
-            todo.append(child)
-    return found
+@dataclass(frozen=True)
+class Moment:
+    """Where a run is ended: the command, the step that it does anew, and when that has begun."""
+
+    command: str
+    step: str
+    reached: Callable[[Running], object]
+
+
+BUILD = f"build/{SERIES}/slow"
+CHECK = f"check/{SERIES}/slow.reproducible"
+TEST = f"test/{SERIES}/slow.says"
+MOMENTS = {
+    "base": Moment("build", f"base/{SERIES}", lambda run: run.program("/usr/bin/mmdebstrap")),
+    "build": Moment("build", BUILD, lambda run: run.says_now(".build-*/result/build.log")),
+    "check": Moment("check", CHECK, lambda run: run.says_now("work_check*/.build-*/*/build.log")),
+    "test": Moment("test", TEST, lambda run: run.says_now(".test-*/console")),
+    "evidence": Moment("test", "evidence", lambda run: [*run.place.work.glob("evidence/.new-*")]),
+}
 
 
 def started(pid: int) -> str:
@@ -68,130 +95,186 @@ def started(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def containers_of(place: Place) -> list[str]:
-    """The containers that read something of this work folder."""
-    find = ["find", str(containers()), "-mindepth", "2", "-maxdepth", "2", "-name", "config"]
-    command = as_root([*find, "-exec", "grep", "-ls", str(place.work), "{}", "+"])
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return sorted(Path(line).parent.name for line in done.stdout.splitlines())
+def command_line(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
 
 
-def mounts_below(*folders: Path) -> list[str]:
-    """The mounts of this machine at or below the folders."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [one for one in points if any(Path(one).is_relative_to(path) for path in folders)]
+@pytest.fixture(scope="module")
+def temporary() -> Iterator[Path]:
+    """A folder in the place of /tmp, for the runs."""
+    folder = Path(tempfile.mkdtemp(prefix="ends-", dir="/tmp"))
+    folder.chmod(0o1777)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def killed(place: Place, step: str, reached: Callable[[], bool]) -> Iterator[dict[int, str]]:
-    """A run that is killed when the step has begun and `reached` says so.
+@pytest.fixture(autouse=True)
+def used_by_runs(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
+    monkeypatch.setenv("TMPDIR", str(temporary))
 
-    Gives the processes that it had at that moment.
+
+@pytest.fixture(scope="module")
+def done(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A recipe of a package that takes a while to build and to test, after a whole run."""
+    forget_steps(small_home / "work")
+    root = tmp_path_factory.mktemp("recipe")
+    place = Place(root, small_home / "work", home() / "cache")
+    begin(place, SLOW, SERIES)
+    append(place, matrix_row(SLOW))
+    ran = place.run("test", "--base", "stand-in", "--json")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    return place
+
+
+def ended(
+    place: Place,
+    moment: Moment,
+    number: signal.Signals,
+    victim: Callable[[Running], int] = lambda run: run.child.pid,
+) -> tuple[int, dict[int, str]]:
+    """Begin a run and send a signal at that moment, to it or to another `victim`.
+
+    Returns its exit code, and the processes that it had.
     """
     output = place.root / "events"
+    options = () if moment.command == "fetch" else ("--base", "stand-in")
+    command = place.command(moment.command, *options, "--json")
     with output.open("w") as stream:
         child = subprocess.Popen(
-            place.command(*RUN), cwd=CHECKOUT, env=environment(), stdout=stream
+            command, cwd=CHECKOUT, env=environment(), stdout=stream, stderr=stream, text=True
         )
+    run = Running(place, child)
     try:
         limit = time.monotonic() + LIMIT
-        while not (begun(output, step) and reached()):
+        while not moment.reached(run):
             assert child.poll() is None, output.read_text()
             assert time.monotonic() < limit, output.read_text()
-            time.sleep(0.05)
-        family = children(child.pid)
+            time.sleep(0.01)
+        family = run.family()
+        os.kill(victim(run), number)
+        return child.wait(LIMIT), family
     finally:
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
-    assert len(family) > 2
-    yield family
 
 
-def begun(output: Path, step: str) -> bool:
-    """Whether the events say that the step has started."""
-    lines = [line for line in output.read_text().splitlines(keepends=True) if line[-1] == "\n"]
-    events = [json.loads(line) for line in lines]
-    return any((one["event"], one.get("step")) == ("started", step) for one in events)
+def of_this_place(place: Place) -> list[str]:
+    """The containers that read something of this work folder, and the mounts below it."""
+    find = ["find", str(containers()), "-mindepth", "2", "-maxdepth", "2", "-name", "config"]
+    command = as_root([*find, "-exec", "grep", "-ls", str(place.work), "{}", "+"])
+    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    places = (place.work, Path(os.environ["TMPDIR"]))
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return found + [one for one in points if any(Path(one).is_relative_to(top) for top in places)]
 
 
-def assert_nothing_is_left(place: Place, family: dict[int, str]) -> None:
-    alive = [pid for pid, start in family.items() if start and started(pid) == start]
-    assert alive == []
-    assert containers_of(place) == []
-    assert list((place.work / "scratch").glob("*")) == []
-    assert list((place.work / "running").glob("*")) == []
-    assert mounts_below(place.work) == []
+def unfinished(place: Place) -> list[str]:
+    """What is half made below the work folder and the cache, and all temporary folders."""
+    found = [path for path in place.work.glob("*/*") if path.parent.name in ("scratch", "running")]
+    for folder in (place.work, place.work / "bases/stand-in", place.work / "evidence"):
+        found += folder.glob(".[mn]*-*")
+    for folder in (place.cache / "part", place.cache / "dsc"):
+        found += [path for path in folder.glob("*") if path.name.endswith("-owner")]
+    return [str(path) for path in (*found, *Path(os.environ["TMPDIR"]).iterdir())]
 
 
-def test_a_run_killed_in_a_build_leaves_nothing_and_goes_on(place: Place, say: Say) -> None:
-    begin_recipe(place)
-    first, slow = f"build/{SERIES}/quick", f"build/{SERIES}/slow"
+def alive(family: dict[int, str]) -> list[list[str]]:
+    """The command lines of those processes that still run, when the others have had time to end."""
+    limit = time.monotonic() + 20
+    while True:
+        left = [pid for pid, start in family.items() if start and started(pid) == start]
+        if not left or time.monotonic() > limit:
+            return [command_line(pid) for pid in left]
+        time.sleep(0.05)
 
-    def builds() -> bool:
-        logs = place.work.glob("scratch/.build-*/result/build.log")
-        return any("\nnow\n" in log.read_text() for log in logs)
 
-    with killed(place, slow, builds) as family:
-        (note,) = place.work.glob("scratch/.build-*/owner.json")
-        stage = Path((owner.read(note) or {})["stage"])
-        assert stage.is_dir()
-        done = place.record(first)
-        assert not (place.work / slow).exists()
+@pytest.mark.parametrize("name", MOMENTS)
+def test_after_any_end_nothing_is_left_and_the_next_run_goes_on(done: Place, name: str) -> None:
+    moment = MOMENTS[name]
+    shutil.rmtree(done.work / moment.step)
+    made = [*done.work.glob("bases/stand-in/chroot-*.tar")] if name == "base" else []
+    for path in made:
+        path.rename(f"{path}.aside")
+    for number in ENDS:
+        code, family = ended(done, moment, number)
+        if number != signal.SIGKILL:
+            assert code == 128 + number
+            assert alive(family) == []
+            assert of_this_place(done) == []
+            assert [*Path(os.environ["TMPDIR"]).iterdir()] == []
+        assert moment.step == "evidence" or not (done.work / moment.step).exists()
+    for path in made:  # what was made before saves the minute of making it again
+        Path(f"{path}.aside").rename(path)
 
-        again = place.run(*RUN)
+    again = done.run(moment.command, "--base", "stand-in", "--json")
 
-    say("\n  killed in a build; the next run: " + "; ".join(again.notes))
     assert again.exit_code == 0, again.stdout + again.stderr
-    assert [text for text in again.notes if "removed what an interrupted build had left" in text]
-    assert first in again.steps(reused=True)
-    assert slow in again.steps(reused=False)
-    assert place.record(first) == done
-    assert_nothing_is_left(place, family)
-    assert not stage.exists()
-    assert mounts_below(stage) == []
+    assert [text for text in again.notes if "an interrupted run had left" in text]
+    assert again.steps(reused=False) == {moment.step} - {"evidence"}
+    assert (done.work / moment.step).exists()
+    assert alive(family) == []
+    assert of_this_place(done) == []
+    assert unfinished(done) == []
 
 
-def test_a_run_killed_in_a_test_leaves_nothing_and_goes_on(place: Place, say: Say) -> None:
-    begin_recipe(place)
-    build, test = f"build/{SERIES}/slow", f"test/{SERIES}/slow.says"
+def test_a_fetch_that_was_ended_leaves_nothing_in_the_cache(done: Place, tmp_path: Path) -> None:
+    shutil.copytree(done.root, tmp_path / "recipe")
+    place = Place(tmp_path / "recipe", tmp_path / "work", tmp_path / "cache")
+    dsc = one(done.root / "archive", "*.dsc")
+    with serve() as server:
+        server.files = {f"/{path.name}": path.read_bytes() for path in dsc.parent.iterdir()}
+        pin = BasePin("1.0-1", dsc.name, sha256_of(dsc), url=server.url)
+        recipe = place.root / "backport.toml"
+        recipe.write_text(edit.set_base(recipe.read_text(), "slow", pin))
+        for number in ENDS:
+            server.requests.clear()
+            server.faults = [Stall()]
+            moment = Moment("fetch", "fetch/slow", lambda _: server.requests)
+            code, _ = ended(place, moment, number)
+            assert code == (-number if number == signal.SIGKILL else 128 + number)
+        again = place.run("fetch", "--json")
 
-    def tests() -> bool:
-        logs = place.work.glob("scratch/.test-*/console")
-        return any("\nnow\n" in log.read_text() for log in logs)
-
-    with killed(place, test, tests) as family:
-        left = containers_of(place)
-        assert left
-        assert not (place.work / test).exists()
-
-        again = place.run(*RUN)
-
-    say("\n  killed in a test; the next run: " + "; ".join(again.notes))
     assert again.exit_code == 0, again.stdout + again.stderr
-    assert [text for text in again.notes if "the testbed backport-" in text]
-    assert build in again.steps(reused=True)
-    assert test in again.steps(reused=False)
-    assert_nothing_is_left(place, family)
-    assert not set(left) & set(must(as_root(["ls", containers()])).split())
+    assert again.steps(reused=False) == {"fetch/slow"}
+    assert unfinished(place) == []
 
 
-def test_a_second_run_in_the_same_work_folder_is_refused(place: Place) -> None:
-    begin_recipe(place)
-    place.work.mkdir(parents=True, exist_ok=True)
+def test_when_autopkgtest_alone_is_killed_nothing_is_left_and_the_next_run_goes_on(
+    done: Place,
+) -> None:
+    moment = MOMENTS["test"]
+    shutil.rmtree(done.work / moment.step)
+
+    code, family = ended(
+        done, moment, signal.SIGKILL, lambda run: run.program("/usr/bin/autopkgtest")[0]
+    )
+
+    assert code == 4
+    assert alive(family) == []
+    assert of_this_place(done) == []
+    assert unfinished(done) == []
+    assert done.record(moment.step)["verdict"]["verdict"] == "broken"
+    again = done.run(moment.command, "--base", "stand-in", "--json")
+    assert again.exit_code == 0, again.stdout + again.stderr
+    assert again.steps(reused=False) == {moment.step}
+
+
+def test_a_second_run_in_the_same_work_folder_is_refused(done: Place) -> None:
     holder = (
         "import sys, time; from pathlib import Path; from backport.engine.store import Store\n"
         "with Store(Path(sys.argv[1])).locked(): print('has it', flush=True); time.sleep(600)\n"
     )
-    command = [*place.command("run")[:1], "-c", holder, str(place.work)]
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment(), stdout=subprocess.PIPE, text=True
-    ) as other:
+    command = [sys.executable, "-c", holder, str(done.work)]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout is not None
             assert other.stdout.readline() == "has it\n"
-            refused = place.run(*RUN)
+            refused = done.run("fetch")
         finally:
-            os.kill(other.pid, signal.SIGKILL)
+            other.kill()
 
     assert refused.exit_code == 5
     assert f"another run (process {other.pid}) uses this work folder" in refused.stderr

@@ -15,6 +15,7 @@ import pytest
 from backport.engine import process
 from backport.engine.process import Runner
 from backport.errors import MachineError
+from tests.engine.test_programs import run_by
 
 ROOT = Path(__file__).parents[2]
 LONG = "600"
@@ -60,16 +61,25 @@ def left_over() -> Iterator[list[int]]:
 # ------------------------------------------------------------------ a program's end
 
 
-def test_the_output_and_the_exit_code_come_back() -> None:
-    done = process.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
-    assert (done.exit_code, done.output, done.timed_out) == (3, "out\nerr\n", False)
-    assert done.args == ("sh", "-c", "echo out; echo err >&2; exit 3")
-
-
-def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
-    odd = tmp_path / "a b; $HOME *"
-    odd.write_text("it\n")
-    assert process.run(["cat", odd]).output == "it\n"
+@pytest.mark.parametrize(
+    ("args", "stdin", "exit_code", "output"),
+    [
+        (["sh", "-c", "echo out; echo err >&2; exit 3"], None, 3, "out\nerr\n"),
+        (["sh", "-c", "kill -9 $$"], None, -signal.SIGKILL, ""),
+        (["printf", "%s", "a b; $HOME *"], None, 0, "a b; $HOME *"),  # no shell reads it
+        (["cat"], "text\n", 0, "text\n"),
+        (["cat"], None, 0, ""),
+        (["true"], "x" * 1_000_000, 0, ""),
+        (["head", "-c", "1000000", "/dev/zero"], None, 0, "\0" * 1_000_000),
+        (["printf", r"a\377b"], None, 0, "a\ufffdb"),
+    ],
+)
+def test_the_output_and_the_exit_code_come_back(
+    args: list[str], stdin: str | None, exit_code: int, output: str
+) -> None:
+    done = process.run(args, input_text=stdin)
+    assert (done.exit_code, done.output, done.timed_out) == (exit_code, output, False)
+    assert done.args == tuple(args)
 
 
 def test_a_log_takes_both_streams_after_what_it_held(tmp_path: Path) -> None:
@@ -80,77 +90,40 @@ def test_a_log_takes_both_streams_after_what_it_held(tmp_path: Path) -> None:
     assert done.output == ""
 
 
-def test_stdin_is_the_given_text_or_empty() -> None:
-    assert process.run(["cat"], input_text="text\n").output == "text\n"
-    assert process.run(["cat"]).output == ""
-
-
-def test_a_program_that_does_not_read_its_stdin_is_no_error() -> None:
-    assert process.run(["true"], input_text="x" * 1_000_000).exit_code == 0
-
-
-def test_a_flood_of_output_does_not_block() -> None:
-    done = process.run([sys.executable, "-c", "print('x' * 1_000_000)"])
-    assert len(done.output) == 1_000_001
-
-
-def test_output_that_is_no_utf8_is_kept_as_far_as_it_can_be() -> None:
-    assert process.run(["printf", r"a\377b"]).output == "a\ufffdb"
-
-
-def test_the_folder_and_the_variables_are_those_given(
+def test_folder_and_variables_are_those_given_and_the_umask_is_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEPT", "kept")
-    done = process.run(["sh", "-c", "pwd; echo $KEPT $GIVEN"], cwd=tmp_path, env={"GIVEN": "given"})
-    assert done.output == f"{tmp_path}\nkept given\n"
-
-
-def test_a_program_that_a_signal_ended_has_a_negative_exit_code() -> None:
-    assert process.run(["sh", "-c", "kill -9 $$"]).exit_code == -signal.SIGKILL
+    before = os.umask(0o077)
+    try:
+        script = "pwd; echo $KEPT $GIVEN; umask"
+        done = process.run(["sh", "-c", script], cwd=tmp_path, env={"GIVEN": "given"})
+    finally:
+        os.umask(before)
+    assert done.output == f"{tmp_path}\nkept given\n0022\n"
 
 
 def test_the_tail_is_the_last_lines() -> None:
     done = process.run(["seq", "5"])
-    assert done.tail(2) == "4\n5"
-    assert done.tail() == "1\n2\n3\n4\n5"
+    assert (done.tail(2), done.tail()) == ("4\n5", "1\n2\n3\n4\n5")
 
 
-# ------------------------------------------------------------------ what is missing
-
-
-def test_a_missing_program_is_a_sentence_of_the_machine() -> None:
-    with pytest.raises(MachineError) as caught:
-        process.run(["no-such-program-here", "--version"])
-    assert caught.value.exit_code == 5
-    assert str(caught.value) == (
-        "cannot run no-such-program-here: no-such-program-here does not exist; run: backport doctor"
-    )
-
-
-def test_a_missing_folder_is_named_instead_of_the_program(tmp_path: Path) -> None:
-    with pytest.raises(MachineError) as caught:
-        process.run(["true"], cwd=tmp_path / "gone")
-    assert str(caught.value) == (
-        f"cannot run true: {tmp_path / 'gone'} does not exist; run: backport doctor"
-    )
-
-
-def test_a_file_that_may_not_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None:
-    script = tmp_path / "script"
-    script.write_text("#!/bin/sh\n")
-    with pytest.raises(MachineError) as caught:
-        process.run([script])
-    assert str(caught.value) == f"cannot run {script}: permission denied"
-
-
-def test_a_required_program_is_found_or_named_with_its_package() -> None:
+def test_what_cannot_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    none, advice = "no-such-program-here", "does not exist; run: backport doctor"
+    for call, expected in (
+        (lambda: process.run([none]), f"cannot run {none}: {none} {advice}"),
+        (lambda: process.run(["true"], cwd=tmp_path / "gone"),
+         f"cannot run true: {tmp_path / 'gone'} {advice}"),
+        (lambda: process.run([tmp_path / "script"]),
+         f"cannot run {tmp_path / 'script'}: permission denied"),
+        (lambda: process.require(none, "package"),
+         f"the program {none} is not installed; run: sudo apt install package"),
+    ):  # fmt: skip
+        with pytest.raises(MachineError) as caught:
+            call()
+        assert (str(caught.value), caught.value.exit_code) == (expected, 5)
     assert Path(process.require("sh", "dash")).name == "sh"
-    with pytest.raises(MachineError) as caught:
-        process.require("no-such-program-here", "no-such-package")
-    assert str(caught.value) == (
-        "the program no-such-program-here is not installed; run: sudo apt install no-such-package"
-    )
 
 
 # ------------------------------------------------------------------ the time limit
@@ -211,6 +184,17 @@ def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
     assert done.output == "begun\n"
 
 
+def test_what_outlives_the_leader_of_its_group_is_ended(
+    tmp_path: Path, left_over: list[int]
+) -> None:
+    done = process.run(
+        ["sh", "-c", f"sleep {LONG} & echo $! >pid"], cwd=tmp_path, log=tmp_path / "log"
+    )
+    left_over.append(pid_in(tmp_path / "pid"))
+    assert done.exit_code == 0
+    eventually("it is gone", lambda: not runs(left_over[0]))
+
+
 # ------------------------------------------------------------------ the end of the command
 
 
@@ -219,7 +203,7 @@ def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_pat
     ended: list[process.Completed] = []
     runner = Runner()
     worker = Thread(
-        target=lambda: ended.append(runner.run(["sh", "-c", script, "sh", tmp_path / "pid"]))
+        target=lambda: ended.append(run_by(runner, ["sh", "-c", script, "sh", tmp_path / "pid"]))
     )
     worker.start()
     pid_in(tmp_path / "pid")
@@ -255,7 +239,7 @@ def start_of(pid: int) -> str:
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
-    done = Runner(tmp_path / "running").run(["sh", "-c", script], timeout=20)
+    done = run_by(Runner(tmp_path / "running"), ["sh", "-c", script], timeout=20)
     said, pid = done.output.splitlines()
     assert json.loads(said)["pid"] == int(pid)
     assert json.loads(said)["args"][:2] == ["sh", "-c"]
@@ -263,7 +247,7 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
 
 
 def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
-    assert Runner(tmp_path / "running").run(["sleep", LONG], timeout=0.1).timed_out
+    assert run_by(Runner(tmp_path / "running"), ["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
 
 
@@ -271,7 +255,8 @@ RUNNER = """\
 import sys
 from pathlib import Path
 from backport.engine import process
-process.Runner(Path(sys.argv[1])).run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
+with process.Runner(Path(sys.argv[1])).used():
+    process.run(["sh", "-c", 'sleep 600 & echo $! > "$0"; wait', sys.argv[2]])
 """
 
 
@@ -351,10 +336,11 @@ def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_al
 ) -> None:
     work, file = tmp_path / "work", tmp_path / "pid"
     command = [sys.executable, "-c", RUNNER, str(work / "running"), str(file)]
+    (work / "running").mkdir(parents=True)
     with subprocess.Popen(command, cwd=ROOT) as live:
         left_over += [live.pid, pid_in(file)]
         notes = work / "running"
-        eventually("a note is written", lambda: any(map(os.path.getsize, notes.iterdir())))
+        eventually("a note is written", lambda: any(map(os.path.getsize, notes.glob("*"))))
         (left,) = notes.iterdir()
         leader = int(left.stem)
         left_over.append(leader)

@@ -157,7 +157,7 @@ def _patch(path: Path) -> object:
     tree.mkdir()
     (tree / "README").write_text("one\ntwo\nthree\n")
     patches.apply_series(path.parent, [path.name], tree)
-    return (tree / "README").read_text()
+    return (tree / "README").read_bytes()
 
 
 def _series(path: Path) -> object:

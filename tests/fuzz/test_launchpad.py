@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
@@ -84,9 +83,7 @@ def _damage(
     end = time.monotonic() + seconds
     sample = _right_answer(question, client, standin)
 
-    @given(body=st.one_of(damaged_json(sample), st.sampled_from([b"[" * 50_000, b"null", b"[]"])))
-    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-    def some(body: bytes) -> None:
+    def ends_well(body: bytes) -> None:
         standin.faults.add(Fault("json", on=question.on, times=-1, body=body.decode("latin-1")))
         try:
             question.ask(client)
@@ -96,6 +93,14 @@ def _damage(
         finally:
             standin.faults.clear()
 
+    for seed in (b"[" * 50_000, b"null", b"[]"):
+        ends_well(seed)
+    links = ("http:x", "/", "", "http://127.0.0.1:9/devel/#bug")
+    for link in links if isinstance(sample, dict) else ():
+        ends_well(json.dumps({**sample, "resource_type_link": link}).encode())
+    some = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))(
+        given(body=damaged_json(sample))(ends_well)
+    )
     some()
     while time.monotonic() < end:
         some()

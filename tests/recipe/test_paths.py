@@ -92,6 +92,13 @@ def test_a_link_out_of_a_folder_of_patches_is_refused(tmp_path: Path) -> None:
     reader.load(path, outside=[tmp_path])
 
 
+@pytest.mark.parametrize("name", ["../../../a.patch", "/etc/passwd", "x/../../b/a.patch"])
+def test_a_patch_that_a_series_file_names_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path)
+    (path.parent / "patches/alpha/series").write_text(f"a.patch\n{name}\n")
+    assert f"series lists {name}, which leads out of " in refusal(path)
+
+
 def test_what_has_a_pinned_sha256_may_lie_anywhere_but_a_folder_has_none(tmp_path: Path) -> None:
     pinned = with_path("source.alpha.upstream", "")
 

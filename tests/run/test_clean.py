@@ -155,12 +155,15 @@ def test_what_killed_runs_left_elsewhere_goes_and_what_live_runs_have_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = tmp_path / "evidence-x"
-    dead.mkdir()
-    (dead / owner.NOTE).write_text(json.dumps({"pid": 1, "start": "0", "boot": "an older one"}))
+    note = json.dumps({"pid": 1, "start": "0", "boot": "an older one"})
+    dead = [tmp_path / "evidence-x", tmp_path / "cache/part/x", tmp_path / "cache/dsc/.new-x"]
+    for folder in dead:
+        folder.mkdir(parents=True)
+        folder.with_name(f"{folder.name}{owner.NOTE}").write_text(note)
     with owner.temporary("evidence-") as live:
-        assert str(dead) in clean.left_by_kills(remove=False)
-        assert dead.exists()
-        assert str(dead) in clean.left_by_kills(remove=True)
-        assert not dead.exists()
+        assert {*map(str, dead)} <= {*clean.left_by_kills(tmp_path / "cache", remove=False)}
+        assert all(folder.exists() for folder in dead)
+        assert {*map(str, dead)} <= {*clean.left_by_kills(tmp_path / "cache", remove=True)}
+        assert [*tmp_path.glob(f"**/*{owner.NOTE}")] == [Path(f"{live}{owner.NOTE}")]
+        assert not any(folder.exists() for folder in dead)
         assert live.exists()

@@ -23,6 +23,11 @@ class Status:
     code: int
 
 
+@dataclass(frozen=True)
+class Stall:
+    """Send the headers, and nothing else for as long as the client waits."""
+
+
 @dataclass
 class FileServer:
     """What is served by path, the faults of the next requests in order, and what was asked.
@@ -32,7 +37,7 @@ class FileServer:
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    faults: list[Cut | Status] = field(default_factory=list)
+    faults: list[Cut | Status | Stall] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     etag: str = '"one"'
     ranges: bool = True
@@ -66,6 +71,9 @@ def serve() -> Iterator[FileServer]:
             if state.etag:
                 self.send_header("ETag", state.etag)
             self.end_headers()
+            if isinstance(fault, Stall):
+                self.connection.recv(1)
+                return
             end = start + fault.after if fault else len(body)
             self.wfile.write(body[start:end])
             self.close_connection = True

@@ -238,13 +238,21 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
     from xml.etree.ElementTree import ParseError  # noqa: PLC0415
 
     from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
+    from lazr.uri import InvalidURIError  # noqa: PLC0415
     from wadllib.application import WADLError  # noqa: PLC0415
 
     try:
         return question(session)
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
-    except (RestfulError, WADLError, ParseError, *UNREADABLE) as error:
+    except (
+        RestfulError,
+        WADLError,
+        ParseError,
+        InvalidURIError,
+        NotImplementedError,  # a type that another server would have to describe
+        *UNREADABLE,
+    ) as error:
         what = f"{type(error).__name__}: {error}"[:200]
         raise UnansweredError(
             f"gives an answer that cannot be understood ({what})",

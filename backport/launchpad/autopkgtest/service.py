@@ -12,7 +12,6 @@ import gzip
 import io
 import json
 import re
-import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +19,13 @@ from urllib.parse import quote
 
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.launchpad.upload.ppa import PpaName
+from backport.source.members import MOST_OF_ONE, members
 from backport.testbed.result import OneTest, judge, read_summary
 
 REQUESTS = "https://autopkgtest.ubuntu.com/request.cgi"
 RESULTS = "https://autopkgtest.ubuntu.com/results"
 # What the service has for current series; unconfirmed for older ones.
 ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
-_LARGEST = 64 * 1024 * 1024  # bytes, of one unpacked member
 _RUN = re.compile(
     r"(?P<series>[a-z]+)/(?P<arch>[a-z0-9]+)/[a-z0-9]+/(?P<source>[a-z0-9][a-z0-9+.-]*)/"
     r"(?P<stamp>[0-9]{8}_[0-9]{6}[a-z0-9_]*@)(?:/.*)?"
@@ -145,23 +144,20 @@ def summary_of(log: str) -> str:
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    members = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for member in tar:
-                name = member.name.removeprefix("./")
-                if member.isfile() and member.size <= _LARGEST and "/" not in name:
-                    stream = tar.extractfile(member)
-                    members[name] = stream.read() if stream else b""
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        return {
+            one.name: one.content()
+            for one in members(content)
+            if one.info.isfile() and one.info.size <= MOST_OF_ONE and "/" not in one.name
+        }
+    except (ValueError, OSError) as error:
         raise DamagedError("result.tar is damaged or ends early") from error
-    return members
 
 
 def _unzipped(content: bytes) -> str:
     try:
         with gzip.open(io.BytesIO(content)) as stream:
-            return stream.read(_LARGEST).decode("utf-8", "replace")
+            return stream.read(MOST_OF_ONE).decode("utf-8", "replace")
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedError("log.gz is damaged or ends early") from error
 
