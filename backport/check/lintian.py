@@ -14,9 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
-from backport.build import sandbox
+from backport.build import as_builder
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
@@ -85,13 +83,12 @@ def run_lintian(
     args += ["--display-info", *(["--profile", name] if name else [])]
     env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
     with tempfile.TemporaryDirectory(prefix="lintian-") as scratch:
-        Path(scratch).chmod(0o755)
         if include is not None:
             shutil.copytree(include, Path(scratch, "include"))
             args += ["--include-dir", f"{scratch}/include"]
-        args += [str(_handed(file, Path(scratch))) for file in files]
-        command = sandbox.as_builder([require("lintian", "lintian"), *args])
-        done = run(command, cwd=Path(scratch), env={**env, "HOME": scratch}, timeout=900)
+        command = [require("lintian", "lintian"), *args, *map(str, files)]
+        env["HOME"] = scratch
+        done = as_builder.run(command, Path(scratch), reads=files, env=env, timeout=900)
     log.write_text(done.output, encoding="utf-8")
     if done.exit_code != 0 or "Lintian run stopped" in done.output:
         raise MachineError(f"lintian fails: {done.tail(3)}", where=str(files[0]))
@@ -131,19 +128,6 @@ def findings(
         finding.make("lintian", tag.severity, "", tag.text, "") for tag in base or () if tag.kind
     ]
     return finding.against_base(made, had)
-
-
-def _handed(file: Path, folder: Path) -> Path:
-    """A copy that the build user may read, of a package or of a .changes or .dsc with its files."""
-    names = [file.name]
-    if file.suffix in (".changes", ".dsc"):
-        listed = Deb822(file.read_text(encoding="utf-8", errors="replace")).get("Files", "")
-        names += [line.split()[-1] for line in listed.splitlines() if line.strip()]
-    for one in names:
-        if (file.parent / one).is_file():
-            shutil.copyfile(file.parent / one, folder / one)
-            (folder / one).chmod(0o644)
-    return folder / file.name
 
 
 @functools.cache
