@@ -26,11 +26,19 @@ _SETTINGS = (
     "etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/xdg/pip",
     "usr/local/share/ca-certificates", "root/.config/pip",
 )  # fmt: skip
-_VARIABLES = ("PIP_", "SSL_", "REQUESTS_", "CURL_", "http_proxy", "https_proxy", "no_proxy")
+_VARIABLES = (
+    "PIP_",
+    "SSL_",
+    "REQUESTS_",
+    "CURL_",
+    "http_proxy",
+    "https_proxy",
+    "BACKPORT_LAUNCHPAD",
+)
 # What downloads are kept in, by their places inside.
 _KEPT = {
-    "debs": "var/cache/apt/archives",
-    "pip": "root/.cache/pip",
+    "hosts/debs": "var/cache/apt/archives",
+    "hosts/pip": "root/.cache/pip",
     "cache": "root/.cache/backport",
 }
 
@@ -106,9 +114,6 @@ def machine(suite: str, folder: Path) -> Iterator[Machine]:
         _must(["tar", "--numeric-owner", "-xpf", _tarball(suite), "-C", root])
         for setting in _SETTINGS:
             _carry(Path("/", setting), root / setting)
-        dump = run([require("apt-config", "apt"), "dump"]).output.splitlines()
-        acquire = "".join(f"{line}\n" for line in dump if line.startswith("Acquire::"))
-        (root / "etc/apt/apt.conf.d/99acquire").write_text(acquire)
         for place in (*_KEPT.values(), "srv"):
             (root / place).mkdir(parents=True, exist_ok=True)
         _must(["git", "clone", "--quiet", "--no-hardlinks", ROOT, root / CHECKOUT])
@@ -130,17 +135,25 @@ def _carry(source: Path, target: Path) -> None:
 
 def _tarball(suite: str) -> Path:
     """A minimal system of the suite, packed."""
-    tarball = home() / f"{suite}-host.tar"
+    tarball = home() / "hosts" / f"{suite}.tar"
     with tarball.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not tarball.exists():
             fresh = tarball.with_name(f"new-{tarball.name}")
             suites = machine_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
             lines = [one.line() for one in suites]
-            _must([require("mmdebstrap", "mmdebstrap"), "--variant=minbase",
-                   "--include=ca-certificates", suite, fresh, *lines])  # fmt: skip
+            acquire = tarball.with_suffix(".apt")
+            acquire.write_text(_apt_settings())
+            options = ["--variant=minbase", "--include=ca-certificates", f"--aptopt={acquire}"]
+            _must([require("mmdebstrap", "mmdebstrap"), *options, suite, fresh, *lines])
             fresh.rename(tarball)
     return tarball
+
+
+def _apt_settings() -> str:
+    """How this machine's apt reaches a mirror."""
+    dump = run([require("apt-config", "apt"), "dump"]).output.splitlines()
+    return "".join(f"{line}\n" for line in dump if line.startswith("Acquire::"))
 
 
 def _must(command: list[str | Path]) -> None:
