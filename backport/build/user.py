@@ -6,23 +6,19 @@ The toolkit, run as root, makes the system user ``backport-build`` with a range 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import current, require, run
+from backport.engine.process import require, run
+from backport.environments.systems import wait_for
 from backport.errors import MachineError
 
 BUILD_USER = "backport-build"
 _RANGE = 65536
 _FIRST_FREE = 1_000_000
 _LOCK = Path("/run/backport-build.lock")
-_LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,9 @@ def _of(entry: pwd.struct_passwd, *, switch: bool) -> Builder:
 
 
 def _make_build_user() -> pwd.struct_passwd:
-    with _alone():
+    # Two first runs at once would take the same free range. Only root writes to /run.
+    with _LOCK.open("w") as lock:
+        wait_for(lock)
         try:
             entry = pwd.getpwnam(BUILD_USER)
         except KeyError:
@@ -111,33 +109,6 @@ def _make_build_user() -> pwd.struct_passwd:
             if read_range(file, BUILD_USER) is None:
                 _must(require("usermod", "passwd"), option, span, BUILD_USER)
     return entry
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two first runs at once would take the same free range.
-
-    Raises:
-        MachineError: another run takes too long.
-    """
-    # Only root writes to /run: no link can stand there, and nobody else can hold the lock.
-    lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        limit = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > limit or current().wait(0.2):
-                    raise MachineError(
-                        f"another run makes the system user {BUILD_USER}, and does not end",
-                        where=str(_LOCK),
-                        advice=f"end the program that has this file open: fuser -v {_LOCK}",
-                    ) from None
-        yield
-    finally:
-        os.close(lock)
 
 
 def _must(*command: str) -> None:

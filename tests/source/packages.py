@@ -80,15 +80,7 @@ def rebuild(root: Path, out: Path) -> None:
     """Make packages of each kind from the same input; run by another process."""
     own, orig = own_packaging(root / "own", patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     based = make_recipe(root / "based", SPEC, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
-    make(
-        own,
-        own.sources[0],
-        own.series[0],
-        OWN_VERSION,
-        orig=orig,
-        base_dsc=None,
-        out=out / "own",
-    )
+    make(own, own.sources[0], own.series[0], OWN_VERSION, orig=orig, base_dsc=None, out=out / "own")
     make(
         based,
         based.sources[0],

@@ -9,13 +9,7 @@ import pytest
 
 from backport.errors import HashMismatchError, InputError
 from backport.recipe.model import BasePin
-from backport.source.dsc import (
-    fetch_base,
-    file_version,
-    read_dsc,
-    require_not_bad,
-    signature,
-)
+from backport.source.dsc import fetch_base, file_version, read_dsc, require_not_bad, signature
 from backport.source.files import sha256_of
 from tests.source.file_server import Cut, FileServer
 from tests.support.source_builder import PackageSpec, build_dsc

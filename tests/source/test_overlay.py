@@ -13,14 +13,7 @@ from backport.recipe import versions
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
 from backport.run import plan
 from backport.source.overlay import lay_over
-from tests.source.packages import (
-    OWN_VERSION,
-    SPEC,
-    make_on_base,
-    make_own,
-    own_packaging,
-    unpacked,
-)
+from tests.source.packages import OWN_VERSION, SPEC, make_on_base, make_own, own_packaging, unpacked
 from tests.support.source_builder import build_dsc, make_recipe, orig_tarball, write_files
 
 BASE = dataclasses.replace(

@@ -149,10 +149,7 @@ def test_patches_of_two_folders_keep_their_folders(tmp_path: Path) -> None:
 FORMATS = [
     (NATIVE, ["small_{}.dsc", "small_{}.tar.xz"]),
     (PackageSpec(version="1.0", format="1.0"), ["small_{}.dsc", "small_{}.tar.gz"]),
-    (
-        PackageSpec(format="1.0"),
-        ["small_1.0.orig.tar.gz", "small_{}.diff.gz", "small_{}.dsc"],
-    ),
+    (PackageSpec(format="1.0"), ["small_1.0.orig.tar.gz", "small_{}.diff.gz", "small_{}.dsc"]),
 ]
 
 
