@@ -74,11 +74,11 @@ def run(
         (stage / "enter").write_text(_VIEW)
         view = ["sh", str(stage / "enter"), str(folder), user, *inside]
         for given in (stage / "read", folder):
-            _give(given, builder.uid, builder.gid)
+            give(given, builder.uid, builder.gid)
         try:
             done = run_program(sandbox.inside(builder, view), env=env, timeout=timeout)
         finally:
-            _give(folder, os.geteuid(), os.getegid())
+            give(folder, os.geteuid(), os.getegid())
     output = done.output
     for path, copy in copies.items():
         output = output.replace(copy, path)
@@ -98,7 +98,8 @@ def _copy(file: Path, folder: Path) -> Path:
     return folder / file.name
 
 
-def _give(folder: Path, uid: int, gid: int) -> None:
+def give(folder: Path, uid: int, gid: int) -> None:
+    """Let a folder and all in it belong to somebody; root may."""
     for top, folders, files in os.walk(folder):
         for name in (".", *folders, *files):
             os.chown(Path(top, name), uid, gid, follow_symlinks=False)
