@@ -1,7 +1,8 @@
 """Another system on this machine: a root of its own, entered by namespaces and pivot_root.
 
 A chroot would not do: in one the kernel refuses user namespaces, and builds need them. What is
-mounted is seen from inside alone, and ends with the last process there.
+mounted is seen from inside alone, and ends with the last process there. Control groups are of the
+second version alone, as these systems have them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
-mount --rbind /sys/fs/cgroup sys/fs/cgroup
+mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=0755 dev dev
 for node in null zero full random urandom tty fuse; do
     [ ! -e /dev/$node ] || {{ touch dev/$node; mount --bind /dev/$node dev/$node; }}
