@@ -19,8 +19,10 @@ from backport.errors import StepError
 
 _ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
 # What a user's environment could change in the files that are made.
-_EMPTIED = ("TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME")
-_EMPTIED_TOO = ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES")
+_EMPTIED = (
+    "TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME",
+    "DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
     return Dpkg(
         folder.absolute(),
         {
-            **dict.fromkeys((*_EMPTIED, *_EMPTIED_TOO), ""),
+            **dict.fromkeys(_EMPTIED, ""),
             "LC_ALL": "C.UTF-8",
             "LANGUAGE": "",
             "TZ": "UTC",

@@ -17,25 +17,17 @@ from pathlib import Path
 from backport import namespaces
 from backport.engine.process import Completed, require, run
 from backport.environments.machine_sources import machine_suites
-from backport.testbed.host import as_root
 from tests.environments.real import home
 
 ROOT = Path(__file__).parents[2]
+HOME = home() / "hosts"
 CHECKOUT = "srv/checkout"
 # How this machine reaches its mirror and the package index is its own affair, and what says so.
 _SETTINGS = (
     "etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/xdg/pip",
     "usr/local/share/ca-certificates", "root/.config/pip",
 )  # fmt: skip
-_VARIABLES = (
-    "PIP_",
-    "SSL_",
-    "REQUESTS_",
-    "CURL_",
-    "http_proxy",
-    "https_proxy",
-    "BACKPORT_LAUNCHPAD",
-)
+_VARIABLES = ("PIP_", "SSL_", "REQUESTS_", "CURL_", "http", "no_proxy", "BACKPORT_LAUNCHPAD")
 # What downloads are kept in, by their places inside.
 _KEPT = {
     "hosts/debs": "var/cache/apt/archives",
@@ -87,13 +79,13 @@ class Machine:
         """Where this machine has a file of the checkout."""
         return self.root / CHECKOUT / inside
 
-    def run(self, *args: str, timeout: float = 3600, log: Path | None = None) -> Completed:
+    def run(self, *args: str, timeout: float = 3600) -> Completed:
         """Run a command in the checkout, as root."""
         variables = [f"{k}={v}" for k, v in os.environ.items() if k.startswith(_VARIABLES)]
         env = ["env", "-i", "HOME=/root", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
         inside = ["sh", "-c", _ENTER, "sh", str(self.root), str(home()), *env, *variables, *args]
         command = namespaces.command(inside, processes=False, end_with_caller=True)
-        return run(as_root(command), timeout=timeout, log=log)
+        return run(command, timeout=timeout)
 
     def version(self, package: str) -> str:
         """The version of an installed package."""
@@ -101,28 +93,35 @@ class Machine:
 
 
 @contextmanager
-def machine(suite: str, folder: Path) -> Iterator[Machine]:
-    """A fresh machine of a Debian suite, below `folder`, up to date; it is removed at the end.
+def machine(suite: str) -> Iterator[Machine]:
+    """A fresh machine of a Debian suite, up to date; it is removed at the end.
 
-    What it is unpacked from, and what it downloads, is kept below BACKPORT_TEST_CACHE.
+    It is below BACKPORT_TEST_CACHE, where what it is unpacked from and what it downloads is kept.
     """
     for name in _KEPT:
         (home() / name).mkdir(parents=True, exist_ok=True)
-    root = folder / suite
-    root.mkdir(parents=True)
+    root = HOME / "running" / suite
+    with (HOME / f"{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _must(["rm", "-rf", "--one-file-system", root])  # what a run left that was killed
+        root.mkdir(parents=True)
+        try:
+            yield _fresh(suite, root)
+        finally:
+            _must(["rm", "-rf", "--one-file-system", root])
+
+
+def _fresh(suite: str, root: Path) -> Machine:
+    _must(["tar", "--numeric-owner", "-xpf", _tarball(suite), "-C", root])
+    for setting in _SETTINGS:
+        _carry(Path("/", setting), root / setting)
+    for place in (*_KEPT.values(), "srv"):
+        (root / place).mkdir(parents=True, exist_ok=True)
+    _must(["git", "clone", "--quiet", "--no-hardlinks", ROOT, root / CHECKOUT])
     made = Machine(root)
-    try:
-        _must(["tar", "--numeric-owner", "-xpf", _tarball(suite), "-C", root])
-        for setting in _SETTINGS:
-            _carry(Path("/", setting), root / setting)
-        for place in (*_KEPT.values(), "srv"):
-            (root / place).mkdir(parents=True, exist_ok=True)
-        _must(["git", "clone", "--quiet", "--no-hardlinks", ROOT, root / CHECKOUT])
-        done = made.run("sh", "-c", _UP_TO_DATE)
-        assert done.exit_code == 0, done.tail(20)
-        yield made
-    finally:
-        _must(["rm", "-rf", "--one-file-system", root])
+    done = made.run("sh", "-c", _UP_TO_DATE)
+    assert done.exit_code == 0, done.tail(20)
+    return made
 
 
 def _carry(source: Path, target: Path) -> None:
@@ -136,18 +135,15 @@ def _carry(source: Path, target: Path) -> None:
 
 def _tarball(suite: str) -> Path:
     """A minimal system of the suite, packed."""
-    tarball = home() / "hosts" / f"{suite}.tar"
-    with tarball.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tarball.exists():
-            fresh = tarball.with_name(f"new-{tarball.name}")
-            suites = machine_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
-            lines = [one.line() for one in suites]
-            acquire = tarball.with_suffix(".apt")
-            acquire.write_text(_apt_settings())
-            options = ["--variant=minbase", "--include=ca-certificates", f"--aptopt={acquire}"]
-            _must([require("mmdebstrap", "mmdebstrap"), *options, suite, fresh, *lines])
-            fresh.rename(tarball)
+    tarball, fresh = HOME / f"{suite}.tar", HOME / f"new-{suite}.tar"
+    if not tarball.exists():
+        suites = machine_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
+        lines = [one.line() for one in suites]
+        settings = HOME / f"{suite}.apt"
+        settings.write_text(_apt_settings())
+        options = ["--variant=minbase", "--include=ca-certificates", f"--aptopt={settings}"]
+        _must([require("mmdebstrap", "mmdebstrap"), *options, suite, fresh, *lines])
+        fresh.rename(tarball)
     return tarball
 
 
@@ -158,5 +154,5 @@ def _apt_settings() -> str:
 
 
 def _must(command: list[str | Path]) -> None:
-    done = run(as_root(command), timeout=1800)
+    done = run(command, timeout=1800)
     assert done.exit_code == 0, done.tail(20)

@@ -22,13 +22,12 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can enter a
 @pytest.fixture(scope="module", params=["trixie", "sid"])
 def system(request: pytest.FixtureRequest, say: Say) -> Iterator[Machine]:
     """A machine on which scripts/install has installed all that the tests need."""
-    folder = home() / "hosts" / "running"
-    with machine(request.param, folder) as made:
+    with machine(request.param) as made:
         installed = made.run("scripts/install", "test")
         assert installed.exit_code == 0, installed.tail()
         say(f"\n{request.param}: " + ", ".join(f"{one} {made.version(one)}" for one in TOOLS))
         yield made
-    assert str(folder) not in Path("/proc/mounts").read_text()
+    assert str(made.root) not in Path("/proc/mounts").read_text()
 
 
 def test_the_unit_layer_passes(system: Machine) -> None:
