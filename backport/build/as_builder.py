@@ -19,6 +19,7 @@ from backport.build.user import find_builder
 from backport.engine import owner
 from backport.engine.process import Completed
 from backport.engine.process import run as run_program
+from backport.errors import MachineError
 
 # As root, in a mount namespace: $0 is in the stage, $1 the folder, $2 the build user.
 _VIEW = """\
@@ -56,7 +57,7 @@ def run(
         reads: those of `args` that are elsewhere: files, a .dsc or .changes with those it lists.
 
     Raises:
-        MachineError: the build user cannot be made.
+        MachineError: the build user cannot be made, or this root may not mount.
     """
     if os.geteuid() != 0:
         return run_program(args, cwd=cwd, env=env, timeout=timeout)
@@ -79,6 +80,11 @@ def run(
             done = run_program(sandbox.inside(builder, view), env=env, timeout=timeout)
         finally:
             give(folder, os.geteuid(), os.getegid())
+    if done.exit_code != 0 and done.output.startswith(("no namespaces: ", "mount: ")):
+        raise MachineError(
+            f"{Path(args[0]).name} cannot run as {builder.name}: {done.output.splitlines()[0]}",
+            advice="run the toolkit as an ordinary user, or where root may mount",
+        )
     output = done.output
     for path, copy in copies.items():
         output = output.replace(copy, path)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,15 @@ def test_it_reads_copies_of_a_package_and_of_the_files_that_it_lists(
     assert done.output.splitlines()[-1] == str(dsc)
     assert done.output.split()[0] in dsc.read_text()
     assert tarball.stat().st_uid == os.geteuid()
+
+
+def test_a_root_that_may_not_mount_is_told_so(folder: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from backport.build import as_builder; "
+        "as_builder.run(['true'], Path(sys.argv[1]), env={})"
+    )
+    without = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", script, folder]
+    done = subprocess.run(without, capture_output=True, text=True, check=False)
+
+    assert "MachineError: true cannot run as backport-build: no namespaces: " in done.stderr
+    assert folder.stat().st_uid == os.geteuid()
