@@ -19,6 +19,7 @@ settings.load_profile("toolkit")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
+HOSTS = ROOT / "tests/hosts"
 # Tests that need nothing but Python. Those of tests/e2e are end-to-end, all others need a system.
 UNIT = tuple(
     f"tests/{folder}/test_{name}.py".replace("/./", "/")
@@ -47,8 +48,16 @@ GROUPS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="go the whole way in every series")
     parser.addoption(
+        "--hosts", action="store_true", help="go the whole way on other systems, of tests/hosts"
+    )
+    parser.addoption(
         "--fuzz", type=float, default=0.0, metavar="SECONDS", help="how long to damage each input"
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what takes an hour, unless it is asked for."""
+    return True if collection_path == HOSTS and not config.getoption("hosts") else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -57,7 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     group: dict[pytest.Item, str] = {}
     for item in items:
         path = item.path.relative_to(ROOT).as_posix()
-        layer = "e2e" if path.startswith("tests/e2e") else "system"
+        folder = path.split("/")[1]
+        layer = folder if folder in ("e2e", "hosts") else "system"
         item.add_marker("unit" if path.startswith(UNIT) else layer)
         group[item] = next((GROUPS[start] for start in GROUPS if path.startswith(start)), path)
         item.add_marker(pytest.mark.xdist_group(group[item]))

@@ -50,32 +50,21 @@ def command(builder: Builder, script: Path) -> list[str]:
     """
     for missing in missing_programs(_PROGRAMS):
         raise MachineError(f"{missing.what} is not installed", advice=f"run: {missing.command}")
-    return _inside(builder, ["/bin/sh", str(script)])
+    return inside(builder, ["/bin/sh", str(script)])
 
 
-def _inside(builder: Builder, args: Sequence[str]) -> list[str]:
-    inside = partial(namespaces.command, args, network=False, processes=False, end_with_caller=True)
+def inside(builder: Builder, args: Sequence[str]) -> list[str]:
+    """The command that runs another one in these namespaces, as `command` does a script."""
+    make = partial(namespaces.command, args, network=False, processes=False, end_with_caller=True)
     if builder.switch:
-        return inside()
+        return make()
     # Every id under its own number: files keep their owners in the new user namespace.
     users, groups = builder.subuids, builder.subgids
-    return inside(
+    return make(
         users=[Range(builder.uid, builder.uid), Range(users.first, users.first, users.count)],
         groups=[Range(builder.gid, builder.gid), Range(groups.first, groups.first, groups.count)],
         keep_capabilities=True,
     )
-
-
-def as_builder(args: Sequence[str]) -> list[str]:
-    """The command that runs another one, which reads what others made, not as root.
-
-    Where the toolkit is root it runs as the build user, without a network; its files have to be
-    where everybody may walk to.
-    """
-    builder = find_builder()
-    if not builder.switch:
-        return list(args)
-    return _inside(builder, [*shlex.split(step_down(builder)), *args])
 
 
 def check() -> list[Missing]:
@@ -88,7 +77,7 @@ def check() -> list[Missing]:
         done = run(namespaces.command(trial))
     else:
         try:
-            done = run(_inside(find_builder(), trial))
+            done = run(inside(find_builder(), trial))
         except MachineError as error:
             return [Missing(error.what, why, error.advice.removeprefix("run: "))]
     if done.exit_code == 0:

@@ -20,7 +20,7 @@ from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import layers, sandbox, variation
+from backport.build import as_builder, layers, sandbox, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.user import Builder, find_builder
 from backport.doctor import memory_available
@@ -120,7 +120,8 @@ def build(
             judged = _judge(completed, result, log)
             if judged.stage != "create-session":
                 break
-        _own(result)
+        if builder.switch:
+            as_builder.give(result, os.geteuid(), os.getegid())
         kept = None
         if not isinstance(judged.verdict, Passed):
             for name in {path.name for path in result.iterdir()} - {LOG}:
@@ -353,13 +354,6 @@ def _products(folder: Path) -> tuple[tuple[str, ...], str, str] | Broken:
     if not debs:
         return Broken(f"{found[0].name} names no package", LOG)
     return debs, found[0].name, buildinfo
-
-
-def _own(folder: Path) -> None:
-    """Give the results to who called."""
-    if os.geteuid() == 0:
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, os.geteuid(), os.getegid())
 
 
 def _keep(scratch: Path, place: Path) -> Path | None:

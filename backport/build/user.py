@@ -6,23 +6,21 @@ The toolkit, run as root, makes the system user ``backport-build`` with a range 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import current, require, run
+from backport.engine.process import require, run
+from backport.environments.systems import wait_for
 from backport.errors import MachineError
 
 BUILD_USER = "backport-build"
+_SUBUID, _SUBGID = Path("/etc/subuid"), Path("/etc/subgid")
 _RANGE = 65536
 _FIRST_FREE = 1_000_000
 _LOCK = Path("/run/backport-build.lock")
-_LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -58,44 +56,42 @@ def find_builder() -> Builder:
 
 def read_range(file: Path, name: str) -> SubordinateIds | None:
     """The first range of the user `name` in /etc/subuid or /etc/subgid (subuid(5))."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        fields = line.strip().split(":")
-        if len(fields) == 3 and fields[0] == name and fields[1].isdigit() and fields[2].isdigit():
-            return SubordinateIds(int(fields[1]), int(fields[2]))
-    return None
+    return next((ids for owner, ids in _ranges(file) if owner == name), None)
 
 
 def free_range(*files: Path) -> SubordinateIds:
     """A range of 65536 numbers above every range that the files give to anybody."""
-    end = _FIRST_FREE
-    for file in files:
-        for line in file.read_text().splitlines() if file.is_file() else ():
-            fields = line.strip().split(":")
-            if len(fields) == 3 and fields[1].isdigit() and fields[2].isdigit():
-                end = max(end, int(fields[1]) + int(fields[2]))
-    return SubordinateIds(end, _RANGE)
+    ends = [ids.first + ids.count for file in files for _, ids in _ranges(file)]
+    return SubordinateIds(max([_FIRST_FREE, *ends]), _RANGE)
+
+
+def _ranges(file: Path) -> list[tuple[str, SubordinateIds]]:
+    lines = file.read_text().splitlines() if file.is_file() else []
+    found = [re.fullmatch(r"\s*([^:]+):(\d+):(\d+)\s*", line) for line in lines]
+    return [(one[1], SubordinateIds(int(one[2]), int(one[3]))) for one in found if one]
+
+
+def _free_span() -> str:
+    free = free_range(_SUBUID, _SUBGID)
+    return f"{free.first}-{free.first + free.count - 1}"
 
 
 def _of(entry: pwd.struct_passwd, *, switch: bool) -> Builder:
-    subuids = read_range(Path("/etc/subuid"), entry.pw_name)
-    subgids = read_range(Path("/etc/subgid"), entry.pw_name)
+    subuids, subgids = (read_range(file, entry.pw_name) for file in (_SUBUID, _SUBGID))
     if subuids is None or subgids is None or min(subuids.count, subgids.count) < _RANGE:
-        free = free_range(Path("/etc/subuid"), Path("/etc/subgid"))
-        span = f"{free.first}-{free.first + free.count - 1}"
+        span = _free_span()
         raise MachineError(
             f"the user {entry.pw_name} has no range of {_RANGE} subordinate user and group ids",
-            where="/etc/subuid",
+            where=str(_SUBUID),
             advice=f"run: sudo usermod --add-subuids {span} --add-subgids {span} {entry.pw_name}",
         )
     return Builder(entry.pw_name, entry.pw_uid, entry.pw_gid, subuids, subgids, switch)
 
 
 def _make_build_user() -> pwd.struct_passwd:
-    with _alone():
+    # Two first runs at once would take the same free range. Only root writes to /run.
+    with _LOCK.open("w") as lock:
+        wait_for(lock)
         try:
             entry = pwd.getpwnam(BUILD_USER)
         except KeyError:
@@ -104,40 +100,11 @@ def _make_build_user() -> pwd.struct_passwd:
                 "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", BUILD_USER,
             )  # fmt: skip
             entry = pwd.getpwnam(BUILD_USER)
-        subuid, subgid = Path("/etc/subuid"), Path("/etc/subgid")
-        free = free_range(subuid, subgid)
-        span = f"{free.first}-{free.first + free.count - 1}"
-        for file, option in ((subuid, "--add-subuids"), (subgid, "--add-subgids")):
+        span = _free_span()
+        for file, option in ((_SUBUID, "--add-subuids"), (_SUBGID, "--add-subgids")):
             if read_range(file, BUILD_USER) is None:
                 _must(require("usermod", "passwd"), option, span, BUILD_USER)
     return entry
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two first runs at once would take the same free range.
-
-    Raises:
-        MachineError: another run takes too long.
-    """
-    # Only root writes to /run: no link can stand there, and nobody else can hold the lock.
-    lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        limit = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > limit or current().wait(0.2):
-                    raise MachineError(
-                        f"another run makes the system user {BUILD_USER}, and does not end",
-                        where=str(_LOCK),
-                        advice=f"end the program that has this file open: fuser -v {_LOCK}",
-                    ) from None
-        yield
-    finally:
-        os.close(lock)
 
 
 def _must(*command: str) -> None:

@@ -14,15 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
-from backport.build import sandbox
+from backport.build import as_builder
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
 from backport.engine.process import require, run
 from backport.errors import MachineError
-from backport.source.files import set_plain_modes
 
 REVIEWED = "2.116.3"
 """The lintian that data/lintian.toml and data/lintian-errors.txt were reviewed for."""
@@ -89,10 +86,9 @@ def run_lintian(
         if include is not None:
             shutil.copytree(include, Path(scratch, "include"))
             args += ["--include-dir", f"{scratch}/include"]
-        args += [str(_handed(file, Path(scratch))) for file in files]
-        set_plain_modes(Path(scratch))
-        command = sandbox.as_builder([require("lintian", "lintian"), *args])
-        done = run(command, cwd=Path(scratch), env={**env, "HOME": scratch}, timeout=900)
+        command = [require("lintian", "lintian"), *args, *map(str, files)]
+        env["HOME"] = scratch
+        done = as_builder.run(command, Path(scratch), reads=files, env=env, timeout=900)
     log.write_text(done.output, encoding="utf-8")
     if done.exit_code != 0 or "Lintian run stopped" in done.output:
         raise MachineError(f"lintian fails: {done.tail(3)}", where=str(files[0]))
@@ -132,18 +128,6 @@ def findings(
         finding.make("lintian", tag.severity, "", tag.text, "") for tag in base or () if tag.kind
     ]
     return finding.against_base(made, had)
-
-
-def _handed(file: Path, folder: Path) -> Path:
-    """A copy that the build user may read, of a package or of a .changes or .dsc with its files."""
-    names = [file.name]
-    if file.suffix in (".changes", ".dsc"):
-        listed = Deb822(file.read_text(encoding="utf-8", errors="replace")).get("Files", "")
-        names += [line.split()[-1] for line in listed.splitlines() if line.strip()]
-    for one in names:
-        if (file.parent / one).is_file():
-            shutil.copyfile(file.parent / one, folder / one)
-    return folder / file.name
 
 
 @functools.cache

@@ -77,7 +77,8 @@ def tokens(text: str) -> list[Use]:
             if what:
                 found.append(_syntax(token.start[0], what, since))
             previous = token.string
-    except (tokenize.TokenError, SyntaxError, IndentationError):
+    # Since Python 3.12 it may stop in the middle of a character.
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         pass  # what stands before the place counts
     return found
 

@@ -12,11 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from debian._deb822_repro import (
-    Deb822FileElement,
-    Deb822ParagraphElement,
-    parse_deb822_file,
-)
+from debian._deb822_repro import Deb822FileElement, Deb822ParagraphElement, parse_deb822_file
 
 from backport.errors import InputError, reading
 from backport.recipe.model import ControlEdit

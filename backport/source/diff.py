@@ -1,16 +1,12 @@
-"""Unified diffs: read one, and say of each hunk whether it fits a text exactly, and if not, why."""
+"""Unified diffs: read one, and say of each hunk where a text is not what it expects."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-Outcome = Literal["exact", "offset", "fuzz", "applied already", "no match"]
 
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
-_MAX_FUZZ = 3
 # What GNU patch would do, and a quilt series of a source package cannot carry or should not.
 _GIT_HEADERS = {
     "rename from ": "renames a file",
@@ -40,16 +36,13 @@ class Hunk:
     """One hunk: the lines that it expects and those that take their place, with their ends.
 
     `number` counts from 1 in its file, `start` is the first line that it expects, from 1 (for a
-    hunk that only adds lines: the line that they come behind, from 0); `lead` and `trail` are
-    its context lines before and behind the change.
+    hunk that only adds lines: the line that they come behind, from 0).
     """
 
     number: int
     start: int
     old: tuple[str, ...]
     new: tuple[str, ...]
-    lead: int
-    trail: int
 
     @property
     def index(self) -> int:
@@ -77,21 +70,6 @@ class FileDiff:
     def removes(self) -> bool:
         """Whether the file goes."""
         return self.new == "/dev/null"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How one hunk fits. `line` is the first line that differs, from 1; "" means no line there.
-
-    `shift` is in lines, `fuzz` in context lines that had to be left out.
-    """
-
-    outcome: Outcome
-    line: int = 0
-    shift: int = 0
-    fuzz: int = 0
-    expected: str = ""
-    found: str = ""
 
 
 def parse(text: str) -> tuple[str, tuple[FileDiff, ...]]:
@@ -202,9 +180,7 @@ def _hunk(
     # A removed line is not the signature of git format-patch, nor the next file's name.
     if behind[:1] in {" ", "+", "-"} and not behind.startswith(("--- ", "-- ")):
         raise DiffError(f"the hunk that begins in line {head} has more lines than it says")
-    lead = len(kinds) - len(kinds.lstrip(" "))
-    trail = len(kinds) - len(kinds.rstrip(" "))
-    return Hunk(number, start, tuple(old), tuple(new), lead, trail), place
+    return Hunk(number, start, tuple(old), tuple(new)), place
 
 
 def _cut_newline(old: list[str], new: list[str], kinds: str) -> None:
@@ -222,49 +198,20 @@ def split_lines(text: str) -> list[str]:
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-def fit(hunk: Hunk, lines: Sequence[str]) -> Fit:
-    """How the hunk fits the lines of the file as it was before the patch.
+def mismatch(hunk: Hunk, lines: Sequence[str]) -> tuple[int, str, str] | None:
+    """The first line, from 1, that is not what the hunk expects at its very place.
 
-    Only the very place that the hunk names is ``exact``. Otherwise the nearest other place is
-    ``offset``; leaving out up to three context lines at either end, as patch(1) would, ``fuzz``.
+    With it the line that is expected and the one that is there, "" for none. None where all fits.
     """
-    want = list(hunk.old)
-    if list(lines[hunk.index : hunk.index + len(want)]) == want and hunk.index <= len(lines):
-        return Fit("exact")
-    line, expected, found = _first_difference(hunk, lines)
-    here = {"line": line, "expected": expected, "found": found}
-    if hunk.new and list(lines[hunk.index : hunk.index + len(hunk.new)]) == list(hunk.new):
-        return Fit("applied already", **here)  # type: ignore[arg-type]
-    if want and (place := _nearest(want, lines, hunk.index)) is not None:
-        return Fit("offset", shift=place - hunk.index, **here)  # type: ignore[arg-type]
-    for fuzz in range(1, _MAX_FUZZ + 1):
-        lead, trail = min(fuzz, hunk.lead), min(fuzz, hunk.trail)
-        inner = want[lead : len(want) - trail]
-        if inner and (place := _nearest(inner, lines, hunk.index + lead)) is not None:
-            shift = place - lead - hunk.index
-            return Fit("fuzz", shift=shift, fuzz=fuzz, **here)  # type: ignore[arg-type]
-    return Fit("no match", **here)  # type: ignore[arg-type]
-
-
-def _first_difference(hunk: Hunk, lines: Sequence[str]) -> tuple[int, str, str]:
     for place, wanted in enumerate(hunk.old, start=hunk.index):
         there = lines[place] if place < len(lines) else ""
         if there != wanted:
             return place + 1, wanted, there
-    return len(lines) + 1, "", ""
-
-
-def _nearest(want: Sequence[str], lines: Sequence[str], index: int) -> int | None:
-    places = [
-        place
-        for place in range(len(lines) - len(want) + 1)
-        if lines[place] == want[0] and list(lines[place : place + len(want)]) == list(want)
-    ]
-    return min(places, key=lambda place: abs(place - index), default=None)
+    return (len(lines) + 1, "", "") if hunk.index > len(lines) else None
 
 
 def apply(file: FileDiff, lines: Sequence[str]) -> list[str]:
-    """The lines after the patch, for a file diff whose hunks are all ``exact``."""
+    """The lines after the patch, for a file diff without a `mismatch`."""
     result: list[str] = []
     done = 0
     for hunk in file.hunks:

@@ -13,19 +13,26 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
-from backport.engine.process import require, run
+from backport.build import as_builder
+from backport.engine.process import require
 from backport.errors import StepError
 
 _ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
 # What a user's environment could change in the files that are made.
-_EMPTIED = ("TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME")
-_EMPTIED_TOO = ("DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES")
+_EMPTIED = (
+    "TAR_OPTIONS", "XZ_OPT", "XZ_DEFAULTS", "GZIP", "DEBEMAIL", "DEBFULLNAME",
+    "DEB_BUILD_OPTIONS", "DEB_BUILD_PROFILES", "DIFF_OPTIONS", "QUILT_PATCHES",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Dpkg:
-    """The programs, with the environment that they run in and the log that they write to."""
+    """The programs, with the environment that they run in and the log that they write to.
 
+    They are not run as root, and write below `folder` alone.
+    """
+
+    folder: Path
     env: Mapping[str, str]
     log: Path | None = None
 
@@ -35,10 +42,8 @@ class Dpkg:
         Raises:
             StepError: dpkg-source refuses; a patch that needs fuzz is such a case.
         """
-        options = [] if patches else ["--skip-patches"]
-        self._run(
-            "dpkg-source", "dpkg-dev", ["--no-check", "--no-copy", *options, "-x", dsc, folder]
-        )
+        options = ["--no-check", "--no-copy", *([] if patches else ["--skip-patches"])]
+        self._run("dpkg-source", "dpkg-dev", [*options, "-x", dsc, folder.absolute()], reads=[dsc])
 
     def build(self, tree: Path, format: str = "3.0 (quilt)") -> None:
         """Make the source package of a tree, beside it, where the orig tarball is.
@@ -81,8 +86,9 @@ class Dpkg:
             StepError: debdiff fails.
         """
         # Exit status 1 only says that there are differences.
+        words = ["--no-conf", "--quiet"]
         self._run(
-            "debdiff", "devscripts", ["--no-conf", "--quiet", old, new], accept=(0, 1), out=out
+            "debdiff", "devscripts", [*words, old, new], accept=(0, 1), reads=[old, new], out=out
         )
 
     def _run(
@@ -93,18 +99,19 @@ class Dpkg:
         *,
         cwd: Path | None = None,
         accept: tuple[int, ...] = (0,),
+        reads: Sequence[Path] = (),
         out: Path | None = None,
     ) -> None:
         command: list[str | Path] = [require(program, package), *args]
         if out is not None:
             # What a program says on standard error, such as gpgv's remarks, is no part of a file.
-            command = ["sh", "-c", 'exec "$@" >"$0"', out, *command]
-        result = run(command, cwd=cwd, env=self.env)
+            command = ["sh", "-c", 'exec "$@" >"$0"', out.absolute(), *command]
+        result = as_builder.run(command, self.folder, reads=reads, cwd=cwd, env=self.env)
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as log:
                 # The folder of the work is another one each time, and nobody's business.
                 text = f"$ {' '.join(result.args)}\n{result.output}"
-                log.write(text.replace(self.env["HOME"], "."))
+                log.write(text.replace(str(self.folder), "."))
         if result.exit_code not in accept:
             lines = [line for line in result.output.splitlines() if "error:" in line]
             why = lines[-1].partition("error:")[2].strip() if lines else result.tail(3)
@@ -115,7 +122,7 @@ def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
     """dpkg's programs with a vendor description written to `folder`.
 
     Parameters:
-        folder: an existing folder that stays as long as the programs are used.
+        folder: an existing folder; all that the programs write is below it.
         moment: SOURCE_DATE_EPOCH, in seconds since 1970.
         log: a file to which commands and their output are appended.
     """
@@ -123,8 +130,9 @@ def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
     origins.mkdir()
     (origins / "ubuntu").write_text(_ORIGIN)
     return Dpkg(
+        folder.absolute(),
         {
-            **dict.fromkeys((*_EMPTIED, *_EMPTIED_TOO), ""),
+            **dict.fromkeys(_EMPTIED, ""),
             "LC_ALL": "C.UTF-8",
             "LANGUAGE": "",
             "TZ": "UTC",

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from backport import transport
@@ -15,27 +15,16 @@ from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
 from backport.source.tarball import make_tarball
-from backport.transport import Limits, Response, UnansweredError
+from backport.transport import Limits, UnansweredError
 
 PARTS = "part"
 """The folder of the cache with what has not yet arrived."""
+_HEADERS = {"User-Agent": "sru-backport-toolkit", "Accept-Encoding": "identity"}
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Debian Policy 5.6.19: what the names of a source package's files are made of; `_` and `%` beside.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
 # A source package's tarball may be as large as a linux kernel with all of its firmware.
 _LIMITS = Limits(connect=30.0, silence=30.0, total=3600.0, size=4096 * transport.MIB)
-
-
-@dataclass
-class _Part:
-    """What has arrived so far; `validator` lets the server say whether the rest still fits it."""
-
-    path: Path
-    validator: str = ""
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size
 
 
 def fetch(
@@ -58,7 +47,7 @@ def fetch(
         sha256: 64 hexadecimal digits.
         cache: the folder; the result is ``sha256/HASH/NAME`` in it.
         name: the result's file name.
-        attempts: how often a broken connection is begun, at least 1.
+        attempts: how often it is asked for, at least 1.
         offline: take only what is local or cached.
         backoff: seconds before the third attempt (the second follows at once); they double each
             time.
@@ -89,7 +78,7 @@ def fetch(
         )
     with _temporary(cache) as part:
         limits = replace(_LIMITS, attempts=max(attempts, 1), first_wait=backoff)
-        _download(place, _Part(part), limits)
+        _download(place, part, limits)
         return _keep(part, place, sha256, cache, name)
 
 
@@ -123,12 +112,11 @@ def cached(cache: Path, sha256: str, name: str) -> Path | None:
 
 
 def _from_folder(upstream: Upstream, cache: Path) -> Path:
-    suffix = ".tar.gz"
-    stem = upstream.file.removesuffix(suffix)
+    stem = upstream.file.removesuffix(".tar.gz")
     with _temporary(cache) as part:
         make_tarball(Path(upstream.path), stem, part)
         wanted = upstream.sha256 or sha256_of(part)
-        return _keep(part, upstream.path, wanted, cache, stem + suffix)
+        return _keep(part, upstream.path, wanted, cache, f"{stem}.tar.gz")
 
 
 def _home(cache: Path, sha256: str, name: str) -> Path:
@@ -158,9 +146,14 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
     return home
 
 
-def _download(url: str, part: _Part, limits: Limits) -> None:
+def _download(url: str, part: Path, limits: Limits) -> None:
+    def attempt() -> None:
+        with transport.opened(url, limits, headers=_HEADERS) as answer, part.open("wb") as sink:
+            for piece in answer.pieces():
+                sink.write(piece)
+
     try:
-        transport.repeat(lambda: _attempt(url, part, limits), limits)
+        transport.repeat(attempt, limits)
     except UnansweredError as error:
         raise RemoteError(
             f"this cannot be fetched, since the server {error.what}",
@@ -169,37 +162,3 @@ def _download(url: str, part: _Part, limits: Limits) -> None:
             if error.passing
             else "check the address in the recipe",
         ) from error
-
-
-def _attempt(url: str, part: _Part, limits: Limits) -> None:
-    """Get the file, or what is missing of it.
-
-    Raises:
-        UnansweredError: it is not whole.
-    """
-    headers = {"User-Agent": "sru-backport-toolkit", "Accept-Encoding": "identity"}
-    resumed = bool(part.size and part.validator)
-    if resumed:
-        headers |= {"Range": f"bytes={part.size}-", "If-Range": part.validator}
-    try:
-        with transport.opened(url, limits, headers=headers) as answer:
-            _receive(answer, part, resumed=resumed)
-    except UnansweredError as error:
-        if error.status == 416 and resumed:
-            part.validator = ""
-            error.passing = True
-        raise
-
-
-def _receive(answer: Response, part: _Part, *, resumed: bool) -> None:
-    headers = answer.headers
-    goes_on = resumed and answer.status == 206
-    if goes_on and not (headers.get("Content-Range") or "").startswith(f"bytes {part.size}-"):
-        part.validator = ""
-        raise UnansweredError("goes on from another place than was asked for", passing=True)
-    etag = headers.get("ETag") or ""
-    # RFC 9110 13.1.5: only a strong validator may be sent in If-Range.
-    part.validator = etag if etag and not etag.startswith("W/") else ""
-    with part.path.open("ab" if goes_on else "wb") as sink:
-        for piece in answer.pieces():
-            sink.write(piece)

@@ -35,11 +35,6 @@ _TAKEN = {
 }
 
 
-def edits_for(source: Source, series: str) -> tuple[PackagingEdit, ...]:
-    """The recipe's packaging edits of a source that hold for an Ubuntu series."""
-    return tuple(edit for edit in source.packaging if not edit.series or series in edit.series)
-
-
 def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str]) -> tuple[str, ...]:
     """Put the overlay of a source into `debian`, and take out what the recipe takes out.
 
@@ -55,7 +50,7 @@ def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str])
             lacks what the recipe replaces, removes or requires, or a file cannot be used.
     """
     files = overlay_files(source, series)
-    edits = edits_for(source, series)
+    edits = [edit for edit in source.packaging if not edit.series or series in edit.series]
     where = f"packaging of {source.name} for {series}"
     for edit in edits:
         _check_edit(edit, files, debian, where)

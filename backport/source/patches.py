@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backport.engine.process import require, run
+from backport.engine.process import Completed, require, run
 from backport.errors import InputError
 from backport.recipe.patch_folder import series_lines
 from backport.source import dep3, diff
@@ -74,9 +74,7 @@ def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> dict[str,
         ) from error
     if dep3_checked and (faults := dep3.faults(dep3.read(header))):
         raise InputError(
-            f"the header {' and '.join(faults)}",
-            where=name,
-            advice="complete it as DEP-3 says",
+            f"the header {' and '.join(faults)}", where=name, advice="complete it as DEP-3 says"
         )
     results: dict[str, list[str]] = {}
     for file in files:
@@ -86,9 +84,12 @@ def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> dict[str,
                 f"it changes {target} twice", where=name, advice="refresh it with: quilt refresh"
             )
         lines = _lines(file, target, tree, name)
-        fits = [(hunk.number, diff.fit(hunk, lines)) for hunk in file.hunks]
-        if wrong := [(number, fit) for number, fit in fits if fit.outcome != "exact"]:
-            raise _unfit(name, target, wrong)
+        for hunk in file.hunks:
+            if wrong := diff.mismatch(hunk, lines):
+                said = re.search(
+                    r"(?m)^(Hunk #|Reversed).*", _patch(path, tree, "--dry-run").output
+                )
+                raise _unfit(name, f"hunk {hunk.number} of {target}", wrong, said)
         results[target] = diff.apply(file, lines)
         if not results[target] and not file.removes:
             raise InputError(
@@ -169,56 +170,33 @@ def _lines(file: diff.FileDiff, target: str, tree: Path, name: str) -> list[str]
     return []
 
 
-def _unfit(name: str, target: str, wrong: Sequence[tuple[int, diff.Fit]]) -> InputError:
-    number, fit = wrong[0]
-    lines = [text.rstrip("\n") for text in (fit.expected, fit.found)]
-    if lines[0] == lines[1]:  # they differ in how they end
-        lines = [fit.expected, fit.found]
-    found = f"found {lines[1]!r}" if fit.found else "found the file's end"
-    place = f"line {fit.line}: expected {lines[0]!r}, {found}"
-    if not fit.expected:
-        place = f"the file has only {fit.line - 1} lines"
-    match fit.outcome:
-        case "offset":
-            how = f"fits only with an offset, {_moved(fit.shift)}"
-        case "fuzz":
-            moved = f", {_moved(fit.shift)}" if fit.shift else ""
-            how = f"fits only with fuzz {fit.fuzz}{moved}"
-        case "applied already":
-            how = "seems to be applied already"
-        case _:
-            how = "does not apply"
-    rest = f"; hunks that do not fit: {len(wrong)}" if len(wrong) > 1 else ""
+def _unfit(
+    name: str, hunk: str, wrong: tuple[int, str, str], said: re.Match[str] | None
+) -> InputError:
+    line, expected, found = wrong
+    place = f"the file has only {line - 1} lines"
+    if expected:
+        # Their ends are shown where they differ in nothing else.
+        cut = "\n" if expected.rstrip("\n") != found.rstrip("\n") else ""
+        there = repr(found.rstrip(cut)) if found else "the file's end"
+        place = f"line {line}: expected {expected.rstrip(cut)!r}, found {there}"
     return InputError(
-        f"hunk {number} of {target} {how}: {place}{rest}",
+        f"{hunk} does not fit: {place}" + (f"; patch(1) says: {said[0]}" if said else ""),
         where=name,
         advice="refresh the patch for this version with: quilt push -f, then quilt refresh",
     )
 
 
-def _moved(shift: int) -> str:
-    lines = "1 line" if abs(shift) == 1 else f"{abs(shift)} lines"
-    return f"{lines} further {'down' if shift > 0 else 'up'}"
+def _patch(path: Path, tree: Path, *options: str) -> Completed:
+    # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
+    words = ["--batch", "--forward", "--strip=1", "--unified", "--version-control=never"]
+    words += ["--no-backup-if-mismatch", "--remove-empty-files", f"--input={path.resolve()}"]
+    env = {"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"}
+    return run([require("patch", "patch"), *words, *options], cwd=tree, env=env)
 
 
 def _run_patch(path: Path, name: str, tree: Path, results: Mapping[str, list[str]]) -> None:
-    # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
-    done = run(
-        [
-            require("patch", "patch"),
-            "--batch",
-            "--fuzz=0",
-            "--forward",
-            "--strip=1",
-            "--unified",
-            "--version-control=never",
-            "--no-backup-if-mismatch",
-            "--remove-empty-files",
-            f"--input={path.resolve()}",
-        ],
-        cwd=tree,
-        env={"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"},
-    )
+    done = _patch(path, tree, "--fuzz=0")
     if done.exit_code != 0 or re.search(r"\b(?:offset|fuzz|FAILED|Reversed)\b", done.output):
         raise InputError(
             f"patch(1) does not take it: {done.tail(3)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,6 +12,9 @@ from debian.debian_support import Version
 
 from backport.errors import InputError
 
+_HOLDS = {
+    "<<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge, ">>": operator.gt
+}  # fmt: skip
 _SUBSTVAR = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -32,19 +36,9 @@ class Relation(NamedTuple):
         """
         if not self.operator:
             return True
-        there, asked = Version(version), Version(self.version)
-        match self.operator:
-            case ">=":
-                return bool(there >= asked)
-            case ">>":
-                return bool(there > asked)
-            case "<=":
-                return bool(there <= asked)
-            case "<<":
-                return bool(there < asked)
-            case "=":
-                return bool(there == asked)
-        raise InputError(f"{self.operator!r} is no operator of a relation", where=str(self))
+        if self.operator not in _HOLDS:
+            raise InputError(f"{self.operator!r} is no operator of a relation", where=str(self))
+        return bool(_HOLDS[self.operator](Version(version), Version(self.version)))
 
 
 def first_names(value: str) -> list[str]:

@@ -7,7 +7,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from backport.engine.process import require, run
+from backport.build import as_builder
+from backport.engine.process import require
 from backport.errors import InputError
 from backport.source.files import plain_mode
 
@@ -105,15 +106,11 @@ def unpack(tarball: Path, folder: Path) -> Path:
     """
     inner = folder.with_name(f"{folder.name}.unpacked")
     inner.mkdir(parents=True)
-    result = run(
-        [
-            require("tar", "tar"),
-            "--extract",
-            f"--file={tarball}",
-            f"--directory={inner}",
-            "--no-same-owner",
-            "--no-same-permissions",
-        ],
+    options = ["--no-same-owner", "--no-same-permissions"]
+    result = as_builder.run(
+        [require("tar", "tar"), *options, "--extract", "--file", tarball],
+        inner.resolve(),
+        reads=[tarball],
         env={"LC_ALL": "C.UTF-8", "TAR_OPTIONS": ""},
     )
     if result.exit_code != 0:

@@ -17,11 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from backport.engine import records
 from backport.errors import reading
-from backport.recipe.model import (
-    Recipe,
-    Series,
-    Source,
-)
+from backport.recipe.model import Recipe, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version
 from backport.source import diff

@@ -25,11 +25,7 @@ class Builds:
         index(self.base)
 
     def __call__(self, name: str, build_depends: str, probe: str, *own: Path) -> BuildResult:
-        dsc = make_source(
-            self.folder / name,
-            commands=PROBE + probe,
-            build_depends=build_depends,
-        )
+        dsc = make_source(self.folder / name, commands=PROBE + probe, build_depends=build_depends)
         return build(
             dsc,
             chroot=self.chroot,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backport.check import python_code
@@ -110,5 +110,6 @@ def test_the_python_of_a_script_is_the_one_of_its_first_line() -> None:
 
 
 @given(st.text())
+@example("\r\x80")
 def test_no_text_makes_the_search_by_tokens_fail(text: str) -> None:
     python_code.tokens(text)

@@ -30,17 +30,12 @@ class Stall:
 
 @dataclass
 class FileServer:
-    """What is served by path, the faults of the next requests in order, and what was asked.
-
-    `etag` "" serves without a validator; then a client may not resume.
-    """
+    """What is served by path, the faults of the next requests in order, and what was asked."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[Cut | Status | Stall] = field(default_factory=list)
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    etag: str = '"one"'
-    ranges: bool = True
+    requests: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -50,8 +45,7 @@ def serve() -> Iterator[FileServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            wanted_range = self.headers.get("Range", "")
-            state.requests.append((self.path, wanted_range))
+            state.requests.append(self.path)
             fault = state.faults.pop(0) if state.faults else None
             if isinstance(fault, Status):
                 self.send_error(fault.code)
@@ -60,22 +54,13 @@ def serve() -> Iterator[FileServer]:
                 self.send_error(404)
                 return
             body = state.files[self.path]
-            start = 0
-            if state.ranges and wanted_range and self.headers.get("If-Range") == state.etag:
-                start = int(wanted_range.removeprefix("bytes=").removesuffix("-"))
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-            else:
-                self.send_response(200)
-            self.send_header("Content-Length", str(len(body) - start))
-            if state.etag:
-                self.send_header("ETag", state.etag)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if isinstance(fault, Stall):
                 self.connection.recv(1)
                 return
-            end = start + fault.after if fault else len(body)
-            self.wfile.write(body[start:end])
+            self.wfile.write(body[: fault.after if fault else len(body)])
             self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:

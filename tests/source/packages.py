@@ -11,6 +11,7 @@ from backport.recipe.model import ControlEdit, Recipe
 from backport.source.package import SourcePackage, make
 from tests.support.source_builder import (
     PackageSpec,
+    build_dsc,
     make_recipe,
     numbered,
     orig_tarball,
@@ -65,6 +66,14 @@ def make_on_base(
     )
 
 
+def based(
+    root: Path, spec: PackageSpec = SPEC, version: str = BASE_VERSION, **options: object
+) -> SourcePackage:
+    """The package that a recipe with these options makes of the archive's."""
+    recipe = make_recipe(root, spec, **options)  # type: ignore[arg-type]
+    return make_on_base(root, recipe, build_dsc(spec, root / "archive"), version)
+
+
 def unpacked(package: SourcePackage, folder: Path) -> Path:
     subprocess.run(
         ["dpkg-source", "--no-check", "-x", package.dsc, folder], check=True, capture_output=True
@@ -79,32 +88,13 @@ def changes(package: SourcePackage) -> Changes:
 def rebuild(root: Path, out: Path) -> None:
     """Make packages of each kind from the same input; run by another process."""
     own, orig = own_packaging(root / "own", patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
-    based = make_recipe(root / "based", SPEC, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
-    make(
-        own,
-        own.sources[0],
-        own.series[0],
-        OWN_VERSION,
-        orig=orig,
-        base_dsc=None,
-        out=out / "own",
-    )
-    make(
-        based,
-        based.sources[0],
-        based.series[0],
-        BASE_VERSION,
-        orig=None,
-        base_dsc=out.parent / "archive" / "small_1.0-1.dsc",
-        out=out / "based",
-    )
+    quilt = make_recipe(root / "based", SPEC, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     native = make_recipe(root / "native", NATIVE, patches=QUILT, tests=TESTS)
-    make(
-        native,
-        native.sources[0],
-        native.series[0],
-        "1.0ubuntu0.16.04.1",
-        orig=None,
-        base_dsc=out.parent / "archive" / "small_1.0.dsc",
-        out=out / "native",
-    )
+    archive = out.parent / "archive"
+    for recipe, version, tarball, base, name in (
+        (own, OWN_VERSION, orig, None, "own"),
+        (quilt, BASE_VERSION, None, archive / "small_1.0-1.dsc", "based"),
+        (native, "1.0ubuntu0.16.04.1", None, archive / "small_1.0.dsc", "native"),
+    ):
+        source, series = recipe.sources[0], recipe.series[0]
+        make(recipe, source, series, version, orig=tarball, base_dsc=base, out=out / name)

@@ -76,24 +76,12 @@ def test_an_added_relation_takes_the_fields_style(style: str, result: str) -> No
     [
         (STYLES["one line"], "alpha (>=1)", "Build-Depends: beta, gamma [amd64]\n"),
         (STYLES["one line"], "gamma [amd64]", "Build-Depends: alpha (>= 1), beta\n"),
-        (
-            STYLES["aligned"],
-            "alpha (>= 1)",
-            "Build-Depends: beta,\n               gamma [amd64]\n",
-        ),
-        (
-            STYLES["aligned"],
-            "gamma [amd64]",
-            "Build-Depends: alpha (>= 1),\n               beta\n",
-        ),
+        (STYLES["aligned"], "alpha (>= 1)", "Build-Depends: beta,\n               gamma [amd64]\n"),
+        (STYLES["aligned"], "gamma [amd64]", "Build-Depends: alpha (>= 1),\n               beta\n"),
         (STYLES["own lines"], "alpha (>= 1)", "Build-Depends:\n beta,\n gamma [amd64],\n"),
         (STYLES["own lines"], "gamma [amd64]", "Build-Depends:\n alpha (>= 1),\n beta,\n"),
         (STYLES["leading commas"], "beta", "Build-Depends: alpha (>= 1)\n , gamma [amd64]\n"),
-        (
-            STYLES["leading commas"],
-            "gamma [amd64]",
-            "Build-Depends: alpha (>= 1)\n , beta\n",
-        ),
+        (STYLES["leading commas"], "gamma [amd64]", "Build-Depends: alpha (>= 1)\n , beta\n"),
         # The comment speaks of what is dropped; one that speaks of another relation stays.
         (
             STYLES["comments"],

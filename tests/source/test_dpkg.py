@@ -8,7 +8,7 @@ import pytest
 from backport.errors import StepError
 from backport.source.changelog import make_entry
 from backport.source.dpkg import Dpkg, isolated
-from tests.support.source_builder import DATE, PackageSpec, build_dsc, write_files
+from tests.support.source_builder import DATE, PackageSpec, build_dsc, patch_text, write_files
 
 
 @pytest.fixture
@@ -18,9 +18,7 @@ def dsc(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dpkg(tmp_path: Path) -> Dpkg:
-    home = tmp_path / "home"
-    home.mkdir()
-    return isolated(home, 1795435200)
+    return isolated(tmp_path, 1795435200)
 
 
 def new_entry(tree: Path, item: str) -> None:
@@ -66,6 +64,20 @@ def test_a_package_whose_patch_needs_fuzz_is_not_unpacked(tmp_path: Path, dpkg: 
     (tree / "debian/patches/p").write_text(f"{patch} another\n")
     with pytest.raises(StepError, match="dpkg-source fails: "):
         dpkg.build(tree)
+
+
+def test_a_tree_with_a_link_out_of_it_makes_the_programs_write_nothing_there(
+    tmp_path: Path, dpkg: Dpkg
+) -> None:
+    patch = patch_text("README", "small\n", "large\n")
+    dsc = build_dsc(PackageSpec(patches={"p": patch}), tmp_path / "archive")
+    tree, elsewhere = dsc.parent / "tree", tmp_path.with_name("elsewhere")
+    dpkg.unpack(dsc, tree, patches=False)
+    elsewhere.mkdir()
+    (tree / ".pc").symlink_to(elsewhere)
+    with pytest.raises(StepError, match="dpkg-source fails"):
+        dpkg.build(tree)
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_changes_without_the_bug_are_refused(dsc: Path, dpkg: Dpkg) -> None:

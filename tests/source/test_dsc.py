@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,13 +10,7 @@ import pytest
 
 from backport.errors import HashMismatchError, InputError
 from backport.recipe.model import BasePin
-from backport.source.dsc import (
-    fetch_base,
-    file_version,
-    read_dsc,
-    require_not_bad,
-    signature,
-)
+from backport.source.dsc import fetch_base, file_version, read_dsc, require_not_bad, signature
 from backport.source.files import sha256_of
 from tests.source.file_server import Cut, FileServer
 from tests.support.source_builder import PackageSpec, build_dsc
@@ -93,12 +88,9 @@ def test_a_file_of_another_hash_than_the_dsc_says_is_refused(dsc: Path, tmp_path
     assert not (tmp_path / "cache" / "dsc").exists()
 
 
-def test_another_version_than_the_pins_is_refused(dsc: Path, tmp_path: Path) -> None:
+def test_another_version_or_source_than_is_pinned_is_refused(dsc: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it is small 1\.0-1, and small 1\.0-2 is pinned"):
         fetch_base(pin_of(dsc, version="1.0-2"), tmp_path / "cache")
-
-
-def test_another_source_than_the_recipes_is_refused(dsc: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"and large 1\.0-1 is pinned"):
         fetch_base(pin_of(dsc), tmp_path / "cache", source="large")
 
@@ -112,35 +104,19 @@ def test_a_dsc_under_a_wrong_name_is_refused(dsc: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("small_1.0.orig.tar.gz\n", "../small_1.0.orig.tar.gz\n", "cannot be a file of a package"),
-        ("Version: 1.0-1\n", "", "the field Version is missing"),
+        (r"small_1.0.orig.tar.gz\n", "../small_1.0.orig.tar.gz\n", "be a file of a package"),
+        (r"Version: 1.0-1\n", "", "the field Version is missing"),
         ("Checksums-Sha256:", "Checksums-Sha999:", "the field Checksums-Sha256 is missing"),
+        (r"(?s)(\nFiles:.*)orig\.tar", r"\1origin.tar", "name other files or sizes"),
+        (r"(\nFiles:\n .*\n) .*\n", r"\1", "name other files or sizes"),
+        (r"(\nFiles:\n \S+) \d+", r"\1 many", "the field Files cannot be read"),
     ],
 )
 def test_an_unsound_dsc_is_refused(dsc: Path, old: str, new: str, says: str) -> None:
-    text = dsc.read_text()
-    assert old in text
-    dsc.write_text(text.replace(old, new))
+    text, count = re.subn(old, new, dsc.read_text())
+    assert count
+    dsc.write_text(text)
     with pytest.raises(InputError, match=says):
-        read_dsc(dsc)
-
-
-def test_files_and_checksums_have_to_agree(dsc: Path) -> None:
-    head, _, tail = dsc.read_text().rpartition("Files:\n")
-    dsc.write_text(f"{head}Files:\n{tail.replace('orig.tar', 'origin.tar')}")
-    with pytest.raises(InputError, match="name other files or sizes"):
-        read_dsc(dsc)
-    dsc.write_text(f"{head}Files:\n{tail.splitlines()[0]}\n")
-    with pytest.raises(InputError, match="name other files or sizes"):
-        read_dsc(dsc)
-
-
-def test_a_size_that_is_no_number_is_refused(dsc: Path) -> None:
-    head, _, tail = dsc.read_text().rpartition("Files:\n")
-    lines = tail.splitlines()
-    digest, _, name = lines[0].split()
-    dsc.write_text(f"{head}Files:\n {digest} many {name}\n")
-    with pytest.raises(InputError, match="the field Files cannot be read"):
         read_dsc(dsc)
 
 
@@ -153,37 +129,17 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
     for name, faked in (("good", "!20200101T000000"), ("expired", "!20150101T000000")):
-        gpg(
-            home,
-            faked,
-            "--quick-generate-key",
-            name,
-            "rsa2048",
-            "sign",
-            "0" if name == "good" else "1d",
-        )
-        export = gpg(home, faked, "--export", name)
-        (home / f"{name}.gpg").write_bytes(export)
+        lasting = "0" if name == "good" else "1d"
+        gpg(home, faked, "--quick-generate-key", name, "rsa2048", "sign", lasting)
+        (home / f"{name}.gpg").write_bytes(gpg(home, faked, "--export", name))
     yield {"home": home, "good": home / "good.gpg", "expired": home / "expired.gpg"}
     subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
 
 
 def gpg(home: Path, faked: str, *args: str, text: bytes = b"") -> bytes:
-    return subprocess.run(
-        [
-            "gpg",
-            f"--homedir={home}",
-            "--batch",
-            "--quiet",
-            "--pinentry-mode=loopback",
-            "--passphrase=",
-            f"--faked-system-time={faked}",
-            *args,
-        ],
-        input=text,
-        check=True,
-        capture_output=True,
-    ).stdout
+    words = ["gpg", f"--homedir={home}", "--batch", "--quiet", "--pinentry-mode=loopback"]
+    words += ["--passphrase=", f"--faked-system-time={faked}", *args]
+    return subprocess.run(words, input=text, check=True, capture_output=True).stdout
 
 
 def signed(dsc: Path, keys: dict[str, Path], who: str) -> Path:

@@ -7,8 +7,8 @@ import pytest
 from backport.errors import InputError
 from backport.recipe.model import ControlEdit
 from backport.source import installable
-from tests.source.packages import BASE_VERSION, make_on_base, unpacked
-from tests.support.source_builder import CONTROL, PackageSpec, build_dsc, make_recipe
+from tests.source.packages import BASE_VERSION, based, unpacked
+from tests.support.source_builder import CONTROL, PackageSpec
 
 PLUGIN = PackageSpec(
     debian={
@@ -27,9 +27,8 @@ MEND = ControlEdit(
 
 
 def test_a_transitional_package_that_its_successor_breaks_is_refused(tmp_path: Path) -> None:
-    recipe = make_recipe(tmp_path, PLUGIN, patches=TRANSITIONAL)
     with pytest.raises(InputError) as caught:
-        make_on_base(tmp_path, recipe, build_dsc(PLUGIN, tmp_path / "archive"))
+        based(tmp_path, PLUGIN, patches=TRANSITIONAL)
     assert str(caught.value) == (
         f"debian/control of small: old-small {BASE_VERSION} can never be installed: it depends on "
         "small, which has Breaks: old-small; write into the recipe's [[source.small.control]]: "
@@ -42,8 +41,7 @@ def test_a_transitional_package_that_its_successor_breaks_is_refused(tmp_path: P
 def test_the_prepared_edit_mends_it_whether_or_not_the_base_has_the_breaks(
     tmp_path: Path, spec: PackageSpec
 ) -> None:
-    recipe = make_recipe(tmp_path, spec, patches=TRANSITIONAL, control=(MEND,))
-    package = make_on_base(tmp_path, recipe, build_dsc(spec, tmp_path / "archive"))
+    package = based(tmp_path, spec, patches=TRANSITIONAL, control=(MEND,))
     control = (unpacked(package, tmp_path / "unpacked") / "debian" / "control").read_text()
     assert ("Breaks: old-small (<< 1.0~)\n" in control) == (spec is PLUGIN)
 

@@ -13,15 +13,14 @@ from backport.recipe import versions
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
 from backport.run import plan
 from backport.source.overlay import lay_over
-from tests.source.packages import (
-    OWN_VERSION,
-    SPEC,
-    make_on_base,
-    make_own,
-    own_packaging,
-    unpacked,
+from tests.source.packages import OWN_VERSION, SPEC, make_on_base, make_own, own_packaging, unpacked
+from tests.support.source_builder import (
+    build_dsc,
+    make_recipe,
+    orig_tarball,
+    packaging,
+    write_files,
 )
-from tests.support.source_builder import build_dsc, make_recipe, orig_tarball, write_files
 
 BASE = dataclasses.replace(
     SPEC, debian={"small.cron.d": "0 0 * * * root true\n", "small.postrm": "#!/bin/sh\nrm -rf /x\n"}
@@ -49,17 +48,13 @@ def made_debian(root: Path, recipe: Recipe) -> Path:
     return unpacked(package, root / "unpacked") / "debian"
 
 
-def refusal(root: Path, files: Mapping[str, str], *edits: PackagingEdit) -> str:
-    recipe = recipe_on(root, files, *edits)
-    with pytest.raises(InputError) as caught:
-        make_on_base(root, recipe, build_dsc(BASE, root / "archive"))
-    assert list((root / "out").glob("*")) == []
-    return str(caught.value)
-
-
 def test_a_file_is_added_replaced_and_removed_on_the_archives_base(tmp_path: Path) -> None:
     files = {"overlay/small.cron.d": NEW_CRON, "overlay/wrapper!": "#!/bin/sh\ntrue\n"}
-    debian = made_debian(tmp_path, recipe_on(tmp_path, files, REPLACE, REMOVE))
+    recipe = recipe_on(tmp_path, files, REPLACE, REMOVE)
+    package = make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
+    assert "debian/small.cron.d was replaced: another hour" in package.notes
+    assert "debian/small.postrm was removed: it deletes too much" in package.notes
+    debian = unpacked(package, tmp_path / "unpacked") / "debian"
     assert (debian / "small.cron.d").read_text() == NEW_CRON
     assert not (debian / "small.postrm").exists()
     assert (debian / "wrapper").stat().st_mode & 0o111
@@ -81,38 +76,52 @@ def test_a_series_own_overlay_wins_and_is_for_it_alone(tmp_path: Path) -> None:
         assert (tree / "debian/note").read_text() == text
 
 
-def test_what_was_replaced_and_removed_is_noted_with_its_reason(tmp_path: Path) -> None:
-    recipe = recipe_on(tmp_path, {"overlay/small.cron.d": NEW_CRON}, REPLACE, REMOVE)
-    package = make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
-    assert "debian/small.cron.d was replaced: another hour" in package.notes
-    assert "debian/small.postrm was removed: it deletes too much" in package.notes
+RELIED_ON = PackagingEdit("rules", "the timer's lines", requires=("dh_systemd_enable x.timer",))
+NO_PACKAGES = "these are not the paragraphs of binary packages"
+BUILT_ALREADY = BINARY.replace("old-small", "small")
 
 
-def test_a_file_of_the_base_is_not_replaced_unnamed(tmp_path: Path) -> None:
-    said = refusal(tmp_path, {"overlay/small.cron.d": NEW_CRON})
-    assert "debian/small.cron.d, and the recipe does not say that it is replaced" in said
-
-
-def test_a_base_that_lacks_what_is_replaced_or_removed_is_refused(tmp_path: Path) -> None:
-    for name, edit in (
-        ("a", PackagingEdit("small.timer", "why", replaces=True)),
-        ("b", PackagingEdit("small.timer", "why", removes=True)),
-    ):
-        files = {"overlay/small.timer": "x\n"} if edit.replaces else {}
-        assert "has no file debian/small.timer" in refusal(tmp_path / name, files, edit)
-
-
-def test_an_edit_without_its_file_and_a_file_without_its_edit_are_refused(tmp_path: Path) -> None:
-    said = refusal(tmp_path / "a", {}, REPLACE)
-    assert "replaces debian/small.cron.d, and the overlay has no such file" in said
-    said = refusal(tmp_path / "b", {"overlay/small.postrm": "x\n"}, REMOVE)
-    assert "removes debian/small.postrm, and the overlay brings it" in said
-
-
-def test_a_base_whose_rules_do_not_say_what_is_relied_on_is_refused(tmp_path: Path) -> None:
-    edit = PackagingEdit("rules", "the timer's lines", requires=("dh_systemd_enable x.timer",))
-    said = refusal(tmp_path, {}, edit)
-    assert "does not say 'dh_systemd_enable x.timer', which the overlay relies on" in said
+@pytest.mark.parametrize(
+    ("files", "edits", "says"),
+    [
+        (
+            {"small.cron.d": NEW_CRON},
+            [],
+            "debian/small.cron.d, and the recipe does not say that it is replaced",
+        ),
+        (
+            {"small.timer": "x\n"},
+            [PackagingEdit("small.timer", "why", replaces=True)],
+            "has no file debian/small.timer",
+        ),
+        ({}, [PackagingEdit("small.timer", "why", removes=True)], "has no file debian/small.timer"),
+        ({}, [REPLACE], "replaces debian/small.cron.d, and the overlay has no such file"),
+        (
+            {"small.postrm": "x\n"},
+            [REMOVE],
+            "removes debian/small.postrm, and the overlay brings it",
+        ),
+        ({}, [RELIED_ON], "does not say 'dh_systemd_enable x.timer', which the overlay relies on"),
+        *(
+            ({name: "x\n"}, [], f"brings debian/{name.split('/')[0]}, which the toolkit writes")
+            for name in ("control", "control.in", "changelog", "patches/x", "tests/x")
+        ),
+        ({"control.binary": BUILT_ALREADY}, [], "the base builds the package small already"),
+        ({"control.binary": "Architecture: all\n"}, [], NO_PACKAGES),
+        ({"control.binary": "no field\n"}, [], "no control file"),
+        ({"control.binary": ""}, [], NO_PACKAGES),
+        ({"small.NEWS": "small ({VERSOIN}) x;\n"}, [], "{VERSOIN} stands for nothing"),
+    ],
+)
+def test_an_overlay_that_does_not_fit_the_base_is_refused(
+    tmp_path: Path, files: Mapping[str, str], edits: list[PackagingEdit], says: str
+) -> None:
+    overlay = {f"overlay/{name}": text for name, text in files.items()}
+    debian = packaging(BASE, tmp_path / "debian", changelog=True)
+    with pytest.raises(InputError, match=re.escape(says)):
+        lay_over(
+            recipe_on(tmp_path, overlay, *edits).sources[0], "xenial", debian, {"VERSION": "1"}
+        )
 
 
 def test_blanks_and_continued_lines_do_not_matter_in_what_is_required(tmp_path: Path) -> None:
@@ -120,12 +129,6 @@ def test_blanks_and_continued_lines_do_not_matter_in_what_is_required(tmp_path: 
     edit = PackagingEdit("rules", "why", requires=("dh_a --b c.timer",))
     recipe = recipe_on(tmp_path, {}, edit)
     assert lay_over(recipe.sources[0], "xenial", debian, {}) == ()
-
-
-@pytest.mark.parametrize("name", ["control", "control.in", "changelog", "patches/x", "tests/x"])
-def test_what_the_toolkit_writes_is_no_overlays(tmp_path: Path, name: str) -> None:
-    said = refusal(tmp_path, {f"overlay/{name}": "x\n"})
-    assert f"the overlay brings debian/{name.partition('/')[0]}, which the toolkit writes" in said
 
 
 def test_a_link_in_an_overlay_is_refused(tmp_path: Path) -> None:
@@ -146,16 +149,6 @@ def test_packages_are_added_to_the_control_file_and_can_be_edited(tmp_path: Path
     assert not (debian / "control.binary").exists()
 
 
-def test_a_package_that_the_base_builds_is_not_added_again(tmp_path: Path) -> None:
-    said = refusal(tmp_path, {"overlay/control.binary": BINARY.replace("old-small", "small")})
-    assert "the base builds the package small already" in said
-
-
-@pytest.mark.parametrize("text", ["Architecture: all\n", "no field\n", ""])
-def test_what_is_no_binary_package_is_not_added(tmp_path: Path, text: str) -> None:
-    refusal(tmp_path, {"overlay/control.binary": text})
-
-
 def test_the_news_has_the_packages_version_and_series(tmp_path: Path) -> None:
     news = "small ({VERSION}) {SERIES}; urgency=low\n\n  * It is new.\n\n -- {MAINTAINER}  {DATE}\n"
     recipe, orig = own_packaging(tmp_path, patches={"overlay/small.NEWS": news})
@@ -163,11 +156,6 @@ def test_the_news_has_the_packages_version_and_series(tmp_path: Path) -> None:
     text = (unpacked(package, tmp_path / "unpacked") / "debian/small.NEWS").read_text()
     assert text.startswith(f"small ({OWN_VERSION}) xenial; urgency=low\n")
     assert f"\n -- {recipe.maintainer}  {recipe.date}\n" in text
-
-
-def test_an_unknown_word_in_the_news_is_refused(tmp_path: Path) -> None:
-    said = refusal(tmp_path, {"overlay/small.NEWS": "small ({VERSOIN}) x; urgency=low\n"})
-    assert "{VERSOIN} stands for nothing" in said
 
 
 def test_an_overlay_is_a_delta_and_a_changed_file_makes_the_source_anew(tmp_path: Path) -> None:

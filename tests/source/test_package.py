@@ -24,6 +24,7 @@ from tests.source.packages import (
     QUILT,
     SPEC,
     TESTS,
+    based,
     changes,
     make_on_base,
     make_own,
@@ -119,11 +120,9 @@ def test_the_changelog_has_the_items_that_hold_in_its_series(tmp_path: Path) -> 
 def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) -> None:
     theirs = patch_text("README", "small\n", "large\n", header="no DEP-3 at all\n")
     spec = PackageSpec(patches={"theirs.patch": theirs})
-    dsc = build_dsc(spec, tmp_path / "archive")
-    recipe = make_recipe(tmp_path, spec, patches=QUILT, control=(ADD_FILELOCK,))
-    package = make_on_base(tmp_path, recipe, dsc)
+    package = based(tmp_path, spec, patches=QUILT, control=(ADD_FILELOCK,))
     orig = "small_1.0.orig.tar.gz"
-    assert package.files[orig] == sha256_of(dsc.parent / orig)
+    assert package.files[orig] == sha256_of(tmp_path / "archive" / orig)
     tree = unpacked(package, tmp_path / "unpacked")
     assert (tree / "debian/patches/series").read_text() == "theirs.patch\nlock.patch\n"
     assert (tree / "README").read_text() == "large\n"
@@ -139,9 +138,7 @@ def test_patches_of_two_folders_keep_their_folders(tmp_path: Path) -> None:
     names = ("fix/a.patch", "more/a.patch")
     again = patch_text("src/main.txt", AFTER, AFTER.replace("twenty", "XX"))
     quilt = {**dict(zip(names, (PATCH, again), strict=True)), "series": "\n".join(names)}
-    dsc = build_dsc(SPEC, tmp_path / "archive")
-    package = make_on_base(tmp_path, make_recipe(tmp_path, SPEC, patches=quilt), dsc)
-    tree = unpacked(package, tmp_path / "unpacked")
+    tree = unpacked(based(tmp_path, patches=quilt), tmp_path / "unpacked")
     assert (tree / "debian/patches/series").read_text().split() == [*names]
     assert (tree / "src/main.txt").read_text() == AFTER.replace("twenty", "XX")
 
@@ -149,10 +146,7 @@ def test_patches_of_two_folders_keep_their_folders(tmp_path: Path) -> None:
 FORMATS = [
     (NATIVE, ["small_{}.dsc", "small_{}.tar.xz"]),
     (PackageSpec(version="1.0", format="1.0"), ["small_{}.dsc", "small_{}.tar.gz"]),
-    (
-        PackageSpec(format="1.0"),
-        ["small_1.0.orig.tar.gz", "small_{}.diff.gz", "small_{}.dsc"],
-    ),
+    (PackageSpec(format="1.0"), ["small_1.0.orig.tar.gz", "small_{}.diff.gz", "small_{}.dsc"]),
 ]
 
 
@@ -160,10 +154,9 @@ FORMATS = [
 def test_in_a_format_without_quilt_series_the_patches_are_applied(
     tmp_path: Path, spec: PackageSpec, files: list[str]
 ) -> None:
-    dsc = build_dsc(spec, tmp_path / "archive")
-    recipe = make_recipe(tmp_path, spec, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     version = f"{spec.version}ubuntu0.16.04.1"
-    package = make_on_base(tmp_path, recipe, dsc, version)
+    options = {"patches": QUILT, "tests": TESTS, "control": (ADD_FILELOCK,)}
+    package = based(tmp_path, spec, version, **options)
     named = [name.format(version) for name in files]
     assert {*named} < {*package.files}
     assert Dsc(package.dsc.read_bytes())["Format"] == spec.format
@@ -179,9 +172,7 @@ def test_in_a_format_without_quilt_series_the_patches_are_applied(
 
 
 def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_path: Path) -> None:
-    dsc = build_dsc(SPEC, tmp_path / "archive")
-    recipe = make_recipe(tmp_path, SPEC, patches=QUILT, control=(ADD_FILELOCK,))
-    package = make_on_base(tmp_path, recipe, dsc)
+    package = based(tmp_path, patches=QUILT, control=(ADD_FILELOCK,))
     assert package.debdiff is not None
     assert package.debdiff.name == f"small_{BASE_VERSION}.debdiff"
     text = package.debdiff.read_text()
@@ -197,9 +188,7 @@ def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_pa
 
 
 def test_a_debian_maintainer_becomes_the_original_one(tmp_path: Path) -> None:
-    dsc = build_dsc(SPEC, tmp_path / "archive")
-    package = make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
-    control = (unpacked(package, tmp_path / "unpacked") / "debian/control").read_text()
+    control = (unpacked(based(tmp_path), tmp_path / "unpacked") / "debian/control").read_text()
     assert "Maintainer: Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>\n" in control
     assert "XSBC-Original-Maintainer: Debian Testers <testers@lists.debian.org>\n" in control
 
@@ -216,8 +205,7 @@ def test_the_changes_reach_back_to_the_version_that_is_published(tmp_path: Path)
 
 def test_a_control_in_is_edited_as_well_and_said(tmp_path: Path) -> None:
     spec = PackageSpec(debian={"control.in": CONTROL.format(name="small")})
-    dsc = build_dsc(spec, tmp_path / "archive")
-    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, control=(ADD_FILELOCK,)), dsc)
+    package = based(tmp_path, spec, control=(ADD_FILELOCK,))
     assert package.notes == ("debian/control.in was edited like debian/control, which it makes",)
     tree = unpacked(package, tmp_path / "unpacked")
     assert (tree / "debian/control.in").read_text() == (tree / "debian/control").read_text()
@@ -228,24 +216,20 @@ def test_the_words_of_a_control_in_are_no_relations(
 ) -> None:
     text = CONTROL.format(name="small").replace("${misc:Depends}", "other (>= ###VERSION###)")
     spec = PackageSpec(debian={"control.in": text})
-    make_on_base(tmp_path, make_recipe(tmp_path, spec), build_dsc(spec, tmp_path / "archive"))
+    based(tmp_path, spec)
     assert caplog.records == []
 
 
 def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
     spec = PackageSpec(components={"extra": {"more.txt": "more\n"}})
-    dsc = build_dsc(spec, tmp_path / "archive")
-    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, patches=QUILT), dsc)
+    package = based(tmp_path, spec, patches=QUILT)
     for name in ("small_1.0.orig.tar.gz", "small_1.0.orig-extra.tar.gz"):
-        assert package.files[name] == sha256_of(dsc.parent / name)
+        assert package.files[name] == sha256_of(tmp_path / "archive" / name)
     assert (unpacked(package, tmp_path / "unpacked") / "extra/more.txt").read_text() == "more\n"
 
 
 def test_a_base_with_an_epoch_has_files_without_it(tmp_path: Path) -> None:
-    spec = PackageSpec(version="1:1.0-1")
-    dsc = build_dsc(spec, tmp_path / "archive")
-    recipe = make_recipe(tmp_path, spec)
-    package = make_on_base(tmp_path, recipe, dsc, "1:1.0-1ubuntu0.16.04.1")
+    package = based(tmp_path, PackageSpec(version="1:1.0-1"), "1:1.0-1ubuntu0.16.04.1")
     assert package.dsc.name == "small_1.0-1ubuntu0.16.04.1.dsc"
     assert changes(package)["Version"] == "1:1.0-1ubuntu0.16.04.1"
 
@@ -266,9 +250,7 @@ def test_ubuntus_own_quilt_series_gets_the_patches_too(tmp_path: Path) -> None:
     spec = PackageSpec(
         patches={"theirs.patch": theirs}, debian={"patches/ubuntu.series": "theirs.patch"}
     )
-    dsc = build_dsc(spec, tmp_path / "archive")
-    package = make_on_base(tmp_path, make_recipe(tmp_path, spec, patches=QUILT), dsc)
-    tree = unpacked(package, tmp_path / "unpacked")
+    tree = unpacked(based(tmp_path, spec, patches=QUILT), tmp_path / "unpacked")
     for name in ("series", "ubuntu.series"):
         assert (tree / "debian/patches" / name).read_text() == "theirs.patch\nlock.patch\n"
 
@@ -308,24 +290,15 @@ def test_the_same_input_gives_the_same_bytes_wherever_and_however_it_is_made(
         build_dsc(spec, tmp_path / "archive")
     home = Path(__file__).parents[2]
     found = []
+    usual = {"TZ": "UTC", "LC_ALL": "C", "USER": "one"}
+    other = {
+        "TZ": "Pacific/Kiritimati", "LC_ALL": "en_US.UTF-8", "LANGUAGE": "de", "USER": "two",
+        "DEBEMAIL": "two@ubuntu.com", "DEBFULLNAME": "Two", "SOURCE_DATE_EPOCH": "1",
+        "DEB_VENDOR": "Debian", "XZ_OPT": "-0", "TAR_OPTIONS": "--owner=two",
+    }  # fmt: skip
     for name, umask, env in (
-        ("one", "022", {"TZ": "UTC", "LC_ALL": "C", "USER": "one"}),
-        (
-            "a much longer name/than the other",
-            "077",
-            {
-                "TZ": "Pacific/Kiritimati",
-                "LC_ALL": "en_US.UTF-8",
-                "LANGUAGE": "de",
-                "USER": "two",
-                "DEBEMAIL": "two@ubuntu.com",
-                "DEBFULLNAME": "Two",
-                "SOURCE_DATE_EPOCH": "1",
-                "DEB_VENDOR": "Debian",
-                "XZ_OPT": "-0",
-                "TAR_OPTIONS": "--owner=two",
-            },
-        ),
+        ("one", "022", usual),
+        ("a much longer name/than the other", "077", other),
     ):
         root = tmp_path / name
         root.mkdir(parents=True)
@@ -357,17 +330,8 @@ def test_entries_of_the_debian_tarball_belong_to_nobody(tmp_path: Path) -> None:
 
 
 def test_the_programs_output_is_in_the_log_without_the_folders_name(tmp_path: Path) -> None:
-    recipe, orig = own_packaging(tmp_path)
-    make(
-        recipe,
-        recipe.sources[0],
-        recipe.series[0],
-        OWN_VERSION,
-        orig=orig,
-        base_dsc=None,
-        out=tmp_path / "out",
-        log=tmp_path / "log",
-    )
+    recipe, dsc = make_recipe(tmp_path, SPEC), build_dsc(SPEC, tmp_path / "archive")
+    make_on_base(tmp_path, recipe, dsc, log=tmp_path / "log")
     log = (tmp_path / "log").read_text()
     assert "dpkg-source: info: building small" in log
     assert str(tmp_path / "out") not in log.replace(str(tmp_path / "out") + "/", "")

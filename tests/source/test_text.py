@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from backport.recipe.model import ControlEdit
 from backport.source.dsc import read_dsc
 from backport.source.text import control_paragraphs, not_utf8, read_text, write_text
-from tests.source.packages import QUILT, SPEC, TESTS, make_on_base, unpacked
-from tests.support.source_builder import CONTROL, build_dsc, make_recipe
+from tests.source.packages import QUILT, SPEC, TESTS, based, unpacked
+from tests.support.source_builder import CONTROL, build_dsc
 
 LATIN = b"Andr\xe9".decode("utf-8", "surrogateescape")
 
@@ -49,11 +49,9 @@ def test_a_package_keeps_the_bytes_that_no_edit_names(tmp_path: Path) -> None:
             "small.postinst": f"#!/bin/sh\r\n# {LATIN}\r\nexit 0",
         },
     )
-    dsc = build_dsc(spec, tmp_path / "archive")
     edit = ControlEdit("small", "Depends", "the lock", add=("python-filelock",))
     quilt = {**QUILT, "series": f"# by {LATIN}\nlock.patch\n"}
-    recipe = make_recipe(tmp_path, spec, patches=quilt, tests=TESTS, control=(edit,))
-    package = make_on_base(tmp_path, recipe, dsc)
+    package = based(tmp_path, spec, patches=quilt, tests=TESTS, control=(edit,))
     debian = unpacked(package, tmp_path / "unpacked") / "debian"
     made = (debian / "control").read_bytes()
     assert b"\nX-By: Andr\xe9\nDescription" in made
