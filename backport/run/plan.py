@@ -102,16 +102,22 @@ def _source_step(
 
 
 def _build_step(
-    source: Source, series: str, variant: Variant | None, made: Collection[str], name: str
+    recipe: Recipe, build: StepId, made: Collection[str], checked: Collection[StepId]
 ) -> Step:
-    """The build of a source; `made` are the sources that are built for the series."""
-    mark = variant.name if variant else ""
-    needs = [StepId("source", series, name, mark), StepId("base", series)]
-    for need in source.needs:
-        if need in made:  # else the series has it already
-            in_variant = variant is not None and need in variant.sources
-            needs.append(StepId("build", series, need, mark if in_variant else ""))
-    return Step(StepId("build", series, name, mark), needs=tuple(needs))
+    """The build of a source, with all that its needs need.
+
+    Parameters:
+        made: the sources that are built for the series; it has the others already.
+        checked: the checks of source packages; a build waits for its own.
+    """
+    check = replace(build, kind="check", variant="", test=planned.SOURCE)
+    needs = [replace(build, kind="source"), *({check} & {*checked}), StepId("base", build.series)]
+    needed = recipe.with_needs(recipe.built(build.source).needs)
+    in_variant = recipe.variant(build.variant).sources if build.variant else ()
+    for need in (one for one in made if one in needed):
+        variant = build.variant if need in in_variant else ""
+        needs.append(StepId("build", build.series, need, variant))
+    return Step(build, needs=tuple(needs))
 
 
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
@@ -239,12 +245,18 @@ def make(
         )
         steps[step.id] = step
         previous = step.id
-    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
+    own = [one for one in needs if not one.variant and not recipe.test_source(one.source)]
+    checks = [planned.of_source(recipe, one) for one in own if selection.checks]
+    checked = {step.id: step for step in checks}
+    steps |= checked
+    steps |= _builds_and_tests(
+        recipe, selection, series_names, sources, variants, older=older, checked=checked
+    )
     if selection.checks:
-        checks = planned.steps(
+        of_built = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
         )
-        steps |= {step.id: step for step in checks}
+        steps |= {step.id: step for step in of_built}
     return _until(steps, selection)
 
 
@@ -280,14 +292,15 @@ def _builds_and_tests(
     variants: Mapping[str, list[Variant]],
     *,
     older: Mapping[str, Collection[str]],
+    checked: Collection[StepId],
 ) -> dict[StepId, Step]:
     builds: dict[StepId, Step] = {}
     for series in series_names:
         made = [name for name, source in sources.items() if series in source.series]
         for name in made:
             for variant in (None, *(one for one in variants[series] if name in one.sources)):
-                step = _build_step(sources[name], series, variant, made, name)
-                builds[step.id] = step
+                build = StepId("build", series, name, variant.name if variant else "")
+                builds[build] = _build_step(recipe, build, made, checked)
     tests = {
         step.id: step
         for series in series_names
@@ -301,7 +314,7 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
     """Only what the last kind asked for, and what that needs."""
     last = selection.until
     chosen: set[StepId] = set()
-    todo = [one for one, step in steps.items() if KINDS.index(_kind(step)) <= KINDS.index(last)]
+    todo = [one for one in steps if KINDS.index(one.kind) <= KINDS.index(last)]
     if last not in ("dependencies", "base"):
         todo = [one for one in todo if one.kind not in ("dependencies", "base")]
     while todo:
@@ -310,9 +323,3 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
             chosen.add(step_id)
             todo += steps[step_id].needs
     return {step_id: step for step_id, step in steps.items() if step_id in chosen}
-
-
-def _kind(step: Step) -> str:
-    """The kind of step that asks for it: what needs no build is checked by a build already."""
-    source_check = step.id.kind == "check" and step.id.test == planned.SOURCE
-    return "build" if source_check else step.id.kind

@@ -71,7 +71,12 @@ def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_pat
 
 def test_a_source_package_is_checked_before_it_is_built(recipe: Recipe) -> None:
     name = "check/xenial/beta.source"
-    assert names(checks(recipe)[name].needs) == ("fetch/beta", "source/xenial/beta")
+    steps = planned(recipe)
+    assert names(steps[name].needs) == ("fetch/beta", "source/xenial/beta")
+    assert {one for one, step in steps.items() if name in names(step.needs)} == {
+        "build/xenial/beta",
+        "check/xenial/beta",
+    }
     for until, there in (("source", False), ("build", True), ("check", True)):
         assert (name in planned(recipe, Selection(until=until))) == there
 
@@ -82,6 +87,7 @@ def test_what_was_built_is_checked_beside_the_base_and_what_it_was_built_with(
     assert names(checks(recipe)["check/xenial/beta"].needs) == (
         "fetch/beta",
         "source/xenial/beta",
+        "check/xenial/beta.source",
         "base/xenial",
         "build/xenial/alpha",
         "build/xenial/beta",

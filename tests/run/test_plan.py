@@ -83,29 +83,14 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
         "base/xenial": {"dependencies"},
         "base/yakkety": {"dependencies", "base/xenial"},
         "base/zesty": {"dependencies", "base/yakkety"},
-        "build/xenial/alpha": {"source/xenial/alpha", "base/xenial"},
-        "build/xenial/beta": {"source/xenial/beta", "base/xenial", "build/xenial/alpha"},
-        "build/xenial/beta+plain": {
-            "source/xenial/beta+plain",
-            "base/xenial",
-            "build/xenial/alpha",
-        },
-        "build/xenial/gamma": {"source/xenial/gamma", "base/xenial"},
-        "build/yakkety/alpha": {"source/yakkety/alpha", "base/yakkety"},
-        "build/yakkety/beta": {"source/yakkety/beta", "base/yakkety", "build/yakkety/alpha"},
-        "build/yakkety/beta+plain": {
-            "source/yakkety/beta+plain",
-            "base/yakkety",
-            "build/yakkety/alpha",
-        },
-        "build/zesty/beta": {"source/zesty/beta", "base/zesty"},
-        "build/zesty/beta+plain": {"source/zesty/beta+plain", "base/zesty"},
+        **_builds_of("xenial", ("alpha", "beta", "gamma")),
+        **_builds_of("yakkety", ("alpha", "beta")),
+        **_builds_of("zesty", ("beta",)),
         **_checks_of("xenial", ("alpha", "beta", "gamma")),
         **_checks_of("yakkety", ("alpha", "beta")),
         **_checks_of("zesty", ("beta",)),
         "check/xenial/alpha.reproducible": {
-            "source/xenial/alpha",
-            "base/xenial",
+            *_builds_of("xenial", ("alpha",))["build/xenial/alpha"],
             "build/xenial/alpha",
         },
         **_life_of("xenial", ("alpha", "beta", "gamma")),
@@ -117,19 +102,32 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
     }
 
 
+def _builds_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
+    """The builds of a series: each waits for the check of its source package."""
+    needs = {"beta": {f"build/{series}/alpha"} if "alpha" in built else set()}
+    return {
+        f"build/{series}/{name}{mark}": {
+            f"source/{series}/{name}{mark}",
+            f"check/{series}/{name}.source",
+            f"base/{series}",
+            *needs.get(name, ()),
+        }
+        for name in built
+        for mark in (("", "+plain") if name == "beta" else ("",))
+    }
+
+
 def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
     """The checks of each source package, and of what was built of it and of its needs."""
+    builds = _builds_of(series, built)
     checks = {
         f"check/{series}/{name}": {
             f"fetch/{name}",
-            f"source/{series}/{name}",
-            f"base/{series}",
             f"build/{series}/{name}",
+            *builds[f"build/{series}/{name}"],
         }
         for name in built
     }
-    if "alpha" in built:
-        checks[f"check/{series}/beta"].add(f"build/{series}/alpha")
     return checks | {
         f"check/{series}/{name}.source": {f"fetch/{name}", f"source/{series}/{name}"}
         for name in built
@@ -455,6 +453,18 @@ def test_one_series_leaves_the_others_out(recipe: Recipe) -> None:
     steps = made(recipe, Selection(series=("yakkety",)))
     assert {step.id.series for step in steps.values()} == {"", "yakkety"}
     assert names(steps["base/yakkety"].needs) == ("dependencies",)
+
+
+def test_a_build_has_what_its_needs_need_though_its_series_has_one_of_them(tmp_path: Path) -> None:
+    chain = (
+        SourceSpec("alpha"),
+        SourceSpec("beta", series=("xenial",), needs=("alpha",)),
+        SourceSpec("gamma", needs=("beta",)),
+    )
+    steps = made(recipes.load(tmp_path, Spec(chain)))
+    for series, built in (("xenial", ["alpha", "beta"]), ("yakkety", ["alpha"])):
+        needs = [one.source for one in steps[f"build/{series}/gamma"].needs if one.kind == "build"]
+        assert needs == built
 
 
 def test_one_source_brings_what_it_needs_and_its_own_tests(recipe: Recipe) -> None:

@@ -130,8 +130,16 @@ def test_a_check_that_failed_says_why(recipe: Recipe, name: str) -> None:
     told = made(recipe, {name: failed})
     (line,) = [one for one in told.lines if one.check == "failed"]
     assert (line.series, line.source, line.folder) == ("xenial", "gamma", name)
-    assert told.other == ()
-    assert "xenial/gamma: check: 1 error" in summary.as_text(told, "/w")
+    text = summary.as_text(told, "/w")
+    assert "xenial/gamma: check: 1 error" in text
+    assert (f"skipped since: {name} failed" in text) == name.endswith(".source")
+
+
+def test_a_fault_of_a_source_package_stops_its_build_and_what_needs_that(recipe: Recipe) -> None:
+    name = "check/yakkety/alpha.source"
+    told = made(recipe, {name: Failed("check", "1 error")}, until="build")
+    builds = ("build/yakkety/alpha", "build/yakkety/python-beta-with-a-name")
+    assert told.causes == (Cause(name, "failed", builds),)
 
 
 def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe) -> None:
