@@ -124,10 +124,14 @@ def steps(
             and (long or build.source in older.get(series, ()))
         ]
         own = [step.id for step in builds if step.id.series == series]
+        archive = {name: one.version for name, one in recipe.one_series(series).archive.items()}
         yield Step(
             StepId("check", series, test=LIFECYCLE),
             needs=(StepId("base", series), *own, *before),
-            inputs=(("checks", _version_of_checks()),),
+            inputs=(
+                ("archive", hash_text(json.dumps(archive, sort_keys=True))),
+                ("checks", _version_of_checks()),
+            ),
         )
 
 

@@ -34,7 +34,7 @@ from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
 from backport.engine.step import StepId
 from backport.recipe.bug import BugText
-from backport.recipe.model import BasePin, ControlEdit, Published, Recipe, Review
+from backport.recipe.model import BasePin, ControlEdit, Published, Recipe, Review, Series
 from backport.source import weight
 from backport.source.weight import Part, Weight
 from tests.build.packages import make_deb, make_repository
@@ -249,8 +249,8 @@ def upgrade(name: str) -> Case:
 
 
 def untried(older: list[Package]) -> Case:
-    own = [Package("small", "2.0", Path("small.deb"))]
-    return lambda _world: lifecycle.not_tried("xenial", own, [older])
+    own = {"small": [Package("small", "2.0", Path("small.deb"))]}
+    return lambda _world: lifecycle.not_tried(Series("xenial", "16.04"), own, [older])
 
 
 FILELOCK = ControlEdit("small", "Depends", "the lock", add=("python-filelock",))
