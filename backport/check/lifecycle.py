@@ -124,8 +124,8 @@ def check(
     every = [one for old in built for one in old]
     for name, some in (("new", own), *([("old", every)] if every else [])):
         debs = [one.deb for one in some]
-        made = localrepo.publish(debs, scratch / name, origin=BUILT_ORIGIN, epoch=epoch)
-        repositories[name] = made.path
+        place = scratch / name
+        repositories[name] = localrepo.publish(debs, place, origin=BUILT_ORIGIN, epoch=epoch).path
     if base.older is not None and are_older(there := packages(base.older), own):
         groups.insert(0, (ARCHIVE, there))
         repositories[ARCHIVE] = base.older

@@ -112,7 +112,7 @@ def check_tests(recipe: Recipe) -> None:
     """
     for row in recipe.matrix:
         where, matrix = row.where, row.folder.path
-        source = recipe.source(row.source)
+        source = recipe.built(row.source)
         if row.matrix:
             _require(row.name, matrix, (), f"{where}.name")
         elif (theirs := _of_bases(source)) is not None:

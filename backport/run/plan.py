@@ -17,7 +17,6 @@ from backport.recipe.model import (
     MatrixTest,
     Recipe,
     Source,
-    TestSource,
     Variant,
 )
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
@@ -123,9 +122,9 @@ def _build_step(
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
     """The rows of the matrix that a run tests in a series."""
     for test in recipe.matrix:
-        if series not in recipe.source(test.source).series:
+        if series not in recipe.built(test.source).series:
             continue  # not uploaded there: none of our tests come with it
-        if any(one.name in test.extra for one in _not_made_for(recipe, series)):
+        if any(series not in one.package.series for one in recipe.test_sources_of(test)):
             continue
         if selection.tests and test.name not in selection.tests:
             continue
@@ -135,10 +134,6 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
             yield test
 
 
-def _not_made_for(recipe: Recipe, series: str) -> list[TestSource]:
-    return [one for one in recipe.test_sources if series not in one.package.series]
-
-
 def _test_steps(
     recipe: Recipe,
     series: str,
@@ -146,7 +141,8 @@ def _test_steps(
     builds: Collection[StepId],
     older: Collection[str],
 ) -> Iterator[Step]:
-    beside = {*test.extra, *(older if test.from_archive else ())}
+    beside = {test.source, *test.extra, *(older if test.from_archive else ())}
+    before = recipe.before(test)
     plain = [
         build
         for build in builds
@@ -155,7 +151,9 @@ def _test_steps(
         and (recipe.test_source(build.source) is None or build.source in beside)
     ]
     base = StepId("base", series)
-    said = (("row", hash_text(_json((test.name, test.timeout)))),)
+    old = [one for one in builds if one.series == series and one.source in before - beside]
+    row = (test.name, test.timeout, *([test.before] if test.before else ()))
+    said = (("row", hash_text(_json(row))),)
     matrix = (
         *said,
         ("matrix", hash_tree(test.folder.path)),
@@ -164,12 +162,12 @@ def _test_steps(
     own = (base,) if test.matrix else (base, StepId("source", series, test.source))
     yield Step(
         StepId("test", series, test.source, test=test.name),
-        (*own, *plain),
+        (*own, *plain, *old),
         matrix if test.matrix else said,
         limit=test.timeout,
     )
     # A control may run the test that is shipped.
-    shipped = ("tests", hash_tree(recipe.source(test.source).tests))
+    shipped = ("tests", hash_tree(recipe.built(test.source).tests))
     for control in test.controls:
         replaced = recipe.variant(control.variant).sources if control.variant else ()
         kept = [build for build in plain if build.source not in replaced]
@@ -200,10 +198,10 @@ def make(
     ]
     asked = selection.sources or tuple(source.name for source in recipe.sources)
     extra = (
-        name
+        one.name
         for series in series_names
         for test in wanted_tests(recipe, series, selection)
-        for name in test.extra
+        for one in recipe.test_sources_of(test)
     )
     closure = recipe.with_needs((*asked, *extra))
     # What upgrades start from is built in its own series, or is in the base.

@@ -209,4 +209,5 @@ def test_what_a_later_series_has_of_a_source_changes_its_checks(recipe: Recipe) 
         "check/xenial/alpha.source",
         "check/zesty/alpha.source",
         "check/zesty/beta.source",
+        "check/zesty/lifecycle",
     }

@@ -353,6 +353,7 @@ def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path)
     newer = replace(seen, version="0.9-2")
     after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
     checks = {f"check/xenial/{name}.source" for name in ("alpha", "beta", "gamma")}
+    checks.add("check/xenial/lifecycle")
     assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
 
 
