@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 from backport.errors import RecipeError
 from backport.recipe.model import Recipe, Source
@@ -144,8 +143,7 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
     control = folder / "control"
     ours: dict[str, str] = {}
     if control.is_file():
-        with control.open("rb") as stream:
-            ours = _tests_in(stream)
+        ours = dep8_tests(control.read_text("utf-8", "surrogateescape"))
     known = [*ours, *theirs]
     if test not in known:
         near = _near(test, known)
@@ -176,17 +174,25 @@ def _of_bases(source: Source) -> list[str] | None:
             member = "debian/tests/control"
             stream = tar.extractfile(member) if member in tar.getnames() else None
             if stream is not None:
-                found += _tests_in(stream)
+                found += dep8_tests(stream.read().decode("utf-8", "surrogateescape"))
     return found
 
 
-def _tests_in(control: IO[bytes]) -> dict[str, str]:
-    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
-    return {
-        name: paragraph.get("Tests-Directory", "")
-        for paragraph in control_paragraphs(control.read().decode("utf-8", "surrogateescape"))
-        for name in paragraph.get("Tests", "").replace(",", " ").split()
-    }
+def dep8_tests(control: str) -> dict[str, str]:
+    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none).
+
+    A Test-Command has no file; without a name autopkgtest numbers it.
+    """
+    found: dict[str, str] = {}
+    commands = 0
+    for paragraph in control_paragraphs(control):
+        names = paragraph.get("Tests", "").replace(",", " ").split()
+        found |= dict.fromkeys(names, paragraph.get("Tests-Directory", ""))
+        if "Test-Command" in paragraph:
+            given = re.search(r"\btest-name=([^\s,]+)", paragraph.get("Features", ""))
+            commands += not given
+            found[given[1] if given else f"command{commands}"] = "."
+    return found
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -325,8 +325,8 @@ def compared(failed: Failed, before: Verdict, name: str) -> Verdict:
     """
     if isinstance(before, Failed):
         return Skipped(f"failed before too, on {name}: {failed.detail}; there: {before.detail}")
-    gave = kind(before)
-    return replace(failed, detail=f"{failed.detail}; on {name}, from before, it {gave}")
+    detail = f"{failed.detail}; on {name}, from before: {kind(before)}"
+    return replace(failed, detail=detail)
 
 
 def single_verdict(result: TestResult, name: str) -> Verdict:

@@ -98,7 +98,32 @@ def test_what_init_writes_is_green_as_it_is(place: Place) -> None:
     assert [(test["test"], test["control"], test["verdict"]) for test in line["tests"]] == [
         ("installed", False, "passed"),
         ("installed-control", True, "passed"),
+        ("says", False, "passed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("test", "code", "verdict", "reason"),
+    [
+        ("echo no >&2; false", 0, "skipped", "failed before too, on greeter-before: non-zero"),
+        ('test "$(greeter)" = hello', 4, "failed", "on greeter-before, from before: passed"),
+    ],
+)
+def test_a_test_of_the_base_fails_the_update_only_where_it_passed_before(
+    place: Place, test: str, code: int, verdict: str, reason: str
+) -> None:
+    small = SMALL.with_test(test)
+    begin(place, small, SERIES, whole=True)
+    add_patch(place, small, '"hello"', '"hello, noble"')
+    say_in_the_changelog(place, "Greet the series (greeting.patch).")
+
+    ran = place.run("test", "--base", "stand-in", "--test", "says", "--json")
+
+    assert ran.exit_code == code, ran.stdout + ran.stderr
+    (line,) = ran.summary["lines"]
+    assert [(one["test"], one["verdict"]) for one in line["tests"]] == [("says", verdict)]
+    assert reason in line["tests"][0]["reason"]
+    assert ran.summary["counts"][verdict] == 1
 
 
 def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Place) -> None:

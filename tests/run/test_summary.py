@@ -182,6 +182,15 @@ def test_what_was_skipped_over_several_steps_names_where_it_began(recipe: Recipe
     assert (yakkety.made, yakkety.folder) == ("skipped", "source/yakkety/alpha")
 
 
+def test_a_test_of_a_test_source_that_did_not_pass_is_said_beside_the_lines(recipe: Recipe) -> None:
+    theirs = StepId("test", "xenial", "theirs", test="smoke")
+    result = Result(theirs, "", Failed("test", "it is wrong"), "", 1.0, 0.0, exit_code=4)
+    told = summary.make(recipe, {theirs: Step(theirs)}, {theirs: result}, {})
+    assert told.counts["failed"] == 1
+    text = summary.as_text(told, "/w")
+    assert "test/xenial/theirs.smoke failed: test: it is wrong" in text
+
+
 def test_a_test_that_skipped_itself_keeps_its_own_reason(recipe: Recipe) -> None:
     told = made(recipe, {"test/xenial/gamma.race": Skipped("needs a network")})
     assert told.causes == ()
