@@ -171,8 +171,11 @@ class Records:
             moment, what = self._read("failures")[self.root]
             passed = self._now() - datetime.fromisoformat(moment)
             if timedelta(0) <= passed < rest:
+                # It may be kept of a question about another recipe's packages.
+                since = what.rpartition(", since ")[2]
                 return RemoteError(
-                    f"{what} ({passed.total_seconds() // 60:.0f} minutes ago; it is asked again "
+                    f"no publication record is asked for, since {since} "
+                    f"({passed.total_seconds() // 60:.0f} minutes ago; it is asked again "
                     f"{rest.total_seconds() // 60:.0f} minutes after that)",
                     where=self.root,
                 )
