@@ -433,6 +433,10 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_upload(only_xenial("")), of_upload(only_xenial("0.9-1"))],
         [of_upload(only_xenial("1.0-1")), of_upload()],
     ),
+    "base-overtaken": (
+        [of_upload(in_archive("1.0-1ubuntu0.1"))],
+        [of_upload(in_archive("1.0-1")), of_upload()],
+    ),
     "unrelated-change": (
         [of_upload(mend=edit("rules", "dh $@", "dh $@ --parallel"))],
         [of_upload()],

@@ -156,6 +156,8 @@ def test_a_stand_in_is_said_at_the_top(place: Place) -> None:
     text = page_of(place).read_text()
     assert "Built and tested on a stand-in, not on Ubuntu." in text
     assert text.index("stand-in, not on Ubuntu") < text.index("<main>")
+    (overall,) = re.findall(r'<p class="overall .*</p>', text)
+    assert overall.endswith(" <strong>The whole base differs.</strong></p>")
 
 
 def test_packages_of_the_real_archive_have_no_such_warning(tmp_path: Path) -> None:
