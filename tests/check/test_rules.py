@@ -44,10 +44,7 @@ from tests.support.source_builder import patch_text
 
 @dataclass(frozen=True)
 class World:
-    """What the cases are made with.
-
-    A folder of their own, the lives of tiny packages, and an update with some edits of its control.
-    """
+    """A folder for a case, the lives of tiny packages, and an update with an edit of control."""
 
     root: Path
     lives: Callable[[], Lives]
@@ -122,8 +119,6 @@ def of_tarball(name: str) -> Case:
 
 
 def of_weight(limits: Review, *lines: int) -> Case:
-    """Source packages with so many lines of packaging each."""
-
     def found(world: World) -> Iterable[Finding]:
         needs = {}
         for number, count in enumerate(lines):

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,6 @@ from backport.recipe.reader import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
 from tests.support.wrong_recipes import TWO, refusal
-
-# ------------------------------------------------------------------ what is right
 
 
 def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
@@ -62,58 +61,6 @@ def test_the_recipe_of_this_repository_is_right() -> None:
     assert [one.name for one in recipe.series] == ["xenial", "yakkety", "zesty"]
 
 
-def test_a_base_serves_without_an_upstream_tarball_and_without_our_packaging(
-    tmp_path: Path,
-) -> None:
-    spec = Spec(sources=(SourceSpec("alpha", base="1.0-1"),))
-    content = recipes.data(spec)
-    del content["source"]["alpha"]["upstream"]
-    source = recipes.load_data(tmp_path, spec, content).source("alpha")
-    assert source.upstream is None
-    assert source.base is not None
-    assert (source.base.version, source.base.dsc) == ("1.0-1", "alpha_1.0-1.dsc")
-
-
-def test_a_local_tarball_and_a_local_dsc_name_themselves(tmp_path: Path) -> None:
-    spec = Spec(sources=(SourceSpec("alpha", base="1.0-1"),))
-    content = recipes.data(spec)
-    content["source"]["alpha"]["upstream"] = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
-    content["source"]["alpha"]["base"] = {
-        "version": "1.0-1",
-        "path": "files/alpha_1.0-1.dsc",
-        "sha256": SHA256,
-    }
-    source = recipes.load_data(tmp_path, spec, content).source("alpha")
-    assert source.upstream is not None
-    assert (source.upstream.file, source.upstream.path) == (
-        "alpha-1.0.tar.gz",
-        str(tmp_path / "files/alpha-1.0.tar.gz"),
-    )
-    assert source.base is not None
-    assert (source.base.dsc, source.base.path) == (
-        "alpha_1.0-1.dsc",
-        str(tmp_path / "files/alpha_1.0-1.dsc"),
-    )
-
-
-def test_a_local_folder_needs_no_hash(tmp_path: Path) -> None:
-    (tmp_path / "checkout").mkdir()
-    spec = Spec()
-    content = recipes.data(spec)
-    content["source"]["alpha"]["upstream"] = {"path": "checkout"}
-    source = recipes.load_data(tmp_path, spec, content).source("alpha")
-    assert source.upstream is not None
-    assert (source.upstream.sha256, source.upstream.path) == ("", str(tmp_path / "checkout"))
-
-
-def test_a_series_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
-    quilt = {"series": ("one.patch",), "series.xenial": ("one.patch", "two.patch")}
-    recipe = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", quilt=quilt),)))
-    alpha = recipe.source("alpha")
-    assert patch_names(quilt_series_file(alpha, "xenial")) == ("one.patch", "two.patch")
-    assert patch_names(quilt_series_file(alpha, "yakkety")) == ("one.patch",)
-
-
 def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
     names = ("series", "series.xenial", "series.1.0", "series.0.9")
     quilt = {name: (f"for-{name}.patch",) for name in names}
@@ -136,64 +83,12 @@ def test_comments_and_options_of_a_quilt_series_are_no_patches(tmp_path: Path) -
     assert patch_names(file) == ("one.patch", "two.patch")
 
 
-# ------------------------------------------------------------------ the file itself
-
-
 def test_a_missing_file_is_named_with_the_two_ways_on(tmp_path: Path) -> None:
     path = tmp_path / "backport.toml"
     assert refusal(path) == (
         f"{path}: there is no such recipe; name one with --recipe, or make one with: "
         "backport init SOURCE --series NAME"
     )
-
-
-def test_bad_toml_is_named_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "backport.toml"
-    path.write_text('[update]\nname = "unfinished\n')
-    assert refusal(path) == (
-        f"{path}: this is not readable as TOML: Illegal character '\\n' (at line 2, column 19); "
-        "mend that line"
-    )
-
-
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "backport.toml"
-    path.write_bytes(b'name = "\xff"\n')
-    assert refusal(path).startswith(f"{path}: this is not readable as TOML: line 1 is not UTF-8")
-
-
-def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
-    assert refusal(tmp_path).startswith(f"{tmp_path}: this is not readable as TOML: ")
-
-
-# ------------------------------------------------------------------ unknown keys
-
-
-# ------------------------------------------------------------------ missing keys
-
-
-# ------------------------------------------------------------------ wrong values
-
-
-def test_what_is_left_out_follows_from_the_version(tmp_path: Path) -> None:
-    spec = Spec()
-    content = recipes.data(spec)
-    alpha = content["source"]["alpha"]
-    del alpha["debian-version"]
-    alpha["upstream"] = {"pypi": "alpha", "sha256": SHA256}
-    source = load(recipes.write(tmp_path, spec, content)).source("alpha")
-    assert source.debian_version == "1.0-1"
-    assert source.upstream is not None
-    assert source.upstream.file == "alpha-1.0.tar.gz"
-
-
-def test_same_is_the_sources_own_upstream_version(tmp_path: Path) -> None:
-    spec = Spec(sources=(SourceSpec("alpha"), SourceSpec("beta", needs=("alpha",))))
-    content = recipes.data(spec)
-    content["source"]["beta"]["needs-upstream"] = {"alpha": "same"}
-    assert load(recipes.write(tmp_path, spec, content)).source("beta").needs_upstream == {
-        "alpha": ("1.0",)
-    }
 
 
 @pytest.mark.parametrize(
@@ -225,3 +120,73 @@ def test_a_test_may_have_several_controls_one_on_the_updates_own_packages(tmp_pa
         Control("harm-control", "plain"),
         Control("harm-control", ""),
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b'[update]\nname = "unfinished\n',
+            "Illegal character '\\n' (at line 2, column 19); mend",
+        ),
+        (b'name = "\xff"\n', "line 1 is not UTF-8"),
+        (None, ""),
+    ],
+)
+def test_what_is_no_toml_is_refused_with_its_line(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "backport.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert refusal(path).startswith(f"{path}: this is not readable as TOML: {said}")
+
+
+LOCAL = {"version": "1.0-1", "path": "files/alpha_1.0-1.dsc", "sha256": SHA256}
+TARBALL = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
+
+
+@pytest.mark.parametrize(
+    ("changes", "upstream", "base"),
+    [
+        # A base needs neither a tarball nor packaging of our own.
+        ({"upstream": None}, None, ("alpha_1.0-1.dsc", "")),
+        ({"base": LOCAL, "upstream": None}, None, ("alpha_1.0-1.dsc", LOCAL["path"])),
+        ({"upstream": TARBALL}, ("alpha-1.0.tar.gz", TARBALL["path"]), ("alpha_1.0-1.dsc", "")),
+        # A folder has no hash.
+        ({"upstream": {"path": "patches"}}, ("patches", "patches"), ("alpha_1.0-1.dsc", "")),
+        (
+            {"upstream": {"pypi": "alpha", "sha256": SHA256}, "debian-version": None},
+            ("alpha-1.0.tar.gz", ""),
+            ("alpha_1.0-1.dsc", ""),
+        ),
+    ],
+)
+def test_what_is_left_out_follows_from_the_place_and_the_version(
+    tmp_path: Path,
+    changes: dict[str, Any],
+    upstream: tuple[str, str] | None,
+    base: tuple[str, str],
+) -> None:
+    spec = Spec(sources=(SourceSpec("alpha", base="1.0-1"),))
+    content = recipes.data(spec)
+    table = {**content["source"]["alpha"], **changes}
+    content["source"]["alpha"] = {key: one for key, one in table.items() if one is not None}
+    source = recipes.load_data(tmp_path, spec, content).source("alpha")
+
+    def place(path: str) -> str:
+        return str(tmp_path / path) if path else ""
+
+    told = (source.upstream.file, source.upstream.path) if source.upstream else None
+    assert told == (upstream and (upstream[0], place(upstream[1])))
+    assert source.base is not None
+    assert (source.base.dsc, source.base.path) == (base[0], place(base[1]))
+    assert (source.base.version, source.debian_version) == ("1.0-1", "1.0-1")
+
+
+def test_same_is_the_sources_own_upstream_version(tmp_path: Path) -> None:
+    beta = SourceSpec("beta", needs=("alpha",), more={"needs-upstream": {"alpha": "same"}})
+    recipe = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha"), beta)))
+    assert recipe.source("beta").needs_upstream == {"alpha": ("1.0",)}
