@@ -101,22 +101,24 @@ def _source_step(
 
 
 def _build_step(
-    recipe: Recipe, build: StepId, made: Collection[str], checked: Collection[StepId]
+    recipe: Recipe, made: StepId, others: Collection[StepId], checked: Collection[StepId]
 ) -> Step:
-    """The build of a source, with all that its needs need.
+    """The build of a source package, with all that its needs need.
 
     Parameters:
-        made: the sources that are built for the series; it has the others already.
+        made, others: the steps that make it, and all source packages; what is not made for a
+            series is there already.
         checked: the checks of source packages; a build waits for its own.
     """
-    check = replace(build, kind="check", variant="", test=planned.SOURCE)
-    needs = [replace(build, kind="source"), *({check} & {*checked}), StepId("base", build.series)]
-    needed = recipe.with_needs(recipe.built(build.source).needs)
-    in_variant = recipe.variant(build.variant).sources if build.variant else ()
-    for need in (one for one in made if one in needed):
-        variant = build.variant if need in in_variant else ""
-        needs.append(StepId("build", build.series, need, variant))
-    return Step(build, needs=tuple(needs))
+    check = replace(made, kind="check", variant="", test=planned.SOURCE)
+    needs = [made, *({check} & {*checked}), StepId("base", made.series)]
+    needed = recipe.with_needs(recipe.built(made.source).needs)
+    in_variant = recipe.variant(made.variant).sources if made.variant else ()
+    for one in others:
+        variant = made.variant if one.source in in_variant else ""
+        if one.source in needed and (one.series, one.variant) == (made.series, variant):
+            needs.append(replace(one, kind="build"))
+    return Step(replace(made, kind="build"), needs=tuple(needs))
 
 
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
@@ -193,43 +195,32 @@ def make(
         base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
         base_inputs: for each series what else its base depends on, as names and hashes.
     """
-    series_names = [one.name for one in recipe.series if one.name in selection.series] or [
-        one.name for one in recipe.series
-    ]
+    chosen = selection.series or tuple(one.name for one in recipe.series)
+    series_names = [one.name for one in recipe.series if one.name in chosen]
     asked = selection.sources or tuple(source.name for source in recipe.sources)
-    extra = (
-        one.name
-        for series in series_names
-        for test in wanted_tests(recipe, series, selection)
-        for one in recipe.test_sources_of(test)
-    )
-    closure = recipe.with_needs((*asked, *extra))
+    rows = {name: [*wanted_tests(recipe, name, selection)] for name in series_names}
+    named = (one for some in rows.values() for row in some for one in recipe.test_sources_of(row))
+    closure = recipe.with_needs((*asked, *(one.name for one in named)))
     # What upgrades start from is built in its own series, or is in the base.
     older = {
         name: recipe.with_needs(planned.older_sources(recipe, name, recipe.with_needs(asked)))
         for name in (series_names if base_kind != "ubuntu" else ())
-        if selection.lives
-        or any(test.from_archive for test in wanted_tests(recipe, name, selection))
+        if selection.lives or any(row.from_archive for row in rows[name])
     }
     sources = _sources(recipe, closure, older)
     fetched = (_fetch_step(source, name) for name, source in sources.items())
     steps = {step.id: step for step in fetched}
-    variants: dict[str, list[Variant]] = {name: [] for name in series_names}
-    for series in series_names:
-        for test in wanted_tests(recipe, series, selection):
-            for control in test.controls:
-                variant = recipe.variant(control.variant) if control.variant else None
-                if variant is not None and variant not in variants[series]:
-                    variants[series].append(variant)
-    for series, name in ((series, name) for series in series_names for name in sources):
-        source = sources[name]
-        if series in source.series:
-            for variant in (None, *(one for one in variants[series] if name in one.sources)):
-                step = _source_step(recipe, source, series, variant, name)
-                steps[step.id] = step
+    for series, some in rows.items():
+        controls = (control for row in some for control in row.controls if control.variant)
+        variants = [recipe.variant(name) for name in dict.fromkeys(one.variant for one in controls)]
+        for name, source in sources.items():
+            for variant in (None, *(one for one in variants if name in one.sources)):
+                if series in source.series:
+                    step = _source_step(recipe, source, series, variant, name)
+                    steps[step.id] = step
     dependencies = StepId("dependencies")
-    needs = tuple(step_id for step_id in steps if step_id.kind == "source")
-    steps[dependencies] = Step(dependencies, needs, _inputs_of_dependencies(recipe))
+    made = tuple(step_id for step_id in steps if step_id.kind == "source")
+    steps[dependencies] = Step(dependencies, made, _inputs_of_dependencies(recipe))
     previous = dependencies
     for series in series_names:
         step = Step(
@@ -243,13 +234,15 @@ def make(
         )
         steps[step.id] = step
         previous = step.id
-    own = [one for one in needs if not one.variant and not recipe.test_source(one.source)]
+    own = [one for one in made if not one.variant and not recipe.test_source(one.source)]
     checks = [planned.of_source(recipe, one) for one in own if selection.checks]
     checked = {step.id: step for step in checks}
-    steps |= checked
-    steps |= _builds_and_tests(
-        recipe, selection, series_names, sources, variants, older=older, checked=checked
-    )
+    builds = {step.id: step for step in (_build_step(recipe, one, made, checked) for one in made)}
+    steps |= checked | builds
+    for series, some in rows.items():
+        for row in some:
+            tests = _test_steps(recipe, series, row, builds, older.get(series, ()))
+            steps |= {step.id: step for step in tests}
     if selection.checks:
         of_built = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
@@ -280,32 +273,6 @@ def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:
         packaging = one.package.patches / "debian"
         found.append((f"packaging of {one.name}", hash_tree(packaging, ["control"])))
     return tuple(found)
-
-
-def _builds_and_tests(
-    recipe: Recipe,
-    selection: Selection,
-    series_names: list[str],
-    sources: Mapping[str, Source],
-    variants: Mapping[str, list[Variant]],
-    *,
-    older: Mapping[str, Collection[str]],
-    checked: Collection[StepId],
-) -> dict[StepId, Step]:
-    builds: dict[StepId, Step] = {}
-    for series in series_names:
-        made = [name for name, source in sources.items() if series in source.series]
-        for name in made:
-            for variant in (None, *(one for one in variants[series] if name in one.sources)):
-                build = StepId("build", series, name, variant.name if variant else "")
-                builds[build] = _build_step(recipe, build, made, checked)
-    tests = {
-        step.id: step
-        for series in series_names
-        for test in wanted_tests(recipe, series, selection)
-        for step in _test_steps(recipe, series, test, builds, older.get(series, ()))
-    }
-    return builds | tests
 
 
 def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step]:
