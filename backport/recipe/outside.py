@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,53 +30,46 @@ def check_series(recipe: Recipe, file: str) -> None:
     known = releases()
     numbers = {number: name for name, number in known.items()}
     for series in recipe.series:
-        where = f"{file}: series.{series.name}"
-        name, _, pocket = series.name.rpartition("-")
-        if pocket in _POCKETS:
-            raise RecipeError(
-                f"{series.name!r} names a pocket",
-                where=where,
-                advice=f"write {name}: an update always goes to its pocket {name}-proposed",
-            )
-        if series.name in numbers:
-            raise RecipeError(
-                f"{series.name!r} is the number of a series",
-                where=where,
-                advice=f"write its name, {numbers[series.name]}",
-            )
-        if not _NAME.fullmatch(series.name):
-            raise RecipeError(
-                f"{series.name!r} is no name of a series",
-                where=where,
-                advice="use lower case letters",
-            )
-        if series.name not in known:
-            near = _near(series.name, known) or numbers.get(series.version, "")
-            listed = f"one of {', '.join(list(known)[-12:])}"
-            raise RecipeError(
-                f"{series.name!r} is no Ubuntu series that distro-info-data knows",
-                where=where,
-                advice=f"write {near or listed}, or install a newer distro-info-data",
-            )
+        if wrong := _no_name(series.name, series.version, known, numbers):
+            what, advice = wrong
+            where = f"{file}: series.{series.name}"
+            raise RecipeError(f"{series.name!r} {what}", where=where, advice=f"write {advice}")
     # The proof reads the series in this order as the order of release upgrades.
     for earlier, later in pairwise(recipe.series):
         if earlier.version >= later.version:
-            wrong = next((one for one in (later, earlier) if one.version != known[one.name]), None)
+            wrongs = (one for one in (later, earlier) if one.version != known[one.name])
             raise RecipeError(
                 f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
                 where=f"{file}: series.{later.name}",
-                advice=f"{wrong.name} is {known[wrong.name]}"
-                if wrong
-                else "put the tables of the series in the order of their versions, each once",
+                advice=next((f"{one.name} is {known[one.name]}" for one in wrongs), "")
+                or "put the tables of the series in the order of their versions, each once",
             )
     for series in recipe.series:
         if series.version != known[series.name]:
+            near = f", or name {numbers[series.version]}" if series.version in numbers else ""
             raise RecipeError(
                 f"{series.name} is {known[series.name]}, not {series.version}",
                 where=f"{file}: series.{series.name}.version",
-                advice=f'write "{known[series.name]}"'
-                + (f", or name {numbers[series.version]}" if series.version in numbers else ""),
+                advice=f'write "{known[series.name]}"{near}',
             )
+
+
+def _no_name(
+    name: str, version: str, known: Mapping[str, str], numbers: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """Why a name is none of an Ubuntu series, and what to write; None where it is one."""
+    series, _, pocket = name.rpartition("-")
+    if pocket in _POCKETS:
+        return "names a pocket", f"{series}: an update always goes to its pocket {series}-proposed"
+    if name in numbers:
+        return "is the number of a series", f"its name, {numbers[name]}"
+    if not _NAME.fullmatch(name):
+        return "is no name of a series", "it with lower case letters"
+    if name in known:
+        return None
+    right = _near(name, known) or numbers.get(version) or f"one of {', '.join([*known][-12:])}"
+    what = "is no Ubuntu series that distro-info-data knows"
+    return what, f"{right}, or install a newer distro-info-data"
 
 
 def check_archive(recipe: Recipe, file: str) -> None:

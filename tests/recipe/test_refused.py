@@ -66,7 +66,8 @@ def test_a_series_with_a_name_that_is_no_plain_name_is_refused(tmp_path: Path, n
         content["series"][name] = {"version": "17.04"}
 
     assert refusal_of(tmp_path, change) == (
-        f"backport.toml: series.{name}: {name!r} is no name of a series; use lower case letters"
+        f"backport.toml: series.{name}: {name!r} is no name of a series; "
+        "write it with lower case letters"
     )
 
 

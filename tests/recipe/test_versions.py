@@ -116,14 +116,10 @@ EDIT = {"paragraph": "source", "field": "Build-Depends", "reason": "r", "add": [
 @pytest.mark.parametrize(
     ("spec", "file", "form"),
     [
-        (
-            SourceSpec("alpha", base="1.0-1", quilt={"series.xenial": ("one.patch",)}),
-            "",
-            "ubuntu0.",
-        ),
-        (SourceSpec("alpha", base="1.0-1"), "control.binary", "~ubuntu"),
-        (SourceSpec("alpha", base="1.0-1"), "alpha.cron.d", "ubuntu0."),
-        (SourceSpec("alpha", base="1.0-1", more={"control": [EDIT]}), "", "~ubuntu"),
+        (replace(ON_BASE, quilt={"series.xenial": ("one.patch",)}), "", "ubuntu0."),
+        (ON_BASE, "control.binary", "~ubuntu"),
+        (ON_BASE, "alpha.cron.d", "ubuntu0."),
+        (replace(ON_BASE, more={"control": [EDIT]}), "", "~ubuntu"),
     ],
 )
 def test_a_patch_or_a_file_is_a_delta_in_its_series_and_a_package_or_an_edit_is_none(
