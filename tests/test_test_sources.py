@@ -161,6 +161,65 @@ def test_another_version_is_another_source_step(recipe: Recipe) -> None:
     assert before.inputs != after.inputs
 
 
+PINNED = {
+    "source": "alpha",
+    "series": ["xenial"],
+    "purpose": "the package without the update",
+    "base": {"version": "1.0-1", "dsc": "alpha_1.0-1.dsc", "sha256": SHA256}
+    | {"url": "https://example.org/alpha_1.0-1.dsc"},
+}
+
+
+def with_pinned(root: Path, **row: Any) -> Recipe:
+    """A recipe with a pinned test source, which needs another one, and a row about it."""
+    needs = PINNED | {"source": "delta", "base": {**PINNED["base"], "dsc": "delta_1.0-1.dsc"}}
+    tables = {"alpha-before": PINNED | {"needs": ["delta-before"]}, "delta-before": needs}
+    content = recipes.data(replace(SPEC, matrix=()))
+    content["test-source"] = tables
+    content["matrix"]["test"] = [{"name": "smoke", "source": "alpha"} | row]
+    return recipes.load_data(root, replace(SPEC, matrix=()), content)
+
+
+def test_a_pinned_test_source_has_the_version_of_its_dsc(tmp_path: Path) -> None:
+    package = with_pinned(tmp_path).built("alpha-before")
+    assert (package.version, package.debian_version) == ("1.0", "1.0-1")
+
+
+def test_a_row_is_given_what_was_there_before_and_runs_where_that_is_made(tmp_path: Path) -> None:
+    recipe = with_pinned(tmp_path, before="alpha-before")
+    assert recipe.before(recipe.matrix[0]) == {"alpha-before", "delta-before"}
+    steps = planned(recipe)
+    assert names(recipe, "test") == {"xenial/alpha.smoke"}
+    built = {one.source for one in steps["test/xenial/alpha.smoke"].needs if one.kind == "build"}
+    assert built == {"alpha", "beta", "alpha-before", "delta-before"}
+
+
+def test_a_row_may_run_the_tests_of_a_pinned_test_source_beside_the_update(tmp_path: Path) -> None:
+    recipe = with_pinned(tmp_path, name="theirs", source="delta-before")
+    steps = planned(recipe)
+    assert set(map(str, steps["test/xenial/delta-before.theirs"].needs)) == {
+        "base/xenial",
+        "source/xenial/delta-before",
+        *(f"build/xenial/{name}" for name in ("alpha", "beta", "delta-before")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"source": "gamma"}, "source: 'gamma' is no source of"),
+        ({"source": "delta-before", "matrix": True}, "source: 'delta-before' is no source of"),
+        ({"before": "gamma"}, "before: 'gamma' is no test source of"),
+        ({"before": "alpha-before", "from-archive": True}, "from-archive: it is run on what was"),
+    ],
+)
+def test_a_row_about_no_pinned_test_source_is_refused(
+    tmp_path: Path, row: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=rf"matrix\.test\[1\]\.{said}"):
+        with_pinned(tmp_path, **row)
+
+
 @pytest.mark.parametrize(
     ("tables", "sentence"),
     [

@@ -28,7 +28,7 @@ from backport.engine.process import Completed, run
 from backport.engine.step import Step, StepId
 from backport.environments import localrepo, prepared
 from backport.errors import MachineError
-from backport.recipe.model import Recipe
+from backport.recipe.model import Published, Recipe, Series
 from backport.source.changelog import timestamp
 from backport.testbed.lxc import Testbed, attach
 from backport.testbed.setup import PLACE, write_testbed_setup
@@ -116,15 +116,16 @@ def check(
     builds = {
         need.source: packages(folder) for need, folder in needs.items() if need.kind == "build"
     }
-    own = [one for name, some in builds.items() if not recipe.test_source(name) for one in some]
+    made = {name: some for name, some in builds.items() if not recipe.test_source(name)}
+    own = [one for some in made.values() for one in some]
     built = list(older(recipe, builds, own))
     groups = [("old", old) for old in built]
     epoch, repositories = int(timestamp(recipe.date)), {"base": base.repository}
     every = [one for old in built for one in old]
     for name, some in (("new", own), *([("old", every)] if every else [])):
         debs = [one.deb for one in some]
-        made = localrepo.publish(debs, scratch / name, origin=BUILT_ORIGIN, epoch=epoch)
-        repositories[name] = made.path
+        place = scratch / name
+        repositories[name] = localrepo.publish(debs, place, origin=BUILT_ORIGIN, epoch=epoch).path
     if base.older is not None and are_older(there := packages(base.older), own):
         groups.insert(0, (ARCHIVE, there))
         repositories[ARCHIVE] = base.older
@@ -139,21 +140,31 @@ def check(
             with testbed.booted() as name:
                 clone = Clone(name, testbed, out / LOG)
                 found += upgrade(clone, repository, old, own)
-    return (*found, *not_tried(step.id.series, own, [old for _, old in groups]))
+    series = recipe.one_series(step.id.series)
+    return (*found, *not_tried(series, made, [old for _, old in groups]))
 
 
 def not_tried(
-    series: str, own: Iterable[Package], groups: Iterable[list[Package]]
+    series: Series, made: Mapping[str, Sequence[Package]], groups: Iterable[Sequence[Package]]
 ) -> Iterator[Finding]:
-    """A note for each package that no set has an older version of."""
+    """A note for each package that no set has an older version of.
+
+    It is a warning where the archive has the source package, and nothing of it was upgraded.
+
+    Parameters:
+        made: the packages of the update, by their source package.
+    """
     covered = {one.name for old in groups for one in old}
-    for one in own:
-        if one.name not in covered:
+    for source, some in made.items():
+        has = series.archive.get(source, Published("")).version
+        new = not has or any(one.name in covered for one in some)
+        known = f" of {source}, which has {has} there," if has else ""
+        for one in (one for one in some if one.name not in covered):
             yield finding.make(
                 "no-older-version",
-                "info",
+                "info" if new else "warning",
                 one.name,
-                f"no older version of {one.name} at hand in {series}: the upgrade was not tried",
+                f"no older version{known} at hand in {series.name}: the upgrade was not tried",
                 "nothing, if the archive has none; else add its version as [test-source.NAME]",
             )
 

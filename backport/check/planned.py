@@ -49,6 +49,22 @@ def older_sources(recipe: Recipe, series: str, chosen: Collection[str]) -> tuple
     )
 
 
+def of_source(recipe: Recipe, made: StepId) -> Step:
+    """The check of a source package, without which it is not built.
+
+    Parameters:
+        made: the step that makes it.
+    """
+    return Step(
+        replace(made, kind="check", test=SOURCE),
+        needs=(StepId("fetch", source=made.source), made),
+        inputs=(
+            ("recipe", hash_text(_said(recipe, made.source, made.series)[1])),
+            ("checks", _version_of_checks()),
+        ),
+    )
+
+
 def steps(
     recipe: Recipe,
     made: Mapping[StepId, Step],
@@ -57,14 +73,13 @@ def steps(
     lives: bool = True,
     older: Mapping[str, Collection[str]],
 ) -> Iterator[Step]:
-    """The checks of a run.
+    """The checks of what was built.
 
-    Every source package is checked in every series, before and after it is built. A plain run
-    builds one of them a second time, the first of the recipe in its first series; a long one all
-    of them. The packages of a series are installed, upgraded, removed and purged: the upgrade is
-    from what the archive has, and in a long run from every older version that is at hand. Where
-    the recipe has limits of what is to be read, all source packages of a series are held against
-    them.
+    All packages are checked in every series. A plain run builds one of them a second time, the
+    first of the recipe in its first series; a long one all of them. The packages of a series are
+    installed, upgraded, removed and purged: the upgrade is from what the archive has, and in a
+    long run from every older version that is at hand. Where the recipe has limits of what is to be
+    read, all source packages of a series are held against them.
 
     Parameters:
         made: the steps that are there already, fetch to build.
@@ -78,18 +93,11 @@ def steps(
     ]
     for step in builds:
         build = step.id
-        made_of = (StepId("fetch", source=build.source), replace(build, kind="source"))
-        of_built, of_source = _said(recipe, build.source, build.series)
-        checks = ("checks", _version_of_checks())
-        yield Step(
-            replace(build, kind="check", test=SOURCE),
-            needs=made_of,
-            inputs=(("recipe", hash_text(of_source)), checks),
-        )
+        said = _said(recipe, build.source, build.series)[0]
         yield Step(
             replace(build, kind="check"),
-            needs=(made_of[0], *step.needs, build),
-            inputs=(("recipe", hash_text(of_built)), checks),
+            needs=(StepId("fetch", source=build.source), *step.needs, build),
+            inputs=(("recipe", hash_text(said)), ("checks", _version_of_checks())),
         )
     for step in builds if long else builds[:1]:
         yield Step(
@@ -116,10 +124,14 @@ def steps(
             and (long or build.source in older.get(series, ()))
         ]
         own = [step.id for step in builds if step.id.series == series]
+        archive = {name: one.version for name, one in recipe.one_series(series).archive.items()}
         yield Step(
             StepId("check", series, test=LIFECYCLE),
             needs=(StepId("base", series), *own, *before),
-            inputs=(("checks", _version_of_checks()),),
+            inputs=(
+                ("archive", hash_text(json.dumps(archive, sort_keys=True))),
+                ("checks", _version_of_checks()),
+            ),
         )
 
 

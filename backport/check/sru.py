@@ -23,7 +23,7 @@ from backport.recipe.model import (
     Source,
 )
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
-from backport.recipe.versions import built_version
+from backport.recipe.versions import built_version, overtaken
 from backport.source import relations
 from backport.source.changelog import lp_bugs
 from backport.source.files import tree_hashes
@@ -57,7 +57,12 @@ class Upload:
 def check(upload: Upload) -> tuple[Finding, ...]:
     """All rules on one upload."""
     found = [*_bug(upload), *_version(upload), *_later(upload), *_new_source(upload)]
-    found += [*template(upload.recipe), *_binaries(upload), *_dependencies(upload)]
+    found += [
+        *_overtaken(upload),
+        *template(upload.recipe),
+        *_binaries(upload),
+        *_dependencies(upload),
+    ]
     return (*found, *_unrelated(upload))
 
 
@@ -170,6 +175,13 @@ def template(recipe: Recipe) -> Iterable[Finding]:
         if re.search(r"\bTODO\b", text):
             why = f"the section [ {heading} ] is not filled in"
             yield finding.make("bug-template", "error", place, why, "write it")
+
+
+def _overtaken(upload: Upload) -> Iterable[Finding]:
+    source, series = upload.source, upload.series
+    if why := overtaken(source, series.name, series.archive.get(source.name)):
+        advice = f"start from it with: backport pin --update --source {source.name}"
+        yield finding.make("base-overtaken", "warning", source.name, why, advice)
 
 
 def _new_source(upload: Upload) -> Iterable[Finding]:

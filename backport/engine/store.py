@@ -75,8 +75,11 @@ class Record:
 
 
 def step_key(step: Step, digests: Mapping[StepId, str]) -> str:
-    """The hash of all that a step reads: its inputs, and the outputs of what it needs."""
-    needed = sorted((str(need), digest) for need, digest in digests.items())
+    """The hash of all that a step reads: its inputs, and the outputs of what it needs.
+
+    What a check has found is read by no step: those that need it only wait for it to pass.
+    """
+    needed = sorted((str(need), one) for need, one in digests.items() if need.kind != "check")
     return hash_text(json.dumps([str(step.id), step.inputs, needed]))
 
 

@@ -31,6 +31,15 @@ _LACKING = re.compile(
 )
 
 
+class UnmetError(InputError):
+    """An archive lacks what relations ask for: `names`."""
+
+    def __init__(self, names: str, where: str) -> None:
+        advice = "correct the relation, or relax it in the recipe with source.NAME.control"
+        super().__init__(f"the archive cannot meet {names}", where=where, advice=advice)
+        self.names = names
+
+
 def why(output: str, *, exit_code: int, doing: str, where: str, folder: str) -> BackportError:
     """The error that a failed run of apt means.
 
@@ -87,11 +96,7 @@ def _of_relation(output: str, where: str) -> BackportError | None:
     if not lacking:
         return None
     names = ", ".join(dict.fromkeys("".join(found) for found in lacking))
-    return InputError(
-        f"the archive cannot meet {names}",
-        where=where,
-        advice="correct the relation, or relax it in the recipe with source.NAME.control",
-    )
+    return UnmetError(names, where)
 
 
 def _of_answer(output: str, doing: str, where: str) -> BackportError | None:

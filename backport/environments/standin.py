@@ -18,14 +18,16 @@ from backport.environments import (
     standin_modules,
     systems,
 )
+from backport.environments.apt_reasons import UnmetError
 from backport.environments.base import Dependencies, Differing, PreparedBase, not_own
 from backport.environments.machine_sources import Suite
 from backport.environments.standin_modules import EPOCH, PLAIN, ModuleTable
-from backport.errors import MachineError
+from backport.errors import InputError, MachineError
 from backport.recipe.model import Series
 from backport.recipe.version_strings import upstream_part
 
-_COMPILERS = "modules"
+# What the recipe makes for some series only: the others have it already.
+_COMPILERS, ELSEWHERE = "modules", "elsewhere"
 
 
 class StandIn:
@@ -81,7 +83,15 @@ class StandIn:
             )
         home = out / self.kind
         with systems.alone(home):
-            pool = self._pool(dependencies, home, cache, architecture)
+            try:
+                pool = self._pool(dependencies, home, cache, architecture)
+            except UnmetError as error:
+                raise InputError(
+                    f"the stand-in, Debian {self.table.suite}, cannot meet {error.names}",
+                    where=error.where,
+                    advice="name a later Debian release as its suite, or use the base ubuntu; "
+                    "relax the relation only if the series cannot meet it either",
+                ) from error
             made = systems.Systems(
                 pool,
                 home,
@@ -90,7 +100,7 @@ class StandIn:
                 include=self.table.testbed,
                 groups=(_COMPILERS,) if self.table.modules else (),
             )
-            debs = set(pool.everything)
+            debs = of_series(pool, dependencies, series.name)
             if pool.local:
                 modules = home / f"modules-{self._modules_key(architecture)}"
                 made.make(lambda: self._modules(modules, made.repository.path, cache, architecture))
@@ -123,10 +133,18 @@ class StandIn:
             "test-dependencies": not_own(dependencies.test, dependencies.own),
         }
         # Where one is needed each can be installed, whether or not a relation names it.
+        elsewhere = {name for one in dependencies.made_in for name in dependencies.elsewhere(one)}
         named = {one.package for one in self.table.everything} | self.table.own.keys()
         with_local = {"all": sorted(named)}
         key = systems.data_hash(
-            [[asdict(one) for one in suites], architecture, groups, with_local, controls]
+            [
+                [asdict(one) for one in suites],
+                architecture,
+                groups,
+                with_local,
+                controls,
+                sorted(elsewhere),
+            ]
         )
         with tempfile.TemporaryDirectory(prefix="modules-") as folder:
             # The names and relations of packages that are yet to be built.
@@ -144,6 +162,7 @@ class StandIn:
                 architecture=architecture,
                 cache=cache,
                 with_local=with_local,
+                if_there={ELSEWHERE: elsewhere},
                 older_for_lost=True,
                 offline=self._offline,
             )
@@ -163,6 +182,14 @@ class StandIn:
                 self.table, files, system, fresh, architecture=architecture
             )
             fresh.rename(folder)
+
+
+def of_series(pool: mirror.Pool, dependencies: Dependencies, series: str) -> set[Path]:
+    """The packages of the base for a series: nothing that the recipe itself makes for it."""
+    needed = {path for name in pool.groups.keys() - {ELSEWHERE} for path in pool.groups[name]}
+    made_here = dependencies.own - dependencies.elsewhere(series)
+    there = {*pool.groups[ELSEWHERE]}
+    return needed | {path for path in there if path.name.split("_")[0] not in made_here}
 
 
 def differing(table: ModuleTable, series: str, debs: set[Path]) -> tuple[Differing, ...]:

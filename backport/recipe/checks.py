@@ -157,16 +157,6 @@ def _check_source(recipe: Recipe, source: Source, where: str) -> None:
         matrix_checks.plain(
             source.upstream.file, _FILE, f"{where}.upstream.file", "name of a file", advice
         )
-    for pin in source.pins:
-        if not pin.sha256:
-            continue  # still to be filled in
-        matrix_checks.plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
-        if not pin.dsc.endswith(".dsc"):
-            raise RecipeError(
-                f"{pin.dsc!r} is no .dsc",
-                where=f"{where}.base.dsc",
-                advice="name the .dsc of the source package",
-            )
     for key, named in (("base", source.bases), ("revision", source.revisions)):
         matrix_checks.known(named, source.series, f"{where}.{key}", "series of this source")
     lacking = set(source.series) - set(source.bases)
@@ -295,6 +285,17 @@ def _may_have_patches(recipe: Recipe, name: str) -> bool:
 
 
 def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
+    for pin in source.pins:
+        if not pin.sha256:
+            continue  # still to be filled in
+        advice = "a file's name, without a folder"
+        matrix_checks.plain(pin.dsc, _FILE, f"{where}.base.dsc", "name of a file", advice)
+        if not pin.dsc.endswith(".dsc"):
+            raise RecipeError(
+                f"{pin.dsc!r} is no .dsc",
+                where=f"{where}.base.dsc",
+                advice="name the .dsc of the source package",
+            )
     if source.pins:
         return
     packaging = source.patches / "debian"

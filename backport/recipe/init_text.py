@@ -66,13 +66,14 @@ class FirstSource:
     """A source package of a first recipe.
 
     `package` is the binary package that stands for it in a testbed, `needs` are the others of the
-    update that have to be built before it.
+    update that have to be built before it, `tests` its own.
     """
 
     name: str
     base: BasePin
     package: str
     needs: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
 
     @property
     def upstream(self) -> str:

@@ -34,12 +34,20 @@ def check(recipe: Recipe) -> None:
     taken: Counter[tuple[str, str]] = Counter()
     for row in recipe.matrix:
         where = row.where
-        known((row.source,), sources, f"{where}.source", "source")
+        pinned = [one.name for one in recipe.test_sources if one.package.base and not row.matrix]
+        known((row.source,), [*sources, *pinned], f"{where}.source", "source")
         for control in row.controls:
             if control.variant:
                 known((control.variant,), variants, f"{where}.control.variant", "variant")
         extra = [one.name for one in recipe.test_sources]
         known(row.extra, extra, f"{where}.with", "test source")
+        known((row.before,) if row.before else (), extra, f"{where}.before", "test source")
+        if row.before and row.from_archive:
+            raise RecipeError(
+                "it is run on what was there before anyway",
+                where=f"{where}.from-archive",
+                advice="take this key out, or before",
+            )
         if row.timeout < 1:
             raise RecipeError(
                 f"{row.timeout} is no time",

@@ -16,9 +16,10 @@ from backport.recipe.model import (
     TestSource,
     Variant,
 )
-from backport.recipe.source_tables import read_upstream
+from backport.recipe.source_tables import read_base, read_upstream
 from backport.recipe.toml_file import one_of, parsed, version_of
 from backport.recipe.toml_table import Table
+from backport.recipe.version_strings import upstream_part
 
 _RUNS = ("every", "long")
 
@@ -102,6 +103,7 @@ def _matrix_tests(table: Table, folder: MatrixFolder) -> list[MatrixTest]:
         matrix=table.boolean("matrix", False),
         extra=table.strings("with", ()),
         from_archive=table.boolean("from-archive", False),
+        before=table.string("before", ""),
         where=table.where,
     )
     one = table.is_string("source") or not table.has("source")
@@ -130,8 +132,11 @@ def _variant(name: str, table: Table) -> Variant:
 
 
 def _test_source(name: str, table: Table) -> TestSource:
-    version = version_of(table, "version")
-    debian = version_of(table, "debian-version") if table.has("debian-version") else f"{version}-1"
+    base = read_base(table.table("base")) if table.has("base") else None
+    version = upstream_part(base.version) if base else version_of(table, "version")
+    debian = base.version if base else f"{version}-1"
+    if not base and table.has("debian-version"):
+        debian = version_of(table, "debian-version")
     purpose = table.string("purpose", advice="say what the tests need it for")
     test_source = TestSource(
         name=name,
@@ -141,8 +146,11 @@ def _test_source(name: str, table: Table) -> TestSource:
             debian_version=debian,
             series=table.strings("series"),
             needs=table.strings("needs", ()),
-            upstream=read_upstream(table.table("upstream"), version),
-            patches=table.path("patches", f"patches/test-sources/{name}"),
+            upstream=None if base else read_upstream(table.table("upstream"), version),
+            base=base,
+            patches=table.start / "none"
+            if base
+            else table.path("patches", f"patches/test-sources/{name}"),
             tests=table.start / "autopkgtest" / "none",
             changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
         ),

@@ -228,7 +228,8 @@ class TestSource:
 
     It is built like them and never uploaded; no version of it is the update's. `name` is what
     the recipe calls it, `package` the source package itself: its `debian_version` is its version
-    as it stands, and its `needs` are sources or other test sources. `where` is its file and table.
+    as it stands, and its `needs` are sources or other test sources. One with a pinned .dsc is
+    built as that is. `where` is its file and table.
     """
 
     name: str
@@ -263,12 +264,13 @@ class MatrixFolder:
 class MatrixTest:
     """One row of the test matrix.
 
-    `name` is the DEP-8 test and `source` the source package it ships in. `run` says when:
-    in ``every`` run, or only in a ``long`` one. Seconds in `timeout`.
+    `name` is the DEP-8 test and `source` the source package it ships in, which may be a test
+    source. `run` says when: in ``every`` run, or only in a ``long`` one. Seconds in `timeout`.
     The row's controls are in `folder` and, where it is a `matrix` row, so is the test itself;
     neither is ever uploaded. `extra` are the test sources whose packages are in its testbed too; it
     runs in the series that all of them have. With `from_archive`, so are the packages that the
-    series' archive has of the update's. `where` is its file and table.
+    series' archive has of the update's. Where it fails, it is run again on the packages of the
+    test source `before` instead of the update's. `where` is its file and table.
     """
 
     name: str
@@ -280,6 +282,7 @@ class MatrixTest:
     matrix: bool = False
     extra: tuple[str, ...] = ()
     from_archive: bool = False
+    before: str = ""
     where: str = ""
 
 
@@ -352,6 +355,16 @@ class Recipe:
         for name in found:
             found += [need for need in self.built(name).needs if need not in found]
         return set(found)
+
+    def test_sources_of(self, row: MatrixTest) -> tuple[TestSource, ...]:
+        """The test sources that a row of the matrix names."""
+        named = (row.source, *row.extra, row.before)
+        return tuple(one for one in self.test_sources if one.name in named)
+
+    def before(self, row: MatrixTest) -> frozenset[str]:
+        """The test sources whose packages a row that fails is run again on."""
+        names = self.with_needs([row.before] if row.before else [])
+        return frozenset(one for one in names if self.test_source(one))
 
     @property
     def matrix_folders(self) -> tuple[MatrixFolder, ...]:

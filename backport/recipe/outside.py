@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,53 +30,46 @@ def check_series(recipe: Recipe, file: str) -> None:
     known = releases()
     numbers = {number: name for name, number in known.items()}
     for series in recipe.series:
-        where = f"{file}: series.{series.name}"
-        name, _, pocket = series.name.rpartition("-")
-        if pocket in _POCKETS:
-            raise RecipeError(
-                f"{series.name!r} names a pocket",
-                where=where,
-                advice=f"write {name}: an update always goes to its pocket {name}-proposed",
-            )
-        if series.name in numbers:
-            raise RecipeError(
-                f"{series.name!r} is the number of a series",
-                where=where,
-                advice=f"write its name, {numbers[series.name]}",
-            )
-        if not _NAME.fullmatch(series.name):
-            raise RecipeError(
-                f"{series.name!r} is no name of a series",
-                where=where,
-                advice="use lower case letters",
-            )
-        if series.name not in known:
-            near = _near(series.name, known) or numbers.get(series.version, "")
-            listed = f"one of {', '.join(list(known)[-12:])}"
-            raise RecipeError(
-                f"{series.name!r} is no Ubuntu series that distro-info-data knows",
-                where=where,
-                advice=f"write {near or listed}, or install a newer distro-info-data",
-            )
+        if wrong := _no_name(series.name, series.version, known, numbers):
+            what, advice = wrong
+            where = f"{file}: series.{series.name}"
+            raise RecipeError(f"{series.name!r} {what}", where=where, advice=f"write {advice}")
     # The proof reads the series in this order as the order of release upgrades.
     for earlier, later in pairwise(recipe.series):
         if earlier.version >= later.version:
-            wrong = next((one for one in (later, earlier) if one.version != known[one.name]), None)
+            wrongs = (one for one in (later, earlier) if one.version != known[one.name])
             raise RecipeError(
                 f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
                 where=f"{file}: series.{later.name}",
-                advice=f"{wrong.name} is {known[wrong.name]}"
-                if wrong
-                else "put the tables of the series in the order of their versions, each once",
+                advice=next((f"{one.name} is {known[one.name]}" for one in wrongs), "")
+                or "put the tables of the series in the order of their versions, each once",
             )
     for series in recipe.series:
         if series.version != known[series.name]:
+            near = f", or name {numbers[series.version]}" if series.version in numbers else ""
             raise RecipeError(
                 f"{series.name} is {known[series.name]}, not {series.version}",
                 where=f"{file}: series.{series.name}.version",
-                advice=f'write "{known[series.name]}"'
-                + (f", or name {numbers[series.version]}" if series.version in numbers else ""),
+                advice=f'write "{known[series.name]}"{near}',
             )
+
+
+def _no_name(
+    name: str, version: str, known: Mapping[str, str], numbers: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """Why a name is none of an Ubuntu series, and what to write; None where it is one."""
+    series, _, pocket = name.rpartition("-")
+    if pocket in _POCKETS:
+        return "names a pocket", f"{series}: an update always goes to its pocket {series}-proposed"
+    if name in numbers:
+        return "is the number of a series", f"its name, {numbers[name]}"
+    if not _NAME.fullmatch(name):
+        return "is no name of a series", "it with lower case letters"
+    if name in known:
+        return None
+    right = _near(name, known) or numbers.get(version) or f"one of {', '.join([*known][-12:])}"
+    what = "is no Ubuntu series that distro-info-data knows"
+    return what, f"{right}, or install a newer distro-info-data"
 
 
 def check_archive(recipe: Recipe, file: str) -> None:
@@ -111,7 +104,7 @@ def check_tests(recipe: Recipe) -> None:
     """
     for row in recipe.matrix:
         where, matrix = row.where, row.folder.path
-        source = recipe.source(row.source)
+        source = recipe.built(row.source)
         if row.matrix:
             _require(row.name, matrix, (), f"{where}.name")
         elif (theirs := _of_bases(source)) is not None:
@@ -143,7 +136,7 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
     control = folder / "control"
     ours: dict[str, str] = {}
     if control.is_file():
-        ours = _tests_in(control.read_bytes())
+        ours = dep8_tests(control.read_text("utf-8", "surrogateescape"))
     known = [*ours, *theirs]
     if test not in known:
         near = _near(test, known)
@@ -173,17 +166,25 @@ def _of_bases(source: Source) -> list[str] | None:
         with reading(packed[0], what="this cannot be unpacked"):
             for member in members(packed[0]):
                 if member.name == "debian/tests/control":
-                    found += _tests_in(member.content())
+                    found += dep8_tests(member.content().decode("utf-8", "surrogateescape"))
     return found
 
 
-def _tests_in(control: bytes) -> dict[str, str]:
-    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none)."""
-    return {
-        name: paragraph.get("Tests-Directory", "")
-        for paragraph in control_paragraphs(control.decode("utf-8", "surrogateescape"))
-        for name in paragraph.get("Tests", "").replace(",", " ").split()
-    }
+def dep8_tests(control: str) -> dict[str, str]:
+    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none).
+
+    A Test-Command has no file; without a name autopkgtest numbers it.
+    """
+    found: dict[str, str] = {}
+    commands = 0
+    for paragraph in control_paragraphs(control):
+        names = paragraph.get("Tests", "").replace(",", " ").split()
+        found |= dict.fromkeys(names, paragraph.get("Tests-Directory", ""))
+        if "Test-Command" in paragraph:
+            given = re.search(r"\btest-name=([^\s,]+)", paragraph.get("Features", ""))
+            commands += not given
+            found[given[1] if given else f"command{commands}"] = "."
+    return found
 
 
 def _near(name: str, known: Iterable[str]) -> str:

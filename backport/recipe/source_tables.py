@@ -29,7 +29,7 @@ def read_source(name: str, table: Table, *, unpinned: bool) -> Source:
     Raises:
         RecipeError: a key is wrong. This holds for every function here.
     """
-    base, bases = _by_series(table, "base", lambda inner: _base(inner, unpinned=unpinned))
+    base, bases = _by_series(table, "base", lambda inner: read_base(inner, unpinned=unpinned))
     revision, revisions = _by_series(table, "revision", _revision)
     first = next(iter(bases.values()), None) if base is None else None
     given = upstream_part(first.version) if first and not table.has("version") else ""
@@ -149,7 +149,8 @@ def _revision(table: Table) -> Revision:
     return revision
 
 
-def _base(table: Table, *, unpinned: bool) -> BasePin:
+def read_base(table: Table, *, unpinned: bool = False) -> BasePin:
+    """Read the pin of a .dsc."""
     path = table.path("path", pinned=True) if table.string("path", "") else None
     if unpinned and table.keys() == ("version",):
         return BasePin(version_of(table, "version"), dsc="", sha256="")

@@ -31,7 +31,7 @@ _PLACES = {
         "[retired.NAME]": "outcome by",
         "[variant.NAME]": "without-patches with-patches",
         "[matrix]": "test include",
-        "[[matrix.test]]": "run timeout matrix with",
+        "[[matrix.test]]": "run timeout matrix with from-archive before",
     }.items()
     for key in keys.split()
 }

@@ -136,6 +136,23 @@ def published_version(
     return version, f"{rule}: {own.revision.reason}" if own.revision else rule
 
 
+def overtaken(source: Source, series: str, has: Published | None) -> str:
+    """What is to be said where a series has a later version than the pinned base; "" if not.
+
+    Parameters:
+        has: what the series has of the source.
+    """
+    base = source.in_series(series).base
+    if not (base and has and has.version) or has.ours:
+        return ""
+    if Version(has.version) <= Version(base.version):
+        return ""
+    return (
+        f"{series} has {source.name} {has.version}, later than the pinned base {base.version}: if "
+        "that is no upload of this update, its changes would be lost"
+    )
+
+
 def with_chosen(recipe: Recipe, archive: ArchiveVersions) -> Recipe:
     """The recipe with the version of every upload fixed, by what the archive has."""
     rows = [row for row in table(recipe, archive) if row.ours]

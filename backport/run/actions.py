@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from backport.engine.outputs import (
 )
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
-from backport.engine.verdict import Broken, Failed, Passed, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
 from backport.environments import localrepo, prepared
 from backport.environments.base import Base, Dependencies
 from backport.errors import InputError
@@ -37,6 +37,8 @@ from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
 
 _RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
+# The folder of a test's run on the packages of before, in its step's own.
+BEFORE = "before"
 # What autopkgtest itself and the tests' checks use inside a testbed.
 _TESTBED = ("dpkg-dev", "procps", "openssl", "apt", "ca-certificates")
 
@@ -87,16 +89,19 @@ class Actions:
         return Outcome(Passed(detail), tuple(path.name for path in files))
 
     def source(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
-        """Make the source package of one source for one series."""
+        """Make the source package of one source for one series; a pinned test source is there."""
+        fetched = needs[StepId("fetch", source=step.id.source)]
+        test_source = self.recipe.test_source(step.id.source)
+        if test_source and test_source.package.base:
+            return _as_it_is(fetched, test_source.package, out)
         series = self.recipe.one_series(step.id.series)
         variant = self.recipe.variant(step.id.variant) if step.id.variant else None
         plain = self.recipe.built(step.id.source).in_series(step.id.series)
         source = versions.with_versions(self.recipe, plain, series, variant)
-        if self.recipe.test_source(step.id.source):
+        if test_source:
             version, rule = versions.test_source_version(source)
         else:
             version, rule = versions.built_version(source, series, step.id.variant)
-        fetched = needs[StepId("fetch", source=step.id.source)]
         published = series.archive.get(step.id.source)
         made = package.make(
             self.recipe,
@@ -139,7 +144,8 @@ class Actions:
             test |= run_relations(made)
         # Their control names them in a run that makes none of them too.
         for one in self.recipe.test_sources:
-            own |= binary_packages(one.package.patches / "debian" / "control")
+            if not one.package.base:
+                own |= binary_packages(one.package.patches / "debian" / "control")
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
         tested = any(one.variant or self.recipe.test_source(one.source) for one in needs)
@@ -222,26 +228,49 @@ class Actions:
             tests = one_file(made, "*.dsc")
             # Ours may be shipped under another name; the others are the base's own.
             name = json.loads((made / SHIPPED).read_text()).get(step.id.test, step.id.test)
-        with self.store.temporary(f"repository/{step.id}") as scratch:
-            built = self._publish(built_debs(needs.values()), scratch)
-            with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
-                result = autopkgtest.run(
-                    tests,
-                    testbed=testbed,
-                    repositories=(testbed.place("built"), testbed.place("base")),
-                    only=(name,),
-                    timeout=row.timeout,
-                    library=row.folder.library,
-                    beside=self.recipe.source(step.id.source).tests if step.control else None,
-                    out=out,
-                )
-        verdict = single_verdict(result, name)
-        judge = reports.of_control if step.control else reports.of_test
-        return Outcome(judge(verdict, out / "artifacts"))
+
+        def on(folders: Iterable[Path], place: Path) -> Verdict:
+            with self.store.temporary(f"repository/{step.id}") as scratch:
+                there = {
+                    "built": self._publish(built_debs(folders), scratch),
+                    "base": base.repository,
+                }
+                with Testbed(base.testbed_root, there) as testbed:
+                    result = autopkgtest.run(
+                        tests,
+                        testbed=testbed,
+                        repositories=(testbed.place("built"), testbed.place("base")),
+                        only=(name,),
+                        timeout=row.timeout,
+                        library=row.folder.library,
+                        beside=self.recipe.built(row.source).tests if step.control else None,
+                        out=place,
+                    )
+            judge = reports.of_control if step.control else reports.of_test
+            return judge(single_verdict(result, name), place / "artifacts")
+
+        before = self.recipe.before(row)
+        only_before = before - {row.source, *row.extra}
+        verdict = on((needs[one] for one in needs if one.source not in only_before), out)
+        if before and isinstance(verdict, Failed) and not step.control:
+            old = on((needs[one] for one in needs if one.source in before), out / BEFORE)
+            verdict = compared(verdict, old, row.before)
+        return Outcome(verdict)
 
     def _publish(self, debs: list[Path], scratch: Path) -> Path:
         origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
         return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
+    """Take the pinned .dsc as the source package."""
+    assert source.base is not None, "the caller has looked"
+    dsc = dsc_files.read_dsc(fetched / source.base.dsc)
+    names = (source.base.dsc, *(one.name for one in dsc.files))
+    for name in names:
+        localrepo.link_or_copy(fetched / name, out / name)
+    (out / SHIPPED).write_text("{}")
+    return Outcome(Passed(f"{source.base.version} (as it is, never uploaded)"), (*names, SHIPPED))
 
 
 def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
@@ -281,6 +310,18 @@ def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:
     for path in (*(store.work / "scratch").glob("*"), *clean.unfinished(store)):
         note(f"removed what an interrupted run had left: {path}")
         sbuild.remove_tree(path)
+
+
+def compared(failed: Failed, before: Verdict, name: str) -> Verdict:
+    """The verdict of a test that fails, by what it gave on the packages of before.
+
+    Parameters:
+        name: the test source that those are of.
+    """
+    if isinstance(before, Failed):
+        return Skipped(f"failed before too, on {name}: {failed.detail}; there: {before.detail}")
+    detail = f"{failed.detail}; on {name}, from before: {kind(before)}"
+    return replace(failed, detail=detail)
 
 
 def single_verdict(result: TestResult, name: str) -> Verdict:

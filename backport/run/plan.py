@@ -17,7 +17,6 @@ from backport.recipe.model import (
     MatrixTest,
     Recipe,
     Source,
-    TestSource,
     Variant,
 )
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
@@ -102,24 +101,32 @@ def _source_step(
 
 
 def _build_step(
-    source: Source, series: str, variant: Variant | None, made: Collection[str], name: str
+    recipe: Recipe, made: StepId, others: Collection[StepId], checked: Collection[StepId]
 ) -> Step:
-    """The build of a source; `made` are the sources that are built for the series."""
-    mark = variant.name if variant else ""
-    needs = [StepId("source", series, name, mark), StepId("base", series)]
-    for need in source.needs:
-        if need in made:  # else the series has it already
-            in_variant = variant is not None and need in variant.sources
-            needs.append(StepId("build", series, need, mark if in_variant else ""))
-    return Step(StepId("build", series, name, mark), needs=tuple(needs))
+    """The build of a source package, with all that its needs need.
+
+    Parameters:
+        made, others: the steps that make it, and all source packages; what is not made for a
+            series is there already.
+        checked: the checks of source packages; a build waits for its own.
+    """
+    check = replace(made, kind="check", variant="", test=planned.SOURCE)
+    needs = [made, *({check} & {*checked}), StepId("base", made.series)]
+    needed = recipe.with_needs(recipe.built(made.source).needs)
+    in_variant = recipe.variant(made.variant).sources if made.variant else ()
+    for one in others:
+        variant = made.variant if one.source in in_variant else ""
+        if one.source in needed and (one.series, one.variant) == (made.series, variant):
+            needs.append(replace(one, kind="build"))
+    return Step(replace(made, kind="build"), needs=tuple(needs))
 
 
 def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[MatrixTest]:
     """The rows of the matrix that a run tests in a series."""
     for test in recipe.matrix:
-        if series not in recipe.source(test.source).series:
+        if series not in recipe.built(test.source).series:
             continue  # not uploaded there: none of our tests come with it
-        if any(one.name in test.extra for one in _not_made_for(recipe, series)):
+        if any(series not in one.package.series for one in recipe.test_sources_of(test)):
             continue
         if selection.tests and test.name not in selection.tests:
             continue
@@ -129,10 +136,6 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
             yield test
 
 
-def _not_made_for(recipe: Recipe, series: str) -> list[TestSource]:
-    return [one for one in recipe.test_sources if series not in one.package.series]
-
-
 def _test_steps(
     recipe: Recipe,
     series: str,
@@ -140,7 +143,8 @@ def _test_steps(
     builds: Collection[StepId],
     older: Collection[str],
 ) -> Iterator[Step]:
-    beside = {*test.extra, *(older if test.from_archive else ())}
+    beside = {test.source, *test.extra, *(older if test.from_archive else ())}
+    before = recipe.before(test)
     plain = [
         build
         for build in builds
@@ -149,7 +153,9 @@ def _test_steps(
         and (recipe.test_source(build.source) is None or build.source in beside)
     ]
     base = StepId("base", series)
-    said = (("row", hash_text(_json((test.name, test.timeout)))),)
+    old = [one for one in builds if one.series == series and one.source in before - beside]
+    row = (test.name, test.timeout, *([test.before] if test.before else ()))
+    said = (("row", hash_text(_json(row))),)
     matrix = (
         *said,
         ("matrix", hash_tree(test.folder.path)),
@@ -158,12 +164,12 @@ def _test_steps(
     own = (base,) if test.matrix else (base, StepId("source", series, test.source))
     yield Step(
         StepId("test", series, test.source, test=test.name),
-        (*own, *plain),
+        (*own, *plain, *old),
         matrix if test.matrix else said,
         limit=test.timeout,
     )
     # A control may run the test that is shipped.
-    shipped = ("tests", hash_tree(recipe.source(test.source).tests))
+    shipped = ("tests", hash_tree(recipe.built(test.source).tests))
     for control in test.controls:
         replaced = recipe.variant(control.variant).sources if control.variant else ()
         kept = [build for build in plain if build.source not in replaced]
@@ -189,43 +195,32 @@ def make(
         base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
         base_inputs: for each series what else its base depends on, as names and hashes.
     """
-    series_names = [one.name for one in recipe.series if one.name in selection.series] or [
-        one.name for one in recipe.series
-    ]
+    chosen = selection.series or tuple(one.name for one in recipe.series)
+    series_names = [one.name for one in recipe.series if one.name in chosen]
     asked = selection.sources or tuple(source.name for source in recipe.sources)
-    extra = (
-        name
-        for series in series_names
-        for test in wanted_tests(recipe, series, selection)
-        for name in test.extra
-    )
-    closure = recipe.with_needs((*asked, *extra))
+    rows = {name: [*wanted_tests(recipe, name, selection)] for name in series_names}
+    named = (one for some in rows.values() for row in some for one in recipe.test_sources_of(row))
+    closure = recipe.with_needs((*asked, *(one.name for one in named)))
     # What upgrades start from is built in its own series, or is in the base.
     older = {
         name: recipe.with_needs(planned.older_sources(recipe, name, recipe.with_needs(asked)))
         for name in (series_names if base_kind != "ubuntu" else ())
-        if selection.lives
-        or any(test.from_archive for test in wanted_tests(recipe, name, selection))
+        if selection.lives or any(row.from_archive for row in rows[name])
     }
     sources = _sources(recipe, closure, older)
     fetched = (_fetch_step(source, name) for name, source in sources.items())
     steps = {step.id: step for step in fetched}
-    variants: dict[str, list[Variant]] = {name: [] for name in series_names}
-    for series in series_names:
-        for test in wanted_tests(recipe, series, selection):
-            for control in test.controls:
-                variant = recipe.variant(control.variant) if control.variant else None
-                if variant is not None and variant not in variants[series]:
-                    variants[series].append(variant)
-    for series, name in ((series, name) for series in series_names for name in sources):
-        source = sources[name]
-        if series in source.series:
-            for variant in (None, *(one for one in variants[series] if name in one.sources)):
-                step = _source_step(recipe, source, series, variant, name)
-                steps[step.id] = step
+    for series, some in rows.items():
+        controls = (control for row in some for control in row.controls if control.variant)
+        variants = [recipe.variant(name) for name in dict.fromkeys(one.variant for one in controls)]
+        for name, source in sources.items():
+            for variant in (None, *(one for one in variants if name in one.sources)):
+                if series in source.series:
+                    step = _source_step(recipe, source, series, variant, name)
+                    steps[step.id] = step
     dependencies = StepId("dependencies")
-    needs = tuple(step_id for step_id in steps if step_id.kind == "source")
-    steps[dependencies] = Step(dependencies, needs, _inputs_of_dependencies(recipe))
+    made = tuple(step_id for step_id in steps if step_id.kind == "source")
+    steps[dependencies] = Step(dependencies, made, _inputs_of_dependencies(recipe))
     previous = dependencies
     for series in series_names:
         step = Step(
@@ -239,12 +234,20 @@ def make(
         )
         steps[step.id] = step
         previous = step.id
-    steps |= _builds_and_tests(recipe, selection, series_names, sources, variants, older=older)
+    own = [one for one in made if not one.variant and not recipe.test_source(one.source)]
+    checks = [planned.of_source(recipe, one) for one in own if selection.checks]
+    checked = {step.id: step for step in checks}
+    builds = {step.id: step for step in (_build_step(recipe, one, made, checked) for one in made)}
+    steps |= checked | builds
+    for series, some in rows.items():
+        for row in some:
+            tests = _test_steps(recipe, series, row, builds, older.get(series, ()))
+            steps |= {step.id: step for step in tests}
     if selection.checks:
-        checks = planned.steps(
+        of_built = planned.steps(
             recipe, steps, long=selection.long, lives=selection.lives, older=older
         )
-        steps |= {step.id: step for step in checks}
+        steps |= {step.id: step for step in of_built}
     return _until(steps, selection)
 
 
@@ -272,36 +275,11 @@ def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _builds_and_tests(
-    recipe: Recipe,
-    selection: Selection,
-    series_names: list[str],
-    sources: Mapping[str, Source],
-    variants: Mapping[str, list[Variant]],
-    *,
-    older: Mapping[str, Collection[str]],
-) -> dict[StepId, Step]:
-    builds: dict[StepId, Step] = {}
-    for series in series_names:
-        made = [name for name, source in sources.items() if series in source.series]
-        for name in made:
-            for variant in (None, *(one for one in variants[series] if name in one.sources)):
-                step = _build_step(sources[name], series, variant, made, name)
-                builds[step.id] = step
-    tests = {
-        step.id: step
-        for series in series_names
-        for test in wanted_tests(recipe, series, selection)
-        for step in _test_steps(recipe, series, test, builds, older.get(series, ()))
-    }
-    return builds | tests
-
-
 def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step]:
     """Only what the last kind asked for, and what that needs."""
     last = selection.until
     chosen: set[StepId] = set()
-    todo = [one for one, step in steps.items() if KINDS.index(_kind(step)) <= KINDS.index(last)]
+    todo = [one for one in steps if KINDS.index(one.kind) <= KINDS.index(last)]
     if last not in ("dependencies", "base"):
         todo = [one for one in todo if one.kind not in ("dependencies", "base")]
     while todo:
@@ -310,9 +288,3 @@ def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step
             chosen.add(step_id)
             todo += steps[step_id].needs
     return {step_id: step for step_id, step in steps.items() if step_id in chosen}
-
-
-def _kind(step: Step) -> str:
-    """The kind of step that asks for it: what needs no build is checked by a build already."""
-    source_check = step.id.kind == "check" and step.id.test == planned.SOURCE
-    return "build" if source_check else step.id.kind

@@ -8,7 +8,7 @@ import pytest
 from backport.check import lifecycle
 from backport.check.lifecycle import Package
 from backport.recipe import model as update
-from backport.recipe.model import Recipe
+from backport.recipe.model import Published, Recipe
 from tests.check.lives import Lives, make_package
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -42,11 +42,27 @@ def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(tmp_path: P
         [("alpha", "0.4-1"), ("beta", "0.4-1"), ("gone", "0.4-1")],
         [("alpha", "0.8-1")],
     ]
-    assert list(lifecycle.not_tried("xenial", OWN, groups)) == []
-    left = lifecycle.not_tried("xenial", OWN, groups[1:])
-    assert [(one.rule, one.severity, one.place) for one in left] == [
-        ("no-older-version", "info", "beta")
-    ]
+
+
+@pytest.mark.parametrize(
+    ("has", "tried", "found"),
+    [
+        ("", ["alpha", "beta"], []),
+        ("", ["alpha"], [("info", "beta")]),
+        ("", [], [("info", "alpha"), ("info", "beta")]),
+        # The other package is new in the source package.
+        ("0.4-1", ["alpha"], [("info", "beta")]),
+        ("0.4-1", [], [("warning", "alpha"), ("warning", "beta")]),
+    ],
+)
+def test_an_upgrade_that_was_not_tried_though_the_archive_has_the_source_is_a_warning(
+    has: str, tried: list[str], found: list[tuple[str, str]]
+) -> None:
+    xenial = update.Series("xenial", "16.04", archive={"source": Published(has)})
+    older = [Package(name, "0.4-1", Path("x.deb")) for name in tried]
+    left = list(lifecycle.not_tried(xenial, {"source": OWN}, [older]))
+    assert [(one.severity, one.place) for one in left] == found
+    assert all((f"of source, which has {has} there" in one.why) == bool(has) for one in left)
 
 
 @pytest.mark.parametrize(

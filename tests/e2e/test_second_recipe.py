@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from backport.check import finding
 from tests.e2e.reviewer import hand_over
 from tests.e2e.small_recipes import (
@@ -96,7 +98,34 @@ def test_what_init_writes_is_green_as_it_is(place: Place) -> None:
     assert [(test["test"], test["control"], test["verdict"]) for test in line["tests"]] == [
         ("installed", False, "passed"),
         ("installed-control", True, "passed"),
+        ("says", False, "passed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("test", "verdict", "reason"),
+    [
+        ("echo no >&2; false", "skipped", "failed before too, on greeter-before: non-zero"),
+        ('test "$(greeter)" = hello', "failed", "on greeter-before, from before: passed"),
+    ],
+)
+def test_a_test_of_the_base_fails_the_update_only_where_it_passed_before(
+    place: Place, tmp_path: Path, test: str, verdict: str, reason: str
+) -> None:
+    small = SMALL.with_test(test)
+    begin(place, small, SERIES, whole=True)
+    add_patch(place, small, '"hello"', '"hello, noble"')
+    say_in_the_changelog(place, "Greet the series (greeting.patch).")
+
+    ran = place.run("test", "--base", "stand-in", "--test", "says", "--json")
+
+    assert ran.exit_code == (4 if verdict == "failed" else 0), ran.stdout + ran.stderr
+    (line,) = ran.summary["lines"]
+    assert [(one["test"], one["verdict"]) for one in line["tests"]] == [("says", verdict)]
+    assert reason in line["tests"][0]["reason"]
+    assert ran.summary["counts"][verdict] == 1
+    again, told = hand_over(place, tmp_path / "reviewer").check()
+    assert (again, told["faults"]) == (0, [])
 
 
 def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Place) -> None:
@@ -109,6 +138,11 @@ def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Pl
     ended = ran.finished(f"check/{SERIES}/greeter.source")
     assert (ended["verdict"], ended["stage"]) == ("failed", "check")
     assert "Depends: ed changed, and the changelog does not speak of it" in ended["detail"]
+    # Its build is not begun, and the summary says why.
+    assert ran.finished(BUILD)["verdict"] == "skipped"
+    (cause,) = ran.summary["causes"]
+    assert cause["step"] == f"check/{SERIES}/greeter.source"
+    assert BUILD in cause["skipped"]
 
 
 def test_the_debdiff_shows_the_patch_the_edit_and_the_changelog_alone(place: Place) -> None:

@@ -223,6 +223,11 @@ def test_the_key_does_not_depend_on_the_order_of_the_needs() -> None:
     assert step_key(Step(BUILD), {A: "1", B: "2"}) == step_key(Step(BUILD), {B: "2", A: "1"})
 
 
+def test_what_a_check_found_changes_the_key_of_no_step_that_waits_for_it() -> None:
+    check = StepId("check", source="a")
+    assert step_key(Step(BUILD), {A: "1", check: "1"}) == step_key(Step(BUILD), {A: "1"})
+
+
 # ------------------------------------------------------------------ the lock
 
 

@@ -11,8 +11,9 @@ from backport.environments import base as bases
 from backport.environments import standin
 from backport.environments.base import Dependencies, Differing
 from backport.environments.machine_sources import Suite
+from backport.environments.mirror import Pool
 from backport.environments.standin_modules import BUILD_NEEDS, load_table
-from backport.errors import StepError
+from backport.errors import BackportError, StepError
 from backport.recipe.model import Series
 from tests.environments.packages import keyring, make_sdist
 from tests.environments.ubuntu_archive import UbuntuArchive
@@ -150,6 +151,51 @@ def test_modules_are_built_only_where_one_is_needed(
         "pool",
         "system",
     }
+
+
+# beta is made for xenial only: zesty has it already, under another version than the stand-in.
+BETA = frozenset({"beta", "beta-dev"})
+PARTLY = Dependencies(("tool", "beta-dev"), (), BETA, {"xenial": BETA, "zesty": frozenset()})
+
+
+def prepared(root: Path, key_home: Path, dependencies: Dependencies) -> str:
+    """How the preparation ends: no chroot comes of these empty packages."""
+    archive = UbuntuArchive(root / "archive", key_home)
+    archive.make_system()
+    archive.make("tool")
+    archive.make("beta-dev", Depends="beta")
+    archive.make("beta")
+    archive.sign()
+    with archive.served() as uri, pytest.raises(BackportError) as caught:
+        standin.StandIn(
+            suites=[Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
+        ).prepare(Series("zesty", "17.04"), dependencies, root / "bases", root / "cache")
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_what_one_series_has_already_comes_from_the_stand_ins_own_suite(
+    tmp_path: Path, key_home: Path
+) -> None:
+    prepared(tmp_path, key_home, PARTLY)
+    came = {path.name for path in (tmp_path / "cache/sha256").glob("*/*")}
+    assert {"beta_1.0_all.deb", "beta-dev_1.0_all.deb"} <= came
+    there = tuple(deb(name, "1.0") for name in (*sorted(BETA), "libc6"))
+    pool = Pool({"build-dependencies": (deb("tool", "1.0"),), standin.ELSEWHERE: there}, BETA)
+    here = {deb("tool", "1.0"), deb("libc6", "1.0")}
+    assert standin.of_series(pool, PARTLY, "xenial") == here
+    assert standin.of_series(pool, PARTLY, "zesty") == {*there, deb("tool", "1.0")}
+
+
+def test_what_a_stand_in_cannot_meet_is_not_to_be_relaxed_where_the_series_has_it(
+    tmp_path: Path, key_home: Path
+) -> None:
+    said = prepared(tmp_path, key_home, Dependencies(("tool (>= 2.0)",)))
+    assert said.startswith("InputError: xenial at ")
+    assert said.endswith(
+        "the stand-in, Debian bullseye, cannot meet tool (>= 2.0); name a later Debian release as "
+        "its suite, or use the base ubuntu; relax the relation only if the series cannot meet it "
+        "either"
+    )
 
 
 def test_without_a_table_it_is_the_plain_release_with_nothing_beside(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backport.recipe.outside import dep8_tests
 from backport.recipe.reader import load
 from backport.source.files import sha256_of
 from tests.support import recipes
@@ -129,6 +130,20 @@ def test_a_test_of_another_folder_is_left_to_the_testbed(tmp_path: Path) -> None
     (tests / "control").write_text("Tests: smoke\nTests-Directory: debian/more\n")
     (tests / "smoke").unlink()
     assert load(path).matrix[0].name == "smoke"
+
+
+def test_a_command_has_the_name_that_autopkgtest_gives_it() -> None:
+    control = (
+        "Tests: a, b\nTests-Directory: t\n\nTest-Command: true\n\n"
+        "Test-Command: x\nFeatures: test-name=named, other\n\nTest-Command: false\n"
+    )
+    assert dep8_tests(control) == {
+        "a": "t",
+        "b": "t",
+        "command1": ".",
+        "named": ".",
+        "command2": ".",
+    }
 
 
 def local_base(root: Path, control: str) -> dict[str, str]:

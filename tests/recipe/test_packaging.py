@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from backport.recipe.model import PackagingEdit
 from backport.recipe.reader import load
@@ -22,25 +19,6 @@ def test_packaging_edits_are_read(tmp_path: Path) -> None:
         PackagingEdit("alpha.cron.d", "another hour", replaces=True),
         PackagingEdit("rules", "why", requires=("dh_x",), series=("xenial",)),
     )
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"replaces": False}, "it is not clear what this edit does; give replaces or removes"),
-        ({"removes": True}, "it is not clear what this edit does; give replaces or removes"),
-        ({"file": "../rules"}, "'../rules' is no file; use a path below debian/"),
-        ({"file": "/etc/passwd"}, "'/etc/passwd' is no file; use a path below debian/"),
-        ({"series": ["trusty"]}, "'trusty' is no series of this recipe"),
-        ({"replace": True}, "this key is unknown; write replaces"),
-    ],
-)
-def test_a_wrong_packaging_edit_is_refused(
-    tmp_path: Path, change: dict[str, Any], said: str
-) -> None:
-    sentence = refusal_of(tmp_path, put("source.alpha.packaging", to=[EDIT | change]))
-    assert "source.alpha.packaging[1]" in sentence
-    assert said in sentence
 
 
 def test_an_overlay_for_a_series_that_the_recipe_lacks_is_refused(tmp_path: Path) -> None:

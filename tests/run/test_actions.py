@@ -16,11 +16,13 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.environments import prepared
 from backport.environments.base import Dependencies, Differing, PreparedBase
 from backport.environments.ubuntu import Ubuntu
-from backport.recipe.model import Series
+from backport.recipe import model
+from backport.recipe.model import BasePin, Series
 from backport.run import actions
 from backport.testbed.result import OneTest, TestResult
 from tests.support import recipes
 from tests.support.recipes import Spec
+from tests.support.source_builder import PackageSpec, build_dsc
 
 
 def result(verdict: Verdict, *tests: OneTest) -> TestResult:
@@ -58,6 +60,43 @@ def test_a_test_that_nobody_reported_on_is_broken_even_if_the_run_passed() -> No
 @pytest.mark.parametrize("verdict", [Failed("badpkg", "not installable"), Broken("no testbed")])
 def test_a_run_that_broke_off_gives_its_own_verdict(verdict: Verdict) -> None:
     assert actions.single_verdict(result(verdict), "one") == verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (
+            Failed("stderr", "it warns"),
+            Skipped("failed before too, on old: a crash; there: it warns"),
+        ),
+        (Passed(), Failed("test", "a crash; on old, from before: passed")),
+        (Skipped("no network"), Failed("test", "a crash; on old, from before: skipped")),
+        (Broken("no testbed"), Failed("test", "a crash; on old, from before: broken")),
+    ],
+)
+def test_a_failure_counts_unless_the_test_failed_before(before: Verdict, expected: Verdict) -> None:
+    assert actions.compared(Failed("test", "a crash"), before, "old") == expected
+
+
+def test_a_pinned_test_source_is_taken_as_it_is(tmp_path: Path) -> None:
+    dsc = build_dsc(PackageSpec("old", "1.0-1"), tmp_path / "fetched")
+    recipe = recipes.load(tmp_path / "recipe", Spec())
+    base = BasePin("1.0-1", dsc.name, "0" * 64, path=str(dsc))
+    package = replace(recipe.sources[0], name="old", base=base, upstream=None)
+    recipe = replace(recipe, test_sources=(model.TestSource("old-before", package, "before"),))
+    store = Store(tmp_path / "work")
+    table = actions.Actions(recipe, store, OldArchive(), actions.Options(tmp_path / "cache"))
+    out = tmp_path / "out"
+    out.mkdir()
+    step = Step(StepId("source", "xenial", "old-before"))
+    fetched = {StepId("fetch", source="old-before"): dsc.parent}
+    outcome = table.source(step, out, fetched)
+    assert outcome.verdict == Passed("1.0-1 (as it is, never uploaded)")
+    assert sorted(outcome.outputs) == sorted(path.name for path in out.iterdir())
+    assert (out / dsc.name).read_bytes() == dsc.read_bytes()
+    # Nothing is to be laid on it, so no packaging of ours says what it makes.
+    table.dependencies(Step(StepId("dependencies")), out, {step.id: out})
+    assert "old" in json.loads((out / DEPENDENCIES).read_text())["own"]
 
 
 def test_a_prepared_base_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import step_key
-from backport.recipe.model import Change, Recipe
+from backport.recipe.model import Change, Recipe, Upstream
 from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
@@ -61,98 +61,43 @@ def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
 # ------------------------------------------------------------------ the graph
 
 
+def of_series(series: str, built: str, tests: str) -> dict[str, set[str]]:
+    """The steps of a series, where these sources are built and these tests run."""
+    steps: dict[str, set[str]] = {}
+    names = built.split()
+    base, builds = f"base/{series}", {f"build/{series}/{name}" for name in names}
+    for name in names:
+        source, check = f"source/{series}/{name}", f"check/{series}/{name}.source"
+        steps[check] = {source, f"fetch/{name}"}
+        for mark in ("", "+plain") if name == "beta" else ("",):
+            steps[f"{source}{mark}"] = {f"fetch/{name}"}
+            needs = {f"build/{series}/alpha"} if name == "beta" and "alpha" in names else set()
+            steps[f"build/{series}/{name}{mark}"] = {f"{source}{mark}", check, base, *needs}
+        build = f"build/{series}/{name}"
+        steps[f"check/{series}/{name}"] = {f"fetch/{name}", build, *steps[build]}
+    steps[f"check/{series}/lifecycle"] = {base, *builds}
+    for test in tests.split():
+        source = test.partition(".")[0]
+        steps[f"test/{series}/{test}"] = {base, f"source/{series}/{source}", *builds}
+    plain, variant = {f"build/{series}/beta"}, {f"build/{series}/beta+plain"}
+    steps[f"test/{series}/beta.race-control+plain"] = {base, *(builds - plain | variant)}
+    return steps
+
+
 def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
+    xenial = of_series("xenial", "alpha beta gamma", "alpha.smoke beta.race")
+    every = xenial | of_series("yakkety", "alpha beta", "alpha.smoke beta.race")
+    every |= of_series("zesty", "beta", "beta.race")
+    again = {"build/xenial/alpha", *xenial["build/xenial/alpha"]}
     assert {name: set(names(step.needs)) for name, step in made(recipe).items()} == {
-        "fetch/alpha": set(),
-        "fetch/beta": set(),
-        "fetch/gamma": set(),
-        "source/xenial/alpha": {"fetch/alpha"},
-        "source/xenial/beta": {"fetch/beta"},
-        "source/xenial/beta+plain": {"fetch/beta"},
-        "source/xenial/gamma": {"fetch/gamma"},
-        "source/yakkety/alpha": {"fetch/alpha"},
-        "source/yakkety/beta": {"fetch/beta"},
-        "source/yakkety/beta+plain": {"fetch/beta"},
-        "source/zesty/beta": {"fetch/beta"},
-        "source/zesty/beta+plain": {"fetch/beta"},
-        "dependencies": {
-            *(f"source/xenial/{name}" for name in ("alpha", "beta", "beta+plain", "gamma")),
-            *(f"source/yakkety/{name}" for name in ("alpha", "beta", "beta+plain")),
-            *(f"source/zesty/{name}" for name in ("beta", "beta+plain")),
-        },
+        **{f"fetch/{name}": set() for name in ("alpha", "beta", "gamma")},
+        "dependencies": {name for name in every if name.startswith("source/")},
         "base/xenial": {"dependencies"},
         "base/yakkety": {"dependencies", "base/xenial"},
         "base/zesty": {"dependencies", "base/yakkety"},
-        "build/xenial/alpha": {"source/xenial/alpha", "base/xenial"},
-        "build/xenial/beta": {"source/xenial/beta", "base/xenial", "build/xenial/alpha"},
-        "build/xenial/beta+plain": {
-            "source/xenial/beta+plain",
-            "base/xenial",
-            "build/xenial/alpha",
-        },
-        "build/xenial/gamma": {"source/xenial/gamma", "base/xenial"},
-        "build/yakkety/alpha": {"source/yakkety/alpha", "base/yakkety"},
-        "build/yakkety/beta": {"source/yakkety/beta", "base/yakkety", "build/yakkety/alpha"},
-        "build/yakkety/beta+plain": {
-            "source/yakkety/beta+plain",
-            "base/yakkety",
-            "build/yakkety/alpha",
-        },
-        "build/zesty/beta": {"source/zesty/beta", "base/zesty"},
-        "build/zesty/beta+plain": {"source/zesty/beta+plain", "base/zesty"},
-        **_checks_of("xenial", ("alpha", "beta", "gamma")),
-        **_checks_of("yakkety", ("alpha", "beta")),
-        **_checks_of("zesty", ("beta",)),
-        "check/xenial/alpha.reproducible": {
-            "source/xenial/alpha",
-            "base/xenial",
-            "build/xenial/alpha",
-        },
-        **_life_of("xenial", ("alpha", "beta", "gamma")),
-        **_life_of("yakkety", ("alpha", "beta")),
-        **_life_of("zesty", ("beta",)),
-        **_tests_of("xenial", ("alpha", "beta", "gamma"), ("smoke", "race")),
-        **_tests_of("yakkety", ("alpha", "beta"), ("smoke", "race")),
-        **_tests_of("zesty", ("beta",), ("race",)),
+        "check/xenial/alpha.reproducible": again,
+        **every,
     }
-
-
-def _checks_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
-    """The checks of each source package, and of what was built of it and of its needs."""
-    checks = {
-        f"check/{series}/{name}": {
-            f"fetch/{name}",
-            f"source/{series}/{name}",
-            f"base/{series}",
-            f"build/{series}/{name}",
-        }
-        for name in built
-    }
-    if "alpha" in built:
-        checks[f"check/{series}/beta"].add(f"build/{series}/alpha")
-    return checks | {
-        f"check/{series}/{name}.source": {f"fetch/{name}", f"source/{series}/{name}"}
-        for name in built
-    }
-
-
-def _life_of(series: str, built: tuple[str, ...]) -> dict[str, set[str]]:
-    """The check that installs, upgrades, removes and purges what is built in a series."""
-    builds = {f"build/{series}/{name}" for name in built}
-    return {f"check/{series}/lifecycle": {f"base/{series}", *builds}}
-
-
-def _tests_of(series: str, built: tuple[str, ...], tests: tuple[str, ...]) -> dict[str, set[str]]:
-    """The test steps of a series, each against all packages that were built there."""
-    builds = {f"build/{series}/{name}" for name in built}
-    found = {}
-    for test in tests:
-        source = "alpha" if test == "smoke" else "beta"
-        needs = {f"base/{series}", f"source/{series}/{source}"} | builds
-        found[f"test/{series}/{source}.{test}"] = needs
-    without = builds - {f"build/{series}/beta"}
-    control = {f"base/{series}", f"build/{series}/beta+plain"} | without
-    return found | {f"test/{series}/beta.race-control+plain": control}
 
 
 @st.composite
@@ -218,18 +163,38 @@ def test_every_graph_is_closed_and_without_a_cycle(
 
 # ------------------------------------------------------------------ what a step reads
 
+CONTROLS = "test/*/beta.race-control+plain"
 
-def test_one_patch_changes_the_source_steps_of_its_source_and_no_variant_without_it(
-    recipe: Recipe,
+
+@pytest.mark.parametrize(
+    ("file", "patterns"),
+    [
+        # A variant without the recipe's patches does not read them.
+        ("patches/beta/two.patch", ("source/*/beta",)),
+        ("patches/beta/a-draft.patch~", ()),
+        ("patches/alpha/series", ("source/*/alpha",)),
+        ("patches/alpha/series.1.0", ("source/*/alpha",)),
+        ("patches/alpha/series.9.9", ()),
+        ("patches/beta/debian/rules", ("source/*/beta", "source/*/beta+plain")),
+        ("patches/gamma/debian/control", ("source/xenial/gamma", "dependencies")),
+        ("autopkgtest/gamma/smoke", ("source/xenial/gamma",)),
+        ("autopkgtest/gamma/control", ("source/xenial/gamma", "dependencies")),
+        ("autopkgtest/gamma/__pycache__/smoke.pyc", ()),
+        ("autopkgtest/lib/lineage.py", ("source/*", CONTROLS)),
+        ("autopkgtest/matrix/race-control", (CONTROLS,)),
+        ("autopkgtest/matrix/control", (CONTROLS, "dependencies")),
+    ],
+)
+def test_a_changed_file_changes_the_steps_that_read_it(
+    recipe: Recipe, file: str, patterns: tuple[str, ...]
 ) -> None:
     before = made(recipe)
-    patch = recipe.root / "patches" / "beta" / "two.patch"
-    patch.write_text(patch.read_text() + "\n")
-    assert changed(before, made(recipe)) == {
-        "source/xenial/beta",
-        "source/yakkety/beta",
-        "source/zesty/beta",
-    }
+    path = recipe.root / file
+    path.parent.mkdir(exist_ok=True)
+    text = path.read_text() if path.is_file() else ""
+    path.write_text(f"{text}# more\n" if text else "two.patch\n")
+    read = {name for name in before if any(fnmatch(name, one) for one in patterns)}
+    assert changed(before, made(recipe)) == read
 
 
 @settings(max_examples=25)
@@ -255,80 +220,12 @@ def test_one_patch_changes_exactly_the_source_steps_that_apply_it(
     assert changed(before, made(recipe)) == expected
 
 
-def test_a_patch_that_no_quilt_series_lists_changes_nothing(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "patches" / "beta" / "unused.patch").write_text("a draft\n")
-    assert changed(before, made(recipe)) == set()
-
-
-def test_the_order_of_the_patches_is_read(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "patches" / "alpha" / "series").write_text("two.patch\none.patch\n")
-    assert changed(before, made(recipe)) == {"source/xenial/alpha", "source/yakkety/alpha"}
-
-
-def test_our_packaging_changes_the_variants_too(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "patches" / "beta" / "debian" / "rules").write_text("%:\n\tdh $@\n")
-    assert changed(before, made(recipe)) == {
-        f"source/{series}/beta{mark}"
-        for series, mark in itertools.product(recipes.UBUNTU, ("", "+plain"))
-    }
-
-
 def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
     rules = recipe.root / "patches" / "gamma" / "debian" / "rules"
     rules.write_text("%:\n\tdh $@\n")
     before = made(recipe)
     rules.chmod(0o755)
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
-
-
-def test_a_shipped_test_changes_the_source_package_that_ships_it(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "autopkgtest" / "gamma" / "smoke").write_text("#!/bin/sh\ntrue\n")
-    assert changed(before, made(recipe)) == {"source/xenial/gamma"}
-
-
-def test_the_tests_library_changes_every_source_package_and_the_controls(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "autopkgtest" / "lib").mkdir()
-    (recipe.root / "autopkgtest" / "lib" / "lineage.py").write_text("\n")
-    assert changed(before, made(recipe)) == {
-        name
-        for name, step in before.items()
-        if step.id.kind == "source" or (step.id.kind == "test" and step.id.variant)
-    }
-
-
-def test_a_test_of_the_matrix_changes_the_controls(recipe: Recipe) -> None:
-    before = made(recipe)
-    (recipe.root / "autopkgtest" / "matrix").mkdir(exist_ok=True)
-    (recipe.root / "autopkgtest" / "matrix" / "race-control").write_text("#!/bin/sh\ntrue\n")
-    assert changed(before, made(recipe)) == {
-        f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU
-    }
-
-
-@pytest.mark.parametrize(
-    ("file", "own"),
-    [
-        ("autopkgtest/matrix/control", set()),
-        ("autopkgtest/gamma/control", {"source/xenial/gamma"}),
-        ("patches/gamma/debian/control", {"source/xenial/gamma"}),
-    ],
-)
-def test_a_control_file_that_says_what_is_installed_changes_what_the_base_holds(
-    recipe: Recipe, file: str, own: set[str]
-) -> None:
-    path = recipe.root / file
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
-    before = made(recipe)
-    path.write_text(path.read_text() + "Depends: another\n")
-    controls = {f"test/{series}/beta.race-control+plain" for series in recipes.UBUNTU}
-    expected = {"dependencies", *own, *(controls if "matrix" in file else ())}
-    assert changed(before, made(recipe)) == expected
 
 
 def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
@@ -341,53 +238,30 @@ def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
     assert changed(before, made(recipe, selection)) == {"dependencies"}
 
 
-def test_what_a_base_depends_on_changes_the_base_of_that_series_only(recipe: Recipe) -> None:
-    after = by_name(plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}}))
-    assert changed(made(recipe), after) == {"base/yakkety"}
-
-
-def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path) -> None:
-    recipe = recipes.load(tmp_path, replace(SPEC, archive={("alpha", "xenial"): "0.9-1"}))
-    xenial, *others = recipe.series
-    seen = replace(xenial.archive["alpha"], confirmed="elsewhere", note="another")
-    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": seen}), *others)))
-    assert changed(made(recipe), after) == set()
-    newer = replace(seen, version="0.9-2")
-    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
-    checks = {f"check/xenial/{name}.source" for name in ("alpha", "beta", "gamma")}
-    assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
-
-
-def test_a_quilt_series_of_the_upstream_version_is_read_in_place_of_the_common_one(
-    recipe: Recipe,
-) -> None:
-    before = made(recipe)
-    folder = recipe.root / "patches" / "alpha"
-    (folder / "series.1.0").write_text("two.patch\n")
-    both = {"source/xenial/alpha", "source/yakkety/alpha"}
-    assert changed(before, made(recipe)) == both
-    before = made(recipe)
-    (folder / "one.patch").write_text("no longer listed\n")
-    (folder / "series.9.9").write_text("one.patch\n")
-    assert changed(before, made(recipe)) == set()
-    (folder / "two.patch").write_text("listed\n")
-    assert changed(before, made(recipe)) == both
-
-
-def test_compiled_files_are_not_read(recipe: Recipe) -> None:
-    before = made(recipe)
-    cache = recipe.root / "autopkgtest" / "gamma" / "__pycache__"
-    cache.mkdir()
-    (cache / "smoke.pyc").write_bytes(b"\0")
-    assert changed(before, made(recipe)) == set()
-
-
-def test_another_pin_changes_the_fetch_of_that_source_only(recipe: Recipe) -> None:
+def with_alpha(recipe: Recipe, **values: object) -> Recipe:
     alpha, *others = recipe.sources
-    assert alpha.upstream is not None
-    other = replace(alpha, upstream=replace(alpha.upstream, sha256="f" * 64))
-    after = made(replace(recipe, sources=(other, *others)))
-    assert changed(made(recipe), after) == {"fetch/alpha"}
+    return replace(recipe, sources=(replace(alpha, **values), *others))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        (
+            {"upstream": Upstream("alpha.tar.gz", "f" * 64, url="https://example.org/")},
+            {"fetch/alpha"},
+        ),
+        ({"changes": (Change("Other."),)}, {"source/xenial/alpha", "source/yakkety/alpha"}),
+        (
+            {"changes": (Change("Update alpha."), Change("There.", ("xenial",)))},
+            {"source/xenial/alpha"},
+        ),
+    ],
+)
+def test_a_changed_value_of_a_source_changes_the_steps_that_read_it(
+    recipe: Recipe, values: dict[str, object], steps: set[str]
+) -> None:
+    assert changed(made(recipe), made(with_alpha(recipe, **values))) == steps
+    assert made(recipe) == made(recipe)
 
 
 def test_a_local_folder_is_fetched_again_when_a_file_in_it_changes(tmp_path: Path) -> None:
@@ -401,31 +275,24 @@ def test_a_local_folder_is_fetched_again_when_a_file_in_it_changes(tmp_path: Pat
     assert changed(before, made(recipe)) == {"fetch/alpha"}
 
 
-def test_another_base_changes_the_base_steps_only(recipe: Recipe) -> None:
-    assert changed(made(recipe), made(recipe, base="ubuntu")) == {
-        f"base/{series}" for series in recipes.UBUNTU
-    }
+def test_another_base_or_what_it_depends_on_changes_its_steps_only(recipe: Recipe) -> None:
+    bases = {f"base/{series}" for series in recipes.UBUNTU}
+    assert changed(made(recipe), made(recipe, base="ubuntu")) == bases
+    after = by_name(plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}}))
+    assert changed(made(recipe), after) == {"base/yakkety"}
 
 
-def test_another_changelog_item_changes_every_source_package_of_that_source(
-    recipe: Recipe,
-) -> None:
-    alpha, *others = recipe.sources
-    after = made(replace(recipe, sources=(replace(alpha, changes=(Change("Other."),)), *others)))
-    assert changed(made(recipe), after) == {"source/xenial/alpha", "source/yakkety/alpha"}
-
-
-def test_another_item_for_one_series_changes_the_source_package_there_alone(
-    recipe: Recipe,
-) -> None:
-    alpha, *others = recipe.sources
-    items = (*alpha.changes, Change("There.", ("xenial",)))
-    after = made(replace(recipe, sources=(replace(alpha, changes=items), *others)))
-    assert changed(made(recipe), after) == {"source/xenial/alpha"}
-
-
-def test_two_plans_of_one_recipe_are_the_same(recipe: Recipe) -> None:
-    assert made(recipe) == made(recipe)
+def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path) -> None:
+    recipe = recipes.load(tmp_path, replace(SPEC, archive={("alpha", "xenial"): "0.9-1"}))
+    xenial, *others = recipe.series
+    seen = replace(xenial.archive["alpha"], confirmed="elsewhere", note="another")
+    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": seen}), *others)))
+    assert changed(made(recipe), after) == set()
+    newer = replace(seen, version="0.9-2")
+    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
+    checks = {f"check/xenial/{name}.source" for name in ("alpha", "beta", "gamma")}
+    checks.add("check/xenial/lifecycle")
+    assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
 
 
 # ------------------------------------------------------------------ what is asked for
@@ -457,36 +324,41 @@ def test_one_series_leaves_the_others_out(recipe: Recipe) -> None:
     assert names(steps["base/yakkety"].needs) == ("dependencies",)
 
 
-def test_one_source_brings_what_it_needs_and_its_own_tests(recipe: Recipe) -> None:
+def test_a_build_has_what_its_needs_need_though_its_series_has_one_of_them(tmp_path: Path) -> None:
+    chain = (
+        SourceSpec("alpha"),
+        SourceSpec("beta", series=("xenial",), needs=("alpha",)),
+        SourceSpec("gamma", needs=("beta",)),
+    )
+    steps = made(recipes.load(tmp_path, Spec(chain)))
+    for series, built in (("xenial", ["alpha", "beta"]), ("yakkety", ["alpha"])):
+        needs = [one.source for one in steps[f"build/{series}/gamma"].needs if one.kind == "build"]
+        assert needs == built
+
+
+@pytest.mark.parametrize(
+    ("selection", "builds", "tests"),
+    [
+        # A test brings its control, and a control its variant.
+        (Selection(tests=("race",)), "beta beta+plain", "race race-control+plain"),
+        (Selection(tests=("campaign",), long=True), "beta", "campaign"),
+        (Selection(tests=("campaign",)), "beta", ""),
+        (Selection(sources=("alpha",)), "", ""),
+        (Selection(long=True), "beta beta+plain", "race race-control+plain campaign"),
+    ],
+)
+def test_what_is_asked_for_is_made_with_what_it_needs_and_no_more(
+    recipe: Recipe, selection: Selection, builds: str, tests: str
+) -> None:
+    steps = made(recipe, replace(selection, series=("zesty",)))
+    assert of_kind(steps, "build") == [f"build/zesty/{name}" for name in builds.split()]
+    assert of_kind(steps, "test") == [f"test/zesty/beta.{name}" for name in tests.split()]
+
+
+def test_one_source_brings_what_it_needs(recipe: Recipe) -> None:
     steps = made(recipe, Selection(sources=("beta",), series=("xenial",)))
-    assert of_kind(steps, "build") == [
-        "build/xenial/alpha",
-        "build/xenial/beta",
-        "build/xenial/beta+plain",
+    assert [name.partition("/xenial/")[2] for name in of_kind(steps, "build")] == [
+        "alpha",
+        "beta",
+        "beta+plain",
     ]
-    assert of_kind(steps, "test") == [
-        "test/xenial/beta.race",
-        "test/xenial/beta.race-control+plain",
-    ]
-
-
-def test_one_test_brings_its_control(recipe: Recipe) -> None:
-    steps = made(recipe, Selection(tests=("race",), series=("zesty",)))
-    assert of_kind(steps, "test") == [
-        "test/zesty/beta.race",
-        "test/zesty/beta.race-control+plain",
-    ]
-
-
-def test_long_runs_every_test_in_every_series(recipe: Recipe) -> None:
-    steps = made(recipe, Selection(long=True))
-    assert [name for name in of_kind(steps, "test") if name.startswith("test/zesty")] == [
-        "test/zesty/beta.race",
-        "test/zesty/beta.race-control+plain",
-        "test/zesty/beta.campaign",
-    ]
-
-
-def test_without_a_control_in_the_run_no_variant_is_built(recipe: Recipe) -> None:
-    steps = made(recipe, Selection(tests=("smoke",)))
-    assert not [name for name in steps if "+" in name]

@@ -130,8 +130,16 @@ def test_a_check_that_failed_says_why(recipe: Recipe, name: str) -> None:
     told = made(recipe, {name: failed})
     (line,) = [one for one in told.lines if one.check == "failed"]
     assert (line.series, line.source, line.folder) == ("xenial", "gamma", name)
-    assert told.other == ()
-    assert "xenial/gamma: check: 1 error" in summary.as_text(told, "/w")
+    text = summary.as_text(told, "/w")
+    assert "xenial/gamma: check: 1 error" in text
+    assert (f"skipped since: {name} failed" in text) == name.endswith(".source")
+
+
+def test_a_fault_of_a_source_package_stops_its_build_and_what_needs_that(recipe: Recipe) -> None:
+    name = "check/yakkety/alpha.source"
+    told = made(recipe, {name: Failed("check", "1 error")}, until="build")
+    builds = ("build/yakkety/alpha", "build/yakkety/python-beta-with-a-name")
+    assert told.causes == (Cause(name, "failed", builds),)
 
 
 def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe) -> None:
@@ -172,6 +180,15 @@ def test_what_was_skipped_over_several_steps_names_where_it_began(recipe: Recipe
     ]
     (yakkety,) = [line for line in told.lines if line.source == "alpha"]
     assert (yakkety.made, yakkety.folder) == ("skipped", "source/yakkety/alpha")
+
+
+def test_a_test_of_a_test_source_that_did_not_pass_is_said_beside_the_lines(recipe: Recipe) -> None:
+    theirs = StepId("test", "xenial", "theirs", test="smoke")
+    result = Result(theirs, "", Failed("test", "it is wrong"), "", 1.0, 0.0, exit_code=4)
+    told = summary.make(recipe, {theirs: Step(theirs)}, {theirs: result}, {})
+    assert told.counts["failed"] == 1
+    text = summary.as_text(told, "/w")
+    assert "test/xenial/theirs.smoke failed: test: it is wrong" in text
 
 
 def test_a_test_that_skipped_itself_keeps_its_own_reason(recipe: Recipe) -> None:

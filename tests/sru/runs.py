@@ -87,9 +87,7 @@ class Place:
     def run(self) -> run_record.RunRecord:
         """Run all steps that are not up to date, and note the run."""
         recipe = self.recipe()
-        steps = planning.make(recipe, Selection(), self.kind)
-        if not self.checked:
-            steps = {step_id: step for step_id, step in steps.items() if step_id.kind != "check"}
+        steps = planning.make(recipe, Selection(checks=self.checked), self.kind)
         action: Action = self._act
         table = dict.fromkeys(KINDS, action)
         results = execute.run(steps, table, self.store, jobs=1, sink=lambda _: None)

@@ -196,6 +196,14 @@ def test_what_did_not_pass_is_shown_with_its_reason(
     assert "<script" not in text
 
 
+def test_a_stand_in_is_said_at_the_top(place: Place) -> None:
+    text = page_of(place).read_text()
+    assert "Built and tested on a stand-in, not on Ubuntu." in text
+    assert text.index("stand-in, not on Ubuntu") < text.index("<main>")
+    (overall,) = re.findall(r'<p class="overall .*</p>', text)
+    assert overall.endswith(" <strong>The whole base differs.</strong></p>")
+
+
 def test_what_was_not_run_is_said_plainly(place: Place) -> None:
     place.checked = False
     text = page_of(place).read_text()

@@ -23,7 +23,7 @@ from backport.errors import InputError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
-from backport.recipe import init_text
+from backport.recipe import init_text, outside
 from backport.recipe.init_text import FirstSource
 from backport.recipe.model import BasePin, Published
 from backport.source import control
@@ -189,12 +189,14 @@ def _sources(found: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
     }
     needs: dict[str, tuple[str, ...]] = {}
     sources: dict[str, FirstSource] = {}
-    for one, (_, pin) in zip(fields, found, strict=True):
+    for one, (dsc, pin) in zip(fields, found, strict=True):
         text = ",".join(one.get(field, "") for field in _RELATIONS)
         packages = [re.split(r"[\s(:\[<|]", relation)[0] for relation in control.relations(text)]
         needed = dict.fromkeys(made[package] for package in packages if package in made)
         needs[one["Source"]] = tuple(name for name in needed if name != one["Source"])
-        sources[one["Source"]] = FirstSource(one["Source"], pin, _main_package(one))
+        tests = outside.dep8_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))
+        first = FirstSource(one["Source"], pin, _main_package(one), tests=(*tests,))
+        sources[first.name] = first
     try:
         order = [*graphlib.TopologicalSorter(needs).static_order()]
     except graphlib.CycleError as error:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backport.recipe import upgrade_order, versions
+from backport.recipe.model import Published
+from tests.support import recipes
+from tests.support.recipes import SourceSpec, Spec
+
+
+def spec(base: str, has: str) -> Spec:
+    alpha = SourceSpec("alpha", base=base, series=("xenial",))
+    return Spec((alpha,), ("xenial",), archive={("alpha", "xenial"): has} if has else {})
+
+
+@pytest.mark.parametrize(
+    ("base", "has", "later"),
+    [
+        ("1.0-1", "1.0-1ubuntu0.1", True),
+        ("1.0-1", "1.0-1", False),
+        ("1.0-1", "0.9-1", False),
+        ("1.0-1", "", False),
+        ("", "2.0-1", False),
+    ],
+)
+def test_a_later_version_than_the_pinned_base_is_said_before_anything_is_made(
+    tmp_path: Path, base: str, has: str, later: bool
+) -> None:
+    recipe, notes = recipes.load(tmp_path, spec(base, has)), list[str]()
+    upgrade_order.archive_versions(
+        recipe, tmp_path / "cache", tmp_path / "work", offline=True, note=notes.append
+    )
+    said = [
+        one for one in notes if one.startswith(f"xenial has alpha {has}, later than the pinned")
+    ]
+    assert bool(said) == later
+    assert all(one.endswith("with: backport pin --update --source alpha") for one in said)
+
+
+def test_our_own_upload_does_not_overtake_the_base(tmp_path: Path) -> None:
+    source = recipes.load(tmp_path, spec("1.0-1", "")).source("alpha")
+    has = Published("1.0-1ubuntu0.1")
+    assert versions.overtaken(source, "xenial", has)
+    assert not versions.overtaken(source, "xenial", replace(has, ours=True))
