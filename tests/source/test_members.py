@@ -53,6 +53,7 @@ def test_the_members_of_an_archive_are_read_however_it_is_packed(
         (lzma.compress(tar(1000))[:40], "it is damaged or ends early"),
         (b"no archive" * 100, "it is damaged or ends early"),
     ],
+    ids=["members", "sum", "member", "header", "cut", "cut gzip", "cut xz", "no archive"],
 )
 def test_what_is_too_large_or_damaged_is_refused(
     monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
