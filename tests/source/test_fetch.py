@@ -5,15 +5,18 @@ import json
 import multiprocessing
 import socket
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from backport.engine.process import Runner
 from backport.environments import pypi
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.fetch import fetch, fetch_upstream
-from tests.source.file_server import Cut, FileServer, Status
+from tests.source.file_server import Cut, FileServer, Stall, Status
 
 BODY = b"0123456789" * 20_000
 
@@ -58,6 +61,26 @@ def test_a_cut_connection_is_resumed_where_it_broke(server: FileServer, tmp_path
     server.faults = [Cut(70_000), Cut(10_000)]
     assert get(server, tmp_path).read_bytes() == BODY
     assert [wanted for _, wanted in server.requests] == ["", "bytes=70000-", "bytes=80000-"]
+
+
+def test_a_fetch_that_is_stopped_ends_at_once_and_asks_no_more(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.faults = [Stall()]
+    runner = Runner()
+
+    def stop() -> None:
+        while not server.requests:
+            time.sleep(0.01)
+        runner.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with runner.used(), pytest.raises(RemoteError, match="cannot be fetched"):
+        get(server, tmp_path)
+    stopper.join()
+    assert len(server.requests) == 1
+    assert files_below(tmp_path) == []
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"weak"'])
