@@ -46,15 +46,6 @@ class Repository:
         """The folder that the link names now; its content never changes."""
         return self.path.resolve()
 
-    def source_line(self, seen_as: str | Path | None = None, scheme: str = "file") -> str:
-        """The sources.list line of this repository.
-
-        Parameters:
-            seen_as: the path under which the reader sees it, such as a mount point.
-            scheme: ``file``, or ``copy`` where apt has to bring the packages elsewhere.
-        """
-        return f"deb [trusted=yes] {scheme}:{seen_as or self.path} ./"
-
 
 def publish(packages: Sequence[Path], link: Path, *, origin: str, epoch: int) -> Repository:
     """Make `link` a repository of exactly `packages`.

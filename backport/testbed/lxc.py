@@ -25,19 +25,8 @@ from backport.engine import owner
 from backport.engine.process import require, run, taking_down
 from backport.errors import InputError, MachineError
 from backport.testbed import host, seal
-from backport.testbed.host import as_root, check, must, prepare_host
+from backport.testbed.host import as_root, must, prepare_host
 from backport.testbed.setup import PLACE, write_testbed_setup
-
-__all__ = [
-    "Testbed",
-    "attach",
-    "check",
-    "clean_leftovers",
-    "containers",
-    "destroy_clone",
-    "shell",
-    "wait_for_systemd",
-]
 
 PREFIX = "backport-"
 INSIDE = "/srv/backport"

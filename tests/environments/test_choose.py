@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,8 +10,7 @@ from backport.environments.ubuntu import KEYRING_VARIABLE, Ubuntu
 from backport.errors import UsageError
 from backport.recipe.model import Recipe, Series
 from tests.environments.packages import served
-
-Speak = Callable[[socket.socket], object]
+from tests.support.raw_server import RawServer
 
 
 def recipe(*series: Series) -> Recipe:
@@ -40,43 +34,6 @@ def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.touch()
     monkeypatch.setenv(KEYRING_VARIABLE, str(path))
     return path
-
-
-@contextmanager
-def speaker(speak: Speak) -> Iterator[str]:
-    """The address of a server that takes connections, and does with each what `speak` does."""
-    connections: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                connections.append(connection)
-                try:
-                    speak(connection)
-                except OSError:
-                    continue
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            for connection in connections:
-                connection.close()
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def drip(connection: socket.socket) -> None:
-    """An answer that comes byte by byte, for ever."""
-    connection.sendall(b"HTTP/1.0 200 OK\r\nX: ")
-    while True:
-        connection.sendall(b"x")
-        time.sleep(0.02)
 
 
 def answers(mirror: str, series: str) -> bool:
@@ -110,21 +67,18 @@ def test_what_is_no_address_does_not_answer(mirror: str) -> None:
     assert not answers(mirror, "xenial")
 
 
+@pytest.mark.parametrize("sent", [[b"nonsense\r\n\r\n"], []], ids=["nonsense", "hangs up"])
+def test_a_server_that_does_not_speak_http_is_no_answer(sent: list[bytes | None]) -> None:
+    with RawServer(sent) as server:
+        assert not answers(server.url, "xenial")
+
+
 @pytest.mark.parametrize(
-    "speak",
-    [lambda one: one.sendall(b"nonsense\r\n\r\n"), lambda one: one.close()],
-    ids=["nonsense", "hangs up"],
+    "sent", [[b"", None], [b"HTTP/1.0 200 OK\r\nX: ", b"x", None]], ids=["says nothing", "drips"]
 )
-def test_a_server_that_does_not_speak_http_is_no_answer(speak: Speak) -> None:
-    with speaker(speak) as uri:
-        assert not answers(uri, "xenial")
-
-
-@pytest.mark.parametrize("speak", [lambda _: None, drip], ids=["says nothing", "drips"])
-def test_a_server_that_hangs_is_left_behind(speak: Speak) -> None:
-    several = [Series(name, "1", "") for name in ("xenial", "yakkety", "zesty")]
-    with speaker(speak) as uri:
-        hanging = [Series(one.name, one.version, uri) for one in several]
+def test_a_server_that_hangs_is_left_behind(sent: list[bytes | None]) -> None:
+    with RawServer(sent, pause=0.02) as server:
+        hanging = [Series(name, "1", server.url) for name in ("xenial", "yakkety", "zesty")]
         # It returns at all: one of these servers would go on for ever.
         assert silent(hanging, patience=0.5) == ["xenial", "yakkety", "zesty"]
 
@@ -144,10 +98,10 @@ def test_one_series_that_does_not_answer_makes_it_the_stand_in_for_all(tmp_path:
 
 
 def test_nothing_that_was_not_asked_is_said_not_to_answer() -> None:
-    asked: list[socket.socket] = []
-    with speaker(asked.append) as uri:
-        base, note = choose(recipe(Series("xenial", "16.04", uri), Series("zesty", "17.04")))
-    assert (base.kind, asked) == ("stand-in", [])
+    with RawServer([]) as server:
+        both = recipe(Series("xenial", "16.04", server.url), Series("zesty", "17.04"))
+        base, note = choose(both)
+    assert (base.kind, server.connections) == ("stand-in", 0)
     assert note.startswith("the recipe names no mirror of zesty: ")
 
 
@@ -170,11 +124,10 @@ def test_without_a_keyring_it_is_the_stand_in_and_the_note_says_so(
 
 @pytest.mark.parametrize(("named", "kind"), [("ubuntu", Ubuntu), ("stand-in", StandIn)])
 def test_a_named_base_is_taken_and_nobody_is_asked(named: str, kind: type) -> None:
-    asked: list[socket.socket] = []
-    with speaker(asked.append) as uri:
-        base, note = choose(recipe(Series("xenial", "16.04", uri)), named)
+    with RawServer([]) as server:
+        base, note = choose(recipe(Series("xenial", "16.04", server.url)), named)
     assert isinstance(base, kind)
-    assert (note, asked) == ("", [])
+    assert (note, server.connections) == ("", 0)
 
 
 @pytest.mark.parametrize(
@@ -184,12 +137,11 @@ def test_a_named_base_is_taken_and_nobody_is_asked(named: str, kind: type) -> No
 def test_offline_no_archive_is_asked_and_the_base_of_the_work_folder_is_taken(
     before: str, kind: type, told: bool
 ) -> None:
-    asked: list[socket.socket] = []
-    with speaker(asked.append) as uri:
-        one = recipe(Series("xenial", "16.04", uri))
+    with RawServer([]) as server:
+        one = recipe(Series("xenial", "16.04", server.url))
         base, note = choose(one, offline=True, before=before)
     assert isinstance(base, kind)
-    assert ("offline" in note, asked) == (told, [])
+    assert ("offline" in note, server.connections) == (told, 0)
 
 
 def test_a_base_that_there_is_not_is_refused_by_name() -> None:

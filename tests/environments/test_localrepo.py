@@ -22,7 +22,7 @@ NAMES = st.lists(
 def test_apt_installs_what_was_published(tmp_path: Path) -> None:
     debs = [make_deb(tmp_path, "one", Depends="two (>= 1.5)"), make_deb(tmp_path, "two", "1.6")]
     repository = localrepo.publish(debs, tmp_path / "repo", origin="here", epoch=EPOCH)
-    apt = Apt(tmp_path / "apt", repository.source_line())
+    apt = Apt(tmp_path / "apt", f"deb [trusted=yes] file:{repository.path} ./")
     planned = apt("apt-get", "install", "--simulate", "one")
     assert "Inst two (1.6 here" in planned
     assert "Inst one (1.0 here" in planned
@@ -127,7 +127,7 @@ def test_an_origin_that_a_pin_could_not_name_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_repository_can_be_read(tmp_path: Path) -> None:
     repository = localrepo.publish([], tmp_path / "repo", origin="here", epoch=EPOCH)
-    apt = Apt(tmp_path / "apt", repository.source_line())
+    apt = Apt(tmp_path / "apt", f"deb [trusted=yes] file:{repository.path} ./")
     assert apt("apt-cache", "pkgnames").strip() == ""
 
 

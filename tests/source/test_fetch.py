@@ -5,15 +5,18 @@ import json
 import multiprocessing
 import socket
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from backport.engine.process import Runner
 from backport.environments import pypi
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.fetch import fetch, fetch_upstream
-from tests.source.file_server import Cut, FileServer, Status
+from tests.source.file_server import Cut, FileServer, Stall, Status
 
 BODY = b"0123456789" * 20_000
 
@@ -51,6 +54,26 @@ def test_a_wrong_hash_keeps_nothing_and_names_both(server: FileServer, tmp_path:
         fetch(f"{server.url}/a", sha(BODY), tmp_path, name="a")
     assert sha(BODY) in str(caught.value)
     assert sha(b"other") in str(caught.value)
+    assert files_below(tmp_path) == []
+
+
+def test_a_fetch_that_is_stopped_ends_at_once_and_asks_no_more(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.faults = [Stall()]
+    runner = Runner()
+
+    def stop() -> None:
+        while not server.requests:
+            time.sleep(0.01)
+        runner.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with runner.used(), pytest.raises(RemoteError, match="cannot be fetched"):
+        get(server, tmp_path)
+    stopper.join()
+    assert len(server.requests) == 1
     assert files_below(tmp_path) == []
 
 
