@@ -182,6 +182,7 @@ def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path
         # autopkgtest lists a test that this testbed cannot run though nobody asked for it.
         if not only or test.name in only
     )
+    share_artifacts(folder / "artifacts", [test.name for test in tests])
     verdict = judge(
         completed.exit_code,
         tests,
@@ -203,6 +204,16 @@ def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path
             if path.name != "testbed-packages"
         },
     )
+
+
+def share_artifacts(folder: Path, tests: Sequence[str]) -> None:
+    """Let tests have one folder of artifacts, as with autopkgtest 5; 6 gives each its own."""
+    for name in tests:
+        if (folder / name).is_dir():
+            own = (folder / name).rename(folder / f".{name}")  # it may have an entry of its name
+            for path in own.iterdir():
+                path.replace(folder / path.name)
+            own.rmdir()
 
 
 def _last_words(log: str) -> str:

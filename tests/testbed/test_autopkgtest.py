@@ -204,3 +204,14 @@ def wait(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.1)
+
+
+def test_what_a_test_left_is_in_one_folder_whichever_autopkgtest_ran_it(tmp_path: Path) -> None:
+    for path in ("smoke/control.json", "smoke/smoke/log", "shared.json"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+
+    autopkgtest.share_artifacts(tmp_path, ["smoke", "other"])
+
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["control.json", "shared.json", "smoke", "smoke/log"]
