@@ -11,7 +11,7 @@ import pytest
 
 from backport.engine.verdict import Failed, Passed, Skipped
 from backport.errors import InputError, UsageError
-from backport.testbed import lxc
+from backport.testbed import autopkgtest, lxc
 from backport.testbed.autopkgtest import run
 from backport.testbed.lxc import Testbed
 from tests.build.bullseye import Bullseye
