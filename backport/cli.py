@@ -80,7 +80,7 @@ def _refuse(subcommand: argparse.ArgumentParser, unknown: Sequence[str]) -> NoRe
     """End with a 2, and name the option that the first unknown argument comes nearest to."""
     word = unknown[0].partition("=")[0]
     options = re.findall(r"--[a-z-]+", subcommand.format_help())
-    longer = [one for one in options if word.startswith("--") and one.startswith(word)]
+    longer = [option for option in options if word.startswith("--") and option.startswith(word)]
     near = longer or difflib.get_close_matches(word, options, n=1)
     advice = f"; write {' or '.join(dict.fromkeys(near))}" if near else ""
     subcommand.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")

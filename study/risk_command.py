@@ -11,17 +11,7 @@ from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe.model import Recipe
-from study import (
-    admins,
-    assessment,
-    campaign,
-    field,
-    measured,
-    plot,
-    plugins,
-    remedies,
-    tell,
-)
+from study import admins, assessment, campaign, field, measured, plot, plugins, remedies, tell
 from study import recipe as recipes
 from study.model import Renewal
 

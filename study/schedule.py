@@ -14,11 +14,7 @@ from backport.errors import InputError
 DAY = 86400
 ACCURACY_SECONDS = 60.0  # systemd.timer(5): AccuracySec= defaults to 1min
 _RANDOM_RANGE = 32768  # bash(1): RANDOM is between 0 and 32767
-_CRON_NAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-}
+_CRON_NAMES = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *"}
 _CALENDAR_NAMES = {"daily": "*-*-* 00:00:00", "hourly": "*-*-* *:00:00"}
 _PERL_SLEEP = re.compile(r"sleep\s*\(?\s*int\s*\(\s*rand\s*\(\s*(\d+)\s*\)\s*\)")
 _SHELL_SLEEP = re.compile(r"sleep\s+\"?\$\(\(\s*\$?\{?RANDOM\}?\s*%\s*(\d+)\s*\)\)\"?")

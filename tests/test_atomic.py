@@ -41,4 +41,4 @@ def test_a_link_moves_on(tmp_path: Path) -> None:
     for target in ("first", "second"):
         atomic.link(link, target)
         assert str(link.readlink()) == target
-    assert [one.name for one in tmp_path.iterdir()] == ["latest"]
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]

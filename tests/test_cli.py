@@ -89,10 +89,7 @@ def test_a_command_line_that_is_wrong_ends_with_2(
     ],
 )
 def test_what_the_recipe_does_not_have_ends_with_2_and_names_what_it_has(
-    recipe: list[str],
-    arguments: list[str],
-    expected: str,
-    capsys: pytest.CaptureFixture[str],
+    recipe: list[str], arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main([*arguments, *recipe]) == 2
     assert capsys.readouterr().err == f"backport: {expected}.\n"

@@ -195,9 +195,9 @@ def test_source_makes_the_packages_and_a_second_run_uses_them(place: Place) -> N
         ("yakkety", "passed"),
     ]
     code, out, _ = place("source", "--json")
-    ends = [one for one in events(out) if one["event"] == "finished"]
+    ends = [event for event in events(out) if event["event"] == "finished"]
     assert code == 0
-    assert [one["reused"] for one in ends] == [True] * 3
+    assert [end["reused"] for end in ends] == [True] * 3
 
 
 def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place) -> None:
@@ -206,10 +206,10 @@ def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place
     assert (code, err) == (0, "")
     kinds = [one["event"] for one in told]
     notes = told[: kinds.index("planned")]
-    assert {one["event"] for one in notes} == {"note"}
+    assert {note["event"] for note in notes} == {"note"}
     assert kinds[-1] == "summary"
     assert "the connection is refused" in notes[0]["text"]
-    assert any("no record tells whether alpha_" in one["text"] for one in notes)
+    assert any("no record tells whether alpha_" in note["text"] for note in notes)
 
 
 def test_a_fetch_that_fails_ends_with_the_code_of_bad_input(place: Place) -> None:
@@ -291,7 +291,7 @@ def test_clean_removes_old_steps_and_never_the_evidence(place: Place) -> None:
     assert leftover.exists()
 
     code, out, _ = place("clean", "--older-than", "0", "--json")
-    assert [one["event"] for one in events(out)] == ["removed", "kept"]
+    assert [event["event"] for event in events(out)] == ["removed", "kept"]
     assert not leftover.exists()
     assert evidence.read_text() == "{}"
     assert (work / "summary.json").is_file()

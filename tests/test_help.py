@@ -21,7 +21,9 @@ def options() -> Iterator[tuple[str, argparse.Action]]:
                 yield f"{top.prog} {name} {'/'.join(action.option_strings) or action.dest}", action
 
 
-@pytest.mark.parametrize(("place", "action"), [pytest.param(*one, id=one[0]) for one in options()])
+@pytest.mark.parametrize(
+    ("place", "action"), [pytest.param(*option, id=option[0]) for option in options()]
+)
 def test_an_option_says_what_it_does_and_its_default(place: str, action: argparse.Action) -> None:
     said = (action.help or "").replace("%(default)s", str(action.default))
     assert len(said.split()) > 1, place

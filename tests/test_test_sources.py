@@ -105,9 +105,7 @@ def test_it_is_built_in_the_series_that_it_is_for_with_what_it_needs(recipe: Rec
     assert not any(name.startswith("build/yakkety/beta-0.5") for name in steps)
 
 
-def test_only_the_row_that_names_it_has_its_packages_and_so_has_its_control(
-    recipe: Recipe,
-) -> None:
+def test_only_the_row_that_names_it_has_its_packages_and_so_has_its_control(recipe: Recipe) -> None:
     steps = planned(recipe)
     older = steps["build/xenial/beta-0.5"].id
     has = {name for name, step in steps.items() if older in step.needs}
@@ -190,7 +188,7 @@ def test_a_row_is_given_what_was_there_before_and_runs_where_that_is_made(tmp_pa
     assert recipe.before(recipe.matrix[0]) == {"alpha-before", "delta-before"}
     steps = planned(recipe)
     assert names(recipe, "test") == {"xenial/alpha.smoke"}
-    built = {one.source for one in steps["test/xenial/alpha.smoke"].needs if one.kind == "build"}
+    built = {need.source for need in steps["test/xenial/alpha.smoke"].needs if need.kind == "build"}
     assert built == {"alpha", "beta", "alpha-before", "delta-before"}
 
 

@@ -8,15 +8,15 @@ import pytest
 from backport.recipe import reader
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = [re.escape(one.name) for one in reader.load(ROOT / "backport.toml").sources]
+SOURCES = [re.escape(source.name) for source in reader.load(ROOT / "backport.toml").sources]
 WORDS = re.compile("|".join(("certbot", "letsencrypt", r"\bacme\b", "renew", *SOURCES)), re.I)
 STUDY = re.compile(r"^\s*(from|import) study\b", re.M)
 
 
 def found(folder: Path, pattern: re.Pattern[str]) -> list[str]:
     """The places below a folder that have the pattern."""
-    paths = (one for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc")
-    texts = {str(one.relative_to(folder)): one.read_text() for one in sorted(paths)}
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    texts = {str(path.relative_to(folder)): path.read_text() for path in sorted(paths)}
     return [f"{name}: {one[0]}" for name, text in texts.items() for one in pattern.finditer(text)]
 
 

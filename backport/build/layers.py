@@ -149,9 +149,9 @@ def _build_depends(dsc: Path) -> list[str]:
 def _own_packages(repositories: Sequence[Path]) -> dict[str, list[str]]:
     packages: dict[str, list[str]] = {}
     for repository in repositories:
-        for one in apt_setup.packages(repository):
-            fields = (one.get(field, "") for field in ("Pre-Depends", "Depends"))
-            packages[one["Package"]] = _relations(*fields)
+        for package in apt_setup.packages(repository):
+            fields = (package.get(field, "") for field in ("Pre-Depends", "Depends"))
+            packages[package["Package"]] = _relations(*fields)
     return packages
 
 

@@ -116,7 +116,7 @@ def paths(deb: Path) -> Mapping[str, bool]:
     key = (state.st_dev, state.st_ino, state.st_mtime_ns)
     if key not in _PATHS:
         entries = _entries(deb, "--fsys-tarfile")
-        _PATHS[key] = {one.name: one.info.isdir() for one in entries}
+        _PATHS[key] = {entry.name: entry.info.isdir() for entry in entries}
     return _PATHS[key]
 
 
@@ -124,9 +124,9 @@ _PATHS: dict[tuple[int, int, int], Mapping[str, bool]] = {}
 
 
 def _texts(deb: Path, part: str) -> Iterator[Member]:
-    for one in _entries(deb, part):
-        if one.info.isfile() and one.info.size <= _LARGEST:
-            yield Member(one.name, one.info.mode & 0o7777, one.content())
+    for entry in _entries(deb, part):
+        if entry.info.isfile() and entry.info.size <= _LARGEST:
+            yield Member(entry.name, entry.info.mode & 0o7777, entry.content())
 
 
 def _entries(deb: Path, part: str) -> Iterator[TarMember]:

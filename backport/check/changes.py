@@ -214,4 +214,4 @@ def _control_changes(old: str, new: str) -> Iterable[str]:
 
 def _paragraphs(text: str) -> dict[str, Deb822]:
     paragraphs = Deb822.iter_paragraphs(text, use_apt_pkg=False)
-    return {one.get("Package", "source"): one for one in paragraphs}
+    return {paragraph.get("Package", "source"): paragraph for paragraph in paragraphs}

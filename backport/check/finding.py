@@ -63,10 +63,10 @@ def against_base(findings: Iterable[Finding], base: Iterable[Finding]) -> tuple[
     """
     had = Counter((one.rule, one.why) for one in base)
     marked = []
-    for one in findings:
-        known = had[(one.rule, one.why)] > 0
-        had[(one.rule, one.why)] -= known
-        marked.append(dataclasses.replace(one, new=not known))
+    for finding in findings:
+        known = had[(finding.rule, finding.why)] > 0
+        had[(finding.rule, finding.why)] -= known
+        marked.append(dataclasses.replace(finding, new=not known))
     return tuple(marked)
 
 
@@ -75,12 +75,12 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(
         sorted(
             dict.fromkeys(findings),
-            key=lambda one: (
-                not one.fails,
-                SEVERITIES.index(one.severity),
-                one.rule,
-                one.place,
-                one.why,
+            key=lambda finding: (
+                not finding.fails,
+                SEVERITIES.index(finding.severity),
+                finding.rule,
+                finding.place,
+                finding.why,
             ),
         )
     )
@@ -88,7 +88,7 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """How many there are of each severity, of the new ones only."""
-    found = Counter(one.severity for one in findings if one.new)
+    found = Counter(finding.severity for finding in findings if finding.new)
     return {severity: found[severity] for severity in SEVERITIES}
 
 
@@ -110,7 +110,7 @@ def counts_text(findings: Iterable[Finding]) -> str:
 
 def write(findings: Iterable[Finding], path: Path) -> None:
     """Write the findings as JSON."""
-    data = [dataclasses.asdict(one) for one in findings]
+    data = [dataclasses.asdict(finding) for finding in findings]
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -125,7 +125,7 @@ def read(path: Path) -> tuple[Finding, ...]:
         findings: tuple[Finding, ...] = records.decode(
             tuple[Finding, ...], records.read_json(path), "a finding"
         )
-        for one in findings:
-            if one.rule not in rules.RULES:
-                raise ValueError(f"{one.rule!r} is no rule")
+        for finding in findings:
+            if finding.rule not in rules.RULES:
+                raise ValueError(f"{finding.rule!r} is no rule")
         return findings

@@ -101,7 +101,7 @@ class Installed:
                 commands = shell.read(text).commands
             except ValueError:
                 continue  # the check of its programs says so
-            making = (one for one in commands if one.words[0] in _MAKING)
+            making = (command for command in commands if command.words[0] in _MAKING)
             if any(f"/{path}" in one.words for one in making for path in paths):
                 return True
         return False
@@ -121,4 +121,4 @@ def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
 @functools.cache
 def _index(folder: Path) -> Mapping[str, Deb822]:
     """The packages of a repository's state, which never changes, by name."""
-    return {one["Package"]: one for one in apt_setup.packages(folder)}
+    return {package["Package"]: package for package in apt_setup.packages(folder)}

@@ -46,10 +46,7 @@ def make(ceiling: Ceiling, folder: Path, home: Path = HOME) -> str:
         return ""
     name = f"ubuntu/{ceiling.series}"
     data = folder / "vendors" / name
-    _write(
-        folder / "profiles" / f"{name}.profile",
-        f"Profile: {name}\nExtends: {_PARENT}\n",
-    )
+    _write(folder / "profiles" / f"{name}.profile", f"Profile: {name}\nExtends: {_PARENT}\n")
     _write(data / _DISTRIBUTIONS, f"{ceiling.series}\n")
     if levels := _levels(ceiling, home / _LEVELS):
         lines = (f"{key}={level}\n" for key, level in levels.items())
@@ -63,7 +60,7 @@ def _levels(ceiling: Ceiling, path: Path) -> Mapping[str, int]:
     """lintian's levels of debhelper, none of them above what the series has; {} for unknown."""
     entries = tables.load("debhelper")["compat"].entries.values()
     highest = max(
-        (int(one.name) for one in entries if ceiling.has("debhelper", one.since)), default=0
+        (int(entry.name) for entry in entries if ceiling.has("debhelper", entry.since)), default=0
     )
     if not highest:
         return {}

@@ -103,8 +103,8 @@ def _lacking(kind: str, path: Path, package: Binary) -> list[str] | None:
     lines = [words for words in lines if words and not words[0].startswith("#")]
     if kind == "maintscript":
         script = package.scripts.get("preinst", "")
-        calls = [words[:2] for words in lines if not all(one in script for one in words[:2])]
-        return [f"the preinst script of {name} does not call {' '.join(one)}" for one in calls]
+        calls = [words[:2] for words in lines if not all(word in script for word in words[:2])]
+        return [f"the preinst script of {name} does not call {' '.join(call)}" for call in calls]
     if kind not in (*_FOLDERS, "install", "dirs", "links", "manpages"):
         return None
     wanted = dict.fromkeys(one for words in lines for one in _paths(kind, words))

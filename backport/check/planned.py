@@ -39,13 +39,13 @@ def older_sources(recipe: Recipe, series: str, chosen: Collection[str]) -> tuple
         if series in one.series and not {*one.by}.isdisjoint(chosen)
     }
     return tuple(
-        one.name
-        for one in recipe.test_sources
-        if one.package.name in before
-        and series in one.package.series
-        and (there := archive.get(one.package.name)) is not None
+        source.name
+        for source in recipe.test_sources
+        if source.package.name in before
+        and series in source.package.series
+        and (there := archive.get(source.package.name)) is not None
         and there.version
-        and upstream_part(there.version) == one.package.version
+        and upstream_part(there.version) == source.package.version
     )
 
 

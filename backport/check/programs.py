@@ -109,13 +109,13 @@ def _files(package: Binary) -> Iterator[tuple[str, str]]:
     for name in scripts.MAINTAINER:
         if name in package.scripts:
             yield name, package.scripts[name]
-    for one in package.files:
+    for file in package.files:
         if (
-            units.INSTALLED.match(one.path)
-            or one.path.startswith("etc/cron.d/")
-            or _CRON_FOLDER.match(one.path)
+            units.INSTALLED.match(file.path)
+            or file.path.startswith("etc/cron.d/")
+            or _CRON_FOLDER.match(file.path)
         ):
-            yield one.path, one.content.decode("utf-8", "replace")
+            yield file.path, file.content.decode("utf-8", "replace")
 
 
 def _uses(name: str, text: str) -> Iterator[Use]:

@@ -196,7 +196,9 @@ class _Reader:
             line = self.text.count("\n", 0, self.place)
             self.place += 1
             inner = read(self._take(_OLD_FORM).replace("\\`", "`"))
-            self.found += [Command(line + one.line, one.words) for one in inner.commands]
+            self.found += [
+                Command(line + command.line, command.words) for command in inner.commands
+            ]
             self.place = self._find("`", self.place) + 1
             return "$"
         if here != "$" or not re.match(r"[\w({@*#?$!'\"-]", after):

@@ -79,10 +79,10 @@ def check_debs(
             else:
                 what = f"the package's member {name}"
                 ceiling.uses("newer-compression", entry, where, what)
-        own = {part for one in binary.files for part in _module_names(one.path)}
-        for one in binary.files:
-            if one.content.decode("utf-8", "replace") not in told:
-                _check_file(one, binary.control, own, ceiling)
+        own = {part for file in binary.files for part in _module_names(file.path)}
+        for file in binary.files:
+            if file.content.decode("utf-8", "replace") not in told:
+                _check_file(file, binary.control, own, ceiling)
 
 
 def check_dsc(dsc: Path, names: Iterable[str], ceiling: Ceiling) -> None:

@@ -17,11 +17,7 @@ from debian.debian_support import Version
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.recipe.model import (
-    Recipe,
-    Series,
-    Source,
-)
+from backport.recipe.model import Recipe, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, overtaken
 from backport.source import relations
@@ -263,4 +259,4 @@ def _unrelated(upload: Upload) -> Iterable[Finding]:
 def _paragraphs(tree: Path) -> dict[str, Deb822]:
     text = read_text(tree / "debian" / "control")
     paragraphs = control_paragraphs(text)
-    return {one.get("Package", "source"): one for one in paragraphs}
+    return {paragraph.get("Package", "source"): paragraph for paragraph in paragraphs}

@@ -32,11 +32,7 @@ from backport.source.dpkg import isolated
 
 
 def check_source(
-    recipe: Recipe,
-    source_name: str,
-    series_name: str,
-    needs: Mapping[str, Path],
-    scratch: Path,
+    recipe: Recipe, source_name: str, series_name: str, needs: Mapping[str, Path], scratch: Path
 ) -> tuple[Finding, ...]:
     """All that can be checked of a source package before it is built.
 
@@ -170,10 +166,7 @@ def _lintian(
     base = None
     if base_dsc is not None:
         base = lintian.run_lintian([base_dsc], profile, older, include=include)
-    return [
-        *lintian.findings(tags, limit, base),
-        *lintian.about_profile(limit.series, profile),
-    ]
+    return [*lintian.findings(tags, limit, base), *lintian.about_profile(limit.series, profile)]
 
 
 def _unpack_upstream(origs: list[Path], folder: Path) -> None:

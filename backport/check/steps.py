@@ -18,11 +18,7 @@ LINTIAN_LOG = "lintian.log"
 
 
 def action(
-    recipe: Recipe,
-    step: Step,
-    out: Path,
-    needs: Mapping[StepId, Path],
-    scratch: Path,
+    recipe: Recipe, step: Step, out: Path, needs: Mapping[StepId, Path], scratch: Path
 ) -> Outcome:
     """Carry out a check.
 

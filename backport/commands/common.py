@@ -28,10 +28,7 @@ RECIPE = "backport.toml"
 
 
 def add(
-    subs: Subparsers,
-    name: str,
-    function: Callable[[argparse.Namespace], int],
-    text: str,
+    subs: Subparsers, name: str, function: Callable[[argparse.Namespace], int], text: str
 ) -> argparse.ArgumentParser:
     """Add a subcommand with the options that all of them have.
 
@@ -171,8 +168,8 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
     """
     asked = {"series": args.series, "source": args.source}
     known = {
-        "series": [one.name for one in recipe.series],
-        "source": [one.name for one in recipe.sources],
+        "series": [series.name for series in recipe.series],
+        "source": [source.name for source in recipe.sources],
     }
     for what, names in asked.items():
         for name in [names] if isinstance(names, str) else names:
@@ -188,7 +185,7 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
             raise UsageError(
                 f"the recipe's matrix has no test {name!r}",
                 where="--test",
-                advice=f"name one of {', '.join(dict.fromkeys(one.name for one in recipe.matrix))}",
+                advice=f"name one of {', '.join(dict.fromkeys(row.name for row in recipe.matrix))}",
             )
     return Selection(
         tuple(args.series),

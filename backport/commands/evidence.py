@@ -151,7 +151,7 @@ def _as_json(checked: Checked) -> dict[str, object]:
         "sha256": checked.sha256,
         "files": len(found.files),
         "steps": len(found.steps),
-        "faults": [asdict(one) for one in checked.faults],
+        "faults": [asdict(fault) for fault in checked.faults],
         "signed": asdict(checked.signed),
         "notes": checked.notes,
     }
@@ -163,7 +163,7 @@ def _as_text(checked: Checked) -> str:
     for step in found.steps:
         kinds[verdict.kind(step.verdict)] = kinds.get(verdict.kind(step.verdict), 0) + 1
     ended = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    bases = sorted({f"{one.kind} ({one.suite})" for one in found.bases})
+    bases = sorted({f"{base.kind} ({base.suite})" for base in found.bases})
     signed = checked.signed.state
     if checked.signed.key:
         signed += f", {checked.signed.key} {checked.signed.who}".rstrip()

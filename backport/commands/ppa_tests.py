@@ -65,11 +65,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.autopkgtest import (  # noqa: PLC0415
-        results,
-        service,
-        verdicts,
-    )
+    from backport.launchpad.autopkgtest import results, service, verdicts  # noqa: PLC0415
     from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
     from backport.transport import Limits  # noqa: PLC0415
 
@@ -95,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
         for text in notes:
             common.note(text, args)
         requests = [
-            service.Request(one.source, one.series, arch, one.version, ppa)
-            for one in uploads
+            service.Request(upload.source, upload.series, arch, upload.version, ppa)
+            for upload in uploads
             for arch in args.arch or service.ARCHITECTURES
         ]
         asker = _Second(second, client, reader, store)
@@ -189,9 +185,9 @@ def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) 
     from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
 
     found = [
-        one.version
-        for one in Ppa(client, ppa).records(source)
-        if one.series == series and one.in_archive
+        record.version
+        for record in Ppa(client, ppa).records(source)
+        if record.series == series and record.in_archive
     ]
     return str(max(found, key=Version)) if found else ""
 
@@ -218,7 +214,7 @@ def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.N
         print(f"{line}{f' ({count} architectures)' if count > 1 else ''}")
     if not args.quiet:
         kinds = [verdict.kind(one.verdict) for one in tested]
-        counts = ", ".join(f"{kinds.count(one)} {one}" for one in dict.fromkeys(kinds))
+        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         print(ui.event_line(Note(f"{len(tested)} requests: {counts or 'none'}")))
 
 
@@ -227,7 +223,7 @@ def _exit_code(
 ) -> int:
     from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
 
-    every = [one.verdict for one in tested] + [one.verdict for one in controls]
+    every = [one.verdict for one in tested] + [control.verdict for control in controls]
     if any(code(one) for one in every):
         return 4
     return 4 if args.strict and any(isinstance(one, Skipped) for one in every) else 0

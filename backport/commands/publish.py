@@ -107,11 +107,7 @@ def _upload(
     """
     from backport.launchpad.builds.states import Builds  # noqa: PLC0415
     from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
-    from backport.launchpad.upload import (  # noqa: PLC0415
-        checks,
-        gather,
-        tests_passed,
-    )
+    from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
 
     def notify(event: Mapping[str, Any]) -> None:
@@ -127,9 +123,9 @@ def _upload(
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
-    wanted = tuple(args.source) or tuple(one.name for one in recipe.sources)
+    wanted = tuple(args.source) or tuple(source.name for source in recipe.sources)
     needed = recipe.with_needs(wanted)
-    sources = tuple(one.name for one in recipe.sources if one.name in needed)
+    sources = tuple(source.name for source in recipe.sources if source.name in needed)
     gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,
@@ -156,9 +152,9 @@ def _upload(
     if args.dry_run or plan.refused:
         return plan, []
     there = [
-        f"{one.series}/{one.source}={one.version}"
-        for one in plan.items
-        if one.action != checks.SKIP
+        f"{item.series}/{item.source}={item.version}"
+        for item in plan.items
+        if item.action != checks.SKIP
     ]
     if not plan.to_send:
         return plan, there

@@ -69,11 +69,7 @@ def run(args: argparse.Namespace) -> int:
     store = Store(common.work_folder(args, recipe))
     named = args.base if args.until in ("build", "check", "test") else "stand-in"
     base, note = choose.choose(
-        recipe,
-        named,
-        offline=args.offline,
-        before=prepared.kind_in(store),
-        series=selection.series,
+        recipe, named, offline=args.offline, before=prepared.kind_in(store), series=selection.series
     )
     archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
     upgrade_order.refuse_downward(recipe, archive)

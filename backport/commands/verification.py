@@ -69,14 +69,7 @@ def register(subs: Subparsers) -> None:
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import (  # noqa: PLC0415
-        check,
-        checklist,
-        comment,
-        facts,
-        posting,
-        service_verdicts,
-    )
+    from backport.sru import check, checklist, comment, facts, posting, service_verdicts  # noqa: PLC0415
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
@@ -99,10 +92,10 @@ def verify(args: argparse.Namespace) -> int:
         )
         atomic.write(work / CHECKLIST, json.dumps(asdict(made), indent=1) + "\n")
         comments = {
-            one.name: comment.make(
-                recipe, folder, found, known, checklist=made, series=one.name, service=service
+            series.name: comment.make(
+                recipe, folder, found, known, checklist=made, series=series.name, service=service
             )
-            for one in recipe.series
+            for series in recipe.series
         }
         _tell(args, made, comments, known)
         _page(args, folder, folder.parent / f"{folder.name}.html", made)

@@ -108,12 +108,7 @@ class _Work(threading.Thread):
     """A step that runs; the thread does not hold up the end of the command."""
 
     def __init__(
-        self,
-        step: Step,
-        key: str,
-        action: Action,
-        store: Store,
-        ended: queue.SimpleQueue[_Work],
+        self, step: Step, key: str, action: Action, store: Store, ended: queue.SimpleQueue[_Work]
     ) -> None:
         super().__init__(name=f"step {step.id}", daemon=True)
         self.step = step

@@ -206,8 +206,7 @@ def run(
         except FileNotFoundError as error:
             missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
             raise MachineError(
-                f"cannot run {command[0]}: {missing} does not exist",
-                advice="run: backport doctor",
+                f"cannot run {command[0]}: {missing} does not exist", advice="run: backport doctor"
             ) from error
         except PermissionError as error:
             raise MachineError(f"cannot run {command[0]}: permission denied") from error

@@ -42,10 +42,12 @@ def write(commands: Sequence[Command], path: Path) -> None:
 def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
     """The programs of the commands, those behind a ``--`` too, each once and sorted."""
     names = set()
-    for one in commands:
-        words = [one.args[0]]
+    for command in commands:
+        words = [command.args[0]]
         words += [
-            after for word, after in zip(one.args, one.args[1:], strict=False) if word == "--"
+            after
+            for word, after in zip(command.args, command.args[1:], strict=False)
+            if word == "--"
         ]
         names |= {word for word in words if shutil.which(word)}
     with _lock:

@@ -123,7 +123,9 @@ def _dataclass(kind: Any, data: Any, place: str) -> Any:
 @cache
 def _form(kind: Any) -> tuple[Mapping[str, Any], frozenset[str]]:
     """The type of each field, and the fields that have no default."""
-    needed = (one.name for one in fields(kind) if one.default is one.default_factory is MISSING)
+    needed = (
+        field.name for field in fields(kind) if field.default is field.default_factory is MISSING
+    )
     return get_type_hints(kind), frozenset(needed)
 
 

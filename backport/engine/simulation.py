@@ -74,7 +74,7 @@ def _path(
     path: list[tuple[StepId, float]] = []
     candidates = list(steps)
     while candidates:
-        name = max(candidates, key=lambda one: chain[one])
+        name = max(candidates, key=lambda candidate: chain[candidate])
         path.append((name, seconds[name]))
         candidates = following[name]
     return tuple(path)

@@ -66,11 +66,7 @@ def preferences(repositories: Sequence[Path]) -> str:
 
 
 def write_setup(
-    folder: Path,
-    repositories: Sequence[Path],
-    places: Sequence[str],
-    *,
-    inside: str,
+    folder: Path, repositories: Sequence[Path], places: Sequence[str], *, inside: str
 ) -> None:
     """Write the files, and the script ``apply`` that a root shell runs, into `folder`.
 

@@ -52,7 +52,7 @@ class PreparedBase:
         """
         told = {name: one for name, one in asdict(self).items() if one is not None}
         folders = (self.repository, self.older)
-        state = " ".join(one.resolve().name for one in folders if one is not None)
+        state = " ".join(folder.resolve().name for folder in folders if folder is not None)
         paths = {name: str(one) for name, one in told.items() if isinstance(one, Path)}
         return {**told, **paths, "state": state}
 
@@ -129,5 +129,5 @@ def not_own(relations: Sequence[str], own: frozenset[str]) -> list[str]:
     return [
         relation
         for relation in relations
-        if not any(re.split(r"[\s(:\[<]", one.strip())[0] in own for one in relation.split("|"))
+        if not any(re.split(r"[\s(:\[<]", word.strip())[0] in own for word in relation.split("|"))
     ]

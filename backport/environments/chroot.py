@@ -245,8 +245,7 @@ def _make(
         if system_errors.lacking(done.output) or system_errors.used_up(near):
             raise system_errors.full(near.parent)
         raise StepError(
-            f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}",
-            where=_NAMES[variant],
+            f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}", where=_NAMES[variant]
         )
 
 

@@ -96,12 +96,7 @@ def collect(
                 if gone := apt.keep_only(names, of_sources):
                     notes += (_gone(gone),)
             found = _brought(
-                apt,
-                groups,
-                with_local or {},
-                if_there or {},
-                cache,
-                older_for_lost=older_for_lost,
+                apt, groups, with_local or {}, if_there or {}, cache, older_for_lost=older_for_lost
             )
             fresh = Path(scratch) / "manifest"
             fresh.write_text(_text(found, notes))

@@ -96,7 +96,7 @@ class PrivateApt:
         self._suites = tuple(suites)
         self._architecture = architecture
         self._folder = folder
-        self._local = tuple(f"{one.uri}/" for one in suites if one.keyring is None)
+        self._local = tuple(f"{suite.uri}/" for suite in suites if suite.keyring is None)
         for name in ("lists/partial", "archives/partial", "none", "trusted"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
@@ -154,15 +154,15 @@ class PrivateApt:
             return []
         shown = self._run("apt-cache", "show", *there)
         kept, gone = set(), {}
-        for one in Deb822.iter_paragraphs(shown.output, use_apt_pkg=False):
-            source, _, version = one.get("Source", one["Package"]).partition(" ")
-            version = version.strip("()") or one["Version"]
+        for paragraph in Deb822.iter_paragraphs(shown.output, use_apt_pkg=False):
+            source, _, version = paragraph.get("Source", paragraph["Package"]).partition(" ")
+            version = version.strip("()") or paragraph["Version"]
             if versions.get(source) == version:
-                kept.add(one["Package"])
+                kept.add(paragraph["Package"])
                 continue
-            self._refuse(one["Package"], one["Version"])
+            self._refuse(paragraph["Package"], paragraph["Version"])
             if versions.get(source) != "":
-                gone[one["Package"]] = True
+                gone[paragraph["Package"]] = True
         return [name for name in gone if name not in kept]
 
     def required(self) -> list[str]:
@@ -279,7 +279,7 @@ class PrivateApt:
                 )
 
     def _take_only(self, keys: Sequence[str]) -> None:
-        for number, ring in enumerate({one.keyring for one in self._suites if one.keyring}):
+        for number, ring in enumerate({suite.keyring for suite in self._suites if suite.keyring}):
             # apt tells the two formats of a keyring by its name (apt-key(8)).
             suffix = ".asc" if ring.suffix == ".asc" else ".gpg"
             (self._folder / "trusted" / f"{number}{suffix}").symlink_to(ring.absolute())
@@ -333,7 +333,9 @@ class PrivateApt:
 
     def _where(self) -> str:
         return ", ".join(
-            dict.fromkeys(f"{one.suite} at {one.uri}" for one in self._suites if one.keyring)
+            dict.fromkeys(
+                f"{suite.suite} at {suite.uri}" for suite in self._suites if suite.keyring
+            )
         )
 
     def _why(self, done: Completed, doing: str) -> BackportError:

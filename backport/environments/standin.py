@@ -42,11 +42,7 @@ class StandIn:
     kind = "stand-in"
 
     def __init__(
-        self,
-        table: ModuleTable = PLAIN,
-        *,
-        suites: Sequence[Suite] = (),
-        offline: bool = False,
+        self, table: ModuleTable = PLAIN, *, suites: Sequence[Suite] = (), offline: bool = False
     ) -> None:
         self.table = table
         self._suites = tuple(suites)
@@ -124,7 +120,7 @@ class StandIn:
     ) -> mirror.Pool:
         suites = self._suites or machine_sources.machine_suites(self.table.suite)
         controls = [standin_modules.control(one, architecture) for one in self.table.everything]
-        controls += [standin_modules.dummy_control(one) for one in self.table.dummies]
+        controls += [standin_modules.dummy_control(dummy) for dummy in self.table.dummies]
         groups = {
             systems.BUILD: list(chroot.BUILD_PACKAGES),
             systems.TESTBED: [*chroot.TESTBED_PACKAGES, *self.table.testbed],
@@ -138,7 +134,7 @@ class StandIn:
         with_local = {"all": sorted(named)}
         key = systems.data_hash(
             [
-                [asdict(one) for one in suites],
+                [asdict(suite) for suite in suites],
                 architecture,
                 groups,
                 with_local,
@@ -202,8 +198,8 @@ def differing(table: ModuleTable, series: str, debs: set[Path]) -> tuple[Differi
     """
     present = dict(path.name.split("_")[:2] for path in debs)
     known = {name: one.get(series, "") for name, one in table.own.items()}
-    known |= {one.package: one.series.get(series, "") for one in table.modules}
-    known |= {one.package: one.series.get(series, "") for one in table.dummies}
+    known |= {module.package: module.series.get(series, "") for module in table.modules}
+    known |= {dummy.package: dummy.series.get(series, "") for dummy in table.dummies}
     return tuple(
         Differing(name, theirs, present[name])
         for name, theirs in sorted(known.items())

@@ -122,7 +122,7 @@ class Ubuntu:
         of_sources = self._of_sources(series)
         key = systems.data_hash(
             [
-                [(one.uri, one.suite, one.components) for one in suites],
+                [(suite.uri, suite.suite, suite.components) for suite in suites],
                 architecture,
                 groups,
                 sorted(dependencies.own),

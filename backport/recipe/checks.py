@@ -319,8 +319,8 @@ def _check_packaging(source: Source, where: str, *, unpinned: bool) -> None:
 
 def _check_cycle(recipe: Recipe, file: str) -> None:
     try:
-        needs = {one.name: one.needs for one in recipe.sources}
-        needs |= {one.name: one.package.needs for one in recipe.test_sources}
+        needs = {source.name: source.needs for source in recipe.sources}
+        needs |= {source.name: source.package.needs for source in recipe.test_sources}
         graphlib.TopologicalSorter(needs).prepare()
     except graphlib.CycleError as error:
         raise RecipeError(
@@ -340,10 +340,10 @@ def _check_retired(recipe: Recipe, file: str) -> None:
         where = f"{file}: retired.{retired.name}"
         _package(retired.name, where)
         matrix_checks.known(
-            retired.series, [one.name for one in recipe.series], f"{where}.series", "series"
+            retired.series, [series.name for series in recipe.series], f"{where}.series", "series"
         )
         matrix_checks.known(
-            retired.by, [one.name for one in recipe.sources], f"{where}.by", "source"
+            retired.by, [source.name for source in recipe.sources], f"{where}.by", "source"
         )
         if retired.outcome == "superseded" and not retired.by:
             raise RecipeError(
@@ -356,7 +356,7 @@ def _check_retired(recipe: Recipe, file: str) -> None:
 def _check_exception(recipe: Recipe, file: str) -> None:
     for number, item in enumerate(recipe.exception.items if recipe.exception else (), start=1):
         where = f"{file}: exception.item[{number}]"
-        sources = [one.name for one in recipe.sources]
+        sources = [source.name for source in recipe.sources]
         matrix_checks.known(
             (item.source,) if item.tests else (), sources, f"{where}.source", "source"
         )

@@ -144,11 +144,14 @@ def first_recipe(
 
 def files_beside(sources: Sequence[FirstSource], series: Iterable[str]) -> dict[str, str]:
     """What a first recipe needs beside it: texts by paths; one that ends in ``!`` is a program."""
-    packages = [one.package for one in sources]
+    packages = [source.package for source in sources]
     debian = debian_of_its_time(in_order(series)[0])
     return {
         STAND_IN: f'# Debian\'s release of that time.\nmark = "standin1"\nsuite = "{debian}"\n',
-        **{f"patches/{one.name}/series": _SERIES_FILE.format(name=one.name) for one in sources},
+        **{
+            f"patches/{source.name}/series": _SERIES_FILE.format(name=source.name)
+            for source in sources
+        },
         "autopkgtest/matrix/control": _CONTROL.format(packages=", ".join(packages)),
         "autopkgtest/matrix/installed!": _INSTALLED.format(packages=" ".join(packages)),
         "autopkgtest/matrix/installed-control!": _INSTALLED_CONTROL.format(package=packages[-1]),
@@ -170,7 +173,9 @@ def write(recipe: Path, text: str, beside: Mapping[str, str]) -> list[Path]:
                 where=str(path),
                 advice="name a recipe in another folder with --recipe",
             )
-    folders = [one for path in (recipe, *targets) for one in path.parents if not one.exists()]
+    folders = [
+        parent for path in (recipe, *targets) for parent in path.parents if not parent.exists()
+    ]
     done = False
     try:
         for path, name in targets.items():

@@ -19,7 +19,7 @@ def check(recipe: Recipe) -> None:
     Raises:
         RecipeError: a name is unknown, of no form or there twice; a limit is no time.
     """
-    sources = [one.name for one in recipe.sources]
+    sources = [source.name for source in recipe.sources]
     variants = [variant.name for variant in recipe.variants]
     for variant in recipe.variants:
         known(variant.sources, sources, f"{variant.where}.without-patches", "source")
@@ -34,12 +34,14 @@ def check(recipe: Recipe) -> None:
     taken: Counter[tuple[str, str]] = Counter()
     for row in recipe.matrix:
         where = row.where
-        pinned = [one.name for one in recipe.test_sources if one.package.base and not row.matrix]
+        pinned = [
+            source.name for source in recipe.test_sources if source.package.base and not row.matrix
+        ]
         known((row.source,), [*sources, *pinned], f"{where}.source", "source")
         for control in row.controls:
             if control.variant:
                 known((control.variant,), variants, f"{where}.control.variant", "variant")
-        extra = [one.name for one in recipe.test_sources]
+        extra = [source.name for source in recipe.test_sources]
         known(row.extra, extra, f"{where}.with", "test source")
         known((row.before,) if row.before else (), extra, f"{where}.before", "test source")
         if row.before and row.from_archive:

@@ -49,8 +49,8 @@ class Tests:
         self.rows += more.rows
 
     def _places(self) -> dict[str, str]:
-        places = {one.name: one.where for one in self.variants}
-        return places | {one.name: one.where for one in self.test_sources}
+        places = {variant.name: variant.where for variant in self.variants}
+        return places | {source.name: source.where for source in self.test_sources}
 
 
 def read_tests(top: Table, matrix: Table) -> Tests:

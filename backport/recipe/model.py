@@ -190,7 +190,9 @@ class Source:
 
     def changes_in(self, series: str) -> tuple[str, ...]:
         """The changelog's items that hold in an Ubuntu series."""
-        return tuple(one.text for one in self.changes if not one.series or series in one.series)
+        return tuple(
+            change.text for change in self.changes if not change.series or series in change.series
+        )
 
 
 @dataclass(frozen=True)
@@ -342,7 +344,7 @@ class Recipe:
 
     def test_source(self, name: str) -> TestSource | None:
         """The test source of that name, None where there is none."""
-        return {one.name: one for one in self.test_sources}.get(name)
+        return {source.name: source for source in self.test_sources}.get(name)
 
     def built(self, name: str) -> Source:
         """The source package that a step builds: of that name, or the test source's."""
@@ -359,12 +361,12 @@ class Recipe:
     def test_sources_of(self, row: MatrixTest) -> tuple[TestSource, ...]:
         """The test sources that a row of the matrix names."""
         named = (row.source, *row.extra, row.before)
-        return tuple(one for one in self.test_sources if one.name in named)
+        return tuple(source for source in self.test_sources if source.name in named)
 
     def before(self, row: MatrixTest) -> frozenset[str]:
         """The test sources whose packages a row that fails is run again on."""
         names = self.with_needs([row.before] if row.before else [])
-        return frozenset(one for one in names if self.test_source(one))
+        return frozenset(name for name in names if self.test_source(name))
 
     @property
     def matrix_folders(self) -> tuple[MatrixFolder, ...]:

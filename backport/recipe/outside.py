@@ -79,9 +79,9 @@ def check_archive(recipe: Recipe, file: str) -> None:
         RecipeError: one is not, and would be left out without a word.
     """
     names = [
-        *(one.name for one in recipe.sources),
+        *(source.name for source in recipe.sources),
         *(one.name for one in recipe.retired),
-        *(one.package.name for one in recipe.test_sources),
+        *(source.package.name for source in recipe.test_sources),
     ]
     for series in recipe.series:
         for name in series.archive:
@@ -158,7 +158,7 @@ def _of_bases(source: Source) -> list[str] | None:
     found: list[str] = []
     for pin in source.pins:
         dsc = Path(pin.path or "/nonexistent")
-        names = [one.name for one in read_dsc(dsc).files] if dsc.is_file() else []
+        names = [file.name for file in read_dsc(dsc).files] if dsc.is_file() else []
         packed = [dsc.parent / name for name in names if ".debian.tar." in name]
         if not packed or not packed[0].is_file():
             # A local one that is missing ends every command that builds: it is told here.

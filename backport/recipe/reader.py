@@ -13,13 +13,7 @@ from backport.recipe import checks
 from backport.recipe import exception as recipe_exception
 from backport.recipe import outside as recipe_outside
 from backport.recipe.matrix_tables import read_file, read_tests
-from backport.recipe.model import (
-    Published,
-    Recipe,
-    Retired,
-    Review,
-    Series,
-)
+from backport.recipe.model import Published, Recipe, Retired, Review, Series
 from backport.recipe.source_tables import read_source
 from backport.recipe.toml_file import one_of, parsed, version_of
 from backport.recipe.toml_table import Folders, Table

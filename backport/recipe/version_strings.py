@@ -148,4 +148,6 @@ def _same(own: str, version: str) -> bool:
 def _last(prefix: str, versions: Collection[str]) -> int:
     """The highest number behind a prefix; 0 where there is none."""
     form = re.compile(rf"{re.escape(prefix)}([0-9]+)(?:[.+].*)?")
-    return max((int(found[1]) for one in versions if (found := form.fullmatch(one))), default=0)
+    return max(
+        (int(found[1]) for version in versions if (found := form.fullmatch(version))), default=0
+    )

@@ -13,14 +13,7 @@ from dataclasses import dataclass, replace
 
 from debian.debian_support import Version
 
-from backport.recipe.model import (
-    ControlEdit,
-    Published,
-    Recipe,
-    Series,
-    Source,
-    Variant,
-)
+from backport.recipe.model import ControlEdit, Published, Recipe, Series, Source, Variant
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.version_strings import next_version, stem, upstream_part
 from backport.source.overlay import BINARY
@@ -305,11 +298,7 @@ def _within_series(row: Row) -> Iterator[Relation]:
     if row.ours and row.archive and row.archive.version:
         claim = "already published" if row.published else "archive < ours"
         yield Relation(
-            row.archive.version,
-            row.ours,
-            f"{_name(row)}: {claim}",
-            _confirmed(row),
-            row.published,
+            row.archive.version, row.ours, f"{_name(row)}: {claim}", _confirmed(row), row.published
         )
 
 

@@ -143,12 +143,12 @@ class Actions:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
             test |= run_relations(made)
         # Their control names them in a run that makes none of them too.
-        for one in self.recipe.test_sources:
-            if not one.package.base:
-                own |= binary_packages(one.package.patches / "debian" / "control")
+        for source in self.recipe.test_sources:
+            if not source.package.base:
+                own |= binary_packages(source.package.patches / "debian" / "control")
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
-        tested = any(one.variant or self.recipe.test_source(one.source) for one in needs)
+        tested = any(need.variant or self.recipe.test_source(need.source) for need in needs)
         for matrix in self.recipe.matrix_folders if tested else ():
             if (matrix.path / "control").is_file():
                 test |= set(test_depends(read_text(matrix.path / "control")))
@@ -251,9 +251,9 @@ class Actions:
 
         before = self.recipe.before(row)
         only_before = before - {row.source, *row.extra}
-        verdict = on((needs[one] for one in needs if one.source not in only_before), out)
+        verdict = on((needs[need] for need in needs if need.source not in only_before), out)
         if before and isinstance(verdict, Failed) and not step.control:
-            old = on((needs[one] for one in needs if one.source in before), out / BEFORE)
+            old = on((needs[need] for need in needs if need.source in before), out / BEFORE)
             verdict = compared(verdict, old, row.before)
         return Outcome(verdict)
 
@@ -266,7 +266,7 @@ def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
     """Take the pinned .dsc as the source package."""
     assert source.base is not None, "the caller has looked"
     dsc = dsc_files.read_dsc(fetched / source.base.dsc)
-    names = (source.base.dsc, *(one.name for one in dsc.files))
+    names = (source.base.dsc, *(file.name for file in dsc.files))
     for name in names:
         localrepo.link_or_copy(fetched / name, out / name)
     (out / SHIPPED).write_text("{}")
@@ -282,7 +282,7 @@ def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
     files: dict[str, Path] = {}
     for pin in source.pins:
         dsc = dsc_files.fetch_base(pin, cache, offline=offline)
-        for path in (dsc, *(dsc.parent / one.name for one in dsc_files.read_dsc(dsc).files)):
+        for path in (dsc, *(dsc.parent / file.name for file in dsc_files.read_dsc(dsc).files)):
             other = files.setdefault(path.name, path)
             if sha256_of(other) != sha256_of(path):
                 raise InputError(
@@ -336,7 +336,11 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
 
 def binary_packages(control: Path) -> set[str]:
     """The binary packages that a packaging's debian/control makes."""
-    return {one["Package"] for one in control_paragraphs(read_text(control)) if "Package" in one}
+    return {
+        paragraph["Package"]
+        for paragraph in control_paragraphs(read_text(control))
+        if "Package" in paragraph
+    }
 
 
 def test_depends(control: str) -> tuple[str, ...]:

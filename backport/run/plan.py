@@ -13,12 +13,7 @@ from typing import Any
 
 from backport.check import planned
 from backport.engine.step import KINDS, Step, StepId, hash_text, hash_tree
-from backport.recipe.model import (
-    MatrixTest,
-    Recipe,
-    Source,
-    Variant,
-)
+from backport.recipe.model import MatrixTest, Recipe, Source, Variant
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, with_versions
 
@@ -51,7 +46,7 @@ def _json(value: Any) -> str:
 
 def _fetch_step(source: Source, name: str) -> Step:
     upstream = asdict(source.upstream) if source.upstream else None
-    fixed = {"upstream": upstream, "bases": [asdict(one) for one in source.pins]}
+    fixed = {"upstream": upstream, "bases": [asdict(pin) for pin in source.pins]}
     inputs = [("place", hash_text(_json(fixed)))]
     if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
         inputs.append(("folder", hash_tree(Path(source.upstream.path))))
@@ -114,10 +109,10 @@ def _build_step(
     needs = [made, *({check} & {*checked}), StepId("base", made.series)]
     needed = recipe.with_needs(recipe.built(made.source).needs)
     in_variant = recipe.variant(made.variant).sources if made.variant else ()
-    for one in others:
-        variant = made.variant if one.source in in_variant else ""
-        if one.source in needed and (one.series, one.variant) == (made.series, variant):
-            needs.append(replace(one, kind="build"))
+    for other in others:
+        variant = made.variant if other.source in in_variant else ""
+        if other.source in needed and (other.series, other.variant) == (made.series, variant):
+            needs.append(replace(other, kind="build"))
     return Step(replace(made, kind="build"), needs=tuple(needs))
 
 
@@ -126,7 +121,7 @@ def wanted_tests(recipe: Recipe, series: str, selection: Selection) -> Iterator[
     for test in recipe.matrix:
         if series not in recipe.built(test.source).series:
             continue  # not uploaded there: none of our tests come with it
-        if any(series not in one.package.series for one in recipe.test_sources_of(test)):
+        if any(series not in source.package.series for source in recipe.test_sources_of(test)):
             continue
         if selection.tests and test.name not in selection.tests:
             continue
@@ -264,7 +259,7 @@ def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -
 
 def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """The files that name what tests and packages install: of all sources, chosen or not."""
-    found = [("matrix", hash_tree(one.path, ["control"])) for one in recipe.matrix_folders]
+    found = [("matrix", hash_tree(folder.path, ["control"])) for folder in recipe.matrix_folders]
     for source in recipe.sources:
         found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
         packaging = source.patches / "debian"

@@ -31,7 +31,7 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[StepId, Ste
     proof = versions.proof(recipe, archive)
     lines += ["", f"Upgrade paths: {sum(one.holds for one in proof)} of {len(proof)} sort upward"]
     lines += [_relation(one) for one in proof]
-    lines += [f"  WRONG: {one}" for one in versions.mismatches(recipe, archive)]
+    lines += [f"  WRONG: {mismatch}" for mismatch in versions.mismatches(recipe, archive)]
     if recipe.retired:
         lines += ["", "Sources that are left behind"]
         lines += [
@@ -76,7 +76,7 @@ def as_json(
         "as_of": recipe.as_of.isoformat() if recipe.as_of else None,
         "versions": [{**asdict(row), "published": row.published} for row in rows],
         "proof": [{**asdict(one), "holds": one.holds} for one in proof],
-        "mismatches": [str(one) for one in versions.mismatches(recipe, archive)],
+        "mismatches": [str(mismatch) for mismatch in versions.mismatches(recipe, archive)],
         "retired": [asdict(one) for one in recipe.retired],
         "review": [
             {

@@ -176,7 +176,7 @@ def _line(
     done = [one for one in (made, checked_source, built, checked_built) if one]
     bad = [one for one in done if not isinstance(one.verdict, Passed)]
     checks = [one for one in (checked_source, checked_built) if one]
-    checked = next((one for one in checks if one in bad), checks[-1] if checks else None)
+    checked = next((check for check in checks if check in bad), checks[-1] if checks else None)
     return Line(
         series,
         source,
@@ -192,7 +192,7 @@ def _line(
         ),
         str((bad[0] if bad else built or made).id),
         verdict.kind(checked.verdict) if checked else "",
-        ", ".join(verdict.text(one.verdict) for one in checks if one not in bad),
+        ", ".join(verdict.text(check.verdict) for check in checks if check not in bad),
     )
 
 
@@ -275,7 +275,7 @@ def as_text(summary: Summary, work: str) -> str:
     if summary.testing_only:
         text += _wrapped(
             "Made from upstream's tarball with our own packaging, for testing only (~standin1, "
-            f"never to be uploaded): {', '.join(summary.testing_only)}.",
+            f"never to be uploaded): {', '.join(summary.testing_only)}."
         )
     counted = ", ".join(f"{number} {name}" for name, number in summary.counts.items())
     text.append(f"Tests: {counted}. Time: {summary.seconds:.0f} s. Files: {work}")
@@ -358,7 +358,7 @@ def _differing(differing: tuple[tuple[str, str, str], ...]) -> list[str]:
         more = "more packages" if known else "packages"
         text += _wrapped(
             f"For {len(unknown)} {more} of the base the series' version is not known; "
-            "summary.json lists them.",
+            "summary.json lists them."
         )
     return text
 

@@ -107,9 +107,9 @@ def debian_texts(dsc: Path) -> dict[str, str]:
     for packed in dsc.parent.glob(f"{dsc.name.removesuffix('.dsc')}.debian.tar.*"):
         with reading(packed, what="this cannot be unpacked", advice=_ANOTHER):
             return {
-                one.name.removeprefix("debian/"): one.content().decode("utf-8", "replace")
-                for one in members(packed)
-                if one.info.isfile()
+                member.name.removeprefix("debian/"): member.content().decode("utf-8", "replace")
+                for member in members(packed)
+                if member.info.isfile()
             }
     with tempfile.TemporaryDirectory() as name:
         isolated(Path(name), 0).unpack(dsc, Path(name) / "tree", patches=False)

@@ -24,17 +24,23 @@ def check(control: str, version: str, source: str) -> None:
     upstream = version.rpartition("-")[0] or version  # with its epoch, see deb-substvars(5)
     said = {"source:Version": version, "binary:Version": version}
     said["source:Upstream-Version"] = upstream
-    packages = {one["Package"]: one for one in control_paragraphs(control) if "Package" in one}
+    packages = {
+        paragraph["Package"]: paragraph
+        for paragraph in control_paragraphs(control)
+        if "Package" in paragraph
+    }
 
     def relations(name: str, *fields: str) -> list[list[Relation]]:
-        return [one for field in fields for one in groups(packages[name].get(field, ""), said)]
+        return [group for field in fields for group in groups(packages[name].get(field, ""), said)]
 
     for package in packages:
         needed = [package]
         for name in needed:
             # Of several alternatives another one may be installed.
             direct = [
-                one[0].name for one in relations(name, "Pre-Depends", "Depends") if not one[1:]
+                relation[0].name
+                for relation in relations(name, "Pre-Depends", "Depends")
+                if not relation[1:]
             ]
             needed += [one for one in direct if one in packages and one not in needed]
         names = {package, *(one.name for group in relations(package, "Provides") for one in group)}

@@ -48,7 +48,7 @@ class Weight:
 
     def lines(self, part: str) -> int:
         """How many lines of one of `PARTS`."""
-        return sum(one.lines for one in self.files if one.part == part)
+        return sum(file.lines for file in self.files if file.part == part)
 
     def counts(self) -> dict[str, int]:
         """The lines of each part."""
@@ -62,7 +62,7 @@ class Weight:
         """A sentence for each part that is above its limit, with its three heaviest files."""
         for part, limit in limits.items():
             if (lines := self.lines(part)) > limit:
-                mine = [one for one in self.files if one.part == part]
+                mine = [file for file in self.files if file.part == part]
                 heaviest = sorted(mine, key=lambda one: (-one.lines, one.name))[:3]
                 told = ", ".join(f"{one.name} {one.lines}" for one in heaviest)
                 yield f"{part}: {lines} lines to read, and the limit is {limit}; the most: {told}"
@@ -72,9 +72,9 @@ def together(weights: Mapping[str, Weight]) -> Weight:
     """The weight of several source packages, by their names."""
     return Weight(
         tuple(
-            Part(f"{source} {one.name}", one.part, one.lines)
+            Part(f"{source} {file.name}", file.part, file.lines)
             for source, weight in weights.items()
-            for one in weight.files
+            for file in weight.files
         )
     )
 
@@ -187,8 +187,8 @@ def of_package(
 
 def write(weight: Weight, path: Path) -> None:
     """Write a weight as JSON, the heaviest file first."""
-    files = sorted(weight.files, key=lambda one: (-one.lines, one.name))
-    data = {"lines": weight.counts(), "files": [asdict(one) for one in files]}
+    files = sorted(weight.files, key=lambda file: (-file.lines, file.name))
+    data = {"lines": weight.counts(), "files": [asdict(file) for file in files]}
     path.write_text(json.dumps(data, indent=1) + "\n")
 
 

@@ -275,7 +275,7 @@ class _Collector:
         if fixed:
             # What was fetched by its hash came from outside, and knows nothing of this machine.
             fetched = name.startswith("steps/fetch/") or any(
-                one.sha256 == digest for one in self._files.values()
+                file.sha256 == digest for file in self._files.values()
             )
             try:
                 if not fetched and (what := scrub.seen(content, self._needles)):

@@ -66,8 +66,8 @@ class _List:
         self._place = f"LP: #{recipe.bug}"
         self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         self._proofs = {
-            one.name: proof.tests(recipe, evidence, facts, one.name, service)
-            for one in recipe.series
+            series.name: proof.tests(recipe, evidence, facts, series.name, service)
+            for series in recipe.series
         }
 
     def items(self) -> Iterator[Item]:
@@ -240,7 +240,7 @@ class _List:
                 advice="" if proved else "Ask who set it, and by what test.",
             )  # fmt: skip
         elif f"verification-needed-{series}" in bug.tags:
-            proposed = any(one.series == series for one in self.tags())
+            proposed = any(tag.series == series for tag in self.tags())
             yield Item(
                 "missing", series, what,
                 "It is proposed: all that it says is proved." if proposed
@@ -326,7 +326,7 @@ class _List:
     def _trouble(self, pair: tuple[str, str]) -> str:
         """Why nothing is known of a pair; after an error of the connection nothing was asked."""
         troubles, named = self._facts.troubles, f"{pair[0]} in ubuntu {pair[1]} "
-        own = [one for one in troubles if named in one]
+        own = [trouble for trouble in troubles if named in trouble]
         return (*own, *troubles, "Launchpad was not asked.")[0]
 
     def _is_new(self, pair: tuple[str, str]) -> bool:

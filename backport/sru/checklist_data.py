@@ -59,4 +59,4 @@ class Checklist:
 
     def count(self, state: State) -> int:
         """How many lines have that state."""
-        return sum(one.state == state for one in self.items)
+        return sum(item.state == state for item in self.items)

@@ -39,24 +39,24 @@ def make(
         folder: the evidence's folder.
         service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
-    change = next((one for one in checklist.tags if one.series == series), None)
+    change = next((tag for tag in checklist.tags if tag.series == series), None)
     proofs = tests(recipe, evidence, facts, series, service)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
     lines += _policy(recipe, evidence, facts, series)
     lines += ["", "Tests:"]
-    for one in proofs:
-        ran = (service or {}).get(one.step) or evidence.step(one.step)
+    for proof in proofs:
+        ran = (service or {}).get(proof.step) or evidence.step(proof.step)
         outcome = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)
             outcome = verdict.kind(ran.verdict) + (f", {detail}" if detail else "")
-        lines.append(f"  {one.source} {one.test}: {outcome or 'not run'}")
-        if one.lacks:
-            lines.append(f"    does not count: {one.lacks}")
-        if one.sha256:
-            lines.append(f"    log sha256 {one.sha256}")
+        lines.append(f"  {proof.source} {proof.test}: {outcome or 'not run'}")
+        if proof.lacks:
+            lines.append(f"    does not count: {proof.lacks}")
+        if proof.sha256:
+            lines.append(f"    log sha256 {proof.sha256}")
     commands = _commands(folder, evidence, series)
     if commands:
         lines += ["", "Commands:", *(f"  {command}" for command in commands)]

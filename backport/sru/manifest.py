@@ -153,7 +153,7 @@ class Manifest:
 
     def data(self) -> dict[str, Any]:
         """The manifest as JSON data, without its own hash."""
-        steps = [{**asdict(one), "verdict": verdict.to_json(one.verdict)} for one in self.steps]
+        steps = [{**asdict(step), "verdict": verdict.to_json(step.verdict)} for step in self.steps]
         data = {**asdict(self), "steps": steps, "format": FORMAT}
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain

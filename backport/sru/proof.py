@@ -69,7 +69,7 @@ def tests(
         for one in row.controls:
             control = replace(test, variant=one.variant, test=one.test)
             proofs.append(_one(evidence, facts, control, own=own, control=True))
-    return tuple(_in_place(one, evidence, service or {}) for one in proofs)
+    return tuple(_in_place(proof, evidence, service or {}) for proof in proofs)
 
 
 def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTest]) -> Proof:
@@ -139,8 +139,8 @@ def _packages(
     Parameters:
         own: the sources that the update uploads.
     """
-    needs = [one for one in map(evidence.step, step.needs) if one is not None]
-    builds = [one for one in needs if one.kind == "build" and one.source in own]
+    needs = [need for need in map(evidence.step, step.needs) if need is not None]
+    builds = [need for need in needs if need.kind == "build" and need.source in own]
     if control:
         builds = [one for one in builds if not one.variant]
     elif not builds:

@@ -54,14 +54,14 @@ class PublishedActions(Actions):
         if step.id.variant or files is None:
             return super().build(step, out, needs)
         names = []
-        for one in files:
-            if not one.file.endswith(".deb"):
+        for file in files:
+            if not file.file.endswith(".deb"):
                 continue
             cache, offline = self.options.cache, self.options.offline
-            got = fetch.fetch(one.url, one.sha256, cache, name=one.file, offline=offline)
-            link_or_copy(got, out / one.file)
-            names.append(one.file)
-        text = "".join(f"fetched {one.url}, sha256 {one.sha256}\n" for one in files)
+            got = fetch.fetch(file.url, file.sha256, cache, name=file.file, offline=offline)
+            link_or_copy(got, out / file.file)
+            names.append(file.file)
+        text = "".join(f"fetched {file.url}, sha256 {file.sha256}\n" for file in files)
         (out / "build.log").write_text(text)
         return Outcome(Passed(f"{len(names)} published packages"), tuple(sorted(names)))
 
@@ -78,11 +78,11 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
         there = facts.in_pocket(pair, "Proposed")
         if there is None or there.version != ours.get(pair) or not files:
             continue
-        for one in files:
-            if not one.sha256:
+        for file in files:
+            if not file.sha256:
                 raise InputError(
                     "Launchpad does not say the sha256 of this file, so it is not tested",
-                    where=one.file,
+                    where=file.file,
                     advice="try again when its publication is complete",
                 )
         by_pair[pair] = files

@@ -88,7 +88,7 @@ def gather(
         series=series,
         lines=tuple(view.lines(recipe)),
         patches=tuple(view.patches(recipe)),
-        changes={one.name: tuple(map(_change, one.changes)) for one in recipe.sources},
+        changes={source.name: tuple(map(_change, source.changes)) for source in recipe.sources},
         pairs=tuple(view.pairs(recipe)),
         shown=tuple(view.shown()),
         ppa=tuple(view.ppa()),
@@ -155,7 +155,7 @@ class _View:
     def lines(self, recipe: Recipe) -> Iterator[Line]:
         """The matrix of sources and series."""
         for source in recipe.sources:
-            cells = [self._cell(source.name, one.name) for one in recipe.series]
+            cells = [self._cell(source.name, series.name) for series in recipe.series]
             if any(cell.version for cell in cells):
                 yield Line(source.name, source.version, tuple(cells))
 
@@ -316,7 +316,7 @@ class _View:
         rank = {severity: place for place, severity in enumerate(finding.SEVERITIES)}
         yield from sorted(
             lines,
-            key=lambda one: (not one.found.fails, not one.found.new, rank[one.found.severity]),
+            key=lambda line: (not line.found.fails, not line.found.new, rank[line.found.severity]),
         )
 
     def _counts(

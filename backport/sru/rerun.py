@@ -117,7 +117,7 @@ def _run(
     shutil.copytree(folder / check.INPUTS, beside)
     recipe = versions.as_made(check.recipe_of(beside, evidence), evidence.versions)
     _same_inputs(recipe, evidence, record)
-    needed = [one for one in map(evidence.step, record.needs) if one is not None]
+    needed = [need for need in map(evidence.step, record.needs) if need is not None]
     needs = {one.id: _need(one.id, folder, evidence, work) for one in needed}
     step = Step(record.id, tuple(needs), record.inputs, record.control)
     options = Options(cache, offline)

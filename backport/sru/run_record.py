@@ -102,7 +102,7 @@ def make(
         step_id: (one.key, verdict.kind(one.verdict), round(one.started, 3) if one.key else 0.0)
         for step_id, one in results.items()
     }
-    matrix = tuple(str(one.relative_to(recipe.root)) for one in recipe.matrix_files)
+    matrix = tuple(str(file.relative_to(recipe.root)) for file in recipe.matrix_files)
     return RunRecord(tuple(steps.values()), ended, shown, matrix)
 
 
@@ -123,7 +123,8 @@ def read(work: Path) -> RunRecord:
     with reading(path, what=what, advice=advice):
         data: _Stored = records.decode(_Stored, records.read_json(path))
         step_ids = [
-            StepId(one.kind, one.series, one.source, one.variant, one.test) for one in data.steps
+            StepId(step.kind, step.series, step.source, step.variant, step.test)
+            for step in data.steps
         ]
         ids = {str(step_id): step_id for step_id in step_ids}
         steps = tuple(

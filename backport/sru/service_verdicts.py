@@ -26,15 +26,15 @@ def read(folder: Path, evidence: Manifest) -> ServiceTests:
         InputError: a record is damaged.
     """
     own = {
-        (one.source, one.series): digest
-        for one in evidence.steps
-        if one.kind == "source" and not one.variant
-        for name, digest in one.outputs.items()
+        (step.source, step.series): digest
+        for step in evidence.steps
+        if step.kind == "source" and not step.variant
+        for name, digest in step.outputs.items()
         if name.endswith(".dsc")
     }
     every = verdicts.read(folder / RECORDS, own)
     # The summary of a work folder may have runs of another recipe.
-    return replace(every, runs=tuple(one for one in every.runs if one[0].pair in own))
+    return replace(every, runs=tuple(run for run in every.runs if run[0].pair in own))
 
 
 def log_of(one: ServiceTest, evidence: Manifest) -> str:

@@ -102,11 +102,7 @@ def remove(folder: Path) -> None:
 
 
 def _source(
-    tests: Path,
-    scratch: Path,
-    only: Sequence[str],
-    library: Sequence[Path],
-    beside: Path | None,
+    tests: Path, scratch: Path, only: Sequence[str], library: Sequence[Path], beside: Path | None
 ) -> tuple[Path, int]:
     """What autopkgtest is given, and how many tests of it are run (at most)."""
     if tests.is_file() and tests.suffix == ".dsc":

@@ -86,7 +86,7 @@ class Testbed:
             )
         require("lxc-copy", "lxc")
         self._seals = [seal.of_root(self.root)]
-        self._seals += [seal.of_repository(one) for one in self.repositories.values()]
+        self._seals += [seal.of_repository(repository) for repository in self.repositories.values()]
         with owner.temporary(PREFIX) as folder:
             draft = folder / self.name
             draft.mkdir()

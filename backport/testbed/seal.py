@@ -57,7 +57,8 @@ def of_root(folder: Path) -> Seal:
 def of_repository(folder: Path) -> Seal:
     """The seal of a flat apt repository."""
     hashes = {
-        one["Filename"].removeprefix("./"): one["SHA256"] for one in apt_setup.packages(folder)
+        package["Filename"].removeprefix("./"): package["SHA256"]
+        for package in apt_setup.packages(folder)
     }
     return Seal(folder, _states(folder), hashes)
 

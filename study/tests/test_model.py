@@ -98,17 +98,17 @@ def test_upstreams_five_figures_are_reproduced_to_one_digit() -> None:
     by_name = {one.name: one for one in admins.load()}
     found = figures.reproduce(by_name["same"], by_name["uniform"])
     assert len(found.figures) == 5
-    for one in found.figures:
-        assert one.reproduced, one
-        digits = [figures.one_digit(value) for value in (one.upstream, one.model)]
-        assert digits[0] == digits[1] or one.upstream < 1
+    for figure in found.figures:
+        assert figure.reproduced, figure
+        digits = [figures.one_digit(value) for value in (figure.upstream, figure.model)]
+        assert digits[0] == digits[1] or figure.upstream < 1
 
 
 def test_a_figure_that_is_off_is_not_called_reproduced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "LENGTH_SECONDS", 4.0)
     by_name = {one.name: one for one in admins.load()}
     found = figures.reproduce(by_name["same"], by_name["uniform"])
-    assert [one.reproduced for one in found.figures] == [False, False, True, True, True]
+    assert [figure.reproduced for figure in found.figures] == [False, False, True, True, True]
 
 
 @pytest.mark.parametrize(

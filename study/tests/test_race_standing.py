@@ -98,9 +98,7 @@ def rows(base: Path, kind: str, number: int = 1) -> list[Any]:
     return list(json.loads(done.stdout))
 
 
-def test_each_run_is_a_process_that_goes_on_from_where_the_options_are_read(
-    tmp_path: Path,
-) -> None:
+def test_each_run_is_a_process_that_goes_on_from_where_the_options_are_read(tmp_path: Path) -> None:
     found = rows(tmp_path, "well", number=3)
     assert (tmp_path / "read").read_text() == "options\n"
     assert [status >> 8 for _, status, _ in found] == [3] * 6

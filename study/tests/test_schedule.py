@@ -10,7 +10,7 @@ PACKAGING = Path(__file__).parents[2] / "patches" / "python-certbot" / "debian"
 
 def test_the_packages_own_cron_file_sleeps_up_to_an_hour_twice_a_day() -> None:
     found = cron_file((PACKAGING / "certbot.cron.d").read_text())
-    assert [one.second % 43200 for one in found.starts] == [0, 0]
+    assert [start.second % 43200 for start in found.starts] == [0, 0]
     assert found.without_systemd_only
 
 

@@ -15,7 +15,7 @@ def test_every_named_test_is_there_can_be_run_and_has_a_row_or_is_a_control() ->
     shipped.can_be_run(TESTS, shipped.ARCHIVE)
     assert shipped.not_named(TESTS) == {LIBRARY.name}
     rows = [row for row in RECIPE.matrix if row.folder.path == TESTS]
-    names = {row.name for row in rows} | {one.test for row in rows for one in row.controls}
+    names = {row.name for row in rows} | {control.test for row in rows for control in row.controls}
     named = {name for one in shipped.control_of(TESTS) for name in shipped.words(one, "Tests")}
     assert named == names
 

@@ -146,8 +146,8 @@ def test_every_recorded_exchange_has_the_same_facts_here(recording: str, ca: Ca)
     replay = Replay(client, ca)
     exchanges = data("exchanges.json")[recording]
 
-    assert [facts(replay.send(one)) for one in exchanges] == [
-        recorded_facts(one) for one in exchanges
+    assert [facts(replay.send(exchange)) for exchange in exchanges] == [
+        recorded_facts(exchange) for exchange in exchanges
     ]
 
 

@@ -64,7 +64,9 @@ def test_the_later_certbot_renews_once_and_refuses_the_others(
 def test_every_case_is_in_the_table_with_two_five_and_twenty_processes() -> None:
     kinds = {(case.reason, case.authenticator) for case in table.CASES}
     authenticators = ("webroot", "standalone", "apache", "nginx")
-    assert kinds == {(reason, one) for reason in ("due", "forced") for one in authenticators}
+    assert kinds == {
+        (reason, authenticator) for reason in ("due", "forced") for authenticator in authenticators
+    }
     assert table.COUNTS == (2, 5, 20)
 
 

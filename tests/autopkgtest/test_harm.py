@@ -110,11 +110,7 @@ def test_due_wants_one_new_version_and_forced_one_for_each_process() -> None:
             "broken",
             ["port-taken"],
         ),
-        (
-            {"results": [result(1, err=PORT), result(1, err="unknown")]},
-            "harm-seen",
-            ["port-taken"],
-        ),
+        ({"results": [result(1, err=PORT), result(1, err="unknown")]}, "harm-seen", ["port-taken"]),
     ],
 )
 def test_harm_is_told_from_other_errors(

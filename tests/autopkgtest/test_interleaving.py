@@ -372,7 +372,7 @@ def lacking(pair: Any) -> list[str]:
     assert set(pair.HARM) <= set(pair.BAD)
     assert pair.REASONS
     asked = "prepare make_place watched warm_up write reset outcome lead SYMMETRIC GROUPS"
-    return [one for one in asked.split() if not hasattr(pair, one)]
+    return [word for word in asked.split() if not hasattr(pair, word)]
 
 
 def test_the_writers_have_what_the_engine_asks_for() -> None:

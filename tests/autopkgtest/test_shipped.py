@@ -61,7 +61,7 @@ def beside() -> set[str]:
     found: set[str] = set()
     for path in (ROOT / "patches" / "test-sources").glob("*/debian/control"):
         paragraphs = Deb822.iter_paragraphs(path.read_text(), use_apt_pkg=False)
-        found |= {one["Package"] for one in paragraphs if "Package" in one}
+        found |= {paragraph["Package"] for paragraph in paragraphs if "Package" in paragraph}
     return found
 
 
@@ -210,7 +210,7 @@ THEIRS = {
 
 @pytest.mark.parametrize("path", python_files(), ids=lambda path: path.name)
 def test_every_module_that_is_imported_is_there(path: Path) -> None:
-    own = {one.stem for one in python_files()}
+    own = {file.stem for file in python_files()}
     imported: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

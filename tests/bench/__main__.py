@@ -200,7 +200,9 @@ class Bench:
         steps = self.steps("build")
         source = reader.load(self.recipe).source(CHANGED)
         patches = [
-            name for one in source.series for name in patch_names(quilt_series_file(source, one))
+            name
+            for series in source.series
+            for name in patch_names(quilt_series_file(source, series))
         ]
         path = source.patches / patches[0]
         path.write_text(f"Reviewed-by: A Bench <bench@example.org>\n{path.read_text()}")

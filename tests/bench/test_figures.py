@@ -17,11 +17,7 @@ GOOD = Round(
 
 def rows(*rounds: Round, rerun: str = "c d") -> dict[str, Row]:
     found = table(
-        rounds,
-        NEEDS,
-        rerun=frozenset(rerun.split()),
-        expected=frozenset({"c", "d"}),
-        number=9,
+        rounds, NEEDS, rerun=frozenset(rerun.split()), expected=frozenset({"c", "d"}), number=9
     )
     return {row.what: row for row in found}
 
@@ -47,10 +43,7 @@ def test_good_figures_are_within_their_limits() -> None:
         ({"same": 0.5}, {"… of the cold run"}),
         ({"same": 1.5}, {"run with nothing changed", "… of the cold run"}),
         ({"builds": 70.0}, {"… of a plain loop of sbuild"}),
-        (
-            {"builds": 95.0},
-            {"… of a plain loop of sbuild", "… of the least that 2 cores can need"},
-        ),
+        ({"builds": 95.0}, {"… of a plain loop of sbuild", "… of the least that 2 cores can need"}),
         ({"peak": 101 * 1024}, {"peak memory"}),
     ],
 )

@@ -50,7 +50,7 @@ def lead_lives(root: Path, folder: Path) -> Lives:
     old = [make_package(folder, name, "1.0", {}) for name in OLD]
     repositories = {"base": make_repository(folder / "base", {"nothing": "1.0"})}
     for name, packages in (("new", new), *((f"old-{one.name}", [one]) for one in old)):
-        debs = [one.deb for one in packages]
+        debs = [package.deb for package in packages]
         made = localrepo.publish(debs, folder / name, origin=name, epoch=1_500_000_000)
         repositories[name] = made.path
     log, found, upgrades = folder / "log", {}, {}

@@ -42,7 +42,7 @@ def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str
     deb = make_deb(folder, "small", "1.0", depends, files=files)
     ceiling = Ceiling("xenial", toolchain())
     shipped.check_debs([binaries.read(deb)], ceiling)
-    return [f"{one.rule} {one.place}" for one in ceiling.findings]
+    return [f"{finding.rule} {finding.place}" for finding in ceiling.findings]
 
 
 @pytest.mark.parametrize(

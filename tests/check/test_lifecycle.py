@@ -88,9 +88,7 @@ def test_the_packages_of_a_build_are_read_from_their_files(tmp_path: Path) -> No
     assert lifecycle.packages(tmp_path) == [made]
 
 
-def test_a_package_that_is_left_alone_by_its_faulty_neighbours_has_no_finding(
-    lives: Lives,
-) -> None:
+def test_a_package_that_is_left_alone_by_its_faulty_neighbours_has_no_finding(lives: Lives) -> None:
     assert lives.found["sound"] == []
     assert lives.found["follower"] == []
     assert lives.upgrades["sound"] == []

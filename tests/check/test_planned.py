@@ -42,10 +42,7 @@ def test_a_plain_run_builds_one_source_package_twice_and_a_long_one_all(recipe: 
     plain = {"check/xenial/alpha", "check/xenial/beta", "check/zesty/alpha", "check/zesty/beta"}
     common = {*plain, *(f"{name}.source" for name in plain), *LIVES}
     assert set(checks(recipe)) == {*common, "check/xenial/alpha.reproducible"}
-    assert set(checks(recipe, long=True)) == {
-        *common,
-        *(f"{name}.reproducible" for name in plain),
-    }
+    assert set(checks(recipe, long=True)) == {*common, *(f"{name}.reproducible" for name in plain)}
 
 
 def test_a_run_that_names_its_tests_leads_no_lives_and_one_without_checks_has_none(
@@ -75,9 +72,7 @@ def test_a_source_package_is_checked_before_it_is_built(recipe: Recipe) -> None:
         assert (name in planned(recipe, Selection(until=until))) == there
 
 
-def test_a_file_of_an_overlay_changes_the_checks_of_its_source(
-    recipe: Recipe,
-) -> None:
+def test_a_file_of_an_overlay_changes_the_checks_of_its_source(recipe: Recipe) -> None:
     before = {name: step_key(one, {}) for name, one in checks(recipe).items()}
     write_files(recipe.source("beta").patches / "overlay.zesty", {"beta.install": "a b\n"})
     after = {name: step_key(one, {}) for name, one in checks(recipe).items()}

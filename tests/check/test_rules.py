@@ -352,9 +352,7 @@ def updates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ControlEdit |
 
 @pytest.fixture
 def worlds(
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    updates: Callable[[ControlEdit | None], Path],
+    tmp_path: Path, request: pytest.FixtureRequest, updates: Callable[[ControlEdit | None], Path]
 ) -> Callable[[], World]:
     """A new world for each call; the testbed is only there for those who ask for lives."""
     numbers = iter(range(1000))

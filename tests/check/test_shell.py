@@ -9,7 +9,7 @@ from backport.check import shell
 
 
 def commands(text: str) -> list[str]:
-    return [" ".join(one.words) for one in shell.read(text).commands]
+    return [" ".join(command.words) for command in shell.read(text).commands]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_commands_are_found_and_other_words_are_none(text: str, found: list[
 
 def test_a_command_has_the_line_that_it_begins_in() -> None:
     script = shell.read("#!/bin/sh\nset -e\n\nx=$(\n  a\n) b \\\n  c\n`\nd`\n")
-    assert [(one.line, one.words[0]) for one in script.commands] == [
+    assert [(command.line, command.words[0]) for command in script.commands] == [
         (2, "set"),
         (5, "a"),
         (6, "b"),

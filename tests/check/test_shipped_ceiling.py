@@ -30,11 +30,11 @@ def found(root: Path, source: Source, change: Change | None = None) -> list[Find
     lay_over(source, SERIES, debian, SAID)
     if change is not None:
         change(debian)
-    (of_series,) = (one for one in RECIPE.series if one.name == SERIES)
+    (of_series,) = (series for series in RECIPE.series if series.name == SERIES)
     limit = ceiling.of(of_series)
     packaging.check(debian, limit)
     shipped.check_tree(root, limit)
-    return [one for one in limit.findings if one.severity == "error"]
+    return [finding for finding in limit.findings if finding.severity == "error"]
 
 
 def into(name: str, old: str, new: str) -> Change:
@@ -106,4 +106,4 @@ def test_what_is_newer_than_xenial_is_found_in_it(
     tmp_path: Path, rule: str, change: Change
 ) -> None:
     errors = found(tmp_path, RECIPE.source("python-certbot"), change)
-    assert rule in {one.rule for one in errors}
+    assert rule in {error.rule for error in errors}

@@ -64,7 +64,7 @@ def checked(
     recipe = replace(
         recipe,
         sources=(replace(recipe.sources[0], base=base),),
-        series=tuple(replace(one, toolchain=toolchain()) for one in recipe.series),
+        series=tuple(replace(series, toolchain=toolchain()) for series in recipe.series),
     )
     needs = {"fetch": place / "fetch", "source": package.dsc.parent, "build": place / "build"}
     scratch = place / "scratch"

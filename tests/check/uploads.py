@@ -43,7 +43,10 @@ def only_xenial(later: str) -> Change:
 
     def change(recipe: Recipe) -> Recipe:
         has = {"small": Published(later, confirmed="a test")}
-        some = [one if one.name == "xenial" else replace(one, archive=has) for one in recipe.series]
+        some = [
+            series if series.name == "xenial" else replace(series, archive=has)
+            for series in recipe.series
+        ]
         source = replace(recipe.sources[0], series=("xenial",))
         return replace(recipe, series=tuple(some), sources=(source,))
 

@@ -158,7 +158,9 @@ def test_every_source_is_built_and_every_test_passes(job: Job, recipe: Mapping[s
         assert line["series"] == job.expected.name
         assert {test["verdict"] for test in line["tests"]} == {"passed"}
     controls = [row.get("control", ()) for row in rows]
-    number = len(wanted) + sum(len(one) if isinstance(one, list) else bool(one) for one in controls)
+    number = len(wanted) + sum(
+        len(control) if isinstance(control, list) else bool(control) for control in controls
+    )
     assert summary["counts"] == {"passed": number, "failed": 0, "skipped": 0, "broken": 0}
     assert summary["other"] == []
 

@@ -36,7 +36,9 @@ class Job:
         """The folder of each source package of the update that was made."""
         made = self.place.work / "source" / self.series
         return {
-            one.name: made / one.name for one in self.recipe.sources if self.series in one.series
+            source.name: made / source.name
+            for source in self.recipe.sources
+            if self.series in source.series
         }
 
     def findings(self) -> list[Finding]:
@@ -62,8 +64,8 @@ def test_every_source_is_made_for_the_archive_built_checked_and_tested(job: Job)
     summary = job.ran.summary
 
     assert job.ran.exit_code == 0, job.ran.stdout
-    sources = [one for one in job.recipe.sources if job.series in one.series]
-    assert {line["source"] for line in summary["lines"]} == {one.name for one in sources}
+    sources = [source for source in job.recipe.sources if job.series in source.series]
+    assert {line["source"] for line in summary["lines"]} == {source.name for source in sources}
     for line in summary["lines"]:
         assert (line["made"], line["build"], line["check"]) == ("passed", "passed", "passed")
         assert {test["verdict"] for test in line["tests"]} == {"passed"}

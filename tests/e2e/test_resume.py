@@ -168,7 +168,9 @@ def of_this_place(place: Place) -> list[str]:
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     places = (place.work, Path(os.environ["TMPDIR"]))
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return found + [one for one in points if any(Path(one).is_relative_to(top) for top in places)]
+    return found + [
+        point for point in points if any(Path(point).is_relative_to(top) for top in places)
+    ]
 
 
 def unfinished(place: Place) -> list[str]:

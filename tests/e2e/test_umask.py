@@ -32,9 +32,7 @@ def modes(place: Place) -> dict[str, int]:
     return {str(path.relative_to(place.work)): path.stat().st_mode & 0o077 for path in made}
 
 
-def test_with_any_umask_the_packages_are_the_same_and_the_results_have_it(
-    place: Place,
-) -> None:
+def test_with_any_umask_the_packages_are_the_same_and_the_results_have_it(place: Place) -> None:
     begin(place, Small("quick"), SERIES)
     usual = built(place, "022")
     assert {*modes(place).values()} == {0o044, 0o055}

@@ -32,13 +32,7 @@ from tests.support.launchpad_server import StandIn
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.launchpad_server.world_ppa import Ppas
 from tests.support.upload_server import FtpServer, SftpServer
-from tests.support.upload_server.case import (
-    OWNER,
-    PPA,
-    SECRET,
-    TOKEN,
-    write_credentials,
-)
+from tests.support.upload_server.case import OWNER, PPA, SECRET, TOKEN, write_credentials
 from tests.support.upload_server.fixtures import fingerprint_of, public_keyring, world
 from tests.support.upload_server.intake import Intake
 
@@ -236,7 +230,7 @@ def test_one_command_builds_asks_uploads_goes_on_after_a_break_and_waits(
         kept = json.loads((records / f"uploads/{SERIES}_{small.name}_{VERSION}.json").read_text())
         assert (kept["state"], set(kept["steps"].values())) == ("accepted", {"passed"})
         binaries = json.loads((records / f"published/{SERIES}/{small.name}.json").read_text())
-        assert [one["version"] for one in binaries["binaries"]] == [VERSION]
+        assert [binary["version"] for binary in binaries["binaries"]] == [VERSION]
     evidence = (place.work / "evidence/latest").readlink()
 
     # Once more, on a terminal: nothing is asked, built, signed or sent; the evidence is the same.

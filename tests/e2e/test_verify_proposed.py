@@ -65,16 +65,16 @@ def test_what_is_published_is_tested_and_a_stand_in_proves_nothing(
             text=True,
             check=False,
         )
-        changes = [one for one in standin.requests if not one.startswith("GET")]
+        changes = [request for request in standin.requests if not request.startswith("GET")]
     assert done.returncode == 4, done.stdout + done.stderr
     assert changes == []
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    ended = {one["step"]: one for one in events if one["event"] == "finished"}
+    ended = {event["step"]: event for event in events if event["event"] == "finished"}
     assert ended[f"build/{SERIES}/greeter"]["detail"] == "1 published packages"
     assert ended[f"test/{SERIES}/greeter.says"]["verdict"] == "passed"
     # How somebody else's build comes out is not looked at again.
     assert not [name for name in ended if name.startswith("check/")]
-    (made,) = (one for one in events if one["event"] == "checklist")
+    (made,) = (event for event in events if event["event"] == "checklist")
     items = {one["what"]: one for one in made["items"]}
     assert items[f"{VERSION} is in {SERIES}-proposed"]["state"] == "done"
     says = items[f"says passed with the packages in {SERIES}-proposed"]

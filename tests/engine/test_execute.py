@@ -65,10 +65,10 @@ class Run:
         )
 
     def started(self) -> list[str]:
-        return [one.step.id.source for one in self.events if isinstance(one, Started)]
+        return [event.step.id.source for event in self.events if isinstance(event, Started)]
 
     def finished(self) -> list[str]:
-        return [one.step.id.source for one in self.events if isinstance(one, Finished)]
+        return [event.step.id.source for event in self.events if isinstance(event, Finished)]
 
     def output(self, source: str) -> str:
         return (self.store.folder(build(source)) / "out").read_text()

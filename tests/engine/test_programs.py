@@ -45,8 +45,8 @@ def test_nothing_is_noted_outside_and_two_runners_do_not_mix() -> None:
             process.run(["true"])
         process.run(["false"])
     process.run(["true"])
-    assert [one.args for one in inner.commands] == [("true",)]
-    assert [one.args for one in outer.commands] == [("false",)]
+    assert [command.args for command in inner.commands] == [("true",)]
+    assert [command.args for command in outer.commands] == [("false",)]
 
 
 def test_threads_use_the_runner_that_they_were_started_with() -> None:
@@ -57,7 +57,7 @@ def test_threads_use_the_runner_that_they_were_started_with() -> None:
     with found.used(), ThreadPoolExecutor(2) as pool:
         for word in ("one", "two"):
             pool.submit(copy_context().run, job, word).result()
-    assert {one.args[1] for one in found.commands} == {"one", "two"}
+    assert {command.args[1] for command in found.commands} == {"one", "two"}
 
 
 def test_the_file_has_the_version_of_each_program_and_of_those_behind_it(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def pool(*more: str) -> Pool:
         systems.TESTBED: chroot.TESTBED_PACKAGES,
         "more": more,
     }
-    key = systems.data_hash([[repr(one) for one in suites], groups])
+    key = systems.data_hash([[repr(suite) for suite in suites], groups])
     return mirror.collect(
         suites,
         groups,

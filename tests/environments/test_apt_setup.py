@@ -66,7 +66,7 @@ def test_every_package_of_an_index_is_found(
         )
     )
 
-    assert [(one["Package"], one["Version"]) for one in packages(folder)] == known
+    assert [(package["Package"], package["Version"]) for package in packages(folder)] == known
 
 
 def test_sources_are_named_in_the_order_of_preference() -> None:
@@ -82,7 +82,9 @@ def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
 
 def test_an_index_that_is_not_utf8_is_read(tmp_path: Path) -> None:
     (tmp_path / "Packages").write_bytes(b"Package: a\nVersion: 1\nDescription: caf\xe9\n")
-    assert [(one["Package"], one["Description"]) for one in packages(tmp_path)] == [("a", "caf?")]
+    assert [(package["Package"], package["Description"]) for package in packages(tmp_path)] == [
+        ("a", "caf?")
+    ]
 
 
 def test_a_package_that_others_may_not_read_is_refused_before_the_build(

@@ -68,7 +68,7 @@ def test_the_mirrors_come_from_the_machines_own_sources(
 def test_a_machine_without_a_security_mirror_has_one_suite(tmp_path: Path, key_home: Path) -> None:
     (tmp_path / "sources.list").write_text(f"deb {MIRROR} bookworm main\n")
     ring = keyring(key_home)
-    assert [one.suite for one in machine_suites("bullseye", etc=tmp_path, keyring=ring)] == [
+    assert [suite.suite for suite in machine_suites("bullseye", etc=tmp_path, keyring=ring)] == [
         "bullseye"
     ]
 

@@ -80,7 +80,9 @@ def test_every_relation_is_either_the_bases_or_the_recipes(
     relations: list[str], own: frozenset[str]
 ) -> None:
     kept = bases.not_own(relations, own)
-    assert [one for one in relations if one not in kept] == [one for one in relations if one in own]
+    assert [relation for relation in relations if relation not in kept] == [
+        relation for relation in relations if relation in own
+    ]
 
 
 def test_the_key_tells_what_the_series_has() -> None:

@@ -14,7 +14,9 @@ from backport.errors import RecipeError
 ROOT = Path(__file__).parents[2]
 TABLE = standin_modules.load_table(ROOT / "patches" / "standin.toml")
 MODULES = TABLE.everything
-THERE = {one.package for one in MODULES} | {one.package for one in TABLE.dummies} | TABLE.own.keys()
+THERE = (
+    {one.package for one in MODULES} | {dummy.package for dummy in TABLE.dummies} | TABLE.own.keys()
+)
 
 # What the modules need beside each other and python2: packages of bullseye itself.
 OF_BULLSEYE = {"augeas-lenses", "ca-certificates", "debhelper", "dialog", "libaugeas0"} | {
@@ -88,7 +90,7 @@ def test_every_python_2_module_that_our_packaging_names_is_there() -> None:
             built |= {part["Package"]} if "Package" in part else set()
             for field in ("Build-Depends", "Build-Depends-Indep", "Depends"):
                 text = re.sub(r"\$\{[^}]*\}|\([^)]*\)|#.*", "", part.get(field, ""))
-                needed |= {re.split(r"[\s:]", one.strip())[0] for one in re.split(r"[,|]", text)}
+                needed |= {re.split(r"[\s:]", word.strip())[0] for word in re.split(r"[,|]", text)}
     old = {name for name in needed - built if name.startswith("python-") or name == "dh-systemd"}
     assert len(old) > 10
     assert old <= THERE

@@ -64,7 +64,9 @@ def standin() -> Iterator[StandIn]:
 
 def _right_answer(question: Question, client: LaunchpadlibClient, standin: StandIn) -> Any:
     question.ask(client)
-    path = next(one for one in reversed(standin.requests) if re.search(question.on, one))
+    path = next(
+        request for request in reversed(standin.requests) if re.search(question.on, request)
+    )
     with urllib.request.urlopen(standin.root.rstrip("/") + path.partition(" ")[2]) as answer:
         return json.load(answer)
 

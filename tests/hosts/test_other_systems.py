@@ -25,7 +25,7 @@ def system(request: pytest.FixtureRequest, say: Say) -> Iterator[Machine]:
     with machine(request.param) as made:
         installed = made.run("scripts/install", "test")
         assert installed.exit_code == 0, installed.tail()
-        say(f"\n{request.param}: " + ", ".join(f"{one} {made.version(one)}" for one in TOOLS))
+        say(f"\n{request.param}: " + ", ".join(f"{tool} {made.version(tool)}" for tool in TOOLS))
         yield made
     assert str(made.root) not in Path("/proc/mounts").read_text()
 

@@ -138,7 +138,7 @@ def signed(keys: Keys, tmp_path: Path) -> Callable[[str, str, str], dict[str, by
     def make(source: str, version: str, who: str) -> dict[str, bytes]:
         folder = tmp_path / "archive" / source
         dsc = build_dsc(PackageSpec(source, version), folder)
-        files = {one.name: one.read_bytes() for one in folder.iterdir()}
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
         files[dsc.name] = keys.sign(files[dsc.name], who)
         return files
 

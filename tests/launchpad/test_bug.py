@@ -33,7 +33,7 @@ def there(world: World) -> Bugs:
 
 
 def changed(standin: StandIn) -> list[str]:
-    return [one for one in standin.requests if not one.startswith("GET")]
+    return [request for request in standin.requests if not request.startswith("GET")]
 
 
 @pytest.mark.usefixtures("there")
@@ -43,7 +43,7 @@ def test_a_bug_is_read_with_its_tasks_nominations_tags_and_comments(
     world.entries[f"/bugs/{NUMBER}"].values["description"] = "Since monday."
     found = bugs.read(client, NUMBER)
     assert (found.title, found.description, found.tags) == ("It breaks", "Since monday.", ("old",))
-    assert [(one.source, one.series, one.status) for one in found.tasks] == [("app", "", "New")]
+    assert [(task.source, task.series, task.status) for task in found.tasks] == [("app", "", "New")]
     assert found.comments == ("Since monday.",)
 
 
@@ -56,7 +56,7 @@ def test_tasks_outside_ubuntu_are_left_alone(client: LaunchpadlibClient, world: 
         target_link="/certbot",
         status="New",
     )
-    assert [one.source for one in bugs.read(client, NUMBER).tasks] == ["app"]
+    assert [task.source for task in bugs.read(client, NUMBER).tasks] == ["app"]
 
 
 def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
@@ -85,7 +85,7 @@ def test_without_the_right_to_approve_the_rest_is_done_and_the_wait_is_told(
     there.rights = {"nominate"}
     applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
     assert applied.troubles == ()
-    assert {one.status for one in applied.bug.nominations} == {"Nominated"}
+    assert {nomination.status for nomination in applied.bug.nominations} == {"Nominated"}
     assert any("waits for somebody who may approve" in note for note in applied.left.notes)
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
 
@@ -113,14 +113,14 @@ def test_an_edit_while_the_changes_are_made_is_left_for_the_next_call(
     bug.values["description"] = merged("Since monday.", TEXT)
 
     def edit() -> None:
-        if any(one.startswith("POST") for one in standin.requests):
+        if any(request.startswith("POST") for request in standin.requests):
             bug.values["description"] = "Jane has begun anew."
 
     world.before.append(edit)
     applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
     assert bug.values["description"] == "Jane has begun anew."
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
-    assert [type(one) for one in applied.left.changes] == [SetDescription]
+    assert [type(change) for change in applied.left.changes] == [SetDescription]
 
 
 def test_a_status_that_somebody_else_set_since_it_was_shown_stays(
@@ -130,7 +130,7 @@ def test_a_status_that_somebody_else_set_since_it_was_shown_stays(
     shown = bugs.read(writer, NUMBER)
     there.task(NUMBER, "xenial/app").values["status"] = "Triaged"
     applied = bugs.apply(writer, shown, WANTED)
-    assert [type(one.change) for one in applied.troubles if one.conflict] == [SetStatus]
+    assert [type(trouble.change) for trouble in applied.troubles if trouble.conflict] == [SetStatus]
     assert there.task(NUMBER, "xenial/app").values["status"] == "Triaged"
     assert there.task(NUMBER, "xenial/lib").values["status"] == "In Progress"
 
@@ -161,9 +161,9 @@ def test_the_plan_names_an_approval_as_its_own_change(
     )
     there.rights = {"nominate"}
     plan = bug_plan.make(bugs.read(writer, NUMBER, rights=True), WANTED)
-    assert not any(isinstance(one, Approve) for one in plan.changes)
+    assert not any(isinstance(change, Approve) for change in plan.changes)
     plan = bug_plan.make(bugs.read(writer, NUMBER), WANTED)
-    assert [one.series for one in plan.changes if isinstance(one, Approve)] == ["xenial"]
+    assert [change.series for change in plan.changes if isinstance(change, Approve)] == ["xenial"]
     assert AddTask("lib") in plan.changes
 
 
@@ -195,7 +195,7 @@ def test_a_no_break_space_is_a_space(client: LaunchpadlibClient, there: Bugs, wo
     wanted = replace(WANTED, comments=("Since\u00a0monday.",), status="")
     assert there.comments(NUMBER) == ["Since monday."]
     changes = bug_plan.make(bugs.read(client, NUMBER), wanted).changes
-    assert not any(isinstance(one, (SetDescription, AddComment)) for one in changes)
+    assert not any(isinstance(change, (SetDescription, AddComment)) for change in changes)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_refusal_says_what_is_missing_and_not_to_log_in_or_to_wait(
     standin.faults.add(
         Fault("status", on="POST /devel/bugs/77$", status=status, body=body, times=-1)
     )
-    refusals = [str(one.error) for one in bugs.apply(writer, shown, WANTED).troubles]
+    refusals = [str(trouble.error) for trouble in bugs.apply(writer, shown, WANTED).troubles]
     assert refusals
     for sentence in refusals:
         assert said in sentence

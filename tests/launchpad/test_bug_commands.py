@@ -76,7 +76,7 @@ def test_bug_shows_the_difference_and_changes_nothing(
     assert "nominate the bug for xenial" in out
     assert "+[ Impact ]" in out
     assert "alpha           New          (no task)  New" in out
-    assert all(one.startswith("GET") for one in standin.requests)
+    assert all(request.startswith("GET") for request in standin.requests)
     assert there.comments(77) == ["Since monday."]
 
 
@@ -85,7 +85,7 @@ def test_bug_asks_before_it_changes_anything(
 ) -> None:
     assert run(recipe, "bug", "--set") == 2
     assert "nobody is there to be asked" in capsys.readouterr().err
-    assert all(one.startswith("GET") for one in standin.requests)
+    assert all(request.startswith("GET") for request in standin.requests)
     assert run(recipe, "bug", "--set", "--yes") == 0
     out = capsys.readouterr().out
     assert "done: approve the nomination for xenial" in out
@@ -94,7 +94,7 @@ def test_bug_asks_before_it_changes_anything(
     standin.requests.clear()
     assert run(recipe, "bug", "--set", "--yes", "--json") == 0
     assert json.loads(capsys.readouterr().out)["changes"] == []
-    assert all(one.startswith("GET") for one in standin.requests)
+    assert all(request.startswith("GET") for request in standin.requests)
 
 
 def test_bug_comments_once_on_what_was_uploaded_and_raises_the_status(

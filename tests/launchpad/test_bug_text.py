@@ -26,11 +26,11 @@ Some.
 
 
 def headings(text: str) -> list[str]:
-    return [one.heading for one in sections(text)]
+    return [section.heading for section in sections(text)]
 
 
 def body(text: str, heading: str) -> str:
-    (found,) = [one.body for one in sections(text) if one.heading == heading]
+    (found,) = [section.body for section in sections(text) if section.heading == heading]
     return found
 
 

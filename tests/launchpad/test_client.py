@@ -25,7 +25,7 @@ SOURCES = "GET .*getPublishedSources"
 
 
 def versions(client: LaunchpadlibClient, series: str = "zesty") -> list[str]:
-    return [one.version for one in client.published_sources("hello-sru", series)]
+    return [source.version for source in client.published_sources("hello-sru", series)]
 
 
 def test_the_status_of_a_series_is_read_anew_each_time(
@@ -134,7 +134,7 @@ def test_a_fault_that_stays_ends_in_one_sentence(
     assert standin.root in sentence
     assert "\n" not in sentence
     assert caught.value.exit_code == 6
-    asked = [one for one in standin.requests if "getPublishedSources" in one]
+    asked = [request for request in standin.requests if "getPublishedSources" in request]
     assert len(asked) == 4, "launchpadlib must not repeat on top of ours"
 
 

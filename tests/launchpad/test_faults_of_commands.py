@@ -110,7 +110,7 @@ class Scene:
         assert self.bugs.task(NUMBER, "xenial/alpha")
         self.standin.requests.clear()
         assert self.run(*self.bug())[0] == 0
-        assert all(one.startswith("GET") for one in self.standin.requests)
+        assert all(request.startswith("GET") for request in self.standin.requests)
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_bug_that_cannot_be_read_is_left_as_it_is_and_set_by_the_next_call(
         said = f"bug {NUMBER} does not exist, or is private"
     assert said in sentence
     assert scene.bugs.comments(NUMBER) == ["Since monday."]
-    assert all(one.startswith("GET") for one in scene.standin.requests)
+    assert all(request.startswith("GET") for request in scene.standin.requests)
     scene.assert_bug_goes_on()
 
 
@@ -241,7 +241,7 @@ def test_a_wait_that_gets_no_answer_at_its_first_look_ends_and_the_next_one_goes
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [one for one in STAYS if one[0].kind != "slow"], ids=names
+    ("fault", "said"), [stay for stay in STAYS if stay[0].kind != "slow"], ids=names
 )
 def test_debdiffs_that_cannot_be_attached_are_attached_once_by_the_next_call(
     scene: Scene, fault: Fault, said: str

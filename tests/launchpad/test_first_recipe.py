@@ -58,7 +58,7 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     client: LaunchpadlibClient, tmp_path: Path, dsc: Path
 ) -> None:
     recipe = reader.load(write(tmp_path, client, dsc=dsc))
-    assert [(one.name, one.version) for one in recipe.series] == [
+    assert [(series.name, series.version) for series in recipe.series] == [
         ("xenial", "16.04"),
         ("yakkety", "16.10"),
     ]
@@ -72,7 +72,7 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     assert seen.version == "1.0-1ubuntu0.1"
     assert "publication record" in seen.confirmed
     assert recipe.date == "Mon, 23 Nov 2026 12:00:00 +0000"
-    assert [one.mirror for one in recipe.series] == [
+    assert [series.mirror for series in recipe.series] == [
         "http://archive.ubuntu.com/ubuntu",
         "http://old-releases.ubuntu.com/ubuntu",
     ]
@@ -164,7 +164,7 @@ def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path
         dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), tmp_path / "downloads"))
     recipe = reader.load(write(tmp_path, None, dscs=(*dscs,), source=""))
     assert recipe.name == "app"
-    assert [(one.name, one.needs) for one in recipe.sources] == [
+    assert [(source.name, source.needs) for source in recipe.sources] == [
         ("small-base", ()),
         ("small-lib", ("small-base",)),
         ("app", ("small-lib",)),

@@ -46,7 +46,7 @@ def test_launchpadlib_walks_from_the_root_to_a_file(
     ubuntu = launchpad.distributions["ubuntu"]
     bionic = ubuntu.getSeries(name_or_version="18.04")
     assert (bionic.name, bionic.status) == ("bionic", "Supported")
-    assert [one.name for one in ubuntu.series] == ["xenial", "yakkety", "zesty", "bionic"]
+    assert [series.name for series in ubuntu.series] == ["xenial", "yakkety", "zesty", "bionic"]
     found = ubuntu.main_archive.getPublishedSources(
         source_name="walked", exact_match=True, distro_series=bionic, pocket="Release"
     )

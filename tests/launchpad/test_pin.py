@@ -113,8 +113,7 @@ def here(
 
 
 @pytest.mark.parametrize(
-    ("who", "state"),
-    [("good", "good"), ("expired", "expired key"), ("stranger", "unknown key")],
+    ("who", "state"), [("good", "good"), ("expired", "expired key"), ("stranger", "unknown key")]
 )
 def test_a_source_is_found_fetched_checked_and_pinned(here: Pinning, who: str, state: str) -> None:
     files = here.publish(who=who, series="zesty", status="Obsolete")
@@ -124,7 +123,7 @@ def test_a_source_is_found_fetched_checked_and_pinned(here: Pinning, who: str, s
     assert found.signature.state == state
     assert f"signature: {state}" in str(found)
     assert "ubuntu zesty (Release, Obsolete)" in str(found)
-    assert {one.name: one.read_bytes() for one in found.dsc.parent.iterdir()} == files
+    assert {path.name: path.read_bytes() for path in found.dsc.parent.iterdir()} == files
 
     base = reader.load(here.recipe.path).source("hello-sru").base
     assert base == found.pin
@@ -271,7 +270,7 @@ def test_an_edit_by_somebody_else_meanwhile_is_not_overwritten(here: Pinning) ->
     with pytest.raises(InputError, match="changed by somebody else"):
         here.run(progress=lambda _: here.recipe.path.write_text(edited))
     assert here.text == edited
-    assert [one.name for one in here.recipe.root.glob(".backport*")] == []
+    assert [path.name for path in here.recipe.root.glob(".backport*")] == []
 
 
 def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> None:

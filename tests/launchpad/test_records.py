@@ -354,7 +354,7 @@ def test_after_one_failure_no_more_is_asked(
     standin.faults.add(Fault("status", on="xenial.*getPublished", status=503, times=-1))
     found = asked(client, tmp_path)
     assert found["hello-sru", "zesty"] == Published("1.2-1")
-    assert not any("zesty" in one for one in standin.requests)
+    assert not any("zesty" in request for request in standin.requests)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "roots": []}', '{"format": 9}'])

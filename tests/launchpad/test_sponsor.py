@@ -59,7 +59,7 @@ def test_debdiffs_are_attached_once_as_patches_the_sponsors_subscribed_and_all_e
     assert there.below("bug_nomination", "/bugs/77") == []
     standin.requests.clear()
     assert sponsor.carry_out(writer, NUMBER, debdiffs) == []
-    assert all(one.startswith("GET") for one in standin.requests)
+    assert all(request.startswith("GET") for request in standin.requests)
 
 
 @pytest.mark.parametrize("kind", ["status", "reset"])
@@ -91,7 +91,7 @@ def test_a_debdiff_with_another_content_is_attached_beside_the_old_one_and_told(
 ) -> None:
     sponsor.carry_out(writer, NUMBER, debdiffs[:1])
     debdiffs[0].path.write_text("other")
-    state = sponsor.read(writer, NUMBER, [one.title for one in debdiffs])
+    state = sponsor.read(writer, NUMBER, [debdiff.title for debdiff in debdiffs])
     todo = sponsor.plan(state, debdiffs[:1])
     assert "is there with another content" in todo.notes[0]
     sponsor.carry_out(writer, NUMBER, debdiffs[:1])

@@ -67,14 +67,14 @@ class Scene:
         return one.run(uploads or (APP,))
 
     def phases(self, arch: str = "amd64") -> list[str]:
-        rows = [one.row for one in self.events if isinstance(one, Changed)]
+        rows = [event.row for event in self.events if isinstance(event, Changed)]
         return list(dict.fromkeys(row.phase for row in rows if row.arch == arch))
 
     def failed(self) -> list[BuildFailed]:
-        return [one for one in self.events if isinstance(one, BuildFailed)]
+        return [event for event in self.events if isinstance(event, BuildFailed)]
 
     def notes(self) -> list[str]:
-        return [one.text for one in self.events if isinstance(one, Noted)]
+        return [event.text for event in self.events if isinstance(event, Noted)]
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene
     record = published.read(published.path_of(scene.work, "xenial", "app"))
     assert (record.version, record.ppa) == ("1.0-1~ppa1", "ppa:me/sru")
     assert [build.arch for build in record.builds] == ["amd64", "i386"]
-    assert [(one.file, one.arch, one.size) for one in record.binaries] == [
+    assert [(binary.file, binary.arch, binary.size) for binary in record.binaries] == [
         ("app_1.0-1~ppa1_amd64.deb", "amd64", 5),
         ("app_1.0-1~ppa1_i386.deb", "i386", 4),
     ]
@@ -150,7 +150,7 @@ def test_a_package_for_all_architectures_is_kept_once(scene: Scene) -> None:
     scene.farm.build(there, "i386", indep=True)
     scene.wait()
     record = published.read(published.path_of(scene.work, "xenial", "app"))
-    assert [one.file for one in record.binaries] == ["app_1.0-1~ppa1_all.deb"]
+    assert [binary.file for binary in record.binaries] == ["app_1.0-1~ppa1_all.deb"]
 
 
 def test_a_failed_build_ends_with_its_state_its_logs_address_and_its_tail(scene: Scene) -> None:
@@ -178,7 +178,7 @@ def test_a_dependency_wait_is_no_failure(scene: Scene) -> None:
     late = ((0.0, "Dependency wait"), (900.0, "Needs building"), *[(a + 901, b) for a, b in GOOD])
     scene.farm.build(scene.accept(), "amd64", late, dependencies="python-lib (>= 2.0)")
     assert scene.wait(APP, LIB).reason == "all published"
-    waits = [one.row for one in scene.events if isinstance(one, Changed)]
+    waits = [event.row for event in scene.events if isinstance(event, Changed)]
     (wait,) = [row for row in waits if row.phase == "dependency wait"]
     assert wait.detail == "python-lib (>= 2.0)"
     assert scene.failed() == []

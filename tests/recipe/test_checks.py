@@ -92,8 +92,7 @@ def test_a_quilt_series_for_nothing_that_is_known_is_refused(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["series.xenial", "series.1.0", "series.0.10.0", "series.plain", "series~"],
+    "name", ["series.xenial", "series.1.0", "series.0.10.0", "series.plain", "series~"]
 )
 def test_a_quilt_series_may_be_for_a_series_a_variant_or_any_upstream_version(
     tmp_path: Path, name: str

@@ -65,12 +65,7 @@ def test_a_pin_that_is_there_is_replaced_where_it_stands() -> None:
     assert "# the hash\n" in new
     assert new.endswith("\n[matrix]\ntest = []\n")
     base = tomllib.loads(new)["source"]["hello"]["base"]
-    assert base == {
-        "version": PIN.version,
-        "dsc": PIN.dsc,
-        "sha256": PIN.sha256,
-        "url": PIN.url,
-    }
+    assert base == {"version": PIN.version, "dsc": PIN.dsc, "sha256": PIN.sha256, "url": PIN.url}
 
 
 def test_the_same_pin_again_changes_nothing() -> None:

@@ -65,7 +65,7 @@ def test_rows_variants_and_test_sources_come_from_another_file(
     slow, slower = recipe.matrix[2:]
     assert (slow.name, slow.matrix, slow.run, slow.timeout) == ("slow", True, "long", 70)
     assert (slower.timeout, slower.extra, slow.extra) == (60, (), ("old",))
-    assert [one.name for one in recipe.variants] == ["plain", "bare"]
+    assert [variant.name for variant in recipe.variants] == ["plain", "bare"]
     assert recipe.built("old").patches == place / "old"
     assert recipe.matrix_files == (place / "tests.toml",)
     own = MatrixFolder(tmp_path / "autopkgtest/matrix", (tmp_path / "autopkgtest/lib",))
@@ -75,7 +75,7 @@ def test_rows_variants_and_test_sources_come_from_another_file(
 
 def test_a_row_with_several_sources_is_a_test_of_each(tmp_path: Path) -> None:
     rows = load(tmp_path, MORE).matrix
-    assert [(one.name, one.source) for one in rows[:2]] == [("smoke", "alpha"), ("smoke", "beta")]
+    assert [(row.name, row.source) for row in rows[:2]] == [("smoke", "alpha"), ("smoke", "beta")]
 
 
 def test_a_file_that_is_included_and_named_is_read_once(tmp_path: Path) -> None:

@@ -65,8 +65,7 @@ def test_of_two_series_with_one_number_the_wrong_one_gets_its_own(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"),
-    [("alhpa", "write alpha"), ("python3-x", "write one of alpha, beta, old")],
+    ("name", "advice"), [("alhpa", "write alpha"), ("python3-x", "write one of alpha, beta, old")]
 )
 def test_what_the_archive_has_of_a_source_that_nobody_names_is_refused(
     tmp_path: Path, name: str, advice: str

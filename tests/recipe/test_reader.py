@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from backport.recipe.model import (
-    Control,
-    Published,
-    Source,
-    Variant,
-)
+from backport.recipe.model import Control, Published, Source, Variant
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
 from tests.support import recipes
@@ -24,7 +19,7 @@ def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     recipe = recipes.load(tmp_path, TWO)
     assert (recipe.path, recipe.root) == (tmp_path / "backport.toml", tmp_path)
     assert (recipe.name, recipe.bug, recipe.ppa, recipe.as_of) == ("small", 1, "", None)
-    assert [(one.name, one.version) for one in recipe.series] == [
+    assert [(series.name, series.version) for series in recipe.series] == [
         ("xenial", "16.04"),
         ("yakkety", "16.10"),
     ]
@@ -58,7 +53,7 @@ def test_the_recipe_of_this_repository_is_right() -> None:
     recipe = load(path)
     assert recipe.bug == 1640978
     assert recipe.as_of == date(2017, 2, 15)
-    assert [one.name for one in recipe.series] == ["xenial", "yakkety", "zesty"]
+    assert [series.name for series in recipe.series] == ["xenial", "yakkety", "zesty"]
 
 
 def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
@@ -125,10 +120,7 @@ def test_a_test_may_have_several_controls_one_on_the_updates_own_packages(tmp_pa
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (
-            b'[update]\nname = "unfinished\n',
-            "Illegal character '\\n' (at line 2, column 19); mend",
-        ),
+        (b'[update]\nname = "unfinished\n', "Illegal character '\\n' (at line 2, column 19); mend"),
         (b'name = "\xff"\n', "line 1 is not UTF-8"),
         (None, ""),
     ],
@@ -165,10 +157,7 @@ TARBALL = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
     ],
 )
 def test_what_is_left_out_follows_from_the_place_and_the_version(
-    tmp_path: Path,
-    changes: dict[str, Any],
-    upstream: tuple[str, str] | None,
-    base: tuple[str, str],
+    tmp_path: Path, changes: dict[str, Any], upstream: tuple[str, str] | None, base: tuple[str, str]
 ) -> None:
     spec = Spec(sources=(SourceSpec("alpha", base="1.0-1"),))
     content = recipes.data(spec)

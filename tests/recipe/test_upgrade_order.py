@@ -34,7 +34,7 @@ def test_a_later_version_than_the_pinned_base_is_said_before_anything_is_made(
         recipe, tmp_path / "cache", tmp_path / "work", offline=True, note=notes.append
     )
     said = [
-        one for one in notes if one.startswith(f"xenial has alpha {has}, later than the pinned")
+        note for note in notes if note.startswith(f"xenial has alpha {has}, later than the pinned")
     ]
     assert bool(said) == later
     assert all(one.endswith("with: backport pin --update --source alpha") for one in said)

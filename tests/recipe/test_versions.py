@@ -188,8 +188,8 @@ def broken(recipe: Recipe, archive: ArchiveVersions) -> set[str]:
 def test_the_proof_names_every_relation(tmp_path: Path) -> None:
     recipe = update(tmp_path)
     relations = versions.proof(recipe, recipe_versions(recipe))
-    assert all(one.holds and one.confirmed for one in relations)
-    assert {one.what for one in relations} == {
+    assert all(relation.holds and relation.confirmed for relation in relations)
+    assert {relation.what for relation in relations} == {
         "old < alpha in xenial",
         *(f"alpha in {name}: archive < ours" for name in ("xenial", "yakkety")),
         *(f"alpha in {name} < next in Debian" for name in ("xenial", "yakkety")),
@@ -247,10 +247,7 @@ def test_a_version_out_of_order_is_named(
     ("has", "ours"),
     [
         (Published("1.0-1~ubuntu16.04.1", "seen"), "1.0-1~ubuntu16.04.2"),
-        (
-            Published("0.9-1", "seen", seen=("1.0-1~ubuntu16.04.6", "0.9-1")),
-            "1.0-1~ubuntu16.04.7",
-        ),
+        (Published("0.9-1", "seen", seen=("1.0-1~ubuntu16.04.6", "0.9-1")), "1.0-1~ubuntu16.04.7"),
         (Published("1.0-1~ubuntu16.04.1", "seen", ours=True), "1.0-1~ubuntu16.04.1"),
     ],
 )
@@ -262,7 +259,7 @@ def test_our_version_counts_on_from_all_that_was_seen_but_our_own_upload(
     assert broken(recipe, archive) == set()
     row, *others = versions.table(recipe, archive)
     assert (row.ours, row.published) == (ours, has.ours)
-    assert not any(one.published for one in others)
+    assert not any(other.published for other in others)
     said = [(one.lower, one.what) for one in versions.proof(recipe, archive) if one.published]
     assert said == ([(ours, "alpha in xenial: already published")] if has.ours else [])
 
@@ -311,7 +308,7 @@ def goes_down(recipe: Recipe, archive: ArchiveVersions) -> bool:
         return has.version if has else ""
 
     def steps() -> Iterator[tuple[str, str]]:
-        names = [one.name for one in recipe.series]
+        names = [series.name for series in recipe.series]
         for source in recipe.sources:
             for name in source.series:
                 before, after = (has(source.name, name, updated=one) for one in (False, True))
@@ -360,7 +357,7 @@ def test_a_need_runs_beside_the_upstream_versions_that_it_accepts_alone(
     del archive["alpha", "zesty"]
     if published:
         archive["alpha", "zesty"] = published
-    assert [str(one) for one in versions.mismatches(recipe, archive)] == (
+    assert [str(mismatch) for mismatch in versions.mismatches(recipe, archive)] == (
         [f"beta in zesty runs with alpha 1.0, but the series has {said}"] if said else []
     )
 

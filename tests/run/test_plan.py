@@ -33,11 +33,7 @@ SPEC = Spec(
     variants={"plain": ("beta",)},
     matrix=(
         {"name": "smoke", "source": "alpha"},
-        {
-            "name": "race",
-            "source": "beta",
-            "control": {"test": "race-control", "variant": "plain"},
-        },
+        {"name": "race", "source": "beta", "control": {"test": "race-control", "variant": "plain"}},
         {"name": "campaign", "source": "beta", "run": "long"},
     ),
 )
@@ -193,7 +189,7 @@ def test_a_changed_file_changes_the_steps_that_read_it(
     path.parent.mkdir(exist_ok=True)
     text = path.read_text() if path.is_file() else ""
     path.write_text(f"{text}# more\n" if text else "two.patch\n")
-    read = {name for name in before if any(fnmatch(name, one) for one in patterns)}
+    read = {name for name in before if any(fnmatch(name, pattern) for pattern in patterns)}
     assert changed(before, made(recipe)) == read
 
 
@@ -228,9 +224,7 @@ def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
 
 
-def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(
-    recipe: Recipe,
-) -> None:
+def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(recipe: Recipe) -> None:
     selection = Selection(series=("yakkety",), sources=("alpha",))
     before = made(recipe, selection)
     control = recipe.root / "autopkgtest" / "gamma" / "control"
@@ -332,7 +326,9 @@ def test_a_build_has_what_its_needs_need_though_its_series_has_one_of_them(tmp_p
     )
     steps = made(recipes.load(tmp_path, Spec(chain)))
     for series, built in (("xenial", ["alpha", "beta"]), ("yakkety", ["alpha"])):
-        needs = [one.source for one in steps[f"build/{series}/gamma"].needs if one.kind == "build"]
+        needs = [
+            need.source for need in steps[f"build/{series}/gamma"].needs if need.kind == "build"
+        ]
         assert needs == built
 
 

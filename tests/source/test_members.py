@@ -37,8 +37,8 @@ def test_the_members_of_an_archive_are_read_however_it_is_packed(
     path = tmp_path / "archive"
     path.write_bytes(pack(tar(3, 0, 70_000)))
     expected = [("a/0", b"yyy"), ("a/1", b""), ("a/2", b"y" * 70_000)]
-    assert [(one.name, one.content()) for one in members(path)] == expected
-    assert [(one.name, one.content()) for one in members(path.read_bytes())] == expected
+    assert [(member.name, member.content()) for member in members(path)] == expected
+    assert [(member.name, member.content()) for member in members(path.read_bytes())] == expected
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_what_is_too_large_or_damaged_is_refused(
 ) -> None:
     monkeypatch.setattr(limits, "MOST_OF_ONE", 1024)
     with pytest.raises(ValueError, match=said):
-        for one in members(content, number=5, total=8000):
-            one.content()
+        for member in members(content, number=5, total=8000):
+            member.content()
 
 
 def test_a_pipe_is_no_archive(tmp_path: Path) -> None:

@@ -7,14 +7,7 @@ import pytest
 
 from backport.errors import InputError, StepError
 from backport.recipe.model import ControlEdit, Recipe
-from tests.source.packages import (
-    BASE_VERSION,
-    QUILT,
-    SPEC,
-    make_on_base,
-    make_own,
-    own_packaging,
-)
+from tests.source.packages import BASE_VERSION, QUILT, SPEC, make_on_base, make_own, own_packaging
 from tests.support.source_builder import (
     CONTROL,
     PackageSpec,

@@ -27,7 +27,7 @@ BASE = {"rules": "a\nb\n", "changelog": "old\n", "patches/theirs.patch": "one\n"
 
 
 def parts(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, int]]:
-    return [(one.name, one.part, one.lines) for one in weight.weigh(old, new).files]
+    return [(file.name, file.part, file.lines) for file in weight.weigh(old, new).files]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_recipe_weighs_what_its_package_does(tmp_path: Path) -> None:
     assert {part: built.lines(part) for part in same} == {
         part: planned.lines(part) for part in same
     }
-    names = {one.name for one in built.files if one.part == "packaging"}
+    names = {file.name for file in built.files if file.part == "packaging"}
     assert names == {"debian/control", "debian/patches/series"}
 
 
@@ -130,7 +130,7 @@ def test_our_own_packaging_can_be_the_base(tmp_path: Path) -> None:
     own = folder_texts(recipe.sources[0].patches / "debian")
     found = weight.of_package(package.dsc, own)
     assert (found.lines("patches"), found.lines("tests")) == (1, 4)
-    assert not {"debian/rules", "debian/helper"} & {one.name for one in found.files}
+    assert not {"debian/rules", "debian/helper"} & {file.name for file in found.files}
 
 
 def test_of_a_format_without_quilt_series_the_applied_patches_count(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_of_a_format_without_quilt_series_the_applied_patches_count(tmp_path: Pa
     made = make_on_base(tmp_path, recipe, dsc, "1.0ubuntu0.16.04.1")
     found = weight.of_package(made.dsc, dsc, dict.fromkeys(made.applied, PATCH))
     assert (found.lines("patches"), found.lines("tests")) == (1, 4)
-    assert "debian/rules" not in {one.name for one in found.files}
+    assert "debian/rules" not in {file.name for file in found.files}
 
 
 def test_a_weight_is_read_as_it_was_written_and_a_damaged_one_is_refused(tmp_path: Path) -> None:

@@ -61,5 +61,5 @@ class Links(HTMLParser):
     def dead(self) -> list[str]:
         """The links that lead to no file and to no part of the page."""
         files = [one for one in self.inside if not (self.page.parent / unquote(one)).is_file()]
-        parts = [one for one in self.links if one.startswith("#") and one[1:] not in self.ids]
+        parts = [link for link in self.links if link.startswith("#") and link[1:] not in self.ids]
         return files + parts

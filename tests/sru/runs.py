@@ -104,7 +104,7 @@ class Place:
     def version(self, series: str) -> str:
         """The version of alpha that is made for a series."""
         rows = versions.table(self.recipe(), {})
-        return next(one.built for one in rows if (one.source, one.series) == ("alpha", series))
+        return next(row.built for row in rows if (row.source, row.series) == ("alpha", series))
 
     def _act(self, step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
         write: Callable[[Step, Path], tuple[str, ...]] = getattr(

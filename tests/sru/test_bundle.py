@@ -109,7 +109,7 @@ def test_records_of_its_own_uploads_and_tests_are_in_it_and_make_new_evidence(pl
     again = place.evidence()
     assert again.name != made.name
     records = again.folder / "records"
-    assert {str(one.relative_to(records)) for one in records.rglob("*") if one.is_file()} == own
+    assert {str(path.relative_to(records)) for path in records.rglob("*") if path.is_file()} == own
     assert {(records / name).read_text() for name in own} == {'{"at": "$WORK/source"}\n'}
     assert check.check(again.archive).faults == ()
     assert not place.evidence().fresh

@@ -34,7 +34,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def faults(path: Path) -> list[str]:
-    return [str(one) for one in check.check(path).faults]
+    return [str(fault) for fault in check.check(path).faults]
 
 
 def repacked(folder: Path, tmp_path: Path) -> Path:
@@ -139,7 +139,7 @@ def write(path: Path, data: dict[str, Any]) -> None:
 
 def test_a_step_whose_inputs_do_not_make_its_key_is_of_another_run(copy: Path) -> None:
     rewritten(copy, "build/xenial/alpha:needs", ["base/xenial"])
-    assert any("evidence of another run" in one for one in faults(copy))
+    assert any("evidence of another run" in fault for fault in faults(copy))
 
 
 def test_an_output_that_the_step_did_not_record_is_named(copy: Path) -> None:
@@ -213,7 +213,7 @@ def test_signed_evidence_is_good_for_its_key_and_no_other(
     good = check.check(made.archive, keyring=signer)
     assert (good.faults, good.signed.state) == ((), "good")
     assert "signer@example.org" in good.signed.who
-    assert [one.place for one in check.check(made.archive, keyring=stranger).faults] == [
+    assert [fault.place for fault in check.check(made.archive, keyring=stranger).faults] == [
         manifest.SIGNATURE
     ]
     unknown = check.check(made.archive)
@@ -250,7 +250,7 @@ def test_unsigned_evidence_is_not_what_a_keyring_asks_for(
 ) -> None:
     keyring = public(gpg_home, "signer", tmp_path / "signer.gpg")
     found = check.check(copy, keyring=keyring)
-    assert [str(one) for one in found.faults] == [
+    assert [str(fault) for fault in found.faults] == [
         "manifest.json.asc: it is not signed, and not by a key of signer.gpg"
     ]
 

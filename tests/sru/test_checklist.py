@@ -29,7 +29,7 @@ def ubuntu(place: Place) -> Place:
 
 
 def items(made: Checklist, words: str, place: str = "") -> list[Item]:
-    return [one for one in made.items if words in one.what and place in one.place]
+    return [item for item in made.items if words in item.what and place in item.place]
 
 
 def one_item(made: Checklist, words: str, place: str = "") -> Item:
@@ -40,10 +40,10 @@ def one_item(made: Checklist, words: str, place: str = "") -> Item:
 def claims_without_a_file(made: Checklist, found: Manifest) -> list[Item]:
     """The lines that lead neither to a file of the evidence nor to an address."""
     return [
-        one
-        for one in made.items
-        if one.evidence not in {*found.files, manifest.FILE}
-        and not one.evidence.startswith("https://")
+        item
+        for item in made.items
+        if item.evidence not in {*found.files, manifest.FILE}
+        and not item.evidence.startswith("https://")
     ]
 
 
@@ -52,32 +52,32 @@ def claims_without_a_file(made: Checklist, found: Manifest) -> list[Item]:
 
 def test_tags_are_proposed_where_every_test_passed_with_the_published_files(ubuntu: Place) -> None:
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert [(one.add, one.remove) for one in made.tags] == [
+    assert [(tag.add, tag.remove) for tag in made.tags] == [
         ("verification-done-xenial", ("verification-needed-xenial",)),
         ("verification-done-yakkety", ("verification-needed-yakkety",)),
     ]
     tests = items(made, "passed with the packages")
-    assert [one.state for one in tests] == ["done"] * 6
+    assert [test.state for test in tests] == ["done"] * 6
     found = scenes.manifest(ubuntu)
     assert claims_without_a_file(made, found) == []
-    for one in tests:
-        assert one.sha256 == found.files[one.evidence].sha256
+    for test in tests:
+        assert test.sha256 == found.files[test.evidence].sha256
 
 
 def test_tests_that_passed_on_the_stand_in_only_are_said_to_and_prove_nothing(place: Place) -> None:
     where = scenes.place(place, "stand-in")
     made = scenes.checklist(where, scenes.facts(where))
     assert made.tags == ()
-    for one in items(made, "passed with the packages"):
-        assert one.state == "missing"
-        assert one.why == "Passed on stand-in (Debian bullseye) only, not on Ubuntu."
+    for item in items(made, "passed with the packages"):
+        assert item.state == "missing"
+        assert item.why == "Passed on stand-in (Debian bullseye) only, not on Ubuntu."
 
 
 def test_evidence_of_another_version_proves_nothing(ubuntu: Place) -> None:
     known = scenes.facts(ubuntu)
     other = {**known.publications, XENIAL: (scenes.publication("xenial", "1.0-1ubuntu0.99"),)}
     made = scenes.checklist(ubuntu, replace(known, publications=other))
-    assert [one.series for one in made.tags] == ["yakkety"]
+    assert [tag.series for tag in made.tags] == ["yakkety"]
     smoke = one_item(made, "smoke passed", "xenial")
     assert "xenial-proposed has 1.0-1ubuntu0.99: evidence of another version" in smoke.why
     assert "another version than this update's" in one_item(made, "is in xenial-proposed").why
@@ -88,14 +88,14 @@ def test_packages_that_were_built_here_are_not_the_published_ones(ubuntu: Place)
     (file,) = known.binaries[XENIAL]
     other = {**known.binaries, XENIAL: (replace(file, sha256="0" * 64),)}
     made = scenes.checklist(ubuntu, replace(known, binaries=other))
-    assert [one.series for one in made.tags] == ["yakkety"]
+    assert [tag.series for tag in made.tags] == ["yakkety"]
     assert "is not the file that is published" in one_item(made, "smoke passed", "xenial").why
 
 
 def test_a_skipped_test_is_no_pass(ubuntu: Place) -> None:
     ubuntu.verdicts["test/xenial/alpha.renew"] = Skipped("no IPv6 here")
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert [one.series for one in made.tags] == ["yakkety"]
+    assert [tag.series for tag in made.tags] == ["yakkety"]
     assert one_item(made, "renew passed", "xenial").why == (
         "Skipped, which is no pass: no IPv6 here."
     )
@@ -104,7 +104,7 @@ def test_a_skipped_test_is_no_pass(ubuntu: Place) -> None:
 def test_a_control_that_saw_no_harm_takes_the_proof_away(ubuntu: Place) -> None:
     ubuntu.verdicts["test/xenial/alpha.renew-control+unpatched"] = Broken("harm not seen")
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert [one.series for one in made.tags] == ["yakkety"]
+    assert [tag.series for tag in made.tags] == ["yakkety"]
 
 
 def test_a_test_that_did_not_run_is_missing(ubuntu: Place) -> None:
@@ -141,7 +141,9 @@ def _no_files(known: Facts) -> Facts:
 
 
 def _superseded(known: Facts) -> Facts:
-    gone = tuple(replace(one, status="Superseded") for one in known.publications[XENIAL])
+    gone = tuple(
+        replace(publication, status="Superseded") for publication in known.publications[XENIAL]
+    )
     return replace(known, publications={**known.publications, XENIAL: gone})
 
 
@@ -172,7 +174,7 @@ def test_each_lack_alone_keeps_xenial_from_being_proposed(
     sound = scenes.facts(tested)
     for known, proposed in ((sound, True), (lack(sound), False)):
         made = make(tested.recipe(), found, known, sha256="e" * 64, now=scenes.NOW)
-        assert ("xenial" in [one.series for one in made.tags]) == proposed
+        assert ("xenial" in [tag.series for tag in made.tags]) == proposed
 
 
 @given(lacks=st.lists(st.sampled_from(LACKS), min_size=1, unique=True))
@@ -185,7 +187,7 @@ def test_whatever_is_lacking_xenial_is_not_proposed(
         known = lack(known)
     found = check.load(tested.store.work / "evidence" / "latest")
     made = make(tested.recipe(), found, known, sha256="e" * 64, now=scenes.NOW)
-    assert "xenial" not in [one.series for one in made.tags]
+    assert "xenial" not in [tag.series for tag in made.tags]
     assert claims_without_a_file(made, found) == []
 
 
@@ -261,7 +263,7 @@ def test_a_test_that_is_not_proved_does_not_fulfil_the_exception(ubuntu: Place) 
     for series in ("xenial", "yakkety"):
         ubuntu.verdicts[f"test/{series}/alpha.renew"] = Skipped("no IPv6 here")
     made = with_exception(ubuntu, scenes.facts(ubuntu))
-    assert {one.state for one in items(made, "Two renewals ended well")} == {"missing"}
+    assert {item.state for item in items(made, "Two renewals ended well")} == {"missing"}
 
 
 def test_the_exceptions_page_is_named_and_its_heading_is_asked_for(ubuntu: Place) -> None:

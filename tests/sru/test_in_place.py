@@ -42,7 +42,7 @@ def cell(found: Report, series: str) -> Cell:
 
 
 def chips(found: Report, series: str = "xenial") -> dict[str, tuple[str, str]]:
-    return {one.text: (one.state, one.detail) for one in cell(found, series).tests}
+    return {test.text: (test.state, test.detail) for test in cell(found, series).tests}
 
 
 # ----------------------------------------------------------------------------- the report
@@ -79,7 +79,7 @@ def test_an_architecture_that_failed_is_a_failure_whatever_passed_here(ubuntu: P
     assert state == "failed"
     assert said.startswith("test: it lost (Ubuntu's autopkgtest service, s390x, ")
     assert found.counts["failed"] == 1
-    (link,) = (one.link for one in cell(found, "xenial").tests if one.state == "failed")
+    (link,) = (test.link for test in cell(found, "xenial").tests if test.state == "failed")
     assert link.endswith("/records/ppa-test/xenial/alpha%40s390x/log.gz")
     (pair,) = (one for one in found.pairs if (one.test, one.series) == ("renew", "xenial"))
     assert (pair.patched.state, pair.patched_counts) == ("failed", ())
@@ -211,14 +211,14 @@ def test_a_damaged_record_of_the_service_is_told(ubuntu: Place) -> None:
 
 
 def lines(found: Checklist, words: str) -> list[Item]:
-    return [one for one in found.items if words in one.what]
+    return [item for item in found.items if words in item.what]
 
 
 def test_a_failure_on_the_service_takes_the_proof_away(ubuntu: Place) -> None:
     assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
     scenes.serve(ubuntu, scenes.run(ubuntu, "s390x", {"renew": LOST}))
     found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert [one.series for one in found.tags] == ["yakkety"]
+    assert [tag.series for tag in found.tags] == ["yakkety"]
     renew = lines(found, "renew passed")[0]
     assert renew.state == "missing"
     assert renew.why.startswith("Failed: test: it lost (Ubuntu's autopkgtest service, s390x, ")
@@ -231,14 +231,14 @@ def test_a_pass_on_the_service_leaves_what_is_proved_by_hash(ubuntu: Place) -> N
     scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
     found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
     assert len(found.tags) == 2
-    assert {one.state for one in lines(found, "passed with the packages")} == {"done"}
+    assert {line.state for line in lines(found, "passed with the packages")} == {"done"}
 
 
 def test_a_pass_on_the_service_proves_nothing_of_the_packages_in_proposed(ubuntu: Place) -> None:
     ubuntu.verdicts[RENEW] = LOST
     scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
     found = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert [one.series for one in found.tags] == ["yakkety"]
+    assert [tag.series for tag in found.tags] == ["yakkety"]
     renew = lines(found, "renew passed")[0]
     assert renew.state == "missing"
     assert renew.why == (

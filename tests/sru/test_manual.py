@@ -43,7 +43,7 @@ def test_the_man_page_has_every_command_and_every_option(page: str) -> None:
         assert title in page, name
         parts[name] = page.partition(title)[2].partition("COMMAND 'backport ")[0]
     for name, sub in commands().items():
-        missing = [one for one in options(sub) if one not in parts[name]]
+        missing = [option for option in options(sub) if option not in parts[name]]
         assert missing == [], name
 
 
@@ -59,7 +59,7 @@ def test_the_completion_is_good_bash_and_has_every_command_and_option() -> None:
         prefix = f"_shtab_backport_{name.replace('-', '_')}_option_strings=("
         (line,) = (one for one in text.splitlines() if one.startswith(prefix))
         words = line.partition("(")[2].rstrip(")").split()
-        missing = [one for one in options(sub) if one not in words]
+        missing = [option for option in options(sub) if option not in words]
         assert missing == [], name
 
 

@@ -125,14 +125,14 @@ def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(ric
     for section, number in (
         ("evidence", len(found.steps)),
         ("checklist", 4),
-        ("findings", sum(one.kind == "check" and bool(one.key) for one in found.steps)),
+        ("findings", sum(step.kind == "check" and bool(step.key) for step in found.steps)),
         ("matrix", 1),
     ):
         assert sum(row.section == section for row in rows) == number, section
     without = [row for row in rows if not row.links and row.section != "shown"]
     assert without
     assert all("never" in row.text and row.section == "evidence" for row in without)
-    never = {one.name for one in found.steps if not one.key}
+    never = {step.name for step in found.steps if not step.key}
     assert {row.text.split()[0] for row in without} == never
     ran = [row for row in rows if row.section == "evidence" and row.links]
     for row in ran:
@@ -192,7 +192,7 @@ def test_what_did_not_pass_is_shown_with_its_reason(
 ) -> None:
     place.verdicts[step] = verdict
     text = page_of(place).read_text()
-    assert [one for one in words if one not in text] == []
+    assert [word for word in words if word not in text] == []
     assert "<script" not in text
 
 
@@ -285,7 +285,7 @@ def test_one_verdict_over_all_steps_stands_on_top(
 def test_checks_that_did_not_run_are_no_clean_checks(place: Place) -> None:
     place.verdicts["build/xenial/alpha"] = Failed("build", "no", "build.log")
     folder = place.evidence().folder
-    checks = [one for one in check.load(folder).steps if one.kind == "check"]
+    checks = [step for step in check.load(folder).steps if step.kind == "check"]
     left = sum(not one.key for one in checks)
     assert 0 < left < len(checks)
     counted = f"0 findings in all; {left} of {len(checks)} checks did not run"
@@ -378,7 +378,7 @@ def test_a_report_is_made_of_packed_evidence_alone_without_the_recipe(
     assert cli.main(["report", "--evidence", packed.name]) == 0
     page = elsewhere / f"{made.folder.name}.html"
     # What the archive holds is not beside the page.
-    assert not [one for one in Links(page).links if "steps/" in one]
+    assert not [link for link in Links(page).links if "steps/" in link]
     assert made.folder.name in page.read_text()
 
 

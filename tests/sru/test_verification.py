@@ -59,7 +59,7 @@ class Scene:
         return facts.read(self.place.recipe(), self.client, scenes.NOW)
 
     def changes(self) -> list[str]:
-        return [one for one in self.standin.requests if not one.startswith("GET")]
+        return [request for request in self.standin.requests if not request.startswith("GET")]
 
     def command(self, *more: str) -> list[str]:
         own = ["--recipe", str(self.place.root / "recipe/backport.toml")]
@@ -129,16 +129,16 @@ def test_each_pair_that_cannot_be_read_is_told_with_its_own_reason(scene: Scene)
     del scene.world.entries["/ubuntu/yakkety"]
     found = scene.facts()
     made = scenes.checklist(scene.place, found)
-    whys = {one.place: one.why for one in made.items if " is in " in one.what}
+    whys = {item.place: item.why for item in made.items if " is in " in item.what}
     assert "of alpha in ubuntu yakkety cannot be read" in whys["alpha in yakkety"]
     assert whys["alpha in yakkety"].startswith("http://127.0.0.1:")
     assert "cannot be read" not in whys["alpha in xenial"]
     # Of another pair nothing is said with this one's name.
     other = replace(found, troubles=("of beta in ubuntu yakkety: refused", *found.troubles))
     (why,) = {
-        one.why
-        for one in scenes.checklist(scene.place, other).items
-        if one.what.endswith("is in yakkety-proposed")
+        item.why
+        for item in scenes.checklist(scene.place, other).items
+        if item.what.endswith("is in yakkety-proposed")
     }
     assert "alpha in ubuntu yakkety" in why
 
@@ -157,7 +157,7 @@ def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) 
 def change(scene: Scene) -> tuple[Facts, Checklist]:
     known = scene.facts()
     made = scenes.checklist(scene.place, known)
-    assert [one.series for one in made.tags] == ["xenial", "yakkety"]
+    assert [tag.series for tag in made.tags] == ["xenial", "yakkety"]
     return known, made
 
 
@@ -172,7 +172,7 @@ def test_comment_and_tags_are_written_once(scene: Scene) -> None:
     posted = post(scene, known, made)
     assert [(one.comment, one.tags) for one in posted] == [(True, True)] * 2
     assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
-    assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
+    assert sum(COMMENT in comment for comment in scene.bugs.comments(1)) == 2
     before = scene.changes()
     again = post(scene, scene.facts(), made)
     assert [(one.comment, one.tags) for one in again] == [(False, False)] * 2
@@ -194,7 +194,7 @@ def test_tags_that_somebody_else_has_changed_meanwhile_are_not_overwritten(
     with pytest.raises(ConflictError, match=said):
         post(scene, known, made)
     assert scene.tags == sorted(tags)
-    assert not any(COMMENT in one for one in scene.bugs.comments(1))
+    assert not any(COMMENT in comment for comment in scene.bugs.comments(1))
 
 
 def test_other_tags_that_somebody_has_set_meanwhile_stay(scene: Scene) -> None:
@@ -226,7 +226,7 @@ def test_a_comment_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
         post(scene, known, made)
     except RemoteError:
         post(scene, scene.facts(), made)
-    assert sum(COMMENT in one for one in scene.bugs.comments(1)) == 2
+    assert sum(COMMENT in comment for comment in scene.bugs.comments(1)) == 2
 
 
 def test_a_comment_with_an_address_is_known_again_without_a_login(

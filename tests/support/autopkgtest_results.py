@@ -36,7 +36,7 @@ def log_gz(summary: str, before: str = "") -> bytes:
     """A log that ends in a summary; each line of it begins with `before`."""
     text = f"the tests' output\n{before}@@@@@@@@@@@@@@@@@@@@ summary\n"
     return gzip.compress(
-        (text + "".join(f"{before}{one}\n" for one in summary.split("\n"))).encode()
+        (text + "".join(f"{before}{word}\n" for word in summary.split("\n"))).encode()
     )
 
 

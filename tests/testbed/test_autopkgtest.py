@@ -135,12 +135,7 @@ def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> 
     place = testbed.place("base")
 
     result = run(
-        tests,
-        testbed=testbed,
-        repositories=[place],
-        out=tmp_path / "out",
-        only=["slow"],
-        timeout=3,
+        tests, testbed=testbed, repositories=[place], out=tmp_path / "out", only=["slow"], timeout=3
     )
 
     (slow,) = result.tests

@@ -52,10 +52,7 @@ def test_a_clone_has_systemd_the_repositories_and_no_network(
 
 
 def test_a_clone_can_keep_what_it_writes_on_disk(base: Bullseye) -> None:
-    with (
-        Testbed(base.testbed_root, {}, in_memory=False) as testbed,
-        testbed.booted() as clone,
-    ):
+    with Testbed(base.testbed_root, {}, in_memory=False) as testbed, testbed.booted() as clone:
         kind = inside(clone, "findmnt -n -o FSTYPE /; df --output=source / | tail -1")
 
     assert kind.startswith("overlay")

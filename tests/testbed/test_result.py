@@ -173,7 +173,4 @@ def test_the_time_of_a_test_that_was_ended_is_read(end: str) -> None:
 def test_packages_and_versions_are_read() -> None:
     text = "certbot\t0.10.2-1\npython-acme\t0.10.2-1~ubuntu16.04.1\n"
 
-    assert read_packages(text) == {
-        "certbot": "0.10.2-1",
-        "python-acme": "0.10.2-1~ubuntu16.04.1",
-    }
+    assert read_packages(text) == {"certbot": "0.10.2-1", "python-acme": "0.10.2-1~ubuntu16.04.1"}

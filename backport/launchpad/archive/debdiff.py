@@ -87,7 +87,7 @@ class Compared:
                 "pockets": list(there.pockets),
                 "record": there.publication.link,
                 "asked_at": there.asked_at,
-                "files": [asdict(one) for one in there.publication.files],
+                "files": [asdict(file) for file in there.publication.files],
             }
             data |= {"debdiff": self.path.name, "sha256": sha256_of(self.path)}
             data["lines"] = self.weight.counts()

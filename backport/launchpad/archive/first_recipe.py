@@ -97,7 +97,7 @@ def first_recipe(
         name,
         sources,
         series,
-        archive=_archive([one.name for one in sources], series, records),
+        archive=_archive([source.name for source in sources], series, records),
         maintainer=who,
         maintainer_note=note,
         when=format_datetime(now or datetime.now(UTC)),
@@ -164,7 +164,11 @@ def _published(name: str, records: Records, cache: Path, backoff: float) -> tupl
     answer = records.published(source, series)
     if answer is None and records.trouble is not None:
         raise RemoteError(records.trouble.what, where=records.trouble.where, advice=advice)
-    there = [one.version for one in answer.publications if one.in_archive] if answer else []
+    there = (
+        [publication.version for publication in answer.publications if publication.in_archive]
+        if answer
+        else []
+    )
     package = (
         find(source, max(there, key=Version), records, cache, backoff=backoff) if there else None
     )

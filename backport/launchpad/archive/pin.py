@@ -250,18 +250,18 @@ def base_of(publication: Publication) -> BasePin:
         InputError: its files are not one .dsc with its tarballs in one place, all with hashes.
     """
     where = f"{publication.source} {publication.version} at {publication.link}"
-    described = [one for one in publication.files if one.name.endswith(".dsc")]
+    described = [file for file in publication.files if file.name.endswith(".dsc")]
     if len(described) != 1:
         raise InputError(f"this record has {len(described)} .dsc files instead of one", where=where)
-    for one in publication.files:
-        if not _SHA256.fullmatch(one.sha256):
+    for file in publication.files:
+        if not _SHA256.fullmatch(file.sha256):
             raise InputError(
-                f"Launchpad gives no sha256 for {one.name}",
+                f"Launchpad gives no sha256 for {file.name}",
                 where=where,
                 advice="fetch it by hand and pin it with path and sha256",
             )
-        if _folder(one) != _folder(described[0]):
-            raise InputError(f"{one.name} is not in the folder of its .dsc", where=where)
+        if _folder(file) != _folder(described[0]):
+            raise InputError(f"{file.name} is not in the folder of its .dsc", where=where)
     return BasePin(
         version=publication.version,
         dsc=described[0].name,
@@ -280,8 +280,8 @@ def same_hashes(publication: Publication, path: Path) -> None:
     Raises:
         InputError: they do not.
     """
-    record = {(one.name, one.sha256) for one in publication.files if one.name != path.name}
-    listed = {(one.name, one.sha256) for one in dsc_file.read_dsc(path).files}
+    record = {(file.name, file.sha256) for file in publication.files if file.name != path.name}
+    listed = {(file.name, file.sha256) for file in dsc_file.read_dsc(path).files}
     if record != listed:
         differing = sorted({name for name, _ in record ^ listed})
         raise InputError(

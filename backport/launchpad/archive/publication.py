@@ -70,12 +70,12 @@ class Publication:
 
     def has(self, name: str, sha256: str) -> bool:
         """Whether a file of that name and hash is among its files."""
-        return any((one.name, one.sha256) == (name, sha256) for one in self.files)
+        return any((file.name, file.sha256) == (name, sha256) for file in self.files)
 
     @property
     def content(self) -> dict[str, str]:
         """The hashes of what a signature does not change: all files but the .dsc."""
-        return {one.name: one.sha256 for one in self.files if not one.name.endswith(".dsc")}
+        return {file.name: file.sha256 for file in self.files if not file.name.endswith(".dsc")}
 
 
 def _by(moment: str, day: date) -> bool:

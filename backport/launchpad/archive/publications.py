@@ -187,7 +187,7 @@ class Records:
         roots = self._roots()
         roots.setdefault(self.root, {})[key] = {
             "asked_at": answer.asked_at.isoformat(),
-            "publications": [asdict(one) for one in answer.publications],
+            "publications": [asdict(publication) for publication in answer.publications],
         }
         data = {"format": _FORMAT, "roots": roots}
         atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
@@ -302,7 +302,7 @@ def _with_seen(
         detail = records.of_version(source, has.version, "ubuntu", series)
         theirs = detail.publications[0].content if detail and detail.publications else {}
         # A sponsor signs the .dsc anew; what it describes stays.
-        ours = theirs == {one.name: one.sha256 for one in read_dsc(dsc).files}
+        ours = theirs == {file.name: file.sha256 for file in read_dsc(dsc).files}
     return replace(has, seen=seen, ours=ours)
 
 
@@ -313,9 +313,10 @@ def in_archive(answer: KeptAnswer, as_of: date | None = None) -> list[Publicatio
         as_of: the day that the archive is looked at; None for now.
     """
     return [
-        one
-        for one in answer.publications
-        if one.pocket in _COUNTED and (one.was_in_archive(as_of) if as_of else one.in_archive)
+        publication
+        for publication in answer.publications
+        if publication.pocket in _COUNTED
+        and (publication.was_in_archive(as_of) if as_of else publication.in_archive)
     ]
 
 

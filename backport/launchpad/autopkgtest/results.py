@@ -133,7 +133,7 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
 
 def _each(whole: Verdict, answer: RunAnswer | None, wanted: Sequence[str]) -> dict[str, Verdict]:
     """The verdict of every test; where the whole is Broken no test of it has passed."""
-    answers = {one.name: one.verdict for one in answer.tests} if answer is not None else {}
+    answers = {test.name: test.verdict for test in answer.tests} if answer is not None else {}
     each: dict[str, Verdict] = {}
     for name in dict.fromkeys((*wanted, *answers)):
         own = answers.get(name, whole)

@@ -146,9 +146,9 @@ def summary_of(log: str) -> str:
 def _members(content: bytes) -> dict[str, bytes]:
     try:
         return {
-            one.name: one.content()
-            for one in members(content)
-            if one.info.isfile() and one.info.size <= MOST_OF_ONE and "/" not in one.name
+            member.name: member.content()
+            for member in members(content)
+            if member.info.isfile() and member.info.size <= MOST_OF_ONE and "/" not in member.name
         }
     except (ValueError, OSError) as error:
         raise DamagedError("result.tar is damaged or ends early") from error

@@ -105,8 +105,10 @@ class Summary:
         """
         if old is None or (old.ppa, old.launchpad) != (self.ppa, self.launchpad):
             return self
-        versions = {one.pair: one.version for one in self.tests}
-        gone = {one.pair for one in old.tests if versions.get(one.pair, one.version) != one.version}
+        versions = {test.pair: test.version for test in self.tests}
+        gone = {
+            test.pair for test in old.tests if versions.get(test.pair, test.version) != test.version
+        }
 
         def joined(
             before: Iterable[ServiceRun], now: Iterable[ServiceRun]
@@ -170,12 +172,12 @@ class ServiceTest:
     @property
     def worst(self) -> ServiceRun:
         """The architecture that decides."""
-        return min(self.runs, key=lambda one: _RANK.index(verdict.kind(one.verdict)))
+        return min(self.runs, key=lambda run: _RANK.index(verdict.kind(run.verdict)))
 
     @property
     def origin(self) -> str:
         """Where the verdict comes from, such as ``ppa: amd64, arm64``."""
-        return f"ppa: {', '.join(one.arch for one in self.runs)}"
+        return f"ppa: {', '.join(run.arch for run in self.runs)}"
 
     @property
     def verdict(self) -> Verdict:
@@ -187,7 +189,7 @@ class ServiceTest:
             case Broken(detail):
                 return Broken(f"{detail} ({SERVICE}, {worst.arch}, {worst.version})")
         words = verdict.text(worst.verdict)
-        where = f"{SERVICE}, {', '.join(one.arch for one in self.runs)}, {worst.version}"
+        where = f"{SERVICE}, {', '.join(run.arch for run in self.runs)}, {worst.version}"
         return Passed(f"{words} ({where})" if words else where)
 
     @property
@@ -225,12 +227,12 @@ def sent_of(
         own: the sha256 of the update's own .dsc, by source and series.
     """
     sent: dict[Pair, UploadedVersions] = {}
-    for one in uploads:
-        pair = (one.source, one.series)
-        arrived = one.state in ("sent", "accepted")
-        if arrived and one.made_of and one.made_of == own.get(pair):
+    for upload in uploads:
+        pair = (upload.source, upload.series)
+        arrived = upload.state in ("sent", "accepted")
+        if arrived and upload.made_of and upload.made_of == own.get(pair):
             before = sent[pair].versions if pair in sent else frozenset()
-            sent[pair] = UploadedVersions(one.update, before | {one.version})
+            sent[pair] = UploadedVersions(upload.update, before | {upload.version})
     return sent
 
 

@@ -115,9 +115,11 @@ def is_made(bug: Bug, change: Change) -> bool:
         case AddTask(source, series):
             made = bug.task(source, series) is not None
         case Nominate(series):
-            made = any(one.series == series for one in bug.nominations)
+            made = any(nomination.series == series for nomination in bug.nominations)
         case Approve(series):
-            made = (series, "Approved") in {(one.series, one.status) for one in bug.nominations}
+            made = (series, "Approved") in {
+                (nomination.series, nomination.status) for nomination in bug.nominations
+            }
         case SetDescription(_, new):
             made = same(bug.description, new)
         case AddTags(tags):

@@ -33,7 +33,7 @@ def milestone(recipe: Recipe, work: Path, root: str, name: str) -> str:
 def _uploaded(
     recipe: Recipe, ppa: ppas.PpaName, uploads: tuple[journal.UploadRecord, ...], work: Path
 ) -> str:
-    newest = journal.newest(one for one in uploads if one.state in ("sent", "accepted"))
+    newest = journal.newest(upload for upload in uploads if upload.state in ("sent", "accepted"))
     if not newest:
         raise InputError(
             f"nothing was uploaded to {ppa} yet",

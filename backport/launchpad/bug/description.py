@@ -83,7 +83,7 @@ def sections(description: str) -> list[BugSection]:
             heading, lines = match[1], []
         lines.append(line)
     parts.append(BugSection(heading, tuple(lines)))
-    return [one for one in parts if one.heading or one.body]
+    return [part for part in parts if part.heading or part.body]
 
 
 def name(heading: str) -> str:
@@ -116,7 +116,7 @@ def merged(description: str, text: BugText) -> str:
         if parts and not parts[0].heading:
             first = (f"[ {ORIGINAL} ]", "", *parts[0].lines)
             parts[0] = BugSection(ORIGINAL, first)
-        return _written([_section(*one) for one in wanted.items()] + parts)
+        return _written([_section(*item) for item in wanted.items()] + parts)
     result: list[BugSection] = []
     left = dict(wanted)
     for part in parts:

@@ -65,9 +65,15 @@ def read(client: LaunchpadlibClient, number: int, *, rights: bool = False) -> Bu
             tags=tuple(str(tag) for tag in entry.tags),
             tasks=tuple(filter(None, map(_task, entry.bug_tasks))),
             nominations=tuple(
-                filter(None, (_nomination(one, rights) for one in entry.getNominations()))
+                filter(
+                    None,
+                    (
+                        _nomination(getnomination, rights)
+                        for getnomination in entry.getNominations()
+                    ),
+                )
             ),
-            comments=tuple(str(one.content or "") for one in entry.messages),
+            comments=tuple(str(message.content or "") for message in entry.messages),
             web=str(entry.web_link),
             duplicate_of=int(str(entry.duplicate_of_link or "0").rpartition("/")[2]),
             private=bool(entry.private),
@@ -126,7 +132,7 @@ def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
     shown = bug
     # A nomination leads to an approval, and that to tasks and their status: four rounds at most.
     for _ in range(4):
-        tried = {_key(one.change) for one in troubles}
+        tried = {_key(trouble.change) for trouble in troubles}
         todo = [one for one in bug_plan.make(bug, wanted).changes if _key(one) not in tried]
         todo = [one for one in todo if _agreed(one, shown, wanted)]
         if not todo:

@@ -60,7 +60,9 @@ def make(bug: Bug, wanted: WantedBug) -> BugPlan:
         if missing := tuple(tag for tag in wanted.text.tags if tag not in bug.tags):
             changes.append(AddTags(missing))
     _statuses(bug, wanted, changes, notes)
-    changes += [AddComment(tidy(one)) for one in wanted.comments if not bug.has_comment(one)]
+    changes += [
+        AddComment(tidy(comment)) for comment in wanted.comments if not bug.has_comment(comment)
+    ]
     ours = {source for source, _ in wanted.uploaded}
     development = [bug.task(source) for source in wanted.affected if source in ours]
     unfixed = [

@@ -111,16 +111,18 @@ def against_archive(
     """
     compared: list[Debdiff] = []
     notes: list[str] = []
-    for one in debdiffs:
-        made = archive_diff.compare(recipe, (one.source, one.series), records, work, cache)
+    for debdiff in debdiffs:
+        made = archive_diff.compare(recipe, (debdiff.source, debdiff.series), records, work, cache)
         if made.path is None:
-            base = recipe.source(one.source).in_series(one.series).base
+            base = recipe.source(debdiff.source).in_series(debdiff.series).base
             against = f"its base, {base.version}" if base else "its base"
-            notes.append(f"{one.source} is new in {one.series}: its debdiff is against {against}")
-            compared.append(one)
+            notes.append(
+                f"{debdiff.source} is new in {debdiff.series}: its debdiff is against {against}"
+            )
+            compared.append(debdiff)
             continue
         notes.append(made.told)
-        compared.append(Debdiff(one.source, one.series, made.path))
+        compared.append(Debdiff(debdiff.source, debdiff.series, made.path))
     return compared, notes
 
 
@@ -140,7 +142,9 @@ def read(client: LaunchpadlibClient, number: int, titles: Iterable[str]) -> Stat
             for entry in bug.attachments
             if str(entry.title) in wanted
         )
-        people = {str(one.person_link).rpartition("/")[2] for one in bug.subscriptions}
+        people = {
+            str(subscription.person_link).rpartition("/")[2] for subscription in bug.subscriptions
+        }
         return State(attached, f"~{TEAM}" in people)
 
     try:
@@ -153,19 +157,19 @@ def plan(state: State, debdiffs: Iterable[Debdiff]) -> Todo:
     """What is missing on the bug."""
     attach: list[Debdiff] = []
     notes: list[str] = []
-    for one in debdiffs:
-        same = [sha256 for title, sha256 in state.attached if title == one.title]
-        if one.sha256 in same:
+    for debdiff in debdiffs:
+        same = [sha256 for title, sha256 in state.attached if title == debdiff.title]
+        if debdiff.sha256 in same:
             continue
-        if one.path.stat().st_size > _LARGEST:
+        if debdiff.path.stat().st_size > _LARGEST:
             notes.append(
-                f"{one.title} has {one.path.stat().st_size} bytes and is not attached: give the "
-                "sponsor the .dsc and its files"
+                f"{debdiff.title} has {debdiff.path.stat().st_size} bytes and is not attached: "
+                "give the sponsor the .dsc and its files"
             )
             continue
         if same:
-            notes.append(f"{one.title} is there with another content, which stays beside ours")
-        attach.append(one)
+            notes.append(f"{debdiff.title} is there with another content, which stays beside ours")
+        attach.append(debdiff)
     return Todo(tuple(attach), not state.subscribed, tuple(notes))
 
 

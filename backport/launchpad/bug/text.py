@@ -27,7 +27,9 @@ def bug_text(bug: Bug, wanted: WantedBug) -> str:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         lines.append(f"  {'  '.join(cells)}".rstrip())
-    nominations = ", ".join(f"{one.series} {one.status}" for one in bug.nominations)
+    nominations = ", ".join(
+        f"{nomination.series} {nomination.status}" for nomination in bug.nominations
+    )
     lines += ["", f"  nominations: {nominations or 'none'}"]
     lines.append(f"  tags: {' '.join(bug.tags) or 'none'}; {len(bug.comments)} messages")
     return "\n".join(lines)
@@ -44,7 +46,9 @@ def plan_text(plan: BugPlan) -> str:
 def applied_text(applied: Applied) -> str:
     """What was changed, and what was not."""
     lines = [f"done: {_first(one)}" for one in applied.made]
-    lines += [f"not done: {_first(one.change)}: {one.error}" for one in applied.troubles]
+    lines += [
+        f"not done: {_first(trouble.change)}: {trouble.error}" for trouble in applied.troubles
+    ]
     return "\n".join(lines)
 
 
@@ -61,10 +65,11 @@ def plan_json(bug: Bug, plan: BugPlan) -> dict[str, Any]:
         "web": bug.web,
         "tags": list(bug.tags),
         "tasks": [
-            {"source": one.source, "series": one.series, "status": one.status} for one in bug.tasks
+            {"source": task.source, "series": task.series, "status": task.status}
+            for task in bug.tasks
         ],
-        "nominations": {one.series: one.status for one in bug.nominations},
-        "changes": [change_json(one) for one in plan.changes],
+        "nominations": {nomination.series: nomination.status for nomination in bug.nominations},
+        "changes": [change_json(change) for change in plan.changes],
         "notes": list(plan.notes),
     }
 
@@ -75,8 +80,8 @@ def applied_json(applied: Applied) -> dict[str, Any]:
         "event": "changed",
         "made": [change_json(one) for one in applied.made],
         "not_made": [
-            {**change_json(one.change), "why": str(one.error), "conflict": one.conflict}
-            for one in applied.troubles
+            {**change_json(trouble.change), "why": str(trouble.error), "conflict": trouble.conflict}
+            for trouble in applied.troubles
         ],
-        "left": [change_json(one) for one in applied.left.changes],
+        "left": [change_json(change) for change in applied.left.changes],
     }

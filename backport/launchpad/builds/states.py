@@ -125,14 +125,14 @@ class Builds:
             if record is None:
                 return Seen("")
             builds = list(record.getBuilds())
-            done = any(one.buildstate == "Successfully built" for one in builds)
+            done = any(build.buildstate == "Successfully built" for build in builds)
             states: dict[str, list[str]] = {}
             for binary in record.getPublishedBinaries() if done else ():
                 states.setdefault(str(binary.build_link), []).append(str(binary.status))
             return Seen(
                 str(record.status),
                 str(record.self_link),
-                tuple(_build(one, states.get(str(one.self_link), [])) for one in builds),
+                tuple(_build(build, states.get(str(build.self_link), [])) for build in builds),
             )
 
         return self._client.ask(f"the builds of {upload}", question)
@@ -161,5 +161,5 @@ def _build(entry: Any, binaries: list[str]) -> Build:
         upload_log=str(entry.upload_log_url or ""),
         dependencies=str(entry.dependencies or ""),
         can_be_retried=bool(entry.can_be_retried),
-        published=bool(binaries) and all(one == "Published" for one in binaries),
+        published=bool(binaries) and all(binary == "Published" for binary in binaries),
     )

@@ -145,7 +145,7 @@ class Wait:
         answered: float | None = None
         while True:
             try:
-                open_uploads = [one for one in open_uploads if not self.follow(one)]
+                open_uploads = [upload for upload in open_uploads if not self.follow(upload)]
                 answered = self.clock()
             except RefusedError:
                 raise
@@ -260,7 +260,9 @@ class Wait:
             ppa=self.ppa,
             root=self.builds.root,
             seen=datetime.now(UTC).isoformat(timespec="seconds"),
-            builds=tuple(published.Built(one.arch, one.web, one.log) for one in seen.builds),
+            builds=tuple(
+                published.Built(build.arch, build.web, build.log) for build in seen.builds
+            ),
             binaries=self.builds.binaries(upload, seen.link),
         )
         self.sink(Recorded(upload, published.write(self.work, record)))

@@ -59,17 +59,17 @@ class UploadPlan:
     @property
     def exit_code(self) -> int:
         """That of the first item that may not be uploaded; 0 if there is none."""
-        return next((one.exit_code for one in self.items if one.exit_code), 0)
+        return next((item.exit_code for item in self.items if item.exit_code), 0)
 
     @property
     def refused(self) -> tuple[PlannedUpload, ...]:
         """The items that a check holds back: then nothing at all is sent."""
-        return tuple(one for one in self.items if one.action == REFUSE)
+        return tuple(item for item in self.items if item.action == REFUSE)
 
     @property
     def to_send(self) -> tuple[PlannedUpload, ...]:
         """The items that something is left to do for."""
-        return tuple(one for one in self.items if one.action in (UPLOAD, RESUME))
+        return tuple(item for item in self.items if item.action in (UPLOAD, RESUME))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON data."""
@@ -263,7 +263,7 @@ def order(
     recipe: Recipe, series: tuple[str, ...], sources: tuple[str, ...]
 ) -> list[tuple[str, str]]:
     """The (source, series) pairs in the order of sending: what is needed comes first."""
-    graph = {one.name: list(one.needs) for one in recipe.sources}
+    graph = {source.name: list(source.needs) for source in recipe.sources}
     names = [name for name in TopologicalSorter(graph).static_order() if name in sources]
     return [(name, one) for one in series for name in names if one in recipe.source(name).series]
 

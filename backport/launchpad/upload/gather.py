@@ -240,27 +240,29 @@ class Gatherer:
         ):
             return {}
         sent = {
-            (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
-            for one in candidates
-            if one.made is not None
+            (candidate.source.name, candidate.series): UploadedVersions(
+                candidate.update, frozenset({candidate.version})
+            )
+            for candidate in candidates
+            if candidate.made is not None
         }
         return service_tests(summary, sent).tests
 
     def _with_files(self, candidate: Candidate) -> tuple[Publication, ...]:
         """The PPA's records of a source; those of this update that are live, with their files."""
         return tuple(
-            replace(one, files=self._files(one))
-            if one.series == candidate.series
-            and one.in_archive
-            and ppa_version.number_of(one.version, candidate.update)
-            else one
-            for one in self._records(candidate.source.name)
+            replace(record, files=self._files(record))
+            if record.series == candidate.series
+            and record.in_archive
+            and ppa_version.number_of(record.version, candidate.update)
+            else record
+            for record in self._records(candidate.source.name)
         )
 
     def _known(self, candidate: Candidate, made: PpaSource) -> tuple[Known, ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
         upstream = Version(candidate.version).upstream_version
-        places = [(f"the PPA ({one.series})", one) for one in candidate.records]
+        places = [(f"the PPA ({record.series})", record) for record in candidate.records]
         places += [
             (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
         ]
@@ -311,7 +313,7 @@ def _still_good(
 
     A version that is not counts as burned, and the next one is taken.
     """
-    seen = [one for one in records if one.version == made.version]
+    seen = [record for record in records if record.version == made.version]
     live = [one for one in seen if one.series == made.series and one.in_archive]
     if live:
         return live[0].content == made.content

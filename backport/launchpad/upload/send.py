@@ -251,7 +251,9 @@ class Sender:
         end = time.monotonic() + seconds
         while True:
             records = self.ppa.records(item.source)
-            if (item.version, item.series) in {(one.version, one.series) for one in records}:
+            if (item.version, item.series) in {
+                (record.version, record.series) for record in records
+            }:
                 return True
             states = [
                 one.status

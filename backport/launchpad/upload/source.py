@@ -109,7 +109,7 @@ def make(
         hashes={name: sha256_of(out / name) for name in (*names, made.dsc.name)},
         origs=tuple(name for name in names if re.search(r"\.orig(-[\w-]+)?\.tar\.\w+$", name)),
         differing=differing,
-        binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
+        binaries=tuple(word.strip() for word in str(dsc["Binary"]).split(",")),
         relations=relations,
     )
     sums = {"key": key, "changes_sha256": sha256_of(result.changes)}
@@ -164,7 +164,7 @@ def _relations(control: str) -> Iterable[Relation]:
     for paragraph in control_paragraphs(control):
         for field in _RELATIONS:
             for alternatives in groups(paragraph.get(field, "")):
-                yield from (one for one in alternatives if one.operator)
+                yield from (alternative for alternative in alternatives if alternative.operator)
 
 
 def unmet(made: PpaSource, update: Iterable[PpaSource]) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def unmet(made: PpaSource, update: Iterable[PpaSource]) -> tuple[str, ...]:
     """
     has = {binary: one.version for one in update for binary in one.binaries}
     return tuple(
-        f"{one}, where the PPA has {has[one.name]}"
-        for one in made.relations
-        if one.name in has and not one.holds_for(has[one.name])
+        f"{relation}, where the PPA has {has[relation.name]}"
+        for relation in made.relations
+        if relation.name in has and not relation.holds_for(has[relation.name])
     )

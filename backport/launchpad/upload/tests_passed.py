@@ -35,10 +35,10 @@ class Tested:
         """
         which = [StepId("build", series, source)]
         which += [
-            one
-            for one in self.steps
-            if one.series == series
-            and (one.kind == "test" or (one.kind == "check" and one.source in (source, "")))
+            step
+            for step in self.steps
+            if step.series == series
+            and (step.kind == "test" or (step.kind == "check" and step.source in (source, "")))
         ]
         return {one: self.states.get(one, "not in the plan") for one in which}
 

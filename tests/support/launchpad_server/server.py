@@ -84,16 +84,16 @@ class StandIn:
         }
         if kind.web:
             data["web_link"] = self.root + entry.path.lstrip("/")
-        for one in kind.fields:
-            value = entry.values.get(one.key)
+        for field in kind.fields:
+            value = entry.values.get(field.key)
             if isinstance(value, str) and value.startswith("web:/"):
                 value = self.root + value.removeprefix("web:/")
-            elif one.target and value:
+            elif field.target and value:
                 value = self.link(value)
             elif isinstance(value, str) and self._anonymous:
                 value = _ADDRESS.sub("<email address hidden>", value)
                 value = value.replace("<<email address hidden>>", "<email address hidden>")
-            data[one.key] = value
+            data[field.key] = value
         return data
 
     def plain(self, value: Any) -> Any:
@@ -127,7 +127,7 @@ class StandIn:
 
         data: dict[str, Any] = {
             "start": start,
-            "entries": [self.represent(one) for one in entries[start : start + size]],
+            "entries": [self.represent(entry) for entry in entries[start : start + size]],
         }
         if kind:
             data["resource_type_link"] = f"{self.base}#{kind}"

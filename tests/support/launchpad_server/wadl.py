@@ -143,8 +143,12 @@ def _operations(resource: Element) -> Iterator[Operation]:
         params = list(method.iter(f"{_W}param"))
         returned = method.find(f"{_W}response/{_W}representation")
         pages = returned is not None and returned.get("href", "").endswith("-page")
-        for name in (str(one.get("fixed")) for one in params if one.get("fixed")):
-            given = [one for one in params if one.get("style") == "query" and not one.get("fixed")]
+        for name in (str(param.get("fixed")) for param in params if param.get("fixed")):
+            given = [
+                param
+                for param in params
+                if param.get("style") == "query" and not param.get("fixed")
+            ]
             found = (_field(one, marked=one.get("required") == "true") for one in given)
             yield Operation(name, str(method.get("name")), tuple(found), pages)
 

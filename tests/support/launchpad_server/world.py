@@ -34,7 +34,7 @@ class Entry:
 
     def hash_of(self, *, written: bool) -> str:
         """A hash of what only is read, or of what can be written; a change is compared by that."""
-        keys = [one.key for one in TYPES[self.kind].fields if one.marked == written]
+        keys = [field.key for field in TYPES[self.kind].fields if field.marked == written]
         text = json.dumps([self.path, {key: self.values.get(key) for key in sorted(keys)}])
         return hashlib.sha1(text.encode()).hexdigest()
 

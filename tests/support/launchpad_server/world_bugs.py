@@ -77,8 +77,8 @@ class Bugs:
         own = functools.partial(self.tasks, bug)
         self.world.collections[f"{path}/bug_tasks"] = ("bug_task-page-resource", own)
         self._message(bug, title, description)
-        for one in tasks:
-            series, _, source = one.rpartition("/")
+        for task in tasks:
+            series, _, source = task.rpartition("/")
             self._task(bug, self.target(source, series))
         return bug
 
@@ -116,20 +116,13 @@ class Bugs:
         if path in self.world.entries:
             return self.world.entries[path]
         return self.world.add(
-            "bug_task",
-            path,
-            bug_link=bug.path,
-            target_link=target.path,
-            status="New",
+            "bug_task", path, bug_link=bug.path, target_link=target.path, status="New"
         )
 
     def _message(self, bug: Entry, subject: str, content: str) -> Entry:
         count = len(self.below("message", bug.path))
         return self.world.add(
-            "message",
-            f"{bug.path}/comments/{count}",
-            subject=subject,
-            content=content,
+            "message", f"{bug.path}/comments/{count}", subject=subject, content=content
         )
 
     # Named operations
@@ -164,7 +157,7 @@ class Bugs:
     def _nominate(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         name = str(target.values["name"]).capitalize()
-        tasks = [str(one.values["target_link"]) for one in self.tasks(bug)]
+        tasks = [str(task.values["target_link"]) for task in self.tasks(bug)]
         targeted = any(path.startswith(f"{target.path}/") for path in tasks)
         if target.kind != "distro_series" or targeted or self._found(bug, target):
             raise DeniedError(400, f"This bug cannot be nominated for {name}.")
@@ -226,12 +219,7 @@ class Bugs:
             raise DeniedError(404, f"No such person: {person}")
         path = f"{bug.path}/+subscription/{person.removeprefix('/~')}"
         if path not in world.entries:
-            world.add(
-                "bug_subscription",
-                path,
-                bug_link=bug.path,
-                person_link=person,
-            )
+            world.add("bug_subscription", path, bug_link=bug.path, person_link=person)
         return world.entries[path]
 
 

@@ -77,15 +77,15 @@ class Ppas:
         entry = self.world.entries.get(path) or self.world.add("person", path)
         entry.values |= {"name": name, "display_name": name.capitalize(), "is_valid": True}
         entry.values["gpg_keys_collection_link"] = keys
-        self.keys[name] = [one.upper() for one in fingerprints]
+        self.keys[name] = [fingerprint.upper() for fingerprint in fingerprints]
 
         def every() -> list[Entry]:
             return [
-                self.world.entries.get(f"{path}/+gpg-keys/{one}")
+                self.world.entries.get(f"{path}/+gpg-keys/{key}")
                 or self.world.add(
-                    "gpg_key", f"{path}/+gpg-keys/{one}", fingerprint=one, keyid=one[-8:]
+                    "gpg_key", f"{path}/+gpg-keys/{key}", fingerprint=key, keyid=key[-8:]
                 )
-                for one in self.keys[name]
+                for key in self.keys[name]
             ]
 
         self.world.collections[keys] = ("gpg_key-page-resource", every)

@@ -133,7 +133,7 @@ class Case:
     def write(self, *, update: str = "", more: str = "") -> None:
         """Write the recipe: `update` goes into its table update, `more` to its end."""
         text = RECIPE.format(owner=OWNER, ppa=PPA) + update
-        for name in sorted(self.series, key=lambda one: SERIES[one]):
+        for name in sorted(self.series, key=lambda series: SERIES[series]):
             text += f'\n[series.{name}]\nversion = "{SERIES[name]}"\n'
         for name, needs in self.sources.items():
             dsc = build_dsc(PackageSpec(name), self.root / "archive" / name)
@@ -196,7 +196,7 @@ class Case:
         recipe = reader.load(self.recipe)
         store = Store(self.work)
         base = StandInBase(offline=True)
-        inputs = {one.name: base.inputs(one) for one in recipe.series}
+        inputs = {series.name: base.inputs(series) for series in recipe.series}
         steps = planning.make(recipe, Selection(), base.kind, inputs)
         table = Actions(recipe, store, base, Options(self.home / "cache", offline=True)).table()
         own = {"base": self._base, "build": self._build}

@@ -87,7 +87,7 @@ class Intake:
             series=str(said["Distribution"]),
             signer=signer,
             files=files,
-            binaries=tuple(one.strip() for one in str(dsc["Binary"]).split(",")),
+            binaries=tuple(word.strip() for word in str(dsc["Binary"]).split(",")),
         )
 
     def _signer(self, path: Path) -> str:
