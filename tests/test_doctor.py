@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backport import cli, doctor
-from backport.build import sandbox
+from backport.builder import sandbox
 from backport.doctor import PARTS, PROGRAMS, Missing, missing_memory, missing_programs, missing_room
 from backport.testbed import host
 

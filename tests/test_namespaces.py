@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backport import namespaces
-from backport.build.user import find_builder
+from backport.builder.user import find_builder
 from backport.engine.process import Completed, run
 from backport.namespaces import Range
 

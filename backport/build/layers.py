@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join, quote
 
-from backport.build import sandbox
-from backport.build.user import Builder
-from backport.engine.process import run
+from backport.builder import sandbox
+from backport.builder.user import Builder
+from backport.engine.process import run, wait_for
 from backport.environments import apt_setup
-from backport.environments.systems import code_hash, data_hash, wait_for
+from backport.environments.systems import code_hash, data_hash
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 

@@ -20,9 +20,10 @@ from shlex import quote
 
 from debian.deb822 import Changes, Dsc
 
-from backport.build import as_builder, layers, sandbox, variation
+from backport.build import layers, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
-from backport.build.user import Builder, find_builder
+from backport.builder import as_builder, sandbox
+from backport.builder.user import Builder, find_builder
 from backport.doctor import memory_available
 from backport.engine import owner, process
 from backport.engine.process import Completed, require, run

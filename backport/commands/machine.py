@@ -44,7 +44,7 @@ _days.__name__ = "number of days"  # argparse names it when it refuses a value
 
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
-    from backport.build import sandbox  # noqa: PLC0415
+    from backport.builder import sandbox  # noqa: PLC0415
     from backport.check import lintian  # noqa: PLC0415
     from backport.launchpad.upload import dput  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415

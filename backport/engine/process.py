@@ -8,6 +8,7 @@ the folder that it was written to: in a copy of that folder it counts for nothin
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -20,10 +21,12 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from backport.errors import MachineError
 
 _GRACE_SECONDS = 10.0
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,24 @@ def taking_down() -> Iterator[None]:
             yield
     finally:
         outer.commands += inner.commands
+
+
+def wait_for(lock: IO[str]) -> None:
+    """Take the lock; a run that is to end does not wait on.
+
+    Raises:
+        MachineError: the run is being ended.
+    """
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if current().wait(_POLL_SECONDS):
+                raise MachineError(
+                    "ended while another run was at work here", where=lock.name
+                ) from None
+        else:
+            return
 
 
 def run(

@@ -6,7 +6,6 @@ is there, it is what would be made.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -15,15 +14,11 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 from types import ModuleType
-from typing import IO
 
-from backport.engine.process import current, require, run
+from backport.engine.process import require, run, wait_for
 from backport.environments import chroot, localrepo
 from backport.environments.localrepo import Repository
 from backport.environments.mirror import Pool
-from backport.errors import MachineError
-
-_POLL_SECONDS = 0.2
 
 REQUIRED, BUILD, TESTBED = "required", "build", "testbed"
 """The groups of a pool that the systems are made from; `mirror.collect` finds the first."""
@@ -94,24 +89,6 @@ def alone(home: Path) -> Iterator[None]:
         for left in home.glob(".new-*"):
             chroot.remove(left)
         yield
-
-
-def wait_for(lock: IO[str]) -> None:
-    """Take the lock; a run that is to end does not wait on.
-
-    Raises:
-        MachineError: the run is being ended.
-    """
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if current().wait(_POLL_SECONDS):
-                raise MachineError(
-                    "ended while another run prepared a base here", where=lock.name
-                ) from None
-        else:
-            return
 
 
 def architecture() -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backport.build import sandbox, sbuild
+from backport.build import sbuild
+from backport.builder import sandbox
 from backport.engine import process
 from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
-from backport.build import as_builder
+from backport.builder import as_builder
 from backport.engine.process import require
 from backport.errors import StepError
 

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from backport.build import as_builder
+from backport.builder import as_builder
 from backport.engine.process import require
 from backport.errors import InputError
 from backport.source.files import plain_mode

@@ -17,7 +17,7 @@ import pytest
 
 from backport.build import sbuild
 from backport.build.sbuild import BuildOptions, build
-from backport.build.user import find_builder
+from backport.builder.user import find_builder
 from backport.engine import owner
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError

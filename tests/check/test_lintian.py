@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.build.user import find_builder
+from backport.builder.user import find_builder
 from backport.check import lintian
 from backport.check.ceiling import Ceiling
 from backport.check.lintian import Tag, read

@@ -122,4 +122,4 @@ def test_a_run_that_is_to_end_does_not_wait_for_the_folder(tmp_path: Path) -> No
         runner.stop()
         waiting.join(20)
     assert len(ended) == 1
-    assert ended[0].endswith("ended while another run prepared a base here")
+    assert ended[0].endswith("ended while another run was at work here")

@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import require, run
-from backport.environments.systems import wait_for
+from backport.engine.process import require, run, wait_for
 from backport.errors import MachineError
 
 BUILD_USER = "backport-build"

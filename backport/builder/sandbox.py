@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from backport import namespaces
-from backport.build.user import Builder, find_builder
+from backport.builder.user import Builder, find_builder
 from backport.doctor import Missing, missing_programs
 from backport.engine.process import run
 from backport.errors import MachineError

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport.build import sandbox
-from backport.build.user import find_builder
+from backport.builder import sandbox
+from backport.builder.user import find_builder
 from backport.engine import owner
 from backport.engine.process import Completed
 from backport.engine.process import run as run_program

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.build import as_builder
-from backport.build.user import find_builder
+from backport.builder import as_builder
+from backport.builder.user import find_builder
 from backport.engine.process import Completed
 from tests.build.packages import make_source
 
@@ -66,7 +66,7 @@ def test_it_reads_copies_of_a_package_and_of_the_files_that_it_lists(
 
 def test_a_root_that_may_not_mount_is_told_so(folder: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from backport.build import as_builder; "
+        "import sys; from pathlib import Path; from backport.builder import as_builder; "
         "as_builder.run(['true'], Path(sys.argv[1]), env={})"
     )
     without = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", script, folder]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.build.sandbox import Bind, command, stage_script, step_down
-from backport.build.user import Builder, find_builder
+from backport.builder.sandbox import Bind, command, stage_script, step_down
+from backport.builder.user import Builder, find_builder
 from backport.engine.process import run
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.build import user
-from backport.build.user import SubordinateIds, find_builder, free_range, read_range
+from backport.builder import user
+from backport.builder.user import SubordinateIds, find_builder, free_range, read_range
 from backport.engine.process import Runner
 from backport.errors import MachineError
 

@@ -1,0 +1,1 @@
+"""The build user, and the namespaces in which programs run as him and not as root."""
