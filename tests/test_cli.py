@@ -177,7 +177,7 @@ def test_a_signal_ends_the_run_and_its_programs_and_the_next_run_goes_on(
     tools = tmp_path / "tools"
     tools.mkdir()
     os.mkfifo(tmp_path / "ready")
-    slow = tools / "dpkg-source"
+    slow = tools / "patch"
     slow.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/ready\nexec sleep 60\n")
     slow.chmod(0o755)
     words, env = command(
