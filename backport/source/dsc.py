@@ -12,7 +12,7 @@ from typing import Literal
 from debian.deb822 import Dsc
 
 from backport.engine import owner, records
-from backport.engine.process import require, run
+from backport.engine.process import require, run, wait_for
 from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
 from backport.recipe.version_strings import upstream_part
@@ -274,24 +274,22 @@ def _sizes(path: Path, fields: Dsc, field: str) -> dict[str, int]:
 
 
 def _side_by_side(parts: Sequence[Path], home: Path) -> Path:
-    """A folder that holds exactly these files; made under another name, then renamed."""
-    if home.is_dir():
-        there = {path.name: sha256_of(path) for path in home.iterdir()}
-        if there == {part.name: part.parent.name for part in parts}:
-            return home
-    with owner.temporary(".new-", home.parent) as scratch:
-        new = scratch / "new"
-        new.mkdir()
-        for part in parts:
-            same_file(new / part.name, part)
+    """A folder that holds exactly these files; one at a time makes it, and renames it."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / ".lock").open("w") as lock:
+        wait_for(lock)
         if home.is_dir():
-            home.rename(scratch / "damaged")
-        try:
+            there = {path.name: sha256_of(path) for path in home.iterdir()}
+            if there == {part.name: part.parent.name for part in parts}:
+                return home
+        with owner.temporary(".new-", home.parent) as scratch:
+            new = scratch / "new"
+            new.mkdir()
+            for part in parts:
+                same_file(new / part.name, part)
+            if home.is_dir():
+                home.rename(scratch / "damaged")
             new.rename(home)
-        except OSError:
-            # Another process was faster; what it made is the same.
-            if not home.is_dir():
-                raise
     return home
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -71,6 +73,20 @@ def test_a_damaged_file_beside_the_cached_dsc_is_mended(dsc: Path, tmp_path: Pat
     orig.write_bytes(b"damaged")
     assert fetch_base(pin, tmp_path / "cache") == found
     assert orig.read_bytes() == whole
+
+
+def test_what_several_bring_at_once_stays_where_it_is(dsc: Path, tmp_path: Path) -> None:
+    def bring(cache: Path) -> list[str]:
+        start.wait()
+        place = fetch_base(pin_of(dsc), cache).parent
+        return [sha256_of(place / file.name) for file in read_dsc(dsc).files]
+
+    hashes = [file.sha256 for file in read_dsc(dsc).files]
+    for number in range(30):
+        start = Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(bring, [tmp_path / f"cache{number}"] * 4):
+                assert found == hashes
 
 
 def test_a_dsc_of_another_hash_is_refused(dsc: Path, tmp_path: Path) -> None:
