@@ -82,7 +82,7 @@ def test_what_several_bring_at_once_stays_where_it_is(dsc: Path, tmp_path: Path)
         return [sha256_of(place / file.name) for file in read_dsc(dsc).files]
 
     hashes = [file.sha256 for file in read_dsc(dsc).files]
-    for number in range(30):
+    for number in range(10):
         start = Barrier(4)
         with ThreadPoolExecutor(4) as pool:
             for found in pool.map(bring, [tmp_path / f"cache{number}"] * 4):
