@@ -13,7 +13,6 @@ from backport.check import finding, rules
 from backport.engine.verdict import Broken, Failed, Skipped, Verdict
 from backport.errors import InputError
 from backport.source import weight
-from backport.source.weight import Part, Weight
 from backport.sru import check, report
 from backport.sru.checklist_data import Checklist, Item, TagChange
 from tests.sru import browser
@@ -216,7 +215,8 @@ def test_what_was_not_run_is_said_plainly(place: Place) -> None:
 
 
 def test_the_weight_of_the_review_and_the_changelogs_items_are_shown(place: Place) -> None:
-    weight.write(Weight((Part("debian/rules", "packaging", 4321),)), place.root / weight.FILE)
+    part = weight.Part("debian/rules", "packaging", 4321)
+    weight.write(weight.Weight((part,)), place.root / weight.FILE)
     text = (place.root / weight.FILE).read_text()
     place.files["source/xenial/alpha"] = {weight.FILE: text}
     folder = place.evidence().folder
