@@ -217,8 +217,7 @@ def test_what_was_not_run_is_said_plainly(place: Place) -> None:
 def test_the_weight_of_the_review_and_the_changelogs_items_are_shown(place: Place) -> None:
     part = weight.Part("debian/rules", "packaging", 4321)
     weight.write(weight.Weight((part,)), place.root / weight.FILE)
-    text = (place.root / weight.FILE).read_text()
-    place.files["source/xenial/alpha"] = {weight.FILE: text}
+    place.files["source/xenial/alpha"] = {weight.FILE: (place.root / weight.FILE).read_text()}
     folder = place.evidence().folder
     page = page_of(place, folder).read_text()
     assert '<td class="num" data-label="packaging">4321</td>' in page
