@@ -59,6 +59,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path == HOSTS and not config.getoption("hosts") else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give each test its layer, and the group of tests that run in one process."""
     order = [*dict.fromkeys(GROUPS.values())]
@@ -72,6 +73,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(group[item]))
     if hasattr(config, "workerinput"):  # one of several processes
         items.sort(key=lambda one: [*order, group[one]].index(group[one]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to run where xdist does not keep a group together, and its fixtures are made twice."""
+    if hasattr(session.config, "workerinput") and session.config.getvalue("loadgroup"):
+        apart = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        if apart:
+            raise pytest.UsageError(f"xdist takes no notice of the group of {apart[0]}")
 
 
 # What a unit test may not do, by the name of Python's audit event (PEP 578).
