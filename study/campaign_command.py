@@ -103,10 +103,10 @@ def campaign(args: argparse.Namespace) -> int:
     if args.export:
         field.export(recipe, args.export)
         if not args.quiet:
-            _tell_export(args, field.arguments(args.seed, 0, args.chunk, _SECONDS, args.workers))
+            _print_export(args, field.arguments(args.seed, 0, args.chunk, _SECONDS, args.workers))
         return 0
 
-    def tell(chunk: results.Chunk) -> None:
+    def report(chunk: results.Chunk) -> None:
         if args.json:
             event = {"event": "chunk", "first": chunk.first, "trials": chunk.trials}
             print(json.dumps({**event, "failed": chunk.failed}), flush=True)
@@ -115,10 +115,10 @@ def campaign(args: argparse.Namespace) -> int:
 
     if args.merge:
         for chunk in results.merge(place, args.merge):
-            tell(chunk)
+            report(chunk)
     elif not args.show:
         with store.locked():
-            field.run(recipe, store, _wish(args, series), tell)
+            field.run(recipe, store, _wish(args, series), report)
     whole = results.total(results.load(place), args.variant)
     if args.json:
         print(json.dumps({"event": "campaign", **results.as_json(whole)}))
@@ -135,7 +135,7 @@ def campaign(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_export(args: argparse.Namespace, env: dict[str, str]) -> None:
+def _print_export(args: argparse.Namespace, env: dict[str, str]) -> None:
     """Say how the exported tests are run elsewhere, and how their results come back."""
     name = "campaign-control" if args.variant else "campaign"
     words = " ".join(f"--env='{key}={value}'" for key, value in env.items())

@@ -79,7 +79,7 @@ def folder(store: Store, series: str, variant: str) -> Path:
     return store.work / "risk" / "campaign" / (f"{series}+{variant}" if variant else series)
 
 
-def run(recipe: Recipe, store: Store, wish: Wish, tell: Callable[[Chunk], None]) -> None:
+def run(recipe: Recipe, store: Store, wish: Wish, report: Callable[[Chunk], None]) -> None:
     """Run chunks until it is enough; each is kept as soon as it is done.
 
     Raises:
@@ -98,7 +98,7 @@ def run(recipe: Recipe, store: Store, wish: Wish, tell: Callable[[Chunk], None])
             ThreadPoolExecutor(max_workers=wish.testbeds) as pool,
         ):
             workers = [
-                pool.submit(_work, recipe, testbed, wish, numbers, place=place, tell=tell)
+                pool.submit(_work, recipe, testbed, wish, numbers, place=place, report=report)
                 for _ in range(wish.testbeds)
             ]
             for worker in workers:
@@ -139,7 +139,7 @@ def _work(
     numbers: Numbers,
     *,
     place: Path,
-    tell: Callable[[Chunk], None],
+    report: Callable[[Chunk], None],
 ) -> None:
     name = f"{_TEST}-control" if wish.variant else _TEST
     tests = recipes.folder(recipe, _TEST)
@@ -163,7 +163,7 @@ def _work(
                 where=str(out),
                 advice="look at its log",
             )
-        tell(campaign.keep(artifact, place, size))
+        report(campaign.keep(artifact, place, size))
 
 
 def built(

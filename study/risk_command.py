@@ -11,7 +11,7 @@ from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe.model import Recipe
-from study import admins, assessment, campaign, field, measured, plot, plugins, remedies, tell
+from study import admins, assessment, campaign, field, measured, plot, plugins, remedies, text
 from study import recipe as recipes
 from study.model import Renewal
 
@@ -163,12 +163,12 @@ def risk(args: argparse.Namespace) -> int:
     data["plots"] = sorted(plots)
     files = {
         "risk.json": json.dumps(data, indent=1) + "\n",
-        "risk.txt": tell.as_text(result) + "\n".join(more) + "\n",
-        "risk.md": tell.as_markdown(result) + "\n\n".join(more) + "\n",
+        "risk.txt": text.as_text(result) + "\n".join(more) + "\n",
+        "risk.md": text.as_markdown(result) + "\n\n".join(more) + "\n",
         **plots,
     }
-    for name, text in files.items():
-        _write(work / "risk" / name, text)
+    for name, content in files.items():
+        _write(work / "risk" / name, content)
     if args.json:
         print(json.dumps({"event": "risk", **data}))
     elif not args.quiet:
