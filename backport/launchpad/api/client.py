@@ -183,9 +183,7 @@ class LaunchpadlibClient:
             if self._out_of_reach is not None:
                 raise self._error(what, self._out_of_reach, doing)
             try:
-                if self._session is None:
-                    self._session = self._open()
-                return _carry_out(question, self._session, logged_in=self._login)
+                return _carry_out(lambda: question(self._opened()), logged_in=self._login)
             except UnansweredError as error:
                 raise self._error(what, error, doing) from error
 
@@ -217,23 +215,22 @@ class LaunchpadlibClient:
             sentence, where=self.root, advice=advice
         )
 
-    def _open(self) -> Any:
+    def _opened(self) -> Any:
+        if self._session is not None:
+            return self._session
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
-        from backport.launchpad.api import login  # noqa: PLC0415
+        from backport.launchpad.api import http, login  # noqa: PLC0415
 
         try:
-            login.reach_root(self.root, self._limits)
+            http.reach(self.root, self._limits)
         except UnansweredError as error:
             self._out_of_reach = error
             raise
-        if self._login:
-            return login.session(self.root, self._cache, limits=self._limits)
-        return _carry_out(
-            lambda _: login.open_anonymous(self.root, self._cache, self._limits), None
-        )
+        self._session = login.session(self.root, self._cache, self._limits, login=self._login)
+        return self._session
 
 
-def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = False) -> T:
+def _carry_out(question: Callable[[], T], *, logged_in: bool) -> T:
     """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
     from xml.etree.ElementTree import ParseError  # noqa: PLC0415
 
@@ -242,7 +239,7 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
     from wadllib.application import WADLError  # noqa: PLC0415
 
     try:
-        return question(session)
+        return question()
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
     except (

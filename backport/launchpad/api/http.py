@@ -12,10 +12,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httplib2
 
@@ -113,31 +113,21 @@ class LimitedRequest:
             cache.delete(httplib2.urlnorm(uri)[3])
 
 
-def reach(host: str, port: int, seconds: float) -> None:
-    """Check that something listens there, within a time that covers the name's look-up too.
-
-    The look-up has no time limit of its own (getaddrinfo(3)), so it runs in a thread.
+def reach(root: str, limits: Limits) -> None:
+    """Check that something listens at the service root, or at the proxy before it.
 
     Raises:
         UnansweredError: nothing does.
     """
-    result: list[UnansweredError | None] = []
-
-    def attempt() -> None:
-        try:
-            socket.create_connection((host, port), timeout=seconds).close()
-        except OSError as error:
-            result.append(transport.failure(error))
-        else:
-            result.append(None)
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not result:
-        raise UnansweredError(f"cannot be reached: no answer within {seconds:.0f} s", passing=True)
-    if result[0] is not None:
-        raise result[0]
+    parts = urlsplit(root)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = httplib2.proxy_info_from_environment(parts.scheme)
+    if proxy is not None and not proxy.bypass_host(host):
+        host, port = proxy.proxy_host, proxy.proxy_port
+    try:
+        socket.create_connection((host, port), timeout=limits.connect).close()
+    except OSError as error:
+        raise transport.failure(error) from error
 
 
 def _garbled(response: Any, content: bytes, accept: str) -> str:
