@@ -6,7 +6,6 @@ Nothing is asked before the first verb, and launchpadlib is not even loaded befo
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from backport.launchpad.upload.ppa import PpaName
 
 T = TypeVar("T")
-# How Zope writes its Unauthorized and NotFound errors.
-_MISSING_RIGHT = re.compile(r"\(<.*>, u?'(?P<what>\w+)', u?'(?P<right>[\w.]+)'\)")
-_NOT_FOUND = re.compile(r"Object: <.*>, name: ")
 
 
 class LaunchpadlibClient:
@@ -35,9 +31,6 @@ class LaunchpadlibClient:
     Every verb raises RemoteError, in one sentence that names what was asked, when Launchpad is
     broken or cannot be reached, and RefusedError (one of these) when it does not know what was
     asked for or does not show it. `root` is the service root.
-
-    One object may be used by several threads: httplib2 is not made for that, so one question
-    is asked at a time.
 
     Parameters:
         cache: a folder for launchpadlib's HTTP cache.
@@ -53,7 +46,6 @@ class LaunchpadlibClient:
         self._login = login
         self._cache = cache
         self._limits = limits or Limits()
-        self._lock = threading.RLock()
         self._session: Any = None
         self._known: dict[str, Any] = {}
         self._out_of_reach: UnansweredError | None = None
@@ -61,11 +53,12 @@ class LaunchpadlibClient:
     def series_status(self, series: str) -> str:
         """The status of an Ubuntu series, such as Supported or Obsolete."""
 
-        def question(session: Any) -> str:
-            self._known.pop(f"ubuntu/{series}", None)
-            return str(self._one_series(session, "ubuntu", series).status)
-
-        return self.ask(f"the status of the series {series}", question)
+        return self.ask(
+            f"the status of the series {series}",
+            lambda session: str(
+                self._load(session, "ubuntu").getSeries(name_or_version=series).status
+            ),
+        )
 
     def published_sources(
         self,
@@ -151,9 +144,8 @@ class LaunchpadlibClient:
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""
-        with self._lock:
-            if self._session is not None:
-                self._session._browser._connection.close()
+        if self._session is not None:
+            self._session._browser._connection.close()
 
     def _one_series(self, session: Any, distribution: str, series: str) -> Any:
         path = f"{distribution}/{series}"
@@ -168,7 +160,7 @@ class LaunchpadlibClient:
         return self._known[path]
 
     def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """Carry out `question` with the session of launchpadlib, one at a time.
+        """Carry out `question` with the session of launchpadlib.
 
         Parameters:
             what: what is asked, for the sentence "WHAT cannot be DOING, since Launchpad …".
@@ -179,13 +171,16 @@ class LaunchpadlibClient:
             RefusedError: Launchpad does not know it, or does not show or allow it.
             RemoteError: Launchpad is broken or cannot be reached.
         """
-        with self._lock:
-            if self._out_of_reach is not None:
-                raise self._error(what, self._out_of_reach, doing)
-            try:
-                return _carry_out(lambda: question(self._opened()), logged_in=self._login)
-            except UnansweredError as error:
-                raise self._error(what, error, doing) from error
+        try:
+            return _carry_out(lambda: question(self._opened()), logged_in=self._login)
+        except UnansweredError as error:
+            advice = error.advice or ("try again later" if error.passing else "")
+            kind = RefusedError if error.refused else RemoteError
+            raise (ConflictError if error.status == 412 else kind)(
+                f"{what} cannot be {doing}, since Launchpad {error.what}",
+                where=self.root,
+                advice=advice,
+            ) from error
 
     def change(
         self,
@@ -207,26 +202,19 @@ class LaunchpadlibClient:
             if not is_made():
                 raise
 
-    def _error(self, what: str, error: UnansweredError, doing: str) -> RemoteError:
-        advice = error.advice or ("try again later" if error.passing else "")
-        kind = RefusedError if error.refused else RemoteError
-        sentence = f"{what} cannot be {doing}, since Launchpad {error.what}"
-        return (ConflictError if error.status == 412 else kind)(
-            sentence, where=self.root, advice=advice
-        )
-
     def _opened(self) -> Any:
-        if self._session is not None:
-            return self._session
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
         from backport.launchpad.api import http, login  # noqa: PLC0415
 
-        try:
-            http.reach(self.root, self._limits)
-        except UnansweredError as error:
-            self._out_of_reach = error
-            raise
-        self._session = login.session(self.root, self._cache, self._limits, login=self._login)
+        if self._out_of_reach is not None:
+            raise self._out_of_reach
+        if self._session is None:
+            try:
+                http.reach(self.root, self._limits)
+            except UnansweredError as error:
+                self._out_of_reach = error
+                raise
+            self._session = login.session(self.root, self._cache, self._limits, login=self._login)
         return self._session
 
 
@@ -258,10 +246,11 @@ def _carry_out(question: Callable[[], T], *, logged_in: bool) -> T:
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:
-    reason = ""
+    status, advice, reason = response.status, "", ""
     if response.get("content-type", "").startswith("text/plain"):
-        reason = _reason(" ".join(content.decode("utf-8", "replace").split()))
-    status, advice = response.status, ""
+        # Zope writes its objects into the reason, such as <Bug object at 0x7f10>.
+        text = re.sub(r"<[^>]*>,? ?", "", content.decode("utf-8", "replace"))
+        reason = " ".join(text.split())[:160].rstrip(".")
     match status:
         case 401 | 403:
             what = f"refuses it ({status})"
@@ -269,25 +258,12 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
             if skew := clock_skew(response.get("date", "")):
                 advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
-            what, advice = "does not know it (404)", "check the spelling"
+            what, advice, reason = "does not know it (404)", "check the spelling", ""
         case 412:
             what, advice = "has a newer version of it (412)", "look at it, and try again"
         case _:
             what = f"answered {status} {response.reason}".rstrip()
     return UnansweredError(f"{what}: {reason}" if reason else what, advice=advice, status=status)
-
-
-def _reason(text: str) -> str:
-    """Launchpad's reason without Zope's representations of its objects.
-
-    >>> _reason("(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')")
-    'approve needs the right launchpad.Driver'
-    >>> _reason("Object: <lp.systemhomes.WebServiceApplication object at 0x7f>, name: 'bugs'")
-    ''
-    """
-    if right := _MISSING_RIGHT.fullmatch(text):
-        return f"{right['what']} needs the right {right['right']}"
-    return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
 def clock_skew(date: str) -> str:
