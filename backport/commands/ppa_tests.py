@@ -182,11 +182,9 @@ class _Second:
 def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) -> str:
     from debian.debian_support import Version  # noqa: PLC0415
 
-    from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
-
     found = [
         record.version
-        for record in Ppa(client, ppa).records(source)
+        for record in client.published_sources(source, ppa=ppa)
         if record.series == series and record.in_archive
     ]
     return str(max(found, key=Version)) if found else ""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
 from contextlib import closing, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +60,7 @@ class Place:
 
 
 @pytest.fixture
-def here(
-    world: World, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
+def here(world: World, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     browser = tmp_path / "browser"
     browser.write_text(BROWSER.format(python=sys.executable))
     browser.chmod(0o755)
@@ -75,8 +71,7 @@ def here(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     Ppas(world).person("tester")
     file = tmp_path / "home/backport/launchpad-credentials"
-    yield Place(standin, Login(world), file, tmp_path / "c", Stderr())
-    gc.collect()
+    return Place(standin, Login(world), file, tmp_path / "c", Stderr())
 
 
 def test_the_browser_is_opened_once_and_the_token_is_in_the_kept_file_alone(

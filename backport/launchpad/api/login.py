@@ -102,12 +102,15 @@ def session(root: str, cache: Path, limits: Limits, *, login: bool) -> Any:
         and the errors of launchpadlib and those below it.
     """
 
+    opened = []
+
     def limited(made: Any, *args: Any) -> Any:
         connection = Launchpad.httpFactory(made, *args)
+        opened.append(connection)
         connection.request = LimitedRequest(connection, limits)
         return connection
 
-    kind = type("LimitedLaunchpad", (Launchpad,), {"httpFactory": limited})
+    kind: Any = type("LimitedLaunchpad", (Launchpad,), {"httpFactory": limited})
     common = {"service_root": root, "timeout": limits.silence, "version": API_VERSION}
     if not login:
         cache.mkdir(parents=True, exist_ok=True)
@@ -121,4 +124,9 @@ def session(root: str, cache: Path, limits: Limits, *, login: bool) -> Any:
         engine(known, store)
     cache = cache / "logged-in"
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return kind(known, engine, store, cache=str(cache), **common)
+    try:
+        return kind(known, engine, store, cache=str(cache), **common)
+    except BaseException:
+        for connection in opened:
+            connection.close()
+        raise

@@ -11,7 +11,6 @@ from backport.errors import InputError, MachineError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
-from backport.launchpad.archive.publication import Publication
 from backport.transport import Limits, UnansweredError
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
@@ -141,14 +140,6 @@ class Ppa:
             )
 
         self._client.ask(f"the right to upload {source} to {self.name}", question)
-
-    def records(self, source: str) -> tuple[Publication, ...]:
-        """Every publication record of a source, of every series and status."""
-        return self._client.published_sources(source, ppa=self.name)
-
-    def queued(self, source: str, series: str) -> tuple[Publication, ...]:
-        """The records of the upload queue of a series; see `queued_sources`."""
-        return self._client.queued_sources(source, series, self.name)
 
     def _archive(self, session: Any) -> Any:
         return session.load(self.name.path)

@@ -9,7 +9,6 @@ whoever has the PPA's package is upgraded to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 _FORM = re.compile(r"(?P<update>.+)~ppa(?P<number>[1-9][0-9]{0,8})")
 
@@ -41,8 +40,3 @@ def update_of(version: str) -> str:
     """
     match = _FORM.fullmatch(version)
     return match["update"] if match else version
-
-
-def last_number(update: str, versions: Iterable[str]) -> int:
-    """The highest number that any of the versions has; 0 where none is of that update."""
-    return max((number_of(version, update) for version in versions), default=0)
