@@ -304,14 +304,12 @@ def failure(error: Exception) -> UnansweredError:
             words = "did not answer in time"
         case ConnectionRefusedError():
             words = "cannot be reached: the connection is refused"
-        case http.client.InvalidURL() | ValueError():
+        case http.client.InvalidURL() | ValueError() | str():
             words, passing = f"has no address that can be asked ({reason})", False
         case ConnectionError() | http.client.HTTPException():
             words = "broke off the connection"
         case OSError():
             words = f"cannot be reached: {reason.strerror or reason}"
-        case str():
-            words, passing = f"cannot be asked: {reason}", False
         case _:
             words = f"does not speak HTTP as expected ({type(reason).__name__})"
     return UnansweredError(words, passing=passing)

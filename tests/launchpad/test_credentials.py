@@ -148,8 +148,8 @@ def test_a_fault_at_the_login_is_one_sentence(here: Place, fault: Fault, said: s
 @pytest.mark.parametrize(
     ("mode", "text", "said", "advice"),
     [
-        (0o644, "", r"others may read these .*mode 0644", "chmod 600"),
-        (0o620, "", r"others may read these .*mode 0620", "chmod 600"),
+        (0o644, "", r"others may read them .*mode 0644", "chmod 600"),
+        (0o620, "", r"others may read them .*mode 0620", "chmod 600"),
         (0o600, f"[1]\n{SECRET}", "no file of Launchpad credentials", "name another file"),
         (0o600, "[1]\nconsumer_key = a\n", "no file of Launchpad", "name another file"),
     ],
@@ -175,7 +175,7 @@ def test_a_folder_or_another_users_file_is_refused(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         file = write_credentials(tmp_path / "c", ROOT)
         os.chown(file, 65534, 65534)
-        with pytest.raises(InputError, match="belong to another user"):
+        with pytest.raises(InputError, match="are another user's"):
             credentials.load(file, ROOT)
 
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.errors import InputError
-from backport.launchpad.upload.ppa import parse_name
-from backport.launchpad.upload.version import number_of, ppa_version
+from backport.launchpad.upload.ppa import number_of, parse_name, ppa_version
 
 UPDATES = st.from_regex(
     r"[0-9](\.[0-9]{1,2}){0,2}-[0-9]((ubuntu|~ubuntu)0?\.1[46]\.04\.1)?", fullmatch=True

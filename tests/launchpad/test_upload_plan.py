@@ -12,7 +12,6 @@ from backport.engine.step import StepId
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.upload.checks import (
     Candidate,
-    Known,
     PlannedUpload,
     UploadPlan,
     as_text,
@@ -104,8 +103,8 @@ def test_a_check_that_does_not_hold_refuses_the_item(
     [
         {"records": (record("1.0-2", series="zesty"),)},
         {"records": (record("1.0-2", status="Deleted"),)},
-        {"known": (Known("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
-        {"known": (Known("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
+        {"known": (("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
+        {"known": (("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
         {"said": None, "archive": Published("1.0-1", "a record")},
         {"archive": Published("", "a record"), "said": None},
         {"steps": {BUILD: "never run"}, "forced": "a reason"},

@@ -55,9 +55,7 @@ class LaunchpadlibClient:
 
         return self.ask(
             f"the status of the series {series}",
-            lambda session: str(
-                self._load(session, "ubuntu").getSeries(name_or_version=series).status
-            ),
+            lambda session: str(session.load(f"ubuntu/{series}").status),
         )
 
     def published_sources(
@@ -81,7 +79,7 @@ class LaunchpadlibClient:
 
         def question(session: Any) -> tuple[Publication, ...]:
             if series:
-                wanted["distro_series"] = self._one_series(session, distribution, series)
+                wanted["distro_series"] = self._load(session, f"{distribution}/{series}")
             path = ppa.path if ppa else f"{distribution}/+archive/primary"
             records = self._load(session, path).getPublishedSources(**wanted)
             return tuple(read_publication(record, distribution) for record in records)
@@ -103,7 +101,7 @@ class LaunchpadlibClient:
         """
 
         def question(session: Any) -> tuple[Publication, ...]:
-            uploads = self._one_series(session, "ubuntu", series).getPackageUploads(
+            uploads = self._load(session, f"ubuntu/{series}").getPackageUploads(
                 archive=self._load(session, ppa.path if ppa else "ubuntu/+archive/primary"),
                 name=source,
                 exact_match=True,
@@ -146,13 +144,6 @@ class LaunchpadlibClient:
         """End the connections; the next question opens new ones."""
         if self._session is not None:
             self._session._browser._connection.close()
-
-    def _one_series(self, session: Any, distribution: str, series: str) -> Any:
-        path = f"{distribution}/{series}"
-        if path not in self._known:
-            home = self._load(session, distribution)
-            self._known[path] = home.getSeries(name_or_version=series)
-        return self._known[path]
 
     def _load(self, session: Any, path: str) -> Any:
         if path not in self._known:

@@ -48,12 +48,10 @@ def load(path: Path, root: str) -> str:
     except OSError as error:
         what = f"the credentials cannot be read: {error.strerror}"
         raise InputError(what, where=str(path), advice=advice) from error
-    if status.st_uid != os.geteuid():
-        what = "these credentials belong to another user"
-        raise InputError(what, where=str(path), advice=advice)
-    if status.st_mode & 0o077:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise InputError(
-            f"others may read these credentials (mode {stat.S_IMODE(status.st_mode):04o})",
+            "these credentials are another user's, or others may read them "
+            f"(mode {stat.S_IMODE(status.st_mode):04o})",
             where=str(path),
             advice=f"run: chmod 600 {path}, and revoke the token on Launchpad if others use this "
             "machine",

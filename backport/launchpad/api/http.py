@@ -1,10 +1,8 @@
 """Limits and repetitions under launchpadlib: every request of it passes here.
 
-launchpadlib itself repeats a request of any kind at 502 and 503, six times, and nothing at 429,
-500, 504, resets and time limits; httplib2 repeats one of any kind when the connection ends before
-the answer. Here only what reads is repeated, after every passing fault and within the limits; what
-writes is sent once. What remains is raised as `UnansweredError`, so that the repetitions of those
-below never begin. A repetition is signed anew: Launchpad takes a nonce once.
+launchpadlib and httplib2 repeat what writes, too, and not after every passing fault. Here only what
+reads is repeated, within the limits. What remains is raised as `UnansweredError`, so that the
+repetitions of those below never begin. A repetition is signed anew: Launchpad takes a nonce once.
 """
 
 from __future__ import annotations
@@ -108,9 +106,8 @@ class LimitedRequest:
 
     def _forget(self, uri: str) -> None:
         """Take an unusable answer out of the cache: it would be served again at a 304."""
-        cache = self._connection.cache
-        if cache is not None:
-            cache.delete(httplib2.urlnorm(uri)[3])
+        if self._connection.cache is not None:
+            self._connection.cache.delete(httplib2.urlnorm(uri)[3])
 
 
 def reach(root: str, limits: Limits) -> None:

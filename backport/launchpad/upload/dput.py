@@ -198,9 +198,10 @@ def _reason(done: Completed, to: Server) -> str:
         return f"{to.host} did not take it within {done.seconds:.0f} s"
     files = re.findall(r"Uploading (\S+): (?!done)(.*)", done.output)
     name, answer = files[-1] if files else ("", "")
-    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-    if not files and lines:
-        answer = lines[-1]
+    if not files:
+        # ssh says why before its last line, dput's ftp in it.
+        lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
+        answer = "; ".join(lines[-2:])
     # dput prints an EOFError as nothing.
     why = answer.strip() or "the connection broke off"
     return f"{to.host} did not take {name or 'it'}: {why}"[:300]

@@ -25,12 +25,11 @@ from backport.launchpad.autopkgtest.verdicts import (
 )
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
-from backport.launchpad.upload.checks import Candidate, Known
-from backport.launchpad.upload.ppa import Account, Ppa
+from backport.launchpad.upload.checks import Candidate
+from backport.launchpad.upload.ppa import Account, Ppa, number_of, ppa_version
 from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import PpaSource
 from backport.launchpad.upload.tests_passed import Tested
-from backport.launchpad.upload.version import number_of, ppa_version
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Recipe
 from backport.recipe.versions import ArchiveVersions
@@ -240,7 +239,7 @@ class Gatherer:
             for record in self._published(candidate.source.name, ppa=self.ppa.name)
         )
 
-    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[Known, ...]:
+    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[tuple[str, str, str], ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
         upstream = Version(candidate.version).upstream_version
         places = [(f"the PPA ({record.series})", record) for record in candidate.records]
@@ -252,7 +251,7 @@ class Gatherer:
             if Version(one.version).upstream_version == upstream:
                 by_version.setdefault(one.version, (where, one))
         return tuple(
-            Known(file.name, file.sha256, where)
+            (file.name, file.sha256, where)
             for where, one in by_version.values()
             for file in one.files or self._files(one)
             if file.name in made.origs

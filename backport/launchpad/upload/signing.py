@@ -51,28 +51,22 @@ def find_key(wanted: str) -> Key:
     """
     done = _gpg("--with-colons", "--list-secret-keys", "--", wanted)
     keys = _parsed(done.output) if done.exit_code == 0 else []
-    if not keys:
-        raise MachineError(
-            f"gpg has no secret key for {wanted}",
-            where="signing",
-            advice="make one with: gpg --quick-generate-key, bring it here with: gpg --import, or "
-            "name another with --key",
-        )
-    good = [key for key, trouble in keys if not trouble]
-    if not good:
+    good = {key for key, trouble in keys if not trouble}
+    if len(good) == 1:
+        return good.pop()
+    if good:
+        names = ", ".join(sorted(key.fingerprint for key in good))
+        what = f"gpg has {len(good)} keys for {wanted}: {names}"
+    elif keys:
         key, trouble = keys[0]
-        raise MachineError(
-            f"the key {key.fingerprint} of {key.user} {trouble}",
-            where="signing",
-            advice=f"mend it with: gpg --edit-key {key.fingerprint}, or name another with --key",
-        )
-    if len({key.fingerprint for key in good}) > 1:
-        raise MachineError(
-            f"gpg has {len(good)} keys for {wanted}: {', '.join(one.fingerprint for one in good)}",
-            where="signing",
-            advice="name one by its fingerprint with --key",
-        )
-    return good[0]
+        what = f"the key {key.fingerprint} of {key.user} {trouble}"
+    else:
+        what = f"gpg has no secret key for {wanted}"
+    raise MachineError(
+        what,
+        where="signing",
+        advice="name one by its fingerprint with --key, or bring it here with: gpg --import",
+    )
 
 
 def _parsed(colons: str) -> list[tuple[Key, str]]:
