@@ -2,7 +2,7 @@
 
 What another server sends is bounded in time and size, headers included, so that neither an
 endless answer nor one of a byte a second holds a run. Only http and https are spoken. What reads
-is repeated after a passing fault, by the rules of urllib3's Retry; what writes is sent once.
+is repeated after a passing fault; what writes is sent once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from urllib3.exceptions import InvalidHeader, MaxRetryError
+from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
 from backport.engine import process
@@ -84,12 +84,8 @@ class UnansweredError(RemoteError):
         return not self.passing and self.status // 100 == 4
 
 
-class TooLargeError(http.client.HTTPException):
-    """The answer is larger than the limit."""
-
-
-class CodedError(http.client.HTTPException):
-    """The answer is compressed, which nobody asked for: unpacked it could have any size."""
+class _BoundsError(http.client.HTTPException):
+    """The answer does not keep to its bounds; the text says how."""
 
 
 class _BoundedReader(io.RawIOBase):
@@ -118,7 +114,7 @@ class _BoundedReader(io.RawIOBase):
         count = self._raw.readinto(buffer) or 0
         self._left -= count
         if self._left < 0:
-            raise TooLargeError
+            raise _BoundsError("sends more than the limit")
         return int(count)
 
     def close(self) -> None:
@@ -144,28 +140,27 @@ def bounded(kind: type[Any], limits: Limits, *, coded: bool = False) -> Any:
         def begin(self) -> None:
             super().begin()
             if not coded and self.headers.get("Content-Encoding", "identity") != "identity":
-                raise CodedError
+                # Nobody asked for it, and unpacked it could have any size.
+                raise _BoundsError("sends a compressed answer, which was not asked for")
 
     return type(f"Bounded{kind.__name__}", (kind,), {"response_class": Bounded})
 
 
-class _Http(urllib.request.HTTPHandler):
-    def __init__(self, limits: Limits) -> None:
-        super().__init__()
-        self._kind = bounded(http.client.HTTPConnection, limits, coded=True)
+class _Bounded(urllib.request.HTTPSHandler):
+    """Opens http and https, with limits."""
 
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
     def __init__(self, limits: Limits, context: ssl.SSLContext) -> None:
         super().__init__(context=context)
-        self._kind = bounded(http.client.HTTPSConnection, limits, coded=True)
-        self._given = context
+        self._limits, self._given = limits, context
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(bounded(http.client.HTTPConnection, self._limits, coded=True), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req, context=self._given)
+        kind = bounded(http.client.HTTPSConnection, self._limits, coded=True)
+        return self.do_open(kind, req, context=self._given)
+
+    http_request = urllib.request.HTTPSHandler.https_request
 
 
 class Response:
@@ -202,11 +197,9 @@ def opened(
     limits: Limits,
     *,
     headers: Mapping[str, str] | None = None,
-    method: str = "GET",
-    data: bytes | None = None,
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Response]:
-    """Send one request; through the proxy of the environment, where there is one.
+    """Ask for a URL once; through the proxy of the environment, where there is one.
 
     Raises:
         UnansweredError: there is no answer, or one that is no success.
@@ -215,15 +208,14 @@ def opened(
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        _Http(limits),
-        _Https(limits, context or ssl.create_default_context()),
+        _Bounded(limits, context or ssl.create_default_context()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),
     ):
         opener.add_handler(handler)
     try:
-        request = urllib.request.Request(url, data, dict(headers or {}), method=method)
+        request = urllib.request.Request(url, headers=dict(headers or {}))
         response = opener.open(request, timeout=limits.connect)
     except urllib.error.HTTPError as error:
         error.close()
@@ -270,29 +262,22 @@ def repeat(
     Raises:
         UnansweredError: of `attempt`, if it does not pass or the limits are reached.
     """
-    retry = Retry(
-        total=limits.attempts - 1,
-        backoff_factor=limits.first_wait / 2,
-        backoff_max=limits.longest_wait,
-    )
     started = time.monotonic()
-    while True:
+    usual = 0.0
+    for tries in range(1, limits.attempts + 1):
         try:
             return attempt()
         except UnansweredError as error:
-            tries = len(retry.history) + 1
-            final = not error.passing or process.current().stopped
-            try:
-                retry = retry.increment(error=error)
-            except MaxRetryError:
-                final = True
-            wait = retry.get_backoff_time() if error.wait is None else error.wait
+            wait = usual if error.wait is None else error.wait
             spent = time.monotonic() - started
+            final = not error.passing or tries == limits.attempts or process.current().stopped
             if final or wait > limits.longest_wait or spent + wait > limits.total:
                 if tries > 1:
                     error.what += f", {tries} times"
                 raise
         sleep(wait)
+        usual = min(usual * 2 or limits.first_wait, limits.longest_wait)
+    raise AssertionError("the last attempt has returned or raised")
 
 
 def retry_after(value: str) -> float | None:
@@ -308,10 +293,8 @@ def failure(error: Exception) -> UnansweredError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     passing = True
     match reason:
-        case TooLargeError():
-            words, passing = "sends more than the limit", False
-        case CodedError():
-            words, passing = "sends a compressed answer, which was not asked for", False
+        case _BoundsError():
+            words, passing = str(reason), False
         case ssl.SSLError():
             words = f"cannot be trusted: {reason.reason or reason}"
             passing = not isinstance(reason, ssl.SSLCertVerificationError)
@@ -321,14 +304,12 @@ def failure(error: Exception) -> UnansweredError:
             words = "did not answer in time"
         case ConnectionRefusedError():
             words = "cannot be reached: the connection is refused"
-        case http.client.InvalidURL() | ValueError():
+        case http.client.InvalidURL() | ValueError() | str():
             words, passing = f"has no address that can be asked ({reason})", False
         case ConnectionError() | http.client.HTTPException():
             words = "broke off the connection"
         case OSError():
             words = f"cannot be reached: {reason.strerror or reason}"
-        case str():
-            words, passing = f"cannot be asked: {reason}", False
         case _:
             words = f"does not speak HTTP as expected ({type(reason).__name__})"
     return UnansweredError(words, passing=passing)

@@ -151,7 +151,7 @@ class _Second:
     ) -> list[ServiceRun]:
         """The controls of the tests that have a variant and that the package ships."""
         from backport.launchpad.autopkgtest import results  # noqa: PLC0415
-        from backport.launchpad.upload import version as ppa_version  # noqa: PLC0415
+        from backport.launchpad.upload.ppa import update_of  # noqa: PLC0415
 
         by_variant: dict[str, list[AskedControl]] = {}
         for row in recipe.matrix:
@@ -162,7 +162,7 @@ class _Second:
                             row.name, shipped[row.name], control.test, control.variant
                         )
                         by_variant.setdefault(control.variant, []).append(one)
-        update = ppa_version.update_of(request.version)
+        update = update_of(request.version)
         made: list[ServiceRun] = []
         for variant, tests in by_variant.items():
             if self.ppa is None:
@@ -182,11 +182,9 @@ class _Second:
 def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) -> str:
     from debian.debian_support import Version  # noqa: PLC0415
 
-    from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
-
     found = [
         record.version
-        for record in Ppa(client, ppa).records(source)
+        for record in client.published_sources(source, ppa=ppa)
         if record.series == series and record.in_archive
     ]
     return str(max(found, key=Version)) if found else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from backport.commands import common, waiting
 from backport.commands.common import Subparsers
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
     from backport.launchpad.upload.checks import UploadPlan
     from backport.launchpad.upload.dput import Server
-    from backport.launchpad.upload.ppa import Ppa
+    from backport.launchpad.upload.ppa import PpaName
 
 
 def register(subs: Subparsers) -> None:
@@ -82,9 +82,7 @@ def upload(args: argparse.Namespace) -> int:
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
         server = dput.server(args.method, client.root)
         with store.locked():
-            plan, there = _upload(
-                args, recipe, store, client=client, ppa=ppas.Ppa(client, name), server=server
-            )
+            plan, there = _upload(args, recipe, store, client=client, name=name, server=server)
     if args.wait and there:
         # A series that was asked for by name and cannot be had is told after the others are done.
         waited = waiting.after_upload(args, there)
@@ -98,33 +96,36 @@ def _upload(
     store: Store,
     *,
     client: LaunchpadlibClient,
-    ppa: Ppa,
+    name: PpaName,
     server: Server,
 ) -> tuple[UploadPlan, list[str]]:
     """Plan and send; returns the plan, and the names of what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
+    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
+    from backport.launchpad.archive.publications import archive_versions  # noqa: PLC0415
     from backport.launchpad.builds.states import Builds  # noqa: PLC0415
     from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
     from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
-
-    def notify(event: Mapping[str, Any]) -> None:
-        common.tell(args, event, uploading.as_line(event))
+    from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
 
     for one in args.rejected:
-        if not uploading.mark_rejected(store.work, str(ppa.name), client.root, one):
+        if not uploading.mark_rejected(store.work, str(name), client.root, one):
             raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
+    ppa = Ppa(client, name)
     account = ppa.account()
     ppa.check_clock()
     ppa.check()
-    archive = gather.archive_now(recipe, client, args.cache, store.work)
+    # A kept answer is not good enough for an upload.
+    archive = archive_versions(
+        recipe, client, args.cache, max_age=timedelta(0), work=store.work, strict=True
+    )
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
-    wanted = tuple(args.source) or tuple(source.name for source in recipe.sources)
-    needed = recipe.with_needs(wanted)
+    needed = recipe.with_needs(tuple(args.source) or tuple(one.name for one in recipe.sources))
     sources = tuple(source.name for source in recipe.sources if source.name in needed)
     gatherer = gather.Gatherer(
         recipe=recipe,
@@ -138,15 +139,14 @@ def _upload(
         forced=args.force,
     )
     candidates = gatherer.candidates(checks.order(recipe, series, sources))
-    items = tuple(map(checks.item_of, candidates.values()))
     key = gatherer.who.key
     plan = checks.UploadPlan(
-        ppa=str(ppa.name),
+        ppa=str(name),
         server=str(server),
         account=account.name,
         signer=key.fingerprint if key else "",
         base=gatherer.tested.base,
-        items=checks.blocked(items),
+        items=checks.blocked(tuple(map(checks.item_of, candidates.values()))),
     )
     _show(plan, args)
     if args.dry_run or plan.refused:
@@ -164,15 +164,16 @@ def _upload(
     assert key is not None, "the check of the key has held"
     sender = uploading.Sender(
         work=store.work,
-        ppa=ppa,
-        root=client.root,
+        client=client,
+        ppa=name,
         plan=plan,
         server=server,
         key=key,
         candidates=candidates,
-        builds=Wait(Builds(client, ppa.name), str(ppa.name), store.work, lambda _: None),
-        notify=notify,
-        waiting=uploading.waiting(args.minutes),
+        builds=Wait(Builds(client, name), str(name), store.work, lambda _: None),
+        notify=lambda event: common.tell(args, event, uploading.as_line(event)),
+        poll=poll_seconds(30.0),
+        longest=args.minutes * 60,
     )
     done = sender.run()
     names = [f"{upload.series}/{upload.source}={upload.version}" for upload in done]

@@ -105,9 +105,7 @@ def make(
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
     resolved = {f"{name}": path.resolve() for name, path in folders.items()}
-    kept = credentials.place()
-    if isinstance(kept, credentials.FilePlace):
-        secrets = (*secrets, *scrub.kept_secrets(kept.path))
+    secrets = (*secrets, *scrub.kept_secrets(credentials.place()))
     needles = scrub.needles(resolved, secrets=secrets)
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
     try:

@@ -41,7 +41,9 @@ def _files(client: LaunchpadlibClient) -> object:
 
 
 QUESTIONS = (
-    Question("the status of a series", lambda client: client.series_status("xenial"), "getSeries"),
+    Question(
+        "a series", lambda client: client.series_status("xenial"), "GET /devel/ubuntu/xenial$"
+    ),
     Question(
         "publications", lambda client: client.published_sources("alpha"), "getPublishedSources"
     ),

@@ -220,7 +220,7 @@ def test_a_bug_that_is_no_good_for_an_update_is_told(
     ("status", "body", "said"),
     [
         (400, "Only bug supervisors or owners can nominate bugs.", "Only bug supervisors or own"),
-        (401, "(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')", "right launchpad.Driver"),
+        (401, "(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')", "launchpad.Driver"),
         (403, "Not allowed here.", "ask somebody who may do it"),
     ],
 )

@@ -4,7 +4,6 @@ import hashlib
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,13 +44,6 @@ def test_a_record_holds_pocket_version_component_and_status(client: Launchpadlib
     assert (newest.in_archive, older.in_archive) == (True, False)
 
 
-def test_every_page_is_read(client: LaunchpadlibClient, standin: StandIn, world: World) -> None:
-    for number in range(7):
-        world.publish("bionic", "hello-sru", f"2.{number}-1")
-    standin.page_size = 2
-    assert versions(client, "bionic") == [f"2.{number}-1" for number in reversed(range(7))]
-
-
 def test_the_files_come_with_name_size_hash_and_address(
     client: LaunchpadlibClient, world: World
 ) -> None:
@@ -75,27 +67,11 @@ def test_the_files_come_with_name_size_hash_and_address(
 def test_a_read_is_repeated_after_a_passing_fault(
     client: LaunchpadlibClient, standin: StandIn, fault: Fault
 ) -> None:
-    standin.faults.add(replace(fault, on=SOURCES, times=2))
+    standin.faults.add(replace(fault, on="GET /devel/$"), replace(fault, on=SOURCES, times=2))
     assert versions(client) == ["1.2-1"]
 
 
-@pytest.mark.parametrize("kind", ["reset", "close", "truncated", "short", "html", "status"])
-def test_the_login_itself_is_repeated(
-    client: LaunchpadlibClient, standin: StandIn, kind: str
-) -> None:
-    standin.faults.add(Fault(kind, on="GET /devel/$"))  # type: ignore[arg-type]
-    assert versions(client) == ["1.2-1"]
-
-
-def test_an_answer_that_takes_too_long_is_asked_for_again(
-    make_client: MakeClient, standin: StandIn
-) -> None:
-    client = make_client(limits=Limits(silence=1.0, first_wait=0.01))
-    standin.faults.add(Fault("slow", on=SOURCES, seconds=4.0))
-    assert versions(client) == ["1.2-1"]
-
-
-def test_the_repetition_of_a_page_keeps_the_pages_before(
+def test_every_page_is_read_though_one_has_to_be_asked_for_again(
     client: LaunchpadlibClient, standin: StandIn, world: World
 ) -> None:
     for number in range(5):
@@ -111,20 +87,15 @@ def test_the_repetition_of_a_page_keeps_the_pages_before(
     ("fault", "said"),
     [
         (Fault("status", status=503), "answered 503"),
-        (Fault("status", status=500), "answered 500"),
-        (Fault("status", status=429), "answered 429"),
-        (Fault("reset"), "broke off the connection"),
-        (Fault("close"), "broke off the connection"),
         (Fault("truncated"), "broke off the connection"),
         (Fault("short"), "ends early"),
         (Fault("html"), "a web page instead of data"),
     ],
 )
-def test_a_fault_that_stays_ends_in_one_sentence(
+def test_a_fault_that_stays_ends_in_one_sentence_and_the_next_question_is_asked(
     client: LaunchpadlibClient, standin: StandIn, fault: Fault, said: str
 ) -> None:
-    fault.on, fault.times = SOURCES, -1
-    standin.faults.add(fault)
+    standin.faults.add(replace(fault, on=SOURCES, times=4))
     with pytest.raises(RemoteError) as caught:
         versions(client)
     sentence = str(caught.value)
@@ -136,6 +107,7 @@ def test_a_fault_that_stays_ends_in_one_sentence(
     assert caught.value.exit_code == 6
     asked = [request for request in standin.requests if "getPublishedSources" in request]
     assert len(asked) == 4, "launchpadlib must not repeat on top of ours"
+    assert versions(client) == ["1.2-1"]
 
 
 def test_half_an_answer_with_a_good_etag_is_not_kept(
@@ -143,28 +115,6 @@ def test_half_an_answer_with_a_good_etag_is_not_kept(
 ) -> None:
     standin.faults.add(Fault("short", on=r"GET /devel/ubuntu/\+archive/primary$"))
     assert versions(client) == ["1.2-1"]
-
-
-def test_after_a_failure_the_next_question_may_succeed(
-    client: LaunchpadlibClient, standin: StandIn
-) -> None:
-    standin.faults.add(Fault("html", on=SOURCES, times=4))
-    with pytest.raises(RemoteError):
-        versions(client)
-    assert versions(client) == ["1.2-1"]
-
-
-def test_a_wait_that_is_too_long_ends_at_once(client: LaunchpadlibClient, standin: StandIn) -> None:
-    standin.faults.add(Fault("status", on=SOURCES, status=503, headers={"Retry-After": "3600"}))
-    with pytest.raises(RemoteError, match="asks to wait 3600 s"):
-        versions(client)
-
-
-def test_an_unknown_series_is_named(client: LaunchpadlibClient) -> None:
-    with pytest.raises(RemoteError) as caught:
-        client.series_status("xenail")
-    assert "the status of the series xenail" in str(caught.value)
-    assert "does not know it (404)" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +128,7 @@ def test_a_refusal_is_final_and_names_what_was_asked(
     with pytest.raises(RefusedError) as caught:
         versions(client)
     assert said in str(caught.value)
-    assert "Not for you" in str(caught.value)
+    assert ("Not for you" in str(caught.value)) == (status != 404)
     assert "hello-sru" in str(caught.value)
     assert versions(client) == ["1.2-1"]
 
@@ -244,58 +194,24 @@ def test_a_name_that_does_not_exist_is_said(make_client: MakeClient) -> None:
         client.series_status("xenial")
 
 
-def test_threads_may_share_a_client(client: LaunchpadlibClient) -> None:
-    results: list[list[str]] = []
-
-    def ask() -> None:
-        results.append(versions(client))
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [["1.2-1"]] * 8
-
-
-def test_the_description_of_the_service_is_cached(
-    make_client: MakeClient, standin: StandIn
-) -> None:
-    versions(make_client())
-    before = standin.requests.count("GET /devel/")
-    versions(make_client())
-    assert standin.requests.count("GET /devel/") == before + 1, "the root itself, not its WADL"
-
-
-def test_the_service_root_comes_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, standin: StandIn, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.base)
-    client = LaunchpadlibClient(tmp_path)
-    assert client.root == standin.root
-    assert client.series_status("zesty") == "Obsolete"
-    client.close()
-
-
 @pytest.mark.parametrize(
-    ("given", "root"),
+    ("named", "root"),
     [
         ("", "https://api.launchpad.net/"),
-        ("staging", "https://api.staging.launchpad.net/"),
         ("https://lp.example/devel/", "https://lp.example/"),
         ("https://lp.example/api", "https://lp.example/api/"),
     ],
 )
-def test_a_service_root_is_an_address_or_a_known_name(
-    monkeypatch: pytest.MonkeyPatch, given: str, root: str
+def test_the_service_root_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, named: str, root: str
 ) -> None:
-    monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT", raising=False)
-    assert service_root(given) == root
+    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", named)
+    assert service_root() == root
 
 
 def test_a_wrong_service_root_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="'dogfood-2' is no service root"):
-        service_root("dogfood-2")
+    with pytest.raises(UsageError, match="'staging' is no service root"):
+        service_root("staging")
 
 
 def test_launchpadlib_is_not_loaded_before_it_is_needed(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ def test_launchpads_own_server_is_the_usual_one() -> None:
 @pytest.mark.parametrize(
     ("method", "root", "named", "said"),
     [
-        ("", LOCAL, "", "no upload server of it is named"),
-        ("", PRODUCTION, "ftp://upload.ubuntu.com", "the Ubuntu archive's own upload server"),
-        ("", LOCAL, "ftp://upload.ubuntu.com:21", "the Ubuntu archive's own upload server"),
-        ("", PRODUCTION, "ftp://127.0.0.1:2121", "is not the upload server of https"),
-        ("", LOCAL, "ftp://ppa.launchpad.net", "is not the upload server of http"),
+        ("", LOCAL, "", "'' is no upload server of http://127.0.0.1"),
+        ("", PRODUCTION, "ftp://upload.ubuntu.com", "is no upload server for the PPAs of https"),
+        ("", LOCAL, "ftp://upload.ubuntu.com:21", "is no upload server for the PPAs of http"),
+        ("", PRODUCTION, "ftp://127.0.0.1:2121", "is no upload server for the PPAs of https"),
+        ("", LOCAL, "ftp://ppa.launchpad.net", "is no upload server for the PPAs of http"),
         ("", LOCAL, "http://127.0.0.1", "is no upload server"),
         ("", LOCAL, "ftp://127.0.0.1/ubuntu", "is no upload server"),
         ("", LOCAL, "ftp://127.0.0.1:port", "is no address"),

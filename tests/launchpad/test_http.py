@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import httplib2
 import pytest
@@ -59,19 +57,14 @@ def test_the_total_time_is_a_limit_of_its_own(standin: StandIn, connection: http
     assert len(standin.requests) == 2
 
 
-@pytest.mark.parametrize("as_date", [False, True])
 def test_the_wait_that_the_server_asks_for_is_kept(
-    standin: StandIn, connection: httplib2.Http, as_date: bool
+    standin: StandIn, connection: httplib2.Http
 ) -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
-    headers = {"Retry-After": soon if as_date else "600"}
-    standin.faults.add(Fault("status", on="GET", status=429, headers=headers))
+    standin.faults.add(Fault("status", on="GET", status=429, headers={"Retry-After": "600"}))
     waits: list[float] = []
     limits = Limits(longest_wait=1000.0, total=1000.0)
     response, _ = LimitedRequest(connection, limits, sleep=waits.append)(f"{standin.base}ubuntu")
-    assert response.status == 200
-    (wait,) = waits
-    assert wait == 600 or (as_date and 1 < wait < 600)
+    assert (response.status, waits) == (200, [600])
 
 
 @pytest.mark.parametrize(

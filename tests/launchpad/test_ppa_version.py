@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.errors import InputError
-from backport.launchpad.upload.ppa import parse_name
-from backport.launchpad.upload.version import last_number, number_of, ppa_version
+from backport.launchpad.upload.ppa import number_of, parse_name, ppa_version
 
 UPDATES = st.from_regex(
     r"[0-9](\.[0-9]{1,2}){0,2}-[0-9]((ubuntu|~ubuntu)0?\.1[46]\.04\.1)?", fullmatch=True
@@ -28,13 +27,6 @@ def test_it_sorts_below_the_update_and_numbers_go_up(update: str, number: int) -
 )
 def test_other_versions_have_no_number(version: str) -> None:
     assert number_of(version, "1.0-1") == 0
-
-
-def test_the_last_number_is_the_highest_of_that_update() -> None:
-    used = ["1.0-1~ppa2", "1.0-1~ppa10", "1.0-2~ppa30", "1.0-1"]
-
-    assert last_number("1.0-1", used) == 10
-    assert last_number("1.0-3", used) == 0
 
 
 @pytest.mark.parametrize("text", ["me/it", "ppa:me/it", "~me/ubuntu/it"])

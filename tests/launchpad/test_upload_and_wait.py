@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.launchpad_server.world import Entry
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
+from tests.support.launchpad_server.world_builds import Farm, ends
 from tests.support.upload_server.case import SECRET, Case
 
 VERSION = "1.0-1ubuntu0.1~ppa1"
@@ -34,57 +34,52 @@ def send(case: Case) -> Entry:
     return publication
 
 
-def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+def published(case: Case) -> None:
+    """Upload, and let the farm build and publish it."""
     publication = send(case)
     farm = Farm(case.world)
-    job = farm.build(publication, "amd64", ends("Chroot problem"), GOOD)
-    farm.now = 400.0
-
-    assert case.run("wait", "--minutes", "0.0001", "--json").exit_code == 4
-    assert job.retries == 1
+    farm.build(publication)
     farm.now = 2000.0
+
+
+def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+    published(case)
+
     ran = case.run("wait", "--json")
+    again = case.run("wait", "--json")
 
     assert ran.exit_code == 0, ran.err
     assert [event["event"] for event in ran.events] == ["build", "published", "waited", "evidence"]
-    kept = json.loads((case.work / "published/noble/greeter.json").read_text())
+    assert again.events[-1] == ran.events[-1], "the evidence is the same"
+    records = case.work / "evidence/latest/records"
+    kept = json.loads((records / "published/noble/greeter.json").read_text())
     (binary,) = kept["binaries"]
     assert binary["file"] == f"greeter_{VERSION}_amd64.deb"
     assert binary["sha256"] == hashlib.sha256(f"greeter {VERSION}".encode()).hexdigest()
+    sent = json.loads((records / f"uploads/noble_greeter_{VERSION}.json").read_text())
+    assert (sent["state"], sent["version"]) == ("accepted", VERSION)
+    for path in (case.work / "evidence").rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
     bugs = Bugs(case.world)
     bugs.add(NUMBER, "Greet", "Please.", tasks=["greeter"])
     words = ("bug", "--set", "--yes", "--milestone", "uploaded", "--milestone", "published")
     assert case.run(*words, "--status", "In Progress").exit_code == 0
     assert bugs.task(NUMBER, "noble/greeter").values["status"] == "In Progress"
-    uploaded, published = bugs.comments(NUMBER)[1:]
+    uploaded, told = bugs.comments(NUMBER)[1:]
     assert uploaded.endswith(f"noble: greeter {VERSION}")
-    assert f"noble: greeter {VERSION} (built on amd64)" in published
+    assert f"noble: greeter {VERSION} (built on amd64)" in told
 
 
-def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
-    case: Case,
-) -> None:
-    case.series = ("noble", "yakkety")
-    case.ready()
-    case.ppas.steps = 3.0
-    words = ("--wait", "--series", "noble", "--series", "yakkety")
+def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:
+    published(case)
+    case.recipe.write_text(case.recipe.read_text().replace("Greet the series.", "Greet it."))
 
-    ran = case.upload(*words)
+    ran = case.run("wait", "--json")
 
-    assert ran.exit_code == 6, ran.err
-    assert ran.item("yakkety/greeter")["action"] == "skipped"
-    assert "leave the series out of the update" in ran.item("yakkety/greeter")["reason"]
-    assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
-    kinds = [event["event"] for event in ran.events]
-    assert kinds.index("uploaded") < kinds.index("published") < kinds.index("waited")
+    assert ran.exit_code == 0
+    assert ran.events[-1]["event"] == "waited"
+    assert ran.err.startswith("no evidence: source/noble/greeter: the recipe, or what lies beside")
     assert (case.work / "published/noble/greeter.json").is_file()
-
-    # Once more: nothing is sent; it is waited for, and told again. Unnamed it is no refusal.
-    assert case.upload(*words).exit_code == 6
-    again = case.upload("--wait")
-    assert again.exit_code == 0, again.err
-    assert "waited" in [event["event"] for event in again.events]
-    assert case.sent(".changes") == 1
 
 
 def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits(case: Case) -> None:
@@ -172,43 +167,10 @@ exec "{sys.executable}" -m backport.cli "$@"
     assert ran.returncode == 6, ran.stdout + ran.stderr
     assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
     assert "yakkety/greeter: skipped (obsolete" in ran.stderr
+    assert "leave the series out of the update" in ran.stderr
     assert (case.work / "published/noble/greeter.json").is_file()
+    # Once more: nothing is sent; it is waited for, and told again. Unnamed it is no refusal.
+    assert script("--yes", *named).returncode == 6
     assert script("--yes").returncode == 0
     assert script("--yes", "--series", "yakkety").returncode == 6
     assert case.sent(".changes") == 1
-
-
-def published(case: Case) -> None:
-    """Upload, and let the farm build and publish it."""
-    publication = send(case)
-    farm = Farm(case.world)
-    farm.build(publication)
-    farm.now = 2000.0
-
-
-def test_what_is_published_goes_into_the_evidence_and_stays_the_same(case: Case) -> None:
-    published(case)
-    first = case.run("wait", "--json").events[-1]
-    again = case.run("wait", "--json").events[-1]
-    records = case.work / "evidence/latest/records"
-
-    kept = json.loads((records / "published/noble/greeter.json").read_text())
-    sent = json.loads((records / f"uploads/noble_greeter_{VERSION}.json").read_text())
-    assert [one["version"] for one in kept["binaries"]] == [VERSION]
-    assert (sent["state"], sent["version"]) == ("accepted", VERSION)
-    assert first == again
-    assert first["archive"].startswith(str(case.work / "evidence"))
-    for path in (case.work / "evidence").rglob("*"):
-        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
-
-
-def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:
-    published(case)
-    case.recipe.write_text(case.recipe.read_text().replace("Greet the series.", "Greet it."))
-
-    ran = case.run("wait", "--json")
-
-    assert ran.exit_code == 0
-    assert ran.events[-1]["event"] == "waited"
-    assert ran.err.startswith("no evidence: source/noble/greeter: the recipe, or what lies beside")
-    assert (case.work / "published/noble/greeter.json").is_file()

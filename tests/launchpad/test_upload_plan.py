@@ -10,8 +10,8 @@ import pytest
 
 from backport.engine.step import StepId
 from backport.launchpad.archive.publication import Publication, SourceFile
-from backport.launchpad.upload.candidate import Candidate, Known
 from backport.launchpad.upload.checks import (
+    Candidate,
     PlannedUpload,
     UploadPlan,
     as_text,
@@ -26,7 +26,6 @@ from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
 from tests.support.uploads import upload_record
 
-TODAY = datetime.date(2026, 11, 23)
 BUILD = StepId("build", "xenial", "a")
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
@@ -50,7 +49,6 @@ CANDIDATE = Candidate(
     update=UPDATE,
     version=VERSION,
     needs=(),
-    today=TODAY,
     as_of=None,
     series_status="Supported",
     permitted=False,
@@ -79,7 +77,7 @@ def test_all_checks_hold_for_good_facts() -> None:
     ("change", "check", "exit_code", "said"),
     [
         ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
-        ({"as_of": datetime.date(2026, 11, 22)}, "day", 3, "as of 2026-11-22"),
+        ({"as_of": datetime.date(2026, 11, 22)}, "archive", 3, "as of 2026-11-22"),
         ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
         ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
@@ -103,11 +101,10 @@ def test_a_check_that_does_not_hold_refuses_the_item(
 @pytest.mark.parametrize(
     "change",
     [
-        {"as_of": TODAY},
         {"records": (record("1.0-2", series="zesty"),)},
         {"records": (record("1.0-2", status="Deleted"),)},
-        {"known": (Known("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
-        {"known": (Known("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
+        {"known": (("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
+        {"known": (("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
         {"said": None, "archive": Published("1.0-1", "a record")},
         {"archive": Published("", "a record"), "said": None},
         {"steps": {BUILD: "never run"}, "forced": "a reason"},
@@ -154,7 +151,7 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     pairs = order(recipe, ("yakkety", "xenial"), ("alpha", "beta"))
 
     assert pairs == [
-        ("alpha", "yakkety"), ("beta", "yakkety"), ("alpha", "xenial"), ("beta", "xenial"),
+        ("alpha", "yakkety"), ("alpha", "xenial"), ("beta", "yakkety"), ("beta", "xenial"),
     ]  # fmt: skip
 
 
@@ -167,11 +164,8 @@ def made(name: str, *relations: Relation) -> PpaSource:
     [
         (("b", ">=", UPDATE), False),
         (("b", ">=", f"{UPDATE}~"), True),
-        (("b", "=", UPDATE), False),
         (("b", "=", VERSION), True),
-        (("b", "<<", UPDATE), True),
         (("b", ">>", VERSION), False),
-        (("b", "<=", UPDATE), True),
         (("elsewhere", ">=", "9"), True),
     ],
 )

@@ -6,7 +6,6 @@ Nothing is asked before the first verb, and launchpadlib is not even loaded befo
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from backport.launchpad.upload.ppa import PpaName
 
 T = TypeVar("T")
-# How Zope writes its Unauthorized and NotFound errors.
-_MISSING_RIGHT = re.compile(r"\(<.*>, u?'(?P<what>\w+)', u?'(?P<right>[\w.]+)'\)")
-_NOT_FOUND = re.compile(r"Object: <.*>, name: ")
 
 
 class LaunchpadlibClient:
@@ -35,9 +31,6 @@ class LaunchpadlibClient:
     Every verb raises RemoteError, in one sentence that names what was asked, when Launchpad is
     broken or cannot be reached, and RefusedError (one of these) when it does not know what was
     asked for or does not show it. `root` is the service root.
-
-    One object may be used by several threads: httplib2 is not made for that, so one question
-    is asked at a time.
 
     Parameters:
         cache: a folder for launchpadlib's HTTP cache.
@@ -53,7 +46,6 @@ class LaunchpadlibClient:
         self._login = login
         self._cache = cache
         self._limits = limits or Limits()
-        self._lock = threading.RLock()
         self._session: Any = None
         self._known: dict[str, Any] = {}
         self._out_of_reach: UnansweredError | None = None
@@ -61,11 +53,10 @@ class LaunchpadlibClient:
     def series_status(self, series: str) -> str:
         """The status of an Ubuntu series, such as Supported or Obsolete."""
 
-        def question(session: Any) -> str:
-            self._known.pop(f"ubuntu/{series}", None)
-            return str(self._one_series(session, "ubuntu", series).status)
-
-        return self.ask(f"the status of the series {series}", question)
+        return self.ask(
+            f"the status of the series {series}",
+            lambda session: str(session.load(f"ubuntu/{series}").status),
+        )
 
     def published_sources(
         self,
@@ -88,7 +79,7 @@ class LaunchpadlibClient:
 
         def question(session: Any) -> tuple[Publication, ...]:
             if series:
-                wanted["distro_series"] = self._one_series(session, distribution, series)
+                wanted["distro_series"] = self._load(session, f"{distribution}/{series}")
             path = ppa.path if ppa else f"{distribution}/+archive/primary"
             records = self._load(session, path).getPublishedSources(**wanted)
             return tuple(read_publication(record, distribution) for record in records)
@@ -110,7 +101,7 @@ class LaunchpadlibClient:
         """
 
         def question(session: Any) -> tuple[Publication, ...]:
-            uploads = self._one_series(session, "ubuntu", series).getPackageUploads(
+            uploads = self._load(session, f"ubuntu/{series}").getPackageUploads(
                 archive=self._load(session, ppa.path if ppa else "ubuntu/+archive/primary"),
                 name=source,
                 exact_match=True,
@@ -151,16 +142,8 @@ class LaunchpadlibClient:
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""
-        with self._lock:
-            if self._session is not None:
-                self._session._browser._connection.close()
-
-    def _one_series(self, session: Any, distribution: str, series: str) -> Any:
-        path = f"{distribution}/{series}"
-        if path not in self._known:
-            home = self._load(session, distribution)
-            self._known[path] = home.getSeries(name_or_version=series)
-        return self._known[path]
+        if self._session is not None:
+            self._session._browser._connection.close()
 
     def _load(self, session: Any, path: str) -> Any:
         if path not in self._known:
@@ -168,7 +151,7 @@ class LaunchpadlibClient:
         return self._known[path]
 
     def ask(self, what: str, question: Callable[[Any], T], *, doing: str = "read") -> T:
-        """Carry out `question` with the session of launchpadlib, one at a time.
+        """Carry out `question` with the session of launchpadlib.
 
         Parameters:
             what: what is asked, for the sentence "WHAT cannot be DOING, since Launchpad …".
@@ -179,15 +162,16 @@ class LaunchpadlibClient:
             RefusedError: Launchpad does not know it, or does not show or allow it.
             RemoteError: Launchpad is broken or cannot be reached.
         """
-        with self._lock:
-            if self._out_of_reach is not None:
-                raise self._error(what, self._out_of_reach, doing)
-            try:
-                if self._session is None:
-                    self._session = self._open()
-                return _carry_out(question, self._session, logged_in=self._login)
-            except UnansweredError as error:
-                raise self._error(what, error, doing) from error
+        try:
+            return _carry_out(lambda: question(self._opened()), logged_in=self._login)
+        except UnansweredError as error:
+            advice = error.advice or ("try again later" if error.passing else "")
+            kind = RefusedError if error.refused else RemoteError
+            raise (ConflictError if error.status == 412 else kind)(
+                f"{what} cannot be {doing}, since Launchpad {error.what}",
+                where=self.root,
+                advice=advice,
+            ) from error
 
     def change(
         self,
@@ -209,31 +193,23 @@ class LaunchpadlibClient:
             if not is_made():
                 raise
 
-    def _error(self, what: str, error: UnansweredError, doing: str) -> RemoteError:
-        advice = error.advice or ("try again later" if error.passing else "")
-        kind = RefusedError if error.refused else RemoteError
-        sentence = f"{what} cannot be {doing}, since Launchpad {error.what}"
-        return (ConflictError if error.status == 412 else kind)(
-            sentence, where=self.root, advice=advice
-        )
-
-    def _open(self) -> Any:
+    def _opened(self) -> Any:
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
-        from backport.launchpad.api import login  # noqa: PLC0415
+        from backport.launchpad.api import http, login  # noqa: PLC0415
 
-        try:
-            login.reach_root(self.root, self._limits)
-        except UnansweredError as error:
-            self._out_of_reach = error
-            raise
-        if self._login:
-            return login.session(self.root, self._cache, limits=self._limits)
-        return _carry_out(
-            lambda _: login.open_anonymous(self.root, self._cache, self._limits), None
-        )
+        if self._out_of_reach is not None:
+            raise self._out_of_reach
+        if self._session is None:
+            try:
+                http.reach(self.root, self._limits)
+            except UnansweredError as error:
+                self._out_of_reach = error
+                raise
+            self._session = login.session(self.root, self._cache, self._limits, login=self._login)
+        return self._session
 
 
-def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = False) -> T:
+def _carry_out(question: Callable[[], T], *, logged_in: bool) -> T:
     """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
     from xml.etree.ElementTree import ParseError  # noqa: PLC0415
 
@@ -242,7 +218,7 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
     from wadllib.application import WADLError  # noqa: PLC0415
 
     try:
-        return question(session)
+        return question()
     except HTTPError as error:
         raise _refused(error.response, error.content, logged_in=logged_in) from error
     except (
@@ -261,10 +237,11 @@ def _carry_out(question: Callable[[Any], T], session: Any, *, logged_in: bool = 
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:
-    reason = ""
+    status, advice, reason = response.status, "", ""
     if response.get("content-type", "").startswith("text/plain"):
-        reason = _reason(" ".join(content.decode("utf-8", "replace").split()))
-    status, advice = response.status, ""
+        # Zope writes its objects into the reason, such as <Bug object at 0x7f10>.
+        text = re.sub(r"<[^>]*>,? ?", "", content.decode("utf-8", "replace"))
+        reason = " ".join(text.split())[:160].rstrip(".")
     match status:
         case 401 | 403:
             what = f"refuses it ({status})"
@@ -272,25 +249,12 @@ def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredErr
             if skew := clock_skew(response.get("date", "")):
                 advice = f"this machine's clock is {skew} Launchpad's: set it"
         case 404:
-            what, advice = "does not know it (404)", "check the spelling"
+            what, advice, reason = "does not know it (404)", "check the spelling", ""
         case 412:
             what, advice = "has a newer version of it (412)", "look at it, and try again"
         case _:
             what = f"answered {status} {response.reason}".rstrip()
     return UnansweredError(f"{what}: {reason}" if reason else what, advice=advice, status=status)
-
-
-def _reason(text: str) -> str:
-    """Launchpad's reason without Zope's representations of its objects.
-
-    >>> _reason("(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')")
-    'approve needs the right launchpad.Driver'
-    >>> _reason("Object: <lp.systemhomes.WebServiceApplication object at 0x7f>, name: 'bugs'")
-    ''
-    """
-    if right := _MISSING_RIGHT.fullmatch(text):
-        return f"{right['what']} needs the right {right['right']}"
-    return "" if _NOT_FOUND.match(text) else text[:160].rstrip(".")
 
 
 def clock_skew(date: str) -> str:

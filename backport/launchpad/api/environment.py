@@ -10,11 +10,6 @@ from backport.errors import UsageError
 ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
 POLL_VARIABLE = "BACKPORT_POLL_SECONDS"
 PRODUCTION = "https://api.launchpad.net/"
-_ALIASES = {
-    "production": PRODUCTION,
-    "staging": "https://api.staging.launchpad.net/",
-    "qastaging": "https://api.qastaging.launchpad.net/",
-}
 # The version of the web service API that the toolkit speaks.
 API_VERSION = "devel"
 
@@ -23,15 +18,12 @@ def service_root(given: str = "") -> str:
     """The service root that is asked: `given`, else the environment's, else production.
 
     Raises:
-        UsageError: it is neither an address nor one of production, staging and qastaging.
+        UsageError: it is no address.
     """
-    value = given or os.environ.get(ROOT_VARIABLE, "") or "production"
-    root = _ALIASES.get(value, value)
+    root = given or os.environ.get(ROOT_VARIABLE, "") or PRODUCTION
     if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", root):
         raise UsageError(
-            f"{value!r} is no service root",
-            where=ROOT_VARIABLE,
-            advice=f"write an http address or one of {', '.join(_ALIASES)}",
+            f"{root!r} is no service root", where=ROOT_VARIABLE, advice="write an http address"
         )
     return root.rstrip("/").removesuffix(f"/{API_VERSION}") + "/"
 

@@ -1,10 +1,8 @@
 """Limits and repetitions under launchpadlib: every request of it passes here.
 
-launchpadlib itself repeats a request of any kind at 502 and 503, six times, and nothing at 429,
-500, 504, resets and time limits; httplib2 repeats one of any kind when the connection ends before
-the answer. Here only what reads is repeated, after every passing fault and within the limits; what
-writes is sent once. What remains is raised as `UnansweredError`, so that the repetitions of those
-below never begin. A repetition is signed anew: Launchpad takes a nonce once.
+launchpadlib and httplib2 repeat what writes, too, and not after every passing fault. Here only what
+reads is repeated, within the limits. What remains is raised as `UnansweredError`, so that the
+repetitions of those below never begin. A repetition is signed anew: Launchpad takes a nonce once.
 """
 
 from __future__ import annotations
@@ -12,10 +10,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httplib2
 
@@ -108,36 +106,25 @@ class LimitedRequest:
 
     def _forget(self, uri: str) -> None:
         """Take an unusable answer out of the cache: it would be served again at a 304."""
-        cache = self._connection.cache
-        if cache is not None:
-            cache.delete(httplib2.urlnorm(uri)[3])
+        if self._connection.cache is not None:
+            self._connection.cache.delete(httplib2.urlnorm(uri)[3])
 
 
-def reach(host: str, port: int, seconds: float) -> None:
-    """Check that something listens there, within a time that covers the name's look-up too.
-
-    The look-up has no time limit of its own (getaddrinfo(3)), so it runs in a thread.
+def reach(root: str, limits: Limits) -> None:
+    """Check that something listens at the service root, or at the proxy before it.
 
     Raises:
         UnansweredError: nothing does.
     """
-    result: list[UnansweredError | None] = []
-
-    def attempt() -> None:
-        try:
-            socket.create_connection((host, port), timeout=seconds).close()
-        except OSError as error:
-            result.append(transport.failure(error))
-        else:
-            result.append(None)
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not result:
-        raise UnansweredError(f"cannot be reached: no answer within {seconds:.0f} s", passing=True)
-    if result[0] is not None:
-        raise result[0]
+    parts = urlsplit(root)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = httplib2.proxy_info_from_environment(parts.scheme)
+    if proxy is not None and not proxy.bypass_host(host):
+        host, port = proxy.proxy_host, proxy.proxy_port
+    try:
+        socket.create_connection((host, port), timeout=limits.connect).close()
+    except OSError as error:
+        raise transport.failure(error) from error
 
 
 def _garbled(response: Any, content: bytes, accept: str) -> str:

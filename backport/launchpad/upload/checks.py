@@ -2,23 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
 from debian.debian_support import Version
 
+from backport.engine.step import StepId
 from backport.errors import BackportError, InputError, MachineError, RemoteError, StepError
-from backport.launchpad.upload.candidate import Candidate
-from backport.recipe.model import Recipe
+from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
+from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.source import PpaSource
+from backport.recipe.model import Published, Recipe, Source
 
 UPLOAD, RESUME, THERE, SKIP, REFUSE = "upload", "go on", "is there", "skipped", "refused"
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """What is known of one source in one series before it is uploaded.
+
+    Parameters:
+        update: the version of the update; `version` is the one in the PPA.
+        needs: the names of the candidates that have to be published before this one is sent.
+        as_of: the past day on which the recipe looks at the archive; None for today.
+        permitted: whether the PPA takes uploads for the series though it is obsolete.
+        asked_by_name: whether the user named the series.
+        archive: what the series has; None where nobody knows.
+        said: what the recipe says that the series has.
+        relied: every archive version of that source, in any series, that the proof relies on.
+        made: the source package; None where none is made.
+        made_of: the sha256 of the update's own .dsc.
+        earlier: what an earlier call left of this upload.
+        records: the PPA's, of every series.
+        known: the (name, sha256, whose) of each upstream tarball that Launchpad has under a name
+            of ours.
+        unmet: the relations that the PPA's own versions do not meet.
+        steps: the states of build and tests; `origins` is where those come from that were not run
+            here.
+        forced: the user's reason to upload what has not passed.
+        base_trouble: why the base is not the archive's own, `allowed` why the account may not
+            upload, `key_trouble` what is wrong with the key; "" for nothing.
+    """
+
+    source: Source
+    series: str
+    update: str
+    version: str
+    needs: tuple[str, ...]
+    as_of: datetime.date | None
+    series_status: str
+    permitted: bool
+    asked_by_name: bool
+    archive: Published | None
+    said: Published | None
+    relied: Mapping[str, Published | None]
+    made: PpaSource | None = None
+    made_of: str = ""
+    earlier: UploadRecord | None = None
+    records: tuple[Publication, ...] = ()
+    known: tuple[tuple[str, str, str], ...] = ()
+    unmet: tuple[str, ...] = ()
+    steps: Mapping[StepId, str] = field(default_factory=dict)
+    origins: Mapping[StepId, str] = field(default_factory=dict)
+    forced: str = ""
+    base_trouble: str = ""
+    allowed: str = ""
+    key_trouble: str = ""
+
+    @property
+    def name(self) -> str:
+        """Such as ``xenial/hello``."""
+        return f"{self.series}/{self.source.name}"
+
+    @property
+    def closed(self) -> bool:
+        """Whether Launchpad takes no uploads for the series, since it has ended."""
+        return self.series_status == OBSOLETE_SERIES and not self.permitted
+
+
+@dataclass(frozen=True)
 class Check:
-    """One check; `exit_code` is what the command ends with where it does not hold."""
+    """One check; `exit_code` is what the command ends with where it does not hold.
+
+    `detail` says what is wrong, or why it is forced.
+    """
 
     name: str
     holds: bool
@@ -76,66 +146,38 @@ class UploadPlan:
         return {"event": "plan", **asdict(self), "exit_code": self.exit_code}
 
 
-# What is wrong ("" for nothing), and what is said where all is well.
-_Found = tuple[str, str]
-
-
-def checks_of(candidate: Candidate) -> tuple[Check, ...]:
-    """Every check of candidate source in candidate series, in the order in which they are shown."""
-    checks = []
-    for name, (check, error) in _CHECKS.items():
-        wrong, good = check(candidate)
-        checks.append(Check(name, not wrong, wrong or good, error.exit_code if wrong else 0))
-    return tuple(checks)
-
-
-def _series(candidate: Candidate) -> _Found:
-    is_now = f"{candidate.series} is {candidate.series_status}"
+def _series(candidate: Candidate) -> str:
     if candidate.closed:
         return (
             f"obsolete: Launchpad takes no uploads for {candidate.series} any more; what can be "
             "done is to build and test it here, and to leave the series out of the update"
-        ), ""
-    if candidate.permitted:
-        return "", f"{is_now}, and the PPA takes uploads for it all the same"
-    return is_now if candidate.series_status == "Future" else "", is_now
+        )
+    future = candidate.series_status == "Future"
+    return f"{candidate.series} is {candidate.series_status}" if future else ""
 
 
-def _account(candidate: Candidate) -> _Found:
-    return candidate.allowed, "the account may upload there"
-
-
-def _key(candidate: Candidate) -> _Found:
-    return candidate.key_trouble, "it can sign, and Launchpad knows it"
-
-
-def _base(candidate: Candidate) -> _Found:
+def _base(candidate: Candidate) -> str:
     base = candidate.source.base
     if base is None:
         return (
             "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin"
-        ), ""
-    wrong = f"{base.dsc}: {candidate.base_trouble}" if candidate.base_trouble else ""
-    return wrong, f"{base.dsc}, sha256 {base.sha256[:12]}…, as Launchpad has it"
+        )
+    return f"{base.dsc}: {candidate.base_trouble}" if candidate.base_trouble else ""
 
 
-def _day(candidate: Candidate) -> _Found:
-    wrong = (
-        f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: take "
-        "as-of out"
-    )
-    past = candidate.as_of is not None and candidate.as_of < candidate.today
-    return wrong if past else "", "the archive is looked at as it is now"
-
-
-def _confirmed(candidate: Candidate) -> _Found:
+def _archive(candidate: Candidate) -> str:
+    if candidate.as_of is not None:
+        return (
+            f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: "
+            "take as-of out"
+        )
     loose = [
         f"{series}: {has.version or 'none'}" if has else f"{series}: unknown"
         for series, has in candidate.relied.items()
         if has is None or not has.confirmed
     ]
     if loose:
-        return f"nobody has confirmed what the archive has ({'; '.join(loose)})", ""
+        return f"nobody has confirmed what the archive has ({'; '.join(loose)})"
     has = candidate.archive.version if candidate.archive else ""
     named = candidate.said.version if candidate.said else ""
     base = candidate.source.base.version if candidate.source.base else ""
@@ -144,80 +186,79 @@ def _confirmed(candidate: Candidate) -> _Found:
         return (
             f"the archive has {has or 'none'}, and the recipe says {named or 'none'}: correct "
             f"{candidate.source.name} in [series.{candidate.series}.archive]"
-        ), ""
-    return "", f"it has {has or 'none'}, confirmed"
+        )
+    return ""
 
 
-def _version(candidate: Candidate) -> _Found:
+def _version(candidate: Candidate) -> str:
     ours = Version(candidate.version)
-    mine = [
-        record
-        for record in candidate.records
-        if record.series == candidate.series and record.in_archive
-    ]
-    newest = max((Version(record.version) for record in mine), default=None)
+    newest = max(
+        (
+            Version(record.version)
+            for record in candidate.records
+            if record.series == candidate.series and record.in_archive
+        ),
+        default=None,
+    )
     has = candidate.archive.version if candidate.archive else ""
-    wrong = ""
     if newest is not None and newest >= ours and not _is_there(candidate):
-        wrong = f"the PPA has {newest} in {candidate.series}, and {ours} is not higher"
-    elif has and Version(has) >= ours:
-        wrong = f"the archive has {has}, and {ours} is not higher"
-    elif not ours < Version(candidate.update):
-        wrong = f"{ours} is not below {candidate.update}"
-    return wrong, f"{ours} is higher than all that is there, and below the update"
+        return f"the PPA has {newest} in {candidate.series}, and {ours} is not higher"
+    if has and Version(has) >= ours:
+        return f"the archive has {has}, and {ours} is not higher"
+    return "" if ours < Version(candidate.update) else f"{ours} is not below {candidate.update}"
 
 
-def _tarball(candidate: Candidate) -> _Found:
-    theirs = [known for known in candidate.known if known.name in candidate.hashes]
-    for known in theirs:
-        if candidate.hashes[known.name] != known.sha256:
-            return f"{known.where} has another {known.name} (sha256 {known.sha256[:12]}…)", ""
-    return "", f"the same as in {theirs[0].where}" if theirs else "nobody has that name"
+def _tarball(candidate: Candidate) -> str:
+    hashes = candidate.made.hashes if candidate.made else {}
+    for name, sha256, where in candidate.known:
+        if hashes.get(name, sha256) != sha256:
+            return f"{where} has another {name} (sha256 {sha256[:12]}…)"
+    return ""
 
 
-def _content(candidate: Candidate) -> _Found:
+def _content(candidate: Candidate) -> str:
     files = ", ".join(candidate.made.differing[:3]) if candidate.made else ""
-    wrong = f"it differs from the update's own source package in {files}" if files else ""
-    return wrong, "the update's own source package, but for the version"
+    return f"it differs from the update's own source package in {files}" if files else ""
 
 
-def _relations(candidate: Candidate) -> _Found:
+def _relations(candidate: Candidate) -> str:
     end = "end the recipe's relation with ~, as in (>= {NAME}~)"
-    wrong = f"it asks for {candidate.unmet[0]}: {end}" if candidate.unmet else ""
-    return wrong, "what it asks of the update, the PPA's versions meet"
+    return f"it asks for {candidate.unmet[0]}: {end}" if candidate.unmet else ""
 
 
-def _tested(candidate: Candidate) -> _Found:
-    bad = [(name, state) for name, state in candidate.steps.items() if state != "passed"]
-    if not bad:
-        tests = sum(name.kind == "test" for name in candidate.steps)
-        there = len(candidate.origins)
-        service = f", {there} of them on Ubuntu's autopkgtest service" if there else ""
-        return "", f"the build and all {tests} tests passed{service}"
-    name, state = bad[0]
-    lacking = (
-        f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({name}: {state})"
-    )
+def _tests(candidate: Candidate) -> str:
+    bad = [f"{name}: {state}" for name, state in candidate.steps.items() if state != "passed"]
+    if not bad or candidate.forced:
+        return ""
     return (
-        "" if candidate.forced else f"{lacking}; run: backport run",
-        f"{lacking}; forced: {candidate.forced}",
+        f"{len(bad)} of {len(candidate.steps)} builds and tests have not passed ({bad[0]}); "
+        "run: backport run"
     )
 
 
-# Each check with the error whose exit code the command ends with.
-_CHECKS: dict[str, tuple[Callable[[Candidate], _Found], type[BackportError]]] = {
+# What is wrong ("" for nothing), and the error whose exit code the command then ends with.
+_CHECKS: dict[str, tuple[Callable[[Candidate], str], type[BackportError]]] = {
     "series": (_series, RemoteError),
-    "account": (_account, RemoteError),
-    "key": (_key, MachineError),
+    "account": (lambda candidate: candidate.allowed, RemoteError),
+    "key": (lambda candidate: candidate.key_trouble, MachineError),
     "base": (_base, InputError),
-    "day": (_day, InputError),
-    "archive": (_confirmed, InputError),
+    "archive": (_archive, InputError),
     "version": (_version, InputError),
     "tarball": (_tarball, InputError),
     "content": (_content, StepError),
     "relations": (_relations, InputError),
-    "tests": (_tested, StepError),
+    "tests": (_tests, StepError),
 }
+
+
+def checks_of(candidate: Candidate) -> tuple[Check, ...]:
+    """Every check of a candidate, in the order in which they are shown."""
+    checks = []
+    for name, (check, error) in _CHECKS.items():
+        wrong = check(candidate)
+        forced = f"forced: {candidate.forced}" if name == "tests" and candidate.forced else ""
+        checks.append(Check(name, not wrong, wrong or forced, error.exit_code if wrong else 0))
+    return tuple(checks)
 
 
 def _is_there(candidate: Candidate) -> bool:
@@ -262,10 +303,13 @@ def item_of(candidate: Candidate) -> PlannedUpload:
 def order(
     recipe: Recipe, series: tuple[str, ...], sources: tuple[str, ...]
 ) -> list[tuple[str, str]]:
-    """The (source, series) pairs in the order of sending: what is needed comes first."""
+    """The (source, series) pairs in the order of sending.
+
+    What is needed goes first, in all series: then it is built in all of them at the same time.
+    """
     graph = {source.name: list(source.needs) for source in recipe.sources}
     names = [name for name in TopologicalSorter(graph).static_order() if name in sources]
-    return [(name, one) for one in series for name in names if one in recipe.source(name).series]
+    return [(name, one) for name in names for one in series if one in recipe.source(name).series]
 
 
 def blocked(items: tuple[PlannedUpload, ...]) -> tuple[PlannedUpload, ...]:
@@ -294,7 +338,7 @@ def as_text(plan: UploadPlan) -> str:
         if item.reason:
             out.append(f"   {item.reason}")
         out += [
-            f"   {'ok  ' if check.holds else 'NO  '}{check.name}: {check.detail}"
+            f"   {'ok  ' if check.holds else 'NO  '}{check.name}: {check.detail}".rstrip(": ")
             for check in item.checks
         ]
         waits = [need for need in item.needs if need in {one.name for one in plan.items}]

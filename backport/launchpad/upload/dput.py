@@ -48,15 +48,12 @@ class Server:
 class Transfer:
     """How a transfer ended.
 
-    `trouble` is "" where every file has arrived. `certain` is whether the .changes has surely not
-    arrived, so that the server cannot have taken the upload; `passing` is whether another try may
-    go well: Launchpad's FTP server answers 550 now and then.
+    `trouble` is "" where every file has arrived; `certain` is whether the .changes has surely not
+    arrived, so that the server cannot have taken the upload.
     """
 
     trouble: str
     certain: bool = True
-    passing: bool = False
-    advice: str = "run the command again: it goes on from here"
 
 
 def server(method: str, root: str, *, named: str | None = None) -> Server:
@@ -71,16 +68,8 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
         UsageError: the address is none, is the Ubuntu archive's, or is not of that Launchpad.
     """
     address = os.environ.get(SERVER_VARIABLE, "") if named is None else named
-    advice = f"correct {SERVER_VARIABLE}"
-    if not address:
-        if root != PRODUCTION:
-            raise UsageError(
-                f"the checks ask {root}, and no upload server of it is named",
-                where=SERVER_VARIABLE,
-                advice="name it, such as ftp://127.0.0.1:2121",
-            )
-        chosen = method or "ftp"
-        return Server(chosen, LAUNCHPAD, _PORTS[chosen])
+    if not address and root == PRODUCTION:
+        address = f"{method or 'ftp'}://{LAUNCHPAD}"
     try:
         parts = urlsplit(address)
         port = parts.port
@@ -88,25 +77,16 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
         raise UsageError(f"{address!r} is no address", where=SERVER_VARIABLE) from error
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
         raise UsageError(
-            f"{address!r} is no upload server",
+            f"{address!r} is no upload server of {root}, which the checks ask",
             where=SERVER_VARIABLE,
             advice="write ftp://HOST:PORT or sftp://HOST:PORT",
         )
-    if method and method != parts.scheme:
+    if method not in ("", parts.scheme):
+        raise UsageError(f"{address} does not fit to --method {method}", where=SERVER_VARIABLE)
+    if parts.hostname in _NEVER or (root == PRODUCTION) != (parts.hostname == LAUNCHPAD):
         raise UsageError(
-            f"{address} does not fit to --method {method}", where=SERVER_VARIABLE, advice=advice
-        )
-    if parts.hostname in _NEVER:
-        raise UsageError(
-            f"{parts.hostname} is the Ubuntu archive's own upload server",
+            f"{parts.hostname} is no upload server for the PPAs of {root}, which the checks ask",
             where=SERVER_VARIABLE,
-            advice="uploads of this toolkit go to a PPA",
-        )
-    if (root == PRODUCTION) != (parts.hostname == LAUNCHPAD):
-        raise UsageError(
-            f"{parts.hostname} is not the upload server of {root}, which the checks ask",
-            where=SERVER_VARIABLE,
-            advice=advice,
         )
     return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.username or "")
 
@@ -202,49 +182,29 @@ def _dput() -> str:
 def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     """What dput's output says of a transfer."""
     output = done.output
-    begun = f"Uploading {changes.name}" in output
-    if done.timed_out:
-        return Transfer(_reason(done, to), certain=not begun)
-    if "Leaving existing" in output:
-        return Transfer(
-            f"{to.host} keeps an older file of that name", advice="try again in an hour"
-        )
-    if done.exit_code == 0 and "Successfully uploaded packages" in output:
+    # dput goes on behind a file that the server keeps, and calls that a success.
+    kept = "Leaving existing" in output
+    if done.exit_code == 0 and "Successfully uploaded packages" in output and not kept:
         return Transfer("")
-    if "Uploading to" not in output:
+    if "Uploading to" not in output and not done.timed_out:
         raise _refused(done)
-    busy = not begun and re.search(r"Uploading \S+: 550 ", output) is not None
-    return Transfer(_reason(done, to), certain=not begun, passing=busy)
+    certain = kept or f"Uploading {changes.name}" not in output
+    return Transfer(_reason(done, to), certain=certain)
 
 
 def _reason(done: Completed, to: Server) -> str:
-    """Why a transfer ended, in a few words."""
+    """Why a transfer ended, as the program says it."""
     if done.timed_out:
         return f"{to.host} did not take it within {done.seconds:.0f} s"
-    text = done.output.lower()
     files = re.findall(r"Uploading (\S+): (?!done)(.*)", done.output)
-    at = f" at {files[-1][0]}" if files else ""
-    for words, meaning in (
-        ("host key verification failed", "shows a host key that is not known here"),
-        ("permission denied", "does not let this account in"),
-        ("connection refused", "refused the connection"),
-        ("connection reset", "broke off the connection"),
-        ("broken pipe", "broke off the connection"),
-        ("connection closed", "broke off the connection"),
-        ("timed out", "did not answer in time"),
-        ("name or service not known", "has no address here"),
-        ("temporary failure in name resolution", "has no address here"),
-        ("wrong password", "does not let anybody in anonymously"),
-    ):
-        if words in text:
-            return f"{to.host} {meaning}{at}"
-    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-    if lines and lines[-1].startswith("Uploading ") and lines[-1].endswith(":"):
-        return f"{to.host} broke off the connection{at}"  # dput prints an EOFError as nothing
-    # Behind the server's answer dput gives advice of its own.
-    answer = files[-1][1].strip() if files else ""
-    answer = answer or (lines[-1] if lines else "no reason given")
-    return f"{to.host} refused it{at}: {answer}"[:300]
+    name, answer = files[-1] if files else ("", "")
+    if not files:
+        # ssh says why before its last line, dput's ftp in it.
+        lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
+        answer = "; ".join(lines[-2:])
+    # dput prints an EOFError as nothing.
+    why = answer.strip() or "the connection broke off"
+    return f"{to.host} did not take {name or 'it'}: {why}"[:300]
 
 
 def _refused(done: Completed) -> InputError:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cache
-from pathlib import Path
 
 from debian.debian_support import Version
 
@@ -19,7 +17,6 @@ from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.archive.publications import archive_versions
 from backport.launchpad.autopkgtest.verdicts import (
     ServiceTest,
     UploadedVersions,
@@ -28,10 +25,8 @@ from backport.launchpad.autopkgtest.verdicts import (
 )
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
-from backport.launchpad.upload import version as ppa_version
-from backport.launchpad.upload.candidate import Candidate, Known
-from backport.launchpad.upload.journal import UploadRecord
-from backport.launchpad.upload.ppa import Account, Ppa
+from backport.launchpad.upload.checks import Candidate
+from backport.launchpad.upload.ppa import Account, Ppa, number_of, ppa_version
 from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import PpaSource
 from backport.launchpad.upload.tests_passed import Tested
@@ -39,18 +34,6 @@ from backport.recipe import versions
 from backport.recipe.model import BasePin, Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
-
-
-def archive_now(
-    recipe: Recipe, client: LaunchpadlibClient, cache: Path, work: Path
-) -> ArchiveVersions:
-    """What each series has, asked for now: a kept answer is not good enough for an upload.
-
-    Raises:
-        RemoteError: Launchpad does not answer.
-    """
-    now = timedelta(0)
-    return archive_versions(recipe, client, cache, max_age=now, work=work, strict=True)
 
 
 @dataclass(frozen=True)
@@ -100,7 +83,6 @@ class Gatherer:
     def __post_init__(self) -> None:
         self._series_status = cache(self.client.series_status)
         self._permits_obsolete = cache(self.ppa.permits_obsolete)
-        self._records = cache(self.ppa.records)
         self._published = cache(self.client.published_sources)
         self._files = cache(self.client.source_files)
         self._allowed = cache(self._trouble_uploading)
@@ -124,19 +106,18 @@ class Gatherer:
         """A candidate with its version and source package, where it may get one."""
         source, where = self.recipe.source(name).in_series(series), self.recipe.one_series(series)
         update, _ = versions.published_version(source, where)
-        status = self._series_status(series)
+        status, as_of = self._series_status(series), self.recipe.as_of
         candidate = Candidate(
             source=source,
             series=series,
             update=update,
-            version=ppa_version.ppa_version(update, 1),
+            version=ppa_version(update, 1),
             needs=tuple(
                 f"{series}/{need}"
                 for need in source.needs
                 if series in self.recipe.source(need).series
             ),
-            today=datetime.datetime.now(datetime.UTC).date(),
-            as_of=self.recipe.as_of,
+            as_of=as_of if as_of and as_of < datetime.datetime.now(datetime.UTC).date() else None,
             series_status=status,
             permitted=status == OBSOLETE_SERIES and self._permits_obsolete(),
             asked_by_name=series in self.asked_series,
@@ -162,54 +143,55 @@ class Gatherer:
         name, series = candidate.source.name, candidate.series
         kept = journal.read(self.store.work, str(self.ppa.name), self.client.root)
         own = [one for one in kept if (one.source, one.series) == (name, series)]
-        queue = self.ppa.queued(name, series)
+        queue = self.client.queued_sources(name, series, self.ppa.name)
         records = self._with_files(candidate)
         used = [one.version for one in own] + [one.version for one in (*records, *queue)]
-        last = ppa_version.last_number(candidate.update, used)
-        (update_dsc,) = self.store.folder(StepId("source", series, name)).glob("*.dsc")
-        candidate = replace(candidate, records=records, made_of=sha256_of(update_dsc))
-        if last:
-            version = ppa_version.ppa_version(candidate.update, last)
-            made = self._make(candidate, version, update_dsc)
-            earlier = next((one for one in own if one.version == version), None)
-            if _still_good(made, records, queue, earlier):
-                return replace(candidate, version=version, made=made, earlier=earlier)
-        version = ppa_version.ppa_version(candidate.update, last + 1)
-        made = self._make(candidate, version, update_dsc)
-        return replace(candidate, version=version, made=made)
+        last = max(number_of(version, candidate.update) for version in (*used, ""))
+        step = StepId("source", series, name)
+        (update_dsc,) = self.store.folder(step).glob("*.dsc")
 
-    def _make(self, candidate: Candidate, version: str, update_dsc: Path) -> PpaSource:
-        name, series = candidate.source.name, candidate.series
-        return upload_source.make(
-            self.recipe,
-            candidate.source,
-            self.recipe.one_series(series),
-            version,
-            fetched=self.store.folder(StepId("fetch", source=name)),
-            update_dsc=update_dsc,
-            out=self.store.work / journal.FOLDER / "unsigned" / f"{series}_{name}",
-            key=self.tested.results[StepId("source", series, name)].key,
-        )
+        def with_number(number: int) -> Candidate:
+            version = ppa_version(candidate.update, number)
+            made = upload_source.make(
+                self.recipe,
+                candidate.source,
+                self.recipe.one_series(series),
+                version,
+                fetched=self.store.folder(StepId("fetch", source=name)),
+                update_dsc=update_dsc,
+                out=self.store.work / journal.FOLDER / "unsigned" / f"{series}_{name}",
+                key=self.tested.results[step].key,
+            )
+            return replace(
+                candidate,
+                version=version,
+                made=made,
+                made_of=sha256_of(update_dsc),
+                earlier=next((one for one in own if one.version == version), None),
+                records=records,
+            )
+
+        if last:
+            chosen = with_number(last)
+            if _still_good(chosen, queue):
+                return chosen
+        return with_number(last + 1)
 
     def _whole(
         self, candidate: Candidate, every: list[Candidate], service: Mapping[StepId, ServiceTest]
     ) -> Candidate:
         """The candidate with what follows from all of them, and from what Launchpad has."""
         steps, origins = self._steps(candidate, service)
-        candidate = replace(
+        made = candidate.made
+        mates = [one.made for one in every if one.series == candidate.series and one.made]
+        return replace(
             candidate,
             steps=steps,
             origins=origins,
             base_trouble=self._base(candidate.source.name, candidate.source.base),
-        )
-        if candidate.made is None:
-            return candidate
-        mates = [one.made for one in every if one.series == candidate.series and one.made]
-        return replace(
-            candidate,
-            known=self._known(candidate, candidate.made),
-            unmet=upload_source.unmet(candidate.made, mates),
-            allowed=self._allowed(candidate.series),
+            known=self._known(candidate, made) if made else (),
+            unmet=upload_source.unmet(made, mates) if made else (),
+            allowed=self._allowed(candidate.series) if made else "",
         )
 
     def _steps(
@@ -240,11 +222,9 @@ class Gatherer:
         ):
             return {}
         sent = {
-            (candidate.source.name, candidate.series): UploadedVersions(
-                candidate.update, frozenset({candidate.version})
-            )
-            for candidate in candidates
-            if candidate.made is not None
+            (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
+            for one in candidates
+            if one.made is not None
         }
         return service_tests(summary, sent).tests
 
@@ -254,12 +234,12 @@ class Gatherer:
             replace(record, files=self._files(record))
             if record.series == candidate.series
             and record.in_archive
-            and ppa_version.number_of(record.version, candidate.update)
+            and number_of(record.version, candidate.update)
             else record
-            for record in self._records(candidate.source.name)
+            for record in self._published(candidate.source.name, ppa=self.ppa.name)
         )
 
-    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[Known, ...]:
+    def _known(self, candidate: Candidate, made: PpaSource) -> tuple[tuple[str, str, str], ...]:
         """The upstream tarballs that Launchpad has under a name of ours."""
         upstream = Version(candidate.version).upstream_version
         places = [(f"the PPA ({record.series})", record) for record in candidate.records]
@@ -271,7 +251,7 @@ class Gatherer:
             if Version(one.version).upstream_version == upstream:
                 by_version.setdefault(one.version, (where, one))
         return tuple(
-            Known(file.name, file.sha256, where)
+            (file.name, file.sha256, where)
             for where, one in by_version.values()
             for file in one.files or self._files(one)
             if file.name in made.origs
@@ -303,24 +283,21 @@ class Gatherer:
         )
 
 
-def _still_good(
-    made: PpaSource,
-    records: tuple[Publication, ...],
-    queue: tuple[Publication, ...],
-    earlier: UploadRecord | None,
-) -> bool:
+def _still_good(candidate: Candidate, queue: tuple[Publication, ...]) -> bool:
     """Whether the version used last is this very upload: there, on its way, or still to be sent.
 
     A version that is not counts as burned, and the next one is taken.
     """
-    seen = [record for record in records if record.version == made.version]
+    assert candidate.made is not None
+    made, earlier = candidate.made, candidate.earlier
+    seen = [record for record in candidate.records if record.version == made.version]
     live = [one for one in seen if one.series == made.series and one.in_archive]
     if live:
         return live[0].content == made.content
-    states = [one.status for one in queue if one.version == made.version]
-    burned = bool(seen) or "Rejected" in states
+    rejected = any((one.version, one.status) == (made.version, "Rejected") for one in queue)
     return (
-        not burned
+        not seen
+        and not rejected
         and earlier is not None
         and earlier.state != "rejected"
         and dict(earlier.content) == made.content

@@ -11,7 +11,6 @@ from backport.errors import InputError, MachineError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
-from backport.launchpad.archive.publication import Publication
 from backport.transport import Limits, UnansweredError
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
@@ -53,6 +52,42 @@ def parse_name(text: str, *, where: str) -> PpaName:
     if match is None or match["name"] in _NO_PPA or match["owner"] == "ubuntu":
         raise InputError(f"{text!r} is no PPA", where=where, advice='write the PPA as "owner/name"')
     return PpaName(match["owner"], match["name"])
+
+
+# Launchpad takes a version once for an archive, even when it was deleted or rejected afterwards
+# (documentation.ubuntu.com/launchpad, "Copying packages": version numbers need to be unique). With
+# the suffix the update itself can later have its own version, in the archive as in that PPA, and
+# whoever has the PPA's package is upgraded to it.
+_VERSION = re.compile(r"(?P<update>.+)~ppa(?P<number>[1-9][0-9]{0,8})")
+
+
+def ppa_version(update: str, number: int) -> str:
+    """The version of the upload of that number.
+
+    >>> ppa_version("0.10.2-1ubuntu0.16.04.1", 2)
+    '0.10.2-1ubuntu0.16.04.1~ppa2'
+    """
+    return f"{update}~ppa{number}"
+
+
+def number_of(version: str, update: str) -> int:
+    """The number in a version of that update; 0 where it is none of it.
+
+    >>> number_of("1.0-1ubuntu0.1~ppa3", "1.0-1ubuntu0.1"), number_of("1.0-1", "1.0-1")
+    (3, 0)
+    """
+    match = _VERSION.fullmatch(version)
+    return int(match["number"]) if match and match["update"] == update else 0
+
+
+def update_of(version: str) -> str:
+    """The version of the update that a version in the PPA is of; any other version as it is.
+
+    >>> update_of("1.0-1ubuntu0.1~ppa3")
+    '1.0-1ubuntu0.1'
+    """
+    match = _VERSION.fullmatch(version)
+    return match["update"] if match else version
 
 
 @dataclass(frozen=True)
@@ -141,14 +176,6 @@ class Ppa:
             )
 
         self._client.ask(f"the right to upload {source} to {self.name}", question)
-
-    def records(self, source: str) -> tuple[Publication, ...]:
-        """Every publication record of a source, of every series and status."""
-        return self._client.published_sources(source, ppa=self.name)
-
-    def queued(self, source: str, series: str) -> tuple[Publication, ...]:
-        """The records of the upload queue of a series; see `queued_sources`."""
-        return self._client.queued_sources(source, series, self.name)
 
     def _archive(self, session: Any) -> Any:
         return session.load(self.name.path)

@@ -9,45 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from backport.errors import BackportError, RemoteError, StepError
-from backport.launchpad.api.environment import poll_seconds
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.builds import states as builds
 from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
-from backport.launchpad.upload.candidate import Candidate
-from backport.launchpad.upload.checks import RESUME, SKIP, PlannedUpload, UploadPlan
-from backport.launchpad.upload.dput import Server, Transfer
+from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpload, UploadPlan
+from backport.launchpad.upload.dput import Server
 from backport.launchpad.upload.journal import UploadRecord
-from backport.launchpad.upload.ppa import Ppa
+from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import Key
 from backport.source.files import sha256_of
 
 Notify = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
-TRANSFERS = 3
-"""How often an upload is sent whose transfer ends in a passing fault before the .changes."""
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """How long is waited, in seconds.
-
-    `poll` between two looks; `acceptance` until Launchpad shows an upload; `publication` until
-    what another one needs is published, without any change in the meantime; `transfer` for one
-    transfer.
-    """
-
-    poll: float = 30.0
-    acceptance: float = 1200.0
-    publication: float = 3600.0
-    transfer: float = 1800.0
-
-
-def waiting(minutes: float) -> Waiting:
-    """The times for a longest wait of so many minutes; the environment may hurry the looks."""
-    seconds = minutes * 60
-    return Waiting(
-        poll_seconds(Waiting.poll), min(seconds, Waiting.acceptance), seconds, Waiting.transfer
-    )
+# Seconds: until Launchpad shows an upload, and for one transfer.
+ACCEPTANCE = 1200.0
+TRANSFER = 1800.0
 
 
 @dataclass
@@ -59,18 +38,22 @@ class Sender:
         candidates: what is known of each item, by its name.
         builds: follows the builds of what another one needs, as `wait` does.
         notify: takes one event for everything that happens.
+        poll: the seconds between two looks.
+        longest: the seconds until what another upload needs is published, without any change in
+            the meantime.
     """
 
     work: Path
-    ppa: Ppa
-    root: str
+    client: LaunchpadlibClient
+    ppa: PpaName
     plan: UploadPlan
     server: Server
     key: Key
     candidates: Mapping[str, Candidate]
     builds: Wait
     notify: Notify
-    waiting: Waiting = Waiting()
+    poll: float
+    longest: float
 
     def run(self) -> tuple[UploadRecord, ...]:
         """Sign all that is to be sent, then send each as soon as what it needs is published.
@@ -83,51 +66,30 @@ class Sender:
             StepError: what another upload needs does not build in the PPA.
         """
         uploads = {item.name: self._signed(item) for item in self.plan.to_send}
-        done: list[UploadRecord] = []
-        left = list(self.plan.to_send)
-        published = {item.name for item in self.plan.items if item.action == SKIP}
+        done = []
+        for item in self.plan.to_send:
+            self._wait_for_needs(item)
+            done.append(self._send(item, uploads[item.name]))
+        return tuple(done)
+
+    def _wait_for_needs(self, item: PlannedUpload) -> None:
+        """Wait until all that an item needs is published, without any change for so long."""
+        items = [one for one in self.plan.items if one.name in item.needs and one.action != SKIP]
         last, changed = "", time.monotonic()
-        while left:
-            ready, detail = self._next(left, published)
-            if ready is not None:
-                left.remove(ready)
-                done.append(self._send(ready, uploads[ready.name]))
-                changed = time.monotonic()
-                continue
-            if detail != last:
-                self.notify({"event": "waits", "detail": detail})
-                last, changed = detail, time.monotonic()
-            if time.monotonic() - changed > self.waiting.publication:
+        while waits := next(filter(None, map(self._published, items)), ""):
+            if waits != last:
+                self.notify({"event": "waits", "detail": waits})
+                last, changed = waits, time.monotonic()
+            if time.monotonic() - changed > self.longest:
                 raise RemoteError(
-                    f"{left[0].name} still waits after {self.waiting.publication / 60:.0f} "
-                    f"minutes: {detail}",
+                    f"{item.name} still waits after {self.longest / 60:.0f} minutes: {waits}",
                     where=self.plan.ppa,
                     advice="look at the PPA, and run the command again: it goes on from here",
                 )
-            time.sleep(self.waiting.poll)
-        return tuple(done)
+            time.sleep(self.poll)
 
-    def _next(
-        self, left: list[PlannedUpload], published: set[str]
-    ) -> tuple[PlannedUpload | None, str]:
-        """An item whose needs are all published; else None, and what is waited for."""
-        detail = ""
-        for item in left:
-            missing = [need for need in item.needs if need not in published]
-            for need in missing:
-                if any(one.name == need for one in left):
-                    break  # it has not been sent yet
-                if waits := self._published(need):
-                    detail = detail or waits
-                    break
-                published.add(need)
-            else:
-                return item, ""
-        return None, detail
-
-    def _published(self, need: str) -> str:
+    def _published(self, item: PlannedUpload) -> str:
         """What is still missing of an upload that another one needs; "" if nothing is."""
-        item = next(one for one in self.plan.items if one.name == need)
         upload = builds.SourceVersion(item.source, item.series, item.version)
         ended = self.builds.follow(upload)
         rows = [row for (one, _), row in self.builds.rows.items() if one == upload]
@@ -136,13 +98,13 @@ class Sender:
             arch = f"{failed[0].arch}: " if failed[0].arch else ""
             raise StepError(
                 f"it cannot be published ({arch}{failed[0].state})",
-                where=f"{need} {item.version} in {self.plan.ppa}",
+                where=f"{item.name} {item.version} in {self.plan.ppa}",
                 advice="see its log with: backport wait",
             )
         if ended:
             return ""
         phases = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
-        return f"{need} {item.version}: {phases}"
+        return f"{item.name} {item.version}: {phases}"
 
     def _folder(self, upload: UploadRecord) -> Path:
         return self.work / journal.FOLDER / upload.name
@@ -160,7 +122,7 @@ class Sender:
             version=item.version,
             update=candidate.update,
             ppa=self.plan.ppa,
-            root=self.root,
+            root=self.client.root,
             server=str(self.server),
             content=made.content,
             files={},
@@ -193,10 +155,11 @@ class Sender:
 
     def _send(self, item: PlannedUpload, upload: UploadRecord) -> UploadRecord:
         """Send one upload, and wait until Launchpad shows it."""
+        acceptance = min(self.longest, ACCEPTANCE)
         if upload.state == "sending":
             # The program was ended in the middle: Launchpad may have it.
             self.notify({"event": "looks", "name": item.name, "version": item.version})
-            if self._arrived(item, upload, self.waiting.acceptance / 2):
+            if self._arrived(item, upload, acceptance / 2):
                 return journal.with_state(self.work, upload, "accepted")
         if upload.state not in ("sent", "accepted"):
             upload = journal.with_state(self.work, upload, "sending")
@@ -204,43 +167,36 @@ class Sender:
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
             try:
-                sent = self._transfer(item, changes)
+                sent = dput.send(
+                    changes,
+                    self.server,
+                    self.ppa,
+                    item.series,
+                    self.plan.account,
+                    log=self.work / journal.FOLDER / LOG,
+                    seconds=TRANSFER,
+                )
             except BackportError:
                 journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
             if sent.trouble:
                 state: journal.State = "broken" if sent.certain else "sending"
                 journal.with_state(self.work, upload, state, sent.trouble)
-                what = f"{item.name} {item.version} was not sent: {sent.trouble}"
-                raise RemoteError(what, advice=sent.advice)
+                raise RemoteError(
+                    f"{item.name} {item.version} was not sent: {sent.trouble}",
+                    advice="run the command again: it goes on from here",
+                )
             upload = journal.with_state(self.work, upload, "sent")
-        if not self._arrived(item, upload, self.waiting.acceptance):
+        if not self._arrived(item, upload, acceptance):
             raise RemoteError(
                 f"{item.version} was sent, and Launchpad has not shown it within "
-                f"{self.waiting.acceptance / 60:.0f} minutes",
+                f"{acceptance / 60:.0f} minutes",
                 where=item.name,
                 advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
                 f"backport upload --rejected {item.series}/{item.source}",
             )
         self.notify({"event": "accepted", "name": item.name, "version": item.version})
         return journal.with_state(self.work, upload, "accepted")
-
-    def _transfer(self, item: PlannedUpload, changes: Path) -> Transfer:
-        for tries_left in reversed(range(TRANSFERS)):
-            sent = dput.send(
-                changes,
-                self.server,
-                self.ppa.name,
-                item.series,
-                self.plan.account,
-                log=self.work / journal.FOLDER / LOG,
-                seconds=self.waiting.transfer,
-            )
-            if not sent.passing or not tries_left:
-                break
-            self.notify({"event": "repeats", "name": item.name, "detail": sent.trouble})
-            time.sleep(self.waiting.poll)
-        return sent
 
     def _arrived(self, item: PlannedUpload, upload: UploadRecord, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.
@@ -250,17 +206,11 @@ class Sender:
         """
         end = time.monotonic() + seconds
         while True:
-            records = self.ppa.records(item.source)
-            if (item.version, item.series) in {
-                (record.version, record.series) for record in records
-            }:
+            records = self.client.published_sources(item.source, ppa=self.ppa)
+            if any((one.version, one.series) == (item.version, item.series) for one in records):
                 return True
-            states = [
-                one.status
-                for one in self.ppa.queued(item.source, item.series)
-                if one.version == item.version
-            ]
-            if "Rejected" in states:
+            queue = self.client.queued_sources(item.source, item.series, self.ppa)
+            if any((one.version, one.status) == (item.version, "Rejected") for one in queue):
                 journal.with_state(self.work, upload, "rejected", "by Launchpad")
                 raise RemoteError(
                     f"Launchpad has rejected {item.version}; the reason is in its mail to the "
@@ -270,7 +220,7 @@ class Sender:
                 )
             if time.monotonic() > end:
                 return False
-            time.sleep(self.waiting.poll)
+            time.sleep(self.poll)
 
 
 def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
@@ -290,7 +240,6 @@ def as_line(event: Mapping[str, Any]) -> str:
     words = {
         "signs": f"signing {name}",
         "sends": f"sending {name}",
-        "repeats": f"{name}: {event.get('detail', '')}; it is sent again",
         "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
         "accepted": f"{name} is in the PPA",
         "waits": f"waiting: {event.get('detail', '')}",
