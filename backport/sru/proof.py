@@ -15,7 +15,7 @@ from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import SERVICE, ServiceTest
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection, wanted_tests
-from backport.sru import service_verdicts
+from backport.sru import check
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest, StepRecord
 
@@ -81,8 +81,9 @@ def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTe
     there = service.get(one.step)
     if there is None:
         return one
-    log = service_verdicts.log_of(there, evidence)
-    digest = evidence.files[log].sha256 if log else ""
+    log = f"{check.RECORDS}/{there.worst.file}"
+    content = evidence.files.get(log)
+    log, digest = (log, content.sha256) if content else ("", "")
     words = verdict.text(there.verdict)
     if verdict.kind(there.verdict) != "passed":
         lacks = f"{verdict.kind(there.verdict)}: {words}"

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backport.engine import records
 from backport.engine.verdict import Broken, Failed, Skipped
 from backport.recipe.exception import ExceptionItem, SruException
 from backport.sru import check, comment, manifest, template
 from backport.sru.checklist import make
-from backport.sru.checklist_data import Checklist, Item
-from backport.sru.checklist_text import as_text
+from backport.sru.checklist_data import Checklist, Item, as_text
 from backport.sru.facts import NOT_ASKED, Facts
 from backport.sru.manifest import Manifest
 from tests.sru import scenes
@@ -365,8 +362,3 @@ def test_the_comment_on_local_packages_says_what_they_are(place: Place) -> None:
     assert text.startswith("Verification NOT complete for xenial.")
     assert "Origin: built locally, NOT the published file" in text
     assert "does not count: passed on stand-in (Debian bullseye) only" in text
-
-
-def test_the_checklist_is_read_back_as_it_was_written(ubuntu: Place) -> None:
-    made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
-    assert records.decode(Checklist, json.loads(json.dumps(asdict(made)))) == made
