@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
     from backport.sru.checklist_data import Checklist
     from backport.sru.facts import Facts
+    from backport.sru.report_data import Report
 
 
 def register(subs: Subparsers) -> None:
@@ -44,12 +45,6 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "report", report, "write the report of the update as one page")
     _add_evidence(sub, "read this evidence, a folder or a .tar.zst file (default: the newest)")
     sub.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="write the page to this file (default: beside the evidence)",
-    )
-    sub.add_argument(
         "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
     )
 
@@ -62,6 +57,7 @@ def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
     from backport.sru import check, checklist, comment, facts  # noqa: PLC0415
+    from backport.sru import report as reports  # noqa: PLC0415
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
@@ -86,7 +82,7 @@ def verify(args: argparse.Namespace) -> int:
             for series in recipe.series
         }
         _tell(args, made, comments, known)
-        _page(args, folder, folder.with_name(f"{folder.name}.html"), made)
+        _write(args, reports.make(folder, checklist=made), folder)
         if args.post and not args.dry_run:
             _post(args, client, known, made, comments)
     return 0 if made.tags or not made.count("missing") else 4
@@ -166,31 +162,22 @@ def report(args: argparse.Namespace) -> int:
         if (kept := _checklist_of(beside)).exists():
             what, advice = "this checklist cannot be read", "run: backport verify"
             known = records.load(Checklist, kept, what=what, advice=advice)
-        if not args.markdown:
-            # What an archive holds is there for this moment only: no link leads into it.
-            out = args.out or beside.with_name(f"{beside.name}.html")
-            _page(args, folder, out, known, linked=path.is_dir())
-            return 0
-        text = reports.as_markdown(reports.make(folder, None, checklist=known))
-    if args.out:
-        atomic.write(args.out, text)
-    common.tell(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
+        # What an archive holds is there for this moment only: no link leads into it.
+        linked = path.is_dir() and not args.markdown
+        made = reports.make(folder, linked=linked, checklist=known)
+        if args.markdown:
+            text = reports.as_markdown(made)
+            common.tell(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
+        else:
+            _write(args, made, beside)
     return 0
 
 
-def _page(
-    args: argparse.Namespace,
-    folder: Path,
-    out: Path,
-    known: Checklist | None,
-    *,
-    linked: bool = True,
-) -> None:
-    """Write the page; where it is `linked`, with links to the evidence's files."""
+def _write(args: argparse.Namespace, made: Report, evidence: Path) -> None:
+    """Write the page beside the evidence."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    made = reports.make(folder, out if linked else None, checklist=known)
-    atomic.write(out, reports.as_html(made))
+    out = atomic.write(evidence.with_name(f"{evidence.name}.html"), reports.as_html(made))
     common.tell(args, {"event": "report", "path": out}, f"The report is in {out}")
 
 

@@ -26,7 +26,6 @@ from backport.launchpad.api import credentials
 from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
-from backport.run import plan
 from backport.source.files import sha256_of
 from backport.sru import archive, check, manifest, run_record, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
@@ -110,7 +109,12 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
             _point(home, name)
             return before
     recipe = versions.as_made(recipe, run.versions)
-    _refuse_changed(recipe, run)
+    if other := check.other_inputs(recipe, {step.id: step.inputs for step in run.steps}):
+        raise InputError(
+            "the recipe, or what lies beside it, was changed after this step had run",
+            where=str(other),
+            advice="run: backport run",
+        )
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
     kept = credentials.place()
@@ -138,20 +142,6 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     atomic.write(home / MADE, json.dumps(known, indent=1) + "\n")
     _point(home, told.name)
     return Made(folder, target, known[key][1], fresh=True)
-
-
-def _refuse_changed(recipe: Recipe, run: RunRecord) -> None:
-    """Refuse a recipe, patches or tests that are not those which the run has read."""
-    now = plan.make(recipe, plan.Selection(long=True), "")
-    for step in run.steps:
-        if step.id.kind in ("fetch", "source", "test") and (
-            step.id not in now or now[step.id].inputs != step.inputs
-        ):
-            raise InputError(
-                "the recipe, or what lies beside it, was changed after this step had run",
-                where=str(step.id),
-                advice="run: backport run",
-            )
 
 
 class _Collector:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backport.engine import owner, programs, records
+from backport.engine.step import StepId
 from backport.errors import InputError, reading
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import ServiceTests
 from backport.recipe import reader
 from backport.recipe.model import Recipe
+from backport.run import plan
 from backport.source.files import sha256_of
 from backport.sru import archive, manifest
 from backport.sru.manifest import Manifest, StepRecord
@@ -95,6 +97,22 @@ def recipe_of(inputs: Path, contents: Manifest) -> Recipe:
     """
     matrix = [inputs / name for name in contents.matrix]
     return reader.load(inputs / contents.recipe, alone=True, matrix=matrix)
+
+
+def other_inputs(
+    recipe: Recipe, steps: Mapping[StepId, tuple[tuple[str, str], ...]]
+) -> StepId | None:
+    """The first of the steps that has not read what the recipe, and what is beside it, hold now.
+
+    Parameters:
+        steps: what each has read; of what others than fetch, source and test read is not all there.
+    """
+    now = plan.make(recipe, plan.Selection(long=True), "")
+    for step, inputs in steps.items():
+        known = step in now and now[step].inputs == inputs
+        if step.kind in ("fetch", "source", "test") and not known:
+            return step
+    return None
 
 
 def service_tests(folder: Path, evidence: Manifest) -> ServiceTests:

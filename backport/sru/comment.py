@@ -64,7 +64,7 @@ def make(
         if ran is not None:
             detail = verdict.text(ran.verdict)
             outcome = verdict.kind(ran.verdict) + (f", {detail}" if detail else "")
-        lines.append(f"  {proof.source} {proof.test}: {outcome or 'not run'}")
+        lines.append(f"  {proof.step.source} {proof.test}: {outcome or 'not run'}")
         if proof.lacks:
             lines.append(f"    does not count: {proof.lacks}")
         if proof.sha256:

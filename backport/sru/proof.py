@@ -34,16 +34,6 @@ class Proof:
     advice: str = ""
 
     @property
-    def source(self) -> str:
-        """The source package."""
-        return self.step.source
-
-    @property
-    def series(self) -> str:
-        """The series."""
-        return self.step.series
-
-    @property
     def test(self) -> str:
         """The test's name; a control's ends in its variant."""
         return self.step.test + (f"+{self.step.variant}" if self.step.variant else "")
@@ -98,7 +88,7 @@ def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTe
         return one
     lacks = (
         f"passed on {SERVICE} with {there.worst.version} of the PPA, and not with the packages in "
-        f"{one.series}-proposed"
+        f"{one.step.series}-proposed"
     )
     return replace(one, lacks=lacks, advice=_RUN, log=log, sha256=digest)
 

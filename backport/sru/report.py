@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
 
 from backport.errors import InputError
 from backport.output import printable
@@ -30,11 +27,11 @@ _NAMES = {
 }
 
 
-def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None) -> Report:
+def make(evidence: Path, *, linked: bool = True, checklist: Checklist | None = None) -> Report:
     """A report on a folder of evidence, which is checked first.
 
     Parameters:
-        evidence: the folder. out: the page's file, for its links; None for no links.
+        evidence: the folder. linked: let links lead into it, from a page beside it.
         checklist: what `backport verify` found.
 
     Raises:
@@ -52,7 +49,7 @@ def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None
                 advice="run: backport verify",
             )
     folder = evidence.resolve()
-    link = quote(os.path.relpath(folder, out.resolve().parent)) if out is not None else ""
+    link = quote(folder.name) if linked else ""
     packed = folder.with_name(f"{folder.name}{archive.SUFFIX}")
     there = (packed.name, sha256_of(packed)) if packed.is_file() else ("", "")
     return Report(folder, contents, link, *there, checklist)
@@ -84,46 +81,31 @@ def _render(template: str, report: Report) -> str:
     )
     filters: dict[str, Any] = {
         "duration": _duration,
-        "number": _number,
         "day": _day,
         "cell": _cell,
         "bordered": lambda value: _cell(value).replace("|", "\\|"),
-        "breakable": _breakable,
     }
     environment.filters |= filters
     names = {"signs": _WORDS, "item_signs": _ITEMS, "item_names": _NAMES, "parts": PARTS}
     return environment.get_template(template).render(report=report, **names)
 
 
-def _breakable(version: str) -> Markup:
-    """A version that may be broken where a person would: before a hyphen or a tilde."""
-    return Markup(re.sub(r"([-~+])", r"<wbr>\1", str(escape(printable(version)))))
-
-
 def _cell(value: str | float) -> str:
-    """A cell of a table that a test left."""
-    return value if isinstance(value, str) else _number(value)
+    """A cell of a table that a test left, a number as a person reads it.
 
-
-def _number(value: float) -> str:
-    """A number as a person reads it.
-
-    >>> _number(1234.0), _number(3.25), _number(0.0)
-    ('1,234', '3.2', '0')
+    >>> _cell("a"), _cell(12345.0), _cell(3.25)
+    ('a', '12,345', '3.25')
     """
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 10 else f"{value:.1f}"
+    return value if isinstance(value, str) else f"{value:,.10g}"
 
 
 def _duration(seconds: float) -> str:
-    """A length of time as a person reads it.
+    """A length of time.
 
-    >>> _duration(0.4), _duration(79.7), _duration(3700)
-    ('0.4 s', '1 min 20 s', '61 min 40 s')
+    >>> _duration(79.7)
+    '0:01:20'
     """
-    whole = round(seconds)
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{seconds:.1f} s"
+    return str(timedelta(seconds=round(seconds)))
 
 
 def _day(seconds: float) -> str:

@@ -281,9 +281,10 @@ class Report:
         """Why the service did not run a control, as the records say."""
         asked = (source, series, control)
         own = [one for one in self.service.runs if (*one[0].pair, one[0].control) == asked]
-        why = [verdict.text(run.verdict) for run, why_not in own if why_not == "no result"]
-        why += [f"control not run: {why_not}" for _, why_not in own if why_not != "no result"]
-        return why[0] if why else "control not run: nobody has asked for it"
+        for run, why_not in own:
+            if why_not == "no result":
+                return verdict.text(run.verdict)
+        return f"control not run: {own[0][1] if own else 'nobody has asked for it'}"
 
     def _record(self, run: ServiceRun) -> str:
         """The link to a record of the service: our copy, else its address, else the summary."""

@@ -19,18 +19,13 @@ from backport.engine.verdict import Verdict
 from backport.environments import choose, prepared
 from backport.errors import InputError, UsageError
 from backport.recipe import versions
-from backport.recipe.model import Recipe
-from backport.run import plan
 from backport.run.actions import Actions, Options
-from backport.run.plan import Selection
 from backport.source.files import sha256_of
 from backport.sru import check
 from backport.sru.manifest import Manifest, StepRecord
 
 # What a build writes beside the packages, with its date and the machine's paths in it.
 _DATED = (".buildinfo", ".changes")
-# What these steps read is all of it in the evidence.
-_READ_INPUTS = ("fetch", "source", "test")
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,12 @@ def _run(
     beside = scratch / check.INPUTS
     shutil.copytree(folder / check.INPUTS, beside)
     recipe = versions.as_made(check.recipe_of(beside, evidence), evidence.versions)
-    _same_inputs(recipe, evidence, record)
+    if check.other_inputs(recipe, {record.id: record.inputs}):
+        raise InputError(
+            "the inputs in the evidence are not those that this step has read",
+            where=record.name,
+            advice=f"use the toolkit that made it ({evidence.toolkit}), or get the evidence anew",
+        )
     needed = [need for need in map(evidence.step, record.needs) if need is not None]
     needs = {one.id: _need(one.id, folder, evidence, work) for one in needed}
     step = Step(record.id, tuple(needs), record.inputs, record.control)
@@ -120,19 +120,6 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
     return Again(record.name, record.verdict, outcome.verdict, tuple(same), tuple(different))
-
-
-def _same_inputs(recipe: Recipe, evidence: Manifest, record: StepRecord) -> None:
-    """Refuse inputs in the evidence that are not those which the step has read."""
-    if record.kind not in _READ_INPUTS:
-        return
-    now = plan.make(recipe, Selection(long=True), "").get(record.id)
-    if now is None or now.inputs != record.inputs:
-        raise InputError(
-            "the inputs in the evidence are not those that this step has read",
-            where=record.name,
-            advice=f"use the toolkit that made it ({evidence.toolkit}), or get the evidence anew",
-        )
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:

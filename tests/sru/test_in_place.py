@@ -31,7 +31,7 @@ def ubuntu(place: Place) -> Place:
 def made(place: Place) -> Report:
     """The report of the evidence, with links as a page beside it has them."""
     folder = place.evidence().folder
-    return report.make(folder, folder.parent / "report.html")
+    return report.make(folder)
 
 
 def ran(found: Report, series: str = "xenial") -> tuple[Chip, ...]:
@@ -182,7 +182,7 @@ def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_
     )
     folder = ubuntu.evidence().folder
     page = folder.parent / "report.html"
-    page.write_text(report.as_html(report.make(folder, page)))
+    page.write_text(report.as_html(report.make(folder)))
     links, text = Links(page), page.read_text()
     assert links.dead() == []
     version = f"{ubuntu.version('xenial')}~ppa1"

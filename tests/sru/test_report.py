@@ -43,7 +43,7 @@ def page_of(place: Place, folder: Path | None = None, **more: object) -> Path:
     """The page of a small run, beside its evidence (in `folder`, if that is made already)."""
     folder = folder or place.evidence().folder
     out = folder.parent / "report.html"
-    made = report.make(folder, out, **more)  # type: ignore[arg-type]
+    made = report.make(folder, **more)  # type: ignore[arg-type]
     out.write_text(report.as_html(made))
     return out
 
@@ -201,7 +201,7 @@ def test_one_verdict_over_all_steps_stands_on_top_and_reasons_below(
     assert (step in head) == (verdict is not None)
     assert [words for words in below if words not in text] == []
     assert "<script" not in text
-    markdown = report.as_markdown(report.make(folder, None)).splitlines()
+    markdown = report.as_markdown(report.make(folder, linked=False)).splitlines()
     assert markdown[2].startswith(f"**{word}** {counted}")
 
 
@@ -223,7 +223,7 @@ def test_the_weight_of_the_review_is_shown(place: Place) -> None:
     folder = place.evidence().folder
     page = page_of(place, folder).read_text()
     assert '<td class="num" data-label="packaging">4321</td>' in page
-    shown = report.as_markdown(report.make(folder, None))
+    shown = report.as_markdown(report.make(folder, linked=False))
     assert re.search(r"(?m)^\* alpha in xenial: .*packaging 4321, tests 0, changelog 0$", shown)
     assert "alpha in yakkety: patches" not in shown
 
@@ -242,14 +242,14 @@ def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
     assert 0 < ran < len(checks)
     counted = f"{3 * ran} findings in all; {len(checks) - ran} of {len(checks)} checks did not run"
     assert f"{ran} new errors<small>{counted}" in text
-    assert f"{ran} new errors, {counted}." in report.as_markdown(report.make(folder, None))
+    assert f"{ran} new errors, {counted}." in report.as_markdown(report.make(folder, linked=False))
 
 
 def test_what_is_not_of_this_evidence_is_refused(place: Place) -> None:
     place.files[SMOKE] = {"artifacts/report-x.json": json.dumps({**TABLE, "bins": []})}
     folder = place.evidence().folder
     with pytest.raises(InputError, match="one of bins, columns and figure"):
-        report.as_html(report.make(folder, None))
+        report.as_html(report.make(folder, linked=False))
     known = checklist(folder.name)
     wrong = [checklist("other-0123")]
     for evidence in ("steps/log", "", "/etc/passwd"):
@@ -257,10 +257,10 @@ def test_what_is_not_of_this_evidence_is_refused(place: Place) -> None:
         wrong.append(dataclasses.replace(known, items=(item,)))
     for one in wrong:
         with pytest.raises(InputError, match="not about this evidence, or names a file"):
-            report.make(folder, None, checklist=one)
+            report.make(folder, linked=False, checklist=one)
     (folder / f"steps/{SMOKE}/log").write_text("all well\n")
     with pytest.raises(InputError, match="nothing is reported from it"):
-        report.make(folder, None)
+        report.make(folder, linked=False)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -277,7 +277,7 @@ def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width:
 
 
 def test_the_markdown_says_the_same_without_links_into_files(rich: Place) -> None:
-    text = report.as_markdown(report.make(rich.evidence().folder, None))
+    text = report.as_markdown(report.make(rich.evidence().folder, linked=False))
     for words in (
         "not on Ubuntu",
         f"  * xenial: {rich.version('xenial')}; source passed, build passed",

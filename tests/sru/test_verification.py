@@ -12,13 +12,14 @@ import pytest
 
 from backport import cli
 from backport.engine.step import Step, StepId
+from backport.engine.store import Outcome
 from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.environment import ROOT_VARIABLE
 from backport.launchpad.api.errors import ConflictError
-from backport.run.actions import Options
+from backport.run.actions import Actions, Options
 from backport.sru import comment, facts, proposed
 from backport.sru.facts import Facts
 from tests.launchpad.conftest import QUICK
@@ -320,30 +321,27 @@ def test_faulty_evidence_proves_nothing(scene: Scene, capsys: pytest.CaptureFixt
 # ------------------------------------------------------------- testing what is in -proposed
 
 
-def actions(scene: Scene, known: Facts) -> proposed.PublishedActions:
+def built(scene: Scene, known: Facts, out: Path) -> Outcome:
+    """Take the published files in place of a build."""
     recipe = scene.place.recipe()
     base, _ = choose.choose(recipe, "stand-in")
-    files = proposed.published(recipe, known)
-    options = Options(scene.place.cache)
-    return proposed.PublishedActions(recipe, scene.place.store, base, options, published=files)
+    own = Actions(recipe, scene.place.store, base, Options(scene.place.cache))
+    out.mkdir()
+    return proposed.actions(own, proposed.published(recipe, known))["build"](BUILD, out, {})
 
 
 def test_a_build_step_takes_the_published_files_by_their_hashes(
     scene: Scene, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    outcome = actions(scene, scene.facts()).build(BUILD, out, {})
-    (name,) = outcome.outputs
-    assert (out / name).read_bytes() == scenes.deb(scene.place, "xenial")
-    known, other = scene.facts(), tmp_path / "other"
-    other.mkdir()
+    known = scene.facts()
+    (name,) = built(scene, known, tmp_path / "out").outputs
+    assert (tmp_path / "out" / name).read_bytes() == scenes.deb(scene.place, "xenial")
     for path in [path for path in scene.world.files if path.endswith(".deb")]:
         scene.world.files[path] = b"another package"
     shutil.rmtree(scene.place.cache)
     with pytest.raises(HashMismatchError):
-        actions(scene, known).build(BUILD, other, {})
-    assert not list(other.iterdir())
+        built(scene, known, tmp_path / "other")
+    assert not list((tmp_path / "other").iterdir())
 
 
 def test_another_version_in_proposed_is_not_tested(scene: Scene) -> None:
