@@ -31,17 +31,9 @@ def explain(args: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no rule {args.rule!r}",
             where="explain",
-            advice=_advice(args.rule, list(rules.RULES)),
+            advice="see all of them with: backport explain; a tag of lintian's: "
+            "lintian-explain-tags TAG",
         )
     rule = rules.RULES[args.rule]
     print(json.dumps(asdict(rule)) if args.json else rules.explain(args.rule))
     return 0
-
-
-def _advice(name: str, known: list[str]) -> str:
-    import difflib  # noqa: PLC0415 - only where nothing was found
-
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean {near[0]}"
-    return "see all of them with: backport explain; a tag of lintian's: lintian-explain-tags TAG"

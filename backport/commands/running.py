@@ -18,7 +18,7 @@ from backport.environments import choose, prepared
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import actions, summary, ui
 from backport.run import plan as planning
-from backport.sru import after_run as ending
+from backport.sru import bundle
 
 
 def register(subs: Subparsers) -> None:
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         summary.write(told, store.work / "summary.json")
         if args.until == "test":
             shown = {(row.source, row.series): row.built for row in rows}
-            evidence, problem = ending.after_run(
+            evidence, problem = bundle.after_run(
                 recipe, steps, results, versions=shown, store=store, cache=args.cache
             )
     text = summary.as_text(told, str(store.work))

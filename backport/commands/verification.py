@@ -20,56 +20,44 @@ from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
 
 if TYPE_CHECKING:
+    from backport.launchpad.api.client import LaunchpadlibClient
     from backport.sru.checklist_data import Checklist
     from backport.sru.facts import Facts
-    from backport.sru.posting import Posted
-
-CHECKLIST = "checklist.json"
+    from backport.sru.report_data import Report
 
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     text = "show what is done and missing until the update is verified, by what evidence"
     sub = common.add(subs, "verify", verify, text)
-    sub.add_argument(
-        "--evidence",
-        type=Path,
-        metavar="DIR",
-        help="read this folder of evidence (default: the newest)",
-    )
+    _add_evidence(sub, "read this folder of evidence (default: the newest)")
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
     sub.add_argument(
         "--base",
-        default="",
+        default="ubuntu",
         metavar="KIND",
-        help="with --test, test on this base, ubuntu or stand-in (default: ubuntu)",
+        help="with --test, test on this base, ubuntu or stand-in (default: %(default)s)",
     )
     common.add_jobs(sub)
     sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
     common.add_offline(sub)
     sub = common.add(subs, "report", report, "write the report of the update as one page")
-    sub.add_argument(
-        "--evidence",
-        type=Path,
-        metavar="PATH",
-        help="read this evidence, a folder or a .tar.zst file (default: the newest)",
-    )
-    sub.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="write the page to this file (default: beside the evidence)",
-    )
+    _add_evidence(sub, "read this evidence, a folder or a .tar.zst file (default: the newest)")
     sub.add_argument(
         "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
     )
 
 
+def _add_evidence(sub: argparse.ArgumentParser, text: str) -> None:
+    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
+
+
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
     from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import check, checklist, comment, facts, posting, service_verdicts  # noqa: PLC0415
+    from backport.sru import check, checklist, comment, facts  # noqa: PLC0415
+    from backport.sru import report as reports  # noqa: PLC0415
 
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
@@ -77,20 +65,16 @@ def verify(args: argparse.Namespace) -> int:
     work = common.work_folder(args, recipe)
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.post)) as client:
         if not args.test:
-            _evidence(args, work, proposed=True)  # before Launchpad is asked for nothing
+            _packed(args, work)  # before Launchpad is asked for nothing
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
         if args.test:
             _test(args, recipe, work, known)
-        folder, checked_sha = _evidence(args, work, proposed=True)
+        folder, sha256 = _packed(args, work)
         found = check.sound(folder, "it proves nothing")
         recipe = versions.as_made(recipe, found.versions)
-        service = service_verdicts.read(folder, found).tests
-        made = _recorded(
-            checklist.make(recipe, found, known, sha256=checked_sha, service=service),
-            known,
-            folder.parent,
-        )
-        atomic.write(work / CHECKLIST, json.dumps(asdict(made), indent=1) + "\n")
+        service = check.service_tests(folder, found).tests
+        made = checklist.make(recipe, found, known, sha256=sha256, service=service)
+        made = _kept(made, known, folder)
         comments = {
             series.name: comment.make(
                 recipe, folder, found, known, checklist=made, series=series.name, service=service
@@ -98,42 +82,54 @@ def verify(args: argparse.Namespace) -> int:
             for series in recipe.series
         }
         _tell(args, made, comments, known)
-        _page(args, folder, folder.parent / f"{folder.name}.html", made)
+        _write(args, reports.make(folder, checklist=made), folder)
         if args.post and not args.dry_run:
-            tags = known.bug.tags if known.bug is not None else ()
-            done = [tag for tag in tags if tag.startswith("verification-done-")]
-            if done and not made.tags:
-                text = f"Nothing is posted: {', '.join(done)} is set already."
-                common.tell(args, {"event": "posted", "done": done}, text)
-            elif not made.tags or known.bug is None:
-                raise StepError(
-                    "nothing is posted, since no series is proved whole",
-                    where=f"LP: #{recipe.bug}",
-                    advice="the checklist says what is missing",
-                )
-            else:
-                _post(args, posting.post(client, known.bug, made.tags, comments))
+            _post(args, client, known, made, comments)
     return 0 if made.tags or not made.count("missing") else 4
 
 
-def _recorded(made: Checklist, known: Facts, home: Path) -> Checklist:
-    """The checklist with the file that keeps what Launchpad said; that is written here."""
-    if not known.asked:
-        return made
-    path = home / f"{made.evidence}.launchpad.json"
-    text = json.dumps(known.to_json(), indent=1, sort_keys=True) + "\n"
-    atomic.write(path, text)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return replace(made, record=path.name, record_sha256=digest)
+def _kept(made: Checklist, known: Facts, folder: Path) -> Checklist:
+    """Keep the checklist, and what Launchpad said, beside the evidence; with that file's name."""
+    if known.asked:
+        path = folder.with_name(f"{folder.name}.launchpad.json")
+        text = json.dumps(known.to_json(), indent=1, sort_keys=True) + "\n"
+        atomic.write(path, text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        made = replace(made, record=path.name, record_sha256=digest)
+    atomic.write(_checklist_of(folder), json.dumps(asdict(made), indent=1) + "\n")
+    return made
 
 
-def _post(args: argparse.Namespace, posted: tuple[Posted, ...]) -> None:
-    """Tell what was posted."""
-    for one in posted:
-        done = [name for name in ("comment", "tags") if getattr(one, name)]
-        said = " and ".join(done) if done else "nothing: all was there already"
-        data = {"event": "posted", "series": one.series, "posted": done}
-        common.tell(args, data, f"Posted for {one.series}: {said}.")
+def _checklist_of(evidence: Path) -> Path:
+    return evidence.with_name(f"{evidence.name}.checklist.json")
+
+
+def _post(
+    args: argparse.Namespace,
+    client: LaunchpadlibClient,
+    known: Facts,
+    made: Checklist,
+    comments: dict[str, str],
+) -> None:
+    """Post what is proposed, and tell what was written."""
+    from backport.sru import comment  # noqa: PLC0415
+
+    tags = known.bug.tags if known.bug is not None else ()
+    done = [tag for tag in tags if tag.startswith("verification-done-")]
+    if done and not made.tags:
+        text = f"Nothing is posted: {', '.join(done)} is set already."
+        common.tell(args, {"event": "posted", "done": done}, text)
+    elif not made.tags or known.bug is None:
+        raise StepError(
+            "nothing is posted, since no series is proved whole",
+            where=f"LP: #{made.bug}",
+            advice="the checklist says what is missing",
+        )
+    else:
+        for one in comment.post(client, known.bug, made.tags, comments):
+            data = {"event": "posted", "series": one.series, "posted": one.written}
+            words = " and ".join(one.written) or "nothing: all was there already"
+            common.tell(args, data, f"Posted for {one.series}: {words}.")
 
 
 def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
@@ -143,7 +139,7 @@ def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) ->
     from backport.sru import proposed  # noqa: PLC0415
 
     proposed.published(recipe, known)  # before anything is prepared
-    base, _ = choose.choose(recipe, args.base or "ubuntu")
+    base, _ = choose.choose(recipe, args.base)
     with ui.shown(common.how(args)) as sink:
         proposed.run(recipe, known, work, base, Options(args.cache), jobs=args.jobs, sink=sink)
 
@@ -151,79 +147,63 @@ def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) ->
 def report(args: argparse.Namespace) -> int:
     """Write the page, or print it as Markdown."""
     from backport.sru import check  # noqa: PLC0415
-
-    # Evidence from elsewhere says itself what it is about.
-    alone = args.evidence is not None and not args.recipe.is_file()
-    work = (
-        (args.work or Path("build"))
-        if alone
-        else common.work_folder(args, reader.load(args.recipe, outside=args.outside))
-    )
-    if args.evidence is None or args.evidence.is_dir():
-        folder, _ = _evidence(args, work, proposed=False)
-        return _report(args, folder, folder, work)
-    with check.opened(args.evidence) as folder:
-        # What an archive holds is there for this moment only: no link leads into it.
-        return _report(args, folder, None, work)
-
-
-def _report(args: argparse.Namespace, folder: Path, linked: Path | None, work: Path) -> int:
     from backport.sru import report as reports  # noqa: PLC0415
     from backport.sru.checklist_data import Checklist  # noqa: PLC0415
 
-    home = linked.parent if linked else args.evidence.parent
-    out = args.out or home / f"{folder.name}.html"
-    known: Checklist | None = None
-    if (path := work / CHECKLIST).exists():
-        what, advice = "this checklist cannot be read", "run: backport verify"
-        known = records.load(Checklist, path, what=what, advice=advice)
-    # A checklist of other evidence says nothing about this one.
-    known = known if known and known.evidence == folder.name else None
-    if args.markdown:
-        text = reports.as_markdown(reports.make(folder, None, checklist=known))
-        if args.out:
-            atomic.write(args.out, text)
-        common.tell(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
-        return 0
-    _page(args, folder, out, known, linked=linked is not None)
+    path = args.evidence
+    if path is None:
+        # Evidence from elsewhere says itself what it is about, and needs no recipe.
+        recipe = reader.load(args.recipe, outside=args.outside)
+        path = _newest(common.work_folder(args, recipe), proposed=False)
+    path = path.resolve()
+    with check.opened(path) as folder:
+        beside = path.parent / folder.name
+        known: Checklist | None = None
+        if (kept := _checklist_of(beside)).exists():
+            what, advice = "this checklist cannot be read", "run: backport verify"
+            known = records.load(Checklist, kept, what=what, advice=advice)
+        # What an archive holds is there for this moment only: no link leads into it.
+        linked = path.is_dir() and not args.markdown
+        made = reports.make(folder, linked=linked, checklist=known)
+        if args.markdown:
+            text = reports.as_markdown(made)
+            common.tell(args, {"event": "report", "markdown": text}, text.rstrip("\n"))
+        else:
+            _write(args, made, beside)
     return 0
 
 
-def _page(
-    args: argparse.Namespace,
-    folder: Path,
-    out: Path,
-    known: Checklist | None,
-    *,
-    linked: bool = True,
-) -> None:
-    """Write the page; where it is `linked`, with links to the evidence's files."""
+def _write(args: argparse.Namespace, made: Report, evidence: Path) -> None:
+    """Write the page beside the evidence."""
     from backport.sru import report as reports  # noqa: PLC0415
 
-    made = reports.make(folder, out if linked else None, checklist=known)
-    atomic.write(out, reports.as_html(made))
+    out = atomic.write(evidence.with_name(f"{evidence.name}.html"), reports.as_html(made))
     common.tell(args, {"event": "report", "path": out}, f"The report is in {out}")
 
 
-def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[Path, str]:
-    """The folder of the evidence, and its archive's sha256."""
+def _newest(work: Path, *, proposed: bool) -> Path:
+    """The newest evidence of a work folder; with `proposed` that of the published packages first.
+
+    Raises:
+        InputError: there is none.
+    """
     places = [work / "proposed" / "evidence" / "latest", work / "evidence" / "latest"]
-    found = [path for path in places if path.exists()]
-    if not proposed:
-        found.sort(key=lambda path: -path.resolve().stat().st_mtime)
-    folder = args.evidence or (found[0] if found else None)
-    if folder is None or not folder.is_dir():
+    found = [path.resolve() for path in places if path.exists()]
+    if not found:
         raise InputError(
-            "there is no evidence yet" if folder is None else "this is no folder of evidence",
-            where=str(folder or work / "evidence"),
-            advice="run: backport run",
+            "there is no evidence yet", where=str(work / "evidence"), advice="run: backport run"
         )
-    folder = folder.resolve()
+    return found[0] if proposed else max(found, key=lambda path: path.stat().st_mtime)
+
+
+def _packed(args: argparse.Namespace, work: Path) -> tuple[Path, str]:
+    """The folder of the evidence that proves something, and the sha256 of its archive."""
+    folder = (args.evidence or _newest(work, proposed=True)).resolve()
     packed = folder.with_name(f"{folder.name}.tar.zst")
-    if not packed.is_file():
+    if not folder.is_dir() or not packed.is_file():
         raise InputError(
-            "the evidence's archive is not beside its folder, so its hash is not known",
-            where=str(packed),
+            "this is no folder of evidence with its archive, whose hash is posted, beside it",
+            where=str(folder),
             advice="run: backport evidence",
         )
     return folder, sha256_of(packed)
@@ -232,16 +212,15 @@ def _evidence(args: argparse.Namespace, work: Path, *, proposed: bool) -> tuple[
 def _tell(
     args: argparse.Namespace, made: Checklist, comments: dict[str, str], known: Facts
 ) -> None:
-    from backport.sru import checklist_text  # noqa: PLC0415
+    from backport.sru import checklist_data  # noqa: PLC0415
 
     if args.json:
         data = {**asdict(made), "troubles": known.troubles, "comments": comments}
         print(json.dumps({"event": "checklist", **data}))
         return
-    print(checklist_text.as_text(made, quiet=args.quiet))
+    print(checklist_data.as_text(made, quiet=args.quiet))
     for trouble in known.troubles:
         print(f"Not read: {trouble}.")
-    if args.dry_run or args.post:
-        for change in made.tags:
-            print(f"\nThe comment for {change.series}:\n\n{comments[change.series]}\n")
-            print(f"Tags: + {change.add}  - {', '.join(change.remove)}")
+    for change in made.tags if args.dry_run or args.post else ():
+        print(f"\nThe comment for {change.series}:\n\n{comments[change.series]}\n")
+        print(f"Tags: + {change.add}  - {', '.join(change.remove)}")

@@ -11,31 +11,28 @@ import json
 import os
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from backport import __version__, atomic
-from backport.engine import records, verdict
+from backport.engine import records, system_errors, verdict
 from backport.engine.step import Step, StepId, hash_text
-from backport.engine.store import RECORD, Record, Store
+from backport.engine.store import RECORD, Record, Result, Store
 from backport.environments import prepared
-from backport.errors import InputError, reading
+from backport.errors import BackportError, InputError, reading
 from backport.launchpad.api import credentials
 from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
-from backport.run import plan
 from backport.source.files import sha256_of
-from backport.sru import archive, check, manifest, scrub
+from backport.sru import archive, check, manifest, run_record, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
 MADE = "made.json"
 LATEST = "latest"
-_RECORDS = "records"
 # What other commands know of this update: uploads, what is published, the PPA's tests, the
 # difference to what the series have.
 _RECORD_FILES = (
@@ -52,39 +49,51 @@ _RECORD_FILES = (
 # What these steps make is what is uploaded or installed: it may not be changed.
 _FIXED = ("fetch", "source", "build")
 
-Sign = Callable[[Path], None]
-
 
 @dataclass(frozen=True)
 class Made:
     """Evidence on disk: its folder, its archive and that archive's sha256.
 
-    `fresh` says that it was made just now, `removed` what was taken out of its logs, by kind.
+    `fresh` says that it was made just now.
     """
 
-    name: str
     folder: Path
     archive: Path
     sha256: str
     fresh: bool
-    removed: Mapping[str, int] = field(default_factory=dict)
 
 
-def make(
+def after_run(
     recipe: Recipe,
-    store: Store,
-    run: RunRecord,
-    cache: Path,
+    steps: Mapping[StepId, Step],
+    results: Mapping[StepId, Result],
     *,
-    sign: Sign | None = None,
-    secrets: Sequence[str] = (),
-) -> Made:
+    versions: Mapping[tuple[str, str], str],
+    store: Store,
+    cache: Path,
+) -> tuple[str, BackportError | None]:
+    """Write the run's record, and make its evidence unless that is there.
+
+    Returns the path of the evidence's archive, or why there is none: a run that went well has
+    not failed because of that, but it must be told.
+
+    Parameters:
+        versions: the version of each (source, series). cache: the folder of downloads.
+    """
+    record = run_record.make(steps, results, versions, recipe)
+    try:
+        with system_errors.refusals(store.work):
+            record.write(store.work)
+            return str(make(recipe, store, record, cache).archive), None
+    except BackportError as error:
+        return "", error
+
+
+def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     """Make the evidence of a run below ``evidence/`` in the work folder, unless it is there.
 
     Parameters:
         cache: the folder of downloads, whose path is taken out of the logs.
-        sign: writes a detached signature beside the manifest that it is given.
-        secrets: values that must not be in it, beside those of the environment.
 
     Raises:
         InputError: a file that cannot be changed holds what must not leave the machine, a log is
@@ -93,26 +102,29 @@ def make(
     home = store.work / FOLDER
     known = _made(home)
     key = _key(run, store.work, recipe)
-    if sign is None and (found := known.get(key)):
-        before = Made(
-            found["name"], home / found["name"], home / found["archive"], found["sha256"], False
-        )
+    if key in known:
+        name, digest = known[key]
+        before = Made(home / name, home / f"{name}{archive.SUFFIX}", digest, fresh=False)
         if before.archive.is_file() and (before.folder / manifest.FILE).is_file():
-            _point(home, before.name)
+            _point(home, name)
             return before
     recipe = versions.as_made(recipe, run.versions)
-    _refuse_changed(recipe, run)
+    if other := check.other_inputs(recipe, {step.id: step.inputs for step in run.steps}):
+        raise InputError(
+            "the recipe, or what lies beside it, was changed after this step had run",
+            where=str(other),
+            advice="run: backport run",
+        )
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
-    resolved = {f"{name}": path.resolve() for name, path in folders.items()}
-    secrets = (*secrets, *scrub.kept_secrets(credentials.place()))
-    needles = scrub.needles(resolved, secrets=secrets)
+    secrets = scrub.kept_secrets(credentials.place())
+    needles = scrub.needles(
+        {name: path.resolve() for name, path in folders.items()}, secrets=secrets
+    )
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
     try:
         told = _Collector(scratch, needles).collect(recipe, store, run)
         (scratch / manifest.FILE).write_text(told.to_text())
-        if sign is not None:
-            sign(scratch / manifest.FILE)
         packed = archive.pack(scratch, home / f".new-{told.name}{archive.SUFFIX}", told.name)
         folder, target = home / told.name, home / f"{told.name}{archive.SUFFIX}"
         if folder.exists():
@@ -125,28 +137,10 @@ def make(
         for left in home.glob(f".new-*{archive.SUFFIX}"):
             left.unlink()
         raise
-    digest = sha256_of(target)
-    known[key] = {"name": told.name, "archive": target.name, "sha256": digest}
+    known[key] = (told.name, sha256_of(target))
     atomic.write(home / MADE, json.dumps(known, indent=1) + "\n")
     _point(home, told.name)
-    removed: Counter[str] = Counter()
-    for content in told.files.values():
-        removed.update(content.removed)
-    return Made(told.name, folder, target, digest, True, removed)
-
-
-def _refuse_changed(recipe: Recipe, run: RunRecord) -> None:
-    """Refuse a recipe, patches or tests that are not those which the run has read."""
-    now = plan.make(recipe, plan.Selection(long=True), "")
-    for step in run.steps:
-        if step.id.kind in ("fetch", "source", "test") and (
-            step.id not in now or now[step.id].inputs != step.inputs
-        ):
-            raise InputError(
-                "the recipe, or what lies beside it, was changed after this step had run",
-                where=str(step.id),
-                advice="run: backport run",
-            )
+    return Made(folder, target, known[key][1], fresh=True)
 
 
 class _Collector:
@@ -157,7 +151,6 @@ class _Collector:
         self._needles = needles
         self._files: dict[str, Content] = {}
         self._links: dict[str, str] = {}
-        self._unrecorded: list[str] = []
 
     def collect(self, recipe: Recipe, store: Store, run: RunRecord) -> Manifest:
         """Put all in, and return its manifest."""
@@ -167,7 +160,7 @@ class _Collector:
                 content = records.read_bytes(path)
             self._put(name, path, content, fixed=False)
         for path in _records(store.work, recipe):
-            name = f"{_RECORDS}/{path.relative_to(store.work)}"
+            name = f"{check.RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
         bases = [
@@ -184,7 +177,6 @@ class _Collector:
             steps=tuple(steps),
             files=dict(sorted(self._files.items())),
             links=dict(sorted(self._links.items())),
-            unrecorded=tuple(sorted(self._unrecorded)),
             recipe=recipe.path.name,
             matrix=run.matrix,
         )
@@ -198,7 +190,7 @@ class _Collector:
         return manifest.read(clean.encode(), manifest.FILE)
 
     def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
-        key, kind, _ = run.ended[step.id]
+        key, kind, _ = run.ended[str(step.id)]
         folder = store.folder(step.id)
         common = (
             str(step.id), step.id.kind, step.id.series, step.id.source, step.id.test,
@@ -242,19 +234,10 @@ class _Collector:
         """A file's content, held against what it was when the step ended."""
         content = path.read_bytes()
         entry = record.outputs.get(relative) or (record.logs or {}).get(relative)
-        if entry is None:
-            if record.logs is not None:
-                raise InputError(
-                    "this file came into the step's folder after the step had ended",
-                    where=f"{step.id}/{relative}",
-                    advice="remove it, or the step's folder, and run: backport run",
-                )
-            self._unrecorded.append(f"steps/{step.id}/{relative}")
-        elif hashlib.sha256(content).hexdigest() != entry[2]:
-            cut = f"is cut off ({len(content)} of {entry[0]} bytes)"
-            what = cut if len(content) < entry[0] else "was changed after its step had ended"
+        if entry is None or hashlib.sha256(content).hexdigest() != entry[2]:
+            was = "was put there" if entry is None else "was changed or cut off"
             raise InputError(
-                f"this file {what}",
+                f"this file {was} after its step had ended",
                 where=f"{step.id}/{relative}",
                 advice="remove the step's folder and run: backport run",
             )
@@ -268,43 +251,35 @@ class _Collector:
                 where=str(path),
                 advice="let the test name its artifacts in printable characters, and shorter",
             )
+        # What was fetched by its hash came from outside, and knows nothing of this machine.
+        fetched = name.startswith("steps/fetch/") or any(
+            file.sha256 == digest for file in self._files.values()
+        )
+        try:
+            if not fixed:
+                scrubbed = scrub.scrub(content, self._needles)
+            elif not fetched and (what := scrub.seen(content, self._needles)):
+                raise ValueError(what)
+            else:
+                scrubbed = scrub.Scrubbed(content, {})
+        except ValueError as error:
+            raise InputError(
+                f"this file holds {error}, which cannot be taken out of it; no evidence is made",
+                where=str(path),
+                advice="make it anew without that",
+            ) from error
         target = self._out / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if fixed:
-            # What was fetched by its hash came from outside, and knows nothing of this machine.
-            fetched = name.startswith("steps/fetch/") or any(
-                file.sha256 == digest for file in self._files.values()
-            )
-            try:
-                if not fetched and (what := scrub.seen(content, self._needles)):
-                    raise ValueError(what)
-            except ValueError as error:
-                raise _refusal(path, str(error)) from error
-            self._files[name] = Content(len(content), digest)
-            target.write_bytes(content)
-            return
-        executable = bool(path.stat().st_mode & 0o100)
-        try:
-            scrubbed = scrub.scrub(content, self._needles)
-        except ValueError as error:
-            raise _refusal(path, str(error)) from error
         target.write_bytes(scrubbed.content)
+        executable = not fixed and bool(path.stat().st_mode & 0o100)
+        target.chmod(0o755 if executable else 0o644)
         self._files[name] = Content(
             len(scrubbed.content),
-            hashlib.sha256(scrubbed.content).hexdigest(),
+            hashlib.sha256(scrubbed.content).hexdigest() if scrubbed.removed else digest,
             digest if scrubbed.removed else "",
             executable,
             scrubbed.removed,
         )
-        target.chmod(0o755 if executable else 0o644)
-
-
-def _refusal(path: Path, what: str) -> InputError:
-    return InputError(
-        f"this file holds {what}, which cannot be taken out of it; no evidence is made",
-        where=str(path),
-        advice="make it anew without that",
-    )
 
 
 def _input_files(recipe: Recipe) -> Iterator[Path]:
@@ -358,12 +333,12 @@ def _base(series: str, store: Store) -> BaseRecord:
     return BaseRecord(series, base.kind, base.suite, differing)
 
 
-def _made(home: Path) -> dict[str, dict[str, str]]:
+def _made(home: Path) -> dict[str, tuple[str, str]]:
+    """The name and the archive's sha256 of what was made before, by its key."""
+    made: dict[str, tuple[str, str]] = {}
     with suppress(InputError), reading(home / MADE):
-        data = records.read_json(home / MADE)
-        made: dict[str, dict[str, str]] = records.decode(dict[str, dict[str, str]], data)
-        return made
-    return {}
+        made = records.decode(dict[str, tuple[str, str]], records.read_json(home / MADE))
+    return made
 
 
 def _point(home: Path, name: str) -> None:

@@ -1,24 +1,29 @@
-"""Check evidence on any machine: every hash, the chain of the steps, completeness, signature."""
+"""Read and check evidence on any machine: every hash, the chain of the steps, completeness."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backport.engine import owner, programs, records, verdict
+from backport.engine import owner, programs, records
+from backport.engine.step import StepId
 from backport.errors import InputError, reading
+from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import ServiceTests
 from backport.recipe import reader
 from backport.recipe.model import Recipe
+from backport.run import plan
 from backport.source.files import sha256_of
-from backport.sru import archive, manifest, signature
+from backport.sru import archive, manifest
 from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.signature import Signed
 
 INPUTS = "inputs"
 """The folder of the recipe, and of what lies beside it."""
+RECORDS = "records"
+"""The folder of what other commands know of the update."""
 # What a step of a kind cannot have ended without, whatever its verdict.
 _LOGS = {"build": "build.log", "test": "log"}
 
@@ -36,16 +41,14 @@ class Fault:
 
 @dataclass(frozen=True)
 class Checked:
-    """Evidence that was looked at: its table of contents, what is wrong, who signed it.
+    """Evidence that was looked at: its table of contents, and what is wrong.
 
-    `sha256` is the archive's, "" for a folder. `notes` say what could not be known.
+    `sha256` is the archive's, "" for a folder.
     """
 
     manifest: Manifest
     faults: tuple[Fault, ...]
-    signed: Signed
     sha256: str
-    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -96,36 +99,59 @@ def recipe_of(inputs: Path, contents: Manifest) -> Recipe:
     return reader.load(inputs / contents.recipe, alone=True, matrix=matrix)
 
 
-def check(path: Path, *, keyring: Path | None = None) -> Checked:
+def other_inputs(
+    recipe: Recipe, steps: Mapping[StepId, tuple[tuple[str, str], ...]]
+) -> StepId | None:
+    """The first of the steps that has not read what the recipe, and what is beside it, hold now.
+
+    Parameters:
+        steps: what each has read; of what others than fetch, source and test read is not all there.
+    """
+    now = plan.make(recipe, plan.Selection(long=True), "")
+    for step, inputs in steps.items():
+        known = step in now and now[step].inputs == inputs
+        if step.kind in ("fetch", "source", "test") and not known:
+            return step
+    return None
+
+
+def service_tests(folder: Path, evidence: Manifest) -> ServiceTests:
+    """What Ubuntu's autopkgtest service said of the source packages of this evidence.
+
+    The evidence keeps what each step came to here and what the service said; the sha256 of the
+    update's own .dsc joins the two.
+
+    Parameters:
+        folder: the evidence's folder, already checked.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    own = {
+        (step.source, step.series): digest
+        for step in evidence.steps
+        if step.kind == "source" and not step.variant
+        for name, digest in step.outputs.items()
+        if name.endswith(".dsc")
+    }
+    every = verdicts.read(folder / RECORDS, own)
+    # The summary of a work folder may have runs of another recipe.
+    return replace(every, runs=tuple(run for run in every.runs if run[0].pair in own))
+
+
+def check(path: Path) -> Checked:
     """Check evidence whole; what is wrong with its files is in the result, file by file.
 
     Parameters:
         path: its folder or archive.
-        keyring: public keys that must have signed it; without one the user's own keys are
-            asked, and a signature of an unknown key is no fault.
 
     Raises:
         InputError: there is no evidence, the archive is damaged, or the manifest was changed.
     """
     with opened(path) as folder:
         contents = load(folder)
-        faults = [*_files(folder, contents), *_steps(folder, contents)]
-        signed = signature.verify(folder, keyring)
-    if signed.state == "bad":
-        faults.append(Fault(manifest.SIGNATURE, "the signature is not one of this manifest"))
-    if keyring is not None and signed.state in ("none", "unknown key"):
-        what = "it is not signed" if signed.state == "none" else f"signed by {signed.key}"
-        faults.append(Fault(manifest.SIGNATURE, f"{what}, and not by a key of {keyring.name}"))
-    notes = []
-    if contents.unrecorded:
-        notes.append(
-            f"for {len(contents.unrecorded)} files nothing says what they were when their step "
-            "ended: an older toolkit ran it"
-        )
-    if signed.state == "unknown key":
-        notes.append(f"it is signed by the key {signed.key}, which is not known here")
-    digest = sha256_of(path) if path.is_file() else ""
-    return Checked(contents, tuple(faults), signed, digest, tuple(notes))
+        faults = (*_files(folder, contents), *_steps(folder, contents))
+    return Checked(contents, faults, sha256_of(path) if path.is_file() else "")
 
 
 def sound(path: Path, what: str) -> Manifest:
@@ -140,8 +166,8 @@ def sound(path: Path, what: str) -> Manifest:
     checked = check(path)
     if checked.faults:
         raise InputError(
-            f"the evidence is faulty, so {what} ({checked.faults[0]})",
-            where=str(path),
+            f"the evidence is faulty, so {what}: {checked.faults[0].what}",
+            where=checked.faults[0].place,
             advice="get the evidence anew, or run: backport evidence",
         )
     return checked.manifest
@@ -152,19 +178,16 @@ def _files(folder: Path, contents: Manifest) -> Iterator[Fault]:
         path = folder / name
         if path.is_symlink() or not path.is_file():
             yield Fault(name, "it is missing")
-            continue
-        size = path.stat().st_size
-        if size < content.size:
-            yield Fault(name, f"it is cut off: {size} of {content.size} bytes are there")
-            continue
-        if sha256_of(path) != content.sha256:
-            yield Fault(name, "it was changed: it does not have the sha256 of the manifest")
+        elif (path.stat().st_size, sha256_of(path)) != (content.size, content.sha256):
+            yield Fault(
+                name, "it was changed: it does not have the size and sha256 of the manifest"
+            )
         elif bool(path.stat().st_mode & 0o100) != content.executable:
             yield Fault(name, "it was changed: its mode is not that of the manifest")
-    own = {manifest.FILE, manifest.SIGNATURE}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if (path.is_symlink() or not path.is_dir()) and name not in own | contents.files.keys():
+        known = name in contents.files or name == manifest.FILE
+        if (path.is_symlink() or not path.is_dir()) and not known:
             yield Fault(name, "the manifest does not know this file")
 
 
@@ -183,23 +206,16 @@ def _steps(folder: Path, contents: Manifest) -> Iterator[Fault]:
             yield Fault(step.name, "its key is not that of its inputs: evidence of another run")
         if step.digest != step.expected_digest():
             yield Fault(step.name, "its outputs are not those that its hash speaks of")
-        yield from _outputs(step, contents)
+        for name, digest in step.outputs.items():
+            content = contents.files.get(f"{step.folder}/{name}")
+            if content is None or (content.recorded or content.sha256) != digest:
+                yield Fault(f"{step.folder}/{name}", "it is not the output that its step recorded")
         yield from _logs(step, folder, contents)
-
-
-def _outputs(step: StepRecord, contents: Manifest) -> Iterator[Fault]:
-    for name, digest in step.outputs.items():
-        content = contents.files.get(f"{step.folder}/{name}")
-        if content is None:
-            yield Fault(f"{step.folder}/{name}", "it is an output of its step, and missing")
-        elif (content.recorded or content.sha256) != digest:
-            yield Fault(f"{step.folder}/{name}", "it is not the output that its step recorded")
 
 
 def _logs(step: StepRecord, folder: Path, contents: Manifest) -> Iterator[Fault]:
     log = _LOGS.get(step.kind)
-    ran = step.kind != "test" or verdict.kind(step.verdict) != "broken"
-    if log and ran and step.passed and f"{step.folder}/{log}" not in contents.files:
+    if log and step.passed and f"{step.folder}/{log}" not in contents.files:
         yield Fault(step.name, f"it passed, but its log is missing: {log}")
     name = f"{step.folder}/{programs.FILE}"
     if name in contents.files:

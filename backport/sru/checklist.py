@@ -7,7 +7,9 @@ pages. What nobody here can know is said to be unknown, with the address where i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import ServiceTest
@@ -19,6 +21,7 @@ from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
 from backport.sru.facts import Facts, uploads
 from backport.sru.manifest import Manifest
+from backport.sru.proof import Proof
 
 AGEING_DAYS = 7
 _BUG = "https://bugs.launchpad.net/bugs/{}"
@@ -41,96 +44,93 @@ def make(
         evidence: the evidence, checked. sha256: of its archive. now: the time, in UTC.
         service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
-    moment = now or datetime.now(UTC)
-    decided = _List(recipe, evidence, facts, sha256=sha256, now=moment, service=service or {})
+    proofs = {
+        series.name: proof.tests(recipe, evidence, facts, series.name, service)
+        for series in recipe.series
+    }
+    decided = _List(recipe, facts, proofs, sha256, now or datetime.now(UTC))
     items, tags = tuple(decided.items()), tuple(decided.tags())
     return Checklist(recipe.bug, evidence.name, sha256, facts.asked, items, tags)
 
 
+@dataclass(frozen=True)
 class _List:
-    def __init__(
-        self,
-        recipe: Recipe,
-        evidence: Manifest,
-        facts: Facts,
-        *,
-        sha256: str,
-        now: datetime,
-        service: Mapping[StepId, ServiceTest],
-    ) -> None:
-        self._recipe = recipe
-        self._facts = facts
-        self._sha256 = sha256
-        self._now = now
-        self._pairs = uploads(recipe)
-        self._place = f"LP: #{recipe.bug}"
-        self._ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
-        self._proofs = {
-            series.name: proof.tests(recipe, evidence, facts, series.name, service)
-            for series in recipe.series
-        }
+    recipe: Recipe
+    facts: Facts
+    proofs: Mapping[str, tuple[Proof, ...]]
+    sha256: str
+    now: datetime
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        return uploads(self.recipe)
+
+    @cached_property
+    def ours(self) -> Mapping[tuple[str, str], str]:
+        return {(row.source, row.series): row.ours for row in versions.table(self.recipe, {})}
+
+    @property
+    def place(self) -> str:
+        return f"LP: #{self.recipe.bug}"
 
     def items(self) -> Iterator[Item]:
         """Every line, the bug's first."""
         yield from self._bug()
-        for series in self._recipe.series:
-            pairs = [pair for pair in self._pairs if pair[1] == series.name]
+        for series in self.recipe.series:
+            pairs = [pair for pair in self.pairs if pair[1] == series.name]
             for pair in pairs:
                 yield from self._package(pair)
             if pairs:
                 yield from self._series(series.name)
-        if self._recipe.exception is not None:
-            yield from self._exception(self._recipe.exception)
+        if self.recipe.exception is not None:
+            yield from self._exception(self.recipe.exception)
         yield self._comment()
 
     def _bug(self) -> Iterator[Item]:
-        bug, address = self._facts.bug, _BUG.format(self._recipe.bug)
+        bug, address = self.facts.bug, _BUG.format(self.recipe.bug)
         if bug is None:
-            why = self._facts.troubles[0] if self._facts.troubles else "Launchpad was not asked."
+            why = self.facts.troubles[0] if self.facts.troubles else "Launchpad was not asked."
             yield Item(
-                "unknown", self._place, "The bug is public and its template filled in", _full(why),
+                "unknown", self.place, "The bug is public and its template filled in", _full(why),
                 "requirements; bug-template", address, advice="Look at the bug."
             )  # fmt: skip
             return
         yield Item(
-            "missing" if bug.notes else "done", self._place, "The bug is public",
-            _full("; ".join(bug.notes)) if bug.notes else f"It can be read: {bug.title}",
-            "requirements", address,
+            "missing" if bug.notes else "done", self.place, "The bug is public",
+            _full("; ".join(bug.notes) or f"It can be read: {bug.title}"), "requirements", address,
         )  # fmt: skip
-        exception = self._recipe.exception
+        exception = self.recipe.exception
         required = (*template.REQUIRED, *(exception.headings if exception else ()))
-        lacks = template.faults(bug.description, required)
+        lacks = "; ".join(template.faults(bug.description, required))
         yield Item(
-            "missing" if lacks else "done",
-            self._place,
+            "missing" if lacks else "done", self.place,
             "The description is the filled-in template",
-            _full("; ".join(lacks)) if lacks else f"It has {', '.join(required)}.",
-            f"bug-template; {exception.page}" if exception else "bug-template",
-            address,
+            _full(lacks or f"It has {', '.join(required)}"),
+            f"bug-template; {exception.page}" if exception else "bug-template", address,
             advice="Fill it in: backport bug." if lacks else "",
-        )
-        for source in dict.fromkeys(source for source, _ in self._pairs):
+        )  # fmt: skip
+        for source in dict.fromkeys(source for source, _ in self.pairs):
             task = bug.task(source)
             released = task is not None and task.status == "Fix Released"
-            status = task.status if task else "no task"
             yield Item(
                 "done" if released else "missing", source,
-                "The development release has the fix", f"Its task: {status}.",
+                "The development release has the fix",
+                f"Its task: {task.status if task else 'no task'}.",
                 "requirements, development release first", address,
                 advice="" if released else "A person has to see that it is fixed there first.",
             )  # fmt: skip
-        for source, series in self._pairs:
-            if bug.task(source, series) is None:
+        for pair in self.pairs:
+            if bug.task(*pair) is None:
                 yield Item(
-                    "missing", f"{source} in {series}", "The bug has a task for it",
-                    "There is none.", "howto/standard", address, advice="Add it: backport bug.",
+                    "missing", _place(pair), "The bug has a task for it", "There is none.",
+                    "howto/standard", address, advice="Add it: backport bug.",
                 )  # fmt: skip
 
     def _package(self, pair: tuple[str, str]) -> Iterator[Item]:
         source, series = pair
-        place, address, ours = _place(pair), _page(pair), self._ours[pair]
+        place, address, ours = _place(pair), _page(pair), self.ours[pair]
         what, rule = f"{ours} is in {series}-proposed", "explanation/pipeline"
-        there, updates = (self._facts.in_pocket(pair, one) for one in ("Proposed", "Updates"))
+        there, updates = (self.facts.in_pocket(pair, one) for one in ("Proposed", "Updates"))
         if self._is_new(pair):
             yield Item(
                 "person", place, "A new source package needs two approvals",
@@ -139,7 +139,7 @@ class _List:
                 "howto/special, NEW queue", address,
                 advice="Ask on a tracking bug before the upload.",
             )  # fmt: skip
-        if pair not in self._facts.publications:
+        if pair not in self.facts.publications:
             why, advice = _full(self._trouble(pair)), f"Look at {address}."
             yield Item("unknown", place, what, why, rule, address, advice=advice)
             return
@@ -167,25 +167,25 @@ class _List:
 
     def _ageing(self, pair: tuple[str, str], published: str) -> Item:
         what = f"It has been in {pair[1]}-proposed for {AGEING_DAYS} days"
-        place, rule, address = _place(pair), "explanation/pipeline, ageing", _page(pair)
-        if not published:
-            return Item("unknown", place, what, "The record has no date.", rule, address)
-        days = (self._now - datetime.fromisoformat(published)).total_seconds() / 86400
-        why = f"{max(0, int(days))} days, since {published[:10]}."
-        if days >= AGEING_DAYS:
-            return Item("done", place, what, why, rule, address)
-        return Item("missing", place, what, why, rule, address, advice="Wait.")
+        state: State = "unknown"
+        why, advice = "The record has no date.", ""
+        if published:
+            days = (self.now - datetime.fromisoformat(published)).total_seconds() / 86400
+            why = f"{max(0, int(days))} days, since {published[:10]}."
+            state, advice = ("done", "") if days >= AGEING_DAYS else ("missing", "Wait.")
+        rule = "explanation/pipeline, ageing"
+        return Item(state, _place(pair), what, why, rule, _page(pair), advice=advice)
 
     def _phasing(self, pair: tuple[str, str]) -> Item:
         series, place, what = pair[1], _place(pair), "It is released to all users"
         rule, address = "explanation/standard-processes, phasing", _page(pair)
-        updates = self._facts.in_pocket(pair, "Updates")
-        if updates is None or updates.version != self._ours[pair]:
+        updates = self.facts.in_pocket(pair, "Updates")
+        if updates is None or updates.version != self.ours[pair]:
             return Item(
                 "person", place, what, f"It is not in {series}-updates yet.", rule, _PENDING,
                 advice="The SRU team releases it, not on a Friday, Saturday or Sunday.",
             )  # fmt: skip
-        shares = [one.phased for one in self._facts.updates.get(pair, ()) if one.phased is not None]
+        shares = [one.phased for one in self.facts.updates.get(pair, ()) if one.phased is not None]
         if not shares:
             why = f"In {series}-updates since {updates.published[:10]}, for everybody."
             return Item("done", place, what, why, rule, address)
@@ -195,7 +195,7 @@ class _List:
         return Item("missing", place, what, why, rule, address, advice=advice)
 
     def _series(self, series: str) -> Iterator[Item]:
-        proofs = self._proofs[series]
+        proofs = self.proofs[series]
         if not proofs:
             yield Item(
                 "missing", series, "The tests passed with the packages in -proposed",
@@ -205,7 +205,7 @@ class _List:
         for one in proofs:
             yield Item(
                 "missing" if one.lacks else "done",
-                f"{one.source} in {series}",
+                _place((one.step.source, series)),
                 f"{one.test} passed with the packages in {series}-proposed",
                 _full(one.lacks) if one.lacks
                 else "The files that were tested are the published ones, by sha256.",
@@ -215,107 +215,100 @@ class _List:
                 one.advice,
             )  # fmt: skip
         yield from self._tag(series)
-        later = [one.name for one in self._recipe.series]
+        later = [one.name for one in self.recipe.series]
         for name in later[later.index(series) + 1 :]:
-            for source, there in self._pairs:
-                if there == name and (source, series) in self._pairs:
+            for source, there in self.pairs:
+                if there == name and (source, series) in self.pairs:
                     yield self._later(source, series, name)
 
     def _tag(self, series: str) -> Iterator[Item]:
-        bug = self._facts.bug
+        bug = self.facts.bug
         if bug is None:
             return
-        what, rule = f"The bug is tagged verification-done-{series}", "reference/sru-verification"
-        address = _BUG.format(self._recipe.bug)
+        proofs = self.proofs[series]
+        state: State = "missing"
         if failed := _failed_tags(bug, series):
-            yield Item(
-                "missing", series, what, f"Somebody has set {', '.join(failed)}.", rule, address,
-                advice="Find out what failed; only a person can decide that it is well now.",
-            )  # fmt: skip
+            why = f"Somebody has set {', '.join(failed)}."
+            advice = "Find out what failed; only a person can decide that it is well now."
         elif f"verification-done-{series}" in bug.tags:
-            proved = all(not one.lacks for one in self._proofs[series]) and self._proofs[series]
-            why = "It is." if proved else "It is, but not by this evidence."
-            yield Item(
-                "done" if proved else "person", series, what, why, rule, address,
-                advice="" if proved else "Ask who set it, and by what test.",
-            )  # fmt: skip
-        elif f"verification-needed-{series}" in bug.tags:
-            proposed = any(tag.series == series for tag in self.tags())
-            yield Item(
-                "missing", series, what,
-                "It is proposed: all that it says is proved." if proposed
-                else "It is not proposed, since the tests above are not all proved.",
-                rule, address,
-                advice="Post it: scripts/verify-sru --post." if proposed else "",
-            )  # fmt: skip
+            if proofs and all(not one.lacks for one in proofs):
+                state, why, advice = "done", "It is.", ""
+            else:
+                state, why = "person", "It is, but not by this evidence."
+                advice = "Ask who set it, and by what test."
+        elif f"verification-needed-{series}" not in bug.tags:
+            why = f"The SRU team has not asked yet: no verification-needed-{series}."
+            advice = "Wait for its acceptance."
+        elif any(tag.series == series for tag in self.tags()):
+            why = "It is proposed: all that it says is proved."
+            advice = "Post it: scripts/verify-sru --post."
         else:
-            yield Item(
-                "missing", series, what, f"The SRU team has not asked yet: no "
-                f"verification-needed-{series}.", rule, address, advice="Wait for its acceptance.",
-            )  # fmt: skip
+            why, advice = "It is not proposed, since the tests above are not all proved.", ""
+        yield Item(
+            state, series, f"The bug is tagged verification-done-{series}", why,
+            "reference/sru-verification", _BUG.format(self.recipe.bug), advice=advice,
+        )  # fmt: skip
 
     def _later(self, source: str, series: str, later: str) -> Item:
         place, what = f"{source} in {series}", f"{later} has it already"
         rule, address = "release gate: later series first", _page((source, later))
-        updates = self._facts.in_pocket((source, later), "Updates")
-        status = {one.status for one in self._facts.publications.get((source, later), ())}
-        if (source, later) not in self._facts.publications:
+        updates = self.facts.in_pocket((source, later), "Updates")
+        status = {one.status for one in self.facts.publications.get((source, later), ())}
+        if (source, later) not in self.facts.publications:
             return Item("unknown", place, what, "It was not asked.", rule, address)
-        if updates is not None and updates.version == self._ours[source, later]:
+        if updates is not None and updates.version == self.ours[source, later]:
             return Item("done", place, what, f"{later}-updates has it.", rule, address)
         ended = status and status <= {"Obsolete", "Superseded", "Deleted"}
         why = f"{later} has ended: nothing is published there any more." if ended else (
-            f"{later}-updates does not have {self._ours[source, later]}.")  # fmt: skip
+            f"{later}-updates does not have {self.ours[source, later]}.")  # fmt: skip
         return Item("person" if ended else "missing", place, what, why, rule, address)
 
     def _exception(self, exception: SruException) -> Iterator[Item]:
         """What the exception asks for; its tests prove what they prove in each series."""
+        page = exception.page
         for item in exception.items:
             if not item.tests:
-                evidence = item.address or exception.page
                 yield Item(
-                    "person", self._place, item.what, _full(item.why), exception.page, evidence,
+                    "person", self.place, item.what, _full(item.why), page, item.address or page,
                     advice=_full(item.advice) if item.advice else "",
                 )  # fmt: skip
-            for series in (
-                one for source, one in self._pairs if item.tests and source == item.source
-            ):
+                continue
+            for series in (series for source, series in self.pairs if source == item.source):
                 proved = [
-                    one for one in self._proofs[series]
-                    if not one.lacks and (one.source, one.test in item.tests) == (item.source, True)
+                    one for one in self.proofs[series]
+                    if not one.lacks and one.step.source == item.source and one.test in item.tests
                 ]  # fmt: skip
-                yield Item(
-                    "done" if proved else "missing", series, item.what,
-                    f"{proved[0].test} of {item.source} does it." if proved
-                    else "No test of the evidence proves it.",
-                    exception.page, proved[0].log if proved else manifest.FILE,
-                    proved[0].sha256 if proved else "",
-                )  # fmt: skip
+                if not proved:
+                    why = "No test of the evidence proves it."
+                    yield Item("missing", series, item.what, why, page, manifest.FILE)
+                for one in proved[:1]:
+                    why = f"{one.test} of {item.source} does it."
+                    yield Item("done", series, item.what, why, page, one.log, one.sha256)
 
     def _comment(self) -> Item:
-        posted = self._facts.bug is not None and any(
-            self._sha256 and self._sha256 in comment for comment in self._facts.bug.comments
+        posted = self.facts.bug is not None and any(
+            self.sha256 and self.sha256 in comment for comment in self.facts.bug.comments
         )
-        state: State = "unknown" if self._facts.bug is None else "done" if posted else "missing"
+        state: State = "unknown" if self.facts.bug is None else "done" if posted else "missing"
         return Item(
-            state, self._place, "A comment says what was tested, with the packages' versions",
+            state, self.place, "A comment says what was tested, with the packages' versions",
             "It is there, with this evidence's hash." if posted
             else "There is none of this evidence.",
-            "reference/sru-verification", _BUG.format(self._recipe.bug),
+            "reference/sru-verification", _BUG.format(self.recipe.bug),
         )  # fmt: skip
 
     def tags(self) -> Iterator[TagChange]:
         """The tags that are proposed: where every test of the series is proved, and no other."""
-        bug = self._facts.bug
+        bug = self.facts.bug
         if bug is None:
             return
-        for series in (one.name for one in self._recipe.series):
+        for series in (one.name for one in self.recipe.series):
             needed, done = f"verification-needed-{series}", f"verification-done-{series}"
-            proofs = self._proofs[series]
-            pairs = [pair for pair in self._pairs if pair[1] == series]
+            proofs = self.proofs[series]
+            pairs = [pair for pair in self.pairs if pair[1] == series]
             published = [
-                (there := self._facts.in_pocket(pair, "Proposed")) is not None
-                and (there.version, there.status) == (self._ours[pair], "Published")
+                (there := self.facts.in_pocket(pair, "Proposed")) is not None
+                and (there.version, there.status) == (self.ours[pair], "Published")
                 for pair in pairs
             ]
             proved = bool(proofs) and not any(one.lacks for one in proofs)
@@ -325,17 +318,13 @@ class _List:
 
     def _trouble(self, pair: tuple[str, str]) -> str:
         """Why nothing is known of a pair; after an error of the connection nothing was asked."""
-        troubles, named = self._facts.troubles, f"{pair[0]} in ubuntu {pair[1]} "
+        troubles, named = self.facts.troubles, f"{pair[0]} in ubuntu {pair[1]} "
         own = [trouble for trouble in troubles if named in trouble]
         return (*own, *troubles, "Launchpad was not asked.")[0]
 
     def _is_new(self, pair: tuple[str, str]) -> bool:
-        source, series = pair
-        named = self._recipe.one_series(series).archive.get(source)
-        there = [one for one in self._facts.publications.get(pair, ()) if one.pocket != "Proposed"]
-        if pair in self._facts.publications:
-            return not there
-        return named is not None and not named.version
+        there = self.facts.publications.get(pair)
+        return there is not None and all(one.pocket == "Proposed" for one in there)
 
 
 def _place(pair: tuple[str, str]) -> str:

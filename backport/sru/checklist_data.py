@@ -1,12 +1,15 @@
-"""The checklist as data: what is done, by what evidence, what is missing, who has to do it."""
+"""The checklist as data and as text: what is done, by what evidence, and what is missing."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 State = Literal["done", "missing", "person", "unknown"]
 STATES: tuple[State, ...] = get_args(State)
+_SIGNS = {"done": "[x]", "missing": "[ ]", "person": "[P]", "unknown": "[?]"}
+_WIDTH = 98
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,39 @@ class Checklist:
     def count(self, state: State) -> int:
         """How many lines have that state."""
         return sum(item.state == state for item in self.items)
+
+
+def as_text(made: Checklist, *, quiet: bool = False) -> str:
+    """The checklist for a person at a terminal, by place; with `quiet` only what is not done."""
+    lines = [f"Checklist of LP: #{made.bug}, by the evidence {made.evidence}", ""]
+    place = ""
+    for item in made.items:
+        if quiet and item.state == "done":
+            continue
+        if item.place != place:
+            place = item.place
+            lines.append(place)
+        lines += _item(item)
+    counted = ", ".join(f"{made.count(state)} {state}" for state in STATES)
+    lines += ["", f"{counted}.  [x] done, [ ] missing, [P] for a person, [?] not known here"]
+    if not made.asked:
+        lines.append("Launchpad was not asked.")
+    for change in made.tags:
+        lines.append(f"Proposed: {change.add}, in place of {', '.join(change.remove)}.")
+    if not made.tags:
+        lines.append("No tag is proposed.")
+    return "\n".join(lines)
+
+
+def _item(item: Item) -> list[str]:
+    lines = textwrap.wrap(
+        f"{item.what}. {item.why} {item.advice}".rstrip(),
+        _WIDTH,
+        initial_indent=f"  {_SIGNS[item.state]} ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    if item.evidence and (item.state != "done" or item.sha256):
+        lines.append(f"      by {item.evidence}{f', sha256 {item.sha256}' if item.sha256 else ''}")
+    return lines

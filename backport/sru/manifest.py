@@ -1,7 +1,6 @@
 """The evidence's table of contents: every file by sha256, every step with what it read and said.
 
-The manifest has a hash of itself, so a change of one byte of it is seen as well; a signature of
-the manifest is one of all that it lists.
+The manifest has a hash of itself, so a change of one byte of it is seen as well.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from backport.output import printable
 from backport.recipe.model import NAME
 
 FILE = "manifest.json"
-SIGNATURE = f"{FILE}.asc"
-FORMAT = 2
+FORMAT = 3
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LAST_SECOND = 253402300800  # the end of the year 9999
 _ANEW = "get the evidence anew"
@@ -112,8 +110,7 @@ class Manifest:
 
     `versions` maps series/source to the version that was made, `links` a symbolic link of the
     artifacts to its target. `recipe` is the recipe's file below ``inputs/``, and `matrix` are those
-    that it had rows of its test matrix from. `unrecorded` are files whose hash was not taken when
-    their step ended, so nothing says that they are whole.
+    that it had rows of its test matrix from.
     """
 
     update: str
@@ -124,7 +121,6 @@ class Manifest:
     steps: tuple[StepRecord, ...]
     files: Mapping[str, Content]
     links: Mapping[str, str] = field(default_factory=dict)
-    unrecorded: tuple[str, ...] = ()
     recipe: str = "backport.toml"
     matrix: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import SERVICE, ServiceTest
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection, wanted_tests
-from backport.sru import service_verdicts
+from backport.sru import check
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest, StepRecord
 
@@ -32,16 +32,6 @@ class Proof:
     log: str = ""
     sha256: str = ""
     advice: str = ""
-
-    @property
-    def source(self) -> str:
-        """The source package."""
-        return self.step.source
-
-    @property
-    def series(self) -> str:
-        """The series."""
-        return self.step.series
 
     @property
     def test(self) -> str:
@@ -81,8 +71,9 @@ def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTe
     there = service.get(one.step)
     if there is None:
         return one
-    log = service_verdicts.log_of(there, evidence)
-    digest = evidence.files[log].sha256 if log else ""
+    log = f"{check.RECORDS}/{there.worst.file}"
+    content = evidence.files.get(log)
+    log, digest = (log, content.sha256) if content else ("", "")
     words = verdict.text(there.verdict)
     if verdict.kind(there.verdict) != "passed":
         lacks = f"{verdict.kind(there.verdict)}: {words}"
@@ -97,7 +88,7 @@ def _in_place(one: Proof, evidence: Manifest, service: Mapping[StepId, ServiceTe
         return one
     lacks = (
         f"passed on {SERVICE} with {there.worst.version} of the PPA, and not with the packages in "
-        f"{one.series}-proposed"
+        f"{one.step.series}-proposed"
     )
     return replace(one, lacks=lacks, advice=_RUN, log=log, sha256=digest)
 

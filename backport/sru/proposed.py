@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backport.engine import execute
 from backport.engine.events import Note, Sink
+from backport.engine.execute import Action
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import Passed
@@ -33,37 +34,27 @@ from backport.sru.facts import Facts, Pair
 FOLDER = "proposed"
 
 
-class PublishedActions(Actions):
-    """As `Actions`, but a build of the update's own takes the published files."""
+def actions(
+    own: Actions, published: Mapping[Pair, tuple[PublishedBinary, ...]]
+) -> dict[str, Action]:
+    """As `own`, but a build of the update's own takes the published files, by their hashes."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        store: Store,
-        base: Base,
-        options: Options,
-        *,
-        published: Mapping[Pair, tuple[PublishedBinary, ...]],
-    ) -> None:
-        super().__init__(recipe, store, base, options)
-        self._published = published
-
-    def build(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
-        """Fetch the published binary packages by their hashes; a control's are built."""
-        files = self._published.get((step.id.source, step.id.series))
+    def build(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        files = published.get((step.id.source, step.id.series))
         if step.id.variant or files is None:
-            return super().build(step, out, needs)
+            return own.build(step, out, needs)  # such as a control's
         names = []
         for file in files:
-            if not file.file.endswith(".deb"):
-                continue
-            cache, offline = self.options.cache, self.options.offline
-            got = fetch.fetch(file.url, file.sha256, cache, name=file.file, offline=offline)
-            link_or_copy(got, out / file.file)
-            names.append(file.file)
+            if file.file.endswith(".deb"):
+                cache, offline = own.options.cache, own.options.offline
+                got = fetch.fetch(file.url, file.sha256, cache, name=file.file, offline=offline)
+                link_or_copy(got, out / file.file)
+                names.append(file.file)
         text = "".join(f"fetched {file.url}, sha256 {file.sha256}\n" for file in files)
         (out / "build.log").write_text(text)
         return Outcome(Passed(f"{len(names)} published packages"), tuple(sorted(names)))
+
+    return {**own.table(), "build": build}
 
 
 def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary, ...]]:
@@ -116,7 +107,7 @@ def run(
         (home / "bases").symlink_to("../bases")
     store = Store(home)
     steps = plan(recipe, base, files, series)
-    table = PublishedActions(recipe, store, base, options, published=files).table()
+    table = actions(Actions(recipe, store, base, options), files)
     with store.locked():
         tidy(store, options.cache, lambda text: sink(Note(text)))
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)

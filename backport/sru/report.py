@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
 
 from backport.errors import InputError
 from backport.output import printable
 from backport.source.files import sha256_of
 from backport.source.weight import PARTS
-from backport.sru import archive, charts, check, manifest
+from backport.sru import archive, check, manifest
 from backport.sru.checklist_data import Checklist
-from backport.sru.report_data import gather
-from backport.sru.report_parts import Report
+from backport.sru.report_data import Report
 
 _WORDS = {"passed": "✓", "failed": "✕", "skipped": "–", "broken": "!"}
 _ITEMS = {"done": "✓", "missing": "✕", "person": "☞", "unknown": "?"}
@@ -30,11 +27,11 @@ _NAMES = {
 }
 
 
-def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None) -> Report:
-    """Gather a report from a folder of evidence, which is checked first.
+def make(evidence: Path, *, linked: bool = True, checklist: Checklist | None = None) -> Report:
+    """A report on a folder of evidence, which is checked first.
 
     Parameters:
-        evidence: the folder. out: the page's file, for its links; None for no links.
+        evidence: the folder. linked: let links lead into it, from a page beside it.
         checklist: what `backport verify` found.
 
     Raises:
@@ -42,31 +39,20 @@ def make(evidence: Path, out: Path | None, *, checklist: Checklist | None = None
             something by a file that the evidence does not have.
     """
     contents = check.sound(evidence, "nothing is reported from it")
-    if checklist is not None and checklist.evidence != contents.name:
-        raise InputError(
-            f"the checklist is about the evidence {checklist.evidence}, not this one",
-            where=str(evidence),
-            advice="run: backport verify",
-        )
-    for item in checklist.items if checklist is not None else ():
-        known = item.evidence in contents.files or item.evidence == manifest.FILE
-        if not known and not item.evidence.startswith("https://"):
+    if checklist is not None:
+        known = {*contents.files, manifest.FILE}
+        named = [one.evidence for one in checklist.items if not one.evidence.startswith("https://")]
+        if checklist.evidence != contents.name or not known.issuperset(named):
             raise InputError(
-                f"the checklist names {item.evidence or 'nothing'} for {item.what!r}, and the "
-                "evidence has no such file",
+                "the checklist is not about this evidence, or names a file that it does not have",
                 where=str(evidence),
                 advice="run: backport verify",
             )
     folder = evidence.resolve()
+    link = quote(folder.name) if linked else ""
     packed = folder.with_name(f"{folder.name}{archive.SUFFIX}")
-    return gather(
-        evidence,
-        contents,
-        link=quote(os.path.relpath(folder, out.resolve().parent)) if out is not None else "",
-        archive=packed.name if packed.is_file() else "",
-        sha256=sha256_of(packed) if packed.is_file() else "",
-        checklist=checklist,
-    )
+    there = (packed.name, sha256_of(packed)) if packed.is_file() else ("", "")
+    return Report(folder, contents, link, *there, checklist)
 
 
 def as_html(report: Report) -> str:
@@ -93,33 +79,33 @@ def _render(template: str, report: Report) -> str:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters["duration"] = charts.duration
-    environment.filters["number"] = charts.number
-    environment.filters["day"] = _day
-    environment.filters["cell"] = _cell
-    environment.filters["bordered"] = lambda value: _cell(value).replace("|", "\\|")
-    names = {
-        "signs": _WORDS,
-        "item_signs": _ITEMS,
-        "item_names": _NAMES,
-        "bar": lambda share, kind: Markup(charts.bar(share, kind)),
-        "share": lambda bad, total: Markup(charts.share(bad, total)),
-        "histogram": lambda one: Markup(charts.histogram(one.title, one.bins, one.unit)),
-        "ticks": charts.ticks,
-        "breakable": _breakable,
-        "parts": PARTS,
+    filters: dict[str, Any] = {
+        "duration": _duration,
+        "day": _day,
+        "cell": _cell,
+        "bordered": lambda value: _cell(value).replace("|", "\\|"),
     }
+    environment.filters |= filters
+    names = {"signs": _WORDS, "item_signs": _ITEMS, "item_names": _NAMES, "parts": PARTS}
     return environment.get_template(template).render(report=report, **names)
 
 
-def _breakable(version: str) -> Markup:
-    """A version that may be broken where a person would: before a hyphen or a tilde."""
-    return Markup(re.sub(r"([-~+])", r"<wbr>\1", str(escape(version))))
-
-
 def _cell(value: str | float) -> str:
-    """A cell of a table that a test left."""
-    return value if isinstance(value, str) else charts.number(value)
+    """A cell of a table that a test left, a number as a person reads it.
+
+    >>> _cell("a"), _cell(12345.0), _cell(3.25)
+    ('a', '12,345', '3.25')
+    """
+    return value if isinstance(value, str) else f"{value:,.10g}"
+
+
+def _duration(seconds: float) -> str:
+    """A length of time.
+
+    >>> _duration(79.7)
+    '0:01:20'
+    """
+    return str(timedelta(seconds=round(seconds)))
 
 
 def _day(seconds: float) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from backport import atomic
 from backport.engine import records, verdict
@@ -25,48 +24,28 @@ FOLDER = "evidence"
 
 
 @dataclass(frozen=True)
-class _StoredStep:
-    """A step in the file: the parts of its id, and the names of the steps that it needs."""
-
-    kind: str
-    series: str
-    source: str
-    variant: str
-    test: str
-    needs: tuple[str, ...]
-    inputs: tuple[tuple[str, str], ...]
-    control: bool
-    limit: int
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """The file."""
-
-    steps: tuple[_StoredStep, ...]
-    ended: Mapping[str, tuple[str, str, float]]
-    versions: Mapping[str, str]
-    matrix: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class RunRecord:
     """A run: its steps, those that others need first, and how each ended.
 
-    `ended` maps a step to (key, kind of verdict, start): together they say whether anything has
-    changed since. `versions` maps series/source to the version that was made. `matrix` are the
+    `ended` maps a step's name to (key, kind of verdict, start): together they say whether anything
+    has changed since. `versions` maps series/source to the version that was made. `matrix` are the
     files that the recipe had rows of its test matrix from, seen from its folder.
     """
 
     steps: tuple[Step, ...]
-    ended: Mapping[StepId, tuple[str, str, float]]
+    ended: Mapping[str, tuple[str, str, float]]
     versions: Mapping[str, str]
     matrix: tuple[str, ...] = ()
 
     @property
+    def text(self) -> str:
+        """The record as the text of its file."""
+        return json.dumps(vars(self), default=vars, indent=1, sort_keys=True) + "\n"
+
+    @property
     def key(self) -> str:
         """Changes when a step ran anew, or another set of steps was asked for."""
-        return hash_text(json.dumps(_data(self), sort_keys=True))
+        return hash_text(self.text)
 
     def recipe(self, path: Path, outside: Sequence[Path]) -> Recipe:
         """Read the recipe at `path` with the files of tests that the run had; see `reader.load`."""
@@ -75,10 +54,9 @@ class RunRecord:
 
     def write(self, work: Path) -> None:
         """Write it below the work folder, by one rename; nothing where nothing has changed."""
-        text = json.dumps(_data(self), indent=1) + "\n"
         path = work / FILE
-        if not path.is_file() or path.read_text() != text:
-            atomic.write(path, text)
+        if not path.is_file() or path.read_text() != self.text:
+            atomic.write(path, self.text)
 
 
 def make(
@@ -99,8 +77,8 @@ def make(
     }
     ended = {
         # A step that could not begin has no key, and the time of this run says nothing.
-        step_id: (one.key, verdict.kind(one.verdict), round(one.started, 3) if one.key else 0.0)
-        for step_id, one in results.items()
+        str(step): (one.key, verdict.kind(one.verdict), round(one.started, 3) if one.key else 0.0)
+        for step, one in results.items()
     }
     matrix = tuple(str(file.relative_to(recipe.root)) for file in recipe.matrix_files)
     return RunRecord(tuple(steps.values()), ended, shown, matrix)
@@ -121,35 +99,8 @@ def read(work: Path) -> RunRecord:
         )
     what, advice = "the record of the last run is damaged", "run: backport run"
     with reading(path, what=what, advice=advice):
-        data: _Stored = records.decode(_Stored, records.read_json(path))
-        step_ids = [
-            StepId(step.kind, step.series, step.source, step.variant, step.test)
-            for step in data.steps
-        ]
-        ids = {str(step_id): step_id for step_id in step_ids}
-        steps = tuple(
-            Step(
-                step_id, tuple(ids[need] for need in one.needs), one.inputs, one.control, one.limit
-            )
-            for step_id, one in zip(step_ids, data.steps, strict=True)
-        )
-        ended = {ids[name]: state for name, state in data.ended.items()}
-        return RunRecord(steps, ended, data.versions, data.matrix)
-
-
-def _data(record: RunRecord) -> dict[str, Any]:
-    return {
-        "steps": [
-            {
-                **asdict(one.id),
-                "needs": [str(need) for need in one.needs],
-                "inputs": one.inputs,
-                "control": one.control,
-                "limit": one.limit,
-            }
-            for one in record.steps
-        ],
-        "ended": {str(step): list(one) for step, one in record.ended.items()},
-        "versions": dict(record.versions),
-        "matrix": list(record.matrix),
-    }
+        record: RunRecord = records.decode(RunRecord, records.read_json(path))
+        needs = {str(need) for step in record.steps for need in step.needs}
+        if not {str(step.id) for step in record.steps} | needs <= record.ended.keys():
+            raise ValueError("its parts do not agree")
+        return record

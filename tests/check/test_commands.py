@@ -27,10 +27,6 @@ def test_explain_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["reference"] == rules.RULES["new-source"].reference
 
 
-def test_an_unknown_rule_is_a_usage_error_that_names_the_nearest(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert cli.main(["explain", "new-sorce"]) == 2
-    assert "did you mean new-source" in capsys.readouterr().err
+def test_an_unknown_rule_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "zzz"]) == 2
     assert "see all of them with: backport explain" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from backport.check import finding, rules
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
@@ -25,7 +25,7 @@ from backport.launchpad.builds import published, wait
 from backport.launchpad.upload import journal
 from backport.recipe import reader as recipes
 from backport.source import changelog, control, dep3, dep8, dsc, installable, patches, weight
-from backport.sru import check, manifest, report_counts, run_record, sections
+from backport.sru import check, manifest, run_record, sections
 from backport.sru.checklist_data import Checklist
 from backport.testbed import reports
 from tests.fuzz.strategies import damaged, damaged_json
@@ -272,32 +272,21 @@ MANIFEST = {
     "versions": {"xenial/alpha": "1.0-1"}, "steps": [STEP],
     "files": {"steps/test/xenial/alpha.smoke/log": {
         "size": 3, "sha256": "0" * 64, "recorded": "", "executable": False, "removed": {"x": 1}}},
-    "links": {"a": "b"}, "unrecorded": [], "recipe": "backport.toml", "matrix": ["m.toml"],
+    "links": {"a": "b"}, "recipe": "backport.toml", "matrix": ["m.toml"],
     "sha256": "",
 }  # fmt: skip
 LARGE = {"inputs/a": {"size": 1 << 30, "sha256": "0" * 64}}
 RUN = {
-    "steps": [{key: STEP[key] for key in
-               ("kind", "series", "source", "test", "variant", "needs", "inputs", "control")}
-              | {"limit": 0, "needs": []}],
+    "steps": [{
+        "id": {key: STEP[key] for key in ("kind", "series", "source", "variant", "test")},
+        "needs": [], "inputs": [["recipe", "0"]], "control": False, "limit": 0}],
     "ended": {"test/xenial/alpha.smoke": ["k", "passed", 1.5]},
     "versions": {"xenial/alpha": "1.0-1"}, "matrix": [],
 }  # fmt: skip
 
 
 def _checklist(path: Path) -> object:
-    from backport.engine import records  # noqa: PLC0415
-
     return records.load(Checklist, path, what="this checklist cannot be read", advice="x")
-
-
-def _counts(path: Path) -> object:
-    """What the report counts: nothing of a damaged file."""
-    from backport.errors import reading  # noqa: PLC0415
-
-    with reading(path):
-        data = json.loads(path.read_bytes())
-        return [*report_counts.of_test(data), *report_counts.of_control(data)]
 
 
 READERS = (
@@ -337,7 +326,6 @@ READERS = (
           lambda path: reports.of_test(Passed(), path.parent), TEST_REPORT),
     _json("report of a control", "artifacts/control.json",
           lambda path: reports.of_control(Passed(), path.parent), CONTROL_REPORT),
-    _json("counts of a report", "result.json", _counts, {**TEST_REPORT, **CONTROL_REPORT}),
     _json("publication records", "launchpad-records.json",
           lambda path: Records(path.parent, None).published("alpha", "xenial"), RECORDS),
     _json("record of an upload", "uploads/a.json",

@@ -10,7 +10,6 @@ import pytest
 from backport.engine.step import StepId
 from backport.engine.verdict import Passed
 from backport.sru import check as evidence
-from backport.sru import service_verdicts
 from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server.world_ppa import Arrived
 from tests.support.upload_server.case import ARCHIVE, OWNER, PPA, Case
@@ -174,7 +173,7 @@ def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> No
     folder = (case.work / "evidence/latest").resolve()
     step = StepId("test", "noble", "helper", test="says")
     assert isinstance(
-        service_verdicts.read(folder, evidence.load(folder)).tests[step].verdict, Passed
+        evidence.service_tests(folder, evidence.load(folder)).tests[step].verdict, Passed
     )
 
 

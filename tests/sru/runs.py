@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from backport.check import finding
 from backport.engine import execute
@@ -47,28 +46,22 @@ SPEC = Spec(
     ),
 )
 RESULT = {"failed_processes": 0, "total_processes": 20, "outcome": "passed", "test": "renew"}
-ROUND = {"failed": 3, "harm": ["file-exists"], "processes": [{"returncode": 1}] * 4}
-CONTROL = {
-    "outcome": "harm-seen",
-    "rounds": 7,
-    "test": "renew-control",
-    "cases": [{"case": "due", "outcome": "harm-seen", "rounds": [ROUND]}],
-}
+CONTROL = {"outcome": "harm-seen", "rounds": 7, "test": "renew-control"}
 
 
 @dataclass
 class Place:
     """Where a small run happens, and what its steps are to leave.
 
-    `verdicts` replaces the verdict of a step, `files` adds text files to a step's folder; `kind`
-    is the base's, `debs` the content of a step's binary package.
+    `verdicts` replaces the verdict of a step, `files` adds files to a step's folder; `kind` is the
+    base's, `debs` the content of a step's binary package.
     """
 
     root: Path
     spec: Spec = SPEC
     kind: str = "stand-in"
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    files: dict[str, dict[str, str | bytes]] = field(default_factory=dict)
     debs: dict[str, bytes] = field(default_factory=dict)
     checked: bool = True
     findings: tuple[finding.Finding, ...] = ()
@@ -80,6 +73,11 @@ class Place:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    def command(self, *words: str) -> list[str]:
+        """A command of the toolkit on this place."""
+        words += ("--recipe", str(self.root / "recipe/backport.toml"))
+        return [*words, "--work", str(self.store.work), "--cache", str(self.cache)]
 
     def recipe(self) -> Recipe:
         return load(self.root / "recipe", self.spec)
@@ -96,10 +94,9 @@ class Place:
         record.write(self.store.work)
         return record
 
-    def evidence(self, **options: Any) -> Made:
+    def evidence(self) -> Made:
         """Run, and make the evidence."""
-        record = self.run()
-        return bundle.make(self.recipe(), self.store, record, self.cache, **options)
+        return bundle.make(self.recipe(), self.store, self.run(), self.cache)
 
     def version(self, series: str) -> str:
         """The version of alpha that is made for a series."""
@@ -111,9 +108,9 @@ class Place:
             self, f"_{step.id.kind}", self._other
         )
         outputs = write(step, out)
-        for name, text in self.files.get(str(step.id), {}).items():
+        for name, content in self.files.get(str(step.id), {}).items():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
-            (out / name).write_text(text)
+            (out / name).write_bytes(content.encode() if isinstance(content, str) else content)
         verdict = self.verdicts.get(str(step.id), Passed("as it should be"))
         # What a step that did not pass leaves is no output.
         kept = () if isinstance(verdict, (Broken, Skipped)) else outputs

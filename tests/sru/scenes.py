@@ -17,7 +17,7 @@ from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.bug.data import Bug, Task
 from backport.launchpad.builds.published import PublishedBinary
 from backport.launchpad.upload import journal
-from backport.sru import check, service_verdicts
+from backport.sru import check
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
@@ -108,7 +108,7 @@ def manifest(where: Place) -> Manifest:
 def checklist(where: Place, known: Facts) -> Checklist:
     folder = where.evidence().folder
     found = check.load(folder)
-    there = service_verdicts.read(folder, found).tests
+    there = check.service_tests(folder, found).tests
     return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, service=there)
 
 

@@ -56,7 +56,7 @@ def test_what_no_evidence_may_say_is_refused(change: dict[str, Any], said: str) 
     data = {**MANIFEST, **change}
     content = text(data)
     if "format" in change:
-        content = content.replace(b'"format": 2', b'"format": 1')
+        content = content.replace(b'"format": 3', b'"format": 1')
     with pytest.raises(InputError, match=said) as caught:
         manifest.read(content, "manifest.json")
     assert caught.value.where == "manifest.json"

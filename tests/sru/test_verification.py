@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +12,15 @@ import pytest
 
 from backport import cli
 from backport.engine.step import Step, StepId
+from backport.engine.store import Outcome
 from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.environment import ROOT_VARIABLE
 from backport.launchpad.api.errors import ConflictError
-from backport.run.actions import Options
-from backport.sru import facts, posting, proposed
-from backport.sru.checklist_data import Checklist
+from backport.run.actions import Actions, Options
+from backport.sru import comment, facts, proposed
 from backport.sru.facts import Facts
 from tests.launchpad.conftest import QUICK
 from tests.sru import scenes
@@ -34,6 +34,7 @@ from tests.support.upload_server.case import write_credentials
 
 BUILD = Step(StepId("build", "xenial", "alpha"))
 COMMENT = "Verification done for xenial.\n\nAll is well."
+COMMENTS = {series: f"{COMMENT}\n{series}" for series in scenes.SERIES}
 BUG = "/bugs/1"
 
 
@@ -58,13 +59,12 @@ class Scene:
     def facts(self) -> Facts:
         return facts.read(self.place.recipe(), self.client, scenes.NOW)
 
+    def comments(self) -> int:
+        """How many comments are there of those that are posted here."""
+        return sum(COMMENT in one for one in self.bugs.comments(1))
+
     def changes(self) -> list[str]:
         return [request for request in self.standin.requests if not request.startswith("GET")]
-
-    def command(self, *more: str) -> list[str]:
-        own = ["--recipe", str(self.place.root / "recipe/backport.toml")]
-        own += ["--work", str(self.place.store.work), "--cache", str(self.place.cache)]
-        return ["verify", *own, *more]
 
 
 @pytest.fixture
@@ -144,38 +144,29 @@ def test_each_pair_that_cannot_be_read_is_told_with_its_own_reason(scene: Scene)
 
 
 def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) -> None:
-    scenes.place(place)
     client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", limits=QUICK)
-    found = facts.read(place.recipe(), client, scenes.NOW)
-    assert (found.bug, dict(found.publications)) == (None, {})
-    assert len(found.troubles) == 1
+    found = facts.read(scenes.place(place).recipe(), client, scenes.NOW)
+    assert (found.bug, dict(found.publications), len(found.troubles)) == (None, {}, 1)
 
 
 # ------------------------------------------------------------------------------- posting, once
 
 
-def change(scene: Scene) -> tuple[Facts, Checklist]:
-    known = scene.facts()
+def post(scene: Scene, known: Facts) -> list[tuple[str, ...]]:
+    """Post on both series; what was written for each."""
     made = scenes.checklist(scene.place, known)
-    assert [tag.series for tag in made.tags] == ["xenial", "yakkety"]
-    return known, made
-
-
-def post(scene: Scene, known: Facts, made: Checklist) -> tuple[posting.Posted, ...]:
     assert known.bug is not None
-    comments = {series: f"{COMMENT}\n{series}" for series in scenes.SERIES}
-    return posting.post(scene.client, known.bug, made.tags, comments)
+    assert [tag.series for tag in made.tags] == ["xenial", "yakkety"]
+    return [one.written for one in comment.post(scene.client, known.bug, made.tags, COMMENTS)]
 
 
 def test_comment_and_tags_are_written_once(scene: Scene) -> None:
-    known, made = change(scene)
-    posted = post(scene, known, made)
-    assert [(one.comment, one.tags) for one in posted] == [(True, True)] * 2
+    known = scene.facts()
+    assert post(scene, known) == [("comment", "tags")] * 2
     assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
-    assert sum(COMMENT in comment for comment in scene.bugs.comments(1)) == 2
+    assert scene.comments() == 2
     before = scene.changes()
-    again = post(scene, scene.facts(), made)
-    assert [(one.comment, one.tags) for one in again] == [(False, False)] * 2
+    assert post(scene, known) == [()] * 2
     assert scene.changes() == before
 
 
@@ -189,56 +180,46 @@ def test_comment_and_tags_are_written_once(scene: Scene) -> None:
 def test_tags_that_somebody_else_has_changed_meanwhile_are_not_overwritten(
     scene: Scene, tags: tuple[str, ...], said: str
 ) -> None:
-    known, made = change(scene)
+    known = scene.facts()
     scene.set_tags(*tags)
     with pytest.raises(ConflictError, match=said):
-        post(scene, known, made)
-    assert scene.tags == sorted(tags)
-    assert not any(COMMENT in comment for comment in scene.bugs.comments(1))
+        post(scene, known)
+    assert (scene.tags, scene.comments()) == (sorted(tags), 0)
 
 
-def test_other_tags_that_somebody_has_set_meanwhile_stay(scene: Scene) -> None:
-    known, made = change(scene)
-    scene.set_tags(*scenes.NEEDED, "sru", "patch")
-    post(scene, known, made)
-    assert {"patch", "sru", "verification-done-xenial"} <= {*scene.tags}
-
-
-def test_what_somebody_else_has_done_meanwhile_is_not_done_again(scene: Scene) -> None:
-    known, made = change(scene)
-    scene.set_tags("verification-done-xenial", "verification-done-yakkety")
-    posted = post(scene, known, made)
-    assert [(one.comment, one.tags) for one in posted] == [(True, False)] * 2
-    assert not [one for one in scene.changes() if one.startswith("PATCH")]
+def test_what_somebody_else_has_set_meanwhile_stays_and_is_not_done_again(scene: Scene) -> None:
+    known = scene.facts()
+    scene.set_tags("verification-done-xenial", scenes.NEEDED[1], "sru", "patch")
+    assert post(scene, known) == [("comment",), ("comment", "tags")]
+    assert {"patch", "sru", "verification-done-yakkety"} <= {*scene.tags}
 
 
 def test_a_change_of_the_bug_in_the_last_moment_is_looked_at_again(scene: Scene) -> None:
-    known, made = change(scene)
     scene.standin.faults.add(Fault("status", on=f"PATCH /devel{BUG}$", status=412))
-    post(scene, known, made)
+    post(scene, scene.facts())
     assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
 
 
 def test_a_comment_whose_answer_is_lost_is_there_once(scene: Scene) -> None:
-    known, made = change(scene)
+    known = scene.facts()
     scene.standin.faults.add(Fault("close", on=f"POST /devel{BUG}$", after=True))
-    try:
-        post(scene, known, made)
-    except RemoteError:
-        post(scene, scene.facts(), made)
-    assert sum(COMMENT in comment for comment in scene.bugs.comments(1)) == 2
+    with suppress(RemoteError):
+        post(scene, known)
+    post(scene, known)
+    assert scene.comments() == 2
 
 
 def test_a_comment_with_an_address_is_known_again_without_a_login(
     scene: Scene, tmp_path: Path
 ) -> None:
-    known, made = change(scene)
+    known = scene.facts()
     assert known.bug is not None
+    tags = scenes.checklist(scene.place, known).tags
     comments = dict.fromkeys(scenes.SERIES, f"{COMMENT} Tested by me@example.org.")
-    posting.post(scene.client, known.bug, made.tags, comments)
+    comment.post(scene.client, known.bug, tags, comments)
     with closing(LaunchpadlibClient(tmp_path, root=scene.standin.root, limits=QUICK)) as anonymous:
         before = scene.changes()
-        posting.post(anonymous, known.bug, made.tags, comments)
+        comment.post(anonymous, known.bug, tags, comments)
     assert scene.changes() == before
     # What is kept beside the evidence is for everybody, also where a login has read it.
     kept = json.dumps(scene.facts().to_json())
@@ -261,7 +242,7 @@ def test_a_bug_that_is_no_good_for_an_update_is_missing_on_the_checklist(
 
 def test_without_evidence_nobody_is_asked(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(scene.place.store.work / "evidence")
-    assert cli.main(scene.command()) == 3
+    assert cli.main(scene.place.command("verify")) == 3
     assert "there is no evidence yet" in capsys.readouterr().err
     assert scene.standin.requests == []
 
@@ -269,22 +250,24 @@ def test_without_evidence_nobody_is_asked(scene: Scene, capsys: pytest.CaptureFi
 def test_the_command_shows_posts_and_repeats_nothing(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(scene.command("--json")) == 0
+    assert cli.main(scene.place.command("verify", "--json")) == 0
     data = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (data["event"], [one["series"] for one in data["tags"]]) == (
         "checklist", ["xenial", "yakkety"],
     )  # fmt: skip
     assert data["comments"]["xenial"].startswith("Verification done for xenial.")
-    assert cli.main(scene.command("--dry-run", "--post")) == 0
+    assert cli.main(scene.place.command("verify", "--dry-run", "--post")) == 0
     shown = capsys.readouterr().out
     assert "Proposed: verification-done-xenial, in place of verification-needed-xenial." in shown
     assert "Verification done for yakkety." in shown
     assert scene.changes() == []
-    assert cli.main(scene.command("--post")) == 0
+    assert cli.main(scene.place.command("verify", "--post")) == 0
     assert "Posted for xenial: comment and tags." in capsys.readouterr().out
     assert "verification-done-xenial" in scene.tags
     before = scene.changes()
-    assert cli.main(scene.command("--post")) == 4  # such as the ageing in the later series
+    assert (
+        cli.main(scene.place.command("verify", "--post")) == 4
+    )  # such as the ageing in the later series
     assert "Nothing is posted: verification-done-xenial, " in capsys.readouterr().out
     assert scene.changes() == before
     folder = (scene.place.store.work / "evidence" / "latest").resolve()
@@ -298,7 +281,7 @@ def test_the_command_shows_posts_and_repeats_nothing(
     said = json.loads(record.read_text())
     assert "verification-done-xenial" in said["bug"]["tags"]
     assert said["binaries"]["xenial/alpha"][0]["sha256"]
-    kept = json.loads((scene.place.store.work / "checklist.json").read_text())
+    kept = json.loads(folder.with_name(f"{folder.name}.checklist.json").read_text())
     assert kept["record_sha256"] == hashlib.sha256(record.read_bytes()).hexdigest()
     rows = [row for row in found.rows if row.section == "checklist"]
     assert len(rows) == len(kept["items"]) > 10
@@ -310,7 +293,7 @@ def test_the_command_posts_nothing_for_a_stand_in(
 ) -> None:
     scene.place.kind = "stand-in"
     scene.place.evidence()
-    assert cli.main(scene.command("--post")) == 4
+    assert cli.main(scene.place.command("verify", "--post")) == 4
     told = capsys.readouterr()
     assert "only, not on Ubuntu" in told.out
     assert "nothing is posted, since no series is proved whole" in told.err
@@ -320,17 +303,17 @@ def test_the_command_posts_nothing_for_a_stand_in(
 def test_offline_nobody_is_asked_and_nothing_can_be_posted(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(scene.command("--offline")) == 4
+    assert cli.main(scene.place.command("verify", "--offline")) == 4
     assert scene.standin.requests == []
     assert not [*(scene.place.store.work / "evidence").glob("*.launchpad.json")]
-    assert cli.main(scene.command("--offline", "--post")) == 2
+    assert cli.main(scene.place.command("verify", "--offline", "--post")) == 2
     assert "--offline" in capsys.readouterr().err
 
 
 def test_faulty_evidence_proves_nothing(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     folder = (scene.place.store.work / "evidence" / "latest").resolve()
     (folder / "steps/test/xenial/alpha.smoke/log").write_text("all well\n")
-    assert cli.main(scene.command("--post")) == 3
+    assert cli.main(scene.place.command("verify", "--post")) == 3
     assert "the evidence is faulty, so it proves nothing" in capsys.readouterr().err
     assert scene.changes() == []
 
@@ -338,30 +321,27 @@ def test_faulty_evidence_proves_nothing(scene: Scene, capsys: pytest.CaptureFixt
 # ------------------------------------------------------------- testing what is in -proposed
 
 
-def actions(scene: Scene, known: Facts) -> proposed.PublishedActions:
+def built(scene: Scene, known: Facts, out: Path) -> Outcome:
+    """Take the published files in place of a build."""
     recipe = scene.place.recipe()
     base, _ = choose.choose(recipe, "stand-in")
-    files = proposed.published(recipe, known)
-    options = Options(scene.place.cache)
-    return proposed.PublishedActions(recipe, scene.place.store, base, options, published=files)
+    own = Actions(recipe, scene.place.store, base, Options(scene.place.cache))
+    out.mkdir()
+    return proposed.actions(own, proposed.published(recipe, known))["build"](BUILD, out, {})
 
 
 def test_a_build_step_takes_the_published_files_by_their_hashes(
     scene: Scene, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    outcome = actions(scene, scene.facts()).build(BUILD, out, {})
-    (name,) = outcome.outputs
-    assert (out / name).read_bytes() == scenes.deb(scene.place, "xenial")
-    known, other = scene.facts(), tmp_path / "other"
-    other.mkdir()
+    known = scene.facts()
+    (name,) = built(scene, known, tmp_path / "out").outputs
+    assert (tmp_path / "out" / name).read_bytes() == scenes.deb(scene.place, "xenial")
     for path in [path for path in scene.world.files if path.endswith(".deb")]:
         scene.world.files[path] = b"another package"
     shutil.rmtree(scene.place.cache)
     with pytest.raises(HashMismatchError):
-        actions(scene, known).build(BUILD, other, {})
-    assert not list(other.iterdir())
+        built(scene, known, tmp_path / "other")
+    assert not list((tmp_path / "other").iterdir())
 
 
 def test_another_version_in_proposed_is_not_tested(scene: Scene) -> None:
