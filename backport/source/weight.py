@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from backport.engine import records
 from backport.errors import reading
-from backport.recipe.model import Recipe, Series, Source
+from backport.recipe.model import Recipe, ReviewPart, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version
 from backport.source import diff
@@ -27,8 +28,7 @@ from backport.source.dsc import debian_texts
 from backport.source.files import folder_texts
 
 FILE = "weight.json"
-PARTS = ("patches", "patch-tests", "packaging", "tests", "changelog")
-"""Code and tests that patches insert, packaging, shipped tests (debian/tests), changelog."""
+PARTS: tuple[ReviewPart, ...] = get_args(ReviewPart)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Weight:
         """Such as ``patches 158, patch-tests 33, packaging 260, tests 850, changelog 12``."""
         return ", ".join(f"{part} {lines}" for part, lines in self.counts().items())
 
-    def over(self, limits: Mapping[str, int]) -> Iterator[str]:
+    def over(self, limits: Mapping[ReviewPart, int]) -> Iterator[str]:
         """A sentence for each part that is above its limit, with its three heaviest files."""
         for part, limit in limits.items():
             if (lines := self.lines(part)) > limit:
