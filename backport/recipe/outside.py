@@ -64,8 +64,8 @@ def _no_name(
 
 def archive_faults(recipe: Recipe) -> Iterator[Fault]:
     """Every source of which a series' archive is told has to be one of this recipe's."""
-    named = (*recipe.sources, *recipe.retired, *(one.package for one in recipe.test_sources))
-    names = list(dict.fromkeys(source.name for source in named))
+    named = [source.name for source in recipe.sources] + [one.name for one in recipe.retired]
+    names = list(dict.fromkeys([*named, *(one.package.name for one in recipe.test_sources)]))
     for series in recipe.series:
         for name in series.archive:
             if name not in names:

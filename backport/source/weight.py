@@ -109,9 +109,8 @@ def _of_patch(name: str, text: str) -> Iterator[Part]:
         return
     for file in files:
         path = (file.old if file.new == "/dev/null" else file.new).partition("/")[2]
-        lines = sum(_inserted("".join(hunk.old), "".join(hunk.new)) for hunk in file.hunks)
         part = "patch-tests" if is_test(path) else "patches"
-        yield Part(f"{path} ({PurePosixPath(name).name})", part, lines)
+        yield Part(f"{path} ({PurePosixPath(name).name})", part, file.inserted)
 
 
 def is_test(path: str) -> bool:
