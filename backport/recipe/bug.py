@@ -6,10 +6,12 @@ Headings and rules: Ubuntu's SRU documentation, reference/bug-template.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from backport.errors import RecipeError
-from backport.recipe.toml_table import Table
+from backport.recipe.keys import Advice, Fault, Form, Key, Tag
 
 # Launchpad's names of a task's status, in the order in which an update passes them.
 LADDER = (
@@ -21,10 +23,17 @@ LADDER = (
     "Fix Committed",
     "Fix Released",
 )
-_TAG = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+STATUS = Form(
+    "|".join(LADDER),
+    "is no status that is set here",
+    f"write one of {', '.join(LADDER)}",
+    empty=True,
+)
 _NO_RISK = re.compile(
     r"\W*(none|low|very low|minimal|n/?a|nothing|no risk|tbd|todo)\b.{0,20}", re.S
 )
+_PROBLEMS = "where-problems-could-occur"
+_RISK = "write what would break first, and how it shows"
 
 
 @dataclass(frozen=True)
@@ -35,49 +44,29 @@ class BugText:
     A status is only ever raised.
     """
 
-    impact: str
-    test_plan: str
-    problems: str
+    impact: Annotated[str, Advice("write what users suffer from")]
+    test_plan: Annotated[str, Advice("write the steps, and what has to be seen")]
+    problems: Annotated[str, Key(_PROBLEMS), Advice(_RISK)]
     other_info: str = ""
-    tags: tuple[str, ...] = ()
-    status: str = ""
+    tags: tuple[Tag, ...] = ()
+    status: Annotated[str, STATUS] = ""
 
-
-def read(table: Table) -> BugText:
-    """The ``[bug]`` table.
-
-    Raises:
-        RecipeError: a section is missing or says nothing, or a tag or status is not known.
-    """
-    text = BugText(
-        impact=_section(table, "impact", "write what users suffer from"),
-        test_plan=_section(table, "test-plan", "write the steps, and what has to be seen"),
-        problems=_section(
-            table, "where-problems-could-occur", "write what would break first, and how it shows"
-        ),
-        other_info=_without_headings(
-            table.string("other-info", "").strip(), f"{table.where}.other-info"
-        ),
-        tags=table.strings("tags", ()),
-        status=table.string("status", ""),
-    )
-    table.done()
-    if denies_risk(text.problems):
-        raise RecipeError(
-            "an update that cannot break anything is not believed",
-            where=f"{table.where}.where-problems-could-occur",
-            advice="write what would break first, and how it shows",
-        )
-    for tag in text.tags:
-        if not _TAG.fullmatch(tag):
-            raise RecipeError(
-                f"{tag!r} is no tag of Launchpad's",
-                where=f"{table.where}.tags",
-                advice="use lower case letters, digits, and + . - after the first character",
-            )
-    if text.status:
-        known_status(text.status, f"{table.where}.status")
-    return text
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the sections."""
+        sections = {
+            "impact": self.impact,
+            "test-plan": self.test_plan,
+            _PROBLEMS: self.problems,
+            "other-info": self.other_info,
+        }
+        for key, text in sections.items():
+            if not text.strip() and key != "other-info":
+                yield key, "this section is empty", "write it, or take the table out"
+            for heading in re.findall(r"(?m)^\s*(\[[^\[\]\n]*\])\s*$", text):
+                what = f"the line {heading!r} would begin another section"
+                yield key, what, "the headings are added by the toolkit: take it out"
+        if denies_risk(self.problems):
+            yield _PROBLEMS, "an update that cannot break anything is not believed", _RISK
 
 
 def denies_risk(problems: str) -> bool:
@@ -96,27 +85,5 @@ def known_status(status: str, where: str) -> str:
         RecipeError: it cannot.
     """
     if status not in LADDER:
-        raise RecipeError(
-            f"{status!r} is no status that is set here",
-            where=where,
-            advice=f"write one of {', '.join(LADDER)}",
-        )
+        raise RecipeError(f"{status!r} {STATUS.what}", where=where, advice=STATUS.advice)
     return status
-
-
-def _section(table: Table, key: str, advice: str) -> str:
-    value = table.string(key, advice=advice).strip()
-    if not value:
-        raise RecipeError("this section is empty", where=f"{table.where}.{key}", advice=advice)
-    return _without_headings(value, f"{table.where}.{key}")
-
-
-def _without_headings(value: str, where: str) -> str:
-    for line in value.splitlines():
-        if re.fullmatch(r"\s*\[[^\[\]]*\]\s*", line):
-            raise RecipeError(
-                f"the line {line.strip()!r} would begin another section",
-                where=where,
-                advice="the headings are added by the toolkit: take it out",
-            )
-    return value

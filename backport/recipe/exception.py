@@ -5,10 +5,11 @@ Ubuntu keeps a page for each package that has one: https://ubuntu.com/project/do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
-from backport.errors import RecipeError
-from backport.recipe.toml_table import Table
+from backport.recipe.keys import Fault, Key, PageAddress
 
 
 @dataclass(frozen=True)
@@ -23,56 +24,25 @@ class ExceptionItem:
     what: str
     source: str = ""
     tests: tuple[str, ...] = ()
-    why: str = ""
+    why: Annotated[str, Key("person")] = ""
     advice: str = ""
-    address: str = ""
+    address: PageAddress = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        missing = "this key is missing"
+        if self.tests and not self.source:
+            yield "source", missing, "name the source package of the tests"
+        if not self.tests and not self.why:
+            yield "person", missing, "say what a person does, or give tests"
+        if bool(self.tests) == bool(self.why):
+            yield "person", "there are tests", "give the one or the other"
 
 
 @dataclass(frozen=True)
 class SruException:
     """The exception's `page`, the `headings` that the bug has besides, and its items."""
 
-    page: str
+    page: PageAddress
     headings: tuple[str, ...] = ()
-    items: tuple[ExceptionItem, ...] = ()
-
-
-def read(table: Table) -> SruException:
-    """The ``[exception]`` table.
-
-    Raises:
-        RecipeError: a key is missing, or an item is neither for tests nor for a person.
-    """
-    found = SruException(
-        page=_address(table, "page"),
-        headings=table.strings("headings", ()),
-        items=tuple(_item(one) for one in table.array("item")),
-    )
-    table.done()
-    return found
-
-
-def _item(table: Table) -> ExceptionItem:
-    what, tests = table.string("what"), table.strings("tests", ())
-    if tests:
-        item = ExceptionItem(what, table.string("source"), tests)
-    else:
-        item = ExceptionItem(
-            what,
-            why=table.string("person", advice="say what a person does, or give tests"),
-            advice=table.string("advice", ""),
-            address=_address(table, "address") if table.has("address") else "",
-        )
-    table.done()
-    return item
-
-
-def _address(table: Table, key: str) -> str:
-    value = table.string(key, advice="write the address of the page")
-    if not value.startswith("https://"):
-        raise RecipeError(
-            f"{value!r} is no address",
-            where=f"{table.where}.{key}",
-            advice="write one that begins with https://",
-        )
-    return value
+    items: Annotated[tuple[ExceptionItem, ...], Key("item")] = ()

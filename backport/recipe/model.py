@@ -1,20 +1,26 @@
-"""The recipe: what one update is, as frozen data. Reading it is in `recipe_file`."""
+"""The recipe: what one update is, as frozen data.
+
+The fields are the keys of `backport.toml`, with their types, defaults and forms: see `keys` and
+`toml_table`. docs/recipe.md says what each is for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
+from backport.recipe import keys
 from backport.recipe.bug import BugText
 from backport.recipe.exception import SruException
+from backport.recipe.keys import NOT_A_KEY, Advice, Fault, Key
+from backport.recipe.update import Update
 from backport.recipe.version_strings import upstream_part
 
-# The form of an update's name, which becomes the name of its evidence's files.
-NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9+._-]{0,99}")
+ReviewPart = Literal["patches", "patch-tests", "packaging", "tests", "changelog"]
+"""Code and tests that patches insert, packaging, shipped tests (debian/tests), changelog."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,13 @@ class Published:
     whether the record has the very files of our own source package of that version.
     """
 
-    version: str
+    TEXT: ClassVar = "version"
+
+    version: keys.VersionOrNone
     confirmed: str = ""
     note: str = ""
-    seen: tuple[str, ...] = dataclasses.field(default=(), compare=False)
-    ours: bool = dataclasses.field(default=False, compare=False)
+    seen: tuple[str, ...] = dataclasses.field(default=(), compare=False, metadata=NOT_A_KEY)
+    ours: bool = dataclasses.field(default=False, compare=False, metadata=NOT_A_KEY)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Series:
     """
 
     name: str
-    version: str
+    version: keys.Release
     mirror: str = ""
     archive: Mapping[str, Published] = dataclasses.field(default_factory=dict)
     toolchain: Mapping[str, Published] = dataclasses.field(default_factory=dict)
@@ -52,15 +60,20 @@ class Series:
 class Upstream:
     """The upstream tarball: `file` is its name there, and exactly one place is set.
 
-    `pypi` is a project on the Python package index, `url` an address, `path` a local file or
-    folder. `sha256` is 64 hexadecimal digits (of the file; a folder has none).
+    `pypi` is a project on the Python package index, `url` an address, `path` a local file.
     """
 
-    file: str
-    sha256: str
+    file: keys.FileName
+    sha256: keys.Sha256
     pypi: str = ""
     url: str = ""
-    path: str = ""
+    path: Annotated[str, keys.Pinned] = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        if sum(map(bool, (self.pypi, self.url, self.path))) != 1:
+            advice = "write exactly one of pypi, url and path"
+            yield "", "the tarball's place is not clear", advice
 
 
 @dataclass(frozen=True)
@@ -70,19 +83,30 @@ class BasePin:
     `url` is the folder or address where the .dsc and its files are; `path` a local .dsc.
     """
 
-    version: str
-    dsc: str
-    sha256: str
+    version: keys.Version
+    dsc: keys.DscName
+    sha256: Annotated[keys.Sha256, Advice("fill it in with: backport pin")]
     url: str = ""
-    path: str = ""
+    path: Annotated[str, keys.Pinned] = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        if bool(self.url) == bool(self.path):
+            yield "", "the .dsc's place is not clear", "write exactly one of url and path"
 
 
 @dataclass(frozen=True)
 class Revision:
     """The last number of a version, given in place of the one that follows from what was seen."""
 
-    number: int
-    reason: str
+    number: Annotated[int, Advice("write the last number that the version gets")]
+    reason: Annotated[str, Advice("say why it is not the one that follows")]
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys."""
+        if self.number < 1 or not self.reason:
+            what = f"{self.number} is no number of an upload" if self.reason else "it has no reason"
+            yield "", what, "give a number from 1 on, and its reason"
 
 
 @dataclass(frozen=True)
@@ -95,7 +119,7 @@ class ControlEdit:
     `series` empty means every series.
     """
 
-    paragraph: str
+    paragraph: Annotated[str, Advice('write "source" or a binary package')]
     field: str
     reason: str
     add: tuple[str, ...] = ()
@@ -103,6 +127,14 @@ class ControlEdit:
     drop: tuple[str, ...] = ()
     optional: bool = False
     series: tuple[str, ...] = ()
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        if not (self.add or self.drop or self.replace):
+            yield "", "this edit changes nothing", "give add, drop or replace"
+        if self.optional and self.add:
+            what = "an optional edit cannot add a relation"
+            yield "", what, "write add into an edit of its own"
 
 
 @dataclass(frozen=True)
@@ -114,17 +146,26 @@ class PackagingEdit:
     `series` empty means every series.
     """
 
-    file: str
+    file: keys.PackagingFile
     reason: str
     replaces: bool = False
     removes: bool = False
     requires: tuple[str, ...] = ()
     series: tuple[str, ...] = ()
 
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        deeds = self.replaces + self.removes
+        if deeds > 1 or not (deeds or self.requires):
+            advice = "give replaces or removes, or what the file requires"
+            yield "", "it is not clear what this edit does", advice
+
 
 @dataclass(frozen=True)
 class Change:
     """An item of the changelog. `series` empty means every series."""
+
+    TEXT: ClassVar = "text"
 
     text: str
     series: tuple[str, ...] = ()
@@ -146,9 +187,9 @@ class Source:
     for those in `same_upstream` that is this source's own.
     """
 
-    name: str
-    version: str
-    debian_version: str
+    name: keys.PackageName
+    version: keys.Version
+    debian_version: keys.Version
     series: tuple[str, ...]
     upstream: Upstream | None
     patches: Path
@@ -157,12 +198,14 @@ class Source:
     needs: tuple[str, ...] = ()
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     same_upstream: tuple[str, ...] = ()
-    next_version: str = ""
+    next_version: keys.Version = ""
     base: BasePin | None = None
     bases: Mapping[str, BasePin] = dataclasses.field(default_factory=dict)
     revision: Revision | None = None
     revisions: Mapping[str, Revision] = dataclasses.field(default_factory=dict)
-    chosen: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    chosen: Mapping[str, tuple[str, str]] = dataclasses.field(
+        default_factory=dict, metadata=NOT_A_KEY
+    )
     control: tuple[ControlEdit, ...] = ()
     packaging: tuple[PackagingEdit, ...] = ()
 
@@ -176,10 +219,10 @@ class Source:
         revision = self.revisions.get(series, self.revision)
         base = self.bases.get(series)
         if base is None:
-            return dataclasses.replace(self, revision=revision)
+            return replace(self, revision=revision)
         version = upstream_part(base.version)
         same = dict.fromkeys(self.same_upstream, (version,))
-        return dataclasses.replace(
+        return replace(
             self,
             base=base,
             version=version,
@@ -202,11 +245,16 @@ class Retired:
     `outcome` is ``superseded``, ``final-upload`` or ``untouched``.
     """
 
-    name: str
+    name: keys.PackageName
     series: tuple[str, ...]
-    outcome: str
+    outcome: Literal["superseded", "final-upload", "untouched"]
     by: tuple[str, ...]
     reason: str
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        if self.outcome == "superseded" and not self.by:
+            yield "by", "it is superseded by nothing", "name the sources that take its place"
 
 
 @dataclass(frozen=True)
@@ -217,10 +265,10 @@ class Variant:
     patches of ``series.NAME`` instead, where NAME is the variant's. `where` is its file and table.
     """
 
-    name: str
-    sources: tuple[str, ...]
+    name: keys.VariantName
+    sources: Annotated[tuple[str, ...], Key("without-patches")]
     purpose: str
-    patched: tuple[str, ...] = ()
+    patched: Annotated[tuple[str, ...], Key("with-patches")] = ()
     where: str = ""
 
 
@@ -234,7 +282,7 @@ class TestSource:
     built as that is. `where` is its file and table.
     """
 
-    name: str
+    name: keys.PackageName
     package: Source
     purpose: str
     where: str = ""
@@ -247,8 +295,8 @@ class Control:
     Without a variant it runs on the update's own packages, and brings the harm about itself.
     """
 
-    test: str
-    variant: str
+    test: keys.TestName
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -275,17 +323,25 @@ class MatrixTest:
     test source `before` instead of the update's. `where` is its file and table.
     """
 
-    name: str
+    name: keys.TestName
     source: str
     folder: MatrixFolder
-    run: str = "every"
-    controls: tuple[Control, ...] = ()
+    run: Literal["every", "long"] = "every"
+    controls: Annotated[tuple[Control, ...], Key("control")] = ()
     timeout: int = 900
     matrix: bool = False
-    extra: tuple[str, ...] = ()
+    extra: Annotated[tuple[str, ...], Key("with")] = ()
     from_archive: bool = False
     before: str = ""
     where: str = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        if self.before and self.from_archive:
+            what = "it is run on what was there before anyway"
+            yield "from-archive", what, "take this key out, or before"
+        if self.timeout < 1:
+            yield "timeout", f"{self.timeout} is no time", "write seconds, from 1 on"
 
 
 @dataclass(frozen=True)
@@ -295,42 +351,27 @@ class Review:
     `source` is for each source package, `all` for all of them together.
     """
 
-    source: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    all: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    source: Mapping[ReviewPart, int] = dataclasses.field(default_factory=dict)
+    all: Mapping[ReviewPart, int] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Update):
     """A whole update, read from one file. `root` is the folder that paths start from.
 
     `matrix_files` are the other files that it has rows, variants and test sources from.
-
-    `as_of` is the day that the archive is looked at: what was published, superseded or removed
-    later does not count. None means now. It makes an update of the past reproducible; a recipe
-    whose day is in the past must never be uploaded, since the archive has gone on: `upload`
-    refuses it. `stand_in` is the file that says what the stand-in base is made of; None is the
-    plain Debian release. `key` is the OpenPGP key that signs uploads, as gpg finds it; "" is the
-    maintainer's.
     """
 
     path: Path
     root: Path
-    name: str
-    bug: int
-    maintainer: str
-    date: str
-    ppa: str
     series: tuple[Series, ...]
     sources: tuple[Source, ...]
     retired: tuple[Retired, ...] = ()
     variants: tuple[Variant, ...] = ()
     matrix: tuple[MatrixTest, ...] = ()
     matrix_files: tuple[Path, ...] = ()
-    as_of: datetime.date | None = None
-    key: str = ""
     bug_text: BugText | None = None
     exception: SruException | None = None
-    stand_in: Path | None = None
     test_sources: tuple[TestSource, ...] = ()
     review: Review = Review()
 

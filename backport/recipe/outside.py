@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 from backport.errors import RecipeError, reading
+from backport.recipe.keys import Fault
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
 from backport.recipe.toml_table import Folders
@@ -16,42 +17,33 @@ from backport.source.dsc import read_dsc
 from backport.source.members import members
 from backport.source.text import control_paragraphs
 
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
 # Launchpad's names of the pockets, as they stand behind a series' name.
 _POCKETS = ("proposed", "updates", "security", "backports")
 
 
-def check_series(recipe: Recipe, file: str) -> None:
-    """Check that every series is one of Ubuntu's, with its own number, in the order of release.
-
-    Raises:
-        RecipeError: one is not.
-    """
+def series_faults(recipe: Recipe) -> Iterator[Fault]:
+    """Every series has to be one of Ubuntu's, with its own number, in the order of release."""
     known = releases()
     numbers = {number: name for name, number in known.items()}
     for series in recipe.series:
         if wrong := _no_name(series.name, series.version, known, numbers):
             what, advice = wrong
-            where = f"{file}: series.{series.name}"
-            raise RecipeError(f"{series.name!r} {what}", where=where, advice=f"write {advice}")
+            yield f"series.{series.name}", f"{series.name!r} {what}", f"write {advice}"
     # The proof reads the series in this order as the order of release upgrades.
     for earlier, later in pairwise(recipe.series):
         if earlier.version >= later.version:
             wrongs = (one for one in (later, earlier) if one.version != known[one.name])
-            raise RecipeError(
-                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})",
-                where=f"{file}: series.{later.name}",
-                advice=next((f"{one.name} is {known[one.name]}" for one in wrongs), "")
-                or "put the tables of the series in the order of their versions, each once",
+            what = (
+                f"{later.name} ({later.version}) stands behind {earlier.name} ({earlier.version})"
             )
+            advice = next((f"{one.name} is {known[one.name]}" for one in wrongs), "")
+            advice = advice or "put the tables of the series in the order of their versions"
+            yield f"series.{later.name}", what, advice
     for series in recipe.series:
         if series.version != known[series.name]:
             near = f", or name {numbers[series.version]}" if series.version in numbers else ""
-            raise RecipeError(
-                f"{series.name} is {known[series.name]}, not {series.version}",
-                where=f"{file}: series.{series.name}.version",
-                advice=f'write "{known[series.name]}"{near}',
-            )
+            what = f"{series.name} is {known[series.name]}, not {series.version}"
+            yield f"series.{series.name}.version", what, f'write "{known[series.name]}"{near}'
 
 
 def _no_name(
@@ -63,8 +55,6 @@ def _no_name(
         return "names a pocket", f"{series}: an update always goes to its pocket {series}-proposed"
     if name in numbers:
         return "is the number of a series", f"its name, {numbers[name]}"
-    if not _NAME.fullmatch(name):
-        return "is no name of a series", "it with lower case letters"
     if name in known:
         return None
     right = _near(name, known) or numbers.get(version) or f"one of {', '.join([*known][-12:])}"
@@ -72,26 +62,16 @@ def _no_name(
     return what, f"{right}, or install a newer distro-info-data"
 
 
-def check_archive(recipe: Recipe, file: str) -> None:
-    """Check that every source of which a series' archive is told is one of this recipe's.
-
-    Raises:
-        RecipeError: one is not, and would be left out without a word.
-    """
-    names = [
-        *(source.name for source in recipe.sources),
-        *(one.name for one in recipe.retired),
-        *(source.package.name for source in recipe.test_sources),
-    ]
+def archive_faults(recipe: Recipe) -> Iterator[Fault]:
+    """Every source of which a series' archive is told has to be one of this recipe's."""
+    named = [source.name for source in recipe.sources] + [one.name for one in recipe.retired]
+    names = list(dict.fromkeys([*named, *(one.package.name for one in recipe.test_sources)]))
     for series in recipe.series:
         for name in series.archive:
             if name not in names:
-                raise RecipeError(
-                    f"{name!r} is no source of this recipe",
-                    where=f"{file}: series.{series.name}.archive.{name}",
-                    advice=f"write {_near(name, names) or 'one of ' + ', '.join(names)}, or take "
-                    "it out",
-                )
+                advice = f"write {_near(name, names) or 'one of ' + ', '.join(names)}"
+                where = f"series.{series.name}.archive.{name}"
+                yield where, f"{name!r} is no source of this recipe", f"{advice}, or take it out"
 
 
 def check_tests(recipe: Recipe) -> None:

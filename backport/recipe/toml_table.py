@@ -1,18 +1,56 @@
-"""Read a TOML table strictly: every error names the key, and no key is left unread."""
+"""TOML tables read as the model's dataclasses: every error names the key, and no key is unread."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from backport.errors import RecipeError
+from backport.engine import records
+from backport.errors import RecipeError, reading
 from backport.output import printable
+from backport.recipe.keys import Advice, Form, Key, Pinned
 
+T = TypeVar("T")
 _NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "a table"}
+
+
+def parsed(path: Path, missing: str, advice: str, allowed: tuple[Path, ...]) -> Table:
+    """Read a file as a table.
+
+    Parameters:
+        missing, advice: what is said where the file is not there.
+        allowed: the folders that its paths may lead to.
+
+    Raises:
+        RecipeError: the file is not there, or is no TOML.
+    """
+    if not path.exists():
+        raise RecipeError(missing, where=str(path), advice=advice)
+    with reading(
+        path, what="this is not readable as TOML", advice="mend that line", kind=RecipeError
+    ):
+        data = tomllib.loads(records.read_bytes(path).decode("utf-8"))
+        _check_values(data)
+    return Table(data, path.name, Folders(path.parent.resolve(), allowed))
+
+
+def _check_values(value: Any, depth: int = 0) -> None:
+    """Raise ValueError where a value is nested or a number large beyond all use."""
+    if depth > 20:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, int) and abs(value) >> 31:
+        raise ValueError("it has a whole number of more than 32 bits")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _check_values(one, depth + 1)
 
 
 @dataclass(frozen=True)
@@ -34,175 +72,191 @@ class Table:
         data: the parsed table.
         where: the file's name and the table's key, such as ``backport.toml: source.hello``;
             for the whole file its name.
-        places: the table that a key belongs to, for the advice where it stands in another.
         folders: what its paths are about.
     """
 
-    def __init__(
-        self,
-        data: dict[str, Any],
-        where: str,
-        places: Mapping[str, str] | None = None,
-        folders: Folders | None = None,
-    ) -> None:
-        self._places = places or {}
-        self._folders = folders or Folders()
+    def __init__(self, data: dict[str, Any], where: str, folders: Folders | None = None) -> None:
+        self.folders = folders or Folders()
+        self.where = where
         self._data = data
         self._read: set[str] = set()
-        self.where = where
 
-    def _fail(self, key: str, what: str, advice: str = "") -> RecipeError:
-        return RecipeError(what, where=self._place(key), advice=advice)
-
-    def _place(self, key: str) -> str:
+    def place(self, key: str) -> str:
+        """The file and the whole key of a key in this table; "" is the table itself."""
+        if not key:
+            return self.where
         return f"{self.where}.{key}" if ": " in self.where else f"{self.where}: {key}"
 
-    def _get(self, key: str, wanted: type, default: Any, advice: str) -> Any:
-        self._read.add(key)
-        if key not in self._data:
-            if default is not None:
-                return default
-            raise self._fail(key, "this key is missing", advice or f"add {key} = …")
-        value = self._data[key]
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            raise self._fail(key, f"{value!r} is not {_NAMES[wanted]}", advice)
-        return value
-
-    def string(self, key: str, default: str | None = None, *, advice: str = "") -> str:
-        """The string under `key`.
+    def get(self, key: str, kind: Any, default: Any = MISSING) -> Any:
+        """The value under `key`, as a type of the model: see `read`.
 
         Raises:
-            RecipeError: it is missing (and there is no default), or no string.
+            RecipeError: it is missing (and there is no default), or of another type or form.
         """
-        return str(self._get(key, str, default, advice))
+        self._read.add(key)
+        marks = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+        advice = next((mark.text for mark in marks if isinstance(mark, Advice)), "")
+        if key in self._data:
+            return self._decode(kind, self._data[key], key, advice)
+        if default is MISSING:
+            raise self._wrong(key, "this key is missing", advice or f"add {key} = …")
+        return default
 
-    @property
-    def start(self) -> Path:
-        """The folder where relative paths start."""
-        return self._folders.start
+    def read(
+        self, kind: Callable[..., T], *, defaults: Mapping[str, Any] | None = None, **given: Any
+    ) -> T:
+        """The whole table as a dataclass, whose fields are the keys, their types and defaults.
 
-    def path(self, key: str, default: str | None = None, *, pinned: bool = False) -> Path:
-        """The path under `key`, from the folder of the file's paths; raises as `string` does.
+        A string may be of a `Form`; one value stands for a list of one; and where the class has a
+        `TEXT`, a string for a table with that key. What the class's `faults` finds is refused.
 
         Parameters:
-            pinned: the file is taken only if it has a sha256 that is given too, so that it may
-                lie anywhere, as behind an address.
+            defaults: in place of those of the class, by field.
+            given: values of fields that are not looked for in the table.
 
         Raises:
-            RecipeError: it is no path, or leads out of the folders that are allowed.
+            RecipeError: a key is missing, unknown or wrong.
         """
-        value = self.string(key, default)
-        long = any(len(os.fsencode(part)) > 255 for part in value.split("/"))
-        if printable(value, lines=False) != value or long or len(value) > 1000:
-            raise self._fail(
-                key, f"{value[:60]!r} is no path", "name a file without control characters"
-            )
-        path = self._folders.start / value
-        if not pinned and not self._folders.allow(path):
-            raise self._fail(
-                key,
-                f"{value!r} leads out of the recipe's folder",
-                "put it below that folder, or allow its own with --outside",
-            )
-        return path
+        values = dict(given)
+        for name, (key, inner, default) in _keys(kind).items():
+            if name in given:
+                self._check_form(inner, given[name], "")
+            else:
+                values[name] = self.get(key, inner, (defaults or {}).get(name, default))
+        self.done()
+        made = kind(**values)
+        for key, what, advice in getattr(made, "faults", tuple)():
+            raise self._wrong(key, what, advice)
+        return made
 
-    def paths(self, key: str, default: tuple[str, ...]) -> tuple[Path, ...]:
-        """The list of paths under `key`; see `path`."""
-        names = self.strings(key, default)
-        where = self._place(key)
-        inner = Table(dict(zip(names, names, strict=True)), where, {}, self._folders)
-        return tuple(inner.path(name) for name in names)
-
-    def integer(self, key: str, default: int | None = None, *, advice: str = "") -> int:
-        """The whole number under `key`; raises as `string` does."""
-        return int(self._get(key, int, default, advice))
-
-    def is_string(self, key: str) -> bool:
-        """Whether what is under `key` is a string."""
-        return isinstance(self._data.get(key), str)
-
-    def is_table(self, key: str) -> bool:
-        """Whether what is under `key` is a table; it counts as read then, and so as known."""
-        found = isinstance(self._data.get(key), dict)
-        if found:
-            self._read.add(key)
+    def _decode(self, kind: Any, value: Any, key: str, advice: str = "") -> Any:
+        origin, args = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            if Pinned in args:
+                return str(self._path(value, key, pinned=True)) if value else ""
+            found = self._decode(args[0], value, key, advice)
+            self._check_form(kind, found, key)
+        elif origin in (UnionType, Union):
+            (inner,) = (arg for arg in args if arg is not NoneType)
+            found = None if value == "" else self._decode(inner, value, key, advice)
+        elif origin is tuple:
+            items = value if isinstance(value, list) else [value]
+            places = [f"{key}[{n}]" for n in range(1, len(items) + 1)] if items is value else [key]
+            found = tuple(self._decode(args[0], *pair) for pair in zip(items, places, strict=True))
+        elif origin is Mapping:
+            found = self._mapping(args, value, key)
+        elif is_dataclass(kind):
+            found = self._record(kind, value, key)
+        elif origin is Literal:
+            if value not in args:
+                advice = f"write one of {', '.join(args)}"
+                raise self._wrong(key, f"{value!r} is not known here", advice)
+            found = value
+        else:
+            found = self._plain(kind, value, key, advice)
         return found
 
-    def boolean(self, key: str, default: bool) -> bool:
-        """The true or false under `key`; raises as `string` does."""
-        return bool(self._get(key, bool, default, ""))
+    def _plain(self, kind: Any, value: Any, key: str, advice: str) -> Any:
+        if kind is Table:
+            return self._inner(value, key)
+        if kind is Path:
+            return self._path(value, key)
+        if kind is date:
+            return self._day(value, key)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise self._wrong(key, f"{value!r} is not {_NAMES[kind]}", advice)
+        return value
 
-    def strings(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """The list of strings under `key`; raises as `string` does."""
-        self._read.add(key)
-        if key not in self._data:
-            if default is not None:
-                return default
-            raise self._fail(key, "this key is missing", f'add {key} = ["…"]')
-        value = self._data[key]
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._fail(key, "this is not a list of strings", f'write {key} = ["…"]')
-        return tuple(value)
+    def _record(self, kind: Any, value: Any, key: str) -> Any:
+        if isinstance(value, str) and hasattr(kind, "TEXT"):
+            value = {kind.TEXT: value}
+        return self._inner(value, key).read(kind)
+
+    def _mapping(self, args: tuple[Any, ...], value: Any, key: str) -> dict[str, Any]:
+        inner = self._inner(value, key)
+        if get_origin(args[0]) is Literal:
+            inner._read |= {*get_args(args[0])}
+        else:
+            inner._read |= inner._data.keys()
+        inner.done()
+        for name in inner._data:
+            inner._check_form(args[0], name, name)
+        return {name: inner.get(name, args[1]) for name in inner._data}
+
+    def _check_form(self, kind: Any, value: Any, key: str) -> None:
+        for form in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
+            if isinstance(form, Form) and not form.allows(value):
+                raise self._wrong(key, f"{value!r} {form.what}", form.advice)
+
+    def _day(self, value: Any, key: str) -> date:
+        try:
+            return date.fromisoformat(value)
+        except (ValueError, TypeError) as error:
+            advice = 'write it as in ISO 8601, such as "2017-02-15"'
+            raise self._wrong(key, f"{value!r} is no day", advice) from error
+
+    def _path(self, value: Any, key: str, *, pinned: bool = False) -> Path:
+        name = str(self._decode(str, value, key))
+        long = any(len(os.fsencode(part)) > 255 for part in name.split("/"))
+        if printable(name, lines=False) != name or long or len(name) > 1000:
+            advice = "name a file without control characters"
+            raise self._wrong(key, f"{name[:60]!r} is no path", advice)
+        path = self.folders.start / name
+        if not pinned and not self.folders.allow(path):
+            what = f"{name!r} leads out of the recipe's folder"
+            advice = "put it below that folder, or allow its own with --outside"
+            raise self._wrong(key, what, advice)
+        return path
+
+    def _wrong(self, key: str, what: str, advice: str) -> RecipeError:
+        return RecipeError(what, where=self.place(key), advice=advice)
+
+    def _inner(self, value: Any, key: str) -> Table:
+        return Table(self._decode(dict, value, key), self.place(key), self.folders)
+
+    def string(self, key: str, default: Any = MISSING) -> str:
+        """The string under `key`; raises as `get` does."""
+        return str(self.get(key, str, default))
+
+    def integer(self, key: str, default: Any = MISSING) -> int:
+        """The whole number under `key`; raises as `get` does."""
+        return int(self.get(key, int, default))
+
+    def strings(self, key: str, default: Any = MISSING) -> tuple[str, ...]:
+        """The list of strings under `key`; raises as `get` does."""
+        return tuple(self.get(key, tuple[str, ...], default))
 
     def mapping(self, key: str) -> dict[str, str]:
         """The table of strings under `key`; empty where it is missing."""
-        inner = self.table(key)
-        return {name: inner.string(name) for name in inner.keys()}  # noqa: SIM118
+        return dict(self.get(key, Mapping[str, str], {}))
 
     def has(self, key: str) -> bool:
         """Whether `key` is there; it counts as read, and so as known."""
         self._read.add(key)
         return key in self._data
 
-    def keys(self) -> tuple[str, ...]:
+    def __iter__(self) -> Iterator[str]:
         """The keys that are there, in the file's order."""
-        return tuple(self._data)
+        return iter(self._data)
+
+    def plain(self, key: str) -> dict[str, Any]:
+        """The table under `key` as it stands; empty where it is missing."""
+        return dict(self.get(key, dict, {}))
 
     def table(self, key: str) -> Table:
         """The table under `key`; an empty one where it is missing."""
-        inner = self._get(key, dict, {}, "")
-        return Table(inner, self._place(key), self._places, self._folders)
+        return self._inner(self.plain(key), key)
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """Each table in the table under `key`, with its name, in the file's order."""
         outer = self.table(key)
-        for name in outer.keys():  # noqa: SIM118
+        for name in outer:
             yield name, outer.table(name)
 
-    def plain(self, key: str) -> dict[str, Any]:
-        """The table under `key` as it stands; empty where it is missing."""
-        return dict(self._get(key, dict, {}, ""))
-
-    def array(self, key: str, defaults: Mapping[str, Any] | None = None) -> Iterator[Table]:
+    def array(self, key: str, defaults: Mapping[str, Any]) -> Iterator[Table]:
         """Each table of the array of tables under `key`, with the keys of `defaults` it lacks."""
-        self._read.add(key)
-        items = self._data.get(key, [])
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._fail(key, "this is not an array of tables", f"write [[…{key}]]")
-        for number, item in enumerate(items, start=1):
-            joined = {**(defaults or {}), **item}
-            yield Table(joined, f"{self._place(key)}[{number}]", self._places, self._folders)
-
-    def texts(self, key: str) -> Iterator[Table]:
-        """Each item of the list under `key`; a string stands for a table with that ``text``."""
-        if key not in self._data:
-            raise self._fail(key, "this key is missing", f'add {key} = ["…"]')
-        self._read.add(key)
-        items = self._data[key]
-        if not isinstance(items, list) or not all(isinstance(item, (str, dict)) for item in items):
-            raise self._fail(
-                key, "this is not a list of strings and tables", f'write {key} = ["…"]'
-            )
-        for number, item in enumerate(items, start=1):
-            data = {"text": item} if isinstance(item, str) else item
-            yield Table(data, f"{self._place(key)}[{number}]")
-
-    def one_or_more(self, key: str) -> Iterator[Table]:
-        """The table under `key`, or each one of the array of tables there."""
-        if isinstance(self._data.get(key), dict):
-            yield self.table(key)
-        else:
-            yield from self.array(key)
+        for item in self.get(key, tuple[Table, ...], ()):
+            yield Table({**defaults, **item._data}, item.where, self.folders)
 
     def done(self) -> None:
         """Check that every key has been read.
@@ -213,10 +267,24 @@ class Table:
         for key in self._data:
             if key not in self._read:
                 near = difflib.get_close_matches(key, self._read, n=1)
-                known = ", ".join(sorted(self._read))
-                advice = f"known keys: {known}"
-                if near:
-                    advice = f"write {near[0]}"
-                elif key in self._places:
-                    advice = f"it belongs to {self._places[key]}"
-                raise self._fail(key, "this key is unknown", advice)
+                advice = (
+                    f"write {near[0]}" if near else f"known keys: {', '.join(sorted(self._read))}"
+                )
+                raise self._wrong(key, "this key is unknown", advice)
+
+
+@cache
+def _keys(kind: Any) -> dict[str, tuple[str, Any, Any]]:
+    """The fields of a dataclass that are keys: the key's name, the type and the default of each."""
+    types = get_type_hints(kind, include_extras=True)
+    found = {}
+    for field in fields(kind):
+        if field.metadata.get("key", True):
+            marks = get_args(types[field.name])[1:]
+            named = [mark.name for mark in marks if isinstance(mark, Key)]
+            default = field.default
+            if field.default_factory is not MISSING:
+                default = field.default_factory()
+            key = named[0] if named else field.name.replace("_", "-")
+            found[field.name] = (key, types[field.name], default)
+    return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from backport.check import planned
@@ -48,8 +47,6 @@ def _fetch_step(source: Source, name: str) -> Step:
     upstream = asdict(source.upstream) if source.upstream else None
     fixed = {"upstream": upstream, "bases": [asdict(pin) for pin in source.pins]}
     inputs = [("place", hash_text(_json(fixed)))]
-    if source.upstream and source.upstream.path and Path(source.upstream.path).is_dir():
-        inputs.append(("folder", hash_tree(Path(source.upstream.path))))
     return Step(StepId("fetch", source=name), inputs=tuple(inputs))
 
 

@@ -16,7 +16,6 @@ from backport.recipe.version_strings import is_backport
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
 _BUGS = re.compile(r"lp:\s+#\d+(?:,\s*#\d+)*", re.IGNORECASE)
-MAINTAINER = re.compile(r"[^<>\n]*[^<>\s] <[^<>@\s]+@[^<>@\s]+>")
 _WIDTH = 80
 _HARD_BLANK = "\u00a0"
 
@@ -61,7 +60,7 @@ def make_entry(
         distributions=series,
         urgency="medium",
         author=maintainer,
-        date=email.utils.format_datetime(_moment(date)),
+        date=email.utils.format_datetime(moment_of(date)),
     )
     for line in ["", *(wrapped for item in lines for wrapped in _wrap(item)), ""]:
         changelog.add_change(line)
@@ -113,15 +112,16 @@ def lp_bugs(text: str) -> tuple[int, ...]:
 
 
 def timestamp(date: str) -> int:
-    """A changelog's date in seconds since 1970.
+    """A changelog's date in seconds since 1970; raises as `moment_of` does."""
+    return int(moment_of(date).timestamp())
+
+
+def moment_of(date: str) -> datetime.datetime:
+    """The moment that a changelog's date is.
 
     Raises:
         InputError: it is no date of RFC 5322 with a time zone.
     """
-    return int(_moment(date).timestamp())
-
-
-def _moment(date: str) -> datetime.datetime:
     try:
         moment = email.utils.parsedate_to_datetime(date)
     except (ValueError, TypeError):

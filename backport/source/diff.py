@@ -1,4 +1,4 @@
-"""Unified diffs: read one, and say of each hunk where a text is not what it expects."""
+"""Unified diffs as dpkg-source takes them: what is in one, and what it may not do."""
 
 from __future__ import annotations
 
@@ -32,34 +32,17 @@ class DiffError(ValueError):
 
 
 @dataclass(frozen=True)
-class Hunk:
-    """One hunk: the lines that it expects and those that take their place, with their ends.
-
-    `number` counts from 1 in its file, `start` is the first line that it expects, from 1 (for a
-    hunk that only adds lines: the line that they come behind, from 0).
-    """
-
-    number: int
-    start: int
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-
-    @property
-    def index(self) -> int:
-        """Where the expected lines begin, from 0."""
-        return self.start - 1 if self.old else self.start
-
-
-@dataclass(frozen=True)
 class FileDiff:
-    """The hunks of one file; `old` and `new` are the paths as written, without time stamps.
+    """What is done to one file; `old` and `new` are the paths as written, without time stamps.
 
-    A file that is not there is ``/dev/null``, also where only the date says so.
+    A file that is not there is ``/dev/null``, also where only the date says so. `start` is the
+    first line that the first hunk expects, from 1, or 0; `inserted` is how many lines come in.
     """
 
     old: str
     new: str
-    hunks: tuple[Hunk, ...]
+    start: int
+    inserted: int
 
     @property
     def creates(self) -> bool:
@@ -121,20 +104,24 @@ def _file(lines: Sequence[str], place: int) -> tuple[FileDiff, int]:
         raise DiffError(f"line {head + 1} begins a file whose names are not in --- and +++")
     old, new = _path(lines[head], head), _path(lines[head + 1], head + 1)
     place += 2
-    hunks: list[Hunk] = []
+    hunks: list[tuple[int, int]] = []
+    inserted = 0
     while place < len(lines) and (match := _HUNK.match(lines[place])):
-        start, old_count = int(match[1]), int(match[2] or 1)
-        new_count = int(match[4] or 1)
-        hunk, place = _hunk(lines, place, len(hunks) + 1, (start, old_count, new_count))
-        hunks.append(hunk)
+        start, removed, added = int(match[1]), int(match[2] or 1), int(match[4] or 1)
+        if start and not removed:
+            raise DiffError(f"line {place + 1} begins a hunk that shows no line of its place")
+        hunks.append((start, added))
+        count, place = _hunk(lines, place, removed, added)
+        inserted += count
     if not hunks:
         raise DiffError(f"line {place + 1} should begin a hunk with @@")
+    first, left = hunks[0]
     if old.partition("/")[2] == new.partition("/")[2]:
-        if not hunks[0].start and _EPOCH.search(lines[head]):
+        if not first and _EPOCH.search(lines[head]):
             old = "/dev/null"
-        elif not hunks[0].new and _EPOCH.search(lines[head + 1]):
+        elif not left and _EPOCH.search(lines[head + 1]):
             new = "/dev/null"
-    return FileDiff(old, new, tuple(hunks)), place
+    return FileDiff(old, new, first, inserted), place
 
 
 def _path(line: str, place: int) -> str:
@@ -144,77 +131,31 @@ def _path(line: str, place: int) -> str:
     return path if "\t" in line else path.partition(" ")[0]
 
 
-def _hunk(
-    lines: Sequence[str], place: int, number: int, counts: tuple[int, int, int]
-) -> tuple[Hunk, int]:
-    start, old_left, new_left = counts
-    head = place + 1
+def _hunk(lines: Sequence[str], place: int, old_left: int, new_left: int) -> tuple[int, int]:
+    """How many lines a hunk inserts, and the line behind it."""
+    head, inserted = place + 1, 0
     place += 1
-    old: list[str] = []
-    new: list[str] = []
-    kinds = ""
     while old_left or new_left:
         # The text's end leaves one empty string behind the last line feed.
         line = lines[place] if place < len(lines) - (not lines[-1]) else None
         if line is None or line[:1] not in {" ", "-", "+", "", "\\"}:
             raise DiffError(f"the hunk that begins in line {head} is shorter than it says")
-        if line.startswith("\\"):
-            _cut_newline(old, new, kinds)
-            place += 1
-            continue
-        kind, content = line[:1] or " ", line[1:] + "\n"
-        if kind != "+":
-            old.append(content)
-            old_left -= 1
-        if kind != "-":
-            new.append(content)
-            new_left -= 1
-        kinds += kind
+        old_left -= line[:1] in {" ", "-", ""}
+        new_left -= line[:1] in {" ", "+", ""}
+        inserted += line.startswith("+")
         place += 1
-    if old_left < 0 or new_left < 0:
-        raise DiffError(f"the hunk that begins in line {head} has other lines than it says")
+        if old_left < 0 or new_left < 0:
+            raise DiffError(f"the hunk that begins in line {head} has other lines than it says")
     if place < len(lines) and lines[place].startswith("\\"):
-        _cut_newline(old, new, kinds)
         place += 1
     behind = lines[place] if place < len(lines) else ""
     # A removed line is not the signature of git format-patch, nor the next file's name.
     if behind[:1] in {" ", "+", "-"} and not behind.startswith(("--- ", "-- ")):
         raise DiffError(f"the hunk that begins in line {head} has more lines than it says")
-    return Hunk(number, start, tuple(old), tuple(new)), place
-
-
-def _cut_newline(old: list[str], new: list[str], kinds: str) -> None:
-    """A line ``\\ No newline at end of file`` speaks of the one before it."""
-    last = kinds[-1:]
-    if last in {" ", "-"} and old:
-        old[-1] = old[-1].removesuffix("\n")
-    if last in {" ", "+"} and new:
-        new[-1] = new[-1].removesuffix("\n")
+    return inserted, place
 
 
 def split_lines(text: str) -> list[str]:
     """The lines of a text with their ends; only a line feed ends a line."""
     lines = text.split("\n")
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
-def mismatch(hunk: Hunk, lines: Sequence[str]) -> tuple[int, str, str] | None:
-    """The first line, from 1, that is not what the hunk expects at its very place.
-
-    With it the line that is expected and the one that is there, "" for none. None where all fits.
-    """
-    for place, wanted in enumerate(hunk.old, start=hunk.index):
-        there = lines[place] if place < len(lines) else ""
-        if there != wanted:
-            return place + 1, wanted, there
-    return (len(lines) + 1, "", "") if hunk.index > len(lines) else None
-
-
-def apply(file: FileDiff, lines: Sequence[str]) -> list[str]:
-    """The lines after the patch, for a file diff without a `mismatch`."""
-    result: list[str] = []
-    done = 0
-    for hunk in file.hunks:
-        result += [*lines[done : hunk.index], *hunk.new]
-        done = hunk.index + len(hunk.old)
-    return [*result, *lines[done:]]

@@ -12,7 +12,7 @@ from typing import Literal
 from debian.deb822 import Dsc
 
 from backport.engine import owner, records
-from backport.engine.process import require, run, wait_for
+from backport.engine.process import require, wait_for
 from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
 from backport.recipe.version_strings import upstream_part
@@ -34,13 +34,14 @@ State = Literal["good", "expired key", "unknown key", "bad", "none"]
 # Debian Policy 5.6.19 and 5.6.1: no separator, no leading dot.
 _FILE = re.compile(r"[a-z0-9][A-Za-z0-9+.~_-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Words of gpg's status output (doc/DETAILS in GnuPG), and a remark that goes before the name.
+# Words of gpg's status output (doc/DETAILS in GnuPG), and a remark that goes before the name; of
+# several signatures a bad one counts first, then a good one.
 _STATES: dict[str, tuple[State, str]] = {
+    "BADSIG": ("bad", ""),
     "GOODSIG": ("good", ""),
     "EXPKEYSIG": ("expired key", ""),
     "EXPSIG": ("expired key", "the signature itself is expired: "),
     "REVKEYSIG": ("expired key", "the key was revoked: "),
-    "BADSIG": ("bad", ""),
 }
 
 
@@ -204,29 +205,23 @@ def at_hand(pin: BasePin, cache: Path) -> Path | None:
 def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     """How `dsc` is signed, as far as the keys in `keyrings` tell; gpgv(1) decides.
 
-    Of several signatures a bad one counts first, then a good one.
-
     Raises:
         MachineError: gpgv is not installed.
     """
-    if b"-----BEGIN PGP SIGNED MESSAGE-----" not in dsc.read_bytes():
+    content = dsc.read_bytes()
+    if b"-----BEGIN PGP SIGNED MESSAGE-----" not in content:
         return Signature("none", detail="the file carries no signature")
-    present = [keyring.resolve() for keyring in keyrings if keyring.is_file()]
-    options = [f"--keyring={keyring}" for keyring in present or [Path("/dev/null")]]
-    result = run(
-        [require("gpgv", "gpgv"), "--status-fd=1", *options, dsc], env={"LC_ALL": "C.UTF-8"}
-    )
-    status = [
-        line.removeprefix("[GNUPG:] ")
-        for line in result.output.splitlines()
-        if line.startswith("[GNUPG:] ")
-    ]
-    found = [one for line in status if (one := _read_status(line))]
-    order: tuple[State, ...] = ("bad", "good", "expired key", "unknown key")
-    for state in order:
-        for one in found:
-            if one.state == state:
-                return one
+    require("gpgv", "gpgv")
+    present = [str(keyring.resolve()) for keyring in keyrings if keyring.is_file()]
+    found = Dsc(content).get_gpg_info(present or ["/dev/null"])
+    for word, (state, remark) in _STATES.items():
+        if word in found:
+            key_id, *who = found[word]
+            return Signature(state, key_id, remark + " ".join(who))
+    if "ERRSIG" in found:
+        key_id, code = found["ERRSIG"][0], [*found["ERRSIG"], *"??????"][5]
+        why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
+        return Signature("unknown key", key_id, why)
     return Signature("bad", detail="gpgv finds no valid signature in it")
 
 
@@ -243,20 +238,6 @@ def require_not_bad(found: Signature, dsc: Path) -> Signature:
             advice="do not use it: fetch it from the archive again and pin its hash",
         )
     return found
-
-
-def _read_status(line: str) -> Signature | None:
-    """What one line of gpg's status output says of a signature, if it speaks of one."""
-    word, _, rest = line.partition(" ")
-    key_id, _, who = rest.partition(" ")
-    if word == "ERRSIG":
-        code = rest.split()[5] if len(rest.split()) > 5 else "?"
-        why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
-        return Signature("unknown key", key_id, why)
-    if word not in _STATES:
-        return None
-    state, remark = _STATES[word]
-    return Signature(state, key_id, f"{remark}{who}")
 
 
 def _folder_of(pin: BasePin) -> str:

@@ -14,7 +14,6 @@ from backport.engine import owner
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.files import sha256_of
-from backport.source.tarball import make_tarball
 from backport.transport import Limits, UnansweredError
 
 PARTS = "part"
@@ -83,12 +82,7 @@ def fetch(
 
 
 def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) -> Path:
-    """The upstream tarball of a recipe; of a local folder a reproducible tarball is made.
-
-    Raises: as `fetch` does.
-    """
-    if upstream.path and Path(upstream.path).is_dir():
-        return _from_folder(upstream, cache)
+    """The upstream tarball of a recipe; raises as `fetch` does."""
     if found := cached(cache, upstream.sha256, upstream.file):
         return found
     place = upstream.path or upstream.url
@@ -109,14 +103,6 @@ def cached(cache: Path, sha256: str, name: str) -> Path | None:
     """The cached file of that hash and name, if it is there and whole."""
     path = _home(cache, sha256, name)
     return path if path.is_file() and sha256_of(path) == sha256 else None
-
-
-def _from_folder(upstream: Upstream, cache: Path) -> Path:
-    stem = upstream.file.removesuffix(".tar.gz")
-    with _temporary(cache) as part:
-        make_tarball(Path(upstream.path), stem, part)
-        wanted = upstream.sha256 or sha256_of(part)
-        return _keep(part, upstream.path, wanted, cache, f"{stem}.tar.gz")
 
 
 def _home(cache: Path, sha256: str, name: str) -> Path:

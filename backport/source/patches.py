@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from backport.engine.process import Completed, require, run
+from backport.engine.process import require, run
 from backport.errors import InputError
 from backport.recipe.patch_folder import series_lines
 from backport.source import dep3, diff
+
+# What patch(1) says where it did anything but apply every hunk as it stands.
+_NOT_EXACT = re.compile(
+    r"^(?:Hunk #.*|Reversed.*|.*\b(?:offset|fuzz|FAILED|malformed|unexpectedly|Stripping)\b.*)",
+    re.MULTILINE,
+)
 
 
 def read_series(quilt_series: Path) -> tuple[str, ...]:
@@ -42,15 +48,14 @@ def read_series(quilt_series: Path) -> tuple[str, ...]:
 def apply_series(
     folder: Path, names: Sequence[str], tree: Path, *, dep3_checked: bool = True
 ) -> None:
-    """Apply patches in order to an unpacked source tree.
+    """Apply patches in order to an unpacked source tree, each hunk at its very place.
 
-    Each hunk has to stand at its very place; the check is made before the tree is touched by
-    that patch, and patch(1) with ``--fuzz=0`` then has to come to the same text.
+    patch(1) finds that: without fuzz, and with no word of an offset.
 
     Parameters:
         folder: where the patches are.
         names: the patches, as paths from there.
-        tree: the source tree, which is changed.
+        tree: the source tree, which is changed; after an error it is of no use.
         dep3_checked: whether the headers have to have what DEP-3 asks of an update's patch.
 
     Raises:
@@ -59,12 +64,19 @@ def apply_series(
         MachineError: patch is not installed.
     """
     for name in names:
-        results = _examine(folder / name, name, tree, dep3_checked)
-        _run_patch(folder / name, name, tree, results)
+        kept = _examine(folder / name, name, tree, dep3_checked)
+        _run_patch(folder / name, name, tree)
+        for target in kept:
+            if not (tree / target).exists():
+                raise InputError(
+                    f"it leaves {target} empty, and dpkg-source removes an empty file",
+                    where=name,
+                    advice="leave a line in it, or remove the file",
+                )
 
 
-def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> dict[str, list[str]]:
-    """The lines that each file has after the patch; none where the patch removes it."""
+def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> list[str]:
+    """Check what a patch is about to do; the files that it leaves there."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     try:
         header, files = diff.parse(text)
@@ -76,28 +88,16 @@ def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> dict[str,
         raise InputError(
             f"the header {' and '.join(faults)}", where=name, advice="complete it as DEP-3 says"
         )
-    results: dict[str, list[str]] = {}
+    targets: dict[str, diff.FileDiff] = {}
     for file in files:
         target = _target(file, name)
-        if target in results:
+        if target in targets:
             raise InputError(
                 f"it changes {target} twice", where=name, advice="refresh it with: quilt refresh"
             )
-        lines = _lines(file, target, tree, name)
-        for hunk in file.hunks:
-            if wrong := diff.mismatch(hunk, lines):
-                said = re.search(
-                    r"(?m)^(Hunk #|Reversed).*", _patch(path, tree, "--dry-run").output
-                )
-                raise _unfit(name, f"hunk {hunk.number} of {target}", wrong, said)
-        results[target] = diff.apply(file, lines)
-        if not results[target] and not file.removes:
-            raise InputError(
-                f"it leaves {target} empty, and dpkg-source removes an empty file",
-                where=name,
-                advice="leave a line in it, or remove the file",
-            )
-    return results
+        _check_target(file, target, tree, name)
+        targets[target] = file
+    return [target for target, file in targets.items() if not file.removes]
 
 
 def _target(file: diff.FileDiff, name: str) -> str:
@@ -142,7 +142,7 @@ def _check_path(path: str, where: str) -> None:
         )
 
 
-def _lines(file: diff.FileDiff, target: str, tree: Path, name: str) -> list[str]:
+def _check_target(file: diff.FileDiff, target: str, tree: Path, name: str) -> None:
     path = tree / target
     for part in (path, *path.parents):
         if part == tree:
@@ -160,55 +160,27 @@ def _lines(file: diff.FileDiff, target: str, tree: Path, name: str) -> list[str]
                 where=name,
                 advice="is the change in this version already?",
             )
-        return diff.split_lines(path.read_bytes().decode("utf-8", "surrogateescape"))
-    if file.hunks[0].start:
+    elif file.start:
         raise InputError(
             f"hunk 1 of {target} does not apply: there is no such file in this version",
             where=name,
             advice="make a variant of the patch for this version",
         )
-    return []
 
 
-def _unfit(
-    name: str, hunk: str, wrong: tuple[int, str, str], said: re.Match[str] | None
-) -> InputError:
-    line, expected, found = wrong
-    place = f"the file has only {line - 1} lines"
-    if expected:
-        # Their ends are shown where they differ in nothing else.
-        cut = "\n" if expected.rstrip("\n") != found.rstrip("\n") else ""
-        there = repr(found.rstrip(cut)) if found else "the file's end"
-        place = f"line {line}: expected {expected.rstrip(cut)!r}, found {there}"
-    return InputError(
-        f"{hunk} does not fit: {place}" + (f"; patch(1) says: {said[0]}" if said else ""),
-        where=name,
-        advice="refresh the patch for this version with: quilt push -f, then quilt refresh",
-    )
-
-
-def _patch(path: Path, tree: Path, *options: str) -> Completed:
+def _run_patch(path: Path, name: str, tree: Path) -> None:
     # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
     words = ["--batch", "--forward", "--strip=1", "--unified", "--version-control=never"]
-    words += ["--no-backup-if-mismatch", "--remove-empty-files", f"--input={path.resolve()}"]
+    words += ["--no-backup-if-mismatch", "--remove-empty-files", "--reject-file=-", "--fuzz=0"]
+    command = [require("patch", "patch"), *words, f"--input={path.resolve()}"]
     env = {"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"}
-    return run([require("patch", "patch"), *words, *options], cwd=tree, env=env)
-
-
-def _run_patch(path: Path, name: str, tree: Path, results: Mapping[str, list[str]]) -> None:
-    done = _patch(path, tree, "--fuzz=0")
-    if done.exit_code != 0 or re.search(r"\b(?:offset|fuzz|FAILED|Reversed)\b", done.output):
+    done = run(command, cwd=tree, env=env)
+    said = _NOT_EXACT.search(done.output)
+    if done.exit_code != 0 or said:
+        before = done.output[: said.start()] if said else done.output
+        file = before.rpartition("patching file ")[2].partition("\n")[0]
         raise InputError(
-            f"patch(1) does not take it: {done.tail(3)}",
+            f"it does not fit {file} exactly: {said[0] if said else done.tail(3)}",
             where=name,
-            advice="refresh it with: quilt refresh",
+            advice="refresh it for this version with: quilt push -f, then quilt refresh",
         )
-    for target, lines in results.items():
-        there = tree / target
-        got = there.read_bytes() if there.is_file() else b""
-        if got != "".join(lines).encode("utf-8", "surrogateescape"):
-            raise InputError(
-                f"patch(1) makes another text of {target} than the patch says",
-                where=name,
-                advice="make the patch anew with: quilt refresh",
-            )

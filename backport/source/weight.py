@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from backport.engine import records
 from backport.errors import reading
-from backport.recipe.model import Recipe, Series, Source
+from backport.recipe.model import Recipe, ReviewPart, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version
 from backport.source import diff
@@ -27,8 +28,7 @@ from backport.source.dsc import debian_texts
 from backport.source.files import folder_texts
 
 FILE = "weight.json"
-PARTS = ("patches", "patch-tests", "packaging", "tests", "changelog")
-"""Code and tests that patches insert, packaging, shipped tests (debian/tests), changelog."""
+PARTS: tuple[ReviewPart, ...] = get_args(ReviewPart)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Weight:
         """Such as ``patches 158, patch-tests 33, packaging 260, tests 850, changelog 12``."""
         return ", ".join(f"{part} {lines}" for part, lines in self.counts().items())
 
-    def over(self, limits: Mapping[str, int]) -> Iterator[str]:
+    def over(self, limits: Mapping[ReviewPart, int]) -> Iterator[str]:
         """A sentence for each part that is above its limit, with its three heaviest files."""
         for part, limit in limits.items():
             if (lines := self.lines(part)) > limit:
@@ -109,9 +109,8 @@ def _of_patch(name: str, text: str) -> Iterator[Part]:
         return
     for file in files:
         path = (file.old if file.new == "/dev/null" else file.new).partition("/")[2]
-        lines = sum(_inserted("".join(hunk.old), "".join(hunk.new)) for hunk in file.hunks)
         part = "patch-tests" if is_test(path) else "patches"
-        yield Part(f"{path} ({PurePosixPath(name).name})", part, lines)
+        yield Part(f"{path} ({PurePosixPath(name).name})", part, file.inserted)
 
 
 def is_test(path: str) -> bool:

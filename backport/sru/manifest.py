@@ -18,7 +18,7 @@ from backport.engine.step import KINDS, StepId, hash_text
 from backport.engine.verdict import Verdict
 from backport.errors import InputError, reading
 from backport.output import printable
-from backport.recipe.model import NAME
+from backport.recipe.keys import UPDATE_NAME
 
 FILE = "manifest.json"
 FORMAT = 3
@@ -199,7 +199,7 @@ def is_inside(path: str) -> bool:
 
 def _check_form(contents: Manifest) -> None:
     """Raise ValueError where a name that becomes a path, a hash or a time has not its form."""
-    if not NAME.fullmatch(contents.update):
+    if not UPDATE_NAME.allows(contents.update):
         raise ValueError(f"{contents.update!r:.60} is no name of an update")
     folders = [one.folder for one in contents.steps if one.folder]
     for path in (*contents.files, *contents.links, *contents.matrix, contents.recipe, *folders):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,65 +15,6 @@ from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.wrong_recipes import TWO, put, refusal, refusal_of
 
-ONE = Spec(sources=(SourceSpec("alpha", series=("xenial",)),), series=("xenial",))
-
-
-def renamed(name: str, version: str = "16.04") -> Any:
-    """A change of the recipe ONE: its series has another name and version."""
-
-    def change(content: dict[str, Any]) -> None:
-        content["series"] = {name: {"version": version}}
-        content["source"]["alpha"]["series"] = [name]
-
-    return change
-
-
-# ------------------------------------------------------------------ series
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "what", "advice"),
-    [
-        ("xenail", "16.04", "is no Ubuntu series", "write xenial, or"),
-        ("lucky", "25.04", "is no Ubuntu series", "write plucky, or"),
-        ("sid", "16.04", "is no Ubuntu series", "write xenial, or"),
-        ("xenial-proposed", "16.04", "names a pocket", "write xenial: "),
-        ("xenial-updates", "16.04", "names a pocket", "write xenial: "),
-        ("16.04", "16.04", "is the number of a series", "write its name, xenial"),
-        ("bionic", "16.04", "bionic is 18.04, not 16.04", 'write "18.04", or name xenial'),
-        ("xenial", "16.05", "xenial is 16.04, not 16.05", 'write "16.04"'),
-    ],
-)
-def test_a_series_that_there_is_not_is_refused_with_the_right_word(
-    tmp_path: Path, name: str, version: str, what: str, advice: str
-) -> None:
-    said = refusal_of(tmp_path, renamed(name, version), ONE)
-    assert said.startswith(f"backport.toml: series.{name}")
-    assert what in said
-    assert advice in said.partition("; ")[2]
-
-
-def test_of_two_series_with_one_number_the_wrong_one_gets_its_own(tmp_path: Path) -> None:
-    assert refusal_of(tmp_path, put("series.yakkety.version", to="16.04")) == (
-        "backport.toml: series.yakkety: yakkety (16.04) stands behind xenial (16.04); "
-        "yakkety is 16.10"
-    )
-
-
-# ------------------------------------------------------------------ the archive's sources
-
-
-@pytest.mark.parametrize(
-    ("name", "advice"), [("alhpa", "write alpha"), ("python3-x", "write one of alpha, beta, old")]
-)
-def test_what_the_archive_has_of_a_source_that_nobody_names_is_refused(
-    tmp_path: Path, name: str, advice: str
-) -> None:
-    assert refusal_of(tmp_path, put(f"series.xenial.archive.{name}", to={"version": "1"})) == (
-        f"backport.toml: series.xenial.archive.{name}: {name!r} is no source of this recipe; "
-        f"{advice}, or take it out"
-    )
-
 
 def test_a_version_that_is_not_known_is_not_one_that_the_series_lacks(tmp_path: Path) -> None:
     content = recipes.data(TWO)
@@ -84,9 +24,6 @@ def test_a_version_that_is_not_known_is_not_one_that_the_series_lacks(tmp_path: 
     }
     archive = recipes.load_data(tmp_path, TWO, content).one_series("xenial").archive
     assert {name: one.version for name, one in archive.items()} == {"beta": ""}
-
-
-# ------------------------------------------------------------------ tests of the matrix
 
 
 @pytest.mark.parametrize(
@@ -101,7 +38,9 @@ def test_a_row_without_its_test_is_refused_with_the_missing_file(
     tmp_path: Path, key: str, folder: str, near: str
 ) -> None:
     there = tmp_path / "autopkgtest" / folder
-    assert refusal_of(tmp_path, put(key, to=f"{near}s")) == (
+    content = recipes.data(TWO)
+    put(key, to=f"{near}s")(content)
+    assert refusal(recipes.write(tmp_path, TWO, content)) == (
         f"backport.toml: {key}: there is no test '{near}s': {there / near}s is missing, or "
         f"{there / 'control'} does not name it; write {near}, or add it"
     )

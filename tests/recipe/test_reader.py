@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from backport.recipe.model import Control, Published, Source, Variant
+from backport.recipe.bug import BugText
+from backport.recipe.exception import ExceptionItem, SruException
+from backport.recipe.model import Change, Control, PackagingEdit, Published, Source, Variant
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
-from tests.support.wrong_recipes import TWO, refusal
+from tests.support.wrong_recipes import TWO, refusal, whole
 
 
 def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
@@ -54,6 +56,40 @@ def test_the_recipe_of_this_repository_is_right() -> None:
     assert recipe.bug == 1640978
     assert recipe.as_of == date(2017, 2, 15)
     assert [series.name for series in recipe.series] == ["xenial", "yakkety", "zesty"]
+
+
+def test_the_tables_about_the_bug_and_the_packaging_are_read(tmp_path: Path) -> None:
+    content = whole()
+    content["bug"] |= {"other-info": " New. \n", "tags": ["sru"], "status": "In Progress"}
+    content["source"]["alpha"]["packaging"] = [
+        {"file": "alpha.cron.d", "replaces": True, "reason": "another hour"},
+        {"file": "rules", "requires": ["dh_x"], "reason": "why", "series": ["xenial"]},
+    ]
+    recipe = recipes.load_data(tmp_path, TWO, content)
+    assert recipe.bug_text == BugText(
+        "Renewals fail.",
+        "1. Renew.",
+        "A lock that stays makes every renewal fail.",
+        "New.",
+        ("sru",),
+        "In Progress",
+    )
+    items = (
+        ExceptionItem("It runs", "alpha", ("smoke",)),
+        ExceptionItem("It looks well", why="Look at it", address="https://example.org/"),
+    )
+    assert recipe.exception == SruException("https://example.org/exception", (), items)
+    assert recipe.source("alpha").packaging == (
+        PackagingEdit("alpha.cron.d", "another hour", replaces=True),
+        PackagingEdit("rules", "why", requires=("dh_x",), series=("xenial",)),
+    )
+
+
+def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    content = recipes.data(TWO)
+    content["source"]["alpha"] |= {"series": "xenial", "changes": "The only item."}
+    alpha = recipes.load_data(tmp_path, TWO, content).source("alpha")
+    assert (alpha.series, alpha.changes) == (("xenial",), (Change("The only item."),))
 
 
 def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
@@ -147,8 +183,6 @@ TARBALL = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
         ({"upstream": None}, None, ("alpha_1.0-1.dsc", "")),
         ({"base": LOCAL, "upstream": None}, None, ("alpha_1.0-1.dsc", LOCAL["path"])),
         ({"upstream": TARBALL}, ("alpha-1.0.tar.gz", TARBALL["path"]), ("alpha_1.0-1.dsc", "")),
-        # A folder has no hash.
-        ({"upstream": {"path": "patches"}}, ("patches", "patches"), ("alpha_1.0-1.dsc", "")),
         (
             {"upstream": {"pypi": "alpha", "sha256": SHA256}, "debian-version": None},
             ("alpha-1.0.tar.gz", ""),

@@ -258,17 +258,6 @@ def test_a_changed_value_of_a_source_changes_the_steps_that_read_it(
     assert made(recipe) == made(recipe)
 
 
-def test_a_local_folder_is_fetched_again_when_a_file_in_it_changes(tmp_path: Path) -> None:
-    (tmp_path / "checkout").mkdir()
-    (tmp_path / "checkout" / "setup.py").write_text("one\n")
-    content = recipes.data(Spec())
-    content["source"]["alpha"]["upstream"] = {"path": "checkout"}
-    recipe = recipes.load_data(tmp_path, Spec(), content)
-    before = made(recipe)
-    (tmp_path / "checkout" / "setup.py").write_text("two\n")
-    assert changed(before, made(recipe)) == {"fetch/alpha"}
-
-
 def test_another_base_or_what_it_depends_on_changes_its_steps_only(recipe: Recipe) -> None:
     bases = {f"base/{series}" for series in recipes.UBUNTU}
     assert changed(made(recipe), made(recipe, base="ubuntu")) == bases

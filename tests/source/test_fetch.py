@@ -4,7 +4,6 @@ import hashlib
 import json
 import multiprocessing
 import socket
-import tarfile
 import threading
 import time
 from pathlib import Path
@@ -167,30 +166,6 @@ def test_processes_may_fetch_into_one_cache_at_once(server: FileServer, tmp_path
     assert len(set(found)) == 1
     assert files_below(tmp_path) == [Path(found[0])]
     assert Path(found[0]).read_bytes() == BODY
-
-
-def upstream_folder(root: Path) -> Path:
-    folder = root / "certbot"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "sub" / "module.py").write_text("x = 1\n")
-    (folder / ".git").mkdir()
-    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    return folder
-
-
-def test_a_folder_becomes_a_tarball_of_upstreams_name(tmp_path: Path) -> None:
-    folder = upstream_folder(tmp_path)
-    upstream = Upstream("certbot-0.10.3.tar.gz", "", path=str(folder))
-    path = fetch_upstream(upstream, tmp_path / "cache", offline=True)
-    assert path.name == "certbot-0.10.3.tar.gz"
-    assert path.parent.name == sha(path.read_bytes())
-    with tarfile.open(path) as tar:
-        assert tar.getnames() == [
-            "certbot-0.10.3",
-            "certbot-0.10.3/sub",
-            "certbot-0.10.3/sub/module.py",
-        ]
-    assert fetch_upstream(upstream, tmp_path / "cache") == path
 
 
 def test_a_project_on_the_index_is_resolved_once(

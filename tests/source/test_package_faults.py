@@ -30,7 +30,7 @@ def refused(root: Path, recipe: Recipe, orig: Path) -> str:
 def test_a_patch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, files={"src/main.txt": numbered(50)[7:]})
     recipe, orig = own_packaging(tmp_path, spec, patches=QUILT)
-    said = "lock.patch: hunk 1 of src/main.txt does not fit"
+    said = "lock.patch: it does not fit src/main.txt exactly: Hunk #1"
     assert refused(tmp_path, recipe, orig).startswith(said)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backport.recipe.model import Change, ControlEdit, Recipe, Series, Source, Upstream
-from backport.source.tarball import make_tarball
 
 BUG = 1640978
 DATE = "Mon, 23 Nov 2026 12:00:00 +0000"
@@ -72,6 +71,15 @@ class PackageSpec:
     def file_version(self) -> str:
         """The version in file names."""
         return self.version.partition(":")[2] or self.version
+
+
+def make_tarball(folder: Path, top: str, out: Path) -> Path:
+    """Pack a folder, with `top` as the one folder in it; equal content gives equal bytes."""
+    options = ["--sort=name", "--owner=0", "--group=0", "--mtime=@946684800", "--mode=u=rwX,go=rX"]
+    options += ["--use-compress-program=gzip -n", f"--transform=s,^[.],{top},S"]
+    env = {**os.environ, "TAR_OPTIONS": ""}
+    subprocess.run(["tar", *options, "-cf", out, "-C", folder, "."], check=True, env=env)
+    return out
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> Path:

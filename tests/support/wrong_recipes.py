@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,38 @@ TWO = Spec(
     },
 )
 
+MORE: dict[str, Any] = {
+    "bug": {
+        "impact": "Renewals fail.",
+        "test-plan": "1. Renew.",
+        "where-problems-could-occur": "A lock that stays makes every renewal fail.",
+    },
+    "exception": {
+        "page": "https://example.org/exception",
+        "item": [
+            {"what": "It runs", "source": "alpha", "tests": ["smoke"]},
+            {"what": "It looks well", "person": "Look at it", "address": "https://example.org/"},
+        ],
+    },
+    "test-source": {
+        name: {
+            "source": "alpha",
+            "version": "0.5",
+            "series": ["xenial"],
+            "purpose": "what the machines have before",
+            "upstream": {"pypi": "alpha", "sha256": recipes.SHA256},
+            "patches": "patches/alpha",
+        }
+        for name in ("alpha-old", "alpha-older")
+    },
+}
+"""Tables that a whole recipe has besides those of its specification."""
+
+
+def whole(spec: Spec = TWO) -> dict[str, Any]:
+    """The data of a recipe with every kind of table."""
+    return recipes.data(spec) | copy.deepcopy(MORE)
+
 
 def refusal(path: Path) -> str:
     """The sentence that a recipe is refused with."""
@@ -50,7 +83,7 @@ def refusal(path: Path) -> str:
 
 def refusal_of(root: Path, change: Change, spec: Spec = TWO) -> str:
     """The sentence for a recipe that is right but for one change."""
-    content = recipes.data(spec)
+    content = whole(spec)
     change(content)
     return refusal(recipes.write(root, spec, content))
 
