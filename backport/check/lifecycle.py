@@ -21,7 +21,8 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from backport.check import binaries, finding
+from backport.check import finding
+from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.engine.outputs import BUILT_ORIGIN
 from backport.engine.process import Completed, run
@@ -160,22 +161,16 @@ def not_tried(
         new = not has or any(one.name in covered for one in some)
         known = f" of {source}, which has {has} there," if has else ""
         for one in (one for one in some if one.name not in covered):
-            yield finding.make(
-                "no-older-version",
-                "info" if new else "warning",
-                one.name,
-                f"no older version{known} at hand in {series.name}: the upgrade was not tried",
-                "nothing, if the archive has none; else add its version as [test-source.NAME]",
-            )
+            why = f"no older version{known} at hand in {series.name}: the upgrade was not tried"
+            advice = "nothing, if the archive has none; else add its version as [test-source.NAME]"
+            severity: finding.Severity = "info" if new else "warning"
+            yield finding.make("no-older-version", severity, one.name, why, advice)
 
 
 def packages(folder: Path) -> list[Package]:
     """The binary packages in a build's folder."""
-    found = []
-    for deb in sorted(folder.glob("*.deb")):
-        control = binaries.control(deb)
-        found.append(Package(control["Package"], control["Version"], deb))
-    return found
+    debs = [Binary(deb) for deb in sorted(folder.glob("*.deb"))]
+    return [Package(one.name, one.version, one.deb) for one in debs]
 
 
 def older(
@@ -226,13 +221,9 @@ def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
             why = f"{word} fails" if done.exit_code else f"after {word} its state is {state!r}"
             yield _fault("remove-fails", package.name, why, done)
     for path in sorted(_files(clone) - before):
-        yield finding.make(
-            "purge-leaves-files",
-            "warning",
-            package.name,
-            f"after the purge {path} is still there",
-            "remove it in postrm purge, or say why it has to stay",
-        )
+        why = f"after the purge {path} is still there"
+        advice = "remove it in postrm purge, or say why it has to stay"
+        yield finding.make("purge-leaves-files", "warning", package.name, why, advice)
 
 
 def upgrade(
@@ -250,12 +241,11 @@ def upgrade(
     done = clone.apt(f"install --no-install-recommends {_words(exact)}")
     had = clone.versions(names)
     if done.exit_code != 0 or set(had) != set(names):
-        why = (
-            f"these cannot be installed together here, so the upgrade was not tried: {done.tail(1)}"
-        )
+        why = f"these cannot be installed together, so no upgrade was tried: {done.tail(1)}"
         what = "what the archive has" if repository == ARCHIVE else "test sources of one version"
-        advice = f"see {LOG}; the set is {what}"
-        yield finding.make("no-older-version", "warning", place, why, advice)
+        yield finding.make(
+            "no-older-version", "warning", place, why, f"see {LOG}; the set is {what}"
+        )
         return
     clone.use(("new", "base"))
     done = clone.apt("dist-upgrade")

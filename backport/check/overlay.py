@@ -17,7 +17,7 @@ from pathlib import Path
 from backport.check import finding
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
-from backport.check.packaging import logical_lines
+from backport.check.lines import logical_lines
 from backport.source.overlay import BINARY
 from backport.source.text import read_text
 

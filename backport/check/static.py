@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from backport.check import (
-    binaries,
-    ceiling,
-    changes,
-    finding,
-    lintian,
-    lintian_profile,
-    overlay,
-    packaging,
-    programs,
-    shipped,
-    sru,
-)
+from backport.check import ceiling, changes, finding, lintian, overlay, packaging, programs, sru
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
+from backport.engine.outputs import one_file
 from backport.environments.base import PreparedBase
 from backport.recipe.model import Recipe
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.source import dsc as dsc_files
-from backport.source import tarball
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 
@@ -43,37 +30,33 @@ def check_source(
     Raises:
         InputError, StepError: a package cannot be read.
     """
-    source, series = (
-        recipe.source(source_name).in_series(series_name),
-        recipe.one_series(series_name),
-    )
+    source = recipe.source(source_name).in_series(series_name)
+    series = recipe.one_series(series_name)
     dpkg = isolated(scratch, int(timestamp(recipe.date)))
-    dsc = _one(needs["source"], "*.dsc")
+    dsc, tree = one_file(needs["source"], "*.dsc"), scratch / "tree"
     info = dsc_files.read_dsc(dsc)
-    tree, upstream = scratch / "tree", scratch / "upstream"
     dpkg.unpack(dsc, tree, patches=False)
-    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
     base = None
     found: list[Finding] = []
     limit, had = ceiling.of(series), ceiling.of(series)
-    _check_ceiling(dsc, tree, limit)
-    if base_dsc is not None:
-        base = scratch / "base"
+    packaging.check_tree(tree, limit)
+    limit.check("archive", dsc.name, ((0, file.name) for file in info.files))
+    if source.base is not None:
+        base, base_dsc = scratch / "base", needs["fetch"] / source.base.dsc
         dpkg.unpack(base_dsc, base, patches=False)
-        _check_ceiling(base_dsc, base, had)
-        before = {file.name: file.sha256 for file in dsc_files.read_dsc(base_dsc).files}
+        packaging.check_tree(base, had)
+        base_info = dsc_files.read_dsc(base_dsc)
+        had.check("archive", base_dsc.name, ((0, file.name) for file in base_info.files))
+        before = {file.name: file.sha256 for file in base_info.files}
         found += changes.other_upstream(
-            {name: before[name] for name in dsc_files.read_dsc(base_dsc).origs()},
+            {name: before[name] for name in base_info.origs()},
             {file.name: file.sha256 for file in info.files},
         )
     found += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
     own = {
         name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
     }
-    if info.format == dsc_files.QUILT:
-        _unpack_upstream([needs["source"] / name for name in info.origs()], upstream)
-        found += changes.outside(upstream, tree)
-    elif own:
+    if own and info.format != dsc_files.QUILT:
         why = f"the format {info.format} has no quilt series: {', '.join(own)} is applied"
         advice = "read it in the debdiff"
         found.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
@@ -84,7 +67,7 @@ def check_source(
     # Without a base, our own packaging is what the update's patches come on top of.
     had_patches = changes.quilt(base or source.patches)
     found += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
-    made = _one(needs["source"], "*_source.changes")
+    made = one_file(needs["source"], "*_source.changes")
     found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
     return finding.ordered(found)
 
@@ -114,33 +97,24 @@ def check(
         InputError, StepError: a package cannot be read.
         MachineError: lintian is not installed, or fails.
     """
-    source, series = (
-        recipe.source(source_name).in_series(series_name),
-        recipe.one_series(series_name),
-    )
-    dsc, tree = _one(needs["source"], "*.dsc"), scratch / "tree"
+    source = recipe.source(source_name).in_series(series_name)
+    limit = ceiling.of(recipe.one_series(series_name))
+    dsc, tree = one_file(needs["source"], "*.dsc"), scratch / "tree"
     isolated(scratch, int(timestamp(recipe.date))).unpack(dsc, tree, patches=False)
     debs = sorted(needs["build"].glob("*.deb"))
-    built = [binaries.read(deb) for deb in debs]
-    limit = ceiling.of(series)
-    units = shipped.check_tree(tree, limit)
-    limit.findings = []  # the source package has its own check
-    shipped.check_debs(built, limit, units)
+    built = [Binary(deb) for deb in debs]
+    # What the source package has is told of by its own check.
+    packaging.check_debs(built, limit, packaging.texts(tree))
     found = [*limit.findings, *_programs(built, update, prepared)]
-    found += overlay.check(overlay_files(source, series.name), tree / "debian", built)
-    made = _one(needs["source"], "*_source.changes")
-    base_dsc = needs["fetch"] / source.base.dsc if source.base else None
-    found += _lintian(made, debs, base_dsc, limit, scratch)
-    log = "".join(path.read_text() for path in sorted(scratch.glob("lintian-*.log")))
+    found += overlay.check(overlay_files(source, series_name), tree / "debian", built)
+    made = one_file(needs["source"], "*_source.changes")
+    logs = [scratch / f"lintian-{name}.log" for name in ("update", "base")]
+    tags, base_tags = lintian.run_lintian([made, *debs], logs[0]), None
+    if source.base is not None:
+        base_tags = lintian.run_lintian([needs["fetch"] / source.base.dsc], logs[1])
+    found += lintian.findings(tags, limit, base_tags)
+    log = "".join(path.read_text() for path in logs if path.is_file())
     return finding.ordered(found), log
-
-
-def _check_ceiling(dsc: Path, tree: Path, limit: ceiling.Ceiling) -> None:
-    """Compare a source package with the ceiling."""
-    packaging.check(tree / "debian", limit)
-    names = [file.name for file in dsc_files.read_dsc(dsc).files]
-    shipped.check_dsc(dsc, names, limit)
-    shipped.check_tree(tree, limit)
 
 
 def _programs(
@@ -149,40 +123,6 @@ def _programs(
     """The programs that are not there; those of the archive's own packages were not either."""
     older = sorted(prepared.older.glob("*.deb")) if prepared.older else []
     before = Installed(older, prepared.repository)
-    names = {one.name for one in built}
-    had = [binaries.read(deb) for name, deb in before.own.items() if name in names]
+    had = [before.own[one.name] for one in built if one.name in before.own]
     found = programs.check(built, Installed(update, prepared.repository))
     return finding.against_base(found, programs.check(had, before))
-
-
-def _lintian(
-    made: Path, debs: list[Path], base_dsc: Path | None, limit: ceiling.Ceiling, scratch: Path
-) -> list[Finding]:
-    own, include = lintian_profile.own(limit.series), scratch / "lintian"
-    include.mkdir()
-    profile = own or lintian_profile.make(limit, include)
-    update, older = (scratch / f"lintian-{name}.log" for name in ("update", "base"))
-    tags = lintian.run_lintian([made, *debs], profile, update, include=include)
-    base = None
-    if base_dsc is not None:
-        base = lintian.run_lintian([base_dsc], profile, older, include=include)
-    return [*lintian.findings(tags, limit, base), *lintian.about_profile(limit.series, profile)]
-
-
-def _unpack_upstream(origs: list[Path], folder: Path) -> None:
-    """Unpack orig tarballs as dpkg-source does: further ones into folders of their own."""
-    parts = {
-        orig: orig.name.partition(".orig")[2].partition(".tar")[0].removeprefix("-")
-        for orig in origs
-        if not orig.name.endswith(".asc")
-    }
-    for orig, component in sorted(parts.items(), key=lambda item: item[1]):
-        place = folder / component if component else folder
-        if component:
-            shutil.rmtree(place, ignore_errors=True)
-        tarball.unpack(orig, place)
-
-
-def _one(folder: Path, pattern: str) -> Path:
-    (found,) = folder.glob(pattern)
-    return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.check import finding, lifecycle, planned, reproducible, review, static
+from backport.check import finding, lifecycle, planned, reproducible, static
 from backport.check.finding import FILE, Finding
 from backport.engine.outputs import built_debs
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome
 from backport.engine.verdict import Failed, Passed
 from backport.environments import prepared
-from backport.recipe.model import Recipe
+from backport.recipe.model import Recipe, Review
+from backport.source import weight
 
 LINTIAN_LOG = "lintian.log"
 
@@ -31,31 +32,41 @@ def action(
         InputError, StepError: a package cannot be read.
         MachineError: a program is missing or fails, or a testbed does not start.
     """
-    if step.id.test == planned.REPRODUCIBLE:
+    test, source, series = step.id.test, step.id.source, step.id.series
+    if test == planned.REPRODUCIBLE:
         return outcome(reproducible.check(recipe, step, needs, out, scratch), out)
-    if step.id.test == planned.LIFECYCLE:
+    if test == planned.LIFECYCLE:
         return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
-    if step.id.test == planned.REVIEW:
-        return outcome(review.check(recipe.review, needs), out)
-    own = {
-        "fetch": needs[StepId("fetch", source=step.id.source)],
-        "source": needs[StepId("source", step.id.series, step.id.source)],
-    }
-    source, series = step.id.source, step.id.series
-    if step.id.test == planned.SOURCE:
+    if test == planned.REVIEW:
+        return outcome(review(recipe.review, needs), out)
+    own = {need.kind: folder for need, folder in needs.items() if need.source == source}
+    if test == planned.SOURCE:
         return outcome(static.check_source(recipe, source, series, own, scratch), out)
-    own["build"] = needs[StepId("build", series, source)]
     found, log = static.check(
         recipe,
-        step.id.source,
-        step.id.series,
+        source,
+        series,
         own,
         scratch,
         update=built_debs(folder for need, folder in needs.items() if need.kind == "build"),
-        prepared=prepared.read(needs[StepId("base", step.id.series)]),
+        prepared=prepared.read(needs[StepId("base", series)]),
     )
     (out / LINTIAN_LOG).write_text(log)
     return outcome(found, out)
+
+
+def review(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:
+    """A warning for each part that is above its limit in one series.
+
+    Parameters:
+        needs: the folders of the source steps.
+    """
+    weights = {need.source: weight.read(folder / weight.FILE) for need, folder in needs.items()}
+    advice = "make it smaller, or raise the limit with a reason that the reviewer will take"
+    return tuple(
+        finding.make("heavy-review", "warning", place, why, advice)
+        for place, why in planned.over(limits, weights)
+    )
 
 
 def outcome(findings: tuple[Finding, ...], out: Path) -> Outcome:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backport.check import binaries, overlay
+from backport.check import overlay
+from backport.check.binaries import Binary, Member
 from tests.build.packages import make_deb
 from tests.check.trees import tree
 
@@ -24,7 +24,7 @@ def found(
 ) -> list[str]:
     """What is found of an overlay's files where the package `small` has the files `packed`."""
     debian = tree(root, overlaid) / "debian"
-    package = binaries.read(make_deb(root, "small", "1.0", files=packed or {}))
+    package = Binary(make_deb(root, "small", "1.0", files=packed or {}))
     names = [name.removesuffix("!") for name in overlaid if name != "rules!"]
     found = list(overlay.check(names, debian, [package]))
     assert all(one.fails for one in found)
@@ -105,9 +105,8 @@ def test_a_unit_that_the_rules_name_still_has_to_be_in_its_package(tmp_path: Pat
 def test_a_compressed_file_is_the_overlays_too(tmp_path: Path) -> None:
     news = "small (1.0) xenial; urgency=low\n"
     debian = tree(tmp_path, {"small.NEWS": news}) / "debian"
-    package = binaries.read(make_deb(tmp_path, "small", "1.0"))
+    package = Binary(make_deb(tmp_path, "small", "1.0"))
     assert len(list(overlay.check(["small.NEWS"], debian, [package]))) == 1
-    packed = binaries.Member(
-        "usr/share/doc/small/NEWS.Debian.gz", 0o644, gzip.compress(news.encode())
-    )
-    assert list(overlay.check(["small.NEWS"], debian, [replace(package, files=(packed,))])) == []
+    packed = Member("usr/share/doc/small/NEWS.Debian.gz", 0o644, gzip.compress(news.encode()))
+    package.files = (packed,)
+    assert list(overlay.check(["small.NEWS"], debian, [package])) == []
