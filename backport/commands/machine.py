@@ -104,7 +104,6 @@ def clean(args: argparse.Namespace) -> int:
     before = time.time() - args.older_than * 86400
     with store.locked():
         left = cleaning.left_by_kills(args.cache, remove=not args.dry_run)
-        kept = cleaning.kept(store, before)
         for path in list(cleaning.old(store, before)):
             if not args.dry_run:
                 if path.is_dir() and not path.is_symlink():
@@ -115,6 +114,4 @@ def clean(args: argparse.Namespace) -> int:
     for what in left:
         data = {"event": "removed", "path": what, "dry_run": args.dry_run}
         common.tell(args, data, f"{'would remove' if args.dry_run else 'removed'} {what}")
-    text = f"{kept} steps kept; the evidence is never removed."
-    common.tell(args, {"event": "kept", "steps": kept}, text)
     return 0

@@ -63,7 +63,6 @@ def test_steps_that_are_older_go_and_the_others_stay(store: Store) -> None:
     step(store, "build/xenial/b", 1.0)
     before = time.time() - 30 * DAY
     assert gone(store, before) == ["fetch/a", "build/xenial/a"]
-    assert clean.kept(store, before) == 2
 
 
 def test_the_evidence_and_what_is_not_known_stay_at_any_age(store: Store) -> None:
@@ -135,7 +134,7 @@ def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
     base(store, "xenial", home, "one")
     future = time.time() + DAY
     os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
-    assert gone(store, future - 1) == []
+    assert not any("inner" in name for name in gone(store, future - 1))
 
 
 def test_what_a_kill_left_half_made_goes_at_any_age(store: Store) -> None:

@@ -30,6 +30,9 @@ SPEC = Spec(
 )
 
 
+ALPHA = StepId("build", "xenial", "alpha")
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
     return recipes.load(tmp_path, SPEC)
@@ -88,13 +91,14 @@ def test_the_lines_are_in_the_recipes_order_by_series_and_then_by_source(recipe:
 def test_the_text_of_a_run_that_passed(recipe: Recipe) -> None:
     expected = """
 Summary
-  series   source package           version                        build        check   tests
+  series   source package           version                        build        check
   xenial   python-beta-with-a-name  1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
   xenial   gamma                    1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
       smoke passed
       race passed
       harm (control on plain) passed
-  yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed  smoke passed
+  yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
+      smoke passed
   yakkety  python-beta-with-a-name  1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
   yakkety  gamma                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
       smoke passed
@@ -102,7 +106,7 @@ Summary
       harm (control on plain) passed
 Base of builds and tests: stand-in (Debian bullseye).
 Made from upstream's tarball with our own packaging, for testing only (~standin1, never to be
-  uploaded): alpha, python-beta-with-a-name.
+    uploaded): alpha, python-beta-with-a-name.
 Tests: 7 passed, 0 failed, 0 skipped, 0 broken. Time: 61 s. Files: /w"""
     assert summary.as_text(made(recipe), "/w") == expected
 
@@ -212,7 +216,7 @@ def test_only_packages_with_a_known_version_of_the_series_are_named(recipe: Reci
     told = made(recipe, differing=differing)
     text = summary.as_text(told, "/w")
     assert "differ (from the series' version): python-six 1.15.0-1 (1.10.0-3)." in text
-    assert "For 2 more packages of the base the series' version is not known" in text
+    assert "For 2 packages of the base the series' version is not known" in text
     assert "apache2" not in text
     assert told.to_json()["differing"] == differing
 
@@ -245,7 +249,7 @@ def test_the_file_for_machines_is_written_whole(recipe: Recipe, tmp_path: Path) 
 def test_the_exit_code_is_that_of_the_first_step_that_did_not_pass(
     codes: tuple[int, ...], skipped: bool, strict: bool, expected: int
 ) -> None:
-    results = [Result("x", "", Passed(), "", 0.0, 0.0, exit_code=code) for code in codes]
+    results = [Result(ALPHA, "", Passed(), "", 0.0, 0.0, exit_code=code) for code in codes]
     if skipped:
-        results.append(Result("y", "", Skipped("x did not pass"), "", 0.0, 0.0))
+        results.append(Result(ALPHA, "", Skipped("x did not pass"), "", 0.0, 0.0))
     assert summary.exit_code(results, strict=strict) == expected
