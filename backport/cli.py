@@ -154,17 +154,14 @@ def _signals_end() -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
         raise EndedError(number)
 
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-    ]
-    for number in numbers:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ended = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in ended:
         signal.signal(number, end)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in ended:
             signal.signal(number, signal.SIG_DFL)
 
 

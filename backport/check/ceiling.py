@@ -10,7 +10,7 @@ from debian.debian_support import Version
 from backport.check import finding, tables
 from backport.check.finding import Finding
 from backport.check.tables import Entry
-from backport.recipe.model import Published, Series
+from backport.recipe.model import Published
 
 # Every tool that a rule compares with: the key in [series.NAME.toolchain], and its name.
 TOOLS = {
@@ -89,8 +89,3 @@ class Ceiling:
 
     def _write(self, tool: str) -> str:
         return f"write {tool} into the recipe's [series.{self.series}.toolchain]"
-
-
-def of(series: Series) -> Ceiling:
-    """The ceiling of a series of the recipe."""
-    return Ceiling(series.name, series.toolchain)

@@ -100,7 +100,7 @@ class Clone:
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         """The versions of those packages that are installed whole."""
         form = "${Package} ${db:Status-Abbrev} ${Version}\\n"
-        done = self.shell(f"dpkg-query -W -f {shlex.quote(form)} {_words(names)} 2>/dev/null")
+        done = self.shell(f"dpkg-query -W -f {shlex.quote(form)} {shlex.join(names)} 2>/dev/null")
         rows = (line.split() for line in done.output.splitlines())
         return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "ii"}
 
@@ -203,16 +203,16 @@ def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
     comes = re.findall(r"(?m)^Inst (\S+)", plan.output)
     others = [name for name in comes if name not in own]
     if plan.exit_code == 0 and others:
-        clone.apt(f"install --no-install-recommends {_words(others)}")
+        clone.apt(f"install --no-install-recommends {shlex.join(others)}")
     before = _files(clone)
     done = clone.apt(f"install --no-install-recommends {package.name}")
     mine = [name for name in comes if name in own] or [package.name]
     if done.exit_code != 0 or clone.versions([package.name]).get(package.name) != package.version:
         yield _fault("install-fails", package.name, "it cannot be installed", done)
-        clone.apt(f"purge {_words(mine)}")
+        clone.apt(f"purge {shlex.join(mine)}")
         return
     for word, states in (("remove", ("rc", "un", "")), ("purge", ("un", ""))):
-        words = _words(mine) if word == "purge" else package.name
+        words = shlex.join(mine) if word == "purge" else package.name
         done = clone.apt(f"{word} {words}")
         state = clone.shell(
             f"dpkg-query -W -f '${{db:Status-Abbrev}}' {package.name} 2>/dev/null"
@@ -238,7 +238,7 @@ def upgrade(
     names = [one.name for one in old]
     place = ", ".join(sorted({f"{one.name} {one.version}" for one in old}))
     exact = [f"{one.name}={one.version}" for one in old]
-    done = clone.apt(f"install --no-install-recommends {_words(exact)}")
+    done = clone.apt(f"install --no-install-recommends {shlex.join(exact)}")
     had = clone.versions(names)
     if done.exit_code != 0 or set(had) != set(names):
         why = f"these cannot be installed together, so no upgrade was tried: {done.tail(1)}"
@@ -276,7 +276,3 @@ def _files(clone: Clone) -> set[str]:
         for line in done.output.splitlines()
         if line.startswith("/") and (_LOGS.match(line) or not _NOISE.search(line))
     }
-
-
-def _words(names: Iterable[str]) -> str:
-    return " ".join(shlex.quote(name) for name in names)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from backport.builder import as_builder
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
-from backport.engine.process import require, run
+from backport.engine.process import require
 from backport.errors import MachineError
 
 REVIEWED = "2.116.3"
@@ -119,15 +118,6 @@ def findings(
 def _judged_errors() -> frozenset[str]:
     lines = (tables.DATA / "lintian-errors.txt").read_text("utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
-
-
-def installed() -> str:
-    """The version of this machine's lintian, without a revision; "" where there is none."""
-    if shutil.which("lintian") is None:
-        return ""
-    said = run(["lintian", "--version"]).output
-    found = re.search(r"v(\d+(?:\.\d+)*)", said)
-    return found[1] if found else ""
 
 
 def _not_yet(tag: Tag, ceiling: Ceiling) -> str:

@@ -72,11 +72,9 @@ def steps(
 ) -> Iterator[Step]:
     """The checks of what was built.
 
-    All packages are checked in every series. A plain run builds one of them a second time, the
-    first of the recipe in its first series; a long one all of them. The packages of a series are
-    installed, upgraded, removed and purged: the upgrade is from what the archive has, and in a
-    long run from every older version that is at hand. Where the recipe has limits of what is to be
-    read, all source packages of a series are held against them.
+    A plain run builds one package a second time, the first of the recipe in its first series, and
+    upgrades from what the archive has; a long one builds all of them again, and upgrades from every
+    older version at hand.
 
     Parameters:
         made: the steps that are there already, fetch to build.

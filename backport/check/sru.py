@@ -85,12 +85,6 @@ def _version(upload: Upload) -> Iterable[Finding]:
         why = f"{version} is for testing only: the recipe pins no .dsc of the archive"
         advice = "run: backport pin, where it can be"
         yield finding.make("version-form", "info", place, why, advice)
-    published = series.archive.get(upload.source.name)
-    has = published.version if published else ""
-    # Once it is published, the archive's version is our own.
-    if has and "~standin" not in version and Version(version) < Version(has):
-        why = f"{version} does not sort above the archive's {has}"
-        yield finding.make("version-form", "error", place, why, "see: backport plan")
     targets = str(first.distributions).split()
     if targets != [series.name]:
         why = f"the newest entry is for {' '.join(targets) or 'no series'}, not for {series.name}"

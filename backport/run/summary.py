@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from textwrap import TextWrapper
-from typing import Any
 
 from backport import atomic
 from backport.check.planned import SOURCE
@@ -87,10 +86,6 @@ class Summary:
     found: Mapping[str, int]
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
-        """The summary as JSON data."""
-        return asdict(self)
-
 
 def make(
     recipe: Recipe,
@@ -157,7 +152,7 @@ def make(
 
 def write(summary: Summary, path: Path) -> None:
     """Write the summary for machines, by one rename."""
-    atomic.write(path, json.dumps(summary.to_json(), indent=1) + "\n")
+    atomic.write(path, json.dumps(asdict(summary), indent=1) + "\n")
 
 
 def _line(

@@ -134,7 +134,7 @@ def of_unit(program: str) -> Case:
 
 def of_overlay(name: str) -> Case:
     def found(world: World) -> Iterable[Finding]:
-        debian = tree(world.root, {name: "README\n"}) / "debian"
+        debian = tree(world.root, {name: "a b\n"}) / "debian"
         return overlay.check([name], debian, [Binary(make_deb(world.root, "small", "1.0"))])
 
     return found
@@ -282,7 +282,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_python("def f():\n    pass\n"), of_file("compat", "9\n")],
     ),
     "program-not-installed": ([of_unit("/usr/bin/lost")], [of_unit("/usr/bin/small")]),
-    "overlay-without-effect": ([of_overlay("small.docs")], [of_overlay("README.source")]),
+    "overlay-without-effect": ([of_overlay("small.install")], [of_overlay("README.source")]),
     "not-reproducible": ([of_builds("a", "b")], [of_builds("a", "a")]),
     "install-fails": ([life("unfit")], [life("sound"), life("follower")]),
     "upgrade-fails": ([upgrade("unfit")], [upgrade("sound")]),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.check import ceiling, packaging
+from backport.check import packaging
+from backport.check.ceiling import Ceiling
 from backport.recipe import reader
 from backport.recipe.model import Source
 from backport.source.overlay import lay_over
@@ -22,6 +23,6 @@ def test_the_packaging_asks_for_nothing_above_its_series(tmp_path: Path, source:
     shutil.copytree(source.patches / "debian", tmp_path / "debian")
     said = {"VERSION": "1", "SERIES": OLDEST.name, "MAINTAINER": "A <a@b.c>", "DATE": RECIPE.date}
     lay_over(source, OLDEST.name, tmp_path / "debian", said)
-    limit = ceiling.of(OLDEST)
+    limit = Ceiling(OLDEST.name, OLDEST.toolchain)
     packaging.check_tree(tmp_path, limit)
     assert [one for one in limit.findings if one.severity == "error"] == []

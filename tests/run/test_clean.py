@@ -96,13 +96,6 @@ def test_a_base_that_a_present_step_names_stays(store: Store) -> None:
     ]
 
 
-def test_a_base_that_is_younger_stays_though_no_step_names_it(store: Store) -> None:
-    home = store.work / "bases" / "stand-in"
-    leftovers(home, "one")
-    os.utime(home / "testbed-one", (0, 0))  # its archive's time stamp says nothing
-    assert gone(store, time.time() - DAY) == []
-
-
 def test_with_its_last_step_a_base_goes_too(store: Store) -> None:
     home = store.work / "bases" / "ubuntu" / "xenial"
     leftovers(home, "one")
@@ -114,16 +107,6 @@ def test_with_its_last_step_a_base_goes_too(store: Store) -> None:
             for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
         ),
     ]
-
-
-def test_a_layer_stays_for_as_long_as_builds_use_it(store: Store) -> None:
-    home = store.work / "bases" / "stand-in"
-    leftovers(home, "one")
-    layer = home / "layer-1.tar"
-    layer.touch()
-
-    assert "bases/stand-in/layer-1.tar" not in gone(store, layer.stat().st_mtime - DAY)
-    assert "bases/stand-in/layer-1.tar" in gone(store, time.time() + DAY)
 
 
 def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
@@ -141,13 +124,6 @@ def test_what_a_kill_left_half_made_goes_at_any_age(store: Store) -> None:
     for name in ("scratch/.making-1", "bases/stand-in/.new-2", ".making-3", "scratch/build_x"):
         (store.work / name).mkdir(parents=True)
     assert sorted(gone(store, 0.0)) == [".making-3", "bases/stand-in/.new-2", "scratch/.making-1"]
-
-
-def test_a_base_step_that_cannot_be_read_keeps_nothing(store: Store) -> None:
-    home = store.work / "bases" / "stand-in"
-    leftovers(home, "one")
-    step(store, "base/xenial", -40.0, {prepared.FILE: "{"})
-    assert "bases/stand-in/chroot-one.tar" in gone(store, time.time() + DAY)
 
 
 def test_what_killed_runs_left_elsewhere_goes_and_what_live_runs_have_stays(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -74,20 +73,6 @@ def made(
     )
 
 
-def test_the_lines_are_in_the_recipes_order_by_series_and_then_by_source(recipe: Recipe) -> None:
-    told = made(recipe)
-    assert [(line.series, line.source) for line in told.lines] == [
-        ("xenial", "python-beta-with-a-name"),
-        ("xenial", "gamma"),
-        ("yakkety", "alpha"),
-        ("yakkety", "python-beta-with-a-name"),
-        ("yakkety", "gamma"),
-    ]
-    assert told.testing_only == ("alpha", "python-beta-with-a-name")
-    assert told.causes == ()
-    assert told.counts == {"passed": 7, "failed": 0, "skipped": 0, "broken": 0}
-
-
 def test_the_text_of_a_run_that_passed(recipe: Recipe) -> None:
     expected = """
 Summary
@@ -137,13 +122,6 @@ def test_a_check_that_failed_says_why(recipe: Recipe, name: str) -> None:
     text = summary.as_text(told, "/w")
     assert "xenial/gamma: check: 1 error" in text
     assert (f"skipped since: {name} failed" in text) == name.endswith(".source")
-
-
-def test_a_fault_of_a_source_package_stops_its_build_and_what_needs_that(recipe: Recipe) -> None:
-    name = "check/yakkety/alpha.source"
-    told = made(recipe, {name: Failed("check", "1 error")}, until="build")
-    builds = ("build/yakkety/alpha", "build/yakkety/python-beta-with-a-name")
-    assert told.causes == (Cause(name, "failed", builds),)
 
 
 def test_what_was_skipped_since_another_step_failed_is_said_once(recipe: Recipe) -> None:
@@ -219,21 +197,6 @@ def test_only_packages_with_a_known_version_of_the_series_are_named(recipe: Reci
     assert "For 2 packages of the base the series' version is not known" in text
     assert "apache2" not in text
     assert told.to_json()["differing"] == differing
-
-
-def test_lines_stay_within_100_columns_though_much_is_said(recipe: Recipe) -> None:
-    differing = tuple((f"python-module{n}", "1.0-1", "2.0-1") for n in range(40))
-    reason = "one reason with many words " * 20
-    told = made(recipe, {"build/xenial/gamma": Failed("build", reason)}, differing=differing)
-    assert max(map(len, summary.as_text(told, "/w").splitlines())) <= 100
-
-
-def test_the_file_for_machines_is_written_whole(recipe: Recipe, tmp_path: Path) -> None:
-    told = made(recipe)
-    path = tmp_path / "summary.json"
-    summary.write(told, path)
-    assert json.loads(path.read_text()) == json.loads(json.dumps(told.to_json()))
-    assert not [one for one in tmp_path.iterdir() if one.name.endswith(".new")]
 
 
 @pytest.mark.parametrize(
