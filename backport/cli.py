@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
 
 from backport import __version__, output
 from backport.commands import (
@@ -76,16 +73,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _refuse(subcommand: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
-    """End with a 2, and name the option that the first unknown argument comes nearest to."""
-    word = unknown[0].partition("=")[0]
-    options = re.findall(r"--[a-z-]+", subcommand.format_help())
-    longer = [option for option in options if word.startswith("--") and option.startswith(word)]
-    near = longer or difflib.get_close_matches(word, options, n=1)
-    advice = f"; write {' or '.join(dict.fromkeys(near))}" if near else ""
-    subcommand.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     return run(parser(), arguments)
@@ -126,9 +113,7 @@ def _run(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
 
 
 def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    args, unknown = top.parse_known_args(arguments)
-    if unknown:
-        _refuse(args.subcommand, unknown)
+    args = top.parse_args(arguments)
     if getattr(args, "jobs", 1) < 1:
         raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
     if getattr(args, "looks_above", False):
@@ -169,17 +154,14 @@ def _signals_end() -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
         raise EndedError(number)
 
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-    ]
-    for number in numbers:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ended = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in ended:
         signal.signal(number, end)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in ended:
             signal.signal(number, signal.SIG_DFL)
 
 

@@ -21,15 +21,6 @@ from backport.testbed import reports
 from tests.support import recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
-TYPES = {
-    "string": str,
-    "whole number": int,
-    "true or false": bool,
-    "table": dict,
-    "list of strings": list,
-    "list of tables": list,
-    "list of strings or tables": list,
-}
 
 # ------------------------------------------------------------------ docs/recipe.md
 
@@ -137,29 +128,6 @@ def test_the_page_has_each_key_that_the_program_takes_and_no_other(refused: Any)
     data = {**example(), "zzzzzz": 1}
     top = set(refused(data).rpartition("known keys: ")[2].split(", "))
     assert {table.partition(".")[0] for table in documented} == top
-
-
-@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.tables[0]}.{row.key}")
-def test_a_key_has_an_example_of_its_type_and_is_required_where_the_page_says_so(
-    row: Row, refused: Any
-) -> None:
-    values = [one[row.key] for one, _ in inside(example(), *row.tables) if row.key in one]
-    kinds = tuple(TYPES[kind] for kind in re.split(r" or (?!false|tables)", row.kind))
-    assert values
-    assert all(isinstance(value, kinds) for value in values)
-    required = False
-    for number in range(len(values)):
-        data = example()
-        having = [found for found in inside(data, *row.tables) if row.key in found[0]]
-        table, name = having[number]
-        del table[row.key]
-        without = refused(data)
-        required |= f".{row.key}: this key is missing" in str(without)
-        if row.default.startswith("`") and isinstance(without, Recipe):
-            given = row.default.strip("`").replace("NAME", name)
-            table[row.key] = tomllib.loads(f"value = {given}")["value"]
-            assert refused(data) == without
-    assert required == row.default.startswith("required")
 
 
 # ------------------------------------------------------------------ docs/controls.md

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import pty
 import subprocess
@@ -10,11 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from backport import cli, output
-from backport.engine.events import Note, Planned
-from backport.run.ui import LiveTable
 from tests.support.recipes import Spec, data, write
 
 ATTACK = "\x1b]0;owned\x07\x1b[2J\r\x9b1m\u202e\x7f\b"
@@ -62,16 +58,6 @@ def test_the_filter_leaves_no_trace_behind(capsys: pytest.CaptureFixture[str]) -
     assert (sys.stdout, sys.stderr) == before
     captured = capsys.readouterr()
     assert commands_in(captured.out + captured.err) == []
-
-
-def test_a_note_in_the_live_table_is_filtered_too() -> None:
-    out = io.StringIO()
-    table = LiveTable(Console(file=out, width=200))
-    table.show(Planned((), ATTACK))
-    table.show(Note(f"the server said {ATTACK}"))
-    Console(file=out, width=200).print(table._render())
-    assert out.getvalue().count("\\x1b]0;owned") == 2
-    assert commands_in(out.getvalue()) == []
 
 
 def test_a_terminal_gets_no_command_but_the_tables_own(tmp_path: Path) -> None:

@@ -69,7 +69,6 @@ def inside(builder: Builder, args: Sequence[str]) -> list[str]:
 
 def check() -> list[Missing]:
     """What this machine lacks for builds, with the command that helps; a mount is tried."""
-    why = "builds"
     if missing := list(missing_programs(_PROGRAMS)):
         return missing
     trial = ["mount", "-t", "tmpfs", "trial", "/mnt"]
@@ -79,11 +78,11 @@ def check() -> list[Missing]:
         try:
             done = run(inside(find_builder(), trial))
         except MachineError as error:
-            return [Missing(error.what, why, error.advice.removeprefix("run: "))]
+            return [Missing(error.what, "builds", error.advice.removeprefix("run: "))]
     if done.exit_code == 0:
         return []
     said = done.output.partition("\n")[0]
-    return [Missing(f"mounts in a namespace of its own: {said}", why, _permit())]
+    return [Missing(f"mounts in a namespace of its own: {said}", "builds", _permit())]
 
 
 def require_all() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from debian.arfile import ArError, ArFile
@@ -29,111 +30,57 @@ class Member:
     content: bytes
 
 
-@dataclass(frozen=True)
 class Binary:
-    """All that the checks read of a .deb.
-
-    `members` are those of the archive; `scripts` the files beside the control file, such as
-    ``postinst``, by name; `paths` say of each path, without the leading slash, whether it is a
-    folder; `files` are the regular files that are small enough to be text.
-    """
-
-    deb: Path
-    control: Deb822
-    members: tuple[str, ...]
-    scripts: Mapping[str, str]
-    paths: Mapping[str, bool]
-    files: tuple[Member, ...]
-
-    @property
-    def name(self) -> str:
-        """The binary package's name."""
-        return str(self.control["Package"])
-
-
-def read(deb: Path) -> Binary:
-    """Read a .deb.
+    """A .deb; each part is read when it is asked for, and then kept.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it is no .deb; so does each part that cannot be read.
     """
-    return Binary(deb, control(deb), members(deb), scripts(deb), paths(deb), tuple(files(deb)))
 
+    def __init__(self, deb: Path) -> None:
+        self.deb = deb
+        done = process.run(["dpkg-deb", "--field", deb])
+        if done.exit_code != 0:
+            raise InputError(f"this is no binary package: {done.tail(1)}", where=str(deb))
+        self.control = Deb822(done.output)
+        self.name = str(self.control["Package"])
+        self.version = str(self.control["Version"])
 
-def members(deb: Path) -> tuple[str, ...]:
-    """The names of a .deb's members, such as ``data.tar.xz`` (deb(5), ar(5)).
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """The names of the archive's members, such as ``data.tar.xz`` (deb(5), ar(5))."""
+        try:
+            return tuple(ArFile(self.deb).getnames())
+        except (ArError, OSError, ValueError) as error:
+            raise InputError(f"this is no binary package: {error}", where=str(self.deb)) from error
 
-    Raises:
-        InputError: it is no .deb.
-    """
-    try:
-        return tuple(ArFile(deb).getnames())
-    except (ArError, OSError, ValueError) as error:
-        raise InputError(f"this is no binary package: {error}", where=str(deb)) from error
+    @cached_property
+    def scripts(self) -> Mapping[str, str]:
+        """The files beside the control file, such as ``postinst``, by name."""
+        found = {one.path: one.content for one in self._texts("--ctrl-tarfile")}
+        found.pop("control", None)
+        return {name: text.decode("utf-8", "replace") for name, text in found.items()}
 
+    @cached_property
+    def paths(self) -> Mapping[str, bool]:
+        """The paths, without the leading slash, and whether each is a folder."""
+        return {entry.name: entry.info.isdir() for entry in self._entries("--fsys-tarfile")}
 
-def control(deb: Path) -> Deb822:
-    """The package's control paragraph.
+    @cached_property
+    def files(self) -> tuple[Member, ...]:
+        """The regular files that are small enough to be text."""
+        return tuple(self._texts("--fsys-tarfile"))
 
-    Raises:
-        InputError: it is no .deb.
-    """
-    done = process.run(["dpkg-deb", "--field", deb])
-    if done.exit_code != 0:
-        raise InputError(f"this is no binary package: {done.tail(1)}", where=str(deb))
-    return Deb822(done.output)
+    def _texts(self, part: str) -> Iterator[Member]:
+        for entry in self._entries(part):
+            if entry.info.isfile() and entry.info.size <= _LARGEST:
+                yield Member(entry.name, entry.info.mode & 0o7777, entry.content())
 
-
-def files(deb: Path) -> Iterator[Member]:
-    """The regular files of a package that are small enough to be text, in its order.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    return _texts(deb, "--fsys-tarfile")
-
-
-def scripts(deb: Path) -> dict[str, str]:
-    """The files beside a package's control file, such as its maintainer scripts, by name.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    found = {one.path: one.content for one in _texts(deb, "--ctrl-tarfile")}
-    found.pop("control", None)
-    return {name: text.decode("utf-8", "replace") for name, text in found.items()}
-
-
-def paths(deb: Path) -> Mapping[str, bool]:
-    """The paths of a package, without the leading slash, and whether each is a folder.
-
-    A process reads the same file once: many checks ask for the packages of the base.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    state = deb.stat()
-    key = (state.st_dev, state.st_ino, state.st_mtime_ns)
-    if key not in _PATHS:
-        entries = _entries(deb, "--fsys-tarfile")
-        _PATHS[key] = {entry.name: entry.info.isdir() for entry in entries}
-    return _PATHS[key]
-
-
-_PATHS: dict[tuple[int, int, int], Mapping[str, bool]] = {}
-
-
-def _texts(deb: Path, part: str) -> Iterator[Member]:
-    for entry in _entries(deb, part):
-        if entry.info.isfile() and entry.info.size <= _LARGEST:
-            yield Member(entry.name, entry.info.mode & 0o7777, entry.content())
-
-
-def _entries(deb: Path, part: str) -> Iterator[TarMember]:
-    with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / "part.tar"
-        done = process.run(["dpkg-deb", part, deb], log=unpacked)
-        with reading(deb, what="the package cannot be read"):
-            if done.exit_code != 0:
-                raise ValueError(f"dpkg-deb ends with exit code {done.exit_code}")
-            yield from tar_members(unpacked, number=_MOST_PATHS, total=unpacked.stat().st_size)
+    def _entries(self, part: str) -> Iterator[TarMember]:
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder) / "part.tar"
+            done = process.run(["dpkg-deb", part, self.deb], log=unpacked)
+            with reading(self.deb, what="the package cannot be read"):
+                if done.exit_code != 0:
+                    raise ValueError(f"dpkg-deb ends with exit code {done.exit_code}")
+                yield from tar_members(unpacked, number=_MOST_PATHS, total=unpacked.stat().st_size)

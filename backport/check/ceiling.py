@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from debian.debian_support import Version
 
-from backport.check import finding
-from backport.check.finding import Finding, Severity
+from backport.check import finding, tables
+from backport.check.finding import Finding
 from backport.check.tables import Entry
-from backport.recipe.model import Published, Series
+from backport.recipe.model import Published
 
 # Every tool that a rule compares with: the key in [series.NAME.toolchain], and its name.
 TOOLS = {
@@ -41,81 +41,51 @@ class Ceiling:
             return None
         return bool(Version(known.version) >= Version(since))
 
-    def uses(
-        self,
-        rule: str,
-        entry: Entry,
-        place: str,
-        what: str,
-        *,
-        advice: str = "",
-        severity: Severity = "error",
-        tool: str = "",
-    ) -> None:
-        """Note that `place` uses `what`, which came with `entry`.
+    def check(self, where: str, place: str, lines: Iterable[tuple[int, str]]) -> None:
+        """Note every use of an entry of the tables about texts of this kind.
 
         Parameters:
-            tool: the tool that counts, if it is not the entry's.
+            place: the file, as a finding names it.
+            lines: the text with the numbers of its lines; 0 for what has none.
         """
-        tool = tool or entry.tool
-        has = self.has(tool, entry.since)
+        for number, line in lines:
+            for entry in tables.entries(where):
+                if entry.form.search(line):
+                    self.uses(entry, f"{place}:{number}" if number else place)
+
+    def uses(self, entry: Entry, place: str) -> None:
+        """Note that `place` uses what came with `entry`."""
+        has, tool = self.has(entry.tool, entry.since), entry.tool
         if has:
             return
-        name = "Python" if tool in ("python2", "python3") else TOOLS.get(tool, tool)
+        name = "Python" if tool in ("python2", "python3") else TOOLS[tool]
+        came = f"{entry.what} came with {name} {entry.since}"
         if has is None:
-            self.findings.append(
-                finding.make(
-                    "toolchain-unknown",
-                    "warning",
-                    place,
-                    f"{what} came with {name} {entry.since}, and which one {self.series} has is "
-                    "not known",
-                    f"write {tool} into the recipe's [series.{self.series}.toolchain]",
-                )
+            why = f"{came}, and which one {self.series} has is not known"
+            found = finding.make("toolchain-unknown", "warning", place, why, self._write(tool))
+        else:
+            known = self.toolchain[tool]
+            version = known.version if known.confirmed else f"{known.version} (not confirmed)"
+            why, advice = f"{came}; {self.series} has {version}", "do without it in this series"
+            found = finding.make(
+                entry.rule, entry.severity, place, why, advice, reference=entry.source
             )
-            return
-        self.findings.append(
-            finding.make(
-                rule,
-                severity,
-                place,
-                f"{what} came with {name} {entry.since}; {self.series} has {self._has(tool)}",
-                advice or "do without it, or make it conditional",
-                reference=entry.source,
-            )
-        )
-
-    def never(self, rule: str, place: str, what: str, tool: str, advice: str) -> None:
-        """Note that `place` uses `what`, which no version of the tool has that we know of."""
-        self.findings.append(
-            finding.make(
-                rule,
-                "error",
-                place,
-                f"{what}: no {TOOLS.get(tool, tool)} that the toolkit knows has it",
-                advice,
-            )
-        )
+        self.findings.append(found)
 
     def not_known(self) -> tuple[Finding, ...]:
         """A note for every tool whose version in the series the recipe does not know."""
+        place = f"series {self.series}"
         return tuple(
             finding.make(
                 "toolchain-unknown",
                 "info",
-                f"series {self.series}",
+                place,
                 f"not checked: no version known of {name} in {self.series}",
-                f"write {key} into the recipe's [series.{self.series}.toolchain]",
+                self._write(key),
             )
             for key, name in TOOLS.items()
             if not (self.toolchain.get(key) and self.toolchain[key].version)
         )
 
-    def _has(self, tool: str) -> str:
-        known = self.toolchain[tool]
-        return known.version if known.confirmed else f"{known.version} (not confirmed)"
-
-
-def of(series: Series) -> Ceiling:
-    """The ceiling of a series of the recipe."""
-    return Ceiling(series.name, series.toolchain)
+    def _write(self, tool: str) -> str:
+        return f"write {tool} into the recipe's [series.{self.series}.toolchain]"

@@ -14,6 +14,7 @@ from backport.check.finding import Finding
 from backport.recipe.patch_folder import patch_names
 from backport.source import control, dep3, diff
 from backport.source.files import tree_hashes
+from backport.source.text import control_paragraphs, read_text
 
 _ADVICE = "say it in the recipe's changes, or take it back"
 # Words of a patch's name or description that say nothing of what it does.
@@ -23,6 +24,7 @@ _RELATIONS = (
     "Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Breaks", "Conflicts",
     "Provides", "Replaces",
 )  # fmt: skip
+_TESTS = {"test", "tests", "autopkgtest", "autopkgtests", "dep8", "dep-8"}
 # Written anew by every update of Debian's package in Ubuntu (DebianMaintainerField).
 _MAINTAINER = {"maintainer", "xsbc-original-maintainer"}
 
@@ -57,22 +59,16 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
             continue  # see `patches`
         deed = "was added" if name not in had else "was removed" if name not in has else "changed"
         if name in ("control", "control.in") and deed == "changed":
-            texts = [(tree / "debian" / name).read_text("utf-8", "replace") for tree in (old, new)]
-            changed = _control_changes(*texts)
             # control.in makes control: what changed in both is said once.
-            found += [
-                _unexplained("control", f"{one} changed")
-                for one in changed
-                if not _says(spoken, one)
-            ]
-        elif not _speaks_of(spoken, name):
+            texts = (read_text(tree / "debian" / name) for tree in (old, new))
+            unsaid = (one for one in _control_changes(*texts) if not _says(spoken, one))
+            found += [_unexplained("control", f"{one} changed") for one in unsaid]
+        elif name.startswith("tests/"):
             # One item speaks of all tests, so one finding asks for it.
-            what = (
-                ("tests", "its files changed")
-                if name.startswith("tests/")
-                else (name, f"it {deed}")
-            )
-            found.append(_unexplained(*what))
+            if not _words(spoken) & _TESTS:
+                found.append(_unexplained("tests", "its files changed"))
+        elif not _speaks_of(spoken, name):
+            found.append(_unexplained(name, f"it {deed}"))
     return tuple(dict.fromkeys(found))
 
 
@@ -108,34 +104,12 @@ def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tu
         read = dep3.read(header)
         for fault in dep3.faults(read):
             why = f"the header {fault}"
-            found.append(
-                finding.make("patch-without-dep3", "error", place, why, "complete its header")
-            )
+            advice = "complete its header"
+            found.append(finding.make("patch-without-dep3", "error", place, why, advice))
         about = _words(f"{Path(name).stem} {read.description}") - _EMPTY
         if name not in spoken and len(about & said) < min(2, len(about)):
             found.append(_unexplained(f"patches/{name}", "the patch is new"))
     return tuple(found)
-
-
-def outside(upstream: Path, new: Path) -> tuple[Finding, ...]:
-    """Files outside debian/ that differ from upstream's before any patch.
-
-    Parameters:
-        upstream: the unpacked orig tarballs.
-        new: the unpacked source package, without its patches applied.
-    """
-    had, has = (tree_hashes(tree, but=("debian", ".pc")) for tree in (upstream, new))
-    return tuple(
-        finding.make(
-            "change-outside-debian",
-            "error",
-            name,
-            "it differs from upstream's, and by no quilt patch",
-            "make a patch with a header of it",
-        )
-        for name in sorted(had.keys() | has.keys())
-        if had.get(name) != has.get(name)
-    )
 
 
 def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -144,14 +118,10 @@ def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Find
     Parameters:
         old, new: the sha256 of each orig tarball, by name.
     """
+    why = "the orig tarball is another file than the base's of that name"
+    advice = "use the base's, byte for byte: Launchpad refuses another one"
     return tuple(
-        finding.make(
-            "change-outside-debian",
-            "error",
-            name,
-            "the orig tarball is another file than the base's of that name",
-            "use the base's, byte for byte: Launchpad refuses another one",
-        )
+        finding.make("change-outside-debian", "error", name, why, advice)
         for name in sorted(old.keys() & new.keys())
         if old[name] != new[name]
     )
@@ -184,8 +154,6 @@ def _names(spoken: str, name: str) -> bool:
 def _speaks_of(spoken: str, name: str) -> bool:
     """Whether a file of debian/ is spoken of: by its name, its kind, its folder or its package."""
     path, said = Path(name), _words(spoken)
-    if path.parts[0] == "tests":
-        return bool(said & {"test", "tests", "autopkgtest", "autopkgtests", "dep8", "dep-8"})
     names = [path.name, path.stem, path.name.partition(".")[0], *path.parts[:-1]]
     if any(_names(spoken, one) for one in names):
         return True
@@ -194,7 +162,7 @@ def _speaks_of(spoken: str, name: str) -> bool:
 
 def _control_changes(old: str, new: str) -> Iterable[str]:
     """Each change of debian/control: ``Field: package`` for a relation, else the field."""
-    had, has = _paragraphs(old), _paragraphs(new)
+    had, has = paragraphs(old), paragraphs(new)
     for package in sorted(had.keys() | has.keys()):
         if package not in has or package not in had:
             yield f"the package {package}"
@@ -212,6 +180,7 @@ def _control_changes(old: str, new: str) -> Iterable[str]:
                 yield field
 
 
-def _paragraphs(text: str) -> dict[str, Deb822]:
-    paragraphs = Deb822.iter_paragraphs(text, use_apt_pkg=False)
-    return {paragraph.get("Package", "source"): paragraph for paragraph in paragraphs}
+def paragraphs(control_file: str) -> dict[str, Deb822]:
+    """The paragraphs of debian/control by their package; the first one is ``source``."""
+    found = control_paragraphs(control_file)
+    return {paragraph.get("Package", "source"): paragraph for paragraph in found}

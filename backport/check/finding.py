@@ -72,38 +72,25 @@ def against_base(findings: Iterable[Finding], base: Iterable[Finding]) -> tuple[
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """What fails comes first, then by severity, rule and place; the same one is there once."""
-    return tuple(
-        sorted(
-            dict.fromkeys(findings),
-            key=lambda finding: (
-                not finding.fails,
-                SEVERITIES.index(finding.severity),
-                finding.rule,
-                finding.place,
-                finding.why,
-            ),
-        )
-    )
 
+    def rank(one: Finding) -> tuple[bool, int, str, str, str]:
+        return not one.fails, SEVERITIES.index(one.severity), one.rule, one.place, one.why
 
-def counts(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many there are of each severity, of the new ones only."""
-    found = Counter(finding.severity for finding in findings if finding.new)
-    return {severity: found[severity] for severity in SEVERITIES}
+    return tuple(sorted(dict.fromkeys(findings), key=rank))
 
 
 def counts_text(findings: Iterable[Finding]) -> str:
-    """The counts for a person, such as ``2 errors, 1 warning`` or ``no findings``.
+    """How many new ones there are of each severity, such as ``2 errors, 1 warning``.
 
     >>> counts_text([])
     'no findings'
     """
-    words = {"error": ("error", "errors"), "warning": ("warning", "warnings")}
-    words["info"] = ("note", "notes")
+    number = Counter(finding.severity for finding in findings if finding.new)
+    words = {"error": "error", "warning": "warning", "info": "note"}
     parts = [
-        f"{number} {words[severity][number != 1]}"
-        for severity, number in counts(findings).items()
-        if number
+        f"{number[severity]} {words[severity]}{'s' * (number[severity] != 1)}"
+        for severity in SEVERITIES
+        if number[severity]
     ]
     return ", ".join(parts) or "no findings"
 

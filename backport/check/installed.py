@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport.check import binaries, shell
+from backport.check.binaries import Binary
 from backport.environments import apt_setup
 from backport.source import relations
 
 # Commands of a maintainer script that make a path.
-_MAKING = ("ln", "update-alternatives")
+_MAKING = r"(?m)(?:^|[\s;&|])(?:ln|update-alternatives)\s[^;&|\n]*\s/"
 # Where /usr is merged the one is the other (https://wiki.debian.org/UsrMerge).
 _MERGED = ("bin/", "sbin/", "lib/")
 
@@ -31,12 +32,10 @@ class Installed:
     """
 
     def __init__(self, own: Iterable[Path], repository: Path) -> None:
-        self._base = _index(repository.resolve())
-        self.own = {str(binaries.control(deb)["Package"]): deb for deb in own}
-        self._controls = dict(self._base) | {
-            name: binaries.control(deb) for name, deb in self.own.items()
-        }
         self._folder = repository.resolve()
+        self._base = _index(self._folder)
+        self.own = {one.name: one for one in map(Binary, own)}
+        self._controls = {**self._base, **{name: one.control for name, one in self.own.items()}}
         self._providers: dict[str, list[str]] = {}
         for name, control in self._controls.items():
             for group in relations.groups(control.get("Provides", "")):
@@ -76,35 +75,25 @@ class Installed:
         merged = {path for path in bare if path.startswith(_MERGED)}
         paths = {place.removeprefix("/") for place in places} | merged
         paths |= {f"usr/{path}" for path in merged}
-        debs = {name: self._deb(name) for name in packages}
-        return any(_holds(binaries.paths(deb), paths) for deb in debs.values()) or any(
-            self._makes(name, deb, paths) for name, deb in debs.items()
+        debs = [self.own.get(name) or self._of_base(name) for name in packages]
+        return any(_holds(deb.paths, paths) for deb in debs) or any(
+            self._makes(deb, paths) for deb in debs
         )
 
     def _real(self, name: str) -> list[str]:
         return [name] if name in self._controls else self._providers.get(name, [])
 
-    def _deb(self, name: str) -> Path:
-        return self.own.get(name) or self._folder / self._base[name]["Filename"]
+    def _of_base(self, name: str) -> Binary:
+        return _kept(self._folder / self._base[name]["Filename"])
 
-    def _makes(self, name: str, deb: Path, paths: Iterable[str]) -> bool:
+    def _makes(self, deb: Binary, paths: Iterable[str]) -> bool:
         """Whether a maintainer script makes one of the paths.
 
         Those of the base may compute their commands, as dash's do: there the path itself counts.
         """
-        for text in binaries.scripts(deb).values():
-            if not any(path in text for path in paths):
-                continue
-            if name not in self.own:
-                return True
-            try:
-                commands = shell.read(text).commands
-            except ValueError:
-                continue  # the check of its programs says so
-            making = (command for command in commands if command.words[0] in _MAKING)
-            if any(f"/{path}" in one.words for one in making for path in paths):
-                return True
-        return False
+        before = _MAKING if deb.name in self.own else ""
+        forms = [re.compile(rf"{before}{re.escape(path)}(?![\w.-])") for path in paths]
+        return any(form.search(text) for text in deb.scripts.values() for form in forms)
 
 
 def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
@@ -118,7 +107,10 @@ def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
     return False
 
 
+# A repository's state never changes, and many checks of a process ask for its packages.
+_kept = functools.cache(Binary)
+
+
 @functools.cache
 def _index(folder: Path) -> Mapping[str, Deb822]:
-    """The packages of a repository's state, which never changes, by name."""
     return {package["Package"]: package for package in apt_setup.packages(folder)}

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from backport.check import binaries, finding
+from backport.check import finding
+from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.engine.outputs import BUILT_ORIGIN
 from backport.engine.process import Completed, run
@@ -99,7 +100,7 @@ class Clone:
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         """The versions of those packages that are installed whole."""
         form = "${Package} ${db:Status-Abbrev} ${Version}\\n"
-        done = self.shell(f"dpkg-query -W -f {shlex.quote(form)} {_words(names)} 2>/dev/null")
+        done = self.shell(f"dpkg-query -W -f {shlex.quote(form)} {shlex.join(names)} 2>/dev/null")
         rows = (line.split() for line in done.output.splitlines())
         return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "ii"}
 
@@ -160,22 +161,16 @@ def not_tried(
         new = not has or any(one.name in covered for one in some)
         known = f" of {source}, which has {has} there," if has else ""
         for one in (one for one in some if one.name not in covered):
-            yield finding.make(
-                "no-older-version",
-                "info" if new else "warning",
-                one.name,
-                f"no older version{known} at hand in {series.name}: the upgrade was not tried",
-                "nothing, if the archive has none; else add its version as [test-source.NAME]",
-            )
+            why = f"no older version{known} at hand in {series.name}: the upgrade was not tried"
+            advice = "nothing, if the archive has none; else add its version as [test-source.NAME]"
+            severity: finding.Severity = "info" if new else "warning"
+            yield finding.make("no-older-version", severity, one.name, why, advice)
 
 
 def packages(folder: Path) -> list[Package]:
     """The binary packages in a build's folder."""
-    found = []
-    for deb in sorted(folder.glob("*.deb")):
-        control = binaries.control(deb)
-        found.append(Package(control["Package"], control["Version"], deb))
-    return found
+    debs = [Binary(deb) for deb in sorted(folder.glob("*.deb"))]
+    return [Package(one.name, one.version, one.deb) for one in debs]
 
 
 def older(
@@ -208,16 +203,16 @@ def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
     comes = re.findall(r"(?m)^Inst (\S+)", plan.output)
     others = [name for name in comes if name not in own]
     if plan.exit_code == 0 and others:
-        clone.apt(f"install --no-install-recommends {_words(others)}")
+        clone.apt(f"install --no-install-recommends {shlex.join(others)}")
     before = _files(clone)
     done = clone.apt(f"install --no-install-recommends {package.name}")
     mine = [name for name in comes if name in own] or [package.name]
     if done.exit_code != 0 or clone.versions([package.name]).get(package.name) != package.version:
         yield _fault("install-fails", package.name, "it cannot be installed", done)
-        clone.apt(f"purge {_words(mine)}")
+        clone.apt(f"purge {shlex.join(mine)}")
         return
     for word, states in (("remove", ("rc", "un", "")), ("purge", ("un", ""))):
-        words = _words(mine) if word == "purge" else package.name
+        words = shlex.join(mine) if word == "purge" else package.name
         done = clone.apt(f"{word} {words}")
         state = clone.shell(
             f"dpkg-query -W -f '${{db:Status-Abbrev}}' {package.name} 2>/dev/null"
@@ -226,13 +221,9 @@ def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
             why = f"{word} fails" if done.exit_code else f"after {word} its state is {state!r}"
             yield _fault("remove-fails", package.name, why, done)
     for path in sorted(_files(clone) - before):
-        yield finding.make(
-            "purge-leaves-files",
-            "warning",
-            package.name,
-            f"after the purge {path} is still there",
-            "remove it in postrm purge, or say why it has to stay",
-        )
+        why = f"after the purge {path} is still there"
+        advice = "remove it in postrm purge, or say why it has to stay"
+        yield finding.make("purge-leaves-files", "warning", package.name, why, advice)
 
 
 def upgrade(
@@ -247,15 +238,14 @@ def upgrade(
     names = [one.name for one in old]
     place = ", ".join(sorted({f"{one.name} {one.version}" for one in old}))
     exact = [f"{one.name}={one.version}" for one in old]
-    done = clone.apt(f"install --no-install-recommends {_words(exact)}")
+    done = clone.apt(f"install --no-install-recommends {shlex.join(exact)}")
     had = clone.versions(names)
     if done.exit_code != 0 or set(had) != set(names):
-        why = (
-            f"these cannot be installed together here, so the upgrade was not tried: {done.tail(1)}"
-        )
+        why = f"these cannot be installed together, so no upgrade was tried: {done.tail(1)}"
         what = "what the archive has" if repository == ARCHIVE else "test sources of one version"
-        advice = f"see {LOG}; the set is {what}"
-        yield finding.make("no-older-version", "warning", place, why, advice)
+        yield finding.make(
+            "no-older-version", "warning", place, why, f"see {LOG}; the set is {what}"
+        )
         return
     clone.use(("new", "base"))
     done = clone.apt("dist-upgrade")
@@ -286,7 +276,3 @@ def _files(clone: Clone) -> set[str]:
         for line in done.output.splitlines()
         if line.startswith("/") and (_LOGS.match(line) or not _NOISE.search(line))
     }
-
-
-def _words(names: Iterable[str]) -> str:
-    return " ".join(shlex.quote(name) for name in names)

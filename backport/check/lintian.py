@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from backport.builder import as_builder
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
-from backport.engine.process import require, run
+from backport.engine.process import require
 from backport.errors import MachineError
 
 REVIEWED = "2.116.3"
@@ -50,42 +49,28 @@ class Tag:
 
 def read(output: str) -> tuple[Tag, ...]:
     """The tags in lintian's output; remarks and overridden tags are left out."""
-    found = []
-    for line in output.splitlines():
-        if (match := _LINE.match(line)) is not None:
-            found.append(
-                Tag(
-                    _SEVERITIES[match["letter"]],
-                    match["package"],
-                    match["kind"] or "",
-                    match["tag"],
-                    (match["context"] or "").strip(),
-                    match["pointer"] or "",
-                )
-            )
-    return tuple(found)
+    matches = (match for line in output.splitlines() if (match := _LINE.match(line)))
+    return tuple(
+        Tag(_SEVERITIES[letter], package, kind or "", name, (context or "").strip(), pointer or "")
+        for letter, package, kind, name, context, pointer in (match.groups() for match in matches)
+    )
 
 
-def run_lintian(
-    files: Sequence[Path], name: str, log: Path, *, include: Path | None = None
-) -> tuple[Tag, ...]:
-    """Run lintian on packages and .changes files.
+def run_lintian(files: Sequence[Path], log: Path) -> tuple[Tag, ...]:
+    """Run lintian with Ubuntu's profile on packages and .changes files.
+
+    Which series an upload is for has a rule of its own: lintian may not know a later one.
 
     Parameters:
-        name: the profile, "" for lintian's own choice.
         log: the file that its output goes to.
-        include: a folder with profiles and data beside lintian's own.
 
     Raises:
         MachineError: lintian is not installed, or fails.
     """
-    args = ["--no-cfg", "--fail-on", "none", "--tag-display-limit", "0"]
-    args += ["--display-info", *(["--profile", name] if name else [])]
+    args = ["--no-cfg", "--fail-on", "none", "--tag-display-limit", "0", "--display-info"]
+    args += ["--profile", "ubuntu/main", "--suppress-tags", "bad-distribution-in-changes-file"]
     env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
     with tempfile.TemporaryDirectory(prefix="lintian-") as scratch:
-        if include is not None:
-            shutil.copytree(include, Path(scratch, "include"))
-            args += ["--include-dir", f"{scratch}/include"]
         command = [require("lintian", "lintian"), *args, *map(str, files)]
         env["HOME"] = scratch
         done = as_builder.run(command, Path(scratch), reads=files, env=env, timeout=900)
@@ -109,8 +94,7 @@ def findings(
     made = []
     for tag in tags:
         severity, advice = tag.severity, f"run: lintian-explain-tags {tag.name}"
-        note = _not_yet(tag, ceiling)
-        if note:
+        if note := _not_yet(tag, ceiling):
             severity, advice = "info", note
         elif severity == "error" and tag.name not in _judged_errors():
             severity = "info"
@@ -136,33 +120,12 @@ def _judged_errors() -> frozenset[str]:
     return frozenset(line for line in lines if not line.startswith("#"))
 
 
-def installed() -> str:
-    """The version of this machine's lintian, without a revision; "" where there is none."""
-    if shutil.which("lintian") is None:
-        return ""
-    said = run(["lintian", "--version"]).output
-    found = re.search(r"v(\d+(?:\.\d+)*)", said)
-    return found[1] if found else ""
-
-
 def _not_yet(tag: Tag, ceiling: Ceiling) -> str:
     """Why a tag does not hold for the series; "" where it does, or that is not known."""
     if tag.name == "debian-revision-not-well-formed" and "~standin" in tag.context:
         return "the version is for testing only, and is never uploaded"
-    for table in tables.load("lintian").values():
-        entry = table.begins(tag.text)
-        if entry is not None and ceiling.has(entry.tool, entry.since) is False:
-            return (
-                f"nothing to do in {ceiling.series}: it asks for what came with "
-                f"{TOOLS[entry.tool]} {entry.since}"
-            )
+    for entry in tables.entries("lintian"):
+        if entry.form.search(tag.text) and ceiling.has(entry.tool, entry.since) is False:
+            came = f"{TOOLS[entry.tool]} {entry.since}"
+            return f"nothing to do in {ceiling.series}: it asks for what came with {came}"
     return ""
-
-
-def about_profile(series: str, name: str) -> tuple[Finding, ...]:
-    """What a reader has to know of the profile that was used ("" for none of Ubuntu)."""
-    if name:
-        return ()
-    why = "lintian has no profile of Ubuntu; the one of this machine's distribution was used"
-    advice = "read a tag that asks for something newer than the series with that in mind"
-    return (finding.make("lintian-not-run", "info", f"series {series}", why, advice),)

@@ -17,13 +17,13 @@ from pathlib import Path
 from backport.check import finding
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
-from backport.check.packaging import logical_lines
+from backport.check.lines import logical_lines
 from backport.source.overlay import BINARY
 from backport.source.text import read_text
 
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
-# Where the programs that read a list put what is in it (dh_installdocs(1) and so on).
-_FOLDERS = {"docs": "usr/share/doc", "examples": "usr/share/doc", "info": "usr/share/info"}
+# Lists of what is only read: what became of them is not looked up.
+_DOCUMENTATION = ("docs", "examples", "info", "manpages")
 # What debhelper makes of these is a file of that name beside the control file (deb(5)).
 _BESIDE = ("triggers", "symbols", "shlibs", "templates", "conffiles")
 # These are for the build alone, or for who reads the source package.
@@ -105,7 +105,9 @@ def _lacking(kind: str, path: Path, package: Binary) -> list[str] | None:
         script = package.scripts.get("preinst", "")
         calls = [words[:2] for words in lines if not all(word in script for word in words[:2])]
         return [f"the preinst script of {name} does not call {' '.join(call)}" for call in calls]
-    if kind not in (*_FOLDERS, "install", "dirs", "links", "manpages"):
+    if kind in _DOCUMENTATION:
+        return []
+    if kind not in ("install", "dirs", "links"):
         return None
     wanted = dict.fromkeys(one for words in lines for one in _paths(kind, words))
     return [
@@ -117,20 +119,11 @@ def _lacking(kind: str, path: Path, package: Binary) -> list[str] | None:
 
 def _paths(kind: str, words: list[str]) -> Iterator[str]:
     """The paths that one line of a list asks for; a ``*`` stands for anything."""
-    if kind == "dirs":
-        yield from (word.strip("/") for word in words)
-    elif kind == "links":
-        yield from (word.strip("/") for word in words[1::2])
-    elif kind == "install":
-        sources, folder = (words[:-1], words[-1]) if len(words) > 1 else (words, "")
-        for source in sources:
-            own = posixpath.dirname(source.strip("/").removeprefix("debian/tmp/"))
-            yield posixpath.join(folder.strip("/") or own, posixpath.basename(source.rstrip("/")))
-    else:
-        for word in words:
-            base = posixpath.basename(word.rstrip("/"))
-            if kind == "manpages":
-                # The language is a part of the name in debian/, and a folder in the package.
-                yield f"usr/share/man/*/{base.partition('.')[0]}.*"
-            else:
-                yield f"{_FOLDERS[kind]}/*{base}"
+    if kind != "install":
+        asked = words[1::2] if kind == "links" else words
+        yield from (word.strip("/") for word in asked)
+        return
+    sources, folder = (words[:-1], words[-1]) if len(words) > 1 else (words, "")
+    for source in sources:
+        own = posixpath.dirname(source.strip("/").removeprefix("debian/tmp/"))
+        yield posixpath.join(folder.strip("/") or own, posixpath.basename(source.rstrip("/")))

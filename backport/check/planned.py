@@ -15,6 +15,8 @@ from backport.engine.step import Step, StepId, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review
 from backport.recipe.patch_folder import overlay_files
 from backport.recipe.version_strings import upstream_part
+from backport.source import weight
+from backport.source.weight import Weight
 
 # Reads the source package, before it is built.
 SOURCE = "source"
@@ -55,14 +57,9 @@ def of_source(recipe: Recipe, made: StepId) -> Step:
     Parameters:
         made: the step that makes it.
     """
-    return Step(
-        replace(made, kind="check", test=SOURCE),
-        needs=(StepId("fetch", source=made.source), made),
-        inputs=(
-            ("recipe", hash_text(_said(recipe, made.source, made.series)[1])),
-            ("checks", _version_of_checks()),
-        ),
-    )
+    step_id = replace(made, kind="check", test=SOURCE)
+    needs = (StepId("fetch", source=made.source), made)
+    return _step(step_id, needs, recipe=_said(recipe, made.source, made.series))
 
 
 def steps(
@@ -75,11 +72,9 @@ def steps(
 ) -> Iterator[Step]:
     """The checks of what was built.
 
-    All packages are checked in every series. A plain run builds one of them a second time, the
-    first of the recipe in its first series; a long one all of them. The packages of a series are
-    installed, upgraded, removed and purged: the upgrade is from what the archive has, and in a
-    long run from every older version that is at hand. Where the recipe has limits of what is to be
-    read, all source packages of a series are held against them.
+    A plain run builds one package a second time, the first of the recipe in its first series, and
+    upgrades from what the archive has; a long one builds all of them again, and upgrades from every
+    older version at hand.
 
     Parameters:
         made: the steps that are there already, fetch to build.
@@ -92,66 +87,63 @@ def steps(
         if build.kind == "build" and not build.variant and recipe.test_source(build.source) is None
     ]
     for step in builds:
-        build = step.id
-        said = _said(recipe, build.source, build.series)[0]
-        yield Step(
-            replace(build, kind="check"),
-            needs=(StepId("fetch", source=build.source), *step.needs, build),
-            inputs=(("recipe", hash_text(said)), ("checks", _version_of_checks())),
-        )
+        fetched = StepId("fetch", source=step.id.source)
+        said = _said(recipe, step.id.source, step.id.series)
+        yield _step(replace(step.id, kind="check"), (fetched, *step.needs, step.id), recipe=said)
+    varied = variation.SCRIPT + variation.PATH
     for step in builds if long else builds[:1]:
-        yield Step(
-            replace(step.id, kind="check", test=REPRODUCIBLE),
-            needs=(*step.needs, step.id, *_base_of(recipe, step)),
-            inputs=(
-                ("checks", _version_of_checks()),
-                ("variation", hash_text(variation.SCRIPT + variation.PATH)),
-            ),
-        )
+        fetched = StepId("fetch", source=step.id.source)
+        base = (fetched,) if recipe.source(step.id.source).base else ()
+        again = replace(step.id, kind="check", test=REPRODUCIBLE)
+        yield _step(again, (*step.needs, step.id, *base), variation=varied)
     limits = recipe.review
-    every = dict.fromkeys(step.id.series for step in builds)
-    for series in every if limits != Review() else ():
-        own = [replace(step.id, kind="source") for step in builds if step.id.series == series]
-        said = hash_text(json.dumps([limits.source, limits.all]))
-        inputs = (("limits", said), ("checks", _version_of_checks()))
-        yield Step(StepId("check", series, test=REVIEW), needs=tuple(own), inputs=inputs)
-    for series in every if lives else ():
-        before = [
-            build
-            for build in made
-            if (build.kind, build.series) == ("build", series)
-            and recipe.test_source(build.source) is not None
-            and (long or build.source in older.get(series, ()))
-        ]
-        own = [step.id for step in builds if step.id.series == series]
-        archive = {name: one.version for name, one in recipe.one_series(series).archive.items()}
-        yield Step(
-            StepId("check", series, test=LIFECYCLE),
-            needs=(StepId("base", series), *own, *before),
-            inputs=(
-                ("archive", hash_text(json.dumps(archive, sort_keys=True))),
-                ("checks", _version_of_checks()),
-            ),
-        )
+    for series in dict.fromkeys(step.id.series for step in builds):
+        own = tuple(step.id for step in builds if step.id.series == series)
+        if limits != Review():
+            made_in = tuple(replace(build, kind="source") for build in own)
+            said = json.dumps([limits.source, limits.all])
+            yield _step(StepId("check", series, test=REVIEW), made_in, limits=said)
+        if lives:
+            before = (
+                build
+                for build in made
+                if (build.kind, build.series) == ("build", series)
+                and recipe.test_source(build.source) is not None
+                and (long or build.source in older.get(series, ()))
+            )
+            archive = recipe.one_series(series).archive
+            said = json.dumps({name: archive[name].version for name in sorted(archive)})
+            needs = (StepId("base", series), *own, *before)
+            yield _step(StepId("check", series, test=LIFECYCLE), needs, archive=said)
 
 
-def _base_of(recipe: Recipe, step: Step) -> tuple[StepId, ...]:
-    """The step that fetches a pinned base."""
-    name = step.id.source
-    return (StepId("fetch", source=name),) if recipe.source(name).base else ()
+def over(limits: Review, weights: Mapping[str, Weight]) -> Iterator[tuple[str, str]]:
+    """What is too heavy for a review in a series: the source package, or all, and why.
+
+    Parameters:
+        weights: the weight of each source package in that series.
+    """
+    for source, one in weights.items():
+        yield from ((source, why) for why in one.over(limits.source))
+    every = weight.together(weights)
+    yield from (("all source packages", why) for why in every.over(limits.all))
 
 
-def _said(recipe: Recipe, source_name: str, series_name: str) -> tuple[str, str]:
-    """What the check of the built packages reads of the recipe, and that of the source package."""
+def _step(step_id: StepId, needs: tuple[StepId, ...], **reads: str) -> Step:
+    """A check that reads these texts, besides what it needs."""
+    inputs = [(name, hash_text(text)) for name, text in reads.items()]
+    return Step(step_id, needs, (*inputs, ("checks", _version_of_checks())))
+
+
+def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
+    """What the checks of a source package and of its binary packages read of the recipe."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
     source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
-    both = {
+    said = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
         "overlay": sorted(overlay_files(source, series_name)),
         "base": source.base.version if source.base else "",
-    }
-    said = {
         "archive": {name: one.version for name, one in series.archive.items()},
         "later": [(one.name, repr(one.archive.get(source_name))) for one in later],
         "series": source.series,
@@ -159,7 +151,7 @@ def _said(recipe: Recipe, source_name: str, series_name: str) -> tuple[str, str]
         "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
         "retired": [repr(one) for one in recipe.retired],
     }
-    return json.dumps(both, sort_keys=True), json.dumps(both | said, sort_keys=True)
+    return json.dumps(said, sort_keys=True)
 
 
 @functools.cache

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from backport.check import finding, scripts, shell, units
+from backport.check import finding
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.check.installed import Installed
+from backport.check.lines import directives
+from backport.check.packaging import MAINTAINER, UNIT
 
 # systemd.service(5), COMMAND LINES.
 _EXEC = ("Start", "StartPre", "StartPost", "Condition", "Reload", "Stop", "StopPre", "StopPost")
@@ -35,6 +37,15 @@ _BUILT_IN = re.compile(
     "hash|jobs|kill|let|local|printf|pwd|read|readonly|return|set|shift|shopt|source|test|time|times|"
     "trap|true|type|typeset|ulimit|umask|unalias|unset|wait"
 )
+_RESERVED = {
+    "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "{", "}", "!",
+}  # fmt: skip
+_NO_COMMAND = {"for", "select", "function", "case"}
+_PUNCTUATION = "();<>|&`\n"
+# What shlex does not know: comments between commands, arithmetic, here-documents.
+_COMMENT = re.compile(r"""(?m)^((?:[^'"\\\n#]|\\.|'[^'\n]*'|"(?:[^"\\\n]|\\.)*"|(?<=\S)#)*)#.*""")
+_ARITHMETIC = re.compile(r"\$\(\((?:[^()]|\([^()]*\))*\)\)")
+_DOCUMENT = re.compile(r"(?m)<<-?\s*\\?(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?\t*\2$")
 _ADVICE = "install it with the package, or depend on the package that has it"
 
 
@@ -45,7 +56,6 @@ class Use:
     It is `guarded` where the file tests whether it is there, or does not mind if it is not.
     """
 
-    line: int
     program: str
     path: str = ""
     guarded: bool = False
@@ -100,18 +110,15 @@ def _judge(use: Use, place: str, package: str, installed: Installed) -> Finding 
     elif lacking:
         why += f"; the base lacks {lacking[0]}, which may have it"
         severity = "warning"
-    where = f"{place}:{use.line}"
-    return finding.make("program-not-installed", severity, where, why, advice)
+    return finding.make("program-not-installed", severity, place, why, advice)
 
 
 def _files(package: Binary) -> Iterator[tuple[str, str]]:
     """The names and texts of the files that run programs."""
-    for name in scripts.MAINTAINER:
-        if name in package.scripts:
-            yield name, package.scripts[name]
+    yield from ((name, text) for name, text in package.scripts.items() if name in MAINTAINER)
     for file in package.files:
         if (
-            units.INSTALLED.match(file.path)
+            UNIT.match(file.path)
             or file.path.startswith("etc/cron.d/")
             or _CRON_FOLDER.match(file.path)
         ):
@@ -119,7 +126,7 @@ def _files(package: Binary) -> Iterator[tuple[str, str]]:
 
 
 def _uses(name: str, text: str) -> Iterator[Use]:
-    if units.INSTALLED.match(name):
+    if UNIT.match(name):
         yield from of_unit(text)
     elif name.startswith("etc/cron.d/"):
         yield from of_cron_table(text)
@@ -133,13 +140,13 @@ def of_unit(text: str) -> Iterator[Use]:
     Raises:
         ValueError: a shell script in it cannot be read.
     """
-    found = list(units.directives(text))
+    found = list(directives(text))
     tested = {
         value.removeprefix("|")
         for _, name, value in found
         if name in _CONDITIONS and not value.removeprefix("|").startswith("!")
     }
-    for line, name, value in found:
+    for _, name, value in found:
         if name.removeprefix("Exec") not in _EXEC or not name.startswith("Exec"):
             continue
         try:
@@ -157,8 +164,8 @@ def of_unit(text: str) -> Iterator[Use]:
             program = re.sub(r"%(.)", lambda one: "%" if one[1] == "%" else "*", program)
             guarded = "-" in prefix[0] or program in tested
             if program and "$" not in program and not program.startswith("*"):
-                yield Use(line, program, _SYSTEMD_PATH, guarded)
-            for use in _of_argument(line, [program, *command[1:]], _SYSTEMD_PATH):
+                yield Use(program, _SYSTEMD_PATH, guarded)
+            for use in _of_argument([program, *command[1:]], _SYSTEMD_PATH):
                 yield replace(use, guarded=use.guarded or guarded)
 
 
@@ -169,7 +176,7 @@ def of_cron_table(text: str) -> Iterator[Use]:
         ValueError: a job cannot be read as a shell script.
     """
     path = _CRON_PATH
-    for number, line in enumerate(text.splitlines(), start=1):
+    for line in text.splitlines():
         if line.lstrip().startswith("#"):
             continue
         if variable := _CRON_VARIABLE.match(line):
@@ -177,7 +184,7 @@ def of_cron_table(text: str) -> Iterator[Use]:
         elif job := _CRON_JOB.match(line):
             # What follows a % is the job's standard input.
             command = re.split(r"(?<!\\)%", job[1])[0].replace("\\%", "%")
-            yield from (replace(use, line=number) for use in of_shell(command, path))
+            yield from of_shell(command, path)
 
 
 def of_script(text: str, path: str) -> Iterator[Use]:
@@ -191,27 +198,29 @@ def of_script(text: str, path: str) -> Iterator[Use]:
     """
     shebang = _SHEBANG.match(text)
     if shebang:
-        yield Use(1, shebang[1])
+        yield Use(shebang[1])
     if shebang and _SHELL.fullmatch(shebang[1]):
         yield from of_shell(text, path)
 
 
 def of_shell(text: str, path: str) -> list[Use]:
     """The programs that shell commands run; parameters and errors as of `of_script`."""
-    script, found = shell.read(text), []
-    for command in script.commands:
-        program, words = command.words[0], list(command.words)
-        while words and words[0] in _RUNNING:
-            del words[0]
-            while words and re.match(r"-|\w+=|[0-9]", words[0]):
-                del words[0]
-            program = words[0] if words and words[0].startswith("/") else ""
-        known = _BUILT_IN.fullmatch(program) or program in script.functions
-        form = r"/[^$*?\[]+" if not path else r"/[^$*?\[]+|[A-Za-z0-9][\w.+-]*"
+    commands, functions = read_shell(text)
+    found = []
+    for words in commands:
+        program, rest = words[0], list(words)
+        while rest and rest[0] in _RUNNING:
+            del rest[0]
+            while rest and re.match(r"-|\w+=|[0-9]", rest[0]):
+                del rest[0]
+            program = rest[0] if rest and rest[0].startswith("/") else ""
+        # A number alone is what stands before a redirection.
+        form = r"/[^$*?\[]+" if not path else r"/[^$*?\[]+|(?!\d+$)[A-Za-z0-9][\w.+-]*"
+        known = _BUILT_IN.fullmatch(program) or program in functions
         if re.fullmatch(form, program) and not known:
-            found.append(Use(command.line, program, path))
-        found += [replace(one, line=command.line) for one in _of_argument(0, words, path)]
-    tested = {word for command in script.commands for word in _tested(command.words)}
+            found.append(Use(program, path))
+        found += _of_argument(rest, path)
+    tested = {word for words in commands for word in _tested(words)}
     names = {word.rpartition("/")[2] for word in tested}
 
     def is_tested(program: str) -> bool:
@@ -222,18 +231,56 @@ def of_shell(text: str, path: str) -> list[Use]:
     return [replace(one, guarded=one.guarded or is_tested(one.program)) for one in found]
 
 
-def _of_argument(line: int, words: list[str], path: str) -> list[Use]:
+def read_shell(text: str) -> tuple[list[list[str]], set[str]]:
+    """The words of the simple commands of a shell script, and the names of its functions.
+
+    Assignments and redirections are left out. A command in double quotes is not seen.
+
+    Raises:
+        ValueError: a quote does not end.
+    """
+    text = _DOCUMENT.sub(r"\3", text.replace("\\\n", " "))
+    text = _ARITHMETIC.sub("1", _COMMENT.sub(r"\1", text))
+    lexer = shlex.shlex(text + "\n", posix=True, punctuation_chars=_PUNCTUATION)
+    lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t", "", True
+    commands: list[list[str]] = []
+    functions: set[str] = set()
+    words: list[str] = []
+    cases, in_pattern, redirected = 0, False, False
+    for token in lexer:
+        if not set(token) <= set(_PUNCTUATION):
+            assigned = not words and re.match(r"[A-Za-z_]\w*\+?=", token)
+            if not redirected and not assigned and (words or token not in _RESERVED):
+                words.append(token)
+            if token == "esac" and not words:
+                cases, in_pattern = cases - 1, False
+            if token == "in" and words[:1] == ["case"]:
+                cases, in_pattern, words = cases + 1, True, []
+            redirected = False
+        elif token.startswith(("<", ">")):
+            redirected = True
+        else:
+            if token.startswith("()") and len(words) == 1:
+                functions.add(words.pop())
+            if words and words[0] not in _NO_COMMAND and not in_pattern:
+                commands.append(words)
+            words = []
+            in_pattern = (in_pattern and ")" not in token) or (cases > 0 and ";;" in token)
+            redirected = token.endswith(("<", ">"))
+    return commands, functions
+
+
+def _of_argument(words: list[str], path: str) -> list[Use]:
     """The programs in the text that a shell is given with -c."""
     if not words or not _SHELL.fullmatch(words[0]) or "-c" not in words[:-1]:
         return []
-    text = words[words.index("-c") + 1]
-    return [replace(one, line=line) for one in of_shell(text, path)]
+    return of_shell(words[words.index("-c") + 1], path)
 
 
-def _tested(words: tuple[str, ...]) -> list[str]:
+def _tested(words: list[str]) -> list[str]:
     """The programs that a command tests for."""
     if words[0] in ("[", "[[", "test"):
         return [word for flag, word in pairwise(words) if flag in ("-x", "-e", "-f", "-s")]
-    if words[:2] in (("command", "-v"), ("command", "-V")):
-        return list(words[2:])
-    return list(words[1:]) if words[0] in ("which", "type", "hash") else []
+    if words[:2] in (["command", "-v"], ["command", "-V"]):
+        return words[2:]
+    return words[1:] if words[0] in ("which", "type", "hash") else []

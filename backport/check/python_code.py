@@ -1,7 +1,7 @@
 """What a Python file uses that came with some version of Python, as vermin knows it.
 
-Python's own grammar reads the file. Code for Python 2 that this grammar cannot read is looked
-through token by token, for what Python 2 cannot read.
+Python 3's own grammar reads the file; what it cannot read is code for Python 2, such as
+``print "x"``, or not looked at.
 """
 
 from __future__ import annotations
@@ -11,15 +11,36 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from backport.check import finding
+from backport.check.ceiling import Ceiling
 from backport.check.tables import Entry
+
+# Packages of Ubuntu that bring a module of Python 3 to Python 2.
+_PYTHON2_PACKAGES = {
+    "enum": "python-enum34",
+    "ipaddress": "python-ipaddress",
+    "configparser": "python-configparser",
+    "pathlib": "python-pathlib",
+    "typing": "python-typing",
+    "concurrent": "python-concurrent.futures",
+    "lzma": "python-lzma",
+}
+_TESTS = re.compile(r"(?:^|/)(?:tests?|testing)(?:/|$)|(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
+# vermin's names of what is looked up when the code runs; all else is syntax.
+_NAME = re.compile(r"'(?P<name>(?P<module>\w+)[^']*)'(?: module| member|$)")
+_LOOKED_UP = re.compile(r"directive|typecode|error handler|encoding")
+_EXCUSES = {"ImportError", "ModuleNotFoundError", "AttributeError", "NameError", "Exception"}
+_CONDITIONS = re.compile(
+    r"version_info|hexversion|PY2|PY3|TYPE_CHECKING|hasattr|python_version|version_tuple"
+)
 
 
 @dataclass(frozen=True)
 class Use:
-    """Something that a file uses, and since when Python 3 has it.
+    """Something that a file uses, and `since` when Python 3 has it.
 
     `kind` is ``syntax`` or ``module``; `module` is the module that a name is in, "" for syntax.
     `python2` says whether Python 2.7 has it too.
@@ -28,9 +49,50 @@ class Use:
     kind: str
     line: int
     what: str
-    entry: Entry
+    since: str
     module: str = ""
     python2: bool = False
+
+
+def check(
+    text: str,
+    place: str,
+    language: str,
+    ceiling: Ceiling,
+    *,
+    own: Collection[str] = (),
+    depends: Collection[str] = (),
+) -> None:
+    """Compare one Python file with the ceiling.
+
+    Parameters:
+        language: ``python2`` or ``python3``.
+        own: names of modules that come with the file, which are not the standard library's.
+        depends: packages that are there with it; one may bring a module to Python 2.
+    """
+    try:
+        found = uses(text)
+    except (SyntaxError, ValueError) as error:
+        if language == "python3":
+            why = f"this Python cannot read it: {getattr(error, 'msg', error)}"
+            where = f"{place}:{getattr(error, 'lineno', None) or 0}"
+            advice = "look whether the series' Python can"
+            ceiling.findings.append(finding.make("not-parsed", "warning", where, why, advice))
+        return
+    for use in found:
+        if use.module in own:
+            continue
+        # All of it came with 3.0 or later, which is above every Python 2.
+        brought = use.python2 or _PYTHON2_PACKAGES.get(use.module) in depends
+        if language == "python2" and brought:
+            continue
+        # What only the package's own tests need is not run on the user's machine.
+        is_test = bool(_TESTS.search(place)) and use.kind == "module"
+        severity: finding.Severity = "warning" if is_test else "error"
+        source = f"Python's documentation, by vermin: since Python {use.since}"
+        rule = f"newer-python-{use.kind}"
+        entry = Entry(rule, use.what, language, use.since, source, severity)
+        ceiling.uses(entry, f"{place}:{use.line}")
 
 
 def uses(text: str) -> list[Use]:
@@ -39,48 +101,21 @@ def uses(text: str) -> list[Use]:
     Names count where the code has no other way; syntax counts everywhere.
 
     Raises:
-        SyntaxError: Python 3 cannot read it; see `tokens`.
+        SyntaxError: Python 3 cannot read it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the file's literals, not of ours
         tree = ast.parse(text)
     found = [use for use in _found(tree, text) if use.kind == "syntax"]
-    found += _numbers(text)
+    # The syntax tree does not tell a number such as 1_000 from others.
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NUMBER and "_" in token.string:
+            found.append(Use("syntax", token.start[0], "underscores in numbers", "3.6"))
     found += [use for use in _found(_Pruned().visit(tree), text) if use.kind == "module"]
     first: dict[tuple[str, str], Use] = {}
     for use in sorted(found, key=lambda one: one.line):
         first.setdefault((use.kind, use.what), use)
     return list(first.values())
-
-
-def tokens(text: str) -> list[Use]:
-    """What a file uses that Python 2 cannot read, by its tokens.
-
-    For files that Python 3 cannot read: code for Python 2, such as ``print "x"``.
-    """
-    found = []
-    previous = ""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            what, since = "", ""
-            # Since Python 3.12 the beginning of an f-string is a token of its own.
-            if token.type in _STRINGS and re.match(r"(?i)(f|rf|fr)['\"]", token.string):
-                what, since = "f-strings", "3.6"
-            elif token.string == "from" and previous == "yield":
-                what, since = "`yield from`", "3.3"
-            elif token.type == tokenize.NAME and token.string == "def" and previous == "async":
-                what, since = "coroutines (async)", "3.5"
-            elif token.string == ":=":
-                what, since = "named expressions", "3.8"
-            elif token.string == "->":
-                what, since = "annotations", "3.0"
-            if what:
-                found.append(_syntax(token.start[0], what, since))
-            previous = token.string
-    # Since Python 3.12 it may stop in the middle of a character.
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
-        pass  # what stands before the place counts
-    return found
 
 
 def grammar(line: str) -> str:
@@ -94,21 +129,6 @@ def grammar(line: str) -> str:
         return ""
     # Debian Python Policy: without a number it is Python 2, as long as the series has one.
     return "python3" if match[2] == "3" else "python2"
-
-
-_STRINGS = (tokenize.STRING, getattr(tokenize, "FSTRING_START", tokenize.STRING))
-# vermin's names of what is looked up when the code runs; all else is syntax.
-_NAME = re.compile(r"'(?P<name>(?P<module>\w+)[^']*)'(?: module| member|$)")
-_LOOKED_UP = re.compile(r"directive|typecode|error handler|encoding")
-
-
-def _syntax(line: int, what: str, since: str) -> Use:
-    return Use("syntax", line, what, _entry(what, since))
-
-
-def _entry(what: str, since: str) -> Entry:
-    source = f"Python's documentation, by vermin: since Python {since}"
-    return Entry(what, "python3", since, source)
 
 
 def _found(tree: ast.AST, text: str) -> Iterator[Use]:
@@ -131,20 +151,7 @@ def _found(tree: ast.AST, text: str) -> Iterator[Use]:
         match = _NAME.match(what)
         kind = "module" if match or _LOOKED_UP.search(what) else "syntax"
         name, module = (match["name"], match["module"]) if match else (what, "")
-        yield Use(kind, int(line or 0), name, _entry(name, python3), module, known)
-
-
-def _numbers(text: str) -> Iterator[Use]:
-    """Numbers such as 1_000, which the syntax tree does not tell from others."""
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NUMBER and "_" in token.string:
-            yield _syntax(token.start[0], "underscores in numbers", "3.6")
-
-
-_EXCUSES = {"ImportError", "ModuleNotFoundError", "AttributeError", "NameError", "Exception"}
-_CONDITIONS = re.compile(
-    r"version_info|hexversion|PY2|PY3|TYPE_CHECKING|hasattr|python_version|version_tuple"
-)
+        yield Use(kind, int(line or 0), name, python3, module, known)
 
 
 class _Pruned(ast.NodeTransformer):

@@ -10,7 +10,7 @@ differs there too is the base's fault and not the update's.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,17 +113,16 @@ def findings(
     It is not new where all that differs in it differs between two builds of the base too.
     """
 
-    def found() -> Iterator[Finding]:
-        for name, one in update.items():
-            theirs = base[name].places if name in base else ()
-            new = [place for place in one.places if place not in theirs]
-            why = f"two builds differ: {', '.join((new or one.places)[:_SHOWN])}"
-            why += "" if new else "; so do two builds of the base"
-            advice = f"see {one.report}" if one.report else "read both logs"
-            made = finding.make("not-reproducible", "error", one.deb, why, advice)
-            yield dataclasses.replace(made, new=bool(new))
-
-    return tuple(found())
+    found = []
+    for name, one in update.items():
+        theirs = base[name].places if name in base else ()
+        new = [place for place in one.places if place not in theirs]
+        why = f"two builds differ: {', '.join((new or one.places)[:_SHOWN])}"
+        why += "" if new else "; so do two builds of the base"
+        advice = f"see {one.report}" if one.report else "read both logs"
+        made = finding.make("not-reproducible", "error", one.deb, why, advice)
+        found.append(dataclasses.replace(made, new=bool(new)))
+    return tuple(found)
 
 
 def compare(first: Path, second: Path, out: Path) -> dict[str, Difference]:

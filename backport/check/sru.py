@@ -15,15 +15,13 @@ from debian.changelog import Changelog
 from debian.deb822 import Changes, Deb822
 from debian.debian_support import Version
 
-from backport.check import finding
-from backport.check.finding import Finding
+from backport.check import changes, finding
+from backport.check.finding import Finding, Severity
 from backport.recipe.model import Recipe, Series, Source
-from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, overtaken
 from backport.source import relations
 from backport.source.changelog import lp_bugs
-from backport.source.files import tree_hashes
-from backport.source.text import control_paragraphs, read_text
+from backport.source.text import read_text
 
 _WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
 _DEPENDS = ("Pre-Depends", "Depends", "Recommends")
@@ -44,92 +42,53 @@ class Upload:
     changes: Path
     base: Path | None = None
 
-    @property
-    def changelog(self) -> Changelog:
-        """The changelog of the upload."""
-        return Changelog(read_text(self.tree / "debian" / "changelog"))
-
 
 def check(upload: Upload) -> tuple[Finding, ...]:
     """All rules on one upload."""
-    found = [*_bug(upload), *_version(upload), *_later(upload), *_new_source(upload)]
-    found += [
-        *_overtaken(upload),
-        *template(upload.recipe),
-        *_binaries(upload),
-        *_dependencies(upload),
-    ]
-    return (*found, *_unrelated(upload))
-
-
-def _since(upload: Upload) -> str:
-    """The version of the newest changelog entry that is not this update's."""
-    if upload.base is not None:
-        text = read_text(upload.base / "debian" / "changelog")
-        return str(Changelog(text, max_blocks=1).version)
-    return ""
+    rules = (_bug, _version, _later, _overtaken, _new_source, _binaries, _dependencies)
+    return (*(found for rule in rules for found in rule(upload)), *template(upload.recipe))
 
 
 def _bug(upload: Upload) -> Iterable[Finding]:
-    bug, since = upload.recipe.bug, _since(upload)
+    bug, rule = upload.recipe.bug, "bug-reference"
     if not bug:
         why = "the recipe names no bug, and the changelog refers to LP: #0"
         advice = "file it, write its number into update.bug, and make the source package anew"
-        yield finding.make("bug-reference", "error", upload.recipe.path.name, why, advice)
+        yield finding.make(rule, "error", upload.recipe.path.name, why, advice)
         return
-    for block in upload.changelog:
-        if str(block.version) == since:
+    since = _changelog(upload.base)[0].version if upload.base else None
+    for block in _changelog(upload.tree):
+        if block.version == since:
             break
         if not lp_bugs("\n".join(block.changes())):
-            yield finding.make(
-                "bug-reference",
-                "error",
-                f"debian/changelog, {block.version}",
-                "the entry refers to no Launchpad bug",
-                f"refer to it as (LP: #{bug}) in the recipe's changes",
-            )
-        if not since:
+            place = f"debian/changelog, {block.version}"
+            why = "the entry refers to no Launchpad bug"
+            advice = f"refer to it as (LP: #{bug}) in the recipe's changes"
+            yield finding.make(rule, "error", place, why, advice)
+        if since is None:
             break
     fixed = str(Changes(upload.changes.read_bytes()).get("Launchpad-Bugs-Fixed", "")).split()
     if str(bug) not in fixed:
-        yield finding.make(
-            "bug-reference",
-            "error",
-            upload.changes.name,
-            f"the field Launchpad-Bugs-Fixed does not name {bug}",
-            "make the .changes with dpkg's vendor Ubuntu, and since the archive's version",
-        )
+        why = f"the field Launchpad-Bugs-Fixed does not name {bug}"
+        advice = "make the .changes with dpkg's vendor Ubuntu, and since the archive's version"
+        yield finding.make(rule, "error", upload.changes.name, why, advice)
 
 
 def _version(upload: Upload) -> Iterable[Finding]:
-    first = upload.changelog[0]
+    first, place = _changelog(upload.tree)[0], "debian/changelog"
     version, series = str(first.version), upload.series
     planned, rule = built_version(upload.source, series)
     if version != planned:
         why = f"its version is {version}, and the rule of the series makes it {planned} ({rule})"
-        yield finding.make(
-            "version-form", "error", "debian/changelog", why, "make the source package anew"
-        )
+        yield finding.make("version-form", "error", place, why, "make the source package anew")
     elif "~standin" in version:
         why = f"{version} is for testing only: the recipe pins no .dsc of the archive"
-        yield finding.make(
-            "version-form", "info", "debian/changelog", why, "run: backport pin, where it can be"
-        )
-    published = series.archive.get(upload.source.name)
-    has = published.version if published else ""
-    # Once it is published, the archive's version is our own.
-    if has and "~standin" not in version and Version(version) < Version(has):
-        why = f"{version} does not sort above the archive's {has}"
-        yield finding.make("version-form", "error", "debian/changelog", why, "see: backport plan")
+        advice = "run: backport pin, where it can be"
+        yield finding.make("version-form", "info", place, why, advice)
     targets = str(first.distributions).split()
     if targets != [series.name]:
-        yield finding.make(
-            "changelog-series",
-            "error",
-            "debian/changelog",
-            f"the newest entry is for {' '.join(targets) or 'no series'}, not for {series.name}",
-            f"write {series.name}",
-        )
+        why = f"the newest entry is for {' '.join(targets) or 'no series'}, not for {series.name}"
+        yield finding.make("changelog-series", "error", place, why, f"write {series.name}")
 
 
 def _later(upload: Upload) -> Iterable[Finding]:
@@ -138,20 +97,19 @@ def _later(upload: Upload) -> Iterable[Finding]:
         if Version(later.version) <= own or later.name in source.series:
             continue
         published = later.archive.get(source.name)
-        place = f"series {later.name}"
         ours = built_version(source, upload.series)[0]
+        severity: Severity = "error"
+        advice = f"add {later.name} to the source's series, or say on the bug why not"
         if published is None or not published.version:
             why = f"{later.name} has no {source.name}, and the update uploads none there"
-            advice = f"add {later.name} to the source's series, or say on the bug why not"
-            yield finding.make("later-series", "error", place, why, advice)
         elif Version(published.version) <= Version(ours):
             why = f"{later.name} has {published.version}, which does not sort above {ours}"
-            advice = f"add {later.name} to the source's series"
-            yield finding.make("later-series", "error", place, why, advice)
         elif not published.confirmed:
             why = f"that {later.name} has {source.name} {published.version} is a conjecture"
-            advice = "confirm it on Launchpad before the upload"
-            yield finding.make("later-series", "warning", place, why, advice)
+            severity, advice = "warning", "confirm it on Launchpad before the upload"
+        else:
+            continue
+        yield finding.make("later-series", severity, f"series {later.name}", why, advice)
 
 
 def template(recipe: Recipe) -> Iterable[Finding]:
@@ -237,26 +195,9 @@ def _needed(paragraph: Deb822) -> set[str]:
     return {name for field in _DEPENDS for name in relations.first_names(paragraph.get(field, ""))}
 
 
-def _unrelated(upload: Upload) -> Iterable[Finding]:
-    """What differs from the base without being the recipe's."""
-    if upload.base is None:
-        return
-    source = upload.source
-    quilt = patch_names(quilt_series_file(source, upload.series.name))
-    ours = {"changelog", "control", "control.in", "patches/series", "patches/ubuntu.series"}
-    ours |= {f"patches/{name}" for name in quilt}
-    ours |= set(overlay_files(source, upload.series.name))
-    ours |= {edit.file for edit in source.packaging}
-    had, has = (tree_hashes(tree / "debian") for tree in (upload.base, upload.tree))
-    for name in sorted(had.keys() | has.keys()):
-        if had.get(name) == has.get(name) or name in ours or name.startswith("tests/"):
-            continue
-        why = "it differs from the base, and nothing in the recipe asks for that"
-        advice = "take the change back, or record it in the recipe"
-        yield finding.make("unrelated-change", "error", f"debian/{name}", why, advice)
+def _changelog(tree: Path) -> Changelog:
+    return Changelog(read_text(tree / "debian" / "changelog"))
 
 
 def _paragraphs(tree: Path) -> dict[str, Deb822]:
-    text = read_text(tree / "debian" / "control")
-    paragraphs = control_paragraphs(text)
-    return {paragraph.get("Package", "source"): paragraph for paragraph in paragraphs}
+    return changes.paragraphs(read_text(tree / "debian" / "control"))

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from backport.check import finding, lifecycle, planned, reproducible, review, static
+from backport.check import (
+    changes,
+    finding,
+    lifecycle,
+    lintian,
+    overlay,
+    packaging,
+    planned,
+    programs,
+    reproducible,
+    sru,
+)
+from backport.check.binaries import Binary
+from backport.check.ceiling import Ceiling
 from backport.check.finding import FILE, Finding
-from backport.engine.outputs import built_debs
+from backport.check.installed import Installed
+from backport.engine.outputs import built_debs, one_file
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome
 from backport.engine.verdict import Failed, Passed
 from backport.environments import prepared
-from backport.recipe.model import Recipe
+from backport.environments.base import PreparedBase
+from backport.recipe.model import Recipe, Review
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
+from backport.source import dsc as dsc_files
+from backport.source import weight
+from backport.source.changelog import timestamp
+from backport.source.dpkg import isolated
 
 LINTIAN_LOG = "lintian.log"
 
@@ -31,30 +52,17 @@ def action(
         InputError, StepError: a package cannot be read.
         MachineError: a program is missing or fails, or a testbed does not start.
     """
-    if step.id.test == planned.REPRODUCIBLE:
-        return outcome(reproducible.check(recipe, step, needs, out, scratch), out)
-    if step.id.test == planned.LIFECYCLE:
-        return outcome(lifecycle.check(recipe, step, needs, out, scratch), out)
-    if step.id.test == planned.REVIEW:
-        return outcome(review.check(recipe.review, needs), out)
-    own = {
-        "fetch": needs[StepId("fetch", source=step.id.source)],
-        "source": needs[StepId("source", step.id.series, step.id.source)],
-    }
-    source, series = step.id.source, step.id.series
-    if step.id.test == planned.SOURCE:
-        return outcome(static.check_source(recipe, source, series, own, scratch), out)
-    own["build"] = needs[StepId("build", series, source)]
-    found, log = static.check(
-        recipe,
-        step.id.source,
-        step.id.series,
-        own,
-        scratch,
-        update=built_debs(folder for need, folder in needs.items() if need.kind == "build"),
-        prepared=prepared.read(needs[StepId("base", step.id.series)]),
-    )
-    (out / LINTIAN_LOG).write_text(log)
+    match step.id.test:
+        case planned.SOURCE:
+            found = check_source(recipe, step, needs, scratch)
+        case planned.REPRODUCIBLE:
+            found = reproducible.check(recipe, step, needs, out, scratch)
+        case planned.LIFECYCLE:
+            found = lifecycle.check(recipe, step, needs, out, scratch)
+        case planned.REVIEW:
+            found = review(recipe.review, needs)
+        case _:
+            found = check_built(recipe, step, needs, out, scratch)
     return outcome(found, out)
 
 
@@ -67,3 +75,106 @@ def outcome(findings: tuple[Finding, ...], out: Path) -> Outcome:
         first = f"{bad[0].place}: {bad[0].why} ({bad[0].rule})"
         return Outcome(Failed("check", f"{told}; the first: {first}", FILE), (FILE,))
     return Outcome(Passed(told), (FILE,))
+
+
+def check_source(
+    recipe: Recipe, step: Step, needs: Mapping[StepId, Path], scratch: Path
+) -> tuple[Finding, ...]:
+    """All that can be checked of a source package before it is built; see `action`."""
+    source = recipe.source(step.id.source).in_series(step.id.series)
+    series = recipe.one_series(step.id.series)
+    fetched, made_in = (needs[one] for one in _source_steps(step))
+    dpkg = isolated(scratch, int(timestamp(recipe.date)))
+    dsc, tree = one_file(made_in, "*.dsc"), scratch / "tree"
+    info = dsc_files.read_dsc(dsc)
+    dpkg.unpack(dsc, tree, patches=False)
+    base = None
+    found: list[Finding] = []
+    limit, had = (Ceiling(series.name, series.toolchain) for _ in range(2))
+    packaging.check_tree(tree, limit)
+    limit.check("archive", dsc.name, ((0, file.name) for file in info.files))
+    if source.base is not None:
+        base, base_dsc = scratch / "base", fetched / source.base.dsc
+        dpkg.unpack(base_dsc, base, patches=False)
+        packaging.check_tree(base, had)
+        base_info = dsc_files.read_dsc(base_dsc)
+        had.check("archive", base_dsc.name, ((0, file.name) for file in base_info.files))
+        before = {file.name: file.sha256 for file in base_info.files}
+        found += changes.other_upstream(
+            {name: before[name] for name in base_info.origs()},
+            {file.name: file.sha256 for file in info.files},
+        )
+    found += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
+    own = {
+        name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
+    }
+    if own and info.format != dsc_files.QUILT:
+        why = f"the format {info.format} has no quilt series: {', '.join(own)} is applied"
+        advice = "read it in the debdiff"
+        found.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
+    text = (tree / "debian" / "changelog").read_text("utf-8")
+    spoken = changes.new_entries(text, source.base.version if source.base else "")
+    if base is not None:
+        found += changes.packaging(base, tree, spoken)
+    # Without a base, our own packaging is what the update's patches come on top of.
+    had_patches = changes.quilt(base or source.patches)
+    found += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
+    made = one_file(made_in, "*_source.changes")
+    found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    return finding.ordered(found)
+
+
+def check_built(
+    recipe: Recipe, step: Step, needs: Mapping[StepId, Path], out: Path, scratch: Path
+) -> tuple[Finding, ...]:
+    """All that can be checked of packages without building or installing them; see `action`."""
+    source = recipe.source(step.id.source).in_series(step.id.series)
+    series = recipe.one_series(step.id.series)
+    limit = Ceiling(series.name, series.toolchain)
+    fetched, made_in = (needs[one] for one in _source_steps(step))
+    update = built_debs(folder for need, folder in needs.items() if need.kind == "build")
+    base = prepared.read(needs[StepId("base", step.id.series)])
+    dsc, tree = one_file(made_in, "*.dsc"), scratch / "tree"
+    isolated(scratch, int(timestamp(recipe.date))).unpack(dsc, tree, patches=False)
+    debs = sorted(needs[replace(step.id, kind="build")].glob("*.deb"))
+    built = [Binary(deb) for deb in debs]
+    # What the source package has is told of by its own check.
+    packaging.check_debs(built, limit, packaging.texts(tree))
+    found = [*limit.findings, *_programs(built, update, base)]
+    found += overlay.check(overlay_files(source, step.id.series), tree / "debian", built)
+    made = one_file(made_in, "*_source.changes")
+    logs = [scratch / f"lintian-{name}.log" for name in ("update", "base")]
+    tags, base_tags = lintian.run_lintian([made, *debs], logs[0]), None
+    if source.base is not None:
+        base_tags = lintian.run_lintian([fetched / source.base.dsc], logs[1])
+    found += lintian.findings(tags, limit, base_tags)
+    log = "".join(path.read_text() for path in logs if path.is_file())
+    (out / LINTIAN_LOG).write_text(log)
+    return finding.ordered(found)
+
+
+def _source_steps(step: Step) -> tuple[StepId, StepId]:
+    return StepId("fetch", source=step.id.source), replace(step.id, kind="source", test="")
+
+
+def _programs(built: list[Binary], update: list[Path], base: PreparedBase) -> tuple[Finding, ...]:
+    """The programs that are not there; those of the archive's own packages were not either."""
+    older = sorted(base.older.glob("*.deb")) if base.older else []
+    before = Installed(older, base.repository)
+    had = [before.own[one.name] for one in built if one.name in before.own]
+    found = programs.check(built, Installed(update, base.repository))
+    return finding.against_base(found, programs.check(had, before))
+
+
+def review(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:
+    """A warning for each part that is above its limit in one series.
+
+    Parameters:
+        needs: the folders of the source steps.
+    """
+    weights = {need.source: weight.read(folder / weight.FILE) for need, folder in needs.items()}
+    advice = "make it smaller, or raise the limit with a reason that the reviewer will take"
+    return tuple(
+        finding.make("heavy-review", "warning", place, why, advice)
+        for place, why in planned.over(limits, weights)
+    )

@@ -1,76 +1,66 @@
 """The tables of what each tool has had since which version, from the .toml files in data/.
 
-A table is a TOML table with the key `tool` (the tool whose version counts), `source` (where that
-is written; ``{since}`` and ``{tool}`` stand for the entry's) and, for each version, the list of
-what came with it. A name that ends in ``*`` stands for all that begin so.
+A table has the keys `tool` (the tool whose version counts), `source` (where that is written;
+``{since}`` stands for the version), `where` (which texts it is about), `rule` and, for each
+version, the list of what came with it. `form` is the regular expression of a use, in which NAME
+stands for the name in the list; without it a use is the name's words, in this order, in one
+command. A ``*`` in a name stands for the rest of a word. `what` is how a finding names a use.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backport.check.finding import Severity
+
 DATA = Path(__file__).parent / "data"
+_KEYS = ("tool", "source", "where", "rule", "form", "what", "severity")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that a tool has had `since` a version; `source` is where that is written."""
+    """Something that a tool has had `since` a version, and the rule that its use may break.
 
-    name: str
+    `what` is how a finding names it, `source` where that version is written.
+    """
+
+    rule: str
+    what: str
     tool: str
     since: str
     source: str
-
-
-class Table:
-    """The entries of one table, by name."""
-
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
-        self.entries = entries
-        self._starts = {name[:-1]: one for name, one in entries.items() if name.endswith("*")}
-
-    def find(self, name: str) -> Entry | None:
-        """The entry of that name, or the one with a ``*`` that its beginning fits."""
-        if (found := self.entries.get(name)) is not None:
-            return found
-        return next((one for start, one in self._starts.items() if name.startswith(start)), None)
-
-    def begins(self, text: str) -> Entry | None:
-        """The entry whose name `text` begins with."""
-        fitting = [one for name, one in self.entries.items() if text.startswith(name)]
-        return max(fitting, key=lambda one: len(one.name), default=None)
+    severity: Severity = "error"
+    form: re.Pattern[str] = re.compile("")
 
 
 @functools.cache
-def load(name: str) -> Mapping[str, Table]:
-    """The tables of the file data/NAME.toml, by name."""
-    data = read(name)
-    return {title: _table(table) for title, table in data.items() if "tool" in table}
+def entries(where: str) -> tuple[Entry, ...]:
+    """The entries of all tables about texts of one kind, such as ``rules`` or ``unit``."""
+    files = (tomllib.loads(path.read_text("utf-8")) for path in sorted(DATA.glob("*.toml")))
+    tables = [table for file in files for table in file.values() if table["where"] == where]
+    return tuple(entry for table in tables for entry in _of_table(table))
 
 
-@functools.cache
-def read(name: str) -> Mapping[str, Any]:
-    """The file data/NAME.toml as it is."""
-    return tomllib.loads((DATA / f"{name}.toml").read_text("utf-8"))
-
-
-def names() -> tuple[str, ...]:
-    """The names of all files of tables."""
-    return tuple(sorted(path.stem for path in DATA.glob("*.toml")))
-
-
-def _table(data: Mapping[str, Any]) -> Table:
-    tool, source = data["tool"], data["source"]
-    return Table(
-        {
-            name: Entry(name, tool, since, source.format(since=since, tool=tool))
-            for since, found in data.items()
-            if since not in ("tool", "source")
-            for name in found
-        }
-    )
+def _of_table(table: Mapping[str, Any]) -> Iterator[Entry]:
+    for since in (key for key in table if key not in _KEYS):
+        source = table["source"].format(since=since)
+        for name in table[since]:
+            words = [re.escape(word).replace(r"\*", r"[\w:.+-]*") for word in name.split()]
+            between = r"(?![\w-])[^;&|]*?(?<![\w-])".join(words)
+            form = table.get("form", r"(?<![\w-])NAME(?![\w-])").replace("NAME", between)
+            what = table.get("what", "NAME").replace("NAME", name)
+            yield Entry(
+                table["rule"],
+                what,
+                table["tool"],
+                since,
+                source,
+                table.get("severity", "error"),
+                re.compile(form),
+            )

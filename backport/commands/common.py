@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from backport.engine import schedule
 from backport.engine.events import Note
@@ -40,7 +40,7 @@ def add(
     sub = subs.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
-    sub.set_defaults(function=function, subcommand=sub, looks_above=True)
+    sub.set_defaults(function=function, looks_above=True)
     sub.add_argument(
         "--recipe",
         type=Path,
@@ -75,66 +75,53 @@ def add(
     return sub
 
 
-def select(sub: argparse.ArgumentParser) -> None:
-    """Add the options that select series and sources."""
-    sub.add_argument(
-        "--series",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this series; repeatable (default: all)",
-    )
-    select_sources(sub)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "series": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME",
+        "help": "only this series; repeatable (default: all)",
+    },
+    "source": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME",
+        "help": "only this source package; repeatable (default: all)",
+    },
+    "base": {
+        "default": "",
+        "metavar": "KIND",
+        "help": "build and test on this base, ubuntu or stand-in (default: ubuntu, where its "
+        "archive answers)",
+    },
+    "offline": {"action": "store_true", "help": "use only what was kept; ask nobody"},
+    "jobs": {
+        "type": int,
+        "default": schedule.default_jobs(),
+        "metavar": "N",
+        "help": "run so many steps at once (default: one more than the cores, here %(default)s)",
+    },
+    "matrix": {
+        "type": Path,
+        "action": "append",
+        "default": [],
+        "metavar": "FILE",
+        "help": "take rows of the test matrix from this file too; repeatable (default: none)",
+    },
+}
 
 
-def select_sources(sub: argparse.ArgumentParser) -> None:
-    """Add the option that selects sources."""
-    sub.add_argument(
-        "--source",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this source package; repeatable (default: all)",
-    )
+def _adder(*names: str) -> Callable[[argparse.ArgumentParser], None]:
+    def add_to(sub: argparse.ArgumentParser) -> None:
+        for name in names:
+            sub.add_argument(f"--{name}", **_OPTIONS[name])
+
+    return add_to
 
 
-def add_base(sub: argparse.ArgumentParser) -> None:
-    """Add the option that chooses what packages are built and tested in."""
-    sub.add_argument(
-        "--base",
-        default="",
-        metavar="KIND",
-        help="build and test on this base, ubuntu or stand-in (default: ubuntu, where its archive "
-        "answers)",
-    )
-
-
-def add_offline(sub: argparse.ArgumentParser) -> None:
-    """Add the option that keeps a command off the network."""
-    sub.add_argument("--offline", action="store_true", help="use only what was kept; ask nobody")
-
-
-def add_jobs(sub: argparse.ArgumentParser) -> None:
-    """Add the option that says how many steps run at once."""
-    sub.add_argument(
-        "--jobs",
-        type=int,
-        default=schedule.default_jobs(),
-        metavar="N",
-        help="run so many steps at once (default: one more than the cores, here %(default)s)",
-    )
-
-
-def add_matrix(sub: argparse.ArgumentParser) -> None:
-    """Add the option that brings more rows of the test matrix."""
-    sub.add_argument(
-        "--matrix",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="take rows of the test matrix from this file too; repeatable (default: none)",
-    )
+# Each adds options that several commands have.
+select, select_sources = _adder("series", "source"), _adder("source")
+add_base, add_offline, add_jobs, add_matrix = map(_adder, ("base", "offline", "jobs", "matrix"))
 
 
 def recipe_file(path: Path) -> Path:
@@ -166,27 +153,19 @@ def selection(args: argparse.Namespace, recipe: Recipe) -> Selection:
     Raises:
         UsageError: the recipe has no such series, source or test.
     """
-    asked = {"series": args.series, "source": args.source}
-    known = {
-        "series": [series.name for series in recipe.series],
-        "source": [source.name for source in recipe.sources],
-    }
-    for what, names in asked.items():
-        for name in [names] if isinstance(names, str) else names:
-            if name not in known[what]:
-                raise UsageError(
-                    f"the recipe has no {what} {name!r}",
-                    where=f"--{what}",
-                    advice=f"name one of {', '.join(known[what])}",
-                )
     tests = tuple(getattr(args, "test", ()))
-    for name in tests:
-        if name not in [test.name for test in recipe.matrix]:
-            raise UsageError(
-                f"the recipe's matrix has no test {name!r}",
-                where="--test",
-                advice=f"name one of {', '.join(dict.fromkeys(row.name for row in recipe.matrix))}",
-            )
+    for option, names, known in (
+        ("series", args.series, [series.name for series in recipe.series]),
+        ("source", args.source, [source.name for source in recipe.sources]),
+        ("test", tests, [row.name for row in recipe.matrix]),
+    ):
+        for name in [names] if isinstance(names, str) else names:
+            if name not in known:
+                raise UsageError(
+                    f"the recipe has no {option} {name!r}",
+                    where=f"--{option}",
+                    advice=f"name one of {', '.join(dict.fromkeys(known))}",
+                )
     return Selection(
         tuple(args.series),
         tuple(args.source),

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
     table = actions.Actions(recipe, store, base, options).table()
     shown_base = base.kind if args.until in ("build", "check", "test") else ""
-    rows, evidence, problem = versions.table(recipe, archive), "", None
+    made = {(row.source, row.series): row.built for row in versions.table(recipe, archive)}
+    evidence, problem = "", None
     with store.locked():
         with ui.shown(common.how(args)) as sink:
             actions.tidy(store, args.cache, lambda text: sink(Note(text)))
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             recipe,
             steps,
             results,
-            {(row.source, row.series): row.built for row in rows},
+            made,
             base=shown_base,
             suite=suite,
             differing=differing,
@@ -101,13 +103,12 @@ def run(args: argparse.Namespace) -> int:
         )
         summary.write(told, store.work / "summary.json")
         if args.until == "test":
-            shown = {(row.source, row.series): row.built for row in rows}
             evidence, problem = bundle.after_run(
-                recipe, steps, results, versions=shown, store=store, cache=args.cache
+                recipe, steps, results, versions=made, store=store, cache=args.cache
             )
     text = summary.as_text(told, str(store.work))
     text += f"\nEvidence: {evidence}" if evidence else ""
-    common.tell(args, {"event": "summary", **told.to_json()}, text)
+    common.tell(args, {"event": "summary", **asdict(told)}, text)
     code = summary.exit_code(results.values(), strict=getattr(args, "strict", False))
     if problem is not None:
         print(f"no evidence: {problem}", file=sys.stderr)

@@ -11,10 +11,10 @@ from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.step import StepId
 from backport.engine.store import Store
-from backport.errors import InputError, UsageError
+from backport.errors import InputError
 from backport.recipe import reader
 
-_WORKERS = (1, 2, 4, 8, 16, 64)
+_WORKERS = (1, 2, 4, 8, 16, 24, 64)
 # How long to wait before the log of a running build is read again, in seconds.
 _INTERVAL = 0.5
 
@@ -26,16 +26,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument(
         "--follow", action="store_true", help="go on with a running build's log until it ends"
     )
-    sub = common.add(subs, "time", times, "show where the time of the last run went")
-    sub.add_argument(
-        "--workers",
-        type=int,
-        action="append",
-        default=[],
-        metavar="N",
-        help="say how long it takes with so many steps at the same time; repeatable (default: "
-        f"{', '.join(map(str, _WORKERS))})",
-    )
+    common.add(subs, "time", times, "show where the time of the last run went")
 
 
 def log(args: argparse.Namespace) -> int:
@@ -72,30 +63,21 @@ def times(args: argparse.Namespace) -> int:
     from backport.engine import simulation  # noqa: PLC0415
     from backport.sru import run_record  # noqa: PLC0415
 
-    workers = tuple(args.workers) or _WORKERS
-    if min(workers) < 1:
-        raise UsageError("this is no number of workers", where="--workers", advice="give 1 or more")
     work = common.work_folder(args, reader.load(args.recipe, outside=args.outside))
     record = run_record.read(work)
     store = Store(work)
     steps = {step.id: step for step in record.steps}
     seconds = {name: store.seconds(name) or 0.0 for name in steps}
-    made = simulation.replay(steps, seconds, workers)
+    made = simulation.replay(steps, seconds, _WORKERS)
     kinds: dict[str, tuple[int, float]] = {}
     for name, step in steps.items():
         count, total = kinds.get(step.id.kind, (0, 0.0))
         kinds[step.id.kind] = (count + 1, total + seconds[name])
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "kinds": {kind: {"steps": n, "seconds": s} for kind, (n, s) in kinds.items()},
-                    "work": made.work,
-                    "path": [(str(step_id), length) for step_id, length in made.path],
-                    "workers": made.total,
-                }
-            )
-        )
+        told = {kind: {"steps": count, "seconds": total} for kind, (count, total) in kinds.items()}
+        path = [(str(name), length) for name, length in made.path]
+        data = {"kinds": told, "work": made.work, "path": path, "workers": made.total}
+        print(json.dumps(data))
         return 0
     print("Each step's time is that of the run that made it.\n")
     print(f"{'kind':10}{'steps':>6}{'seconds':>9}{'share':>8}")

@@ -146,7 +146,8 @@ class Actions:
         # Their control names them in a run that makes none of them too.
         for source in self.recipe.test_sources:
             if not source.package.base:
-                own |= binary_packages(source.package.patches / "debian" / "control")
+                control = read_text(source.package.patches / "debian" / "control")
+                own |= {part["Package"] for part in control_paragraphs(control)[1:]}
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
         tested = any(need.variant or self.recipe.test_source(need.source) for need in needs)
@@ -333,15 +334,6 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
     if isinstance(result.verdict, (Failed, Broken)):
         return result.verdict
     return Broken(f"autopkgtest did not report on {name}")
-
-
-def binary_packages(control: Path) -> set[str]:
-    """The binary packages that a packaging's debian/control makes."""
-    return {
-        paragraph["Package"]
-        for paragraph in control_paragraphs(read_text(control))
-        if "Package" in paragraph
-    }
 
 
 def test_depends(control: str) -> tuple[str, ...]:

@@ -20,11 +20,8 @@ from backport.errors import InputError, MachineError
 from backport.source import dsc, fetch
 from backport.testbed import autopkgtest, lxc
 
-# What the two bases keep below bases/: KIND/ or KIND/SERIES/.
-_PER_BASE = ("chroot-*.tar", "testbed-*")
-_SHARED = ("modules-*", "pool-*.json")
-# What builds start from: they mark it when they use it, and make it again.
-_LAYERS = ("layer-*",)
+# What the two bases keep below bases/KIND/ or bases/KIND/SERIES/; all of it can be made again.
+_BASE = ("chroot-*.tar", "testbed-*", "modules-*", "pool-*.json", "layer-*")
 _UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
 
 
@@ -62,11 +59,6 @@ def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
     return found
 
 
-def kept(store: Store, before: float) -> int:
-    """How many steps stay."""
-    return sum((path / RECORD).stat().st_mtime > before for path in _steps(store))
-
-
 def _steps(store: Store) -> Iterator[Path]:
     """The folders of all steps: those whose record has their own name.
 
@@ -94,42 +86,26 @@ def unfinished(store: Store) -> Iterator[Path]:
 
 
 def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
-    """Prepared bases that no base step names which stays.
-
-    What is shared by the bases of a kind stays in its newest form while one of them does: the
-    next base of that kind is made from it.
-    """
+    """Parts of prepared bases that are old, and that no base step names which stays."""
     named: set[Path] = set()
     for step in _steps(store):
         if step not in removed and (step / prepared.FILE).is_file():
-            try:
+            with suppress(InputError):  # such a step runs anew
                 base = prepared.read(step)
                 named |= {base.chroot.resolve(), base.testbed_root.resolve()}
-            except InputError:
-                continue  # such a step runs anew
     for home in _homes(store):
-        used = {path for path in named if path.parent == home.resolve()}
-        for pattern in _PER_BASE:
-            for path in sorted(home.glob(pattern)):
-                if path.resolve() not in used and _time(path) <= before:
-                    yield path
-        for pattern in _LAYERS:
-            yield from (path for path in sorted(home.glob(pattern)) if _time(path) <= before)
-        for pattern in _SHARED:
-            found = sorted(home.glob(pattern), key=_time)
-            for path in found[:-1] if used else found:
-                if _time(path) <= before:
-                    yield path
+        for path in (path for pattern in _BASE for path in sorted(home.glob(pattern))):
+            if path.resolve() not in named and _time(path) <= before:
+                yield path
 
 
 def _homes(store: Store) -> Iterator[Path]:
     """The folders that hold bases; never what is inside of a testbed."""
-    skipped = (*_PER_BASE, *_SHARED, ".*")
     for folder in sorted((store.work / "bases").glob("*")):
         if folder.is_dir():
             yield folder
             for inner in sorted(folder.iterdir()):
-                if inner.is_dir() and not any(inner.match(pattern) for pattern in skipped):
+                if inner.is_dir() and not any(inner.match(pattern) for pattern in (*_BASE, ".*")):
                     yield inner
 
 

@@ -32,12 +32,6 @@ class Selection:
     long: bool = False
     checks: bool = True
 
-    @property
-    def lives(self) -> bool:
-        """Whether the packages are installed, upgraded, removed and purged."""
-        wanted = self.checks and self.until in ("check", "test")
-        return wanted and (self.long or not self.tests)
-
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
@@ -187,6 +181,8 @@ def make(
         base_kind: ``ubuntu`` or ``stand-in``; part of the inputs of everything built on it.
         base_inputs: for each series what else its base depends on, as names and hashes.
     """
+    wanted = selection.checks and selection.until in ("check", "test")
+    lives = wanted and (selection.long or not selection.tests)
     chosen = selection.series or tuple(one.name for one in recipe.series)
     series_names = [one.name for one in recipe.series if one.name in chosen]
     asked = selection.sources or tuple(source.name for source in recipe.sources)
@@ -197,7 +193,7 @@ def make(
     older = {
         name: recipe.with_needs(planned.older_sources(recipe, name, recipe.with_needs(asked)))
         for name in (series_names if base_kind != "ubuntu" else ())
-        if selection.lives or any(row.from_archive for row in rows[name])
+        if lives or any(row.from_archive for row in rows[name])
     }
     sources = _sources(recipe, closure, older)
     fetched = (_fetch_step(source, name) for name, source in sources.items())
@@ -236,9 +232,7 @@ def make(
             tests = _test_steps(recipe, series, row, builds, older.get(series, ()))
             steps |= {step.id: step for step in tests}
     if selection.checks:
-        of_built = planned.steps(
-            recipe, steps, long=selection.long, lives=selection.lives, older=older
-        )
+        of_built = planned.steps(recipe, steps, long=selection.long, lives=lives, older=older)
         steps |= {step.id: step for step in of_built}
     return _until(steps, selection)
 
@@ -256,15 +250,12 @@ def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -
 
 def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     """The files that name what tests and packages install: of all sources, chosen or not."""
-    found = [("matrix", hash_tree(folder.path, ["control"])) for folder in recipe.matrix_folders]
-    for source in recipe.sources:
-        found.append((f"tests of {source.name}", hash_tree(source.tests, ["control"])))
-        packaging = source.patches / "debian"
-        found.append((f"packaging of {source.name}", hash_tree(packaging, ["control"])))
-    for one in recipe.test_sources:
-        packaging = one.package.patches / "debian"
-        found.append((f"packaging of {one.name}", hash_tree(packaging, ["control"])))
-    return tuple(found)
+    folders = [("matrix", folder.path) for folder in recipe.matrix_folders]
+    folders += [(f"tests of {one.name}", one.tests) for one in recipe.sources]
+    packages = {one.name: one for one in recipe.sources}
+    packages |= {one.name: one.package for one in recipe.test_sources}
+    folders += [(f"packaging of {name}", one.patches / "debian") for name, one in packages.items()]
+    return tuple((name, hash_tree(folder, ["control"])) for name, folder in folders)
 
 
 def _until(steps: dict[StepId, Step], selection: Selection) -> dict[StepId, Step]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from textwrap import TextWrapper
 
 from backport import atomic
 from backport.check.planned import SOURCE
@@ -21,8 +20,6 @@ from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Passed, Skipped
 from backport.recipe.model import Recipe
-
-_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Line:
 
     `made`, `build` and `check` are verdicts, "" where that was not asked for; `reason` is why one
     of them is no pass, and `folder` is where to look. `check` is that of the source package and of
-    what was built of it; `found` is what they found, in words.
+    what was built of it.
     """
 
     series: str
@@ -57,7 +54,6 @@ class Line:
     tests: tuple[TestLine, ...]
     folder: str
     check: str = ""
-    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +71,8 @@ class Summary:
 
     `differing` lists the base's packages whose versions are not the series': package, the
     series' version ("" if not known), the base's. `testing_only` are the sources that were made
-    from our own packaging, `other` the steps that did not pass and belong to no line, `found` what
-    the checks found that passed and belong to none.
+    from our own packaging, `other` the steps that did not pass and belong to no line, `counts`
+    the tests by verdict, `found` the warnings and notes of the checks that passed.
     """
 
     base: str
@@ -87,12 +83,8 @@ class Summary:
     other: tuple[TestLine, ...]
     causes: tuple[Cause, ...]
     counts: Mapping[str, int]
+    found: Mapping[str, int]
     seconds: float
-    found: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The summary as JSON data."""
-        return asdict(self)
 
 
 def make(
@@ -135,33 +127,32 @@ def make(
         and not isinstance(result.verdict, Passed)
     )
     counts = dict.fromkeys(("passed", "failed", "skipped", "broken"), 0)
+    found = Counter[str]()
     for step_id, result in results.items():
         if step_id.kind == "test":
             counts[verdict.kind(result.verdict)] += 1
+        if step_id.kind == "check" and isinstance(result.verdict, Passed):
+            for number, word in re.findall(r"(\d+) (warning|note)", result.verdict.detail):
+                found[word] += int(number)
     made = {line.source for line in lines}
+    own_packaging = tuple(one.name for one in recipe.sources if not one.pins and one.name in made)
     return Summary(
         base,
         suite,
         tuple(differing),
-        tuple(one.name for one in recipe.sources if not one.pins and one.name in made),
+        own_packaging,
         tuple(lines),
         other,
         causes,
         counts,
+        found,
         round(seconds, 1),
-        tuple(
-            verdict.text(result.verdict)
-            for step_id, result in results.items()
-            if step_id.kind == "check"
-            and step_id not in told
-            and isinstance(result.verdict, Passed)
-        ),
     )
 
 
 def write(summary: Summary, path: Path) -> None:
     """Write the summary for machines, by one rename."""
-    atomic.write(path, json.dumps(summary.to_json(), indent=1) + "\n")
+    atomic.write(path, json.dumps(asdict(summary), indent=1) + "\n")
 
 
 def _line(
@@ -192,7 +183,6 @@ def _line(
         ),
         str((bad[0] if bad else built or made).id),
         verdict.kind(checked.verdict) if checked else "",
-        ", ".join(verdict.text(check.verdict) for check in checks if check not in bad),
     )
 
 
@@ -253,114 +243,76 @@ def as_text(summary: Summary, work: str) -> str:
     """
     text = ["", "Summary", *_table(summary)]
     quiet = {name for cause in summary.causes for name in cause.skipped}
+    reasons = []
     for line in summary.lines:
-        if line.reason and line.folder not in quiet:
-            text += _reason(f"{line.series}/{line.source}", line.reason, f"{work}/{line.folder}")
-        for test in line.tests:
-            if test.verdict != "passed" and test.folder not in quiet:
-                name = f"{line.series}/{line.source} {_test_text(test)}"
-                text += _reason(name, test.reason, f"{work}/{test.folder}")
-    for step in summary.other:
-        if step.folder not in quiet:
-            text += _reason(f"{step.folder} {step.verdict}", step.reason, f"{work}/{step.folder}")
+        name = f"{line.series}/{line.source}"
+        reasons.append((name, line.reason, line.folder))
+        reasons += [
+            (f"{name} {_test_text(test)}", test.reason, test.folder)
+            for test in line.tests
+            if test.verdict != "passed"
+        ]
+    reasons += [(f"{one.folder} {one.verdict}", one.reason, one.folder) for one in summary.other]
+    for name, reason, folder in reasons:
+        if reason and folder not in quiet:
+            text += [f"  {name}: {reason}", f"      see {work}/{folder}"]
     for cause in summary.causes:
-        number = len(cause.skipped)
-        steps = "1 step" if number == 1 else f"{number} steps"
+        steps = _number(len(cause.skipped), "step")
         text.append(f"  {steps} skipped since: {cause.step} {cause.verdict}")
-    text += _found(summary, work)
+    if summary.found:
+        found = sorted(summary.found.items(), reverse=True)
+        told = " and ".join(_number(number, word) for word, number in found)
+        text.append(
+            f"The checks found {told}, in findings.json in the folders of {work}/check/; what a "
+            "rule means is told by: backport explain RULE"
+        )
     if summary.base:
         suite = f" ({summary.suite})" if summary.suite else ""
         text.append(f"Base of builds and tests: {summary.base}{suite}.")
-    text += _differing(summary.differing)
+    known = sorted({one for one in summary.differing if one[1]})
+    if known:
+        names = ", ".join(f"{name} {has} ({wants})" for name, wants, has in known)
+        text.append(f"Versions of the base that differ (from the series' version): {names}.")
+    if unknown := {package for package, wants, _ in summary.differing if not wants}:
+        text.append(
+            f"For {_number(len(unknown), 'package')} of the base the series' version is not "
+            "known; summary.json lists them."
+        )
     if summary.testing_only:
-        text += _wrapped(
+        text.append(
             "Made from upstream's tarball with our own packaging, for testing only (~standin1, "
             f"never to be uploaded): {', '.join(summary.testing_only)}."
         )
     counted = ", ".join(f"{number} {name}" for name, number in summary.counts.items())
     text.append(f"Tests: {counted}. Time: {summary.seconds:.0f} s. Files: {work}")
-    return "\n".join(text)
+    wide = TextWrapper(99, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wide.fill(line) if len(line) > wide.width else line for line in text)
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _table(summary: Summary) -> list[str]:
-    """A row a line; its tests are in it if there is room, else below, one a line."""
-    rows: list[tuple[str, ...]] = [("series", "source package", "version", "build", "check")]
+    """A row a line, and its tests below, one a line."""
+    rows = [("series", "source package", "version", "build", "check")]
     rows += [
         (line.series, line.source, line.version, _built(line), line.check) for line in summary.lines
     ]
-    if not any(line.check for line in summary.lines):
-        rows = [row[:4] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    tests: list[tuple[TestLine, ...]] = [(), *(line.tests for line in summary.lines)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     text = []
+    tests: list[tuple[TestLine, ...]] = [(), *(line.tests for line in summary.lines)]
     for row, some in zip(rows, tests, strict=True):
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        short = f"  {cells}  {', '.join(map(_test_text, some))}".rstrip()
-        if row == rows[0]:
-            short = f"  {cells}  tests"
-        if len(some) <= 2 and len(short) <= _WIDTH:
-            text.append(short)
-        else:
-            text.append(f"  {cells}".rstrip())
-            text += [f"      {_test_text(test)}" for test in some]
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        text.append(f"  {'  '.join(cells)}".rstrip())
+        text += [f"      {_test_text(test)}" for test in some]
     return text
-
-
-def _found(summary: Summary, work: str) -> list[str]:
-    """What the checks that passed found all the same, and where it stands."""
-    found = Counter[str]()
-    for text in (*(line.found for line in summary.lines), *summary.found):
-        for number, word in re.findall(r"(\d+) (warning|note)", text):
-            found[word] += int(number)
-    if not found:
-        return []
-    told = " and ".join(
-        f"{found[word]} {word}{'s' * (found[word] != 1)}"
-        for word in ("warning", "note")
-        if found[word]
-    )
-    return _wrapped(
-        f"The checks found {told}, in findings.json in the folders of {work}/check/; what a rule "
-        "means is told by: backport explain RULE"
-    )
 
 
 def _built(line: Line) -> str:
     if line.made != "passed" or not line.build:
         return f"source {line.made}"
     return f"{line.build} {line.build_seconds:.0f} s" if line.build_seconds else line.build
-
-
-def _reason(name: str, reason: str, folder: str) -> list[str]:
-    """Why a step did not pass; the folder stands alone, so that it can be copied."""
-    return [*_wrapped(f"{name}: {reason}", "  "), f"      see {folder}"]
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH - 1,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _differing(differing: tuple[tuple[str, str, str], ...]) -> list[str]:
-    known = {one for one in differing if one[1]}
-    unknown = {package for package, wants, _ in differing if not wants}
-    text = []
-    if known:
-        names = ", ".join(f"{name} {has} ({wants})" for name, wants, has in sorted(known))
-        text += _wrapped(f"Versions of the base that differ (from the series' version): {names}.")
-    if unknown:
-        more = "more packages" if known else "packages"
-        text += _wrapped(
-            f"For {len(unknown)} {more} of the base the series' version is not known; "
-            "summary.json lists them."
-        )
-    return text
 
 
 def _test_text(test: TestLine) -> str:

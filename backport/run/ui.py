@@ -1,4 +1,4 @@
-"""Show a run: a live table on a terminal, lines elsewhere, or one JSON object a line."""
+"""Show a run: lines, on a terminal with what runs below them, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
+from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from backport.engine import verdict
 from backport.engine.events import Event, Finished, Note, Planned, Sink, Started
@@ -21,7 +20,6 @@ from backport.engine.verdict import Passed
 from backport.output import printable, terminal
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}
-_COLUMNS = ("source", "build", "check", "test")
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -69,14 +67,15 @@ def shown(how: str, stream: TextIO | None = None) -> Iterator[Sink]:
     """A sink for the events of a run.
 
     Parameters:
-        how: ``table``, ``lines``, ``json`` or ``quiet`` (notes and what did not pass only).
+        how: ``table`` (lines, and below them the steps that run), ``lines``, ``json`` or ``quiet``
+            (notes and what did not pass only).
         stream: where to, stdout without it.
     """
     out = stream or sys.stdout
     if how == "table":
-        live = LiveTable(Console(file=terminal(out)))
-        with live.live:
-            yield live.show
+        columns = (TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(file=terminal(out)), transient=True) as progress:
+            yield Live(progress).show
     elif how == "json":
         yield lambda event: print(json.dumps(event_json(event)), file=out, flush=True)
     else:
@@ -92,64 +91,32 @@ def _print_line(event: Event, out: TextIO, *, quiet: bool) -> None:
         print(line, file=out, flush=True)
 
 
-class LiveTable:
-    """One row a series and source, with how its source package, build and tests stand."""
+class Live:
+    """The steps that run and for how long, below the lines of what has ended."""
 
-    def __init__(self, console: Console) -> None:
-        self._steps: tuple[StepId, ...] = ()
-        self._running: dict[StepId, float] = {}
-        self._ended: dict[StepId, Finished] = {}
-        self._notes: list[str] = []
-        self._base = ""
-        self.live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._running: dict[StepId, TaskID] = {}
+        self._ended = self._number = 0
+        self._whole = progress.add_task("", total=None)
 
     def show(self, event: Event) -> None:
         """Take an event in."""
+        style = None
         match event:
-            case Planned(steps, base):
-                self._steps = tuple(step.id for step in steps)
-                self._base = base
-            case Started(step, at):
-                self._running[step.id] = at
-            case Finished(step, _):
-                self._running.pop(step.id, None)
-                self._ended[step.id] = event
-            case Note(text):
-                self._notes.append(text)
-
-    def _render(self) -> Table:
-        title = escape(printable(f"base: {self._base}")) if self._base else None
-        table = Table(title=title, title_justify="left")
-        checked = any(step.kind == "check" for step in self._steps)
-        columns = [column for column in _COLUMNS if checked or column != "check"]
-        for heading in ("series", "source package", *columns):
-            table.add_column(heading)
-        rows: dict[tuple[str, str], dict[str, list[StepId]]] = {}
-        for step in self._steps:
-            if step.kind in _COLUMNS:
-                cells = rows.setdefault((step.series, step.source), {})
-                cells.setdefault(step.kind, []).append(step)
-            else:
-                row = f"{step.kind} {step.source}".strip()
-                rows.setdefault((step.series, row), {})["source"] = [step]
-        for (series, source), cells in sorted(rows.items(), key=lambda row: row[0]):
-            shown = (self._cell(cells.get(column, [])) for column in columns)
-            table.add_row(series, source, *shown)
-        table.caption = escape(printable("\n".join(self._notes[-5:]))) or None
-        table.caption_justify = "left"
-        return table
-
-    def _cell(self, steps: list[StepId]) -> str:
-        parts = []
-        for step in steps:
-            label = step.test or step.variant
-            mark = escape(f"{label} ") if label else ""
-            started = self._running.get(step)  # one look: the table is drawn by a thread
-            if step in self._ended:
-                kind = verdict.kind(self._ended[step].result.verdict)
-                parts.append(f"{mark}[{_STYLES[kind]}]{kind}[/]")
-            elif started is not None:
-                parts.append(f"{mark}[cyan]{time.time() - started:.0f} s[/]")
-            else:
-                parts.append(f"{mark}[dim]·[/]")
-        return "\n".join(parts)
+            case Planned(steps, _):
+                self._number = len(steps)
+            case Started(step, _):
+                name = escape(printable(str(step.id)))
+                self._running[step.id] = self._progress.add_task(name, total=None)
+            case Finished(step, result):
+                self._ended += 1
+                style = _STYLES[verdict.kind(result.verdict)]
+                if (task := self._running.pop(step.id, None)) is not None:
+                    self._progress.remove_task(task)
+        whole = f"{self._ended} of {self._number} steps"
+        self._progress.update(self._whole, description=whole)
+        if not isinstance(event, Started) and (line := event_line(event)):
+            self._progress.console.print(
+                printable(line), style=style, markup=False, highlight=False
+            )

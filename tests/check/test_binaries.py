@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.check import binaries, shipped
+from backport.check import packaging
+from backport.check.binaries import Binary, Member
 from backport.check.ceiling import Ceiling
 from backport.errors import InputError
 from tests.build.packages import make_deb
@@ -13,35 +14,28 @@ from tests.check.trees import toolchain
 
 def test_the_members_and_the_control_of_a_package_are_read(tmp_path: Path) -> None:
     files = {"DEBIAN/postinst!": "#!/bin/sh\n", "usr/bin/sound!": "#!/bin/sh\ntrue\n"}
-    found = binaries.read(make_deb(tmp_path, "sound", "1.0", "other", files=files))
+    found = Binary(make_deb(tmp_path, "sound", "1.0", "other", files=files))
     assert found.name == "sound"
     assert found.members == ("debian-binary", "control.tar.gz", "data.tar.gz")
     assert found.control["Depends"] == "other"
     assert found.scripts == {"postinst": "#!/bin/sh\n"}
     assert found.paths == {".": True, "usr": True, "usr/bin": True, "usr/bin/sound": False}
-    assert found.files == (binaries.Member("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
+    assert found.files == (Member("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
 
 
 @pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\nshort"])
 def test_what_is_no_package_is_refused(tmp_path: Path, content: bytes) -> None:
     deb = tmp_path / "x.deb"
     deb.write_bytes(content)
-    for read in (
-        binaries.members,
-        binaries.control,
-        binaries.scripts,
-        binaries.paths,
-        binaries.read,
-    ):
-        with pytest.raises(InputError, match=r"x\.deb"):
-            read(deb)  # type: ignore[operator]
+    with pytest.raises(InputError, match=r"x\.deb"):
+        Binary(deb)
 
 
 def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str]:
     """What is found in a package with these files, above the tools of xenial."""
     deb = make_deb(folder, "small", "1.0", depends, files=files)
     ceiling = Ceiling("xenial", toolchain())
-    shipped.check_debs([binaries.read(deb)], ceiling)
+    packaging.check_debs([Binary(deb)], ceiling, frozenset())
     return [f"{finding.rule} {finding.place}" for finding in ceiling.findings]
 
 

@@ -66,7 +66,6 @@ def test_the_counts_leave_out_what_is_not_new() -> None:
     one = finding.make("new-source", "error", "here", "so", "do")
     known = dataclasses.replace(one, new=False)
     note = finding.make("new-source", "info", "here", "so", "do")
-    assert finding.counts([one, known, note]) == {"error": 1, "warning": 0, "info": 1}
     assert finding.counts_text([one, known, note]) == "1 error, 1 note"
     assert finding.counts_text([known]) == "no findings"
 

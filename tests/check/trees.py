@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.check import packaging, shipped
+from backport.check import packaging, python_code
 from backport.check.ceiling import Ceiling
 from backport.check.finding import Finding
 from backport.recipe.model import Published
@@ -65,13 +65,12 @@ def above(root: Path, files: Mapping[str, str] | None = None, **tools: str) -> l
     """What a source package with these files in debian/ uses that xenial does not have."""
     ceiling = Ceiling("xenial", toolchain(**tools))
     place = tree(root, files)
-    packaging.check(place / "debian", ceiling)
-    shipped.check_tree(place, ceiling)
+    packaging.check_tree(place, ceiling)
     return ceiling.findings
 
 
 def python_above(text: str, grammar: str, **tools: str) -> list[Finding]:
     """What a Python file uses that xenial's Python does not have."""
     ceiling = Ceiling("xenial", toolchain(**tools))
-    shipped.check_python(text, "module.py", grammar, ceiling)
+    python_code.check(text, "module.py", grammar, ceiling)
     return ceiling.findings

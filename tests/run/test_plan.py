@@ -5,10 +5,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from backport.engine.step import KINDS, Step, StepId
+from backport.engine.step import KINDS, Step
 from backport.engine.store import step_key
 from backport.recipe.model import Change, Recipe, Upstream
 from backport.run import plan
@@ -96,67 +94,6 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
     }
 
 
-@st.composite
-def specs(draw: st.DrawFn) -> tuple[Spec, Selection]:
-    """A recipe of up to four sources in three series, and a selection in it."""
-    names = NAMES[: draw(st.integers(1, 4))]
-    series = tuple(recipes.UBUNTU)
-
-    def some(of: tuple[str, ...], least: int = 0) -> tuple[str, ...]:
-        found = draw(st.sets(st.sampled_from(of), min_size=least)) if of else set()
-        return tuple(one for one in of if one in found)
-
-    sources = tuple(
-        SourceSpec(
-            name,
-            series=some(series, 1),
-            needs=some(names[:index]),
-            quilt=draw(st.sampled_from([{}, PATCHES, {"series.xenial": ("one.patch",)}])),
-        )
-        for index, name in enumerate(names)
-    )
-    variants = {"plain": some(names, 1), "other": some(names, 1)}
-    rows = []
-    for number in range(draw(st.integers(0, 3))):
-        row: dict[str, object] = {
-            "name": f"test{number}",
-            "source": draw(st.sampled_from(names)),
-            "run": draw(st.sampled_from(["every", "long"])),
-        }
-        if draw(st.booleans()):
-            chosen = draw(st.sets(st.sampled_from(["", *sorted(variants)]), min_size=1))
-            row["control"] = [
-                {"test": f"control{number}", "variant": variant} for variant in sorted(chosen)
-            ]
-        rows.append(row)
-    selection = Selection(
-        series=some(series),
-        sources=some(names),
-        tests=some(tuple(f"test{number}" for number in range(len(rows)))),
-        until=draw(st.sampled_from(KINDS)),
-        long=draw(st.booleans()),
-    )
-    spec = Spec(sources, series, variants=variants, matrix=tuple(rows))
-    return spec, selection
-
-
-@settings(max_examples=60)
-@given(specs())
-def test_every_graph_is_closed_and_without_a_cycle(
-    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[Spec, Selection]
-) -> None:
-    spec, selection = drawn
-    steps = plan.make(recipes.load(tmp_path_factory.mktemp("recipe"), spec), selection, "")
-    assert {need for step in steps.values() for need in step.needs} <= set(steps)
-    seen: set[StepId] = set()
-    last = "check" if selection.until == "build" else selection.until
-    for step_id, step in steps.items():
-        assert step_id == step.id
-        assert seen.issuperset(step.needs), f"{step_id} stands before what it needs"
-        assert KINDS.index(step_id.kind) <= KINDS.index(last)
-        seen.add(step_id)
-
-
 # ------------------------------------------------------------------ what a step reads
 
 CONTROLS = "test/*/beta.race-control+plain"
@@ -191,29 +128,6 @@ def test_a_changed_file_changes_the_steps_that_read_it(
     path.write_text(f"{text}# more\n" if text else "two.patch\n")
     read = {name for name in before if any(fnmatch(name, pattern) for pattern in patterns)}
     assert changed(before, made(recipe)) == read
-
-
-@settings(max_examples=25)
-@given(drawn=specs(), data=st.data())
-def test_one_patch_changes_exactly_the_source_steps_that_apply_it(
-    tmp_path_factory: pytest.TempPathFactory, drawn: tuple[Spec, Selection], data: st.DataObject
-) -> None:
-    spec = drawn[0]
-    recipe = recipes.load(tmp_path_factory.mktemp("recipe"), spec)
-    files = sorted(recipe.root.glob("patches/*/*.patch"))
-    if not files:
-        return
-    patch = data.draw(st.sampled_from(files))
-    before = made(recipe)
-    patch.write_text(patch.read_text() + "\n")
-    source = next(one for one in spec.sources if one.name == patch.parent.name)
-    expected = set()
-    for step in before.values():
-        lists = source.quilt.get(f"series.{step.id.series}", source.quilt.get("series", ()))
-        bare = source.name in spec.variants.get(step.id.variant, ())
-        if (step.id.kind, step.id.source) == ("source", source.name) and not bare:
-            expected |= {str(step.id)} if patch.name in lists else set()
-    assert changed(before, made(recipe)) == expected
 
 
 def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
@@ -301,12 +215,6 @@ def test_until_ends_with_that_kind_and_all_that_it_needs(
     assert of_kind(steps, until) == of_kind(made(recipe), until)
 
 
-def test_one_series_leaves_the_others_out(recipe: Recipe) -> None:
-    steps = made(recipe, Selection(series=("yakkety",)))
-    assert {step.id.series for step in steps.values()} == {"", "yakkety"}
-    assert names(steps["base/yakkety"].needs) == ("dependencies",)
-
-
 def test_a_build_has_what_its_needs_need_though_its_series_has_one_of_them(tmp_path: Path) -> None:
     chain = (
         SourceSpec("alpha"),
@@ -338,12 +246,3 @@ def test_what_is_asked_for_is_made_with_what_it_needs_and_no_more(
     steps = made(recipe, replace(selection, series=("zesty",)))
     assert of_kind(steps, "build") == [f"build/zesty/{name}" for name in builds.split()]
     assert of_kind(steps, "test") == [f"test/zesty/beta.{name}" for name in tests.split()]
-
-
-def test_one_source_brings_what_it_needs(recipe: Recipe) -> None:
-    steps = made(recipe, Selection(sources=("beta",), series=("xenial",)))
-    assert [name.partition("/xenial/")[2] for name in of_kind(steps, "build")] == [
-        "alpha",
-        "beta",
-        "beta+plain",
-    ]

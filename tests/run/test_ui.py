@@ -3,19 +3,18 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from collections.abc import Sequence
 from typing import get_args
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from backport.engine.events import Event, Finished, Note, Planned, Started
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.run import ui
-from tests.support.steps import step_id
 
 BUILD = Step(StepId("build", "xenial", "alpha"))
 TEST = Step(StepId("test", "xenial", "alpha", test="smoke"))
@@ -126,99 +125,23 @@ def test_quiet_tells_notes_and_what_did_not_pass_only() -> None:
     ]
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+def test_a_terminal_has_what_has_ended_and_below_it_what_runs() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system="standard", width=120)
+    with Progress(console=console, auto_refresh=False) as progress:
+        live = ui.Live(progress)
+        for event in (Planned((BUILD, TEST), ""), Started(BUILD, 0.0), finished(Passed("done"))):
+            live.show(event)
+        live.show(Started(TEST, 0.0))
+        live.show(Note("a note [/] [a, b]"))
+        rows = [task.description for task in progress.tasks]
+    assert rows == ["1 of 2 steps", "test/xenial/alpha.smoke"]
+    assert "build/xenial/alpha: passed (12 s): done" in out.getvalue()
+    assert "a note [/] [a, b]" in out.getvalue()
 
 
-def rows(text: str) -> list[list[str]]:
-    """The cells of each line of a drawn table."""
-    lines = (line for line in text.splitlines() if line.startswith("│"))
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-
-
-NAMES = (
-    "fetch/alpha fetch/beta source/xenial/alpha source/zesty/alpha dependencies base/xenial "
-    "base/zesty build/xenial/alpha build/zesty/alpha build/xenial/alpha+plain "
-    "test/xenial/alpha.smoke test/xenial/alpha.race test/xenial/alpha.race-control+plain"
-)
-STEPS = tuple(Step(step_id(name)) for name in NAMES.split())
-
-
-def test_the_table_has_a_cell_for_every_step_and_each_verdict_in_it() -> None:
-    ends: dict[str, Verdict] = {
-        "fetch/alpha": Failed("input", "another hash"),
-        "fetch/beta": Passed(),
-        "source/xenial/alpha": Passed(),
-        "dependencies": Skipped("no"),
-        "base/xenial": Broken("no mirror"),
-        "build/xenial/alpha": Passed(),
-        "build/xenial/alpha+plain": Failed("build", "no"),
-        "test/xenial/alpha.smoke": Passed(),
-        "test/xenial/alpha.race": Skipped("no"),
-        "test/xenial/alpha.race-control+plain": Broken("the harm was not seen"),
-    }
-    by_name = {str(step.id): step for step in STEPS}
-    assert set(ends) < set(by_name)
-    text = shown(
-        "table",
-        [
-            Planned(STEPS, "stand-in"),
-            *(finished(verdict, by_name[name]) for name, verdict in ends.items()),
-        ],
-    )
-    assert "base: stand-in" in text
-    assert rows(text) == [
-        ["", "dependencies", "skipped", "", ""],
-        ["", "fetch alpha", "failed", "", ""],
-        ["", "fetch beta", "passed", "", ""],
-        ["xenial", "alpha", "passed", "passed", "smoke passed"],
-        ["", "", "", "plain failed", "race skipped"],
-        ["", "", "", "", "race-control broken"],
-        ["xenial", "base", "broken", "", ""],
-        ["zesty", "alpha", "·", "·", ""],
-        ["zesty", "base", "·", "", ""],
-    ]
-
-
-def test_a_running_step_shows_how_long_it_has_run_until_it_ends() -> None:
-    begun = Started(BUILD, time.time() - 3600)
-    ((_, _, _, cell, _),) = rows(shown("table", [Planned((BUILD,), ""), begun]))
-    assert re.fullmatch(r"36\d\d s", cell)
-    ended: list[Event] = [Planned((BUILD,), ""), begun, finished(Passed())]
-    ((_, _, _, cell, _),) = rows(shown("table", ended))
-    assert cell == "passed"
-
-
-def test_the_last_notes_stand_below_the_table() -> None:
-    notes = [Note(f"note number {number}") for number in range(7)]
-    text = shown("table", [Planned((BUILD,), ""), *notes])
-    assert "note number 1" not in text
-    assert all(f"note number {number}" in text for number in range(2, 7))
-
-
-def test_brackets_in_a_note_are_shown_as_they_are() -> None:
-    text = shown("table", [Planned((BUILD,), "a [bold]base[/]"), Note("ended: test [/] [a, b]")])
-    assert "ended: test [/] [a, b]" in text
-    assert "base: a [bold]base[/]" in text
-
-
-@pytest.mark.parametrize(
-    ("verdict", "colour"),
-    [
-        (Passed(), "\x1b[32m"),
-        (Failed("build", "no"), "\x1b[1;31m"),
-        (Skipped("no"), "\x1b[33m"),
-        (Broken("no"), "\x1b[1;35m"),
-    ],
-)
-def test_each_verdict_has_a_colour_of_its_own_on_a_terminal(verdict: Verdict, colour: str) -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, color_system="standard", width=120)
-    table = ui.LiveTable(console)
-    table.show(Planned((BUILD,), ""))
-    table.show(finished(verdict))
-    with table.live:
-        pass
-    kind = type(verdict).__name__.lower()
-    assert f"{colour}{kind}" in stream.getvalue()
+def test_what_others_wrote_commands_no_terminal() -> None:
+    attack = "\x1b]0;owned\x07"
+    text = shown("table", [Planned((BUILD,), attack), Note(attack), finished(Passed(attack))])
+    assert text.count("\\x1b]0;owned") == 3
+    assert attack not in text
