@@ -23,7 +23,7 @@ from backport.testbed import autopkgtest, lxc
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
 _PER_BASE = ("chroot-*.tar", "testbed-*")
 _SHARED = ("modules-*", "pool-*.json")
-# What builds start from: they mark it when they use it, and make it again.
+# What builds and tests start from: they mark it when they use it, and make it again.
 _LAYERS = ("layer-*",)
 _UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
 
@@ -124,7 +124,7 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
 
 def _homes(store: Store) -> Iterator[Path]:
     """The folders that hold bases; never what is inside of a testbed."""
-    skipped = (*_PER_BASE, *_SHARED, ".*")
+    skipped = (*_PER_BASE, *_LAYERS, *_SHARED, ".*")
     for folder in sorted((store.work / "bases").glob("*")):
         if folder.is_dir():
             yield folder
