@@ -1,8 +1,8 @@
-"""Build chroots with build-dependencies in them, each made once for all builds with the same ones.
+"""Systems with packages in them, each made once for all builds and tests that need the same ones.
 
-A layer is the build chroot's tarball with the closure of a set of build-dependencies installed. A
-build starts from the layer of exactly its own set, so a package that is not in its closure is not
-there. The update's own packages are in no layer: a build installs them itself.
+A layer is the build chroot or the testbed's root with the closure of a set of relations installed.
+A build or test starts from the layer of exactly its own set, so a package that is not in its
+closure is not there. The update's own packages are in no layer: they are installed each time.
 """
 
 from __future__ import annotations
@@ -11,110 +11,182 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shlex import join, quote
 
+from debian.deb822 import Deb822
+
+from backport import namespaces
 from backport.builder import sandbox
 from backport.builder.user import Builder
 from backport.engine.process import run, wait_for
-from backport.environments import apt_setup
+from backport.environments import apt_setup, chroot
 from backport.environments.systems import code_hash, data_hash
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
-
-NAME = "layer-{}.tar"
-"""A layer's file, beside the chroot that it is made from."""
+from backport.testbed.host import as_root
 
 _BUILD_DEPENDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
 _INSIDE = "/srv/backport"
 _MAKE_SECONDS = 1800.0
+_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
-# In the namespaces, as root of a user namespace: $1 is the stage. The tarball goes to descriptor 3
-# and the names of what is installed to 4: both files are open before the change of user.
-_MAKE = f"""\
-set -e
-root=$1/chroot
-mount -t tmpfs -o mode=0755,size=60% layer "$root"
-tar --numeric-owner --exclude='./dev/*' -xf "$1/chroot.tar" -C "$root"
+# In namespaces, as their root: $1 is where the files are, $root the system. What is installed goes
+# to descriptor 4.
+_IN_SYSTEM = f"""\
 mkdir -p "$root{_INSIDE}/0" "$root{_INSIDE}/setup" "$root/dev" "$root/proc"
 mount --bind "$1/r0" "$root{_INSIDE}/0"
 mount --bind "$1/setup" "$root{_INSIDE}/setup"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
-chroot "$root" sh {_INSIDE}/setup/install
-chroot "$root" dpkg-query --show --showformat='${{db:Status-Status}} ${{Package}}\\n' >&4
+env -i {_PATH} chroot "$root" sh {_INSIDE}/setup/install
+env -i {_PATH} chroot "$root" dpkg-query --show \
+    --showformat='${{db:Status-Status}}:${{Package}},${{Pre-Depends}},${{Depends}}\n' >&4
 umount "$root{_INSIDE}/0" "$root{_INSIDE}/setup"
 rmdir "$root{_INSIDE}/0" "$root{_INSIDE}/setup"
-tar --numeric-owner --one-file-system -C "$root" -cf - . >&3
 """
 
-# apt reads the build-dependencies of a source folder since 1.1.
+# The tarball goes to descriptor 3: both files are open before the change of user.
+_MAKE_CHROOT = f"""\
+set -e
+root=$1/chroot
+mount -t tmpfs -o mode=0755,size=60% layer "$root"
+tar --numeric-owner --exclude='./dev/*' -xf "$1/chroot.tar" -C "$root"
+{_IN_SYSTEM}tar --numeric-owner --one-file-system -C "$root" -cf - . >&3
+"""
+
+# Relative names: a path may have what the options of overlayfs give a meaning.
+_MAKE_ROOT = f"""\
+set -e
+umask 022
+cd "$1"
+root=$1/merged
+exec 4>names
+mkdir -m 0755 root work merged r0
+mount --bind "$2" r0
+mount -t overlay -o "lowerdir=../$3,upperdir=root,workdir=work" layer merged
+{_IN_SYSTEM}umount --recursive merged r0
+rmdir merged r0
+rm -rf work
+"""
+
+# apt reads the build-dependencies of a source folder since 1.1. What it installs counts as
+# installed automatically: autopkgtest and sbuild find it as if they had asked for it themselves.
 _INSTALL = f"""\
 set -e
 export DEBIAN_FRONTEND=noninteractive
 sh {_INSIDE}/setup/apply
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
-apt-get --quiet --yes build-dep {_INSIDE}/setup/source
+APT_CONFIG={_INSIDE}/setup/layer.conf apt-get --quiet --yes build-dep {_INSIDE}/setup/source
 rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
 apt-get clean
+"""
+_APT_CONF = """\
+#clear APT::Build-Essential;
+APT::Get::Build-Dep-Automatic "true";
 """
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A chroot's tarball, and the names of the packages that are installed in it."""
+    """A folder beside a build chroot or testbed's root, with that chroot anew or an overlay for it.
 
-    tarball: Path
-    packages: frozenset[str]
+    `names` are the packages that are installed in it, and those that their dependencies name.
+    """
+
+    system: Path
+    folder: Path
+    names: frozenset[str]
 
     @property
     def name(self) -> str:
         """What a record calls it."""
-        return self.tarball.stem
+        return self.folder.name
+
+    @property
+    def tarball(self) -> Path:
+        """The chroot with the packages."""
+        return self.folder / "chroot.tar"
+
+    def mount(self, place: Path) -> list[str]:
+        """The command for root that mounts the testbed's root with the packages, read-only."""
+        options = f"ro,lowerdir=root:../{self.system.name}"
+        return ["env", "-C", str(self.folder), "mount", "-t", "overlay", "-o", options,
+                "layer", str(place)]  # fmt: skip
 
 
 def for_build(
-    dsc: Path, chroot: Path, repositories: Sequence[Path], builder: Builder, stage: Path
+    dsc: Path, tarball: Path, repositories: Sequence[Path], builder: Builder, stage: Path
 ) -> Layer | None:
     """The layer of a build; it is made if it is not there.
 
     Parameters:
         dsc: the source package.
-        chroot: the build chroot's tarball; layers are kept beside it.
+        tarball: the build chroot; layers are kept beside it.
         repositories: flat repositories: the update's own first, the base last.
         stage: an empty folder that everybody may walk through, for the mounts.
 
     Returns:
-        None where none can serve: apt could not install the set, or the set brings a package of
-        the base that the update makes as well.
+        None where none can serve: apt could not install the set, or it has or asks for a package
+        that the update makes.
     """
+    (source,) = control_paragraphs(read_text(dsc))
+    relations = _relations(source, _BUILD_DEPENDS)
+    make = partial(_in_chroot, tarball, repositories[-1], builder, stage)
+    return _layer(tarball, relations, repositories, make)
+
+
+def for_test(relations: Sequence[str], root: Path, repositories: Sequence[Path]) -> Layer | None:
+    """The layer of a test in a testbed, as `for_build` has it.
+
+    Parameters:
+        relations: what autopkgtest installs for the test.
+        root: the testbed's root directory; layers are kept beside it.
+    """
+    make = partial(_in_overlay, root, repositories[-1])
+    return _layer(root, relations, repositories, make)
+
+
+def _layer(
+    system: Path,
+    relations: Sequence[str],
+    repositories: Sequence[Path],
+    make: Callable[[Path], list[str]],
+) -> Layer | None:
+    """The layer over a system. `make` gives the command that makes it in a folder with a setup."""
     base = repositories[-1]
-    own = _own_packages(repositories[:-1])
-    relations = external(_build_depends(dsc), own)
-    stat = chroot.stat()
-    made_by = code_hash(apt_setup) + data_hash([_MAKE, _INSTALL])
+    own = [package for path in repositories[:-1] for package in apt_setup.packages(path)]
+    depends = {
+        package["Package"]: _relations(package, ("Pre-Depends", "Depends")) for package in own
+    }
+    needed = external(relations, depends)
+    stat = system.stat()
+    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL, _APT_CONF]
     with (base / "Packages").open("rb") as stream:
         index = hashlib.file_digest(stream, "sha256").hexdigest()
-    key = data_hash([chroot.name, stat.st_size, stat.st_mtime_ns, index, relations, made_by])
-    tarball = chroot.with_name(NAME.format(key))
-    names = tarball.with_suffix(".packages")
-    with tarball.with_suffix(".lock").open("w") as lock:
+    key = data_hash([system.name, stat.st_ino, stat.st_mtime_ns, index, needed, made_by])
+    folder = system.with_name(f"layer-{key}")
+    with folder.with_suffix(".lock").open("w") as lock:
         wait_for(lock)
-        if not tarball.is_file() or not names.is_file():
-            with tempfile.TemporaryDirectory(dir=chroot.parent, prefix=".making-") as folder:
-                scratch = Path(folder)
-                if not _make(
-                    relations, chroot, base, builder=builder, scratch=scratch, stage=stage
-                ):
+        if not folder.is_dir():
+            scratch = Path(tempfile.mkdtemp(dir=system.parent, prefix=".making-"))
+            try:
+                _write_setup(scratch / "setup", needed, base)
+                done = run(make(scratch), log=scratch / "log", timeout=_MAKE_SECONDS)
+                if done.exit_code != 0:
                     return None
-                (scratch / "packages").replace(names)
-                (scratch / "layer.tar").replace(tarball)
-        os.utime(tarball)
-    layer = Layer(tarball, frozenset(names.read_text().split()))
-    return None if layer.packages & own.keys() else layer
+                scratch.chmod(0o755)
+                scratch.rename(folder)
+            finally:
+                chroot.remove(scratch)
+        os.utime(folder)
+    layer = Layer(system, folder, frozenset(_names((folder / "names").read_text().splitlines())))
+    provided = {_name(part) for package in own for part in _relations(package, ("Provides",))}
+    return None if layer.names & (depends.keys() | provided) else layer
 
 
 def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list[str]:
@@ -132,7 +204,7 @@ def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list
     left = list(relations)
     while left:
         relation = left.pop()
-        name = re.split(r"[\s(:\[<|]", relation, maxsplit=1)[0]
+        name = _name(relation)
         if name not in own:
             found.add(relation)
         elif name not in seen:
@@ -141,36 +213,25 @@ def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list
     return sorted(found)
 
 
-def _build_depends(dsc: Path) -> list[str]:
-    (source,) = control_paragraphs(read_text(dsc))
-    return _relations(*(source.get(field, "") for field in _BUILD_DEPENDS))
+def _relations(paragraph: Deb822, fields: Iterable[str]) -> list[str]:
+    parts = (part for field in fields for part in paragraph.get(field, "").split(","))
+    return [" ".join(part.split()) for part in parts if part.strip()]
 
 
-def _own_packages(repositories: Sequence[Path]) -> dict[str, list[str]]:
-    packages: dict[str, list[str]] = {}
-    for repository in repositories:
-        for package in apt_setup.packages(repository):
-            fields = (package.get(field, "") for field in ("Pre-Depends", "Depends"))
-            packages[package["Package"]] = _relations(*fields)
-    return packages
+def _name(relation: str) -> str:
+    return re.split(r"[\s(:\[<|]", relation.strip(), maxsplit=1)[0]
 
 
-def _relations(*fields: str) -> list[str]:
-    parts = (" ".join(part.split()) for field in fields for part in field.split(","))
-    return [part for part in parts if part]
+def _names(lines: Iterable[str]) -> Iterable[str]:
+    """The packages that are installed, and those that they depend on."""
+    for line in lines:
+        status, _, relations = line.partition(":")
+        if status == "installed":
+            yield from (_name(part) for part in re.split(r"[,|]", relations) if part.strip())
 
 
-def _make(
-    relations: Sequence[str],
-    chroot: Path,
-    base: Path,
-    *,
-    builder: Builder,
-    scratch: Path,
-    stage: Path,
-) -> bool:
-    """Make ``layer.tar`` and ``packages`` in `scratch`; False where a program in it failed."""
-    setup = scratch / "setup"
+def _write_setup(setup: Path, relations: Sequence[str], base: Path) -> None:
+    """What is seen in the system while the relations are met there."""
     apt_setup.write_setup(setup, [base], [f"{_INSIDE}/0"], inside=f"{_INSIDE}/setup")
     source = setup / "source" / "debian"
     source.mkdir(parents=True)
@@ -178,29 +239,39 @@ def _make(
         f"Source: layer\nMaintainer: nobody <nobody@example.org>\n"
         f"Build-Depends: {', '.join(relations)}\n\nPackage: layer\nArchitecture: all\n"
     )
-    (setup / "install").write_text(_INSTALL)
-    (setup / "make").write_text(_MAKE)
+    files = {"install": _INSTALL, "layer.conf": _APT_CONF, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
+    for name, text in files.items():
+        (setup / name).write_text(text)
     set_plain_modes(setup)
+
+
+def _in_chroot(
+    tarball: Path, base: Path, builder: Builder, stage: Path, scratch: Path
+) -> list[str]:
+    """The command that makes ``chroot.tar`` and ``names``, as root of the build user's ids."""
     binds = [
-        sandbox.Bind(chroot.resolve(), "chroot.tar"),
-        sandbox.Bind(setup, "setup"),
+        sandbox.Bind(tarball.resolve(), "chroot.tar"),
+        sandbox.Bind(scratch / "setup", "setup"),
         sandbox.Bind(base.resolve(), "r0"),
     ]
     enter = sandbox.as_root_inside(builder, ["/bin/sh", str(stage / "setup" / "make"), str(stage)])
     # Root's own program has to be read before it changes the user; a user's keeps two rights.
     step_down = "" if builder.switch else sandbox.step_down(builder)
     script = (
-        f"set -eu\numask 022\nunset TMPDIR\nexec 3>{quote(str(scratch / 'layer.tar'))} "
+        f"set -eu\numask 022\nexec 3>{quote(str(scratch / 'chroot.tar'))} "
         f"4>{quote(str(scratch / 'names'))}\n"
         f"{sandbox.stage_script(stage, binds, ['chroot'], builder, size='1m')}"
         f"{step_down} {join(enter)}\n"
     )
     (scratch / "enter").write_text(script)
-    log = scratch / "log"
-    done = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=_MAKE_SECONDS)
-    if done.exit_code != 0:
-        return False
-    lines = (line.split() for line in (scratch / "names").read_text().splitlines())
-    installed = sorted(name for status, name in lines if status == "installed")
-    (scratch / "packages").write_text("".join(f"{name}\n" for name in installed))
-    return True
+    return sandbox.command(builder, scratch / "enter")
+
+
+def _in_overlay(root: Path, base: Path, scratch: Path) -> list[str]:
+    """The command that makes ``root`` and ``names`` in `scratch`, as root: its files are root's."""
+    make = ["/bin/sh", scratch / "setup" / "over", scratch, base.resolve(), root.name]
+    return as_root(
+        namespaces.command(
+            [str(word) for word in make], network=False, processes=False, end_with_caller=True
+        )
+    )

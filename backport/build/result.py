@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport.build.layers import Layer
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 
 _TAIL_LINES = 25
@@ -43,7 +44,7 @@ class BuildResult:
     `folder` is where the files are; `debs`, `changes` and `buildinfo` are names in it, empty
     where the build did not pass; `log` is there in every case. `tail` are the last lines of what
     the failed stage printed. `chroot` is the kept chroot of a build that did not pass, `layer`
-    names the chroot with build-dependencies that it started from, "" without one.
+    is what it started from, if it did.
     """
 
     verdict: Verdict
@@ -56,7 +57,7 @@ class BuildResult:
     buildinfo: str = ""
     tail: str = ""
     chroot: Path | None = None
-    layer: str = ""
+    layer: Layer | None = None
 
 
 def read_summary(log: str) -> dict[str, str]:

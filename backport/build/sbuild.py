@@ -29,6 +29,7 @@ from backport.engine import owner, process
 from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.environments import apt_setup
+from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
 from backport.source.files import set_plain_modes
 
@@ -131,13 +132,7 @@ def build(
                 place = options.keep_at or out.with_name(f"{out.name}.chroot")
                 kept = _keep(scratch, place)
         _swap(result, out, scratch)
-    return replace(
-        judged,
-        folder=out,
-        chroot=kept,
-        layer=layer.name if layer else "",
-        seconds=time.monotonic() - started,
-    )
+    return replace(judged, folder=out, chroot=kept, layer=layer, seconds=time.monotonic() - started)
 
 
 def remove_tree(folder: Path) -> None:
@@ -150,6 +145,7 @@ def remove_tree(folder: Path) -> None:
     if folder.exists() and os.geteuid() != 0:
         with process.taking_down():
             run(sandbox.remover(find_builder(), folder))
+            remove_as_root(folder)
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",

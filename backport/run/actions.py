@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backport.build import sbuild
+from backport.build import layers, sbuild
 from backport.builder import sandbox
 from backport.engine import process
 from backport.engine.execute import REGISTRY, Action
@@ -33,7 +33,7 @@ from backport.source import fetch, package, weight
 from backport.source.changelog import timestamp
 from backport.source.files import folder_texts, sha256_of
 from backport.source.text import control_paragraphs, read_text
-from backport.testbed import autopkgtest, reports
+from backport.testbed import autopkgtest, matrix, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
 
@@ -151,9 +151,9 @@ class Actions:
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
         # makes their packages.
         tested = any(need.variant or self.recipe.test_source(need.source) for need in needs)
-        for matrix in self.recipe.matrix_folders if tested else ():
-            if (matrix.path / "control").is_file():
-                test |= set(test_depends(read_text(matrix.path / "control")))
+        for tests in self.recipe.matrix_folders if tested else ():
+            if (tests.path / "control").is_file():
+                test |= set(test_depends(read_text(tests.path / "control")))
         here = {series: frozenset(names) for series, names in made_in.items()}
         needed = Dependencies(tuple(build), tuple(test), frozenset(own), here)
         # A run for a few sources needs less than one for all: then the base of that run will do.
@@ -201,10 +201,7 @@ class Actions:
         files = [
             path for path in out.iterdir() if path.suffix in (".deb", ".changes", ".buildinfo")
         ]
-        verdict = result.verdict
-        if isinstance(verdict, Passed) and result.layer:
-            verdict = Passed(f"{verdict.detail}, from {result.layer}")
-        return Outcome(verdict, relative(sorted(files), out))
+        return Outcome(_from_layer(result.verdict, result.layer), relative(sorted(files), out))
 
     def check(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Look for what is wrong with an update, and write down what was found."""
@@ -237,7 +234,9 @@ class Actions:
                     "built": self._publish(built_debs(folders), scratch),
                     "base": base.repository,
                 }
-                with Testbed(base.testbed_root, there) as testbed:
+                needed = matrix.installed_for(tests, name)
+                layer = layers.for_test(needed, base.testbed_root, [*there.values()])
+                with Testbed(base.testbed_root, there, layer=layer) as testbed:
                     result = autopkgtest.run(
                         tests,
                         testbed=testbed,
@@ -249,7 +248,8 @@ class Actions:
                         out=place,
                     )
             judge = reports.of_control if step.control else reports.of_test
-            return judge(single_verdict(result, name), place / "artifacts")
+            verdict = judge(single_verdict(result, name), place / "artifacts")
+            return _from_layer(verdict, layer)
 
         before = self.recipe.before(row)
         only_before = before - {row.source, *row.extra}
@@ -262,6 +262,13 @@ class Actions:
     def _publish(self, debs: list[Path], scratch: Path) -> Path:
         origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
         return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+
+
+def _from_layer(verdict: Verdict, layer: layers.Layer | None) -> Verdict:
+    """The verdict; where the step passed, its record names the layer that it started from."""
+    if not isinstance(verdict, Passed) or layer is None:
+        return verdict
+    return Passed(", ".join(filter(None, (verdict.detail, f"from {layer.name}"))))
 
 
 def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
@@ -338,11 +345,7 @@ def single_verdict(result: TestResult, name: str) -> Verdict:
 
 def test_depends(control: str) -> tuple[str, ...]:
     """The Depends of a DEP-8 control file, without the tested packages' own (``@``)."""
-    found: list[str] = []
-    for paragraph in control_paragraphs(control):
-        parts = (part.strip() for part in paragraph.get("Depends", "").split(","))
-        found += [part for part in parts if part and not part.startswith("@")]
-    return tuple(dict.fromkeys(found))
+    return tuple(part for part in matrix.depends(control) if not part.startswith("@"))
 
 
 def run_relations(dsc: Path) -> set[str]:

@@ -20,6 +20,7 @@ from types import TracebackType
 
 from debian.deb822 import Deb822
 
+from backport.build.layers import Layer
 from backport.doctor import memory_available
 from backport.engine import owner
 from backport.engine.process import require, run, taking_down
@@ -45,6 +46,7 @@ class Testbed:
         root: the root directory of a system with systemd; it is never written to.
         repositories: flat apt repositories by name; each is at ``/srv/backport/NAME`` inside,
             read-only.
+        layer: what its clones have beside the root's own packages (see `layers.for_test`).
         in_memory: keep what clones write in memory (None: when there is enough of it).
 
     Raises, on entry:
@@ -58,10 +60,16 @@ class Testbed:
     __test__ = False
 
     def __init__(
-        self, root: Path, repositories: Mapping[str, Path], *, in_memory: bool | None = None
+        self,
+        root: Path,
+        repositories: Mapping[str, Path],
+        *,
+        layer: Layer | None = None,
+        in_memory: bool | None = None,
     ) -> None:
         self.root = root.resolve()
         self.repositories = {name: path.resolve() for name, path in repositories.items()}
+        self.layer = layer
         self.name = f"{PREFIX}{secrets.token_hex(4)}"
         self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
         self.notes: tuple[str, ...] = ()
@@ -85,18 +93,26 @@ class Testbed:
                 advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
             )
         require("lxc-copy", "lxc")
-        self._seals = [seal.of_root(self.root)]
+        folders = [self.root, *([self.layer.folder] if self.layer else [])]
+        self._seals = [seal.of_root(folder) for folder in folders]
         self._seals += [seal.of_repository(repository) for repository in self.repositories.values()]
         with owner.temporary(PREFIX) as folder:
             draft = folder / self.name
             draft.mkdir()
             (draft / "config").write_text(self._config())
             # LXC clones only a root file system whose path holds the container's name.
-            (draft / "rootfs").symlink_to(self.root)
+            (draft / "rootfs").mkdir()
             (draft / _NOTE).write_text(owner.facts_of_this_process(root=str(self.root)))
-            place = containers() / self.name
-            must(["cp", "-RP", "--no-preserve=ownership", draft, f"{place}.part"])
-            must(["mv", "-T", f"{place}.part", place])
+            part = containers() / f"{self.name}.part"
+            rootfs = part / "rootfs"
+            bind = ["mount", "--bind", "-o", "ro", str(self.root), str(rootfs)]
+            must(["cp", "-RP", "--no-preserve=ownership", draft, part])
+            try:
+                must(self.layer.mount(rootfs) if self.layer else bind)
+                must(["mv", "-T", part, part.with_name(self.name)])
+            except MachineError:
+                _remove(part.name)
+                raise
         return self
 
     def __exit__(
@@ -295,14 +311,13 @@ def shell(testbed: Testbed, command: Sequence[str] = ("bash", "-l")) -> int:
 
 
 def _remove(name: str) -> list[str]:
-    """Remove a testbed and its clones.
-
-    Never through lxc-destroy: that would follow the link to the root directory and empty it.
-    """
+    """Remove a testbed and its clones."""
     clones = clones_of(name.removesuffix(".part"))
     for clone in clones:
         destroy_clone(clone)
-    must(["rm", "-rf", "--one-file-system", containers() / name])
+    place = containers() / name
+    run(as_root(["umount", place / "rootfs"]))
+    must(["rm", "-rf", "--one-file-system", place])
     return [name, *clones]
 
 

@@ -1,4 +1,4 @@
-"""A folder of tests alone, made into the source tree that autopkgtest wants (DEP-8)."""
+"""Tests as DEP-8 has them: their names, what they ask for, and a source tree around a folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backport.errors import InputError, reading
+from backport.source import dsc
 from backport.source.dep8 import copy_tests
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
@@ -51,6 +52,40 @@ def test_names(control: Path) -> tuple[str, ...]:
     if not names:
         raise InputError("the control file names no test", where=str(control))
     return tuple(names)
+
+
+def depends(control: str, only: Sequence[str] = ()) -> tuple[str, ...]:
+    """The relations in the Depends of a control file of DEP-8, each once; ``@`` stays as it is.
+
+    Parameters:
+        only: names of tests; without any, all of them.
+    """
+    found: list[str] = []
+    for paragraph in control_paragraphs(control):
+        names = paragraph.get("Tests", "").replace(",", " ").split()
+        if not only or {*only} & {*names}:
+            found += [part.strip() for part in paragraph.get("Depends", "@").split(",")]
+    return tuple(dict.fromkeys(part for part in found if part))
+
+
+def installed_for(tests: Path, name: str) -> list[str]:
+    """The relations that autopkgtest meets before it starts a test.
+
+    Parameters:
+        tests: a .dsc, or a folder of tests as `wrap` has it.
+
+    What it installs for restrictions and for ``@builddeps@`` comes to them.
+    """
+    if tests.is_dir():
+        return [part for part in depends(read_text(tests / "control"), [name]) if part[0] != "@"]
+    texts = dsc.debian_texts(tests)
+    found: list[str] = []
+    for part in depends(texts["tests/control"], [name]):
+        if part == "@":
+            found += [package["Package"] for package in control_paragraphs(texts["control"])[1:]]
+        elif part[0] != "@":
+            found.append(part)
+    return found
 
 
 def wrap(

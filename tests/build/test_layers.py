@@ -35,7 +35,7 @@ class Builds:
         )
 
     def layers(self) -> list[str]:
-        return sorted(path.stem for path in self.folder.glob("layer-*.tar"))
+        return sorted(path.parent.name for path in self.folder.glob("layer-*/chroot.tar"))
 
 
 def log(result: BuildResult) -> str:
@@ -58,8 +58,9 @@ def test_builds_with_one_set_of_dependencies_share_a_layer_and_install_nothing(
         assert result.verdict == Passed("1 packages"), log(result)
         assert "THERE needed 1.0" in log(result)
         assert "Unpacking needed" not in log(result)
+    assert first.layer and second.layer
     assert first.layer == third.layer
-    assert builds.layers() == sorted({first.layer, second.layer})
+    assert builds.layers() == sorted({first.layer.name, second.layer.name})
 
 
 def test_a_build_without_a_build_dependency_fails_though_a_layer_has_that_package(
@@ -81,21 +82,34 @@ def test_a_layer_has_what_an_own_package_needs_and_not_the_package(builds: Build
     result = builds("user", "fakeroot, ours", "below ours", own)
 
     assert result.verdict == Passed("1 packages"), log(result)
-    assert result.layer in builds.layers()
+    assert result.layer and [result.layer.name] == builds.layers()
     assert "Unpacking ours" in log(result)
     assert "Unpacking below" not in log(result)
 
 
-def test_no_layer_brings_the_bases_version_of_a_package_that_the_update_makes(
-    builds: Builds,
+@pytest.mark.parametrize(
+    ("needed", "ours", "fields"),
+    [
+        ("needed", "below", ""),
+        # Without the update's, apt takes another package.
+        ("chooses", "ours", ""),
+        ("chooses", "provider", "Provides: ours\n"),
+    ],
+)
+def test_no_layer_is_used_where_an_own_package_has_a_say_in_what_is_installed(
+    builds: Builds, needed: str, ours: str, fields: str
 ) -> None:
-    own = make_repository(builds.folder / "own", {"below": "1.0~ours"})
+    make_deb(builds.base, "chooses", "1.0", depends="ours | below")
+    index(builds.base)
+    own = make_repository(builds.folder / "own", {})
+    make_deb(own, ours, "1.0~ours", fields=fields)
+    index(own)
 
-    result = builds("user", "fakeroot, needed", "below", own)
+    result = builds("user", f"fakeroot, {needed}", ours, own)
 
     assert result.verdict == Passed("1 packages"), log(result)
-    assert result.layer == ""
-    assert "THERE below 1.0~ours" in log(result)
+    assert result.layer is None
+    assert f"THERE {ours} 1.0~ours" in log(result)
 
 
 def test_dependencies_that_cannot_be_installed_are_told_by_the_build(builds: Builds) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from backport.errors import InputError
-from backport.testbed.matrix import control_of, wrap
+from backport.testbed.matrix import control_of, depends, installed_for, wrap
 from backport.testbed.matrix import test_names as names_of
 
 CONTROL = "Tests: one, two\nDepends: tiny\n\nTests: three\nRestrictions: needs-root\n"
@@ -37,6 +38,28 @@ def test_a_folder_of_tests_becomes_a_source_tree(tests: Path, tmp_path: Path) ->
 
 def test_every_test_of_the_control_file_is_named(tests: Path) -> None:
     assert names_of(tests / "control") == ("one", "two", "three")
+
+
+def test_what_a_test_asks_for_is_that_of_its_paragraph(tests: Path) -> None:
+    (tests / "control").write_text(f"{CONTROL}Depends: @, tiny,\n  more (>= 1) | less\n")
+
+    assert depends((tests / "control").read_text()) == ("tiny", "@", "more (>= 1) | less")
+    assert installed_for(tests, "two") == ["tiny"]
+    assert installed_for(tests, "three") == ["tiny", "more (>= 1) | less"]
+
+
+def test_the_tested_packages_are_those_of_the_source_package(tmp_path: Path) -> None:
+    tree = tmp_path / "debian"
+    (tree / "tests").mkdir(parents=True)
+    (tree / "control").write_text("Source: tiny\n\nPackage: tiny\n\nPackage: tiny-doc\n")
+    (tree / "tests" / "control").write_text(
+        "Tests: one\n\nTests: two\nDepends: @, @builddeps@, more\n"
+    )
+    with tarfile.open(tmp_path / "tiny_1.0-1.debian.tar.gz", "w:gz") as packed:
+        packed.add(tree, "debian")
+
+    assert installed_for(tmp_path / "tiny_1.0-1.dsc", "one") == ["tiny", "tiny-doc"]
+    assert installed_for(tmp_path / "tiny_1.0-1.dsc", "two") == ["tiny", "tiny-doc", "more"]
 
 
 def test_a_control_file_without_tests_is_refused(tests: Path) -> None:

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backport.build import layers
+from backport.engine.process import run as run_program
+from backport.engine.verdict import Failed, Passed
+from backport.testbed.autopkgtest import run
+from backport.testbed.host import as_root
+from backport.testbed.lxc import Testbed
+from backport.testbed.matrix import installed_for
+from backport.testbed.result import TestResult
+from tests.build.bullseye import Bullseye
+from tests.build.packages import index, make_deb, make_repository
+from tests.testbed.test_autopkgtest import write_tests
+
+# A maintainer script changes files of the root too.
+NEEDED = {
+    "etc/needed": "needed\n",
+    "usr/share/doc/needed/readme": "needed\n",
+    "DEBIAN/postinst!": "#!/bin/sh\necho needed >>/etc/motd\nrm /etc/issue\n",
+}
+STATE = """\
+#!/bin/sh
+set -e
+dpkg-query --show
+echo manual: $(apt-mark showmanual)
+grep needed /etc/motd
+test ! -e /etc/issue
+find /etc /opt /srv/backport /usr /var/lib | grep -v '^/var/lib/\\(apt/lists\\|systemd\\)/' | sort
+"""
+TESTS = {
+    "control": "Tests: whole\nDepends: needed, ours\nRestrictions: needs-root\n\n"
+    "Tests: lacking\nDepends: ours-too\n",
+    "whole": STATE,
+    "lacking": "#!/bin/sh\ntest -e /etc/needed\n",
+}
+
+
+class OnPackages:
+    """Tests on packages of a base and of an update: ``needed`` depends on ``below``."""
+
+    def __init__(self, base: Bullseye, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        self.root.symlink_to(base.testbed_root)
+        self.tests = write_tests(folder / "tests", TESTS)
+        self.repositories = {
+            "built": make_repository(folder / "built", {"ours-too": "1.0"}),
+            "base": make_repository(folder / "base", {"below": "1.0", "another": "1.0"}),
+        }
+        make_deb(self.repositories["built"], "ours", "1.0", depends="another")
+        make_deb(self.repositories["base"], "needed", "1.0", depends="below", files=NEEDED)
+        for repository in self.repositories.values():
+            index(repository)
+
+    def layer(self, name: str) -> layers.Layer:
+        """The layer of a test."""
+        relations = installed_for(self.tests, name)
+        layer = layers.for_test(relations, self.root, [*self.repositories.values()])
+        assert layer is not None
+        return layer
+
+    def run(self, name: str, layer: layers.Layer | None) -> TestResult:
+        """Run a test, on a layer or on the bare root."""
+        with Testbed(self.root, self.repositories, layer=layer) as testbed:
+            places = [testbed.place(place) for place in self.repositories]
+            out = self.folder / f"{name}-{layer is not None}"
+            return run(self.tests, testbed=testbed, repositories=places, only=[name], out=out)
+
+
+@pytest.fixture
+def tests(base: Bullseye, tmp_path: Path) -> Iterator[OnPackages]:
+    yield OnPackages(base, tmp_path)
+    run_program(as_root(["rm", "-rf", *tmp_path.glob("layer-*/root")]))
+
+
+def log(result: TestResult, name: str = "log") -> str:
+    return (result.folder / name).read_text()
+
+
+def test_a_test_on_a_layer_finds_what_it_finds_without_and_only_the_update_is_installed(
+    tests: OnPackages,
+) -> None:
+    layer = tests.layer("whole")
+    plain, layered = tests.run("whole", None), tests.run("whole", layer)
+
+    assert plain.verdict == layered.verdict == Passed("1 tests"), log(layered)
+    assert log(plain, "whole-stdout") == log(layered, "whole-stdout")
+    assert {"below", "needed"} < layer.names
+    assert "Unpacking needed" in log(plain)
+    assert "Unpacking needed" not in log(layered)
+    assert "Unpacking ours" in log(layered)
+    assert tests.layer("whole") == layer
+    assert len([*tests.folder.glob("layer-*/root")]) == 1
+
+
+def test_a_test_that_lacks_a_dependency_fails_though_a_layer_has_that_package(
+    tests: OnPackages,
+) -> None:
+    tests.layer("whole")
+    lacking = tests.run("lacking", tests.layer("lacking"))
+
+    assert lacking.verdict == Failed("test", "1 of 1 failed (lacking): non-zero exit status 1")
+    assert len([*tests.folder.glob("layer-*/root")]) == 2
+
+
+def test_dependencies_that_cannot_be_installed_are_told_by_the_test(tests: OnPackages) -> None:
+    repositories = [*tests.repositories.values()]
+
+    assert layers.for_test(["missing"], tests.root, repositories) is None
+    assert not [*tests.folder.glob(".making-*")]
