@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from backport.launchpad.upload.checks import (
     UploadPlan,
     as_text,
     blocked,
-    checks_of,
     item_of,
     order,
 )
@@ -68,23 +66,15 @@ def record(version: str, *, series: str = "xenial", status: str = "Published") -
     )
 
 
-def test_all_checks_hold_for_good_facts() -> None:
-    assert [check.name for check in checks_of(CANDIDATE) if not check.holds] == []
-    assert item_of(CANDIDATE).action == "upload"
-
-
 @pytest.mark.parametrize(
     ("change", "check", "exit_code", "said"),
     [
         ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
-        ({"as_of": datetime.date(2026, 11, 22)}, "archive", 3, "as of 2026-11-22"),
         ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
         ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
         ({"said": None}, "archive", 3, "the recipe says none"),
         ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
-        ({"unmet": ("b (>= 2), where the PPA has 2~ppa1",)}, "relations", 3, "(>= {NAME}~)"),
-        ({"steps": {BUILD: "never run"}}, "tests", 4, "never run"),
     ],
 )
 def test_a_check_that_does_not_hold_refuses_the_item(
@@ -101,16 +91,16 @@ def test_a_check_that_does_not_hold_refuses_the_item(
 @pytest.mark.parametrize(
     "change",
     [
+        {},
         {"records": (record("1.0-2", series="zesty"),)},
         {"records": (record("1.0-2", status="Deleted"),)},
-        {"known": (("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
         {"known": (("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
         {"said": None, "archive": Published("1.0-1", "a record")},
         {"archive": Published("", "a record"), "said": None},
         {"steps": {BUILD: "never run"}, "forced": "a reason"},
     ],
 )
-def test_what_only_looks_alike_does_not_refuse_it(change: dict[str, object]) -> None:
+def test_good_facts_and_what_only_looks_bad_do_not_refuse_it(change: dict[str, object]) -> None:
     assert item_of(replace(CANDIDATE, **change)).action == "upload"  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,12 +33,11 @@ _PORTS = {"ftp": 21, "sftp": 22}
 
 @dataclass(frozen=True)
 class Server:
-    """An upload server: `method` is ftp or sftp; `login` "" is anonymous, or the account's name."""
+    """An upload server; `method` is ftp or sftp."""
 
     method: str
     host: str
     port: int
-    login: str = ""
 
     def __str__(self) -> str:
         return f"{self.method}://{self.host}:{self.port}"
@@ -88,39 +87,31 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
             f"{parts.hostname} is no upload server for the PPAs of {root}, which the checks ask",
             where=SERVER_VARIABLE,
         )
-    return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.username or "")
+    return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
 
 
 def configuration(to: Server, ppa: PpaName, series: str) -> str:
     """The text of dput's configuration (dput.cf(5)) for one upload."""
     place = f"{to.host}:{to.port}" if to.port != _PORTS[to.method] else to.host
-    lines = [
-        "[DEFAULT]",
-        "allow_unsigned_uploads = 0",
-        f"default_host_main = {_HOST}",
-        "run_dinstall = 0",
-        "check_version = 0",
-        f"[{_HOST}]",
-        f"fqdn = {place}",
-        f"method = {'ftp' if to.method == 'ftp' else 'local'}",
-        # A percent sign starts a reference in this format; a PPA's name has none.
-        f"incoming = {ppa.incoming}",
-        "login = anonymous",
-        f"allowed_distributions = ^{re.escape(series)}$",
-        "passive_ftp = 1",
-    ]
-    return "\n".join(lines) + "\n"
+    # A percent sign starts a reference in this format; a PPA's name has none.
+    return f"""\
+[DEFAULT]
+allow_unsigned_uploads = 0
+default_host_main = {_HOST}
+run_dinstall = 0
+check_version = 0
+[{_HOST}]
+fqdn = {place}
+method = {"ftp" if to.method == "ftp" else "local"}
+incoming = {ppa.incoming}
+login = anonymous
+allowed_distributions = ^{re.escape(series)}$
+passive_ftp = 1
+"""
 
 
 def send(
-    changes: Path,
-    to: Server,
-    ppa: PpaName,
-    series: str,
-    account: str,
-    *,
-    log: Path,
-    seconds: float = 1800.0,
+    changes: Path, to: Server, ppa: PpaName, series: str, account: str, *, log: Path, seconds: float
 ) -> Transfer:
     """Send a signed upload to a PPA.
 
@@ -153,7 +144,7 @@ def send(
         return _judged(done, changes, to)
     if done.exit_code != 0 or "Package checked by dput" not in done.output:
         raise _refused(done)
-    return _sftp(changes, replace(to, login=to.login or account), ppa, log, seconds)
+    return _sftp(changes, to, ppa, account, log=log, seconds=seconds)
 
 
 def check() -> list[Missing]:
@@ -215,17 +206,18 @@ def _refused(done: Completed) -> InputError:
     )
 
 
-def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Transfer:
+def _sftp(
+    changes: Path, to: Server, ppa: PpaName, account: str, *, log: Path, seconds: float
+) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
     program = require("sftp", "openssh-client")
     names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
-    lines = [line.strip() for line in os.environ.get(SSH_VARIABLE, "").splitlines()]
-    more = [word for line in lines if line for word in ("-o", line)]
+    more = [f"-o{line}" for line in os.environ.get(SSH_VARIABLE, "").split("\n") if line.strip()]
     options = ["-b", "-", "-P", str(to.port), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
     done = run(
-        [program, *options, *more, f"{to.login}@{to.host}"],
+        [program, *options, *more, f"{account}@{to.host}"],
         cwd=changes.parent,
         input_text=batch,
         env={"LC_ALL": "C.UTF-8"},

@@ -133,8 +133,6 @@ class Ppa:
             raise RemoteError(
                 f"Launchpad {error.what}", where=root, advice="try again later"
             ) from error
-        if not date:
-            raise RemoteError("Launchpad does not tell the time", where=root)
         if skew := clock_skew(date):
             raise MachineError(
                 f"this machine's clock is {skew} Launchpad's",

@@ -13,8 +13,6 @@ from debian.deb822 import Changes, Dsc
 
 from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError, UnverifiedError
 
-SAYS = "a stand-in for tests, not Launchpad"
-
 
 class Intake:
     """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
@@ -95,8 +93,8 @@ class Intake:
         with tempfile.TemporaryDirectory() as name:
             out = Path(name) / "text"
             command = ["gpg", "--homedir", str(self._keyring), "--batch", "--no-tty"]
-            command += ["--no-autostart"]
-            command += ["--status-fd", "1", "--output", str(out), "--verify", str(path)]
+            command += ["--no-autostart", "--status-fd", "1", "--output", str(out), "--verify"]
+            command.append(str(path))
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
         if done.returncode != 0 or found is None or not self.verifies:
