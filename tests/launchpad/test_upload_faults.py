@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from backport.transport import Limits
-from tests.support.launchpad_server import Fault, StandIn
+from tests.support.launchpad_server import Fault
 from tests.support.upload_server.case import Case
 
 VERSION = "1.0-1ubuntu0.1"
@@ -204,15 +204,3 @@ def test_a_token_that_is_refused_is_told_without_it(case: Case) -> None:
     assert "token-of" not in said
     case.world.tokens = None
     goes_on(case)
-
-
-def test_a_launchpad_that_cannot_be_reached_is_one_sentence(case: Case) -> None:
-    case.ready()
-    with StandIn(case.world) as gone:
-        pass
-    case.monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", gone.root)
-
-    ran = case.upload()
-
-    assert ran.exit_code == 6
-    assert "the connection is refused" in one_sentence(ran.err)
