@@ -40,7 +40,7 @@ SOURCE = Source(
     changes=(Change("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
-MADE = PpaSource("a", "xenial", VERSION, Path(), HASHES, (), (), ("a",), ())
+MADE = PpaSource("a", "xenial", VERSION, "", HASHES, (), (), ("a",), ())
 CANDIDATE = Candidate(
     source=SOURCE,
     series="xenial",
@@ -59,6 +59,9 @@ CANDIDATE = Candidate(
 )
 
 
+HAS_IT = Published(UPDATE, "a record")
+
+
 def record(version: str, *, series: str = "xenial", status: str = "Published") -> Publication:
     files = tuple(SourceFile(name, 1, digest, "x") for name, digest in HASHES.items())
     return Publication(
@@ -74,6 +77,9 @@ def record(version: str, *, series: str = "xenial", status: str = "Published") -
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
         ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
         ({"said": None}, "archive", 3, "the recipe says none"),
+        ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2 in xenial"),
+        ({"archive": HAS_IT, "said": HAS_IT}, "version", 3, f"the archive has {UPDATE}"),
+        ({"key_trouble": "has expired"}, "key", 5, "has expired"),
         ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
     ],
 )

@@ -127,8 +127,9 @@ class LaunchpadlibClient:
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """The files of a published source package, with their hashes as Launchpad has them."""
 
-        def question(session: Any) -> tuple[SourceFile, ...]:
-            return tuple(
+        return self.ask(
+            f"the files of {publication.source} {publication.version}",
+            lambda session: tuple(
                 SourceFile(
                     name=unquote(urlsplit(file["url"]).path.rpartition("/")[2]),
                     size=int(file["size"]),
@@ -136,9 +137,8 @@ class LaunchpadlibClient:
                     url=str(file["url"]),
                 )
                 for file in session.load(publication.link).sourceFileUrls(include_meta=True)
-            )
-
-        return self.ask(f"the files of {publication.source} {publication.version}", question)
+            ),
+        )
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""

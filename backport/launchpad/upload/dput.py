@@ -71,10 +71,10 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
         address = f"{method or 'ftp'}://{LAUNCHPAD}"
     try:
         parts = urlsplit(address)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{address!r} is no address", where=SERVER_VARIABLE) from error
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _PORTS or not port or not parts.hostname or parts.path.strip("/"):
         raise UsageError(
             f"{address!r} is no upload server of {root}, which the checks ask",
             where=SERVER_VARIABLE,
@@ -87,7 +87,7 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
             f"{parts.hostname} is no upload server for the PPAs of {root}, which the checks ask",
             where=SERVER_VARIABLE,
         )
-    return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
+    return Server(parts.scheme, parts.hostname, port)
 
 
 def configuration(to: Server, ppa: PpaName, series: str) -> str:
@@ -191,19 +191,19 @@ def _reason(done: Completed, to: Server) -> str:
     name, answer = files[-1] if files else ("", "")
     if not files:
         # ssh says why before its last line, dput's ftp in it.
-        lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
-        answer = "; ".join(lines[-2:])
+        answer = _end(done)
     # dput prints an EOFError as nothing.
     why = answer.strip() or "the connection broke off"
     return f"{to.host} did not take {name or 'it'}: {why}"[:300]
 
 
 def _refused(done: Completed) -> InputError:
-    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-    return InputError(
-        f"dput refuses to send it: {lines[-1] if lines else f'exit {done.exit_code}'}"[:300],
-        where="dput",
-    )
+    return InputError(f"dput refuses to send it: {_end(done)}"[:300], where="dput")
+
+
+def _end(done: Completed) -> str:
+    lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
+    return "; ".join(lines[-2:]) or f"exit {done.exit_code}"
 
 
 def _sftp(

@@ -63,8 +63,7 @@ version = "1.0-1"
 dsc = "{dsc}"
 sha256 = "{sha256}"
 path = "{path}"
-"""
-TESTS = """
+
 [[matrix.test]]
 name = "says"
 source = "{name}"
@@ -142,7 +141,6 @@ class Case:
                 sha256=hashlib.sha256(dsc.read_bytes()).hexdigest(),
                 path=dsc,
             )
-            text += TESTS.format(name=name)
             patch = patch_text(
                 "README",
                 "small\n",

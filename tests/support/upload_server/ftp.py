@@ -26,11 +26,11 @@ class FtpServer:
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
         self.fail_with = ""
-        self._home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
+        self.home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
         self._loop = IOLoop()
         handler = type("Handler", (_Handler,), {"owner": self})
         authorizer = DummyAuthorizer()
-        authorizer.add_anonymous(str(self._home))
+        authorizer.add_anonymous(str(self.home))
         authorizer.user_table["anonymous"]["perm"] = "elrwm"
         handler.authorizer = authorizer
         handler.dtp_handler = type("Data", (_Data,), {"owner": self})
@@ -51,11 +51,7 @@ class FtpServer:
         self._stop.set()
         self._thread.join()
         self._server.close_all()
-        shutil.rmtree(self._home)
-
-    def folder(self) -> Path:
-        """A new folder for a connection."""
-        return Path(tempfile.mkdtemp(dir=self._home))
+        shutil.rmtree(self.home)
 
 
 class _Handler(FTPHandler):  # type: ignore[misc]
@@ -63,7 +59,7 @@ class _Handler(FTPHandler):  # type: ignore[misc]
     use_sendfile = False
 
     def on_connect(self) -> None:
-        self.folder = self.owner.folder()
+        self.folder = Path(tempfile.mkdtemp(dir=self.owner.home))
 
     def on_login(self, _username: str) -> None:
         # Every connection sees a folder of its own as the root.
