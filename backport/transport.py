@@ -78,11 +78,6 @@ class UnansweredError(RemoteError):
         self.status = status
         self.wait = wait
 
-    @property
-    def refused(self) -> bool:
-        """Whether the server understood and refused: another question may well be answered."""
-        return not self.passing and self.status // 100 == 4
-
 
 class _BoundsError(http.client.HTTPException):
     """The answer does not keep to its bounds; the text says how."""

@@ -74,15 +74,6 @@ def test_what_launchpad_or_the_recipe_says_holds_it_back(
     assert said in refused(case, check=check, exit_code=exit_code)
 
 
-def test_the_archives_own_tarball_is_confirmed_by_its_hash(case: Case) -> None:
-    case.ready()
-    content = (case.template / "archive/greeter" / ORIG).read_bytes()
-    dsc = (case.template / "archive/greeter/greeter_1.0-1.dsc").read_bytes()
-    case.world.publish("noble", "greeter", "1.0-1", files={ORIG: content, "greeter_1.0-1.dsc": dsc})
-
-    assert case.upload("--dry-run").exit_code == 0
-
-
 def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> None:
     case.failing = ("test/noble/greeter.says",)
     case.ready()

@@ -189,17 +189,3 @@ def test_a_launchpad_that_stays_broken_is_one_sentence_and_nothing_is_sent(
     assert case.intake.sessions == []
     fault.times = 0
     goes_on(case)
-
-
-def test_a_token_that_is_refused_is_told_without_it(case: Case) -> None:
-    case.ready()
-    case.world.tokens = set()
-
-    ran = case.upload()
-
-    assert ran.exit_code == 6
-    said = one_sentence(ran.err)
-    assert "does not accept the login kept in" in said
-    assert "token-of" not in said
-    case.world.tokens = None
-    goes_on(case)

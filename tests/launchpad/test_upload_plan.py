@@ -100,6 +100,7 @@ def test_a_check_that_does_not_hold_refuses_the_item(
         {},
         {"records": (record("1.0-2", series="zesty"),)},
         {"records": (record("1.0-2", status="Deleted"),)},
+        {"known": (("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
         {"known": (("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
         {"said": None, "archive": Published("1.0-1", "a record")},
         {"archive": Published("", "a record"), "said": None},

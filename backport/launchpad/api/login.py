@@ -77,10 +77,9 @@ class _Browser(AuthorizeRequestTokenWithBrowser):  # type: ignore[misc]
             return super().__call__(credentials, store)
         except TokenAuthorizationException as error:
             declined = isinstance(error, EndUserDeclinedAuthorization)
-            what = (
-                f"the login was {'declined in the browser' if declined else 'not answered in time'}"
-            )
-            raise RemoteError(what, where=self.web_root, advice="run the command again") from error
+            how = "declined in the browser" if declined else "not answered in time"
+            advice = "run the command again"
+            raise RemoteError(f"the login was {how}", where=self.web_root, advice=advice) from error
         except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
             what = f"the login does not work, since Launchpad {transport.failure(error).what}"
             raise RemoteError(what, where=self.web_root, advice="try again later") from error
