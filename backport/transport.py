@@ -78,11 +78,6 @@ class UnansweredError(RemoteError):
         self.status = status
         self.wait = wait
 
-    @property
-    def refused(self) -> bool:
-        """Whether the server understood and refused: another question may well be answered."""
-        return not self.passing and self.status // 100 == 4
-
 
 class _BoundsError(http.client.HTTPException):
     """The answer does not keep to its bounds; the text says how."""
@@ -124,26 +119,54 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
-def bounded(kind: type[Any], limits: Limits, *, coded: bool = False) -> Any:
-    """A subclass of one of http.client's connections whose answers have these limits.
+class Response(http.client.HTTPResponse):
+    """An answer within `limits`.
 
-    Parameters:
-        coded: whether an answer may be compressed; what unpacks it has to have a limit.
+    `coded` is whether it may be compressed: what unpacks it has to have a limit of its own.
     """
 
-    class Bounded(http.client.HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
-            super().__init__(sock, *args, **more)
-            self.fp.close()
-            self.fp = io.BufferedReader(_BoundedReader(sock, limits))
+    limits = Limits()
+    coded = False
 
-        def begin(self) -> None:
-            super().begin()
-            if not coded and self.headers.get("Content-Encoding", "identity") != "identity":
-                # Nobody asked for it, and unpacked it could have any size.
-                raise _BoundsError("sends a compressed answer, which was not asked for")
+    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
+        super().__init__(sock, *args, **more)
+        self.fp.close()
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.limits))
 
-    return type(f"Bounded{kind.__name__}", (kind,), {"response_class": Bounded})
+    def begin(self) -> None:
+        """Read the headers."""
+        super().begin()
+        if self.coding and not self.coded:
+            # Nobody asked for it, and unpacked it could have any size.
+            raise _BoundsError("sends a compressed answer, which was not asked for")
+
+    @property
+    def coding(self) -> str:
+        """How it is compressed; "" for not."""
+        return self.headers.get("Content-Encoding", "").replace("identity", "")
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body.
+
+        Raises:
+            UnansweredError: it breaks off, takes too long or is too large.
+        """
+        while True:
+            try:
+                piece = self.read(_PIECE)
+            except (OSError, http.client.HTTPException) as error:
+                raise failure(error) from error
+            if not piece:
+                break
+            yield piece
+        if self.length:
+            raise failure(http.client.IncompleteRead(b""))
+
+
+def bounded(kind: type[Any], limits: Limits, *, coded: bool = False) -> Any:
+    """A subclass of one of http.client's connections whose answers are each a `Response`."""
+    own = type("Response", (Response,), {"limits": limits, "coded": coded})
+    return type(f"Bounded{kind.__name__}", (kind,), {"response_class": own})
 
 
 class _Bounded(urllib.request.HTTPSHandler):
@@ -161,34 +184,6 @@ class _Bounded(urllib.request.HTTPSHandler):
         return self.do_open(kind, req, context=self._given)
 
     http_request = urllib.request.HTTPSHandler.https_request
-
-
-class Response:
-    """An answer whose body is still to be read; `coding` is how it is compressed, "" for not."""
-
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers = response.headers
-        self.coding = response.headers.get("Content-Encoding", "")
-
-    def pieces(self) -> Iterator[bytes]:
-        """The body.
-
-        Raises:
-            UnansweredError: it breaks off, takes too long or is too large.
-        """
-        while True:
-            try:
-                piece = self._response.read(_PIECE)
-            except (OSError, http.client.HTTPException) as error:
-                raise failure(error) from error
-            if piece:
-                yield piece
-                continue
-            if self._response.length:
-                raise failure(http.client.IncompleteRead(b""))
-            return
 
 
 @contextmanager
@@ -228,7 +223,7 @@ def opened(
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise failure(error) from error
     with response:
-        yield Response(response)
+        yield response
 
 
 def content(url: str, limits: Limits, sleep: Callable[[float], None] = time.sleep) -> bytes:

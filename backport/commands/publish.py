@@ -127,6 +127,7 @@ def _upload(
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     needed = recipe.with_needs(tuple(args.source) or tuple(one.name for one in recipe.sources))
     sources = tuple(source.name for source in recipe.sources if source.name in needed)
+    key, key_trouble = gather.signer(args.key or signing_key(recipe), account)
     gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,
@@ -134,12 +135,11 @@ def _upload(
         ppa=ppa,
         archive=archive,
         tested=tests_passed.compare(recipe, store, series),
-        who=gather.signer(args.key or signing_key(recipe), account),
+        key_trouble=key_trouble,
         asked_series=tuple(args.series),
         forced=args.force,
     )
     candidates = gatherer.candidates(checks.order(recipe, series, sources))
-    key = gatherer.who.key
     plan = checks.UploadPlan(
         ppa=str(name),
         server=str(server),

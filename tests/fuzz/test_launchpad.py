@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,47 +63,35 @@ def standin() -> Iterator[StandIn]:
         yield standin
 
 
-def _right_answer(question: Question, client: LaunchpadlibClient, standin: StandIn) -> Any:
-    question.ask(client)
-    path = next(
-        request for request in reversed(standin.requests) if re.search(question.on, request)
-    )
-    with urllib.request.urlopen(standin.root.rstrip("/") + path.partition(" ")[2]) as answer:
-        return json.load(answer)
-
-
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.name)
 def test_no_answer_ends_in_a_traceback(
     question: Question, standin: StandIn, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    end = time.monotonic() + request.config.getoption("--fuzz")
     with closing(LaunchpadlibClient(tmp_path, root=standin.root, limits=QUICK)) as client:
-        _damage(question, client, standin, request.config.getoption("--fuzz"))
+        question.ask(client)
+        asked = next(one for one in reversed(standin.requests) if re.search(question.on, one))
+        with urllib.request.urlopen(standin.root.rstrip("/") + asked.partition(" ")[2]) as answer:
+            sample = json.load(answer)
 
+        def ends_well(body: bytes) -> None:
+            standin.faults.add(Fault("json", on=question.on, times=-1, body=body.decode("latin-1")))
+            try:
+                question.ask(client)
+            except RemoteError as error:
+                assert error.what
+                assert error.where == standin.root
+            finally:
+                standin.faults.clear()
 
-def _damage(
-    question: Question, client: LaunchpadlibClient, standin: StandIn, seconds: float
-) -> None:
-    end = time.monotonic() + seconds
-    sample = _right_answer(question, client, standin)
-
-    def ends_well(body: bytes) -> None:
-        standin.faults.add(Fault("json", on=question.on, times=-1, body=body.decode("latin-1")))
-        try:
-            question.ask(client)
-        except RemoteError as error:
-            assert error.what
-            assert error.where == standin.root
-        finally:
-            standin.faults.clear()
-
-    for seed in (b"[" * 50_000, b"null", b"[]"):
-        ends_well(seed)
-    links = ("http:x", "/", "", "http://127.0.0.1:9/devel/#bug")
-    for link in links if isinstance(sample, dict) else ():
-        ends_well(json.dumps({**sample, "resource_type_link": link}).encode())
-    some = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))(
-        given(body=damaged_json(sample))(ends_well)
-    )
-    some()
-    while time.monotonic() < end:
+        for seed in (b"[" * 50_000, b"null", b"[]"):
+            ends_well(seed)
+        links = ("http:x", "/", "", "http://127.0.0.1:9/devel/#bug")
+        for link in links if isinstance(sample, dict) else ():
+            ends_well(json.dumps({**sample, "resource_type_link": link}).encode())
+        some = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))(
+            given(body=damaged_json(sample))(ends_well)
+        )
         some()
+        while time.monotonic() < end:
+            some()

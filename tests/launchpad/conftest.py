@@ -17,9 +17,9 @@ from backport.transport import Limits
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.case import write_credentials
-from tests.support.upload_server.fixtures import case, public_keys, upload_template
+from tests.support.upload_server.fixtures import case, upload_template
 
-__all__ = ["case", "public_keys", "upload_template"]
+__all__ = ["case", "upload_template"]
 
 QUICK = Limits(connect=2.0, silence=2.0, attempts=4, first_wait=0.01, longest_wait=0.5, total=10.0)
 

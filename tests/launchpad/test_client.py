@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -133,15 +130,6 @@ def test_a_refusal_is_final_and_names_what_was_asked(
     assert versions(client) == ["1.2-1"]
 
 
-def test_an_answer_of_another_shape_is_an_error_and_no_traceback(
-    client: LaunchpadlibClient, world: World
-) -> None:
-    client.series_status("zesty")
-    world.entries["/ubuntu/+archive/primary"].kind = "person"
-    with pytest.raises(RemoteError, match="cannot be understood"):
-        versions(client)
-
-
 def test_a_port_where_nobody_listens_fails_once_and_is_remembered(
     make_client: MakeClient, world: World
 ) -> None:
@@ -212,22 +200,3 @@ def test_the_service_root_comes_from_the_environment(
 def test_a_wrong_service_root_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="'staging' is no service root"):
         service_root("staging")
-
-
-def test_launchpadlib_is_not_loaded_before_it_is_needed(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib\n"
-        "from backport.launchpad.api.client import LaunchpadlibClient\n"
-        "from backport.launchpad.archive import publications, pin\n"
-        "LaunchpadlibClient(pathlib.Path(sys.argv[1]))\n"
-        "heavy = ('launchpadlib', 'lazr.restfulclient', 'httplib2')\n"
-        "print([name for name in sys.modules if name.startswith(heavy)])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.stdout == "[]\n"

@@ -146,37 +146,31 @@ def test_a_fault_at_the_login_is_one_sentence(here: Place, fault: Fault, said: s
 
 
 @pytest.mark.parametrize(
-    ("mode", "text", "said", "advice"),
+    ("mode", "owner", "text", "said"),
     [
-        (0o644, "", r"others may read them .*mode 0644", "chmod 600"),
-        (0o620, "", r"others may read them .*mode 0620", "chmod 600"),
-        (0o600, f"[1]\n{SECRET}", "no file of Launchpad credentials", "name another file"),
-        (0o600, "[1]\nconsumer_key = a\n", "no file of Launchpad", "name another file"),
+        (0o644, 0, "", r"others may read them .*mode 0644"),
+        (0o620, 0, "", r"others may read them .*mode 0620"),
+        (0o600, 65534, "", "are another user's"),
+        (0o600, 0, f"[1]\n{SECRET}", "no file of Launchpad credentials"),
+        (0o600, 0, "[1]\nconsumer_key = a\n", "no file of Launchpad credentials"),
     ],
 )
-def test_a_file_that_others_may_read_or_that_is_damaged_is_told_without_its_text(
-    tmp_path: Path, mode: int, text: str, said: str, advice: str
+def test_a_file_that_is_damaged_or_not_the_users_alone_is_told_without_its_text(
+    tmp_path: Path, mode: int, owner: int, text: str, said: str
 ) -> None:
     file = write_credentials(tmp_path / "c", ROOT)
     if text:
         file.write_text(text)
     file.chmod(mode)
+    if owner:
+        if os.geteuid() != 0:
+            pytest.skip("only root gives files away")
+        os.chown(file, owner, owner)
 
     with pytest.raises(InputError, match=said) as caught:
         credentials.load(file, ROOT)
-    assert advice in caught.value.advice
     assert TOKEN not in str(caught.value)
     assert SECRET not in str(caught.value)
-
-
-def test_a_folder_or_another_users_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
-        credentials.load(tmp_path, ROOT)
-    if os.geteuid() == 0:
-        file = write_credentials(tmp_path / "c", ROOT)
-        os.chown(file, 65534, 65534)
-        with pytest.raises(InputError, match="are another user's"):
-            credentials.load(file, ROOT)
 
 
 def test_a_token_is_not_sent_to_another_root(tmp_path: Path) -> None:

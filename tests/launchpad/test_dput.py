@@ -1,9 +1,8 @@
-"""The generated configuration, the servers that are let through, and transfers that hang."""
+"""The generated configuration, and the servers, programs and files that are let through."""
 
 from __future__ import annotations
 
 import configparser
-import socket
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_launchpads_own_server_is_the_usual_one() -> None:
         ("", LOCAL, "ftp://ppa.launchpad.net", "is no upload server for the PPAs of http"),
         ("", LOCAL, "http://127.0.0.1", "is no upload server"),
         ("", LOCAL, "ftp://127.0.0.1/ubuntu", "is no upload server"),
-        ("", LOCAL, "ftp://127.0.0.1:port", "is no address"),
+        ("", LOCAL, "ftp://127.0.0.1:port", "is no upload server"),
         ("sftp", LOCAL, "ftp://127.0.0.1", "does not fit to --method sftp"),
     ],
 )
@@ -52,11 +51,14 @@ def test_the_configuration_knows_one_ppa_and_one_series() -> None:
     parser.read_string(text)
 
     assert parser.sections() == ["the-ppa"]
-    found = dict(parser["the-ppa"])
-    assert (found["fqdn"], found["incoming"]) == ("127.0.0.1:2121", "~me/ubuntu/it/")
-    assert (found["login"], found["allowed_distributions"]) == ("anonymous", "^noble$")
-    assert found["default_host_main"] == "the-ppa"
-    assert found["allow_unsigned_uploads"] == "0"
+    assert {
+        "fqdn": "127.0.0.1:2121",
+        "incoming": "~me/ubuntu/it/",
+        "login": "anonymous",
+        "allowed_distributions": "^noble$",
+        "default_host_main": "the-ppa",
+        "allow_unsigned_uploads": "0",
+    }.items() <= dict(parser["the-ppa"]).items()
 
 
 def fake_program(folder: Path, name: str, says: str) -> None:
@@ -65,64 +67,37 @@ def fake_program(folder: Path, name: str, says: str) -> None:
     path.chmod(0o755)
 
 
-def test_dput_ng_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dput_ng_is_refused_where_the_classic_dput_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_program(tmp_path, "dput", "1.35 (dput-ng)")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
 
     with pytest.raises(MachineError, match="not the classic one") as caught:
         dput._dput()
     assert "scripts/install" in caught.value.advice
     (missing,) = dput.check()
     assert (missing.why, missing.command) == ("uploads", "scripts/install")
-
-
-def test_where_the_classic_dput_is_unpacked_that_one_serves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_program(tmp_path, "dput", "1.35 (dput-ng)")
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     unpacked = tmp_path / "venv/dput/usr/bin"
     unpacked.mkdir(parents=True)
     fake_program(unpacked, "dput", "dput 1.1.3")
-    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
-
     assert dput._dput() == str(unpacked / "dput")
     assert dput.check() == []
-
-
-def signed(tmp_path: Path) -> Path:
-    """A signed .changes that says it is for noble."""
-    changes = described(tmp_path / "in")
-    text = changes.read_text()
-    head = "Format: 1.8\nSource: a\nVersion: 1-1\nArchitecture: source\nDistribution: noble\n"
-    changes.write_text(text.replace("Format: 1.8\nSource: a\n", head))
-    sign_upload(changes, find_key("good@example.org"), tmp_path / "out")
-    return tmp_path / "out" / changes.name
-
-
-def test_a_server_that_never_answers_ends_at_the_time_limit(  # type: ignore[no-untyped-def]
-    tmp_path: Path, keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GNUPGHOME", str(keys.home))
-    changes = signed(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        to = Server("ftp", "127.0.0.1", mute.getsockname()[1])
-        sent = send(changes, to, PPA, "noble", "me", log=tmp_path / "log", seconds=2.0)
-
-    assert "did not take it within" in sent.trouble
-    assert sent.certain
-    assert not (changes.parent / "dput.cf").exists()
 
 
 def test_dput_refuses_another_series_and_an_unsigned_file(  # type: ignore[no-untyped-def]
     tmp_path: Path, keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GNUPGHOME", str(keys.home))
-    changes = signed(tmp_path)
-    to = Server("ftp", "127.0.0.1", 9)
+    unsigned = described(tmp_path / "in")
+    sign_upload(unsigned, find_key("good@example.org"), tmp_path / "out")
+    changes, to = tmp_path / "out" / unsigned.name, Server("ftp", "127.0.0.1", 9)
 
-    with pytest.raises(InputError, match="noble to the-ppa not allowed"):
-        send(changes, to, PPA, "jammy", "me", log=tmp_path / "log")
-    unsigned = tmp_path / "in" / changes.name
-    with pytest.raises(InputError, match="dput refuses to send it"):
-        send(unsigned, to, PPA, "noble", "me", log=tmp_path / "log")
+    for file, series, said in (
+        (changes, "jammy", "noble to the-ppa not allowed"),
+        (unsigned, "noble", "dput refuses to send it"),
+    ):
+        with pytest.raises(InputError, match=said):
+            send(file, to, PPA, series, "me", log=tmp_path / "log", seconds=60.0)
+    assert not list(tmp_path.rglob("dput.cf"))

@@ -57,16 +57,6 @@ def test_the_total_time_is_a_limit_of_its_own(standin: StandIn, connection: http
     assert len(standin.requests) == 2
 
 
-def test_the_wait_that_the_server_asks_for_is_kept(
-    standin: StandIn, connection: httplib2.Http
-) -> None:
-    standin.faults.add(Fault("status", on="GET", status=429, headers={"Retry-After": "600"}))
-    waits: list[float] = []
-    limits = Limits(longest_wait=1000.0, total=1000.0)
-    response, _ = LimitedRequest(connection, limits, sleep=waits.append)(f"{standin.base}ubuntu")
-    assert (response.status, waits) == (200, [600])
-
-
 @pytest.mark.parametrize(
     ("sent", "said"),
     [

@@ -6,10 +6,6 @@ import hashlib
 import json
 import os
 import pty
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 from tests.support.launchpad_server.world import Entry
 from tests.support.launchpad_server.world_bugs import Bugs
@@ -82,32 +78,26 @@ def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case
     assert (case.work / "published/noble/greeter.json").is_file()
 
 
-def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits(case: Case) -> None:
+def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits_where_it_has_sent(
+    case: Case,
+) -> None:
     publication = send(case)
     farm = Farm(case.world)
     farm.build(publication, "amd64", ends("Failed to build"), log=b"dpkg-buildpackage: error\n")
     farm.now = 1000.0
 
     ran = case.upload("--wait")
+    dry = case.upload("--wait", "--dry-run")
 
     assert ran.item("noble/greeter")["action"] == "is there"
     assert ran.exit_code == 4, ran.out
-
-
-def test_a_refusal_or_a_dry_run_waits_for_nothing(case: Case) -> None:
-    case.ready()
-    dry = case.upload("--dry-run", "--wait")
-    bad = case.upload("--wait", "--key", "nobody@example.org")
-    assert (dry.exit_code, bad.exit_code) == (0, 5)
-    for ran in (dry, bad):
-        assert [event["event"] for event in ran.events] == ["plan"]
+    assert (dry.exit_code, [event["event"] for event in dry.events]) == (0, ["plan"])
 
 
 def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) -> None:
     case.ready()
-    case.ppas.steps = 3.0
     before = len(case.standin.requests)
-    ran = case.run("upload", "--ask", "--wait")
+    ran = case.run("upload", "--ask")
     assert (ran.exit_code, len(case.standin.requests)) == (2, before)
     assert "nobody is there to be asked" in ran.err
 
@@ -115,62 +105,36 @@ def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) 
     with os.fdopen(terminal) as stdin:
         case.monkeypatch.setattr("sys.stdin", stdin)
         os.write(keyboard, b"n\n")
-        ran = case.run("upload", "--ask", "--wait", "--quiet")
+        ran = case.run("upload", "--ask", "--quiet")
         assert ran.exit_code == 0
         assert f"1. noble/greeter {VERSION}: upload" in ran.out
         assert ran.err.endswith("Upload this? [y/N] Nothing was uploaded.\n")
         assert case.in_ppa() == []
         os.write(keyboard, b"y\n")
-        ran = case.run("upload", "--ask", "--wait")
-        assert ran.exit_code == 0, ran.err
-        assert "Upload this?" in ran.err
+        assert case.run("upload", "--ask").exit_code == 0
         assert case.in_ppa() == [("greeter", "noble", VERSION)]
         # Nobody answers now: a question would never end.
-        ran = case.run("upload", "--ask", "--wait")
-        assert ran.exit_code == 0
-        assert "Upload this?" not in ran.err
-        assert f"1. noble/greeter {VERSION}: is there" in ran.out
+        assert "Upload this?" not in case.run("upload", "--ask").err
     os.close(keyboard)
 
 
-def test_the_script_sends_the_others_and_ends_with_6(case: Case, tmp_path: Path) -> None:
-    """scripts/upload-ppa with the real command; `run` alone is left out: all is built already."""
+def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
+    case: Case,
+) -> None:
     case.series = ("noble", "yakkety")
     case.ready()
     case.ppas.steps = 3.0
-    checkout = tmp_path / "checkout"
-    command = f'''#!/bin/sh
-[ "$1" != run ] || {{ echo "$@" >"{checkout}/run"; exit 0; }}
-exec "{sys.executable}" -m backport.cli "$@"
-'''
-    for name, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", command)):
-        path = checkout / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o755)
-    here = Path(__file__).resolve().parents[2]
-    shutil.copy(here / "scripts/upload-ppa", checkout / "scripts")
+    words = ("--wait", "--series", "noble", "--series", "yakkety")
 
-    def script(*args: str) -> subprocess.CompletedProcess[str]:
-        own = ["--recipe", case.recipe, "--work", case.work, "--cache", case.home / "cache"]
-        return subprocess.run(
-            [checkout / "scripts/upload-ppa", *own, *args],
-            env={**os.environ, "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    ran = case.upload(*words)
 
-    named = ("--series", "noble", "--series", "yakkety")
-    dry = script("--dry-run", *named)
-    assert (dry.returncode, case.in_ppa()) == (6, [])
-    assert "--series noble --series yakkety" in (checkout / "run").read_text()
-    ran = script("--yes", *named)
-    assert ran.returncode == 6, ran.stdout + ran.stderr
+    assert ran.exit_code == 6, ran.err
+    assert ran.item("yakkety/greeter")["action"] == "skipped"
+    assert "leave the series out of the update" in ran.item("yakkety/greeter")["reason"]
     assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
-    assert "yakkety/greeter: skipped (obsolete" in ran.stderr
-    assert "leave the series out of the update" in ran.stderr
-    assert (case.work / "published/noble/greeter.json").is_file()
+    kinds = [event["event"] for event in ran.events]
+    assert kinds.index("uploaded") < kinds.index("published") < kinds.index("waited")
     # Once more: nothing is sent; it is waited for, and told again. Unnamed it is no refusal.
-    assert script("--yes", *named).returncode == 6
-    assert script("--yes").returncode == 0
-    assert script("--yes", "--series", "yakkety").returncode == 6
+    assert case.upload(*words).exit_code == 6
+    assert case.upload("--wait").exit_code == 0
     assert case.sent(".changes") == 1

@@ -52,7 +52,6 @@ class LaunchpadlibClient:
 
     def series_status(self, series: str) -> str:
         """The status of an Ubuntu series, such as Supported or Obsolete."""
-
         return self.ask(
             f"the status of the series {series}",
             lambda session: str(session.load(f"ubuntu/{series}").status),
@@ -126,9 +125,9 @@ class LaunchpadlibClient:
 
     def source_files(self, publication: Publication) -> tuple[SourceFile, ...]:
         """The files of a published source package, with their hashes as Launchpad has them."""
-
-        def question(session: Any) -> tuple[SourceFile, ...]:
-            return tuple(
+        return self.ask(
+            f"the files of {publication.source} {publication.version}",
+            lambda session: tuple(
                 SourceFile(
                     name=unquote(urlsplit(file["url"]).path.rpartition("/")[2]),
                     size=int(file["size"]),
@@ -136,9 +135,8 @@ class LaunchpadlibClient:
                     url=str(file["url"]),
                 )
                 for file in session.load(publication.link).sourceFileUrls(include_meta=True)
-            )
-
-        return self.ask(f"the files of {publication.source} {publication.version}", question)
+            ),
+        )
 
     def close(self) -> None:
         """End the connections; the next question opens new ones."""
@@ -162,16 +160,38 @@ class LaunchpadlibClient:
             RefusedError: Launchpad does not know it, or does not show or allow it.
             RemoteError: Launchpad is broken or cannot be reached.
         """
+        from xml.etree.ElementTree import ParseError  # noqa: PLC0415
+
+        from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
+        from lazr.uri import InvalidURIError  # noqa: PLC0415
+        from wadllib.application import WADLError  # noqa: PLC0415
+
+        unreadable = (RestfulError, WADLError, ParseError, InvalidURIError, *UNREADABLE)
         try:
-            return _carry_out(lambda: question(self._opened()), logged_in=self._login)
+            return question(self._opened())
         except UnansweredError as error:
-            advice = error.advice or ("try again later" if error.passing else "")
-            kind = RefusedError if error.refused else RemoteError
-            raise (ConflictError if error.status == 412 else kind)(
-                f"{what} cannot be {doing}, since Launchpad {error.what}",
-                where=self.root,
-                advice=advice,
-            ) from error
+            raise self._error(what, doing, error) from error
+        except HTTPError as error:
+            answer = _refused(error.response, error.content, logged_in=self._login)
+            raise self._error(what, doing, answer) from error
+        except (NotImplementedError, *unreadable) as error:
+            # The first is a type that another server would have to describe.
+            text = f"{type(error).__name__}: {error}"[:200]
+            answer = UnansweredError(
+                f"gives an answer that cannot be understood ({text})",
+                advice="if that stays so, the web service has changed: report it to the toolkit",
+            )
+            raise self._error(what, doing, answer) from error
+
+    def _error(self, what: str, doing: str, answer: UnansweredError) -> RemoteError:
+        kind: type[RemoteError] = RemoteError
+        if answer.status // 100 == 4 and not answer.passing:
+            kind = ConflictError if answer.status == 412 else RefusedError
+        return kind(
+            f"{what} cannot be {doing}, since Launchpad {answer.what}",
+            where=self.root,
+            advice=answer.advice or ("try again later" if answer.passing else ""),
+        )
 
     def change(
         self,
@@ -207,33 +227,6 @@ class LaunchpadlibClient:
                 raise
             self._session = login.session(self.root, self._cache, self._limits, login=self._login)
         return self._session
-
-
-def _carry_out(question: Callable[[], T], *, logged_in: bool) -> T:
-    """Ask, with every error of launchpadlib and below it as `UnansweredError`."""
-    from xml.etree.ElementTree import ParseError  # noqa: PLC0415
-
-    from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
-    from lazr.uri import InvalidURIError  # noqa: PLC0415
-    from wadllib.application import WADLError  # noqa: PLC0415
-
-    try:
-        return question()
-    except HTTPError as error:
-        raise _refused(error.response, error.content, logged_in=logged_in) from error
-    except (
-        RestfulError,
-        WADLError,
-        ParseError,
-        InvalidURIError,
-        NotImplementedError,  # a type that another server would have to describe
-        *UNREADABLE,
-    ) as error:
-        what = f"{type(error).__name__}: {error}"[:200]
-        raise UnansweredError(
-            f"gives an answer that cannot be understood ({what})",
-            advice="if that stays so, its web service has changed: report it to the toolkit",
-        ) from error
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from backport import atomic
-from backport.errors import InputError, MachineError
+from backport.errors import InputError, reading
 from backport.launchpad.api.environment import PRODUCTION
 
 VARIABLE = "BACKPORT_LAUNCHPAD_CREDENTIALS"
@@ -40,14 +40,13 @@ def load(path: Path, root: str) -> str:
             or one for another service root.
     """
     advice = f"name another file with {VARIABLE}"
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            status, text = os.fstat(file.fileno()), file.read()
-    except FileNotFoundError:
+    if not path.exists():
         return ""
-    except OSError as error:
-        what = f"the credentials cannot be read: {error.strerror}"
-        raise InputError(what, where=str(path), advice=advice) from error
+    with (
+        reading(path, what="the credentials cannot be read", advice=advice),
+        path.open(encoding="utf-8", errors="replace") as file,
+    ):
+        status, text = os.fstat(file.fileno()), file.read()
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise InputError(
             "these credentials are another user's, or others may read them "
@@ -73,15 +72,6 @@ def load(path: Path, root: str) -> str:
 
 
 def save(path: Path, root: str, text: str) -> None:
-    """Keep launchpadlib's text for a service root, by one rename.
-
-    Raises:
-        MachineError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic.write(path, f"{text.rstrip()}\n{_ROOT_KEY} = {root}\n", mode=0o600)
-    except OSError as error:
-        raise MachineError(
-            f"the credentials cannot be kept: {error.strerror}", where=str(path)
-        ) from error
+    """Keep launchpadlib's text for a service root, by one rename."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    atomic.write(path, f"{text.rstrip()}\n{_ROOT_KEY} = {root}\n", mode=0o600)

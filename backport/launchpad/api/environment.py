@@ -35,10 +35,8 @@ def poll_seconds(usual: float) -> float:
         UsageError: the environment names no such time.
     """
     text = os.environ.get(POLL_VARIABLE, "")
-    if not text:
-        return usual
     try:
-        seconds = float(text)
+        seconds = float(text or usual)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e6:

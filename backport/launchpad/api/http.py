@@ -10,7 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,16 +38,12 @@ class LimitedRequest:
     Parameters:
         connection: the object, whose own method is called.
         limits: of each request.
-        sleep: waits for a number of seconds.
     """
 
-    def __init__(
-        self, connection: httplib2.Http, limits: Limits, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, connection: httplib2.Http, limits: Limits) -> None:
         self._connection = connection
         self._send: Callable[..., tuple[Any, bytes]] = connection.request
         self._limits = limits
-        self._sleep = sleep
         self._kinds = {
             scheme: type("SentOnce", (_SentOnce, transport.bounded(kind, limits)), {})
             for scheme, kind in (
@@ -79,7 +74,7 @@ class LimitedRequest:
             return self._once(uri, method=method, body=body, headers=dict(sent), **more)
 
         if method in ("GET", "HEAD"):
-            return transport.repeat(attempt, self._limits, self._sleep)
+            return transport.repeat(attempt, self._limits)
         # A connection kept from before may have ended unnoticed; what writes gets a new one.
         self._connection.close()
         return attempt()
@@ -132,13 +127,13 @@ def _garbled(response: Any, content: bytes, accept: str) -> str:
     if response.status // 100 != 2 or not content:
         return ""
     kind = response.get("content-type", "").partition(";")[0].strip()
-    if kind in ("text/html", "application/xhtml+xml") and accept in ("application/json", _WADL):
+    if kind == "text/html" and accept in ("application/json", _WADL):
         return "answered with a web page instead of data"
-    if kind == "application/json":
-        try:
+    try:
+        if kind == "application/json":
             json.loads(content)
-        except (ValueError, RecursionError):
-            return "answered with JSON that ends early or is damaged"
-    if kind == _WADL and not content.rstrip().endswith(b"application>"):
-        return "answered with a description of itself that ends early"
+        if kind == _WADL and not content.rstrip().endswith(b"application>"):
+            raise ValueError
+    except (ValueError, RecursionError):
+        return f"answered with {'JSON' if kind != _WADL else 'WADL'} that ends early or is damaged"
     return ""

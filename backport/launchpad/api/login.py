@@ -16,7 +16,7 @@ from launchpadlib.credentials import (
     Credentials,
     CredentialStore,
     EndUserDeclinedAuthorization,
-    TokenAuthorizationTimedOut,
+    TokenAuthorizationException,
 )
 from launchpadlib.launchpad import Launchpad
 
@@ -60,8 +60,8 @@ class _Browser(AuthorizeRequestTokenWithBrowser):  # type: ignore[misc]
 
         Raises:
             MachineError: nobody is there to log in.
-            RefusedError: the kept token is refused, and nobody is there; or the login was declined.
-            RemoteError: it was not answered, or Launchpad is broken.
+            RefusedError: the kept token is refused, and nobody is there.
+            RemoteError: it was declined or not answered, or Launchpad is broken.
         """
         if not sys.stderr.isatty():
             advice = (
@@ -75,12 +75,11 @@ class _Browser(AuthorizeRequestTokenWithBrowser):  # type: ignore[misc]
             raise MachineError(what, where=self.service_root, advice=advice)
         try:
             return super().__call__(credentials, store)
-        except EndUserDeclinedAuthorization as error:
-            what = "the login was declined in the browser"
-            raise RefusedError(what, where=self.web_root) from error
-        except TokenAuthorizationTimedOut as error:
-            what, advice = "the login was not answered in time", "run the command again"
-            raise RemoteError(what, where=self.web_root, advice=advice) from error
+        except TokenAuthorizationException as error:
+            declined = isinstance(error, EndUserDeclinedAuthorization)
+            how = "declined in the browser" if declined else "not answered in time"
+            advice = "run the command again"
+            raise RemoteError(f"the login was {how}", where=self.web_root, advice=advice) from error
         except (OSError, http.client.HTTPException, httplib2.HttpLib2Error) as error:
             what = f"the login does not work, since Launchpad {transport.failure(error).what}"
             raise RemoteError(what, where=self.web_root, advice="try again later") from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,12 +33,11 @@ _PORTS = {"ftp": 21, "sftp": 22}
 
 @dataclass(frozen=True)
 class Server:
-    """An upload server: `method` is ftp or sftp; `login` "" is anonymous, or the account's name."""
+    """An upload server; `method` is ftp or sftp."""
 
     method: str
     host: str
     port: int
-    login: str = ""
 
     def __str__(self) -> str:
         return f"{self.method}://{self.host}:{self.port}"
@@ -72,10 +71,10 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
         address = f"{method or 'ftp'}://{LAUNCHPAD}"
     try:
         parts = urlsplit(address)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{address!r} is no address", where=SERVER_VARIABLE) from error
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in _PORTS or not port or not parts.hostname or parts.path.strip("/"):
         raise UsageError(
             f"{address!r} is no upload server of {root}, which the checks ask",
             where=SERVER_VARIABLE,
@@ -88,39 +87,31 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
             f"{parts.hostname} is no upload server for the PPAs of {root}, which the checks ask",
             where=SERVER_VARIABLE,
         )
-    return Server(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.username or "")
+    return Server(parts.scheme, parts.hostname, port)
 
 
 def configuration(to: Server, ppa: PpaName, series: str) -> str:
     """The text of dput's configuration (dput.cf(5)) for one upload."""
     place = f"{to.host}:{to.port}" if to.port != _PORTS[to.method] else to.host
-    lines = [
-        "[DEFAULT]",
-        "allow_unsigned_uploads = 0",
-        f"default_host_main = {_HOST}",
-        "run_dinstall = 0",
-        "check_version = 0",
-        f"[{_HOST}]",
-        f"fqdn = {place}",
-        f"method = {'ftp' if to.method == 'ftp' else 'local'}",
-        # A percent sign starts a reference in this format; a PPA's name has none.
-        f"incoming = {ppa.incoming}",
-        "login = anonymous",
-        f"allowed_distributions = ^{re.escape(series)}$",
-        "passive_ftp = 1",
-    ]
-    return "\n".join(lines) + "\n"
+    # A percent sign starts a reference in this format; a PPA's name has none.
+    return f"""\
+[DEFAULT]
+allow_unsigned_uploads = 0
+default_host_main = {_HOST}
+run_dinstall = 0
+check_version = 0
+[{_HOST}]
+fqdn = {place}
+method = {"ftp" if to.method == "ftp" else "local"}
+incoming = {ppa.incoming}
+login = anonymous
+allowed_distributions = ^{re.escape(series)}$
+passive_ftp = 1
+"""
 
 
 def send(
-    changes: Path,
-    to: Server,
-    ppa: PpaName,
-    series: str,
-    account: str,
-    *,
-    log: Path,
-    seconds: float = 1800.0,
+    changes: Path, to: Server, ppa: PpaName, series: str, account: str, *, log: Path, seconds: float
 ) -> Transfer:
     """Send a signed upload to a PPA.
 
@@ -153,7 +144,7 @@ def send(
         return _judged(done, changes, to)
     if done.exit_code != 0 or "Package checked by dput" not in done.output:
         raise _refused(done)
-    return _sftp(changes, replace(to, login=to.login or account), ppa, log, seconds)
+    return _sftp(changes, to, ppa, account, log=log, seconds=seconds)
 
 
 def check() -> list[Missing]:
@@ -200,32 +191,33 @@ def _reason(done: Completed, to: Server) -> str:
     name, answer = files[-1] if files else ("", "")
     if not files:
         # ssh says why before its last line, dput's ftp in it.
-        lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
-        answer = "; ".join(lines[-2:])
+        answer = _end(done)
     # dput prints an EOFError as nothing.
     why = answer.strip() or "the connection broke off"
     return f"{to.host} did not take {name or 'it'}: {why}"[:300]
 
 
 def _refused(done: Completed) -> InputError:
-    lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-    return InputError(
-        f"dput refuses to send it: {lines[-1] if lines else f'exit {done.exit_code}'}"[:300],
-        where="dput",
-    )
+    return InputError(f"dput refuses to send it: {_end(done)}"[:300], where="dput")
 
 
-def _sftp(changes: Path, to: Server, ppa: PpaName, log: Path, seconds: float) -> Transfer:
+def _end(done: Completed) -> str:
+    lines = [line.strip().rstrip(".") for line in done.output.splitlines() if line.strip()]
+    return "; ".join(lines[-2:]) or f"exit {done.exit_code}"
+
+
+def _sftp(
+    changes: Path, to: Server, ppa: PpaName, account: str, *, log: Path, seconds: float
+) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
     program = require("sftp", "openssh-client")
     names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
-    lines = [line.strip() for line in os.environ.get(SSH_VARIABLE, "").splitlines()]
-    more = [word for line in lines if line for word in ("-o", line)]
+    more = [f"-o{line}" for line in os.environ.get(SSH_VARIABLE, "").split("\n") if line.strip()]
     options = ["-b", "-", "-P", str(to.port), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
     done = run(
-        [program, *options, *more, f"{to.login}@{to.host}"],
+        [program, *options, *more, f"{account}@{to.host}"],
         cwd=changes.parent,
         input_text=batch,
         env={"LC_ALL": "C.UTF-8"},

@@ -36,28 +36,19 @@ from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
 
 
-@dataclass(frozen=True)
-class Signer:
-    """The key; `trouble` is why it cannot sign an upload of the account, "" if it can."""
-
-    key: Key | None
-    trouble: str
-
-
-def signer(wanted: str, account: Account) -> Signer:
-    """The key that signs, compared with those that Launchpad knows of the account."""
+def signer(wanted: str, account: Account) -> tuple[Key | None, str]:
+    """The key that signs, and why it cannot sign an upload of the account; "" if it can."""
     try:
         key = signing.find_key(wanted)
     except MachineError as error:
-        return Signer(None, f"{error.what}; {error.advice}")
-    if key.fingerprint not in account.fingerprints:
-        return Signer(
-            key,
-            f"Launchpad's account {account.name} does not have the key {key.fingerprint}: send it "
-            "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
-            f"https://launchpad.net/~{account.name}/+editpgpkeys",
-        )
-    return Signer(key, "")
+        return None, f"{error.what}; {error.advice}"
+    if key.fingerprint in account.fingerprints:
+        return key, ""
+    return key, (
+        f"Launchpad's account {account.name} does not have the key {key.fingerprint}: send it "
+        "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
+        f"https://launchpad.net/~{account.name}/+editpgpkeys"
+    )
 
 
 @dataclass
@@ -66,6 +57,7 @@ class Gatherer:
 
     Parameters:
         tested: what has passed here.
+        key_trouble: see `signer`.
         asked_series: the series that the user named.
         forced: the user's reason to upload what has not passed; "" for none.
     """
@@ -76,7 +68,7 @@ class Gatherer:
     ppa: Ppa
     archive: ArchiveVersions
     tested: Tested
-    who: Signer
+    key_trouble: str
     asked_series: tuple[str, ...]
     forced: str
 
@@ -125,7 +117,7 @@ class Gatherer:
             said=where.archive.get(name),
             relied={one.name: self.archive.get((name, one.name)) for one in self.recipe.series},
             forced=self.forced,
-            key_trouble=self.who.trouble,
+            key_trouble=self.key_trouble,
         )
         if source.base is None or candidate.closed:
             return candidate
@@ -215,11 +207,8 @@ class Gatherer:
 
     def _service_tests(self, candidates: list[Candidate]) -> Mapping[StepId, ServiceTest]:
         """The service's tests of the very versions that were chosen."""
-        summary = read_summary(self.store.work)
-        if summary is None or (summary.ppa, summary.launchpad) != (
-            str(self.ppa.name),
-            self.client.root,
-        ):
+        summary, here = read_summary(self.store.work), (str(self.ppa.name), self.client.root)
+        if summary is None or (summary.ppa, summary.launchpad) != here:
             return {}
         sent = {
             (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))

@@ -133,8 +133,6 @@ class Ppa:
             raise RemoteError(
                 f"Launchpad {error.what}", where=root, advice="try again later"
             ) from error
-        if not date:
-            raise RemoteError("Launchpad does not tell the time", where=root)
         if skew := clock_skew(date):
             raise MachineError(
                 f"this machine's clock is {skew} Launchpad's",
@@ -144,10 +142,9 @@ class Ppa:
     def check(self) -> None:
         """Check that the PPA is there, and a PPA."""
 
-        def question(session: Any) -> str:
-            return str(self._archive(session).reference)
-
-        reference = self._client.ask(str(self.name), question)
+        reference = self._client.ask(
+            str(self.name), lambda session: str(self._archive(session).reference)
+        )
         expected = f"~{self.name.owner}/ubuntu/{self.name.name}"
         if reference != expected:
             raise RefusedError(
@@ -166,16 +163,16 @@ class Ppa:
     def check_may_upload(self, source: str, series: str) -> None:
         """Check that the account may upload to it."""
 
-        def question(session: Any) -> None:
-            self._archive(session).checkUpload(
+        self._client.ask(
+            f"the right to upload {source} to {self.name}",
+            lambda session: self._archive(session).checkUpload(
                 component="main",
                 distroseries=session.load(f"ubuntu/{series}"),
                 person=session.me,
                 pocket="Release",
                 sourcepackagename=source,
-            )
-
-        self._client.ask(f"the right to upload {source} to {self.name}", question)
+            ),
+        )
 
     def _archive(self, session: Any) -> Any:
         return session.load(self.name.path)

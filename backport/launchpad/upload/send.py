@@ -136,7 +136,7 @@ class Sender:
             origins={str(step): origin for step, origin in candidate.origins.items()},
         )
         self.notify({"event": "signs", "name": item.name, "version": item.version})
-        files = signing.sign_upload(made.changes, self.key, self._folder(fresh))
+        files = signing.sign_upload(Path(made.changes), self.key, self._folder(fresh))
         fresh = replace(fresh, files=files)
         if before is not None and before.state in ("sending", "sent"):
             # Whether it arrived is still to be found out.

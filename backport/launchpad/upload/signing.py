@@ -13,6 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,13 +183,9 @@ def _gpg(*args: str, timeout: float = 60.0) -> Completed:
 
 def _terminal() -> dict[str, str]:
     """Where a pinentry on the terminal asks: gpg itself has no terminal here (gpg-agent(1))."""
-    if os.environ.get("GPG_TTY"):
-        return {}
     for stream in (sys.stdin, sys.stderr):
-        try:
-            return {"GPG_TTY": os.ttyname(stream.fileno())}
-        except (OSError, ValueError, AttributeError):
-            continue
+        with suppress(OSError, ValueError, AttributeError):
+            return {"GPG_TTY": os.environ.get("GPG_TTY") or os.ttyname(stream.fileno())}
     return {}
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
+from backport.engine import records
+from backport.errors import BackportError
 from backport.launchpad.upload.signing import listed
 from backport.recipe import versions
 from backport.recipe.model import Recipe, Series, Source
@@ -21,7 +23,7 @@ from backport.source.relations import Relation, groups
 from backport.source.text import control_paragraphs, read_text
 
 _CHANGELOG = "debian/changelog"
-_RECORD = "made.json"
+_RECORD, _FORMAT = "made.json", 1
 _RELATIONS = (
     *("Pre-Depends", "Depends", "Recommends"),
     *("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch"),
@@ -30,28 +32,31 @@ _RELATIONS = (
 
 @dataclass(frozen=True)
 class PpaSource:
-    """A source package for the PPA: an unsigned .changes with its files beside it.
+    """A source package for the PPA: `changes` is its unsigned .changes, the files beside it.
 
-    `hashes` has the sha256 of each file but the .changes; `origs` the names of the upstream
-    tarballs among them. `differing` are the files of the package, other than the changelog, that
-    are not those of the update's own source package; `binaries` the binary packages that it
-    builds; `relations` what it and they ask for with a version.
+    `hashes` has the sha256 of each file; `origs` the names of the upstream tarballs among them.
+    `differing` are the files of the package, other than the changelog, that are not those of the
+    update's own source package; `binaries` the binary packages that it builds; `relations` what it
+    and they ask for with a version, as the fields of `Relation`; `key` that of the step that made
+    the update's own package: the hash of all that went in.
     """
 
     source: str
     series: str
     version: str
-    changes: Path
+    changes: str
     hashes: Mapping[str, str]
     origs: tuple[str, ...]
     differing: tuple[str, ...]
     binaries: tuple[str, ...]
-    relations: tuple[Relation, ...]
+    relations: tuple[tuple[str, str, str], ...]
+    key: str = ""
 
     @property
     def content(self) -> dict[str, str]:
-        """The hashes of what a signature does not change: all but the .dsc."""
-        return {name: one for name, one in self.hashes.items() if not name.endswith(".dsc")}
+        """The hashes of what a signature does not change: all but the .dsc and the .changes."""
+        signed = (".dsc", ".changes")
+        return {name: one for name, one in self.hashes.items() if not name.endswith(signed)}
 
 
 def make(
@@ -74,13 +79,12 @@ def make(
         fetched: the folder of the fetch step, with the base's .dsc and its files.
         update_dsc: the update's own source package, its files beside it.
         out: the folder for the files; what is there is replaced.
-        key: the key of the step that made the update's own: the hash of all that goes in.
+        key: that of the step that made the update's own.
 
     Raises: as `package.make` does.
     """
     assert source.base is not None, "only a source with the archive's own base is uploaded"
-    kept = _kept(out, key, version)
-    if kept is not None:
+    if kept := _kept(out, key, version):
         return kept
     published = series.archive.get(source.name)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -105,40 +109,32 @@ def make(
         source=source.name,
         series=series.name,
         version=version,
-        changes=made.changes,
-        hashes={name: sha256_of(out / name) for name in (*names, made.dsc.name)},
+        changes=str(made.changes),
+        hashes={name: sha256_of(out / name) for name in (*names, made.dsc.name, made.changes.name)},
         origs=tuple(name for name in names if re.search(r"\.orig(-[\w-]+)?\.tar\.\w+$", name)),
         differing=differing,
         binaries=tuple(word.strip() for word in str(dsc["Binary"]).split(",")),
         relations=relations,
+        key=key,
     )
-    sums = {"key": key, "changes_sha256": sha256_of(result.changes)}
-    told = {**sums, **asdict(result), "changes": result.changes.name}
-    (out / _RECORD).write_text(json.dumps(told, indent=1) + "\n")
+    records.save(out / _RECORD, result, _FORMAT)
     return result
 
 
 def _kept(out: Path, key: str, version: str) -> PpaSource | None:
     """What an earlier call made, if it is of the same key and version and unchanged."""
     try:
-        data = json.loads((out / _RECORD).read_text(encoding="utf-8"))
-        if (data.pop("key"), data["version"]) != (key, version):
-            return None
-        changes = data.pop("changes_sha256")
-        lists = {name: tuple(data[name]) for name in ("origs", "differing", "binaries")}
-        relations = tuple(Relation(*one) for one in data["relations"])
-        made = PpaSource(
-            **{**data, **lists, "relations": relations, "changes": out / data["changes"]}
-        )
+        made = records.load(PpaSource, out / _RECORD, what="", advice="", form=_FORMAT)
         same = all(sha256_of(out / name) == digest for name, digest in made.hashes.items())
-        return made if same and sha256_of(made.changes) == changes else None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, BackportError):
         return None  # it is made anew
+    own = (made.key, made.version, Path(made.changes).parent) == (key, version, out)
+    return made if same and own else None
 
 
 def _compare(
     update: Path, ppa: Path, work: Path, moment: int
-) -> tuple[tuple[str, ...], tuple[Relation, ...]]:
+) -> tuple[tuple[str, ...], tuple[tuple[str, str, str], ...]]:
     """What differs but the changelog's version, and the relations of the second package."""
     dpkg = isolated(work, moment)
     trees = (work / "update", work / "ppa")
@@ -179,6 +175,6 @@ def unmet(made: PpaSource, update: Iterable[PpaSource]) -> tuple[str, ...]:
     has = {binary: one.version for one in update for binary in one.binaries}
     return tuple(
         f"{relation}, where the PPA has {has[relation.name]}"
-        for relation in made.relations
+        for relation in starmap(Relation, made.relations)
         if relation.name in has and not relation.holds_for(has[relation.name])
     )

@@ -3,7 +3,7 @@
 They behave as txpkgupload does: every connection has a folder of its own, folders appear when
 they are named, SFTP tells nothing of a file's attributes, and what came in is looked at when the
 connection ends. Then the signatures, hashes and rules are checked, and the source package goes
-into the stand-in Launchpad's world. They are not Launchpad, and say so in their greeting.
+into the stand-in Launchpad's world.
 """
 
 from .ftp import FtpServer

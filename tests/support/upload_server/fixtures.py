@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +16,8 @@ from .case import OWNER, PPA, SERIES, Case, write_credentials
 from .ftp import FtpServer
 from .intake import Intake
 
-
-class Keys(Protocol):
-    """The keys that sign; `home` is their GNUPGHOME."""
-
-    home: Path
+if TYPE_CHECKING:
+    from tests.launchpad.conftest import Keys
 
 
 def gpg(home: Path, *args: str, given: bytes = b"") -> bytes:
@@ -55,12 +52,6 @@ def world() -> World:
 
 
 @pytest.fixture(scope="session")
-def public_keys(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GNUPGHOME with what a keyserver would know."""
-    return public_keyring(tmp_path_factory.mktemp("server") / "gnupg", keys.home)
-
-
-@pytest.fixture(scope="session")
 def upload_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the usual update is kept once it was made; each test has a copy."""
     return tmp_path_factory.mktemp("template")
@@ -68,11 +59,7 @@ def upload_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def case(
-    tmp_path: Path,
-    keys: Keys,
-    public_keys: Path,
-    upload_template: Path,
-    request: pytest.FixtureRequest,
+    tmp_path: Path, keys: Keys, upload_template: Path, request: pytest.FixtureRequest
 ) -> Iterator[Case]:
     """A small update with the servers that it is uploaded to; `ready` writes the recipe."""
     made = world()
@@ -80,7 +67,7 @@ def case(
     fingerprint = fingerprint_of(keys.home, "good@example.org")
     ppas.person(OWNER, [fingerprint])
     ppas.ppa(OWNER, PPA)
-    intake = Intake(ppas, public_keys)
+    intake = Intake(ppas, public_keyring(tmp_path / "keyserver", keys.home))
     root, home = tmp_path / "recipe", tmp_path / "home"
     root.mkdir()
     home.mkdir()

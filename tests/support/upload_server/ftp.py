@@ -14,30 +14,28 @@ from pyftpdlib.handlers import DTPHandler, FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
-from .intake import SAYS, Intake
+from .intake import Intake
 
 
 class FtpServer:
     """The server, as a context manager; `address` is what the toolkit takes.
 
-    `fail_with` answers what would store a file, `failures` times; -1 is for ever.
+    `fail_with` answers what would store a file.
     """
 
-    def __init__(self, intake: Intake, *, port: int = 0) -> None:
+    def __init__(self, intake: Intake) -> None:
         self.intake = intake
         self.fail_with = ""
-        self.failures = -1
-        self._home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
+        self.home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
         self._loop = IOLoop()
-        handler = type("Handler", (_Handler,), {"owner": self, "banner": f"Ready: {SAYS}."})
+        handler = type("Handler", (_Handler,), {"owner": self})
         authorizer = DummyAuthorizer()
-        authorizer.add_anonymous(str(self._home))
+        authorizer.add_anonymous(str(self.home))
         authorizer.user_table["anonymous"]["perm"] = "elrwm"
         handler.authorizer = authorizer
         handler.dtp_handler = type("Data", (_Data,), {"owner": self})
-        self._server = FTPServer(("127.0.0.1", port), handler, ioloop=self._loop)
-        self.port = self._server.socket.getsockname()[1]
-        self.address = f"ftp://127.0.0.1:{self.port}"
+        self._server = FTPServer(("127.0.0.1", 0), handler, ioloop=self._loop)
+        self.address = f"ftp://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -53,11 +51,7 @@ class FtpServer:
         self._stop.set()
         self._thread.join()
         self._server.close_all()
-        shutil.rmtree(self._home)
-
-    def folder(self) -> Path:
-        """A new folder for a connection."""
-        return Path(tempfile.mkdtemp(dir=self._home))
+        shutil.rmtree(self.home)
 
 
 class _Handler(FTPHandler):  # type: ignore[misc]
@@ -65,7 +59,7 @@ class _Handler(FTPHandler):  # type: ignore[misc]
     use_sendfile = False
 
     def on_connect(self) -> None:
-        self.folder = self.owner.folder()
+        self.folder = Path(tempfile.mkdtemp(dir=self.owner.home))
 
     def on_login(self, _username: str) -> None:
         # Every connection sees a folder of its own as the root.
@@ -76,8 +70,7 @@ class _Handler(FTPHandler):  # type: ignore[misc]
         return super().ftp_CWD(path)
 
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802
-        if self.owner.fail_with and self.owner.failures:
-            self.owner.failures -= 1
+        if self.owner.fail_with:
             self.respond(self.owner.fail_with)
             return None
         return super().ftp_STOR(file, mode)

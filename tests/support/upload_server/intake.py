@@ -13,8 +13,6 @@ from debian.deb822 import Changes, Dsc
 
 from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedError, UnverifiedError
 
-SAYS = "a stand-in for tests, not Launchpad"
-
 
 class Intake:
     """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
@@ -64,20 +62,18 @@ class Intake:
         """The upload, once its signatures and hashes are right."""
         signer = self._signer(changes)
         said = Changes(changes.read_bytes())
-        files: dict[str, bytes] = {}
+        files = {}
         for entry in said["Checksums-Sha256"]:
             path = changes.parent / str(entry["name"])
-            content = path.read_bytes() if path.is_file() else b""
+            files[path.name] = content = path.read_bytes() if path.is_file() else b""
             if hashlib.sha256(content).hexdigest() != entry["sha256"]:
                 raise RejectedError(f"File {path.name} is not the file that the changes lists.")
-            files[path.name] = content
         described = [name for name in files if name.endswith(".dsc")]
         if len(described) != 1:
             raise RejectedError("The upload has no .dsc.")
+        if self._signer(changes.parent / described[0]) != signer:
+            raise RejectedError(f"File {described[0]} is signed by somebody else.")
         dsc = Dsc(files[described[0]])
-        for name in (*described, *(name for name in files if name.endswith(".buildinfo"))):
-            if self._signer(changes.parent / name) != signer:
-                raise RejectedError(f"File {name} is signed by somebody else.")
         for entry in dsc["Checksums-Sha256"]:
             if hashlib.sha256(files.get(str(entry["name"]), b"")).hexdigest() != entry["sha256"]:
                 raise RejectedError(f"Unable to find {entry['name']} in upload or distribution.")
@@ -95,8 +91,8 @@ class Intake:
         with tempfile.TemporaryDirectory() as name:
             out = Path(name) / "text"
             command = ["gpg", "--homedir", str(self._keyring), "--batch", "--no-tty"]
-            command += ["--no-autostart"]
-            command += ["--status-fd", "1", "--output", str(out), "--verify", str(path)]
+            command += ["--no-autostart", "--status-fd", "1", "--output", str(out), "--verify"]
+            command.append(str(path))
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
         if done.returncode != 0 or found is None or not self.verifies:
