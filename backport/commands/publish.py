@@ -18,6 +18,7 @@ from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
+    from backport.launchpad.builds.states import SourceVersion
     from backport.launchpad.upload.checks import UploadPlan
     from backport.launchpad.upload.dput import Server
     from backport.launchpad.upload.ppa import Ppa
@@ -100,12 +101,12 @@ def _upload(
     client: LaunchpadlibClient,
     ppa: Ppa,
     server: Server,
-) -> tuple[UploadPlan, list[str]]:
-    """Plan and send; returns the plan, and the names of what the PPA then has.
+) -> tuple[UploadPlan, list[SourceVersion]]:
+    """Plan and send; returns the plan, and what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
-    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
+    from backport.launchpad.builds.states import Builds, SourceVersion  # noqa: PLC0415
     from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
     from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
@@ -152,7 +153,7 @@ def _upload(
     if args.dry_run or plan.refused:
         return plan, []
     there = [
-        f"{item.series}/{item.source}={item.version}"
+        SourceVersion(item.source, item.series, item.version)
         for item in plan.items
         if item.action != checks.SKIP
     ]
@@ -170,7 +171,7 @@ def _upload(
         server=server,
         key=key,
         candidates=candidates,
-        builds=Wait(Builds(client, ppa.name), str(ppa.name), store.work, lambda _: None),
+        builds=Wait(Builds(client, ppa.name), str(ppa.name), store.work, lambda *_: None),
         notify=notify,
         waiting=uploading.waiting(args.minutes),
     )

@@ -1,4 +1,4 @@
-"""From a signed upload over the builds to the published binaries and the comment on the bug."""
+"""From a signed upload over the builds to the published binaries and the evidence."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import hashlib
 import json
 import os
 import pty
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 from tests.support.launchpad_server.world import Entry
-from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends
 from tests.support.upload_server.case import SECRET, Case
 
 VERSION = "1.0-1ubuntu0.1~ppa1"
 # The form where the update goes to several series.
 OF_SEVERAL = "1.0-1ubuntu0.24.04.1~ppa1"
-NUMBER = 2100000
 
 
 def send(case: Case) -> Entry:
@@ -34,7 +28,7 @@ def send(case: Case) -> Entry:
     return publication
 
 
-def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+def test_what_was_uploaded_is_waited_for_and_goes_into_the_evidence(case: Case) -> None:
     publication = send(case)
     farm = Farm(case.world)
     job = farm.build(publication, "amd64", ends("Chroot problem"), GOOD)
@@ -51,14 +45,14 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
     (binary,) = kept["binaries"]
     assert binary["file"] == f"greeter_{VERSION}_amd64.deb"
     assert binary["sha256"] == hashlib.sha256(f"greeter {VERSION}".encode()).hexdigest()
-    bugs = Bugs(case.world)
-    bugs.add(NUMBER, "Greet", "Please.", tasks=["greeter"])
-    words = ("bug", "--set", "--yes", "--milestone", "uploaded", "--milestone", "published")
-    assert case.run(*words, "--status", "In Progress").exit_code == 0
-    assert bugs.task(NUMBER, "noble/greeter").values["status"] == "In Progress"
-    uploaded, published = bugs.comments(NUMBER)[1:]
-    assert uploaded.endswith(f"noble: greeter {VERSION}")
-    assert f"noble: greeter {VERSION} (built on amd64)" in published
+    again = case.run("wait", "--json").events
+    assert again[-1] == ran.events[-1], "the evidence stays the same"
+    records = case.work / "evidence/latest/records"
+    assert json.loads((records / "published/noble/greeter.json").read_text()) == kept
+    sent = json.loads((records / f"uploads/noble_greeter_{VERSION}.json").read_text())
+    assert (sent["state"], sent["version"]) == ("accepted", VERSION)
+    for path in (case.work / "evidence").rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
 
 
 def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
@@ -138,72 +132,11 @@ def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) 
     os.close(keyboard)
 
 
-def test_the_script_sends_the_others_and_ends_with_6(case: Case, tmp_path: Path) -> None:
-    """scripts/upload-ppa with the real command; `run` alone is left out: all is built already."""
-    case.series = ("noble", "yakkety")
-    case.ready()
-    case.ppas.steps = 3.0
-    checkout = tmp_path / "checkout"
-    command = f'''#!/bin/sh
-[ "$1" != run ] || {{ echo "$@" >"{checkout}/run"; exit 0; }}
-exec "{sys.executable}" -m backport.cli "$@"
-'''
-    for name, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", command)):
-        path = checkout / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o755)
-    here = Path(__file__).resolve().parents[2]
-    shutil.copy(here / "scripts/upload-ppa", checkout / "scripts")
-
-    def script(*args: str) -> subprocess.CompletedProcess[str]:
-        own = ["--recipe", case.recipe, "--work", case.work, "--cache", case.home / "cache"]
-        return subprocess.run(
-            [checkout / "scripts/upload-ppa", *own, *args],
-            env={**os.environ, "PYTHONPATH": str(here), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    named = ("--series", "noble", "--series", "yakkety")
-    dry = script("--dry-run", *named)
-    assert (dry.returncode, case.in_ppa()) == (6, [])
-    assert "--series noble --series yakkety" in (checkout / "run").read_text()
-    ran = script("--yes", *named)
-    assert ran.returncode == 6, ran.stdout + ran.stderr
-    assert case.in_ppa() == [("greeter", "noble", OF_SEVERAL)]
-    assert "yakkety/greeter: skipped (obsolete" in ran.stderr
-    assert (case.work / "published/noble/greeter.json").is_file()
-    assert script("--yes").returncode == 0
-    assert script("--yes", "--series", "yakkety").returncode == 6
-    assert case.sent(".changes") == 1
-
-
-def published(case: Case) -> None:
-    """Upload, and let the farm build and publish it."""
+def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:
     publication = send(case)
     farm = Farm(case.world)
     farm.build(publication)
     farm.now = 2000.0
-
-
-def test_what_is_published_goes_into_the_evidence_and_stays_the_same(case: Case) -> None:
-    published(case)
-    first = case.run("wait", "--json").events[-1]
-    again = case.run("wait", "--json").events[-1]
-    records = case.work / "evidence/latest/records"
-
-    kept = json.loads((records / "published/noble/greeter.json").read_text())
-    sent = json.loads((records / f"uploads/noble_greeter_{VERSION}.json").read_text())
-    assert [one["version"] for one in kept["binaries"]] == [VERSION]
-    assert (sent["state"], sent["version"]) == ("accepted", VERSION)
-    assert first == again
-    assert first["archive"].startswith(str(case.work / "evidence"))
-    for path in (case.work / "evidence").rglob("*"):
-        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
-
-
-def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:
-    published(case)
     case.recipe.write_text(case.recipe.read_text().replace("Greet the series.", "Greet it."))
 
     ran = case.run("wait", "--json")

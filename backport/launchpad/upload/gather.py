@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -49,8 +48,7 @@ def archive_now(
     Raises:
         RemoteError: Launchpad does not answer.
     """
-    now = timedelta(0)
-    return archive_versions(recipe, client, cache, max_age=now, work=work, strict=True)
+    return archive_versions(recipe, client, cache, work=work, fresh=True)
 
 
 @dataclass(frozen=True)
