@@ -134,13 +134,6 @@ def test_every_page_of_comments_is_read_and_one_that_ends_early_again(
     assert len(bugs.read(client, NUMBER).comments) == 6
 
 
-def test_nobody_who_is_not_logged_in_changes_a_bug(client: LaunchpadlibClient, there: Bugs) -> None:
-    applied = bugs.apply(client, bugs.read(client, NUMBER), replace(WANTED, status=""))
-    assert applied.made == ()
-    assert "Anonymous requests cannot change anything" in str(applied.troubles[0][1])
-    assert there.comments(NUMBER) == ["Since monday."]
-
-
 def test_a_hidden_address_is_any_address_so_that_what_is_set_is_seen_without_a_login(
     client: LaunchpadlibClient, writer: LaunchpadlibClient, there: Bugs
 ) -> None:
@@ -159,53 +152,3 @@ def test_a_hidden_address_is_any_address_so_that_what_is_set_is_seen_without_a_l
         AddComment("Built by you@example.org."),
     )
     assert there.comments(NUMBER)[-1] == "Built by me@example.org."
-
-
-def test_a_no_break_space_is_a_space(client: LaunchpadlibClient, there: Bugs, world: World) -> None:
-    text = merged("", TEXT).replace("It breaks.", "It\u00a0breaks.").replace("[ ", "[\u00a0")
-    world.entries["/bugs/77"].values["description"] = text
-    wanted = replace(WANTED, comments=("Since\u00a0monday.",), status="")
-    assert there.comments(NUMBER) == ["Since monday."]
-    changes = bug_plan.make(bugs.read(client, NUMBER), wanted).changes
-    assert not any(isinstance(change, (SetDescription, AddComment)) for change in changes)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("duplicate_of_link", "/bugs/1", "the bug is a duplicate of bug 1"),
-        ("private", True, "the bug is private"),
-        ("lock_status", "Comment-only", "the bug is locked"),
-    ],
-)
-@pytest.mark.usefixtures("there")
-def test_a_bug_that_is_no_good_for_an_update_is_told(
-    client: LaunchpadlibClient, world: World, field: str, value: object, said: str
-) -> None:
-    assert bugs.read(client, NUMBER).notes == ()
-    world.entries["/bugs/77"].values[field] = value
-    plan = bug_plan.make(bugs.read(client, NUMBER), WANTED)
-    assert plan.notes[0].startswith(said)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [
-        (400, "Only bug supervisors or owners can nominate bugs.", "Only bug supervisors or own"),
-        (401, "(<BugNomination at 0x7f>, 'approve', 'launchpad.Driver')", "right launchpad.Driver"),
-        (403, "Not allowed here.", "ask somebody who may do it"),
-    ],
-)
-@pytest.mark.usefixtures("there")
-def test_a_refusal_says_what_is_missing_and_not_to_log_in_or_to_wait(
-    writer: LaunchpadlibClient, standin: StandIn, status: int, body: str, said: str
-) -> None:
-    shown = bugs.read(writer, NUMBER)
-    standin.faults.add(
-        Fault("status", on="POST /devel/bugs/77$", status=status, body=body, times=-1)
-    )
-    refusals = [str(error) for _, error in bugs.apply(writer, shown, WANTED).troubles]
-    assert refusals
-    for sentence in refusals:
-        assert said in sentence
-        assert not any(words in sentence for words in ("try again later", "log in", " at 0x"))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,17 +74,6 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     assert load_table(recipe.stand_in).suite == "bullseye"
 
 
-def test_without_launchpad_no_version_is_assumed(
-    make_client: MakeClient, tmp_path: Path, dsc: Path
-) -> None:
-    with StandIn(World()) as gone:
-        pass
-    path = write(tmp_path, make_client(root=gone.root), dsc=dsc)
-    assert reader.load(path).one_series("xenial").archive == {}
-    assert 'hello-sru = { note = "not known: write' in path.read_text()
-    assert 'version = ""' not in path.read_text()
-
-
 @pytest.mark.parametrize(
     ("source", "expected"), [("hello-sru", "2.10-1"), ("hello-sru/yakkety", "1.3-1")]
 )
@@ -107,8 +96,8 @@ def test_without_a_dsc_the_newest_published_version_is_pinned_or_that_of_a_serie
     assert base.url.endswith(f"/hello-sru/{expected}/")
 
 
-def test_without_a_dsc_and_without_launchpad_there_is_no_recipe(
-    make_client: MakeClient, client: LaunchpadlibClient, tmp_path: Path
+def test_without_launchpad_a_recipe_needs_a_dsc_and_assumes_no_version(
+    make_client: MakeClient, client: LaunchpadlibClient, tmp_path: Path, dsc: Path
 ) -> None:
     with StandIn(World()) as gone:
         pass
@@ -121,6 +110,9 @@ def test_without_a_dsc_and_without_launchpad_there_is_no_recipe(
     with pytest.raises(UsageError, match="no source package is named"):
         write(tmp_path, None, source="")
     assert not (tmp_path / "new").exists()
+    path = write(tmp_path, make_client(root=gone.root), dsc=dsc)
+    assert reader.load(path).one_series("xenial").archive == {}
+    assert 'hello-sru = { note = "not known: write' in path.read_text()
 
 
 @pytest.mark.parametrize("name", ["backport.toml", "autopkgtest/matrix/installed"])
@@ -134,19 +126,24 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path: Path, dsc: Path, name: 
     assert path.read_text() == "mine"
 
 
-def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path: Path) -> None:
-    relations = {
-        "app": "small-lib-dev (>= 1.0) [amd64] | other, debhelper",
-        "small-lib": "small-base",
-    }
-    relations["small-base"] = "debhelper (>= 9)"
+def packages(folder: Path, relations: Mapping[str, str]) -> tuple[Path, ...]:
+    """Source packages by their build-dependencies; small-lib makes small-lib-dev."""
     dscs = []
     for name, needed in relations.items():
         text = CONTROL.format(name=name).replace("dh-python", needed)
         binary = {"small-lib": "small-lib-dev"}.get(name, name)
         text = text.replace(f"Package: {name}", f"Package: {binary}")
-        dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), tmp_path / "downloads"))
-    recipe = reader.load(write(tmp_path, None, dscs=(*dscs,), source=""))
+        dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), folder / "downloads"))
+    return tuple(dscs)
+
+
+def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path: Path) -> None:
+    relations = {
+        "app": "small-lib-dev (>= 1.0) [amd64] | other, debhelper",
+        "small-lib": "small-base",
+        "small-base": "debhelper (>= 9)",
+    }
+    recipe = reader.load(write(tmp_path, None, dscs=packages(tmp_path, relations), source=""))
     assert recipe.name == "app"
     assert [(source.name, source.needs) for source in recipe.sources] == [
         ("small-base", ()),
@@ -157,13 +154,10 @@ def test_several_dsc_files_are_put_in_the_order_in_which_they_are_built(tmp_path
     assert "Depends: small-base, small-lib-dev, app\n" in control
 
 
-def test_sources_that_need_each_other_are_refused(tmp_path: Path) -> None:
-    dscs = []
-    for name, other in (("small-a", "small-b"), ("small-b", "small-a")):
-        text = CONTROL.format(name=name).replace("dh-python", other)
-        dscs.append(build_dsc(PackageSpec(name, debian={"control": text}), tmp_path / "downloads"))
+def test_sources_that_need_each_other_or_come_twice_are_refused(tmp_path: Path) -> None:
+    dscs = packages(tmp_path, {"small-a": "small-b", "small-b": "small-a"})
     with pytest.raises(InputError, match="they build-depend on each other"):
-        write(tmp_path, None, dscs=(*dscs,), source="")
+        write(tmp_path, None, dscs=dscs, source="")
     with pytest.raises(UsageError, match=r"two \.dsc files are of small-a"):
         write(tmp_path, None, dscs=(dscs[0], dscs[0]), source="")
 
@@ -229,12 +223,8 @@ def test_the_bugs_template_can_be_filled_in(tmp_path: Path, dsc: Path) -> None:
     ("environment", "expected"),
     [
         ({"DEBFULLNAME": 'An "odd" Näme', "DEBEMAIL": "o@x.org"}, 'An "odd" Näme <o@x.org>'),
-        ({"DEBEMAIL": "Pat Packager <pat@x.org>"}, "Pat Packager <pat@x.org>"),
-        ({"DEBFULLNAME": "P P", "DEBEMAIL": "Pat <pat@x.org>"}, "P P <pat@x.org>"),
         ({"EMAIL": "Pat Packager <pat@x.org>"}, "Pat Packager <pat@x.org>"),
-        ({"EMAIL": "e@x.org", "DEBEMAIL": "d@x.org", "NAME": "Pat"}, "Pat <d@x.org>"),
         ({"DEBFULLNAME": "P P"}, "Debian Testers <testers@lists.debian.org>"),
-        ({}, "Debian Testers <testers@lists.debian.org>"),
     ],
 )
 def test_the_maintainer_is_the_one_that_dch_would_take_or_the_changelogs_last(
