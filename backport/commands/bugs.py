@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.errors import InputError, RecipeError, UsageError
-from backport.recipe import bug as recipe_bug
+from backport.errors import InputError, UsageError
 from backport.recipe import reader
 from backport.recipe.model import Recipe
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
     from backport.launchpad.bug.plan import WantedBug
 
-_MILESTONES = ("uploaded", "published")
 _REFUSED = 6
 
 
@@ -28,20 +26,6 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "bug", bug, "show how the bug differs from the recipe, and set it")
     sub.add_argument("--set", action="store_true", help="make the changes, after a question")
     sub.add_argument("--yes", action="store_true", help="do not ask (with --set)")
-    sub.add_argument(
-        "--status",
-        default="",
-        metavar="NAME",
-        help="raise the series' tasks to this status (default: the recipe's)",
-    )
-    sub.add_argument(
-        "--milestone",
-        action="append",
-        default=[],
-        choices=_MILESTONES,
-        help="comment on what was reached, from the records of upload and wait; repeatable "
-        "(default: none)",
-    )
     sub.add_argument(
         "--message",
         type=Path,
@@ -60,7 +44,7 @@ def bug(args: argparse.Namespace) -> int:
     """Show the bug and the difference; with --set make it as wanted."""
     from backport.launchpad.bug import model as bugs  # noqa: PLC0415 - launchpadlib takes its time
     from backport.launchpad.bug import plan as bug_plan  # noqa: PLC0415
-    from backport.launchpad.bug import text as bug_show  # noqa: PLC0415
+    from backport.launchpad.bug.changes import change_json  # noqa: PLC0415
 
     recipe = reader.load(args.recipe, outside=args.outside)
     number = common.bug_number(recipe)
@@ -68,19 +52,19 @@ def bug(args: argparse.Namespace) -> int:
         wanted = _wanted(args, recipe, client)
         found = bugs.read(client, number, rights=args.set)
         plan = bug_plan.make(found, wanted)
-        text = f"{bug_show.bug_text(found, wanted)}\n{bug_show.plan_text(plan)}"
-        common.tell(args, bug_show.plan_json(found, plan), text)
+        data = {"event": "bug", **found.to_json(), "notes": plan.notes}
+        data["changes"] = [change_json(change) for change in plan.changes]
+        common.tell(args, data, f"{found}\n{plan}")
         if not args.set or not plan.changes or not _agreed(args, len(plan.changes)):
             return 0
         applied = bugs.apply(client, found, wanted)
-        text = f"{bug_show.applied_text(applied)}\n{bug_show.plan_text(applied.left)}"
-        common.tell(args, bug_show.applied_json(applied), text)
-        if applied.troubles and not args.json:
-            print(f"backport: {applied.troubles[0].error}.", file=sys.stderr)
-        elif applied.left.changes and not args.json:
-            left = "the bug has changed meanwhile, and is not as wanted; run the command again"
-            print(f"backport: {left}.", file=sys.stderr)
-    return _REFUSED if applied.troubles or applied.left.changes else 0
+        common.tell(args, applied.to_json(), str(applied))
+    if not applied.troubles and not applied.left.changes:
+        return 0
+    left = "the bug has changed meanwhile, and is not as wanted; run the command again"
+    if not args.json:
+        print(f"backport: {applied.troubles[0][1] if applied.troubles else left}.", file=sys.stderr)
+    return _REFUSED
 
 
 def sponsor(args: argparse.Namespace) -> int:
@@ -91,25 +75,22 @@ def sponsor(args: argparse.Namespace) -> int:
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     number = common.bug_number(recipe)
     work = common.work_folder(args, recipe)
-    debdiffs, notes = sponsoring.find(work, common.pairs(args, recipe))
     with closing(_client(args, login=not args.dry_run)) as client:
         records = Records(args.cache, client)
-        debdiffs, told = sponsoring.against_archive(recipe, debdiffs, records, work, args.cache)
-        notes += told
-        state = sponsoring.read(client, number, [one.title for one in debdiffs])
-        todo = sponsoring.plan(state, debdiffs)
-        for text in (*notes, *todo.notes):
+        pairs = common.pairs(args, recipe)
+        debdiffs, notes = sponsoring.find(recipe, pairs, records, work, args.cache)
+        for text in notes:
             common.note(text, args)
-        titles = [debdiff.title for debdiff in todo.attach]
-        teams = [sponsoring.TEAM] if todo.subscribe else []
+        todo = sponsoring.missing(client, number, debdiffs)
+        titles = [debdiff.title for debdiff in todo.debdiffs]
+        teams = [sponsoring.TEAM] if todo.subscription else []
         lines = [f"to attach to bug {number}: {title}" for title in titles]
         lines += [f"to subscribe: {team}" for team in teams]
         if not todo:
             lines = [f"bug {number} has every debdiff, and {sponsoring.TEAM} is subscribed."]
         data = {"event": "sponsor", "number": number, "attach": titles, "subscribe": teams}
         common.tell(args, data, "\n".join(lines))
-        count = len(todo.attach) + todo.subscribe
-        if args.dry_run or not todo or not _agreed(args, count):
+        if args.dry_run or not todo or not _agreed(args, len(todo)):
             return 0
         for done in sponsoring.carry_out(client, number, debdiffs):
             common.tell(args, {"event": "done", "what": done}, f"done: {done}")
@@ -124,18 +105,8 @@ def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> WantedBug:
     from backport.launchpad.archive.publication import OBSOLETE_SERIES  # noqa: PLC0415
-    from backport.launchpad.bug import comments as bug_comments  # noqa: PLC0415
     from backport.launchpad.bug.plan import WantedBug  # noqa: PLC0415
 
-    if args.status:
-        try:
-            recipe_bug.known_status(args.status, "--status")
-        except RecipeError as error:
-            raise UsageError(error.what, where=error.where, advice=error.advice) from error
-    work = common.work_folder(args, recipe)
-    comments = [bug_comments.milestone(recipe, work, client.root, one) for one in args.milestone]
-    if args.message:
-        comments.append(_message(args.message))
     affected = {source.name: source.series for source in recipe.sources}
     affected.update({retired.name: retired.series for retired in recipe.retired})
     return WantedBug(
@@ -145,8 +116,8 @@ def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient
             one.name for one in recipe.series if client.series_status(one.name) == OBSOLETE_SERIES
         ),
         text=recipe.bug_text,
-        status=args.status,
-        comments=tuple(comments),
+        status=recipe.bug_text.status if recipe.bug_text else "",
+        comments=(_message(args.message),) if args.message else (),
     )
 
 

@@ -40,5 +40,5 @@ def debdiff(args: argparse.Namespace) -> int:
                 recipe, pair, records, store.work, args.cache, offline=args.offline
             )
             files = f"\n  {made.path}\n  lines to read: {made.weight}" if made.path else ""
-            common.tell(args, {"event": "debdiff", **made.to_json()}, f"{made.told}{files}")
+            common.tell(args, {"event": "debdiff", **made.record}, f"{made.told}{files}")
     return 0

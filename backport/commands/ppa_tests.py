@@ -7,28 +7,28 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backport.commands import common, waiting
 from backport.engine import verdict
-from backport.engine.events import Note
 from backport.engine.step import StepId
 from backport.engine.store import Store
-from backport.engine.verdict import Skipped
+from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import UsageError
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
-from backport.run import ui
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import AskedControl, Reader
+    from backport.launchpad.autopkgtest.results import AskedControl
     from backport.launchpad.autopkgtest.service import Request
     from backport.launchpad.autopkgtest.verdicts import ServiceRun
     from backport.launchpad.upload.ppa import PpaName
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
+# What the service has for current series; unconfirmed for older ones.
+ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--arch",
         action="append",
         default=[],
-        metavar="NAME",
+        choices=ARCHITECTURES,
         help="with --on ppa, only this architecture; repeatable (default: all of the PPA)",
     )
     sub.add_argument(
@@ -53,12 +53,6 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         metavar="OWNER/NAME",
         help="with --on ppa, test the controls with the packages of this throw-away PPA (default: "
         "no controls)",
-    )
-    sub.add_argument(
-        "--results",
-        default="",
-        metavar="URL",
-        help=f"with --on ppa, read the results here (default: {RESULTS_VARIABLE}, else Ubuntu's)",
     )
 
 
@@ -71,21 +65,13 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
-    for arch in args.arch:
-        if arch not in service.ARCHITECTURES:
-            raise UsageError(
-                f"the service has no architecture {arch!r}",
-                where="--arch",
-                advice=f"name one of {', '.join(service.ARCHITECTURES)}",
-            )
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     second = ppas.parse_name(args.control_ppa, where="--control-ppa") if args.control_ppa else None
     if second == ppa:
         raise UsageError("the control needs a PPA of its own", where="--control-ppa")
     store = Store(common.work_folder(args, recipe))
     before = verdicts.read_summary(store.work)
-    root = args.results or os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS
-    reader = results.Reader(root, Limits())
+    reader = results.Reader(os.environ.get(RESULTS_VARIABLE, "") or service.RESULTS, Limits())
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
         uploads, notes = waiting.recorded(args, store.work, str(ppa), client.root)
         for text in notes:
@@ -93,9 +79,8 @@ def run(args: argparse.Namespace) -> int:
         requests = [
             service.Request(upload.source, upload.series, arch, upload.version, ppa)
             for upload in uploads
-            for arch in args.arch or service.ARCHITECTURES
+            for arch in args.arch or ARCHITECTURES
         ]
-        asker = _Second(second, client, reader, store)
         tested: list[ServiceRun] = []
         controls: list[ServiceRun] = []
         for request in requests:
@@ -103,7 +88,18 @@ def run(args: argparse.Namespace) -> int:
             one = results.read(reader, request, tuple(shipped.values()), store)
             each = {_ours(name, shipped): made for name, made in one.each.items()}
             tested.append(replace(one, each=each))
-            controls += asker.controls(recipe, request, shipped)
+            for asked in _controls(recipe, request, shipped):
+                version = _newest(client, second, request) if second else ""
+                if not second or not version:
+                    why = f"name a PPA with packages of the variant {asked[0].variant}: "
+                    why += "--control-ppa"
+                    if second:
+                        why = f"{second} has no {request.source} for {request.series}"
+                    controls += results.not_run(replace(request, version=""), asked, why)
+                    continue
+                other = replace(request, version=version, ppa=second)
+                update = ppas.update_of(request.version)
+                controls += results.control(reader, other, asked, update, store)
         summary = verdicts.Summary(
             str(ppa), str(second or ""), client.root, tuple(tested), tuple(controls)
         ).after(before)
@@ -115,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             print(f"All of it is in {path}.")
     common.remake_evidence(args, store)
-    return _exit_code(args, tested, controls)
+    return _exit_code(args, tested + controls)
 
 
 def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
@@ -137,91 +133,46 @@ def _ours(there: str, shipped: Mapping[str, str]) -> str:
     return ours.get(there, f"{there} (the base's own)" if there in shipped else there)
 
 
-@dataclass(frozen=True)
-class _Second:
-    """The throw-away PPA of the controls, or None, and who asks about it."""
+def _controls(
+    recipe: Recipe, request: Request, shipped: Mapping[str, str]
+) -> list[list[AskedControl]]:
+    """The controls of the tests that the package ships, those on the same variant together."""
+    from backport.launchpad.autopkgtest.results import AskedControl  # noqa: PLC0415
 
-    ppa: PpaName | None
-    client: LaunchpadlibClient
-    reader: Reader
-    store: Store
-
-    def controls(
-        self, recipe: Recipe, request: Request, shipped: Mapping[str, str]
-    ) -> list[ServiceRun]:
-        """The controls of the tests that have a variant and that the package ships."""
-        from backport.launchpad.autopkgtest import results  # noqa: PLC0415
-        from backport.launchpad.upload.ppa import update_of  # noqa: PLC0415
-
-        by_variant: dict[str, list[AskedControl]] = {}
-        for row in recipe.matrix:
-            if row.source == request.source and row.name in shipped and not row.matrix:
-                for control in row.controls:
-                    if control.variant:
-                        one = results.AskedControl(
-                            row.name, shipped[row.name], control.test, control.variant
-                        )
-                        by_variant.setdefault(control.variant, []).append(one)
-        update = update_of(request.version)
-        made: list[ServiceRun] = []
-        for variant, tests in by_variant.items():
-            if self.ppa is None:
-                reason = f"name a PPA with the packages of the variant {variant}: --control-ppa"
-                made += results.not_run(request, tests, reason)
-                continue
-            version = _newest(self.client, self.ppa, request.source, request.series)
-            if not version:
-                reason = f"{self.ppa} has no {request.source} for {request.series}"
-                made += results.not_run(request, tests, reason)
-                continue
-            other = replace(request, version=version, ppa=self.ppa)
-            made += results.control(self.reader, other, tests, update, self.store)
-        return made
+    by_variant: dict[str, list[AskedControl]] = {}
+    for row in recipe.matrix:
+        if row.source == request.source and row.name in shipped and not row.matrix:
+            for one in row.controls:
+                if one.variant:
+                    asked = AskedControl(row.name, shipped[row.name], one.test, one.variant)
+                    by_variant.setdefault(one.variant, []).append(asked)
+    return list(by_variant.values())
 
 
-def _newest(client: LaunchpadlibClient, ppa: PpaName, source: str, series: str) -> str:
+def _newest(client: LaunchpadlibClient, ppa: PpaName, request: Request) -> str:
     from debian.debian_support import Version  # noqa: PLC0415
 
     found = [
         record.version
-        for record in client.published_sources(source, ppa=ppa)
-        if record.series == series and record.in_archive
+        for record in client.published_sources(request.source, ppa=ppa)
+        if record.series == request.series and record.in_archive
     ]
     return str(max(found, key=Version)) if found else ""
 
 
 def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.Namespace) -> None:
-    waiting_for = [one for one in tested if isinstance(one.verdict, Skipped) and not one.result]
-    if waiting_for and not args.quiet:
+    unasked = [one.request for one in tested if not one.result]
+    if unasked and not args.quiet:
         print("To request these tests, open each address in a browser that is logged in to")
         print("Launchpad as somebody who may upload the package:")
-        for one in waiting_for:
-            print(f"  {one.request}")
-    for one in tested:
-        if one.result and not (args.quiet and verdict.kind(one.verdict) == "passed"):
-            what = f"{one.series}/{one.source} on {one.arch}"
-            reason = verdict.text(one.verdict)
-            print(f"{what}: {verdict.kind(one.verdict)}{': ' + reason if reason else ''}")
-    said: dict[str, int] = {}
-    for control in controls:
-        what = f"control of {control.test} ({control.series}/{control.source})"
-        line = f"{what}: {verdict.kind(control.verdict)}: {verdict.text(control.verdict)}"
-        if not (args.quiet and verdict.kind(control.verdict) == "passed"):
-            said[line] = said.get(line, 0) + 1
-    for line, count in said.items():
-        print(f"{line}{f' ({count} architectures)' if count > 1 else ''}")
-    if not args.quiet:
-        kinds = [verdict.kind(one.verdict) for one in tested]
-        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-        print(ui.event_line(Note(f"{len(tested)} requests: {counts or 'none'}")))
+        print("\n".join(f"  {address}" for address in unasked))
+    for one in (*(one for one in tested if one.result), *controls):
+        if not (args.quiet and isinstance(one.verdict, Passed)):
+            name = f"{one.series}/{one.source} on {one.arch}"
+            name = f"control of {one.test} ({name})" if one.control else name
+            print(f"{name}: {verdict.kind(one.verdict)}: {verdict.text(one.verdict)}")
 
 
-def _exit_code(
-    args: argparse.Namespace, tested: list[ServiceRun], controls: list[ServiceRun]
-) -> int:
-    from backport.launchpad.autopkgtest.results import code  # noqa: PLC0415
-
-    every = [one.verdict for one in tested] + [control.verdict for control in controls]
-    if any(code(one) for one in every):
-        return 4
-    return 4 if args.strict and any(isinstance(one, Skipped) for one in every) else 0
+def _exit_code(args: argparse.Namespace, every: list[ServiceRun]) -> int:
+    failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
+    return 4 if any(isinstance(one.verdict, failing) for one in every) else 0

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from contextlib import closing
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from backport.commands import common, waiting
@@ -18,6 +17,7 @@ from backport.recipe.model import Recipe
 
 if TYPE_CHECKING:
     from backport.launchpad.api.client import LaunchpadlibClient
+    from backport.launchpad.builds.states import SourceVersion
     from backport.launchpad.upload.checks import UploadPlan
     from backport.launchpad.upload.dput import Server
     from backport.launchpad.upload.ppa import PpaName
@@ -98,14 +98,14 @@ def _upload(
     client: LaunchpadlibClient,
     name: PpaName,
     server: Server,
-) -> tuple[UploadPlan, list[str]]:
-    """Plan and send; returns the plan, and the names of what the PPA then has.
+) -> tuple[UploadPlan, list[SourceVersion]]:
+    """Plan and send; returns the plan, and what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
     from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
     from backport.launchpad.archive.publications import archive_versions  # noqa: PLC0415
-    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
+    from backport.launchpad.builds.states import Builds, SourceVersion  # noqa: PLC0415
     from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
     from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
@@ -119,9 +119,7 @@ def _upload(
     ppa.check_clock()
     ppa.check()
     # A kept answer is not good enough for an upload.
-    archive = archive_versions(
-        recipe, client, args.cache, max_age=timedelta(0), work=store.work, strict=True
-    )
+    archive = archive_versions(recipe, client, args.cache, work=store.work, fresh=True)
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
@@ -152,7 +150,7 @@ def _upload(
     if args.dry_run or plan.refused:
         return plan, []
     there = [
-        f"{item.series}/{item.source}={item.version}"
+        SourceVersion(item.source, item.series, item.version)
         for item in plan.items
         if item.action != checks.SKIP
     ]
@@ -170,7 +168,7 @@ def _upload(
         server=server,
         key=key,
         candidates=candidates,
-        builds=Wait(Builds(client, name), str(name), store.work, lambda _: None),
+        builds=Wait(Builds(client, name), str(name), store.work, lambda *_: None),
         notify=lambda event: common.tell(args, event, uploading.as_line(event)),
         poll=poll_seconds(30.0),
         longest=args.minutes * 60,

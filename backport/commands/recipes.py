@@ -24,7 +24,6 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "pin", pin, "fill the archive's .dsc files into the recipe")
     common.select_sources(sub)
     sub.add_argument("--update", action="store_true", help="replace the pins that are there")
-    sub.add_argument("--dry-run", action="store_true", help="show the change, and write nothing")
     sub = common.add(subs, "init", init, "write a first recipe for other source packages")
     sub.set_defaults(looks_above=False)
     sub.add_argument(
@@ -55,13 +54,6 @@ def register(subs: Subparsers) -> None:
         default=0,
         metavar="N",
         help="refer to this Launchpad bug (default: %(default)s, none yet)",
-    )
-    sub.add_argument(
-        "--maintainer",
-        default="",
-        metavar="WHO",
-        help='write this "Name <address>" (default: as dch(1) finds it, else the one of the last '
-        "changelog entry)",
     )
     common.add_offline(sub)
 

@@ -39,7 +39,6 @@ _RECORD_FILES = (
     "uploads/*.json",
     "published/*/*.json",
     "ppa-test/summary.json",
-    "ppa-test/*/*/result.json",
     "ppa-test/*/*/step.json",
     "ppa-test/*/*/log.gz",
     "ppa-test/*/*/result.tar",

@@ -21,7 +21,6 @@ from backport.launchpad.api.environment import service_root
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.autopkgtest import verdicts
-from backport.launchpad.builds import published, wait
 from backport.launchpad.upload import journal
 from backport.recipe import reader as recipes
 from backport.source import changelog, control, dep3, dep8, dsc, installable, patches, weight
@@ -204,12 +203,6 @@ UPLOAD = {
     "signer": "F", "account": "a", "base": "stand-in", "steps": {"build": "passed"},
     "state": "sent", "times": {"sent": "2026-11-23T12:00:00+00:00"},
 }  # fmt: skip
-PUBLISHED = {
-    "format": 1, "source": "alpha", "series": "xenial", "version": "1.0-1", "ppa": "a/b",
-    "root": "https://x/", "seen": "2026-11-23T12:00:00+00:00",
-    "builds": [{"arch": "amd64", "web": "https://x/", "log": "https://x/log"}],
-    "binaries": [],
-}  # fmt: skip
 PUBLICATION = asdict(Publication(
     "ubuntu", "alpha", "1.0-1", "xenial", "Release", "main", "Published",
     "2026-11-23T12:00:00+00:00", link="https://x/",
@@ -224,7 +217,6 @@ RECORDS = {
             }
         }
     },
-    "failures": {service_root(): ["2026-11-23T12:00:00+00:00", "down"]},
 }
 CHECKLIST = {
     "bug": 1, "evidence": "small-0", "sha256": "0" * 64, "asked": "",
@@ -330,9 +322,6 @@ READERS = (
           lambda path: Records(path.parent, None).published("alpha", "xenial"), RECORDS),
     _json("record of an upload", "uploads/a.json",
           lambda path: journal.read(path.parent.parent, "a/b", "https://x/"), UPLOAD),
-    _json("record of what is published", "a.json", published.read, PUBLISHED),
-    _json("state of a wait", wait.FILE, lambda path: wait.read_retries(path.parent),
-          {"format": 1, "retries": {"https://x/": {"a": 1}}}),
     _json("summary of the autopkgtest service", verdicts.SUMMARY,
           lambda path: verdicts.read(path.parent.parent, {}), SUMMARY),
 )  # fmt: skip

@@ -14,12 +14,13 @@ import pytest
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
 from backport.transport import Limits
+from tests.launchpad.scene import scene
 from tests.support.launchpad_server import StandIn, World
 from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.case import write_credentials
 from tests.support.upload_server.fixtures import case, upload_template
 
-__all__ = ["case", "upload_template"]
+__all__ = ["case", "scene", "upload_template"]
 
 QUICK = Limits(connect=2.0, silence=2.0, attempts=4, first_wait=0.01, longest_wait=0.5, total=10.0)
 

@@ -23,7 +23,7 @@ from backport.testbed.result import OneTest
 from tests.launchpad.conftest import QUICK
 from tests.support import recipes
 from tests.support.autopkgtest_results import log_gz, put, result_tar
-from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.launchpad_server import Entry, Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.uploads import upload_record
@@ -60,13 +60,15 @@ def test_the_list_of_results_is_read_newest_first_and_other_lines_are_left_out()
     listing = """xenial/amd64/a/app/20261120_101010_abcde@/log.gz
 xenial/amd64/a/app/20261120_101010_abcde@/result.tar
 xenial/i386/liba/liba/20261122_000000@
+xenial/i386/a/app/20261123_000000@
+xenial/amd64/a/app/20261122_000000@
 nonsense
 <html>
 ../../etc/20261122_000000@/result.tar
 """
-    assert [(one.source, one.arch, one.stamp) for one in service.runs(listing)] == [
-        ("liba", "i386", "20261122_000000@"),
-        ("app", "amd64", "20261120_101010_abcde@"),
+    assert service.runs(listing, REQUEST) == [
+        "xenial/amd64/a/app/20261122_000000@",
+        "xenial/amd64/a/app/20261120_101010_abcde@",
     ]
 
 
@@ -89,8 +91,7 @@ def test_the_newest_result_of_this_very_version_is_kept_like_a_step(
     kept = Store(tmp_path).last("ppa-test/xenial/app@amd64")
     assert kept is not None
     assert kept.verdict == Passed("2 tests")
-    about = json.loads((tmp_path / "ppa-test/xenial/app@amd64/result.json").read_text())
-    assert (about["version"], about["triggers"]) == (VERSION, f"app/{VERSION}")
+    assert tested.trigger == f"app/{VERSION}"
     assert (tmp_path / tested.file).is_file()
 
 
@@ -127,21 +128,17 @@ def test_a_damaged_result_has_passed_nothing_and_no_older_one_hides_it(
     assert tested.each == dict.fromkeys(("smoke", "race"), tested.verdict)
 
 
-def test_a_test_that_failed_stays_failed_where_the_whole_is_broken(
-    read: Read, world: World
+@pytest.mark.parametrize(
+    ("exit_code", "summary", "expected"),
+    [(0, "smoke PASS\nrace FAIL it lost\n", [Broken, Failed]), (12, "", [Failed, Failed])],
+    ids=["the whole is broken", "it cannot be tested"],
+)
+def test_a_test_that_failed_stays_failed_and_else_the_whole_counts(
+    read: Read, world: World, exit_code: int, summary: str, expected: list[type]
 ) -> None:
-    put(world, "20261122_000000", result_tar(0, VERSION, "smoke PASS\nrace FAIL it lost\n"))
+    put(world, "20261122_000000", result_tar(exit_code, VERSION, summary))
     each = read().each
-    assert isinstance(each["smoke"], Broken)
-    assert each["race"] == Failed("test", "it lost")
-
-
-def test_a_package_that_cannot_be_tested_fails_every_test(read: Read, world: World) -> None:
-    put(world, "20261122_000000", result_tar(12, VERSION, ""))
-    assert {name: type(one) for name, one in read().each.items()} == {
-        "smoke": Failed,
-        "race": Failed,
-    }
+    assert [type(each[name]) for name in ("smoke", "race")] == expected
 
 
 def test_a_service_that_gives_no_answer_ends_in_one_sentence(
@@ -158,10 +155,6 @@ def test_a_service_that_gives_no_answer_ends_in_one_sentence(
         read()
 
 
-def answer(verdict: Verdict) -> RunAnswer:
-    return RunAnswer("1~unpatched1", (), 4, (OneTest("race", verdict),))
-
-
 @pytest.mark.parametrize(
     ("seen", "kind"),
     [
@@ -172,16 +165,15 @@ def answer(verdict: Verdict) -> RunAnswer:
         (Passed(), Broken),
         (Skipped("no reason"), Broken),
         (Broken("testbed"), Broken),
+        (None, Broken),
     ],
 )
 def test_a_control_passes_only_when_the_test_itself_fails_without_the_patch(
-    seen: Verdict, kind: type[Verdict]
+    seen: Verdict | None, kind: type[Verdict]
 ) -> None:
-    assert isinstance(service.control_verdict("race", answer(seen)), kind)
-
-
-def test_a_control_without_an_answer_is_broken() -> None:
-    assert isinstance(service.control_verdict("other", answer(Passed())), Broken)
+    tests = (OneTest("race", seen),) if seen else ()
+    found = service.control_verdict("race", RunAnswer("1~unpatched1", (), 4, tests))
+    assert isinstance(found, kind)
 
 
 # ------------------------------------------------------------------ the command
@@ -238,17 +230,12 @@ class ControlPpa:
         self._world, self._farm = world, Farm(world)
         self._archive = self._farm.ppa("me", "throw-away")
 
-    def accept(self, version: str) -> None:
-        self._farm.accept(self._archive, "xenial", "app", version)
-
-    def tested(self, version: str, exit_code: int, summary: str, day: int = 22) -> None:
-        tar = result_tar(exit_code, version, summary)
-        put(self._world, f"202611{day}_111111", tar, ppa="me-throw-away")
-
-    def delete(self, version: str) -> None:
-        for entry in self._world.all("source_package_publishing_history"):
-            if entry.values["source_package_version"] == version:
-                entry.values["status"] = "Deleted"
+    def has(self, version: str, exit_code: int = 0, summary: str = "", day: int = 22) -> Entry:
+        """Take a version in; with a summary the service has tested it."""
+        if summary:
+            tar = result_tar(exit_code, version, summary)
+            put(self._world, f"202611{day}_111111", tar, ppa="me-throw-away")
+        return self._farm.accept(self._archive, "xenial", "app", version)
 
 
 @pytest.fixture
@@ -268,29 +255,29 @@ def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
     assert run(recipe) == 0
     out = capsys.readouterr().out
     assert f"  {REQUEST.url}\n" in out
-    assert "control of race (xenial/app): skipped: control not run: name a PPA" in out
-    assert "1 requests: 1 skipped" in out
+    assert "control of race (xenial/app on amd64): skipped: control not run: name a PPA" in out
     assert run(recipe, "--strict", "--quiet") == 4
 
 
 def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
-    recipe: Path, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
+    recipe: Path, world: World, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(recipe, *CONTROL, "--strict") == 4
     assert "control not run: ppa:me/throw-away has no app for xenial" in capsys.readouterr().out
-    control_ppa.accept(WITHOUT)
+    control_ppa.has(WITHOUT)
     assert run(recipe, *CONTROL, "--strict") == 4
     assert "no result yet" in capsys.readouterr().out
-    control_ppa.tested(WITHOUT, 4, HARM)
+    control_ppa.has(WITHOUT, 4, HARM)
     assert run(recipe, *CONTROL, "--strict") == 0
     out = capsys.readouterr().out
     assert "xenial/app on amd64: passed: 2 tests" in out
-    assert "control of race (xenial/app): passed: it sees the harm" in out
+    assert "control of race (xenial/app on amd64): passed: it sees the harm" in out
     summary = kept(recipe)
     assert summary["tests"][0]["each"]["race"]["verdict"] == "passed"
     assert Store(recipe.parent / "build").last("ppa-test/xenial/app@amd64+unpatched")
     # The throw-away PPA may go.
-    control_ppa.delete(WITHOUT)
+    for entry in world.all("source_package_publishing_history"):
+        entry.values["status"] = "Deleted"
     assert run(recipe, *CONTROL) == 0
     assert "has no app for xenial" in capsys.readouterr().out
     (row,) = kept(recipe)["controls"]
@@ -301,17 +288,11 @@ def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
 def test_a_control_that_does_not_see_the_harm_or_is_of_another_build_never_passes(
     recipe: Path, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    control_ppa.accept(VERSION)
-    assert run(recipe, *CONTROL) == 0
-    assert "control not run: ppa:me/throw-away has" in capsys.readouterr().out
-    other, second = "1.0-1ubuntu0.16.04.9~unpatched1", f"{VERSION[:-1]}2~unpatched1"
-    control_ppa.accept(other)
-    control_ppa.tested(other, 4, HARM)
+    other = control_ppa.has("1.0-1ubuntu0.16.04.9~unpatched1", 4, HARM)
     assert run(recipe, *CONTROL) == 0
     assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
-    control_ppa.delete(other)
-    control_ppa.accept(second)
-    control_ppa.tested(second, 0, PASS, day=23)
+    other.values["status"] = "Deleted"
+    control_ppa.has(f"{VERSION[:-1]}2~unpatched1", 0, PASS, day=23)
     assert run(recipe, *CONTROL) == 4
     assert "the control does not see the harm" in capsys.readouterr().out
 
@@ -357,21 +338,8 @@ def test_a_test_that_is_shipped_under_another_name_is_read_under_the_recipes(
     }
 
 
-def test_a_damaged_summary_is_told_before_anything_is_asked(
-    recipe: Path, standin: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = recipe.parent / "build/ppa-test/summary.json"
-    path.parent.mkdir()
-    path.write_text('{"format": 2}')
-    standin.requests.clear()
-    assert run(recipe) == 3
-    assert "this summary of the tests in the PPA cannot be read" in capsys.readouterr().err
-    assert standin.requests == []
-
-
-def test_an_architecture_or_control_that_cannot_be_is_refused(
+def test_a_control_in_the_updates_own_ppa_is_refused(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(recipe, "--arch", "m68k") == 2
     assert run(recipe, "--control-ppa", "me/sru") == 2
     assert "the control needs a PPA of its own" in capsys.readouterr().err

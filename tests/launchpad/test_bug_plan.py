@@ -41,11 +41,6 @@ FULL = bug(
 )
 
 
-def test_a_bug_with_all_tasks_needs_no_change() -> None:
-    assert make(FULL, WANTED).changes == ()
-    assert make(FULL, WANTED).notes == ()
-
-
 def test_a_new_source_gets_its_task_and_a_series_its_nomination() -> None:
     plan = make(bug(Task("app", "", DONE)), WANTED)
     assert plan.changes == (AddTask("lib"), Nominate("xenial"), Nominate("zesty"))
@@ -94,18 +89,16 @@ def test_an_obsolete_series_is_told_and_not_nominated() -> None:
     )
 
 
-def test_a_status_is_raised_and_never_set_back() -> None:
+def test_the_status_of_an_upload_is_raised_and_never_set_back() -> None:
     plan = make(FULL, replace(WANTED, status="In Progress"))
     assert plan.changes == (SetStatus("app", "xenial", "New", "In Progress", "link"),)
     assert plan.notes == (
         "app (Ubuntu Zesty) is Fix Committed already and is not set back to In Progress",
         "lib (Ubuntu Xenial) is Won't Fix, which is somebody's decision and stays",
     )
-
-
-def test_the_status_of_a_source_that_is_not_uploaded_stays() -> None:
     wanted = replace(WANTED, status="In Progress", uploaded=frozenset({("app", "zesty")}))
     assert make(FULL, wanted).changes == ()
+    assert make(FULL, WANTED) == BugPlan((), ())
 
 
 def test_the_development_task_has_to_be_fixed_first() -> None:
@@ -135,3 +128,16 @@ def test_the_difference_of_the_description_is_shown_line_by_line() -> None:
     shown = str(SetDescription("a\nb", "a\nc"))
     assert shown.startswith("change the description:\n")
     assert "    -b\n    +c" in shown
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("duplicate_of", 1, "the bug is a duplicate of bug 1"),
+        ("private", True, "the bug is private"),
+        ("locked", True, "the bug is locked"),
+    ],
+)
+def test_a_bug_that_is_no_good_for_an_update_is_told(field: str, value: Any, said: str) -> None:
+    (note,) = make(replace(FULL, **{field: value}), WANTED).notes
+    assert note.startswith(said)

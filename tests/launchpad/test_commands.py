@@ -29,9 +29,7 @@ def arguments(folder: Path, **more: object) -> Namespace:
 
 def init(folder: Path) -> Namespace:
     dsc = build_dsc(PackageSpec("hello-sru", "1.2-1"), folder / "downloads")
-    return arguments(
-        folder, names=[], series=["xenial"], dsc=[dsc], bug=12, offline=False, maintainer=""
-    )
+    return arguments(folder, names=[], series=["xenial"], dsc=[dsc], bug=12, offline=False)
 
 
 def test_init_then_pin_gives_a_recipe_with_the_archives_own_dsc(
@@ -40,30 +38,17 @@ def test_init_then_pin_gives_a_recipe_with_the_archives_own_dsc(
     assert first_recipe.command(init(tmp_path)) == 0
     assert "is written" in capsys.readouterr().out
     world.publish("bionic", "hello-sru", "1.2-1", files=signed("hello-sru", "1.2-1", "stranger"))
-    args = arguments(tmp_path, source=[], update=True, dry_run=True)
+    args = arguments(tmp_path, source=[], update=True)
+    before = args.recipe.read_text()
     assert pin.command(args) == 0
     out = capsys.readouterr().out
     assert "signature: unknown key" in out
     assert "+url = " in out
-    assert "is unchanged" in out
-    args.dry_run, args.json = False, True
+    args.recipe.write_text(before)
+    args.json = True
     assert pin.command(args) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["written"] is True
     base = reader.load(args.recipe).source("hello-sru").base
     assert base is not None
     assert base.url == data["found"][0]["pin"]["url"]
     assert base.path == ""
-
-
-def test_pin_says_what_is_missing_on_stderr_and_exits_3(
-    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first_recipe.command(init(tmp_path))
-    before = (tmp_path / "backport.toml").read_bytes()
-    for entry in world.all("source_package_publishing_history"):
-        entry.values["source_package_name"] = "another"
-    args = arguments(tmp_path, source=["hello-sru"], update=True, dry_run=False)
-    assert pin.command(args) == 3
-    assert "hello-sru: Launchpad has no record of 1.2-1" in capsys.readouterr().err
-    assert (tmp_path / "backport.toml").read_bytes() == before

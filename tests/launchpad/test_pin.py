@@ -10,62 +10,38 @@ import pytest
 
 from backport.errors import HashMismatchError, InputError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.archive.pin import PinReport, pin
+from backport.launchpad.archive.pin import FoundSource, pin
+from backport.launchpad.archive.publications import Records
 from backport.recipe import reader
-from backport.recipe.model import Recipe
 from tests.launchpad.conftest import Keys
-from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support import recipes
+from tests.support.launchpad_server import StandIn
+from tests.support.recipes import SourceSpec, Spec
 
-RECIPE = """\
-# A comment at the top.
-[update]
-name = "hello"          # kept
-bug = 1
-maintainer = "A Tester <t@example.org>"
-date = "Mon, 23 Nov 2026 12:00:00 +0000"
-
-[series.xenial]
-version = "16.04"
-
-[source.hello-sru]
-version="1.2"           # no blanks here
-debian-version = "1.2-1"
-series = [
-    "xenial",           # one a line
-]
-changes = ["A change."]
-
-[source.hello-sru.upstream]
-file = "hello.tar.gz"
-sha256 = "{zeros}"
-url = "http://127.0.0.1:9/hello.tar.gz"
-
-
-# The second one.
-[source.other-sru]
-version = "3"
-debian-version = "3-1"
-series = ["xenial"]
-changes = ["A change."]
-upstream = {{ file = "other.tar.gz", sha256 = "{zeros}", url = "http://127.0.0.1:9/other" }}
-
-# the end
-""".format(zeros="0" * 64)
+SPEC = Spec(
+    sources=(
+        SourceSpec("hello-sru", "1.2", series=("xenial", "zesty")),
+        SourceSpec("other-sru", "3", series=("xenial",)),
+    ),
+    series=("xenial", "zesty"),
+)
+DSC = "hello-sru_1.2-1.dsc"
+Signed = Callable[[str, str, str], dict[str, bytes]]
 
 
 @dataclass
 class Pinning:
     """A recipe of two sources, a Launchpad, and keys that sign."""
 
-    recipe: Recipe
+    path: Path
     client: LaunchpadlibClient
     standin: StandIn
     keys: Keys
-    signed: Callable[[str, str, str], dict[str, bytes]]
+    signed: Signed
 
     @property
     def text(self) -> str:
-        return self.recipe.path.read_text()
+        return self.path.read_text()
 
     def publish(
         self, source: str = "hello-sru", version: str = "1.2-1", who: str = "good", **more: Any
@@ -76,40 +52,25 @@ class Pinning:
         self.standin.world.publish(more.pop("series", "bionic"), source, version, files=own, **more)
         return own
 
-    def hide(self) -> None:
-        """Ubuntu has nothing of it."""
-        for entry in self.standin.world.all("source_package_publishing_history"):
-            entry.values["source_package_name"] = "another"
-
     def run(
-        self,
-        *sources: str,
-        client: LaunchpadlibClient | None = None,
-        offline: bool = False,
-        **options: Any,
-    ) -> PinReport:
+        self, *sources: str, offline: bool = False, update: bool = False
+    ) -> tuple[list[FoundSource], str]:
+        cache = self.path.parent / "cache"
         return pin(
-            reader.load(self.recipe.path, unpinned=True),
-            None if offline else client or self.client,
-            self.recipe.root / "cache",
+            reader.load(self.path, unpinned=True),
+            Records(cache, None if offline else self.client),
+            cache,
             sources=sources or ("hello-sru",),
             keyrings=[self.keys.keyring],
-            backoff=0.01,
-            **options,
+            update=update,
         )
 
 
 @pytest.fixture
 def here(
-    tmp_path: Path, client: LaunchpadlibClient, standin: StandIn, keys: Keys, signed: Any
+    tmp_path: Path, client: LaunchpadlibClient, standin: StandIn, keys: Keys, signed: Signed
 ) -> Pinning:
-    for source in ("hello-sru", "other-sru"):
-        packaging = tmp_path / "patches" / source / "debian"
-        packaging.mkdir(parents=True)
-        (packaging / "control").write_text("Source: x\n")
-    path = tmp_path / "backport.toml"
-    path.write_text(RECIPE)
-    return Pinning(reader.load(path), client, standin, keys, signed)
+    return Pinning(recipes.write(tmp_path, SPEC), client, standin, keys, signed)
 
 
 @pytest.mark.parametrize(
@@ -117,183 +78,156 @@ def here(
 )
 def test_a_source_is_found_fetched_checked_and_pinned(here: Pinning, who: str, state: str) -> None:
     files = here.publish(who=who, series="zesty", status="Obsolete")
-    report = here.run()
-    assert (report.exit_code, report.written) == (0, True)
-    (found,) = report.found
+    before = here.text
+    (found,), change = here.run()
     assert found.signature.state == state
-    assert f"signature: {state}" in str(found)
-    assert "ubuntu zesty (Release, Obsolete)" in str(found)
+    assert f"ubuntu zesty (Release, Obsolete); signature: {state}" in str(found)
     assert {path.name: path.read_bytes() for path in found.dsc.parent.iterdir()} == files
-
-    base = reader.load(here.recipe.path).source("hello-sru").base
+    base = reader.load(here.path).source("hello-sru").base
     assert base == found.pin
     assert base is not None
-    assert base.sha256 == hashlib.sha256(files["hello-sru_1.2-1.dsc"]).hexdigest()
+    assert base.sha256 == hashlib.sha256(files[DSC]).hexdigest()
     assert base.url.endswith("/+sourcefiles/hello-sru/1.2-1/")
-
-
-def test_the_recipe_keeps_every_byte_but_the_pin(here: Pinning) -> None:
-    here.publish()
-    here.publish("other-sru", "3-1")
-    shown = here.run("hello-sru", "other-sru", dry_run=True)
-    assert (shown.written, here.text) == (False, RECIPE)
-    report = here.run("hello-sru", "other-sru")
-    assert report.change == shown.change
-    new = here.text
-    for found in report.found:
-        pinned = found.pin
-        block = (
-            f'\n[source.{found.source}.base]\nversion = "{pinned.version}"\n'
-            f'dsc = "{pinned.dsc}"\nsha256 = "{pinned.sha256}"\nurl = "{pinned.url}"\n'
-        )
-        assert new.count(block) == 1
-        assert all(f"+{line}\n" in report.change for line in block.strip().splitlines())
-        new = new.replace(block, "")
-    assert new == RECIPE
-    assert len(report.found) == 2
+    added = [line for line in here.text.splitlines() if line not in before.splitlines()]
+    assert added
+    assert all(f"\n+{line}\n" in change for line in added)
 
 
 def test_debians_archive_is_looked_at_after_ubuntus(here: Pinning) -> None:
-    here.hide()
+    for entry in here.standin.world.all("source_package_publishing_history"):
+        entry.values["source_package_name"] = "another"
     here.publish(series="sid", distribution="debian", status="Superseded")
-    (found,) = here.run().found
+    (found,), _ = here.run()
     assert found.publication.distribution == "debian"
     assert "/debian/+archive/primary/" in found.pin.url
-
-
-def test_what_no_archive_ever_had_is_said_per_source_and_nothing_is_written(here: Pinning) -> None:
-    here.publish()
-    report = here.run("hello-sru", "other-sru")
-    assert (report.exit_code, report.written) == (3, False)
-    (sentence,) = report.missing
-    assert sentence.startswith("other-sru: Launchpad has no record of 3-1")
-    assert "[source.other-sru.base]" in sentence
-    assert here.text == RECIPE
 
 
 def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(here: Pinning) -> None:
     files = here.publish()
     here.run()
-    text = here.text.replace(hashlib.sha256(files["hello-sru_1.2-1.dsc"]).hexdigest(), "1" * 64)
-    here.recipe.path.write_text(text)
+    text = here.text.replace(hashlib.sha256(files[DSC]).hexdigest(), "1" * 64)
+    here.path.write_text(text)
     asked = len(here.standin.requests)
 
-    kept = here.run()
-    assert (kept.kept, kept.found, kept.change) == (("hello-sru",), (), "")
+    assert here.run() == ([], "")
     assert len(here.standin.requests) == asked
 
-    updated = here.run(update=True)
-    assert updated.written
-    assert updated.change.count("\n+") == 2, "the diff's header and the hash"
-    assert here.text == text.replace("1" * 64, updated.found[0].pin.sha256)
-
-
-def test_a_file_with_another_hash_than_the_record_keeps_nothing(here: Pinning) -> None:
-    files = here.publish()
-    stored = here.standin.world.files
-    for path, content in stored.items():
-        if content == files["hello-sru_1.2.orig.tar.gz"]:
-            stored[path] = content + b"x"
-    with pytest.raises(HashMismatchError):
-        here.run()
-    assert here.text == RECIPE
+    (found,), change = here.run(update=True)
+    assert change.count("\n+") == 2, "the diff's header and the hash"
+    assert here.text == text.replace("1" * 64, found.pin.sha256)
 
 
 def more_files(files: dict[str, bytes]) -> None:
     files["hello-sru_1.2.orig-extra.tar.gz"] = b"more"
 
 
+def other_tarball(files: dict[str, bytes]) -> None:
+    files["hello-sru_1.2.orig.tar.gz"] += b"x"
+
+
 def change_signed(files: dict[str, bytes]) -> None:
-    dsc = files["hello-sru_1.2-1.dsc"]
-    files["hello-sru_1.2-1.dsc"] = dsc.replace(b"Architecture: all", b"Architecture: any")
+    files[DSC] = files[DSC].replace(b"Architecture: all", b"Architecture: any")
 
 
 def no_dsc(files: dict[str, bytes]) -> None:
-    del files["hello-sru_1.2-1.dsc"]
+    del files[DSC]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (more_files, r"do not agree about hello-sru_1.2.orig-extra.tar.gz"),
+        (other_tarball, r"hello-sru_1.2.orig.tar.gz"),
         (change_signed, "its signature is bad"),
         (no_dsc, r"0 \.dsc files instead of one"),
     ],
 )
-def test_a_record_whose_files_are_not_one_signed_source_package_is_refused(
+def test_what_is_not_one_signed_source_package_is_refused(
     here: Pinning, change: Callable[[dict[str, bytes]], None], said: str
 ) -> None:
+    before = here.text
+    here.publish("other-sru", "3-1")
     files = here.signed("hello-sru", "1.2-1", "good")
     change(files)
     here.standin.world.publish("bionic", "hello-sru", "1.2-1", files=files)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises((InputError, HashMismatchError), match=said):
+        here.run("other-sru", "hello-sru")
+    assert here.text == before
+
+
+def test_a_file_that_arrives_otherwise_than_the_record_says_keeps_nothing(here: Pinning) -> None:
+    before, stored = here.text, here.standin.world.files
+    files = here.publish()
+    for path, content in stored.items():
+        if content == files["hello-sru_1.2.orig.tar.gz"]:
+            stored[path] = content + b"x"
+    with pytest.raises(HashMismatchError):
         here.run()
-    assert here.text == RECIPE
-
-
-@pytest.mark.parametrize("kind", ["reset", "truncated"])
-def test_a_download_that_breaks_off_is_tried_again(here: Pinning, kind: str) -> None:
-    here.publish()
-    here.standin.faults.add(Fault(kind, on="GET /librarian/.*orig"))  # type: ignore[arg-type]
-    assert here.run().written
+    assert here.text == before
 
 
 def test_a_pin_can_be_made_again_offline_from_what_is_kept(
     here: Pinning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = here.text
     here.publish()
-    first = here.run(dry_run=True)
+    first = here.run()
+    here.path.write_text(before)
     here.standin.stop()
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", here.standin.root)
-    second = here.run(offline=True)
-    assert second.found == first.found
-    assert second.written
+    assert here.run(offline=True) == first
+    assert here.text != before
 
 
-def test_an_unreachable_launchpad_leaves_the_recipe_untouched(
-    here: Pinning, make_client: Callable[..., LaunchpadlibClient]
-) -> None:
-    with StandIn(World()) as gone:
-        pass
+def test_what_no_archive_ever_had_is_told_and_nothing_is_written(here: Pinning) -> None:
+    before = here.text
+    here.publish()
+    with pytest.raises(InputError, match=r"other-sru: Launchpad has no record of 3-1 .*\.base\]"):
+        here.run("hello-sru", "other-sru")
+    assert here.text == before
+
+
+def test_without_an_answer_or_with_a_wrong_name_the_recipe_is_untouched(here: Pinning) -> None:
+    before = here.text
+    here.standin.stop()
     with pytest.raises(RemoteError, match="the connection is refused"):
-        here.run(client=make_client(root=gone.root))
+        here.run()
     with pytest.raises(RemoteError, match="no kept record"):
         here.run(offline=True)
     with pytest.raises(UsageError, match="'hello' is no source of this recipe"):
         here.run("hello")
-    assert here.text == RECIPE
+    assert here.text == before
 
 
 def test_an_edit_by_somebody_else_meanwhile_is_not_overwritten(here: Pinning) -> None:
     here.publish()
-    edited = RECIPE.replace("bug = 1", "bug = 2")
+    edited = here.text.replace(" = 1\n", " = 2\n")
+
+    def edit() -> None:
+        here.path.write_text(edited)
+
+    here.standin.world.before.append(edit)
     with pytest.raises(InputError, match="changed by somebody else"):
-        here.run(progress=lambda _: here.recipe.path.write_text(edited))
+        here.run()
     assert here.text == edited
-    assert [path.name for path in here.recipe.root.glob(".backport*")] == []
+    assert list(here.path.parent.glob(".backport*")) == []
 
 
 def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> None:
     bases = {"xenial": "1.2-1", "zesty": "1.3-1"}
     for series, version in bases.items():
         here.publish(version=version, series=series)
-    text = (
-        RECIPE.replace(
-            'version = "16.04"\n', 'version = "16.04"\n\n[series.zesty]\nversion = "17.04"\n'
-        )
-        .replace('    "xenial",           # one a line\n', '    "xenial", "zesty",\n')
-        .replace('version="1.2"           # no blanks here\ndebian-version = "1.2-1"\n', "")
-    )
-    tables = "\n".join(
+    content = recipes.data(SPEC)
+    del content["source"]["hello-sru"]["version"], content["source"]["hello-sru"]["debian-version"]
+    del content["source"]["hello-sru"]["upstream"]
+    tables = (
         f'[source.hello-sru.base.{series}]\nversion = "{version}"\n'
         for series, version in bases.items()
     )
-    here.recipe.path.write_text(text.replace("\n\n# The second", f"\n{tables}\n# The second"))
-    report = here.run()
-    source = reader.load(here.recipe.path).source("hello-sru")
+    here.path.write_text(recipes.toml(content) + "".join(tables))
+    found, _ = here.run()
+    source = reader.load(here.path).source("hello-sru")
     assert source.base is None
-    assert source.bases == {one.series: one.pin for one in report.found}
+    assert source.bases == {one.series: one.pin for one in found}
     assert {name: one.version for name, one in source.bases.items()} == bases
-    assert here.run().kept == ("hello-sru",)
-    assert 'version = "1.3-1"\ndsc = "hello-sru_1.3-1.dsc"\n' in here.text
-    assert "\n\n# The second one.\n[source.other-sru]\n" in here.text
+    assert here.run() == ([], "")

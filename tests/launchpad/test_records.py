@@ -7,65 +7,54 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication
-from backport.launchpad.archive.publications import FILE, Records, age, archive_versions
+from backport.launchpad.archive.publications import FILE, archive_versions
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Change, Published, Recipe, Retired, Series, Source
+from backport.recipe.model import Published, Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.source.files import sha256_of
+from tests.support import recipes
 from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.recipes import SourceSpec, Spec
 
 MakeClient = Callable[..., LaunchpadlibClient]
-MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def recipe(root: Path) -> Recipe:
-    series = (
-        Series("xenial", "16.04", archive={"hello-sru": Published("1.0-1", note="guessed")}),
-        Series("zesty", "17.04", archive={"hello-sru": Published("1.2-1")}),
+    spec = Spec(
+        sources=(SourceSpec("hello-sru", "1.2", base="1.2-1", series=("xenial",)),),
+        series=("xenial", "zesty"),
+        archive={("hello-sru", "xenial"): "1.0-1", ("hello-sru", "zesty"): "1.2-1"},
+        retired={"hello-sru-data": {"series": ["zesty"], "by": ["hello-sru"], "reason": "renamed"}},
     )
-    source = Source(
-        name="hello-sru",
-        version="1.2",
-        debian_version="1.2-1",
-        series=("xenial",),
-        upstream=None,
-        patches=root,
-        tests=root,
-        changes=(Change("A change."),),
-        base=BasePin("1.2-1", "hello-sru_1.2-1.dsc", "0" * 64, url="http://x/"),
-    )
-    old = Retired("hello-sru-data", ("zesty",), "untouched", (), "nothing changes")
-    return Recipe(
-        path=root / "backport.toml",
-        root=root,
-        name="hello",
-        bug=1,
-        maintainer="A <a@example.org>",
-        date="",
-        ppa="",
-        series=series,
-        sources=(source,),
-        retired=(old,),
-    )
+    return recipes.load(root, spec)
 
 
 def asked(
     client: LaunchpadlibClient | None,
     folder: Path,
-    now: datetime = MONDAY,
     *,
     note: Callable[[str], None] = lambda _: None,
     work: Path | None = None,
     as_of: date | None = None,
 ) -> ArchiveVersions:
-    """What each series has, asked at that time with the cache in the folder."""
+    """What each series has, with the cache in the folder."""
     update = replace(recipe(folder), as_of=as_of)
-    return archive_versions(update, client, folder, now=lambda: now, note=note, work=work)
+    return archive_versions(update, client, folder, note=note, work=work)
+
+
+def grow_old(folder: Path, hours: float) -> str:
+    """Let the kept answers be so many hours older; "asked", and the day."""
+    path, moment = folder / FILE, datetime.now(UTC) - timedelta(hours=hours)
+    data = json.loads(path.read_text())
+    for answers in data["roots"].values():
+        for answer in answers.values():
+            answer["asked_at"] = moment.isoformat()
+    path.write_text(json.dumps(data))
+    return f"asked {moment:%Y-%m-%d}"
 
 
 def test_the_records_confirm_the_versions_with_their_date(
@@ -73,7 +62,7 @@ def test_the_records_confirm_the_versions_with_their_date(
 ) -> None:
     notes: list[str] = []
     found = asked(client, tmp_path, note=notes.append)
-    confirmed = f"{standin.root} publication record, asked 2026-11-23"
+    confirmed = f"{standin.root} publication record, asked {datetime.now(UTC):%Y-%m-%d}"
     assert found == {
         ("hello-sru", "xenial"): Published("1.0-1ubuntu0.1", confirmed, "in Updates"),
         ("hello-sru", "zesty"): Published("1.2-1", confirmed, "in Release"),
@@ -82,17 +71,6 @@ def test_the_records_confirm_the_versions_with_their_date(
     (note,) = notes
     assert "the recipe says 1.0-1" in note
     assert "1.0-1ubuntu0.1, which counts" in note
-
-
-def test_a_series_that_lacks_the_source_is_confirmed_as_empty(
-    client: LaunchpadlibClient, world: World, tmp_path: Path
-) -> None:
-    for entry in world.all("source_package_publishing_history"):
-        if entry.values["distro_series_link"] == "/ubuntu/xenial":
-            entry.values["status"] = "Deleted"
-    found = asked(client, tmp_path)
-    assert found["hello-sru", "xenial"].version == ""
-    assert found["hello-sru", "xenial"].confirmed
 
 
 @pytest.mark.parametrize(
@@ -146,12 +124,7 @@ def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
     assert ("1.2-1~ubuntu16.04.1" in found["hello-sru", "xenial"].seen) is taken
     (row, _) = versions.table(recipe(tmp_path), found)
     assert row.ours == ("1.2-1~ubuntu16.04.2" if taken else "1.2-1~ubuntu16.04.1")
-
-
-def test_the_queue_of_today_says_nothing_of_a_day_in_the_past(
-    client: LaunchpadlibClient, world: World, tmp_path: Path
-) -> None:
-    queue(world, "Unapproved")
+    # Today's queue says nothing of a day in the past.
     found = asked(client, tmp_path, as_of=date(2017, 6, 1))
     assert found["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
 
@@ -181,141 +154,81 @@ def test_an_upload_is_ours_by_its_files_and_not_by_its_version(
     assert not row.published
 
 
-def history(world: World) -> None:
-    """What xenial had of hello-sru over the years, as records of every status."""
-    for entry in world.all("source_package_publishing_history"):
-        if entry.values["distro_series_link"] == "/ubuntu/xenial":
-            del world.entries[entry.path]
-
-    def publish(version: str, place: str, came: str, went: str = "") -> None:
-        pocket, status = place.split()
-        world.publish(
-            "xenial",
-            "hello-sru",
-            version,
-            pocket=pocket,
-            status=status,
-            date=f"{came}T10:00:00.000000+00:00",
-            superseded=f"{went}T09:00:00.000000+00:00" if went else None,
-            removed=f"{went}T23:00:00.000000+00:00" if went else None,
-        )
-
-    publish("1.0-1", "Release Published", "2016-04-01")
-    publish("1.0-1ubuntu0.1", "Updates Superseded", "2016-10-01", "2017-06-01")
-    publish("1.5-1", "Proposed Deleted", "2017-01-10", "2017-01-20")
-    publish("0.27-1~ubuntu16.04.1", "Updates Superseded", "2017-06-01", "2019-01-01")
-    publish("2.0-1", "Updates Published", "2019-01-01")
-
-
 @pytest.mark.parametrize(
-    ("day", "expected"),
+    ("status", "came", "went", "days", "others"),
     [
-        ("2016-03-31", ("", "")),
-        ("2016-04-01", ("1.0-1", "in Release")),
-        ("2016-10-01", ("1.0-1ubuntu0.1", "in Updates")),
-        ("2017-01-15", ("1.5-1", "in Proposed")),
-        ("2017-02-15", ("1.0-1ubuntu0.1", "in Updates")),
-        ("2019-01-01", ("2.0-1", "in Updates")),
-        (None, ("2.0-1", "in Updates")),
+        ("Published", "2016-04-01T10:00", "", ("2016-04-01", "2020-01-01"), ("2016-03-31",)),
+        ("Superseded", "2016-10-01T10:00", "2017-06-01T09:00", ("2016-10-01", "2017-05-31"),
+         ("2016-09-30", "2017-06-01")),
+        ("Superseded", "2016-10-01T10:00", "", ("2017-02-15",), ("2016-09-30",)),
+        ("Deleted", "2017-01-10T10:00", "2017-01-20T23:00", ("2017-01-15",), ("2017-01-20",)),
+        ("Obsolete", "2016-10-01T10:00", "2018-01-13T00:00", ("2020-01-01",), ("2016-09-30",)),
+        ("Published", "2017-02-16T01:00+02:00", "", ("2017-02-15",), ("2017-02-14",)),
     ],
-)
-def test_as_of_a_day_only_what_was_in_the_archive_on_that_day_counts(
-    client: LaunchpadlibClient,
-    world: World,
-    tmp_path: Path,
-    day: str | None,
-    expected: tuple[str, str],
+    ids=["there", "superseded", "unknown end", "deleted", "its series has ended", "a day of UTC"],
+)  # fmt: skip
+def test_as_of_a_day_what_was_in_the_archive_at_its_end_counts(
+    *, status: str, came: str, went: str, days: tuple[str, ...], others: tuple[str, ...]
 ) -> None:
-    history(world)
-    as_of = date.fromisoformat(day) if day else None
-    found = asked(client, tmp_path, as_of=as_of)
-    seen = found["hello-sru", "xenial"]
-    assert (seen.version, seen.note) == expected
-    said = f" as of {day}" if day else ""
-    assert seen.confirmed.endswith(f"publication record{said}, asked 2026-11-23")
+    came, went = (f"{one}:00+00:00" if one and "+" not in one else one for one in (came, went))
+    moments = {"superseded" if status == "Superseded" else "removed": went}
+    one = Publication(
+        "ubuntu", "x", "1", "xenial", "Release", "main", status, came, link="", **moments
+    )
+    assert [one.was_in_archive(date.fromisoformat(day)) for day in days] == [True] * len(days)
+    assert [one.was_in_archive(date.fromisoformat(day)) for day in others] == [False] * len(others)
 
 
-def test_what_a_series_had_when_it_ended_counts_as_of_any_later_day(
+def test_as_of_a_day_a_series_may_have_nothing_and_the_day_is_told(
     client: LaunchpadlibClient, world: World, tmp_path: Path
 ) -> None:
-    for entry in world.all("source_package_publishing_history"):
-        if entry.values["status"] == "Obsolete":
-            entry.values["date_removed"] = "2018-01-13T00:00:00.000000+00:00"
-    found = asked(client, tmp_path, as_of=date(2020, 1, 1))
-    assert found["hello-sru", "zesty"].version == "1.2-1"
-
-
-def test_a_superseded_version_of_unknown_end_counts_as_of_a_later_day(
-    client: LaunchpadlibClient, world: World, tmp_path: Path
-) -> None:
-    world.publish("xenial", "hello-sru", "1.9-1", status="Superseded")
-    found = asked(client, tmp_path, as_of=date(2017, 2, 15))
-    assert found["hello-sru", "xenial"].version == "1.9-1"
-
-
-def test_a_day_is_that_of_utc_wherever_the_record_was_written() -> None:
-    moment = "2017-02-16T01:00:00+02:00"
-    one = Publication("ubuntu", "x", "1", "xenial", "Release", "main", "Published", moment, "")
-    assert one.was_in_archive(date(2017, 2, 15))
-    assert not one.was_in_archive(date(2017, 2, 14))
-
-
-def test_another_day_asks_nothing_anew(
-    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
-) -> None:
-    asked(client, tmp_path)
-    before = len(standin.requests)
-    found = asked(client, tmp_path, as_of=date(2010, 1, 1))
-    assert len(standin.requests) == before
-    assert {one.version for one in found.values()} == {""}
+    world.publish("xenial", "hello-sru", "2.0-1", date="2019-01-01T10:00:00.000000+00:00")
+    found = [
+        asked(client, tmp_path, as_of=date.fromisoformat(day))["hello-sru", "xenial"]
+        for day in ("2010-01-01", "2018-12-31", "2019-01-01")
+    ]
+    assert [one.version for one in found] == ["", "1.0-1ubuntu0.1", "2.0-1"]
+    assert "publication record as of 2010-01-01, asked " in found[0].confirmed
 
 
 def test_a_kept_answer_is_used_for_a_day_without_asking(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
-    first = asked(client, tmp_path)
-    before = len(standin.requests)
-    later = MONDAY + timedelta(hours=23)
-    assert asked(client, tmp_path, later) == first
-    assert len(standin.requests) == before
-    asked(client, tmp_path, MONDAY + timedelta(hours=25))
-    assert len(standin.requests) > before
+    asked(client, tmp_path)
+    grow_old(tmp_path, 23)
+    standin.requests.clear()
+    assert asked(client, tmp_path)["hello-sru", "xenial"].version == "1.0-1ubuntu0.1"
+    assert {one.version for one in asked(client, tmp_path, as_of=date(2010, 1, 1)).values()} == {""}
+    assert standin.requests == []
+    for hours in (25, -1):  # too old, and of the future
+        grow_old(tmp_path, hours)
+        standin.requests.clear()
+        asked(client, tmp_path)
+        assert standin.requests
+    standin.requests.clear()
+    archive_versions(recipe(tmp_path), client, tmp_path, fresh=True)
+    assert standin.requests
 
 
-def test_offline_a_warm_cache_is_used_and_its_age_said(
-    make_client: MakeClient, standin: StandIn, tmp_path: Path
-) -> None:
-    asked(make_client(), tmp_path)
-    standin.stop()
-    notes: list[str] = []
-    later = MONDAY + timedelta(days=3)
-    found = asked(make_client(), tmp_path, later, note=notes.append)
-    seen = found["hello-sru", "xenial"]
-    assert seen.version == "1.0-1ubuntu0.1"
-    assert seen.confirmed.endswith("asked 2026-11-23")
-    assert seen.note == "in Updates; 3 days old"
-    assert any("the connection is refused" in note for note in notes)
-    assert any("3 kept publication records are used; they are 3 days old" in note for note in notes)
-
-
-def test_without_a_client_only_the_file_is_read(
+def test_without_launchpad_old_answers_are_used_with_their_day(
     make_client: MakeClient, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked(make_client(), tmp_path)
+    day = grow_old(tmp_path, 72)
+    standin.stop()
+    notes: list[str] = []
+    found = asked(make_client(), tmp_path, note=notes.append)
+    assert found["hello-sru", "xenial"].version == "1.0-1ubuntu0.1"
+    assert found["hello-sru", "xenial"].confirmed.endswith(day)
+    (note,) = [one for one in notes if "which counts" not in one]
+    assert "the connection is refused" in note
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
-    warm = asked(make_client(), tmp_path)
-    before = len(standin.requests)
-    later = MONDAY + timedelta(hours=2)
-    assert asked(None, tmp_path, later) == warm
-    assert len(standin.requests) == before
-
-
-def test_records_of_one_server_are_not_taken_for_those_of_another(
-    client: LaunchpadlibClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked(client, tmp_path)
-    monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT", raising=False)
-    found = asked(None, tmp_path)
-    assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
+    assert asked(None, tmp_path) == found
+    with pytest.raises(RemoteError, match="the connection is refused"):
+        archive_versions(recipe(tmp_path), make_client(), tmp_path, fresh=True)
+    # Records of one server are not taken for those of another.
+    monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT")
+    assert asked(None, tmp_path)["hello-sru", "xenial"] == Published("1.0-1", "the specification")
 
 
 def test_when_nobody_answers_the_recipe_stands_with_one_note(
@@ -326,8 +239,8 @@ def test_when_nobody_answers_the_recipe_stands_with_one_note(
     notes: list[str] = []
     found = asked(make_client(root=gone.root), tmp_path, note=notes.append)
     assert found == {
-        ("hello-sru", "xenial"): Published("1.0-1", note="guessed"),
-        ("hello-sru", "zesty"): Published("1.2-1"),
+        ("hello-sru", "xenial"): Published("1.0-1", "the specification"),
+        ("hello-sru", "zesty"): Published("1.2-1", "the specification"),
     }
     refused, stands = notes
     assert "the connection is refused" in refused
@@ -340,7 +253,7 @@ def test_a_refusal_concerns_its_own_question_only(
     del world.entries["/ubuntu/xenial"]
     notes: list[str] = []
     found = asked(client, tmp_path, note=notes.append)
-    assert found["hello-sru", "xenial"] == Published("1.0-1", note="guessed")
+    assert found["hello-sru", "xenial"] == Published("1.0-1", "the specification")
     assert found["hello-sru", "zesty"].confirmed
     refused, stands = notes
     assert "the publications of hello-sru in ubuntu xenial" in refused
@@ -353,41 +266,24 @@ def test_after_one_failure_no_more_is_asked(
 ) -> None:
     standin.faults.add(Fault("status", on="xenial.*getPublished", status=503, times=-1))
     found = asked(client, tmp_path)
-    assert found["hello-sru", "zesty"] == Published("1.2-1")
+    assert found["hello-sru", "zesty"] == Published("1.2-1", "the specification")
     assert not any("zesty" in request for request in standin.requests)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "roots": []}', '{"format": 9}'])
+RECORD = '{"asked_at": "2026-11-23T12:00:00+00:00", "publications": [{"version": "0"}]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"format": 2, "roots": []}', '{"format": 9}'),
+        '{"format": 2, "roots": {"x": {"y": {"asked_at": "soon", "publications": []}}}}',
+        f'{{"format": 2, "roots": {{"x": {{"y": {RECORD}}}}}}}',
+    ],
+)
 def test_a_damaged_file_counts_as_none(
     client: LaunchpadlibClient, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / FILE).write_text(text)
-    found = asked(client, tmp_path)
-    assert found["hello-sru", "zesty"].confirmed
+    assert asked(client, tmp_path)["hello-sru", "zesty"].confirmed
     assert json.loads((tmp_path / FILE).read_text())["format"] == 2
-
-
-def test_a_damaged_record_is_asked_for_again(client: LaunchpadlibClient, tmp_path: Path) -> None:
-    asked(client, tmp_path)
-    data = json.loads((tmp_path / FILE).read_text())
-    data["roots"][client.root]["ubuntu/zesty/hello-sru"]["publications"] = [{"version": "0"}]
-    (tmp_path / FILE).write_text(json.dumps(data))
-    found = asked(client, tmp_path)
-    assert found["hello-sru", "zesty"].version == "1.2-1"
-
-
-def test_an_answer_from_the_future_is_not_trusted(
-    client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
-) -> None:
-    Records(tmp_path, client, now=lambda: MONDAY).published("hello-sru", "zesty")
-    before = len(standin.requests)
-    past = MONDAY - timedelta(days=400)
-    Records(tmp_path, client, now=lambda: past).published("hello-sru", "zesty")
-    assert len(standin.requests) > before
-
-
-@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=4000)))
-def test_an_age_is_said_in_whole_units(passed: timedelta) -> None:
-    words = age(MONDAY, MONDAY + passed)
-    assert words.endswith(" old")
-    assert ("day" in words) is (passed >= timedelta(days=1))

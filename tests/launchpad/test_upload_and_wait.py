@@ -1,4 +1,4 @@
-"""From a signed upload over the builds to the published binaries and the comment on the bug."""
+"""From a signed upload over the builds to the published binaries and the evidence."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import os
 import pty
 
 from tests.support.launchpad_server.world import Entry
-from tests.support.launchpad_server.world_bugs import Bugs
 from tests.support.launchpad_server.world_builds import Farm, ends
 from tests.support.upload_server.case import SECRET, Case
 
 VERSION = "1.0-1ubuntu0.1~ppa1"
 # The form where the update goes to several series.
 OF_SEVERAL = "1.0-1ubuntu0.24.04.1~ppa1"
-NUMBER = 2100000
 
 
 def send(case: Case) -> Entry:
@@ -38,7 +36,7 @@ def published(case: Case) -> None:
     farm.now = 2000.0
 
 
-def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None:
+def test_what_was_uploaded_is_waited_for_and_goes_into_the_evidence(case: Case) -> None:
     published(case)
 
     ran = case.run("wait", "--json")
@@ -56,14 +54,6 @@ def test_what_was_uploaded_is_waited_for_and_told_on_the_bug(case: Case) -> None
     assert (sent["state"], sent["version"]) == ("accepted", VERSION)
     for path in (case.work / "evidence").rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
-    bugs = Bugs(case.world)
-    bugs.add(NUMBER, "Greet", "Please.", tasks=["greeter"])
-    words = ("bug", "--set", "--yes", "--milestone", "uploaded", "--milestone", "published")
-    assert case.run(*words, "--status", "In Progress").exit_code == 0
-    assert bugs.task(NUMBER, "noble/greeter").values["status"] == "In Progress"
-    uploaded, told = bugs.comments(NUMBER)[1:]
-    assert uploaded.endswith(f"noble: greeter {VERSION}")
-    assert f"noble: greeter {VERSION} (built on amd64)" in told
 
 
 def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:

@@ -6,7 +6,6 @@ import argparse
 import graphlib
 import json
 import os
-import pwd
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
-from debian.changelog import Changelog
+from debian.changelog import Changelog, get_maintainer
 from debian.deb822 import Dsc
 from debian.debian_support import Version
 
@@ -31,21 +30,18 @@ from backport.source import dsc as dsc_file
 from backport.source.files import sha256_of
 
 _RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
-_ADDRESS = re.compile(r"(?:(?P<name>.*\S)\s+)?<?(?P<address>[^<>\s]+@[^<>\s]+)>?")
 
 
 def first_recipe(
     path: Path,
     names: Sequence[str],
     series: Sequence[str],
-    client: LaunchpadlibClient | None,
+    records: Records,
     cache: Path,
     *,
     dscs: Sequence[Path] = (),
-    maintainer: str = "",
     bug: int = 0,
     now: datetime | None = None,
-    backoff: float = 1.0,
 ) -> list[Path]:
     """Write a recipe that is complete and can be loaded, with the files that it needs beside it.
 
@@ -54,13 +50,11 @@ def first_recipe(
         names: source packages. One that is in no .dsc is looked up: ``SOURCE`` is the newest in
             Ubuntu, ``SOURCE/SERIES`` what that series has.
         series: the series to upload to, by name.
-        client: who asks Launchpad; None works from `dscs` and kept records.
-        cache: the folder for records and downloads.
+        records: Launchpad's records, or the kept ones.
+        cache: the folder of downloads.
         dscs: source packages to start from, as local files.
-        maintainer: "Name <address>"; see `maintainer_of` when empty.
         bug: the Launchpad bug; 0 until there is one.
         now: the changelog's date.
-        backoff: seconds before a broken download is tried again.
 
     Returns what was written, the recipe first.
 
@@ -70,31 +64,24 @@ def first_recipe(
         RemoteError: Launchpad has to be asked and gives no answer.
     """
     init_text.in_order(series)
-    records = Records(cache, client)
     found = [_local(dsc, path) for dsc in dscs]
     there = [dsc_file.read_dsc(dsc).source for dsc, _ in found]
     if doubled := [name for name in there if there.count(name) > 1]:
         raise UsageError(
             f"two .dsc files are of {doubled[0]}", where="--dsc", advice="name each source once"
         )
-    lacking = [name for name in names if name.partition("/")[0] not in there]
-    if there and lacking and client is None:
-        raise UsageError(
-            f"no --dsc is of the source package {lacking[0]}, but of {', '.join(there)}",
-            where=lacking[0],
-            advice="name that source, or another .dsc",
-        )
-    found += [_published(name, records, cache, backoff) for name in lacking]
+    found += [
+        _published(name, records, cache) for name in names if name.partition("/")[0] not in there
+    ]
     if not found:
         raise UsageError("no source package is named", advice="name one, or a .dsc with --dsc FILE")
     for dsc, _ in found:
         dsc_file.require_format(dsc_file.read_dsc(dsc))
     sources = _sources(found)
-    who, note = (maintainer, "") if maintainer else maintainer_of(os.environ, found[0][0])
-    name = names[0].partition("/")[0] if names else there[0]
+    who, note = _maintainer(found[0][0])
     beside = init_text.files_beside(sources, series)
     text = init_text.first_recipe(
-        name,
+        names[0].partition("/")[0] if names else there[0],
         sources,
         series,
         archive=_archive([source.name for source in sources], series, records),
@@ -113,10 +100,9 @@ def command(args: argparse.Namespace) -> int:
             args.recipe,
             args.names,
             args.series,
-            None if args.offline else client,
+            Records(args.cache, None if args.offline else client),
             args.cache,
             dscs=args.dsc,
-            maintainer=args.maintainer,
             bug=args.bug,
         )
     if args.json:
@@ -127,16 +113,12 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def maintainer_of(environment: Mapping[str, str], dsc: Path) -> tuple[str, str]:
+def _maintainer(dsc: Path) -> tuple[str, str]:
     """The maintainer as dch(1) finds it, else the changelog's last one; and a remark about it."""
-    given = environment.get("DEBEMAIL") or environment.get("EMAIL") or ""
-    match = _ADDRESS.fullmatch(given.strip())
-    if match is not None:
-        account = pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0]
-        names = (environment.get("DEBFULLNAME"), environment.get("NAME"), match["name"], account)
-        name = next((one for one in names if one), "")
+    if os.environ.get("DEBEMAIL") or os.environ.get("EMAIL"):
+        name, address = get_maintainer()
         if name:
-            return f"{name} <{match['address']}>", ""
+            return f"{name} <{address}>", ""
     changelog = Changelog(dsc_file.debian_texts(dsc)["changelog"], max_blocks=1)
     return str(changelog.author), "of the changelog's last entry: write your own"
 
@@ -157,26 +139,18 @@ def _local(dsc: Path, recipe: Path) -> tuple[Path, BasePin]:
     return dsc, BasePin(info.version, dsc=dsc.name, sha256=sha256_of(dsc), path=place)
 
 
-def _published(name: str, records: Records, cache: Path, backoff: float) -> tuple[Path, BasePin]:
+def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]:
     source, _, series = name.partition("/")
-    advice = f"fetch it with: pull-lp-source -d {f'{source} {series}'.strip()}, and name its .dsc "
-    advice += "with --dsc FILE"
     answer = records.published(source, series)
-    if answer is None and records.trouble is not None:
-        raise RemoteError(records.trouble.what, where=records.trouble.where, advice=advice)
-    there = (
-        [publication.version for publication in answer.publications if publication.in_archive]
-        if answer
-        else []
-    )
-    package = (
-        find(source, max(there, key=Version), records, cache, backoff=backoff) if there else None
-    )
+    every = [one.version for one in answer.publications if one.in_archive] if answer else []
+    package = find(source, max(every, key=Version), records, cache) if every else None
     if package is None:
-        raise InputError(
-            "no publication record tells of a source package to start from",
+        fetch = f"pull-lp-source -d {f'{source} {series}'.strip()}"
+        trouble = records.troubles[-1] if records.troubles else None
+        raise (RemoteError if trouble else InputError)(
+            trouble.what if trouble else "no publication record tells of this source package",
             where=name,
-            advice=advice,
+            advice=f"fetch it with: {fetch}, and name its .dsc with --dsc FILE",
         )
     return package.dsc, package.pin
 

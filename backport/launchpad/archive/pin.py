@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backport.errors import InputError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
@@ -24,8 +22,7 @@ from backport.recipe import edit, reader
 from backport.recipe.model import BasePin, Recipe, Source
 from backport.source import dsc as dsc_file
 
-# Ubuntu's record comes first: it holds what later series have, synced from Debian or not.
-_DISTRIBUTIONS = ("ubuntu", "debian")
+_IN_JSON = ("source", "pin", "publication", "signature")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Where Debian's packages debian-keyring and ubuntu-keyring put the keys of uploaders.
 KEYRINGS = tuple(
@@ -65,69 +62,31 @@ class FoundSource:
         )
 
 
-@dataclass(frozen=True)
-class PinReport:
-    """What `pin` found. `change` is the recipe's change as a diff; `written` if it was made.
-
-    `kept` are the sources that have a pin already; `missing` one sentence for each source that
-    was not found. Where one is missing nothing is written.
-    """
-
-    found: tuple[FoundSource, ...]
-    kept: tuple[str, ...]
-    missing: tuple[str, ...]
-    change: str
-    written: bool
-
-    @property
-    def exit_code(self) -> int:
-        """3 where a source was not found."""
-        return InputError.exit_code if self.missing else 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as JSON data."""
-        sources = [
-            {
-                "source": one.source,
-                "pin": asdict(one.pin),
-                "publication": asdict(one.publication),
-                "signature": asdict(one.signature),
-            }
-            for one in self.found
-        ]
-        rest = {"kept": self.kept, "missing": self.missing, "change": self.change}
-        return {"found": sources, **rest, "written": self.written}
-
-
 def pin(
     recipe: Recipe,
-    client: LaunchpadlibClient | None,
+    records: Records,
     cache: Path,
     *,
     sources: Sequence[str] = (),
     update: bool = False,
-    dry_run: bool = False,
     keyrings: Sequence[Path] = KEYRINGS,
-    backoff: float = 1.0,
-    progress: Callable[[str], None] = lambda _: None,
-) -> PinReport:
+) -> tuple[list[FoundSource], str]:
     """Pin the .dsc of every source that has none, all or nothing.
+
+    Returns what was found, and the recipe's change as a diff.
 
     Parameters:
         recipe: the update; its file is edited in place, comments and layout kept.
-        client: who asks Launchpad; None uses kept records only.
-        cache: the folder for records and downloads.
+        cache: the folder of downloads.
         sources: only these; every source of the recipe when empty.
         update: also look up the sources that are pinned already.
-        dry_run: show the change only.
         keyrings: the keys that signatures are checked with.
-        backoff: seconds before a broken download is tried again.
-        progress: takes a line for each source that was found.
 
     Raises:
         UsageError: a name in `sources` is not in the recipe.
         RemoteError: Launchpad or the server of the files gives no answer.
-        InputError: a file is not what Launchpad says, or a signature is bad.
+        InputError: no archive had a source, a file is not what Launchpad says, or a signature is
+            bad.
     """
     names = [source.name for source in recipe.sources]
     for name in sources:
@@ -137,36 +96,27 @@ def pin(
                 where="--source",
                 advice=f"write one of {', '.join(names)}",
             )
-    chosen = [one for one in recipe.sources if not sources or one.name in sources]
     old = edit.read_text(recipe.path)
-    records = Records(cache, client)
     found: list[FoundSource] = []
-    missing: list[str] = []
-    for source in chosen:
+    for source in recipe.sources:
         for series, version in _unpinned(source, update=update):
-            one = find(source.name, version, records, cache, keyrings=keyrings, backoff=backoff)
+            if sources and source.name not in sources:
+                continue
+            one = find(source.name, version, records, cache, keyrings=keyrings)
             if one is None:
-                missing.append(
-                    f"{source.name}: Launchpad has no record of {version} in Ubuntu's or Debian's "
-                    "archive; correct debian-version, or give a .dsc with path and sha256 in "
-                    f"[source.{source.name}.base]"
+                raise InputError(
+                    f"Launchpad has no record of {version} in Ubuntu's or Debian's archive",
+                    where=source.name,
+                    advice="correct debian-version, or give a .dsc with path and sha256 in "
+                    f"[source.{source.name}.base]",
                 )
-            else:
-                progress(str(one))
-                found.append(replace(one, series=series))
+            found.append(replace(one, series=series))
     new = old
     for one in found:
         new = edit.set_base(new, one.source, one.pin, one.series)
-    write = not missing and not dry_run and new != old
-    if write:
+    if new != old:
         edit.replace_file(recipe.path, old, new)
-    return PinReport(
-        found=tuple(found),
-        kept=tuple(one.name for one in chosen if not _unpinned(one, update=update)),
-        missing=tuple(missing),
-        change=edit.difference(old, new, recipe.path.name),
-        written=write,
-    )
+    return found, edit.difference(old, new, recipe.path.name)
 
 
 def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
@@ -184,63 +134,39 @@ def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
 def command(args: argparse.Namespace) -> int:
     """`backport pin`: print what was found and the change; the exit code."""
     recipe = reader.load(args.recipe, outside=args.outside, unpinned=True)
-
-    def progress(line: str) -> None:
-        if not (args.quiet or args.json):
-            print(line)
-
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
-        report = pin(
-            recipe,
-            client,
-            args.cache,
-            sources=args.source,
-            update=args.update,
-            dry_run=args.dry_run,
-            progress=progress,
-        )
+        records = Records(args.cache, client)
+        found, change = pin(recipe, records, args.cache, sources=args.source, update=args.update)
     if args.json:
-        print(json.dumps(report.to_json()))
+        every = [{key: asdict(one)[key] for key in _IN_JSON} for one in found]
+        print(json.dumps({"found": every, "change": change}))
     elif not args.quiet:
-        for name in report.kept:
-            print(f"{name}: pinned already; --update looks again")
-        print(report.change, end="")
-        if report.change and not report.written:
-            print(f"{recipe.path.name} is unchanged.")
-    for sentence in report.missing:
-        print(f"backport: {sentence}.", file=sys.stderr)
-    return report.exit_code
+        lines = "\n".join(map(str, found)) or "All is pinned already; --update looks again."
+        print(f"{lines}\n{change}", end="")
+    return 0
 
 
 def find(
-    source: str,
-    version: str,
-    records: Records,
-    cache: Path,
-    *,
-    keyrings: Sequence[Path] = KEYRINGS,
-    backoff: float = 1.0,
+    source: str, version: str, records: Records, cache: Path, *, keyrings: Sequence[Path] = KEYRINGS
 ) -> FoundSource | None:
     """Find one version of a source in Ubuntu's archive, then in Debian's, and fetch it.
 
-    Records of every series and pocket count, those of ended series too: their files stay on
-    Launchpad. None where no archive ever had that version.
+    None where no archive ever had that version.
 
     Raises: as `pin` does.
     """
-    for distribution in _DISTRIBUTIONS:
-        answer = records.of_version(source, version, distribution)
-        if answer is None:
-            raise records.missing(f"where {source} {version} is")
-        if answer.publications:
-            publication = answer.publications[0]
-            base = base_of(publication)
-            path = dsc_file.fetch_base(base, cache, source=source, backoff=backoff)
-            same_hashes(publication, path)
-            signature = dsc_file.signature(path, keyrings)
-            dsc_file.require_not_bad(signature, path)
-            return FoundSource(source, base, publication, signature, path)
-    return None
+    answer = records.of_any_archive(source, version)
+    if answer is None:
+        raise records.missing(f"where {source} {version} is")
+    if not answer.publications:
+        return None
+    publication = answer.publications[0]
+    base = base_of(publication)
+    path = dsc_file.fetch_base(base, cache, source=source)
+    same_hashes(publication, path)
+    signature = dsc_file.signature(path, keyrings)
+    dsc_file.require_not_bad(signature, path)
+    return FoundSource(source, base, publication, signature, path)
 
 
 def base_of(publication: Publication) -> BasePin:

@@ -1,18 +1,18 @@
 """Publication records, kept in a file with the time of their answer.
 
-What Launchpad said is used again for a day; without Launchpad it is used at any age, and the
-age is said.
+What Launchpad said is used again for a day; without Launchpad it is used at any age. What is made
+of a record says when it was asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from debian.debian_support import Version
 
@@ -28,68 +28,57 @@ from backport.source.dsc import file_version, read_dsc
 
 FILE = "launchpad-records.json"
 _FORMAT = 2
+_DAY = timedelta(days=1)
+# Ubuntu's record comes first: it holds what later series have, synced from Debian or not.
+_DISTRIBUTIONS = ("ubuntu", "debian")
 # Backports is opt-in and sorts on its own; Proposed counts, since an upload must be above it.
 _COUNTED = ("Release", "Security", "Updates", "Proposed")
-
-Clock = Callable[[], datetime]
-Note = Callable[[str], None]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """Publication records, and when Launchpad gave them; `fresh` if it was in time."""
+    """Publication records, and when Launchpad gave them, in ISO 8601."""
 
     publications: tuple[Publication, ...]
-    asked_at: datetime
-    fresh: bool
+    asked_at: str
 
+    def __post_init__(self) -> None:
+        _ = self.age
 
-def age(asked_at: datetime, now: datetime) -> str:
-    """How old an answer is, in words.
+    @property
+    def age(self) -> timedelta:
+        """How old the answer is.
 
-    >>> age(datetime(2026, 11, 20, 9), datetime(2026, 11, 23, 10))
-    '3 days old'
-    """
-    hours = max(0, int((now - asked_at).total_seconds() // 3600))
-    number, unit = (hours // 24, "day") if hours >= 24 else (hours, "hour")
-    if number == 0:
-        return "less than an hour old"
-    return f"{number} {unit}{'s' if number > 1 else ''} old"
+        Raises:
+            ValueError: `asked_at` is no time.
+        """
+        return datetime.now(UTC) - datetime.fromisoformat(self.asked_at).astimezone(UTC)
+
+    @property
+    def asked(self) -> str:
+        """When it was asked for, in words."""
+        return f"asked {self.asked_at[:10]}"
 
 
 class Records:
     """Answers of one service root, from the file or from Launchpad.
 
+    `troubles` is why answers are missing, as far as that is known.
+
     Parameters:
         folder: the cache folder; the file in it is ``launchpad-records.json``.
         client: who asks Launchpad; without one only the file is used.
-        max_age: how old an answer may be before it is asked for again.
-        now: the clock, in UTC.
+        fresh: ask for everything now, whatever was kept.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        client: LaunchpadlibClient | None,
-        *,
-        max_age: timedelta = timedelta(days=1),
-        now: Clock = _utc_now,
+        self, folder: Path, client: LaunchpadlibClient | None, *, fresh: bool = False
     ) -> None:
         self._path = folder / FILE
         self._client = client
-        self._max_age = max_age
-        self._now = now
+        self._longest = timedelta(0) if fresh else _DAY
         self.root = client.root if client else service_root()
-        self.refusals: list[RefusedError] = []
-        self.failure: RemoteError | None = None
+        self.troubles: list[RemoteError] = []
 
     def published(self, source: str, series: str) -> KeptAnswer | None:
         """The records of a source in an Ubuntu series, "" for all; None if nobody can tell."""
@@ -124,14 +113,24 @@ class Records:
 
         return self._answer(f"{distribution}/{series or '*'}/{source}={version}", question)
 
-    @property
-    def trouble(self) -> RemoteError | None:
-        """Why an answer is missing, as far as that is known."""
-        return self.failure or (self.refusals[-1] if self.refusals else None)
+    def of_any_archive(self, source: str, version: str) -> KeptAnswer | None:
+        """The records of one version in Ubuntu's archive, else in Debian's.
+
+        Records of every series and pocket count, those of ended series too: their files stay on
+        Launchpad. None if nobody can tell; no publications if no archive ever had that version.
+        """
+        answer = None
+        for distribution in _DISTRIBUTIONS:
+            answer = self.of_version(source, version, distribution)
+            if answer is None or answer.publications:
+                break
+        return answer
 
     def missing(self, what: str) -> RemoteError:
         """The error for what no record tells, of now or kept."""
-        return self.trouble or RemoteError(
+        if self.troubles:
+            return self.troubles[-1]
+        return RemoteError(
             f"no kept record tells {what}",
             where=self.root,
             advice="run it once with Launchpad in reach",
@@ -142,55 +141,38 @@ class Records:
         """Whose records they are: a service root of tests is never called Launchpad."""
         return "Launchpad" if self.root == PRODUCTION else self.root
 
-    def age(self, answer: KeptAnswer) -> str:
-        """How old an answer is, in words."""
-        return age(answer.asked_at, self._now())
-
     def _answer(
         self, key: str, question: Callable[[LaunchpadlibClient], tuple[Publication, ...]]
     ) -> KeptAnswer | None:
-        kept = self._kept(key)
-        if kept is not None and timedelta(0) <= self._now() - kept.asked_at <= self._max_age:
-            return KeptAnswer(kept.publications, kept.asked_at, fresh=True)
-        if self._client is None or self.failure is not None:
+        kept = self._roots.get(self.root, {}).get(key)
+        if kept is not None and timedelta(0) <= kept.age <= self._longest:
+            return kept
+        # A refusal concerns its own question; after any other failure nothing more is asked.
+        if self._client is None or not all(isinstance(one, RefusedError) for one in self.troubles):
             return kept
         try:
             publications = question(self._client)
-        except RefusedError as error:
-            self.refusals.append(error)
-            return kept
         except RemoteError as error:
-            self.failure = error
+            self.troubles.append(error)
             return kept
-        answer = KeptAnswer(publications, self._now(), fresh=True)
-        self._keep(key, answer)
+        answer = KeptAnswer(publications, datetime.now(UTC).isoformat())
+        self._roots.setdefault(self.root, {})[key] = answer
+        as_json = {
+            root: {key: asdict(one) for key, one in answers.items()}
+            for root, answers in self._roots.items()
+        }
+        data = {"format": _FORMAT, "roots": as_json}
+        atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
         return answer
 
-    def _roots(self) -> dict[str, dict[str, Any]]:
-        """The kept answers of every service root, as JSON data; none where the file is damaged."""
+    @cached_property
+    def _roots(self) -> dict[str, dict[str, KeptAnswer]]:
+        """The kept answers by service root and question; a damaged file is as good as none."""
         with contextlib.suppress(InputError), reading(self._path):
             data = records.read_json(self._path)
             if data["format"] == _FORMAT:
-                return dict(records.decode(dict[str, dict[str, Any]], data["roots"]))
+                return dict(records.decode(dict[str, dict[str, KeptAnswer]], data["roots"]))
         return {}
-
-    def _kept(self, key: str) -> KeptAnswer | None:
-        # A damaged record is as good as none: it is asked for again.
-        with contextlib.suppress(InputError), reading(self._path):
-            data = self._roots()[self.root][key]
-            publications = records.decode(tuple[Publication, ...], data["publications"])
-            asked_at = datetime.fromisoformat(data["asked_at"]).astimezone(UTC)
-            return KeptAnswer(publications, asked_at, fresh=False)
-        return None
-
-    def _keep(self, key: str, answer: KeptAnswer) -> None:
-        roots = self._roots()
-        roots.setdefault(self.root, {})[key] = {
-            "asked_at": answer.asked_at.isoformat(),
-            "publications": [asdict(publication) for publication in answer.publications],
-        }
-        data = {"format": _FORMAT, "roots": roots}
-        atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
 
 
 def archive_versions(
@@ -198,11 +180,9 @@ def archive_versions(
     client: LaunchpadlibClient | None,
     cache: Path,
     *,
-    max_age: timedelta = timedelta(days=1),
-    now: Clock = _utc_now,
-    note: Note = _silent,
+    note: Callable[[str], None] = lambda _: None,
     work: Path | None = None,
-    strict: bool = False,
+    fresh: bool = False,
 ) -> Mapping[tuple[str, str], Published]:
     """What each series' archive has of each source of the recipe, the retired ones included.
 
@@ -214,68 +194,52 @@ def archive_versions(
         recipe: the update.
         client: who asks Launchpad; None works offline.
         cache: the folder of `Records`.
-        max_age: how old a kept answer may be before it is asked for again.
-        now: the clock, in UTC.
         note: takes one sentence for each thing that a person has to know.
         work: the work folder, with the source packages that an upload was made of.
-        strict: whether it is an error that Launchpad does not answer.
+        fresh: ask Launchpad now; that it does not answer is an error.
 
     Raises:
-        RemoteError: see `strict`.
+        RemoteError: see `fresh`.
     """
-    records = Records(cache, client, max_age=max_age, now=now)
+    kept = Records(cache, client, fresh=fresh)
     result: dict[tuple[str, str], Published] = {}
-    stale: list[KeptAnswer] = []
+    every = {(source.name, series.name) for source in recipe.sources for series in recipe.series}
+    every |= {(retired.name, series) for retired in recipe.retired for series in retired.series}
+    uploaded = {(one.name, series) for one in recipe.sources for series in one.series}
     unasked = 0
-    uploaded = {one.name: one.series for one in recipe.sources}
-    pairs = _pairs(recipe)
-    for source, series in pairs:
+    for source, series in sorted(every):
         named = recipe.one_series(series).archive.get(source)
-        answer = records.published(source, series)
-        if strict and records.trouble is not None:
-            raise records.trouble
+        answer = kept.published(source, series)
         if answer is None:
             unasked += 1
             if named is not None:
                 result[source, series] = named
             continue
-        if not answer.fresh:
-            stale.append(answer)
-        seen = newest_in_archive(answer, records, recipe.as_of)
-        if source in uploaded and series in uploaded[source]:
-            pair = (source, series)
-            seen = _with_seen(seen, answer, records, pair, as_of=recipe.as_of, work=work)
-            if strict and records.trouble is not None:
-                raise records.trouble
-        result[source, series] = seen
-        if named is not None and named.version != seen.version:
+        has = newest_in_archive(answer, kept, recipe.as_of)
+        if (source, series) in uploaded:
+            has = _with_seen(has, answer, kept, (source, series), as_of=recipe.as_of, work=work)
+        result[source, series] = has
+        if named is not None and named.version != has.version:
             note(
                 f"{source} in {series}: the recipe says {named.version or 'none'}, but the "
-                f"publication records say {seen.version or 'none'}, which counts"
+                f"publication records say {has.version or 'none'}, which counts"
             )
-    for error in (*records.refusals, *([records.failure] if records.failure else [])):
+    if fresh and kept.troubles:
+        raise kept.troubles[0]
+    for error in kept.troubles:
         note(str(error))
-    if stale:
-        oldest = min(stale, key=lambda one: one.asked_at)
-        note(f"{len(stale)} kept publication records are used; they are {records.age(oldest)}")
     if unasked:
         note(
-            f"for {unasked} of {len(pairs)} pairs of source and series there is no publication "
+            f"for {unasked} of {len(every)} pairs of source and series there is no publication "
             "record: the recipe's own data stand"
         )
     return result
 
 
-def _pairs(recipe: Recipe) -> Collection[tuple[str, str]]:
-    every = [(source.name, series.name) for source in recipe.sources for series in recipe.series]
-    old = [(retired.name, series) for retired in recipe.retired for series in retired.series]
-    return tuple(dict.fromkeys(every + old))
-
-
 def _with_seen(
     has: Published,
     answer: KeptAnswer,
-    records: Records,
+    kept: Records,
     pair: tuple[str, str],
     *,
     as_of: date | None,
@@ -283,23 +247,21 @@ def _with_seen(
 ) -> Published:
     """What a series has, with every version that was seen there, and whether it is our upload.
 
-    A version is taken once for an archive, whatever becomes of it.
+    A version is taken once for an archive, whatever becomes of it. Today's queue says nothing of
+    another day.
 
     Parameters:
-        has: what the series has. answer: its records. pair: source package and series.
-        as_of: the day that the archive is looked at; None for now. Today's queue is not that
-            day's, and is not asked.
         work: the work folder with our own source packages; None for none.
     """
     source, series = pair
-    queue = None if as_of else records.queued(source, series)
+    queue = None if as_of else kept.queued(source, series)
     every = (*answer.publications, *(queue.publications if queue else ()))
     seen = tuple(dict.fromkeys(one.version for one in every if one.was_seen(as_of)))
     own = work / "source" / series / source if work else None
     dsc = own / f"{source}_{file_version(has.version)}.dsc" if own and has.version else None
     ours = False
     if dsc is not None and dsc.is_file():
-        detail = records.of_version(source, has.version, "ubuntu", series)
+        detail = kept.of_version(source, has.version, "ubuntu", series)
         theirs = detail.publications[0].content if detail and detail.publications else {}
         # A sponsor signs the .dsc anew; what it describes stays.
         ours = theirs == {file.name: file.sha256 for file in read_dsc(dsc).files}
@@ -320,19 +282,17 @@ def in_archive(answer: KeptAnswer, as_of: date | None = None) -> list[Publicatio
     ]
 
 
-def newest_in_archive(answer: KeptAnswer, records: Records, as_of: date | None = None) -> Published:
+def newest_in_archive(answer: KeptAnswer, kept: Records, as_of: date | None = None) -> Published:
     """The highest version that a series has, with the record as its confirmation.
 
     Parameters:
         as_of: the day that the archive is looked at; None for now.
     """
     there = in_archive(answer, as_of)
-    who = records.who
     day = f" as of {as_of}" if as_of else ""
-    confirmed = f"{who} publication record{day}, asked {answer.asked_at:%Y-%m-%d}"
-    old = "" if answer.fresh else records.age(answer)
+    confirmed = f"{kept.who} publication record{day}, {answer.asked}"
     if not there:
-        return Published("", confirmed, old)
+        return Published("", confirmed)
     highest = max(there, key=lambda one: Version(one.version))
     where = ", ".join(dict.fromkeys(one.pocket for one in there if one.version == highest.version))
-    return Published(highest.version, confirmed, f"in {where}" + (f"; {old}" if old else ""))
+    return Published(highest.version, confirmed, f"in {where}")

@@ -6,10 +6,10 @@ Each result becomes a folder ``ppa-test/SERIES/SOURCE@ARCH`` like that of any ot
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from backport import transport
 from backport.engine.step import StepId, hash_text
@@ -19,30 +19,24 @@ from backport.errors import RemoteError, StepError
 from backport.launchpad.autopkgtest import service
 from backport.launchpad.autopkgtest.service import Request, RunAnswer
 from backport.launchpad.autopkgtest.verdicts import FOLDER, ServiceRun, is_variant_of
+from backport.testbed.result import judge
 from backport.transport import Limits, UnansweredError
 
 
 @dataclass(frozen=True)
 class ServiceResult:
-    """A result: its address, what it says, why that is None, and the files as they came."""
+    """A result: its address, the files as they came, and what it says, or why it says nothing."""
 
     url: str
-    stamp: str
-    answer: RunAnswer | None
-    trouble: str
     files: Mapping[str, bytes]
+    answer: RunAnswer | Broken
 
     @property
     def told(self) -> tuple[str, str, str]:
         """What the summary keeps of it: its address, that of its log, and the trigger."""
         log = f"{self.url}/log.gz" if "log.gz" in self.files else ""
-        trigger = " ".join(self.answer.triggers) if self.answer is not None else ""
+        trigger = "" if isinstance(self.answer, Broken) else " ".join(self.answer.triggers)
         return self.url, log, trigger
-
-    @property
-    def damaged(self) -> Broken:
-        """The verdict where there is no answer."""
-        return Broken(f"the service's result is damaged: {self.trouble}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +49,11 @@ class AskedControl:
     shipped: str
     control: str
     variant: str
+
+    @property
+    def in_summary(self) -> dict[str, Any]:
+        """What the summary says of it."""
+        return {"test": self.test, "control": self.control, "variant": self.variant}
 
 
 @dataclass
@@ -79,12 +78,10 @@ class Reader:
         if base not in self._lists:
             listing = self._fetch(f"{base}/?format=plain")
             self._lists[base] = (listing or b"").decode("utf-8", "replace")
-        wanted = (request.series, request.arch, request.source)
-        for run in service.runs(self._lists[base]):
-            if (run.series, run.arch, run.source) == wanted:
-                result = self._read(f"{base}/{run.path}", run.stamp)
-                if result.answer is None or result.answer.version == request.version:
-                    return result
+        for path in service.runs(self._lists[base], request):
+            result = self._read(f"{base}/{path}")
+            if isinstance(result.answer, Broken) or result.answer.version == request.version:
+                return result
         return None
 
     def _fetch(self, url: str) -> bytes | None:
@@ -100,16 +97,15 @@ class Reader:
                 advice="try again later" if error.passing else "",
             ) from error
 
-    def _read(self, url: str, stamp: str) -> ServiceResult:
+    def _read(self, url: str) -> ServiceResult:
         every = {name: self._fetch(f"{url}/{name}") for name in ("result.tar", "log.gz")}
         files = {name: content for name, content in every.items() if content is not None}
+        answer: RunAnswer | Broken
         try:
-            if "result.tar" not in files:
-                raise service.DamagedError("result.tar is missing")
-            answer = service.read_answer(files["result.tar"], files.get("log.gz"))
+            answer = service.read_answer(files.get("result.tar", b""), files.get("log.gz"))
         except service.DamagedError as error:
-            return ServiceResult(url, stamp, None, str(error), files)
-        return ServiceResult(url, stamp, answer, "", files)
+            answer = Broken(f"the service's result is damaged: {error}")
+        return ServiceResult(url, files, answer)
 
 
 def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) -> ServiceRun:
@@ -123,27 +119,23 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
         made = Skipped(f"no result yet; request it: {request.url}")
         return ServiceRun(*request.cell, request.version, made, request=request.url)
     answer = result.answer
-    whole = answer.verdict(wanted) if answer is not None else result.damaged
+    tests = () if isinstance(answer, Broken) else answer.tests
+    whole = answer if isinstance(answer, Broken) else judge(answer.exit_code, tests, wanted=wanted)
     _keep(store, StepId(FOLDER, request.series, request.name), result, whole)
-    each = _each(whole, answer, wanted)
+    answers = {test.name: test.verdict for test in tests}
+    each: dict[str, Verdict] = {}
+    for name in dict.fromkeys((*wanted, *answers)):
+        # Where the whole is Broken no test of it has passed.
+        own = answers.get(name, whole)
+        each[name] = whole if isinstance(whole, Broken) and not isinstance(own, Failed) else own
     return ServiceRun(
         *request.cell, request.version, whole, *result.told, request=request.url, each=each
     )
 
 
-def _each(whole: Verdict, answer: RunAnswer | None, wanted: Sequence[str]) -> dict[str, Verdict]:
-    """The verdict of every test; where the whole is Broken no test of it has passed."""
-    answers = {test.name: test.verdict for test in answer.tests} if answer is not None else {}
-    each: dict[str, Verdict] = {}
-    for name in dict.fromkeys((*wanted, *answers)):
-        own = answers.get(name, whole)
-        each[name] = whole if isinstance(whole, Broken) and not isinstance(own, Failed) else own
-    return each
-
-
 def control(
     reader: Reader, request: Request, asked: Sequence[AskedControl], update: str, store: Store
-) -> tuple[ServiceRun, ...]:
+) -> list[ServiceRun]:
     """The controls of tests, from a throw-away PPA with the packages of one variant.
 
     Parameters:
@@ -154,44 +146,27 @@ def control(
     variant = asked[0].variant
     if not is_variant_of(request.version, update, variant):
         why = f"{request.ppa} has {request.version}, which is not {variant} of {update}"
-        return not_run(request, asked, why, request.version)
+        return not_run(request, asked, why)
     result = reader.newest(request)
     if result is None:
-        why = f"no result yet; request it: {request.url}"
-        return not_run(request, asked, why, request.version)
+        return not_run(request, asked, f"no result yet; request it: {request.url}")
     answer = result.answer
     made = [
-        service.control_verdict(one.shipped, answer) if answer is not None else result.damaged
+        answer if isinstance(answer, Broken) else service.control_verdict(one.shipped, answer)
         for one in asked
     ]
     whole = next((one for one in made if isinstance(one, Broken)), made[0])
     _keep(store, StepId(FOLDER, request.series, request.name, variant), result, whole)
-    return tuple(
-        _control(request, one, verdict, request.version, result.told)
-        for one, verdict in zip(asked, made, strict=True)
-    )
+    return [
+        ServiceRun(*request.cell, request.version, made_of, *result.told, **one.in_summary)
+        for one, made_of in zip(asked, made, strict=True)
+    ]
 
 
-def not_run(
-    request: Request, asked: Sequence[AskedControl], why: str, version: str = ""
-) -> tuple[ServiceRun, ...]:
-    """Controls that did not run, and why; `version` is what the throw-away PPA has."""
+def not_run(request: Request, asked: Sequence[AskedControl], why: str) -> list[ServiceRun]:
+    """Controls that did not run, and why."""
     skipped = Skipped(f"control not run: {why}")
-    return tuple(_control(request, one, skipped, version, ("", "", "")) for one in asked)
-
-
-def _control(
-    request: Request, asked: AskedControl, made: Verdict, version: str, told: tuple[str, str, str]
-) -> ServiceRun:
-    return ServiceRun(
-        *request.cell,
-        version,
-        made,
-        *told,
-        test=asked.test,
-        control=asked.control,
-        variant=asked.variant,
-    )
+    return [ServiceRun(*request.cell, request.version, skipped, **one.in_summary) for one in asked]
 
 
 def _keep(store: Store, step: StepId, result: ServiceResult, made: Verdict) -> None:
@@ -199,14 +174,6 @@ def _keep(store: Store, step: StepId, result: ServiceResult, made: Verdict) -> N
     scratch = store.scratch(step)
     for file, content in result.files.items():
         (scratch / file).write_bytes(content)
-    about = {"url": result.url, "stamp": result.stamp, "trouble": result.trouble}
-    if result.answer is not None:
-        about |= {"version": result.answer.version, "triggers": result.told[2]}
-    (scratch / "result.json").write_text(json.dumps(about, indent=1) + "\n")
-    outcome = Outcome(made, (*sorted(result.files), "result.json"), code(made))
+    exit_code = StepError.exit_code if isinstance(made, (Failed, Broken)) else 0
+    outcome = Outcome(made, tuple(sorted(result.files)), exit_code)
     store.commit(step, hash_text(result.url), outcome, scratch, started)
-
-
-def code(made: Verdict) -> int:
-    """The exit code of a verdict: 4 for what failed or could not tell, else 0."""
-    return StepError.exit_code if isinstance(made, (Failed, Broken)) else 0

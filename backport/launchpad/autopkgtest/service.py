@@ -13,23 +13,16 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Verdict, kind, text
 from backport.launchpad.upload.ppa import PpaName
 from backport.source.members import MOST_OF_ONE, members
-from backport.testbed.result import OneTest, judge, read_summary
+from backport.testbed.result import OneTest, read_summary
 
 REQUESTS = "https://autopkgtest.ubuntu.com/request.cgi"
 RESULTS = "https://autopkgtest.ubuntu.com/results"
-# What the service has for current series; unconfirmed for older ones.
-ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
-_RUN = re.compile(
-    r"(?P<series>[a-z]+)/(?P<arch>[a-z0-9]+)/[a-z0-9]+/(?P<source>[a-z0-9][a-z0-9+.-]*)/"
-    r"(?P<stamp>[0-9]{8}_[0-9]{6}[a-z0-9_]*@)(?:/.*)?"
-)
 # A log's lines may begin with the seconds since its start, as in " 12s ".
 _SUMMARY = re.compile(r"(?m)^(?:\s*\d+s )?(?:autopkgtest \[[0-9:]+\]: )?@+ summary\s*$")
 _SECONDS = re.compile(r"(?m)^\s*\d+s ")
@@ -69,17 +62,6 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run in the list of results; `stamp` sorts by time, `path` is below the container."""
-
-    series: str
-    arch: str
-    source: str
-    stamp: str
-    path: str
-
-
-@dataclass(frozen=True)
 class RunAnswer:
     """What a run came to.
 
@@ -94,23 +76,19 @@ class RunAnswer:
     exit_code: int
     tests: tuple[OneTest, ...]
 
-    def verdict(self, wanted: Sequence[str]) -> Verdict:
-        """The verdict over all tests; one of `wanted` without an answer makes it Broken."""
-        return judge(self.exit_code, self.tests, wanted=wanted)
-
 
 class DamagedError(ValueError):
     """A result is not what it has to be; the text says how."""
 
 
-def runs(listing: str) -> tuple[Run, ...]:
-    """The runs in a list of results, one path a line, the newest first."""
-    by_path: dict[str, Run] = {}
-    for line in listing.splitlines():
-        if match := _RUN.fullmatch(line.strip()):
-            path = line.strip()[: match.end("stamp")]
-            by_path[path] = Run(**match.groupdict(), path=path)
-    return tuple(sorted(by_path.values(), key=lambda run: run.stamp, reverse=True))
+def runs(listing: str, request: Request) -> list[str]:
+    """The paths of a request's runs in a list of results, one path a line, the newest first."""
+    form = re.compile(
+        rf"({request.series}/{request.arch}/[a-z0-9]+/{re.escape(request.source)}/"
+        r"([0-9]{8}_[0-9]{6}[a-z0-9_]*@))(/.*)?"
+    )
+    found = {match[1]: match[2] for match in map(form.fullmatch, listing.split()) if match}
+    return sorted(found, key=found.__getitem__, reverse=True)
 
 
 def read_answer(result_tar: bytes, log_gz: bytes | None) -> RunAnswer:
@@ -133,14 +111,10 @@ def read_answer(result_tar: bytes, log_gz: bytes | None) -> RunAnswer:
         raise DamagedError("what result.tar says cannot be understood") from error
     summary = parts["summary"].decode("utf-8", "replace") if "summary" in parts else ""
     if not summary and log_gz is not None:
-        summary = summary_of(_unzipped(log_gz))
+        log = _unzipped(log_gz)
+        ends = [match.end() for match in _SUMMARY.finditer(log)]
+        summary = _SECONDS.sub("", log[ends[-1] :]) if ends else ""
     return RunAnswer(version, tuple(" ".join(triggers).split()), exit_code, read_summary(summary))
-
-
-def summary_of(log: str) -> str:
-    """The summary at the end of a log; "" if there is none."""
-    places = list(_SUMMARY.finditer(log))
-    return _SECONDS.sub("", log[places[-1].end() :]) if places else ""
 
 
 def _members(content: bytes) -> dict[str, bytes]:
@@ -168,16 +142,12 @@ def control_verdict(test: str, answer: RunAnswer) -> Verdict:
     Only the test's own failure counts: packages that cannot be installed, a time limit or a
     broken testbed say nothing about the harm.
     """
-    match {one.name: one.verdict for one in answer.tests}.get(test):
+    seen = {one.name: one.verdict for one in answer.tests}.get(test)
+    match seen:
         case Failed("test" | "stderr", detail):
             return Passed(f"it sees the harm on the unpatched packages: {detail}")
-        case Failed(stage, detail):
-            return Broken(f"the control of {test} gave no answer ({stage}: {detail})")
         case Passed():
             return Broken(f"the control does not see the harm: {test} passes without the patch")
-        case Skipped(reason):
-            return Broken(f"the control of {test} was skipped: {reason}")
-        case Broken(detail):
-            return Broken(f"the control of {test} gave no answer: {detail}")
-        case _:
+        case None:
             return Broken(f"the control gave no answer for {test}")
+    return Broken(f"the control of {test} gave no answer ({kind(seen)}: {text(seen)})")

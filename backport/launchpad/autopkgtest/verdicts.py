@@ -106,16 +106,16 @@ class Summary:
         if old is None or (old.ppa, old.launchpad) != (self.ppa, self.launchpad):
             return self
         versions = {test.pair: test.version for test in self.tests}
-        gone = {
-            test.pair for test in old.tests if versions.get(test.pair, test.version) != test.version
+        same = {
+            test.pair for test in old.tests if versions.get(test.pair, test.version) == test.version
         }
 
         def joined(
             before: Iterable[ServiceRun], now: Iterable[ServiceRun]
         ) -> tuple[ServiceRun, ...]:
-            runs = {_cell(one): one for one in before if one.pair not in gone}
+            runs = {_cell(one): one for one in before if one.pair in same}
             for one in now:
-                if one.result or _cell(one) not in runs or not runs[_cell(one)].result:
+                if one.result or not runs.get(_cell(one), one).result:
                     runs[_cell(one)] = one
             return tuple(runs.values())
 

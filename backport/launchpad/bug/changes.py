@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from backport.launchpad.api.errors import ConflictError
 from backport.launchpad.bug.data import Bug, place
@@ -15,7 +15,6 @@ from backport.launchpad.bug.description import same, tidy
 class AddTask:
     """The bug gets a task for a source package, in development or in a series of Ubuntu."""
 
-    kind: ClassVar[str] = "add-task"
     source: str
     series: str = ""
 
@@ -27,7 +26,6 @@ class AddTask:
 class Nominate:
     """The bug is nominated for a series."""
 
-    kind: ClassVar[str] = "nominate"
     series: str
 
     def __str__(self) -> str:
@@ -38,7 +36,6 @@ class Nominate:
 class Approve:
     """A nomination is approved; every source package of the bug gets its task by that."""
 
-    kind: ClassVar[str] = "approve"
     series: str
     link: str = ""
 
@@ -50,7 +47,6 @@ class Approve:
 class SetDescription:
     """The description changes from `old`, as it was read, to `new`."""
 
-    kind: ClassVar[str] = "description"
     old: str
     new: str
 
@@ -65,7 +61,6 @@ class SetDescription:
 class AddTags:
     """Tags are added; those that are there stay."""
 
-    kind: ClassVar[str] = "add-tags"
     tags: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -76,7 +71,6 @@ class AddTags:
 class SetStatus:
     """The status of a task is raised from `old`, as it was read."""
 
-    kind: ClassVar[str] = "status"
     source: str
     series: str
     old: str
@@ -91,7 +85,6 @@ class SetStatus:
 class AddComment:
     """A comment is posted."""
 
-    kind: ClassVar[str] = "comment"
     text: str
 
     def __str__(self) -> str:
@@ -102,11 +95,14 @@ class AddComment:
 Change = AddTask | Nominate | Approve | SetDescription | AddTags | SetStatus | AddComment
 
 
+def headline(change: Change) -> str:
+    """What a change does, without the text that it sets."""
+    return str(change).partition(":\n")[0]
+
+
 def change_json(change: Change) -> dict[str, Any]:
-    """A change as JSON data: ``change`` and what belongs to it."""
-    data = {"change": change.kind, **asdict(change)}
-    data.pop("link", None)
-    return data
+    """A change as JSON data: its class, and what belongs to it."""
+    return {"change": type(change).__name__, **asdict(change)}
 
 
 def is_made(bug: Bug, change: Change) -> bool:

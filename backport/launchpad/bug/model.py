@@ -12,10 +12,18 @@ from urllib.parse import unquote
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import ConflictError, RefusedError
+from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.bug import changes
 from backport.launchpad.bug import plan as bug_plan
-from backport.launchpad.bug.changes import Change, SetDescription, SetStatus
+from backport.launchpad.bug.changes import (
+    AddTask,
+    Approve,
+    Change,
+    Nominate,
+    SetStatus,
+    change_json,
+    headline,
+)
 from backport.launchpad.bug.data import Bug, Nomination, Task
 from backport.launchpad.bug.plan import BugPlan, WantedBug
 
@@ -23,26 +31,28 @@ _TARGET = re.compile(r"/ubuntu(?:/(?P<series>[a-z][a-z0-9]*))?/\+source/(?P<sour
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A change that was not made, and why; `conflict` if somebody else was faster."""
-
-    change: Change
-    error: RemoteError
-
-    @property
-    def conflict(self) -> bool:
-        """Whether somebody else has changed the same in the meantime."""
-        return isinstance(self.error, ConflictError)
-
-
-@dataclass(frozen=True)
 class Applied:
-    """What came of a plan: the changes made, those not made, and the bug as read again."""
+    """What came of a plan: the changes made, those not made and why, and what is left of it."""
 
     made: tuple[Change, ...]
-    troubles: tuple[Trouble, ...]
-    bug: Bug
+    troubles: tuple[tuple[Change, RemoteError], ...]
     left: BugPlan
+
+    def __str__(self) -> str:
+        lines = [f"done: {headline(change)}" for change in self.made]
+        lines += [f"not done: {headline(change)}: {error}" for change, error in self.troubles]
+        return "\n".join([*lines, str(self.left)])
+
+    def to_json(self) -> dict[str, Any]:
+        """What was changed as JSON data."""
+        return {
+            "event": "changed",
+            "made": [change_json(change) for change in self.made],
+            "not_made": [
+                {**change_json(change), "why": str(error)} for change, error in self.troubles
+            ],
+            "left": [change_json(change) for change in self.left.changes],
+        }
 
 
 def read(client: LaunchpadlibClient, number: int, *, rights: bool = False) -> Bug:
@@ -65,13 +75,7 @@ def read(client: LaunchpadlibClient, number: int, *, rights: bool = False) -> Bu
             tags=tuple(str(tag) for tag in entry.tags),
             tasks=tuple(filter(None, map(_task, entry.bug_tasks))),
             nominations=tuple(
-                filter(
-                    None,
-                    (
-                        _nomination(getnomination, rights)
-                        for getnomination in entry.getNominations()
-                    ),
-                )
+                filter(None, (_nomination(one, rights) for one in entry.getNominations()))
             ),
             comments=tuple(str(message.content or "") for message in entry.messages),
             web=str(entry.web_link),
@@ -128,24 +132,34 @@ def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
             next call goes on from there.
     """
     made: list[Change] = []
-    troubles: list[Trouble] = []
-    shown = bug
+    troubles: list[tuple[Change, RemoteError]] = []
+    shown, plan = bug, bug_plan.make(bug, wanted)
+    todo = plan.changes
+    tried: set[Change] = set()
     # A nomination leads to an approval, and that to tasks and their status: four rounds at most.
     for _ in range(4):
-        tried = {_key(trouble.change) for trouble in troubles}
-        todo = [one for one in bug_plan.make(bug, wanted).changes if _key(one) not in tried]
-        todo = [one for one in todo if _agreed(one, shown, wanted)]
-        if not todo:
-            break
         for change in todo:
             try:
                 carry_out(client, bug.number, change)
             except RefusedError as error:
-                troubles.append(Trouble(change, error))
+                troubles.append((change, error))
             else:
                 made.append(change)
-        bug = read(client, bug.number, rights=True)
-    return Applied(tuple(made), tuple(troubles), bug, bug_plan.make(bug, wanted))
+        if todo:
+            plan = bug_plan.make(read(client, bug.number, rights=True), wanted)
+        tried |= {*todo}
+        todo = tuple(one for one in plan.changes if one not in tried and _follows(one, shown))
+    return Applied(tuple(made), tuple(troubles), plan)
+
+
+def _follows(change: Change, shown: Bug) -> bool:
+    """Whether a change that was not shown follows from those that were."""
+    match change:
+        case SetStatus(source, series):
+            return shown.task(source, series) is None
+        case AddTask() | Nominate() | Approve():
+            return True
+    return False
 
 
 def carry_out(client: LaunchpadlibClient, number: int, change: Change) -> None:
@@ -155,22 +169,7 @@ def carry_out(client: LaunchpadlibClient, number: int, change: Change) -> None:
         RemoteError: it was not made.
     """
     client.change(
-        f"bug {number} ({str(change).partition(':')[0]})",
+        f"bug {number} ({headline(change)})",
         lambda session: changes.make(session, number, change, client.root),
         lambda: changes.is_made(read(client, number), change),
     )
-
-
-def _key(change: Change) -> Change | type[Change]:
-    return SetDescription if isinstance(change, SetDescription) else change
-
-
-def _agreed(change: Change, shown: Bug, wanted: WantedBug) -> bool:
-    """Whether the user has agreed: the text or status as it was shown, or what follows from it."""
-    match change:
-        case SetDescription():
-            return change in bug_plan.make(shown, wanted).changes
-        case SetStatus(source, series):
-            new = shown.task(source, series) is None
-            return new or change in bug_plan.make(shown, wanted).changes
-    return True

@@ -46,6 +46,11 @@ class BugPlan:
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        lines = ["", "To change:" if self.changes else "The bug is as wanted: nothing to change."]
+        lines += [f"  - {change}" for change in self.changes]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
 
 def make(bug: Bug, wanted: WantedBug) -> BugPlan:
     """What has to change. A bug that is as wanted gives no change."""
@@ -119,7 +124,7 @@ def _nominations(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list
 
 
 def _statuses(bug: Bug, wanted: WantedBug, changes: list[Change], notes: list[str]) -> None:
-    status = wanted.status or (wanted.text.status if wanted.text else "")
+    status = wanted.status
     if not status:
         return
     for task in bug.tasks:

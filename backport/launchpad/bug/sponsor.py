@@ -6,8 +6,7 @@ else of the bug is touched.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from backport.recipe.model import Recipe
 from backport.recipe.versions import STANDIN
 
 TEAM = "ubuntu-sponsors"
-_LARGEST = 20 * 1024 * 1024  # bytes; a debdiff that is larger is a whole upstream version
 
 
 @dataclass(frozen=True)
@@ -38,114 +36,78 @@ class Debdiff:
         """The attachment's name on the bug."""
         return f"{self.path.name.removesuffix('.debdiff')}.{self.series}.debdiff"
 
-    @property
-    def sha256(self) -> str:
-        """The hash of its content, as 64 hexadecimal digits."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
 
 @dataclass(frozen=True)
-class State:
-    """What of a sponsored upload the bug has: title and sha256 of each attachment, and whether
-    the team is subscribed.
-    """
+class Missing:
+    """What the bug lacks: debdiffs, and the subscription of the team."""
 
-    attached: tuple[tuple[str, str], ...]
-    subscribed: bool
+    debdiffs: tuple[Debdiff, ...]
+    subscription: bool
 
-
-@dataclass(frozen=True)
-class Todo:
-    """What is missing: the debdiffs to attach, and the subscription; `notes` are for the user."""
-
-    attach: tuple[Debdiff, ...]
-    subscribe: bool
-    notes: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.attach) or self.subscribe
+    def __len__(self) -> int:
+        return len(self.debdiffs) + self.subscription
 
 
-def find(work: Path, pairs: Iterable[tuple[str, str]]) -> tuple[list[Debdiff], list[str]]:
-    """The debdiffs of the source packages that were made, and a note for each that has none.
+def find(
+    recipe: Recipe, pairs: Iterable[tuple[str, str]], records: Records, work: Path, cache: Path
+) -> tuple[list[Debdiff], list[str]]:
+    """The debdiffs of the source packages that were made, and a note on each.
+
+    A debdiff is against what the series has, by Launchpad's records; where a series has no such
+    source, it is the one against the pinned base.
 
     Parameters:
-        work: the work folder.
         pairs: source package and series.
+        work: the work folder.
+        cache: the folder of downloads.
 
     Raises:
-        InputError: a source package was not made yet, is for testing only, or none has a debdiff.
+        InputError: a source package is for testing only, or none has a debdiff.
+        BackportError: as `archive_diff.compare` does.
     """
     debdiffs: list[Debdiff] = []
     notes: list[str] = []
     for source, series in pairs:
         dsc = archive_diff.own_dsc(work, source, series)
-        folder = dsc.parent
         if STANDIN in dsc.name:
             raise InputError(
                 f"{dsc.name} is for testing only: its base is not the archive's",
-                where=str(folder),
+                where=str(dsc.parent),
                 advice="run: backport pin, and make it again",
             )
-        debdiff = sorted(folder.glob("*.debdiff"))
-        if debdiff:
-            debdiffs.append(Debdiff(source, series, debdiff[0]))
+        made = archive_diff.compare(recipe, (source, series), records, work, cache)
+        path = made.path or next(dsc.parent.glob("*.debdiff"), None)
+        note = made.told
+        if path is None:
+            note += ": give the sponsor its .dsc and files"
         else:
-            notes.append(
-                f"{source} in {series} has no debdiff, since nothing is there to compare it with: "
-                "give the sponsor its .dsc and files"
-            )
+            debdiffs.append(Debdiff(source, series, path))
+            note += "" if made.path else "; its debdiff is against its base"
+        notes.append(note)
     if not debdiffs:
         raise InputError("no source package has a debdiff", where=str(work / "source"))
     return debdiffs, notes
 
 
-def against_archive(
-    recipe: Recipe, debdiffs: Iterable[Debdiff], records: Records, work: Path, cache: Path
-) -> tuple[list[Debdiff], list[str]]:
-    """The debdiffs against what the series have, by Launchpad's records, and notes on each.
-
-    Where a series has no such source, the debdiff against the pinned base stays.
-
-    Raises: as `archive_diff.compare` does.
-    """
-    compared: list[Debdiff] = []
-    notes: list[str] = []
-    for debdiff in debdiffs:
-        made = archive_diff.compare(recipe, (debdiff.source, debdiff.series), records, work, cache)
-        if made.path is None:
-            base = recipe.source(debdiff.source).in_series(debdiff.series).base
-            against = f"its base, {base.version}" if base else "its base"
-            notes.append(
-                f"{debdiff.source} is new in {debdiff.series}: its debdiff is against {against}"
-            )
-            compared.append(debdiff)
-            continue
-        notes.append(made.told)
-        compared.append(Debdiff(debdiff.source, debdiff.series, made.path))
-    return compared, notes
-
-
-def read(client: LaunchpadlibClient, number: int, titles: Iterable[str]) -> State:
-    """What the bug has. Only attachments with one of the `titles` are downloaded, to be compared.
+def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> Missing:
+    """What the bug lacks. A debdiff is there if its name and its content are.
 
     Raises:
         RefusedError: the bug does not exist or is not shown.
         RemoteError: Launchpad is broken or cannot be reached.
     """
-    wanted = set(titles)
+    titles = {one.title for one in debdiffs}
 
-    def question(session: Any) -> State:
+    def question(session: Any) -> Missing:
         bug = session.load(f"bugs/{number}")
-        attached = tuple(
-            (str(entry.title), hashlib.sha256(entry.data.open().read()).hexdigest())
+        attached = {
+            (str(entry.title), entry.data.open().read())
             for entry in bug.attachments
-            if str(entry.title) in wanted
-        )
-        people = {
-            str(subscription.person_link).rpartition("/")[2] for subscription in bug.subscriptions
+            if str(entry.title) in titles
         }
-        return State(attached, f"~{TEAM}" in people)
+        people = {str(one.person_link).rpartition("/")[2] for one in bug.subscriptions}
+        lacking = (one for one in debdiffs if (one.title, one.path.read_bytes()) not in attached)
+        return Missing(tuple(lacking), f"~{TEAM}" not in people)
 
     try:
         return client.ask(f"the attachments of bug {number}", question)
@@ -153,27 +115,7 @@ def read(client: LaunchpadlibClient, number: int, titles: Iterable[str]) -> Stat
         raise not_shown(error, number, client.root) from error
 
 
-def plan(state: State, debdiffs: Iterable[Debdiff]) -> Todo:
-    """What is missing on the bug."""
-    attach: list[Debdiff] = []
-    notes: list[str] = []
-    for debdiff in debdiffs:
-        same = [sha256 for title, sha256 in state.attached if title == debdiff.title]
-        if debdiff.sha256 in same:
-            continue
-        if debdiff.path.stat().st_size > _LARGEST:
-            notes.append(
-                f"{debdiff.title} has {debdiff.path.stat().st_size} bytes and is not attached: "
-                "give the sponsor the .dsc and its files"
-            )
-            continue
-        if same:
-            notes.append(f"{debdiff.title} is there with another content, which stays beside ours")
-        attach.append(debdiff)
-    return Todo(tuple(attach), not state.subscribed, tuple(notes))
-
-
-def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Iterable[Debdiff]) -> list[str]:
+def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> list[str]:
     """Attach what is missing and subscribe the team; what was done, as sentences.
 
     After an answer that leaves open whether something was done, the bug is read: what is there
@@ -183,11 +125,9 @@ def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Iterable[Debdif
         RemoteError: Launchpad refuses, is broken or cannot be reached; what was done stays, and
             the next call goes on from there.
     """
-    every = list(debdiffs)
-    titles = [one.title for one in every]
     done: list[str] = []
-    todo = plan(read(client, number, titles), every)
-    for one in todo.attach:
+    todo = missing(client, number, debdiffs)
+    for one in todo.debdiffs:
 
         def attach(session: Any, one: Debdiff = one) -> None:
             session.load(f"bugs/{number}").addAttachment(
@@ -200,12 +140,12 @@ def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Iterable[Debdif
             )
 
         def is_attached(one: Debdiff = one) -> bool:
-            return one not in plan(read(client, number, titles), every).attach
+            return not missing(client, number, [one]).debdiffs
 
         client.change(f"{one.title} on bug {number}", attach, is_attached, doing="attached")
         done.append(f"attached {one.title}")
     # Last, so that the sponsors get no mail before all is there.
-    if todo.subscribe:
+    if todo.subscription:
 
         def subscribe(session: Any) -> None:
             session.load(f"bugs/{number}").subscribe(person=f"{session._root_uri}~{TEAM}")
@@ -213,7 +153,7 @@ def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Iterable[Debdif
         client.change(
             f"{TEAM} to bug {number}",
             subscribe,
-            lambda: read(client, number, ()).subscribed,
+            lambda: not missing(client, number, []).subscription,
             doing="subscribed",
         )
         done.append(f"subscribed {TEAM}")

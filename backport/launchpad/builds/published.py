@@ -5,18 +5,16 @@ The evidence takes versions and hashes from here; `wait` writes it when all is p
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from backport.engine import records
-from backport.errors import InputError
 from backport.launchpad.api.client import LaunchpadlibClient
 
 FOLDER = "published"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -89,51 +87,18 @@ def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[Pub
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """A source package in a series of a PPA, with all of its builds and binaries.
-
-    `seen` is when it was found published, in ISO 8601, UTC.
-    """
+    """A source package in a series of a PPA, with all of its builds and binaries."""
 
     source: str
     series: str
     version: str
     ppa: str
     root: str
-    seen: str
     builds: tuple[Built, ...]
     binaries: tuple[PublishedBinary, ...]
 
 
-def path_of(work: Path, series: str, source: str) -> Path:
-    """The record's file."""
-    return work / FOLDER / series / f"{source}.json"
-
-
 def write(work: Path, record: PublishedSource) -> Path:
-    """Keep a record, by one rename; one that says the same is left as it is, with its time."""
-    path = path_of(work, record.series, record.source)
-    with suppress(InputError):
-        if replace(read(path), seen=record.seen) == record:
-            return path
+    """Keep a record, by one rename."""
+    path = work / FOLDER / record.series / f"{record.source}.json"
     return records.save(path, record, _FORMAT)
-
-
-def read(path: Path) -> PublishedSource:
-    """One record.
-
-    Raises:
-        InputError: it is damaged.
-    """
-    what = "this record of what is published cannot be read"
-    advice = "remove it, and run: backport wait"
-    return records.load(PublishedSource, path, what=what, advice=advice, form=_FORMAT)
-
-
-def read_all(work: Path, ppa: str, root: str) -> tuple[PublishedSource, ...]:
-    """Every record of a PPA of that Launchpad, by series and source.
-
-    Raises:
-        InputError: one is damaged.
-    """
-    every = (read(path) for path in sorted((work / FOLDER).glob("*/[!.]*.json")))
-    return tuple(one for one in every if (one.ppa, one.root) == (ppa, root))

@@ -5,6 +5,7 @@ The names of the states are those of Launchpad's web service (``buildstate`` of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,7 @@ class Seen:
     builds: tuple[Build, ...] = ()
 
 
-def phase(build: Build, upload_log: str = "") -> str:
+def phase(build: Build, upload_log: Iterable[str] = ()) -> str:
     """What a build's state means for who waits for it.
 
     A chroot problem is the farm's. So is a build that failed and left no log: its builder was
@@ -88,11 +89,12 @@ def phase(build: Build, upload_log: str = "") -> str:
     the farm's if not.
 
     Parameters:
-        upload_log: the text of the upload's log, for a failed upload.
+        upload_log: the last lines of the upload's log, for a failed upload.
     """
     if build.state == "Failed to build" and not build.log:
         return FARM
-    if build.state == "Failed to upload" and "reject" not in upload_log.lower():
+    rejected = any("reject" in line.lower() for line in upload_log)
+    if build.state == "Failed to upload" and not rejected:
         return FARM
     if build.state == "Successfully built" and build.published:
         return PUBLISHED

@@ -1,41 +1,45 @@
 """Wait for the builds of what was uploaded, until all is published, failed, or time is over.
 
-Nothing of a wait is lost when it is broken off: what is published is asked again, and how often a
-build was started again for the farm's sake is kept in ``wait.json`` in the work folder.
+A wait that is broken off loses nothing: the next one asks for everything again.
 """
 
 from __future__ import annotations
 
-import json
 import time
+import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from backport import atomic
-from backport.engine import records
-from backport.errors import RemoteError, reading
+from backport import transport
+from backport.errors import RemoteError
 from backport.launchpad.api.errors import RefusedError
-from backport.launchpad.builds import log as build_log
 from backport.launchpad.builds import published, states
-from backport.launchpad.builds.log import Tail
 from backport.launchpad.builds.states import Build, Builds, Seen, SourceVersion, phase
 from backport.launchpad.upload.journal import NOT_TAKEN
-from backport.transport import Limits
+from backport.transport import MIB, Limits, UnansweredError
 
-FILE = "wait.json"
-_FORMAT = 1
+ALL_PUBLISHED = "all published"
+_LOG_LINES = 40
+_LARGEST_LOG = 256 * MIB
 _ENDED = (states.PUBLISHED, states.FAILED, states.GONE)
 _LEFT_ARCHIVE = ("Superseded", "Deleted", "Obsolete")
+_REASONS = {
+    "time limit": "The time limit is reached",
+    "stuck": "A build failed, and what the others wait for cannot come",
+    "failed": "Not all of it was built",
+}
+
+Tell = Callable[[dict[str, Any], str], None]
+"""Takes what happened: as JSON data, and as text for a person."""
 
 
 @dataclass(frozen=True)
 class BuildRow:
     """How a build stands, or with `arch` "" an upload that has no build yet.
 
-    `phase` is one of those of `builds`; `state` is Launchpad's own name.
+    `phase` is one of those of `states`; `state` is Launchpad's own name.
     """
 
     upload: SourceVersion
@@ -44,49 +48,14 @@ class BuildRow:
     state: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        where = f"{self.upload} {self.arch}".rstrip()
+        return f"{where}: {self.phase}" + (f" ({self.detail})" if self.detail else "")
 
-@dataclass(frozen=True)
-class Changed:
-    """A row is new, or is in another state than before."""
-
-    row: BuildRow
-
-
-@dataclass(frozen=True)
-class BuildFailed:
-    """A build failed: its page, its log's address, and the end of that log."""
-
-    row: BuildRow
-    web: str
-    log: str
-    tail: Tail
-
-
-@dataclass(frozen=True)
-class Noted:
-    """A sentence for the user."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """An upload is published; its record is in this file."""
-
-    upload: SourceVersion
-    path: Path
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The wait is over. `reason` is "all published", "failed", "time limit" or "stuck"."""
-
-    reason: str
-    rows: tuple[BuildRow, ...]
-
-
-Event = Changed | BuildFailed | Noted | Recorded | Ended
-Sink = Callable[[Event], None]
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON data."""
+        data = asdict(self)
+        return {**data.pop("upload"), **data}
 
 
 @dataclass(frozen=True)
@@ -98,14 +67,12 @@ class Bounds:
         interval: between two looks.
         retries: how often one build is started again for the farm's sake; 0 for never.
         outage: how long Launchpad may be away during the wait.
-        lines: how much of a failed build's log is shown.
     """
 
     limit: float = 4 * 3600.0
     interval: float = 60.0
     retries: int = 3
     outage: float = 900.0
-    lines: int = 40
 
 
 @dataclass
@@ -123,23 +90,21 @@ class Wait:
     builds: Builds
     ppa: str
     work: Path
-    sink: Sink
+    tell: Tell
     bounds: Bounds = field(default_factory=Bounds)
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     rows: dict[tuple[SourceVersion, str], BuildRow] = field(default_factory=dict, init=False)
-    _logs: dict[str, str] = field(default_factory=dict, init=False)
+    _retries: dict[tuple[SourceVersion, str], int] = field(default_factory=dict, init=False)
 
-    def run(self, uploads: Iterable[SourceVersion]) -> Ended:
-        """Wait; the same as the last event.
+    def run(self, uploads: Iterable[SourceVersion]) -> str:
+        """Wait; returns `ALL_PUBLISHED`, "failed", "time limit" or "stuck".
 
         Raises:
             RefusedError: Launchpad does not know the PPA, or does not show it.
             RemoteError: Launchpad has been away for too long.
-            InputError: the kept state is damaged.
         """
-        _ = self._retries  # a damaged state is told before anything is waited for
         open_uploads = list(dict.fromkeys(uploads))
         started = self.clock()
         answered: float | None = None
@@ -153,25 +118,34 @@ class Wait:
                 # The first look tells whether it works at all; later, outages are waited out.
                 if answered is None or self.clock() - answered > self.bounds.outage:
                     raise
-                self.sink(Noted(f"{error}; the wait goes on"))
+                text = f"{error}; the wait goes on"
+                self.tell({"event": "note", "text": text}, f"note: {text}")
             reason = self._over(open_uploads, self.clock() - started)
             if reason:
                 break
             left = self.bounds.limit - (self.clock() - started)
             self.sleep(max(0.0, min(self.bounds.interval, left)))
-        ended = Ended(reason, tuple(self.rows.values()))
-        self.sink(ended)
-        return ended
+        rows = [row.to_json() for row in self.rows.values()]
+        self.tell({"event": "waited", "reason": reason, "builds": rows}, self._summary(reason))
+        return reason
 
     def _over(self, open_uploads: list[SourceVersion], passed: float) -> str:
         rows = self.rows.values()
         failed = any(row.phase in (states.FAILED, states.GONE) for row in rows)
         if not open_uploads:
-            return "failed" if failed else "all published"
+            return "failed" if failed else ALL_PUBLISHED
         if failed and not any(row.phase in states.MOVING for row in rows):
             # Nothing is built any more that could bring what the others wait for.
             return "stuck"
         return "time limit" if passed >= self.bounds.limit else ""
+
+    def _summary(self, reason: str) -> str:
+        if reason == ALL_PUBLISHED:
+            return f"All {len(self.rows)} builds are published."
+        left = [row for row in self.rows.values() if row.phase != states.PUBLISHED]
+        done = len(self.rows) - len(left)
+        first = f"{_REASONS[reason]}: {done} of {len(self.rows)} builds are published."
+        return "\n".join([first, *(f"  {row}" for row in left)])
 
     def follow(self, upload: SourceVersion) -> bool:
         """Look at an upload once, and do what follows; whether it has come to its end.
@@ -194,12 +168,9 @@ class Wait:
         return all(one in _ENDED for one in phases) and seen.status != "Pending"
 
     def _judge(self, upload: SourceVersion, build: Build, seen: Seen) -> str:
-        upload_log = ""
-        if build.state == "Failed to upload" and build.upload_log:
-            if build.upload_log not in self._logs:
-                self._logs[build.upload_log] = self._tail(build.upload_log).text
-            upload_log = self._logs[build.upload_log]
-        current = phase(build, upload_log)
+        upload_failed = build.state == "Failed to upload"
+        log = build.upload_log if upload_failed and build.upload_log else build.log
+        current = phase(build, self._tail(build.upload_log) if upload_failed else ())
         detail = build.dependencies if current == states.DEPENDENCY else ""
         if current == states.FARM:
             current, detail = self._again(upload, build)
@@ -209,39 +180,28 @@ class Wait:
             current, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
         row = BuildRow(upload, build.arch, current, build.state, detail)
         if self._show(row) and current == states.FAILED:
-            log = build.log or build.upload_log
-            if build.state == "Failed to upload":
-                log = build.upload_log or build.log
-            self.sink(BuildFailed(row, build.web, log, self._tail(log)))
+            last = self._tail(log)
+            data = {"event": "failed", **row.to_json(), "web": build.web, "log": log, "tail": last}
+            lines = [f"{upload} on {build.arch}: {build.state}", f"  {build.web}", f"  {log}"]
+            self.tell(data, "\n".join(lines + [f"  | {line}" for line in last]))
         return current
 
     def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""
-        key = f"{upload.series}/{upload.source}/{upload.version}/{build.arch}"
-        retries = self._retries.setdefault(self.builds.root, {})
-        count = retries.get(key, 0)
-        if not self.bounds.retries:
-            return states.FAILED, "a problem of the build farm; --retries 0: not started again"
+        count = self._retries.get((upload, build.arch), 0)
         if count >= self.bounds.retries:
             return states.FAILED, f"a problem of the build farm; started again {count} times"
         if not build.can_be_retried:
             return states.FAILED, "a problem of the build farm; it cannot be started again"
-        # Counted before it is asked for: a killed wait must not ask without end.
-        retries[key] = count + 1
-        data = {"format": _FORMAT, "retries": self._retries}
-        atomic.write(self.work / FILE, json.dumps(data, indent=1) + "\n")
+        self._retries[upload, build.arch] = count + 1
         try:
             self.builds.retry(upload, build)
         except RefusedError as error:
             return states.FAILED, f"a problem of the build farm; {error}"
         return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
 
-    @cached_property
-    def _retries(self) -> dict[str, dict[str, int]]:
-        return read_retries(self.work)
-
-    def _tail(self, log: str) -> Tail:
-        return build_log.fetch(log, self.bounds.lines, self.limits, self.sleep)
+    def _tail(self, log: str) -> list[str]:
+        return tail(log, _LOG_LINES, self.limits, self.sleep)
 
     def _show(self, row: BuildRow) -> bool:
         """Keep the row; whether it is another one than before."""
@@ -249,7 +209,7 @@ class Wait:
         if self.rows.get(key) == row:
             return False
         self.rows[key] = row
-        self.sink(Changed(row))
+        self.tell({"event": "build", **row.to_json()}, str(row))
         return True
 
     def _record(self, upload: SourceVersion, seen: Seen) -> None:
@@ -259,27 +219,36 @@ class Wait:
             version=upload.version,
             ppa=self.ppa,
             root=self.builds.root,
-            seen=datetime.now(UTC).isoformat(timespec="seconds"),
             builds=tuple(
                 published.Built(build.arch, build.web, build.log) for build in seen.builds
             ),
             binaries=self.builds.binaries(upload, seen.link),
         )
-        self.sink(Recorded(upload, published.write(self.work, record)))
+        data = {"event": "published", **asdict(upload)}
+        data["record"] = str(published.write(self.work, record))
+        self.tell(data, f"{upload}: all builds and binary packages are published")
 
 
-def read_retries(work: Path) -> dict[str, dict[str, int]]:
-    """How often each build was started again, by service root.
+def tail(
+    url: str, lines: int, limits: Limits, sleep: Callable[[float], None] = time.sleep
+) -> list[str]:
+    """The last lines of a log on Launchpad, or one line that says why there are none.
 
-    Raises:
-        InputError: the file is damaged.
+    Launchpad keeps logs gzipped and serves them as such, or unpacks them on the way. That a log
+    cannot be read is no reason to end a wait.
     """
-    path = work / FILE
-    if not path.exists():
-        return {}
-    what = "the state of an earlier wait cannot be read"
-    with reading(path, what=what, advice="remove it; builds are then counted anew"):
-        data = records.read_json(path)
-        if data["format"] != _FORMAT:
-            raise ValueError("it is of another format")
-        return dict(records.decode(dict[str, dict[str, int]], data["retries"]))
+    if not url:
+        return ["(there is no log)"]
+    ended = ""
+    try:
+        content = transport.content(url, limits, sleep)
+        if content.startswith(b"\x1f\x8b"):
+            unpack = zlib.decompressobj(wbits=31)
+            content = unpack.decompress(content, _LARGEST_LOG)
+            ended = "" if unpack.eof else "(the log ends early, or is too large)"
+    except UnansweredError as error:
+        return [f"(the log cannot be read: the server {error.what})"]
+    except zlib.error:
+        return ["(the log is damaged)"]
+    found = content.decode("utf-8", "replace").splitlines()[-lines:]
+    return [*found, ended] if ended else found

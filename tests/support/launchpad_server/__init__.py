@@ -5,7 +5,7 @@ web service ("devel"): the WADL document, entries with ETags, paged collections,
 operations, PATCH with If-Match, files behind a redirect.
 """
 
-from .faults import Fault
+from .handler import Fault
 from .server import StandIn
 from .world import Created, Entry, World
 

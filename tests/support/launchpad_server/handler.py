@@ -2,19 +2,78 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
-
-from .faults import Fault
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .server import StandIn
 
 SAYS = "a stand-in for tests, not Launchpad"
+
+
+Kind = Literal["status", "reset", "close", "truncated", "html", "slow", "short", "json"]
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong.
+
+    `kind`: ``status`` answers with `status` and `body`; ``reset`` breaks the connection, ``close``
+    ends it without an answer; ``truncated`` sends half of the body under the full length;
+    ``short`` sends half of the body as if it were whole; ``html`` answers 200 with a web page;
+    ``json`` answers 200 with `body` as JSON, a character for each byte; ``slow`` waits `seconds`
+    first.
+    `on` is a pattern that is searched in ``METHOD /path?query``. `times` is how often, -1 for
+    ever. With `after` the request is carried out first, and only the answer goes wrong.
+    """
+
+    kind: Kind
+    on: str = ""
+    times: int = 1
+    status: int = 503
+    body: str = "the stand-in was told to fail"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    after: bool = False
+
+
+class Faults:
+    """The faults that wait for their request."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, *faults: Fault) -> None:
+        """Queue faults; the first that matches a request is taken."""
+        with self._lock:
+            self._waiting += faults
+
+    def take(self, request: str) -> Fault | None:
+        """The fault for `request`, which is then used up by one."""
+        with self._lock:
+            for fault in self._waiting:
+                if fault.times != 0 and re.search(fault.on, request):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def clear(self) -> None:
+        """Forget the faults that are left: from now on all goes well."""
+        with self._lock:
+            self._waiting.clear()
+
+    def left(self) -> list[Fault]:
+        """The faults that no request has met (those of "for ever" are not counted)."""
+        with self._lock:
+            return [fault for fault in self._waiting if fault.times > 0]
 
 
 @dataclass
@@ -51,15 +110,16 @@ class Handler(BaseHTTPRequestHandler):
         return self._fail(fault, answer)
 
     # The names are http.server's.
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+    do_GET = do_POST = do_PATCH = _serve  # noqa: N815
 
     def _fail(self, fault: Fault, answer: Answer | None) -> None:
+        half = len(answer.body) // 2 if answer else 0
         match fault.kind:
             case "status":
                 headers = dict(fault.headers)
                 self._send(Answer(fault.status, fault.body.encode(), "text/plain", headers))
             case "json":
-                self._send(Answer(200, fault.body.encode("latin-1"), "application/json"))
+                self._send(Answer(200, fault.body.encode("latin-1")))
             case "html":
                 page = b"<!DOCTYPE html><html><body><h1>Please try again</h1></body></html>"
                 self._send(Answer(200, page, "text/html;charset=utf-8"))
@@ -72,29 +132,23 @@ class Handler(BaseHTTPRequestHandler):
                 self.rfile.close()
             case "close":
                 self.close_connection = True
-            case "truncated":
-                assert answer
-                self._send(answer, cut=len(answer.body) // 2)
-            case "short":
-                assert answer
-                answer.body = answer.body[: len(answer.body) // 2]
-                self._send(answer)
-            case "slow":
-                assert answer
+            case "truncated" if answer:
+                self._send(answer, cut=half)
+            case "short" if answer:
+                self._send(replace(answer, body=answer.body[:half]))
+            case "slow" if answer:
                 self._send(answer)
 
     def _send(self, answer: Answer, *, cut: int | None = None) -> None:
         try:
             self.send_response(answer.status)
             self.send_header("X-Stand-In", SAYS)
-            if answer.status != 304:
-                self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Type", answer.kind)
             self.send_header("Content-Length", str(len(answer.body)))
             for key, value in answer.headers.items():
                 self.send_header(key, value)
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body[:cut])
+            self.wfile.write(answer.body[:cut])
             if cut is not None:
                 self.close_connection = True
         except OSError:

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urlsplit
 
 from . import wadl
-from .faults import Faults
-from .handler import Answer, Handler
-from .wadl import TYPES, Operation
-from .world import Created, DeniedError, Entry, WebLink, World
+from .handler import Answer, Faults, Handler
+from .wadl import TYPES
+from .world import Created, DeniedError, Entry, World
 
 # lp.services.utils.re_email_address, by which Launchpad hides addresses from the anonymous.
 _ADDRESS = re.compile(
@@ -86,9 +85,8 @@ class StandIn:
             data["web_link"] = self.root + entry.path.lstrip("/")
         for field in kind.fields:
             value = entry.values.get(field.key)
-            if isinstance(value, str) and value.startswith("web:/"):
-                value = self.root + value.removeprefix("web:/")
-            elif field.target and value:
+            value = self.plain(value)
+            if field.target and value and not value.startswith(self.root):
                 value = self.link(value)
             elif isinstance(value, str) and self._anonymous:
                 value = _ADDRESS.sub("<email address hidden>", value)
@@ -98,8 +96,8 @@ class StandIn:
 
     def plain(self, value: Any) -> Any:
         """A value with its addresses made absolute."""
-        if isinstance(value, WebLink):
-            return self.root + value.path.lstrip("/")
+        if isinstance(value, str) and value.startswith("web:/"):
+            return self.root + value.removeprefix("web:/")
         if isinstance(value, Entry):
             return self.represent(value)
         if isinstance(value, list):
@@ -111,33 +109,22 @@ class StandIn:
     def page(
         self, entries: list[Entry], target: str, query: dict[str, str], kind: str = ""
     ) -> Answer:
-        """One page of a collection, with the links to the next and the one before.
+        """One page of a collection, with the link to the next.
 
         `kind` is the collection's type; what a named operation returns has none.
         """
-        if query.get("ws.show") == "total_size":
-            return Answer(200, json.dumps(len(entries)).encode())
         start = int(query.get("ws.start", "0"))
         size = int(query.get("ws.size", str(self.page_size)))
-        rest = {key: one for key, one in query.items() if not key.startswith("ws.s")}
-
-        def at(**more: int | str) -> str:
-            named = {f"ws.{key}": str(one) for key, one in more.items()}
-            return f"{self.link(target)}?{urlencode(sorted((rest | named).items()))}"
-
         data: dict[str, Any] = {
             "start": start,
+            "total_size": len(entries),
             "entries": [self.represent(entry) for entry in entries[start : start + size]],
         }
         if kind:
             data["resource_type_link"] = f"{self.base}#{kind}"
         if start + size < len(entries):
-            data["next_collection_link"] = at(start=start + size, size=size)
-            data["total_size_link"] = at(show="total_size")
-        else:
-            data["total_size"] = len(entries)
-        if start > 0:
-            data["prev_collection_link"] = at(start=max(0, start - size), size=size)
+            more = query | {"ws.start": str(start + size), "ws.size": str(size)}
+            data["next_collection_link"] = f"{self.link(target)}?{urlencode(sorted(more.items()))}"
         return Answer(200, json.dumps(data).encode())
 
     # Requests
@@ -161,16 +148,13 @@ class StandIn:
     def _outside(self, method: str, parts: SplitResult, headers: Any, body: bytes) -> Answer | None:
         """The answer for what is not of the web service; None where it is."""
         path = parts.path
-        if path in self.world.redirects:
-            there = self.root + self.world.redirects[path].lstrip("/")
-            return Answer(303, headers={"Location": there})
         if path in self.world.files:
             zipped = {"Content-Encoding": "gzip"} if path.endswith(".txt.gz") else {}
             kind = "text/plain" if zipped else "application/octet-stream"
             return Answer(200, self.world.files[path], kind, zipped)
         if path in self.world.pages:
             form = _form(headers, body) if method == "POST" else dict(parse_qsl(parts.query))
-            return _text(*self.world.pages[path](method, form, _token(headers)))
+            return _text(*self.world.pages[path](form))
         if not (path + "/").startswith(f"/{_VERSION}/"):
             return Answer(404, b"<html><body>Lost something?</body></html>", "text/html")
         return None
@@ -192,9 +176,6 @@ class StandIn:
     ) -> Answer:
         if path == "/":
             return self._service_root(headers)
-        for hidden, status in self.world.hidden.items():
-            if path == hidden or path.startswith(f"{hidden}/"):
-                return _text(status, f"Object: <stand-in>, name: '{path}'")
         entry = self.world.entries.get(path)
         if method == "POST":
             query = _form(headers, body)
@@ -208,14 +189,15 @@ class StandIn:
         return self._entry(method, entry, headers, body)
 
     def _entry(self, method: str, entry: Entry, headers: Any, body: bytes) -> Answer:
-        etag = {"ETag": entry.etag}
         if method == "PATCH":
             return self._patch(entry, headers, body)
         if method != "GET":
             return _text(405, f"{method} is not allowed here.")
-        if headers.get("If-None-Match") == entry.etag:
-            return Answer(304, headers=etag)
-        return Answer(200, json.dumps(self.represent(entry)).encode(), headers=etag)
+        return self._whole(200, entry)
+
+    def _whole(self, status: int, entry: Entry) -> Answer:
+        data = json.dumps(self.represent(entry)).encode()
+        return Answer(status, data, headers={"ETag": entry.etag})
 
     def _service_root(self, headers: Any) -> Answer:
         if wadl.MEDIA_TYPE in (headers.get("Accept") or ""):
@@ -232,36 +214,29 @@ class StandIn:
 
     def _operate(self, method: str, entry: Entry, query: dict[str, Any]) -> Answer:
         name = query["ws.op"]
-        known = {(one.method, one.name): one for one in TYPES[entry.kind].operations}
-        operation = known.get((method, name))
-        if operation is None or (entry.kind, name) not in self.world.operations:
+        pages = TYPES[entry.kind].operations.get((method, name))
+        if pages is None or (entry.kind, name) not in self.world.operations:
             return _text(400, f"No such operation: {name}")
-        given = self._arguments(operation, query)
-        if wrong := _wrong_argument(operation, given):
-            return _text(400, wrong)
+        given = {key: self._argument(value) for key, value in query.items()}
         try:
             result = self.world.operations[entry.kind, name](self.world, entry, given)
         except DeniedError as error:
             return _text(error.status, str(error))
         if isinstance(result, Created):
             return Answer(201, headers={"Location": self.link(result.entry.path)})
-        if operation.pages:
+        if pages:
             return self.page(result, entry.path, query)
         return Answer(200, json.dumps(self.plain(result)).encode())
 
-    def _arguments(self, operation: Operation, query: dict[str, Any]) -> dict[str, Any]:
-        given: dict[str, Any] = {}
-        for param in operation.params:
-            if param.key not in query:
-                continue
-            value: Any = query[param.key]
-            if param.kind != "binary":
-                with contextlib.suppress(ValueError):
-                    value = json.loads(value)
-            if param.target and isinstance(value, str):
-                value = "/" + value.removeprefix(self.base).lstrip("/")
-            given[param.key] = value
-        return given
+    def _argument(self, value: Any) -> Any:
+        """A value as launchpadlib means it: JSON, a file, or the path of an entry."""
+        if isinstance(value, bytes):
+            return value
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+        if isinstance(value, str) and value.startswith(self.base):
+            value = "/" + value.removeprefix(self.base)
+        return value
 
     def _patch(self, entry: Entry, headers: Any, body: bytes) -> Answer:
         wanted = headers.get("If-Match")
@@ -272,24 +247,14 @@ class StandIn:
         changes = json.loads(body)
         for key, value in changes.items():
             one = next((field for field in kind.fields if field.key == key), None)
-            if one is None or not one.marked:
+            if one is None or not one.written:
                 return _text(400, f"{key}: You tried to modify a read-only attribute.")
             if one.options and value not in one.options:
                 return _text(400, f'{key}: Invalid value "{value}".')
             if one.target and value:
                 changes[key] = "/" + str(value).removeprefix(self.base).lstrip("/")
         entry.values.update(changes)
-        return Answer(209, json.dumps(self.represent(entry)).encode(), headers={"ETag": entry.etag})
-
-
-def _wrong_argument(operation: Operation, given: dict[str, Any]) -> str:
-    for param in operation.params:
-        value = given.get(param.key)
-        if param.marked and value is None:
-            return f"{param.key}: Required input is missing."
-        if param.options and value is not None and value not in param.options:
-            return f'{param.key}: Invalid value "{value}".'
-    return ""
+        return self._whole(209, entry)
 
 
 def _form(headers: Any, body: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ That WADL is of version 1.0. `_NEWER` is what only version "devel" has, by Launc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from xml.etree import ElementTree
@@ -43,36 +43,28 @@ _ALWAYS = ("self_link", "web_link", "resource_type_link", "http_etag")
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an entry by its name in JSON, or a parameter of an operation.
+    """A field of an entry by its name in JSON.
 
-    `marked` is whether PATCH may change it, or whether the parameter is required; `target` is the
-    type that it is a link to.
+    `written` is whether PATCH may change it; `target` is the type that it is a link to.
     """
 
     key: str
-    marked: bool
+    written: bool
     target: str
-    kind: str
     options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Operation:
-    """A named operation; `pages` is whether it returns a collection."""
-
-    name: str
-    method: str
-    params: tuple[Field, ...]
-    pages: bool
-
-
-@dataclass(frozen=True)
 class Type:
-    """A resource type; `collection` is the name of its top-level collection, "" for none."""
+    """A resource type.
+
+    `operations` are the named ones by method and name, with whether each returns a collection;
+    `collection` is the name of the type's top-level collection, "" for none.
+    """
 
     name: str
     fields: tuple[Field, ...]
-    operations: tuple[Operation, ...]
+    operations: Mapping[tuple[str, str], bool]
     collection: str
     web: bool
 
@@ -110,13 +102,6 @@ def _add_newer(document: Element) -> None:
         (status,) = (one for one in forms[form] if one.get("name") == "status")
         for option in _NEWER_STATUS:
             SubElement(status, f"{_W}option", value=option)
-    for form, element in forms.items():
-        if form.endswith("-page"):
-            SubElement(
-                _param(element, "total_size_link"),
-                f"{_W}link",
-                resource_type=f"{_ROOT}#ScalarValue",
-            )
     kind = "binary_package_publishing_history"
     (binary,) = (one for one in document if one.get("id") == kind)
     method = SubElement(binary, f"{_W}method", id=f"{kind}-binaryFileUrls", name="GET")
@@ -131,26 +116,20 @@ def _param(form: Element, key: str) -> Element:
     return SubElement(form, f"{_W}param", style="plain", name=key, path=f"$['{key}']")
 
 
-def _field(param: Element, *, marked: bool) -> Field:
+def _field(param: Element, *, written: bool) -> Field:
     link = param.find(f"{_W}link")
     target = link.get("resource_type", "").partition("#")[2] if link is not None else ""
     options = tuple(str(one.get("value")) for one in param.findall(f"{_W}option"))
-    return Field(str(param.get("name")), marked, target, param.get("type", ""), options)
+    return Field(str(param.get("name")), written, target, options)
 
 
-def _operations(resource: Element) -> Iterator[Operation]:
+def _operations(resource: Element) -> Iterator[tuple[tuple[str, str], bool]]:
     for method in resource.findall(f"{_W}method"):
-        params = list(method.iter(f"{_W}param"))
         returned = method.find(f"{_W}response/{_W}representation")
         pages = returned is not None and returned.get("href", "").endswith("-page")
-        for name in (str(param.get("fixed")) for param in params if param.get("fixed")):
-            given = [
-                param
-                for param in params
-                if param.get("style") == "query" and not param.get("fixed")
-            ]
-            found = (_field(one, marked=one.get("required") == "true") for one in given)
-            yield Operation(name, str(method.get("name")), tuple(found), pages)
+        for param in method.iter(f"{_W}param"):
+            if param.get("fixed"):
+                yield (str(method.get("name")), str(param.get("fixed"))), pages
 
 
 def _types(document: Element) -> Iterator[Type]:
@@ -161,11 +140,11 @@ def _types(document: Element) -> Iterator[Type]:
         yield Type(
             kind,
             tuple(
-                _field(one, marked=key in written)
+                _field(one, written=key in written)
                 for key, one in params.items()
                 if key not in _ALWAYS
             ),
-            tuple(_operations(by_id[kind])),
+            dict(_operations(by_id[kind])),
             next((name for name, one in _COLLECTIONS.items() if one == kind), ""),
             "web_link" in params,
         )

@@ -34,7 +34,7 @@ class Entry:
 
     def hash_of(self, *, written: bool) -> str:
         """A hash of what only is read, or of what can be written; a change is compared by that."""
-        keys = [field.key for field in TYPES[self.kind].fields if field.marked == written]
+        keys = [field.key for field in TYPES[self.kind].fields if field.written == written]
         text = json.dumps([self.path, {key: self.values.get(key) for key in sorted(keys)}])
         return hashlib.sha1(text.encode()).hexdigest()
 
@@ -63,19 +63,16 @@ class World:
         self.collections: dict[str, tuple[str, Callable[[], list[Entry]]]] = {}
         self.operations: dict[tuple[str, str], Operate] = dict(_OPERATIONS)
         self.files: dict[str, bytes] = {}
-        self.redirects: dict[str, str] = {}
         # The address and content of the files of each record of a publication.
         self.files_of: dict[str, list[tuple[str, bytes]]] = {}
-        # Entries and all below them that are not shown, with the status that says so.
-        self.hidden: dict[str, int] = {}
         # Called before each request: what has changed since the last one.
         self.before: list[Callable[[], None]] = []
         # The entry of the person that is logged in.
         self.me = "/~tester"
         # The OAuth tokens that are accepted; None accepts every one.
         self.tokens: set[str] | None = None
-        # Pages outside the web service: method, fields and token give status and text.
-        self.pages: dict[str, Callable[[str, Mapping[str, Any], str], tuple[int, str]]] = {}
+        # Pages outside the web service: the fields of a form give status and text.
+        self.pages: dict[str, Callable[[Mapping[str, Any]], tuple[int, str]]] = {}
         self._next = 1000
         for kind in TYPES.values():
             if kind.collection:
@@ -110,21 +107,8 @@ class World:
     def distribution(self, name: str) -> Entry:
         """Add a distribution with its primary archive."""
         archive = f"/{name}/+archive/primary"
-        entry = self.add(
-            "distribution",
-            f"/{name}",
-            name=name,
-            main_archive_link=archive,
-            series_collection_link=f"/{name}/series",
-        )
         self.archive(archive, name)
-
-        def series() -> list[Entry]:
-            every = self.all("distro_series")
-            return [one for one in every if one.values["distribution_link"] == entry.path]
-
-        self.collections[f"/{name}/series"] = ("distro_series-page-resource", series)
-        return entry
+        return self.add("distribution", f"/{name}", name=name, main_archive_link=archive)
 
     def archive(self, path: str, reference: str) -> Entry:
         """Add an archive, or find it; `reference` is Launchpad's name of it."""
@@ -205,80 +189,48 @@ class World:
         self.files_of[entry.path] = []
         for name, content in (files or {}).items():
             web = f"{archive}/+sourcefiles/{quote(source)}/{quote(version)}/{quote(name)}"
-            stored = f"/librarian/{self.number()}/{quote(name)}"
-            self.files[stored] = content
-            self.redirects[web] = stored
+            self.files[web] = content
             self.files_of[entry.path].append((web, content))
         return entry
 
 
 def _get_series(world: World, distribution: Entry, given: Mapping[str, Value]) -> Value:
     wanted = given["name_or_version"]
-    for one in world.collections[f"{distribution.path}/series"][1]():
-        if wanted in (one.values["name"], one.values["version"]):
+    for one in world.all("distro_series"):
+        if one.path == f"{distribution.path}/{wanted}":
             return one
     raise DeniedError(404, f"No such distribution series: '{wanted}'.")
 
 
 def _published_sources(world: World, archive: Entry, given: Mapping[str, Value]) -> Value:
     equal = {
+        "source_name": "source_package_name",
         "version": "source_package_version",
         "distro_series": "distro_series_link",
-        "status": "status",
-        "component_name": "component_name",
-        "pocket": "pocket",
     }
-
-    def fits(entry: Entry) -> bool:
-        values = entry.values
-        name, wanted = values["source_package_name"], given.get("source_name")
-        if wanted is not None and (
-            name != wanted if given.get("exact_match") else wanted not in name
-        ):
-            return False
-        since = given.get("created_since_date")
-        return (
-            values["archive_link"] == archive.path
-            and (since is None or values["date_created"] >= since)
-            and all(given.get(key) in (None, values[field]) for key, field in equal.items())
-        )
-
-    found = [one for one in world.all("source_package_publishing_history") if fits(one)]
-    found.reverse()
-    if given.get("order_by_date"):
-        return sorted(found, key=lambda one: str(one.values["date_created"]), reverse=True)
-    found.sort(key=lambda one: Version(one.values["source_package_version"]), reverse=True)
-    return sorted(found, key=lambda one: str(one.values["source_package_name"]))
+    every = world.all("source_package_publishing_history")
+    found = [
+        entry
+        for entry in reversed(every)
+        if entry.values["archive_link"] == archive.path
+        and all(given.get(key) in (None, entry.values[field]) for key, field in equal.items())
+    ]
+    return sorted(
+        found, key=lambda one: Version(one.values["source_package_version"]), reverse=True
+    )
 
 
 def _package_uploads(world: World, series: Entry, given: Mapping[str, Value]) -> Value:
-    def fits(entry: Entry) -> bool:
-        values = entry.values
-        name = given.get("name")
-        equal = {"version": "package_version", "status": "status", "archive": "archive_link"}
-        return (
-            values["distroseries_link"] == series.path
-            and (name is None or values["package_name"] == name)
-            and all(given.get(key) in (None, values[field]) for key, field in equal.items())
-        )
-
-    return [one for one in world.all("package_upload") if fits(one)]
+    wanted = (series.path, given["name"], given["archive"])
+    fields = ("distroseries_link", "package_name", "archive_link")
+    every = world.all("package_upload")
+    return [one for one in every if tuple(one.values[field] for field in fields) == wanted]
 
 
-@dataclass(frozen=True)
-class WebLink:
-    """An address outside the web service, made absolute by the server."""
-
-    path: str
-
-
-def _file_urls(world: World, publication: Entry, given: Mapping[str, Value]) -> Value:
-    files = world.files_of[publication.path]
-    if not given.get("include_meta"):
-        return [WebLink(web) for web, _ in files]
+def _file_urls(world: World, publication: Entry, _: Mapping[str, Value]) -> Value:
     return [
-        {"url": WebLink(web), "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for web, data in files
+        {"url": f"web:{web}", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for web, data in world.files_of[publication.path]
     ]
 
 

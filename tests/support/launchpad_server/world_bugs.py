@@ -30,7 +30,9 @@ class Bugs:
             {
                 ("bug", "addTask"): self._add_task,
                 ("bug", "addNomination"): self._nominate,
-                ("bug", "getNominations"): self._nominations,
+                ("bug", "getNominations"): lambda _, bug, __: self.below(
+                    "bug_nomination", bug.path
+                ),
                 ("bug", "newMessage"): self._new_message,
                 ("bug", "addAttachment"): self._attach,
                 ("bug", "subscribe"): self._subscribe,
@@ -139,8 +141,7 @@ class Bugs:
     def _add_task(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         if f"{target.path}/+bug/{bug.values['id']}" in world.entries:
-            asked = f"A fix for this bug has already been requested for {_target_name(target)}"
-            raise DeniedError(400, asked)
+            raise DeniedError(400, "A fix for this bug has already been requested.")
         if target.kind == "distribution_source_package":
             for one in self.below("bug_nomination", bug.path):
                 if one.values["status"] == "Approved":
@@ -148,18 +149,14 @@ class Bugs:
                     self._task(bug, self.target(str(target.values["name"]), series))
         return Created(self._task(bug, target))
 
-    def _found(self, bug: Entry, target: Entry) -> Entry | None:
-        for one in self.below("bug_nomination", bug.path):
-            if one.values["target_link"] == target.path:
-                return one
-        return None
-
     def _nominate(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         name = str(target.values["name"]).capitalize()
         tasks = [str(task.values["target_link"]) for task in self.tasks(bug)]
         targeted = any(path.startswith(f"{target.path}/") for path in tasks)
-        if target.kind != "distro_series" or targeted or self._found(bug, target):
+        nominations = self.below("bug_nomination", bug.path)
+        nominated = target.path in {one.values["target_link"] for one in nominations}
+        if target.kind != "distro_series" or targeted or nominated:
             raise DeniedError(400, f"This bug cannot be nominated for {name}.")
         if target.values["status"] == "Obsolete":
             raise DeniedError(400, f"{name} is an obsolete series.")
@@ -174,11 +171,6 @@ class Bugs:
                 status="Nominated",
             )
         )
-
-    def _nominations(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
-        found = self.below("bug_nomination", bug.path)
-        wanted = given.get("target")
-        return [one for one in found if wanted in (None, one.values["target_link"])]
 
     def _approve(self, world: World, nomination: Entry, _: Mapping[str, Value]) -> Value:
         if "approve" not in self.rights:
@@ -221,11 +213,3 @@ class Bugs:
         if path not in world.entries:
             world.add("bug_subscription", path, bug_link=bug.path, person_link=person)
         return world.entries[path]
-
-
-def _target_name(target: Entry) -> str:
-    name = str(target.values["name"])
-    if target.kind != "source_package":
-        return f"{name} (Ubuntu)"
-    series = str(target.values["distroseries_link"]).rpartition("/")[2]
-    return f"{name} (Ubuntu {series.capitalize()})"

@@ -165,10 +165,7 @@ class Farm:
     def _log(self, job: Job, kind: str, content: bytes) -> str:
         values = job.entry.values
         web = f"{job.entry.path}/+files/{kind}_ubuntu-{values['source_package_name']}.txt.gz"
-        if web not in self.world.redirects:
-            stored = f"/librarian/{self.world.number()}/{kind}.txt.gz"
-            self.world.redirects[web] = stored
-            self.world.files[stored] = gzip.compress(content)
+        self.world.files[web] = gzip.compress(content)
         return f"web:{web}"
 
     def _publish(self, job: Job, ready: bool) -> None:
@@ -208,12 +205,8 @@ class Farm:
         ]
 
     def _binaries(self, _: World, publication: Entry, __: Mapping[str, Value]) -> Value:
-        return [
-            entry
-            for job in self.jobs
-            if job.entry.values["current_source_publication_link"] == publication.path
-            for entry in job.published
-        ]
+        built = self.builds_of(self.world, publication, {})
+        return [entry for job in self.jobs if job.entry in built for entry in job.published]
 
     def _retry(self, _: World, build: Entry, __: Mapping[str, Value]) -> Value:
         (job,) = [one for one in self.jobs if one.entry is build]

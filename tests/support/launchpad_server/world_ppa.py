@@ -7,7 +7,7 @@ series takes uploads, versions that only go up and are used once, tarballs that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -152,15 +152,11 @@ class Ppas:
 
     def _archive_of(self, folder: PurePosixPath) -> Entry:
         """The archive that a folder of the upload server stands for."""
-        match folder.parts:
-            case (owner, "ubuntu", name) if owner.startswith("~"):
-                found = self.world.entries.get(f"/{owner}/+archive/ubuntu/{name}")
-                if found is None:
-                    raise RejectedError(f"Could not find a PPA {name} of {owner}.")
-                return found
-            case ("ubuntu",):
-                raise RejectedError("The signer may not upload to the Ubuntu archive.")
-        raise RejectedError(f"{folder} is no place for an upload.")
+        owner, _, name = str(folder).partition("/ubuntu/")
+        found = self.world.entries.get(f"/{owner}/+archive/ubuntu/{name}")
+        if found is None:
+            raise RejectedError(f"{folder} is no place for an upload of the signer.")
+        return found
 
     def _check(self, archive: Entry, upload: Arrived) -> None:
         if self.refuse:
@@ -246,26 +242,19 @@ class Login:
         self.pages_seen: list[str] = []
         self.token, self.secret = "access-token-of-tester", "a-secret-that-nobody-may-see"
         self.secrets = [self.secret, "secret-of-the-request"]
-        page: dict[str, Callable[[str, Mapping[str, Any], str], tuple[int, str]]] = {
-            "/+request-token": self._request,
-            "/+authorize-token": self._authorize,
-            "/+access-token": functools.partial(self._access, world),
-        }
-        world.pages.update(page)
+        request = '{"oauth_token": "request1", "oauth_token_secret": "secret-of-the-request"}'
+        world.pages["/+request-token"] = lambda _: (200, request)
+        world.pages["/+authorize-token"] = self._authorize
+        world.pages["/+access-token"] = functools.partial(self._access, world)
         world.tokens = set()
 
-    def _request(self, _method: str, _form: Mapping[str, Any], _token: str) -> tuple[int, str]:
-        return 200, '{"oauth_token": "request1", "oauth_token_secret": "secret-of-the-request"}'
-
-    def _authorize(self, _method: str, form: Mapping[str, Any], _token: str) -> tuple[int, str]:
+    def _authorize(self, form: Mapping[str, Any]) -> tuple[int, str]:
         self.pages_seen.append(str(form.get("oauth_token")))
         if self.answer == "approve":
             self.authorized.add(str(form.get("oauth_token")))
         return 200, "a stand-in for tests, not Launchpad: the page where you would log in"
 
-    def _access(
-        self, world: World, _method: str, form: Mapping[str, Any], _token: str
-    ) -> tuple[int, str]:
+    def _access(self, world: World, form: Mapping[str, Any]) -> tuple[int, str]:
         if self.answer == "decline":
             return 403, "End-user refused to authorize request token."
         if form.get("oauth_token") not in self.authorized:
