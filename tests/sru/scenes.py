@@ -46,7 +46,6 @@ Two renewals at the same time fail, and sometimes leave a certificate with anoth
 A process that never ends keeps the others waiting; they then give up and say so.
 """
 NEEDED = tuple(f"verification-needed-{series}" for series in SERIES)
-RULE = "The tests"
 
 
 def place(root_place: Place, kind: str = "ubuntu") -> Place:
