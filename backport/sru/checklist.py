@@ -73,6 +73,11 @@ class _List:
     def place(self) -> str:
         return f"LP: #{self.recipe.bug}"
 
+    @property
+    def trouble(self) -> str:
+        """Why something is not known of the bug or of a pair."""
+        return _full("; ".join(self.facts.troubles) or "Launchpad was not asked")
+
     def items(self) -> Iterator[Item]:
         """Every line, the bug's first."""
         yield from self._bug()
@@ -89,10 +94,9 @@ class _List:
     def _bug(self) -> Iterator[Item]:
         bug, address = self.facts.bug, _BUG.format(self.recipe.bug)
         if bug is None:
-            why = self.facts.troubles[0] if self.facts.troubles else "Launchpad was not asked."
             yield Item(
-                "unknown", self.place, "The bug is public and its template filled in", _full(why),
-                "requirements; bug-template", address, advice="Look at the bug."
+                "unknown", self.place, "The bug is public and its template filled in",
+                self.trouble, "requirements; bug-template", address, advice="Look at the bug."
             )  # fmt: skip
             return
         yield Item(
@@ -140,8 +144,8 @@ class _List:
                 advice="Ask on a tracking bug before the upload.",
             )  # fmt: skip
         if pair not in self.facts.publications:
-            why, advice = _full(self._trouble(pair)), f"Look at {address}."
-            yield Item("unknown", place, what, why, rule, address, advice=advice)
+            advice = f"Look at {address}."
+            yield Item("unknown", place, what, self.trouble, rule, address, advice=advice)
             return
         if there is not None:
             why = f"It has {there.version}, {there.status} since {there.published[:10]}."
@@ -315,12 +319,6 @@ class _List:
             wanted = needed in bug.tags and not _failed_tags(bug, series)
             if pairs and all(published) and proved and wanted:
                 yield TagChange(series, done, (needed,))
-
-    def _trouble(self, pair: tuple[str, str]) -> str:
-        """Why nothing is known of a pair; after an error of the connection nothing was asked."""
-        troubles, named = self.facts.troubles, f"{pair[0]} in ubuntu {pair[1]} "
-        own = [trouble for trouble in troubles if named in trouble]
-        return (*own, *troubles, "Launchpad was not asked.")[0]
 
     def _is_new(self, pair: tuple[str, str]) -> bool:
         there = self.facts.publications.get(pair)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from statistics import median
 
 COLD_SECONDS = 480.0
@@ -51,13 +52,9 @@ def longest_chain(seconds: Mapping[str, float], needs: Mapping[str, Sequence[str
         needs: the builds that each one waits for; there is no cycle.
     """
     ends: dict[str, float] = {}
-
-    def end(name: str) -> float:
-        if name not in ends:
-            ends[name] = seconds[name] + max(map(end, needs[name]), default=0.0)
-        return ends[name]
-
-    return max(map(end, seconds), default=0.0)
+    for name in TopologicalSorter(needs).static_order():
+        ends[name] = seconds[name] + max((ends[need] for need in needs[name]), default=0.0)
+    return max(ends.values(), default=0.0)
 
 
 def table(

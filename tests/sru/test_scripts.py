@@ -53,10 +53,14 @@ def begun(checkout: Path) -> None:
         time.sleep(0.02)
 
 
-def test_it_prints_the_summary_alone_as_json_and_keeps_all_events(checkout: Path) -> None:
+@pytest.mark.parametrize("code", [0, 3, 4, 5, 6])
+def test_it_prints_the_summary_alone_keeps_all_events_and_ends_as_the_command(
+    checkout: Path, code: int
+) -> None:
+    (checkout / "code").write_text(str(code))
     child = start(checkout, "--series", "xenial")
     out, err = child.communicate()
-    assert (child.returncode, err) == (0, "")
+    assert (child.returncode, err) == (code, "")
     assert json.loads(out) == {"event": "summary", "counts": {"passed": 1}}
     assert (checkout / "arguments").read_text() == "run --json --series xenial\n"
     events = (checkout / "build/events.jsonl").read_text().splitlines()
@@ -64,39 +68,26 @@ def test_it_prints_the_summary_alone_as_json_and_keeps_all_events(checkout: Path
     assert (checkout / "terminal").read_text() == "not a tty\n"
 
 
-@pytest.mark.parametrize("code", [3, 4, 5, 6])
-def test_its_exit_code_is_the_commands(checkout: Path, code: int) -> None:
-    (checkout / "code").write_text(str(code))
-    child = start(checkout)
-    child.communicate()
-    assert child.returncode == code
-
-
-def test_the_second_at_the_same_time_says_so_and_ends_with_75(checkout: Path) -> None:
+@pytest.mark.parametrize("wait", ["0", "60"])
+def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
+    checkout: Path, wait: str
+) -> None:
     (checkout / "wait").touch()
     with start(checkout) as first:
         begun(checkout)
-        with start(checkout) as second:
-            out, err = second.communicate()
-        assert second.returncode == 75
-        assert json.loads(out)["event"] == "busy"
-        assert "another one is running" in err
-        (checkout / "wait").unlink()
-        assert '"summary"' in first.communicate()[0]
-    assert first.returncode == 0
-
-
-def test_the_second_waits_where_it_is_told_to(checkout: Path) -> None:
-    (checkout / "wait").touch()
-    with start(checkout) as first:
-        begun(checkout)
-        with start(checkout, wait="60") as second:
-            time.sleep(0.2)
-            assert second.poll() is None
+        with start(checkout, wait=wait) as second:
+            if wait == "0":
+                out, err = second.communicate()
+                assert second.returncode == 75
+                assert json.loads(out)["event"] == "busy"
+                assert "another one is running" in err
+            else:
+                time.sleep(0.2)
+                assert second.poll() is None
             (checkout / "wait").unlink()
-            assert '"summary"' in second.communicate()[0]
-        first.communicate()
-    assert (first.returncode, second.returncode) == (0, 0)
+            assert '"summary"' in first.communicate()[0]
+    assert first.returncode == 0
+    assert wait == "0" or second.returncode == 0
 
 
 def test_a_signal_ends_the_command_and_frees_the_checkout(checkout: Path) -> None:
