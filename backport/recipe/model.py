@@ -43,11 +43,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Series:
-    """One Ubuntu series: its name, such as ``xenial``, and version, such as ``16.04``.
-
-    `archive` maps a source package to what the series has of it. `mirror` is the archive that
-    the base ``ubuntu`` uses. `toolchain` maps a tool to its version in the series.
-    """
+    """One Ubuntu series, with what its archive has by source package, and its tools' versions."""
 
     name: str
     version: keys.Release
@@ -226,10 +222,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Retired:
-    """A source package that the update leaves behind in a series, and what becomes of it.
-
-    `outcome` is ``superseded``, ``final-upload`` or ``untouched``.
-    """
+    """A source package that the update leaves behind in a series, and what becomes of it."""
 
     name: keys.PackageName
     series: tuple[str, ...]
