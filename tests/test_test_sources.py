@@ -89,10 +89,6 @@ def test_a_test_source_is_read_with_its_version_as_it_stands(recipe: Recipe) -> 
     assert recipe.built("beta").version == "1.0"
 
 
-def test_a_test_source_has_no_place_in_the_versions_of_the_update(recipe: Recipe) -> None:
-    assert {row.source for row in versions.table(recipe, {})} == {"alpha", "beta"}
-
-
 def test_it_is_built_in_the_series_that_it_is_for_with_what_it_needs(recipe: Recipe) -> None:
     steps = planned(recipe)
     assert names(recipe, "fetch") == {"alpha", "beta", "beta-0.5", "gamma-9"}
@@ -149,15 +145,6 @@ def test_a_run_that_needs_none_of_them_makes_none(recipe: Recipe) -> None:
     }
 
 
-def test_another_version_is_another_source_step(recipe: Recipe) -> None:
-    before = planned(recipe)["source/xenial/gamma-9"]
-    one = recipe.test_sources[1]
-    newer = replace(one, package=replace(one.package, debian_version="9-2"))
-    changed = replace(recipe, test_sources=(recipe.test_sources[0], newer))
-    after = planned(changed)["source/xenial/gamma-9"]
-    assert before.inputs != after.inputs
-
-
 PINNED = {
     "source": "alpha",
     "series": ["xenial"],
@@ -208,10 +195,3 @@ def test_a_row_about_a_pinned_test_source_is_no_row_of_the_matrix(tmp_path: Path
     ):
         with pytest.raises(RecipeError, match=rf"matrix\.test\[1\]\.{said}"):
             with_pinned(tmp_path, **row)
-
-
-def test_a_test_source_without_packaging_is_refused(tmp_path: Path) -> None:
-    path = path_of(tmp_path, {"one": old("one", "1")})
-    (tmp_path / "patches/test-sources/one/debian/control").unlink()
-    with pytest.raises(RecipeError, match=r"test-source\.one\.base: there is neither"):
-        reader.load(path)

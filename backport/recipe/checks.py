@@ -46,6 +46,12 @@ def _faults(recipe: Recipe, *, unpinned: bool) -> Iterator[Fault]:
         yield from _versions(source, where)
         yield from _patches(recipe, source, where)
         yield from _packaging(source, where, unpinned=unpinned)
+    taken: dict[str, str] = {}
+    named = [(variant.name, variant.where) for variant in recipe.variants]
+    for name, where in [*named, *((one.name, one.where) for one in recipe.test_sources)]:
+        if name in taken:
+            yield where, f"{taken[name]} has that name", "name it otherwise"
+        taken[name] = where
     yield from _test_sources(recipe)
     yield from _cycle(recipe)
     series, sources = _names(recipe.series), _names(recipe.sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import tomlkit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from backport.errors import UsageError
-from backport.recipe import edit
+from backport.recipe import reader
 from backport.recipe.model import BasePin, Published
 from backport.recipe.releases import debian_of_its_time, mirror, releases
 from backport.recipe.version_strings import upstream_part
@@ -23,42 +23,6 @@ from backport.recipe.version_strings import upstream_part
 STAND_IN = "stand-in.toml"
 _TOOLCHAINS = Path(__file__).parent / "data" / "toolchains.toml"
 _NOT_KNOWN = "not known: write the version that the series has, or an empty one for none"
-_SERIES_FILE = """\
-# The patches of {name}, one a line, in the order in which they are applied.
-# Each has a DEP-3 header: Description, Author or Origin, and Bug-Ubuntu.
-"""
-_CONTROL = """\
-Tests: installed
-Depends: {packages}
-
-Tests: installed-control
-Depends: {packages}
-Restrictions: needs-root
-"""
-_INSTALLED = """\
-#!/bin/sh
-# The packages are installed, and their files are as they were built.
-set -eu
-for package in {packages}; do
-    dpkg-query --show "$package"
-    changed=$(dpkg --verify "$package") || true
-    if [ -n "$changed" ]; then
-        echo "$changed"
-        exit 1
-    fi
-done
-"""
-_INSTALLED_CONTROL = """\
-#!/bin/sh
-# The control of the test "installed": with a damaged file that one has to fail.
-set -eu
-file=$(dpkg-query --control-show {package} md5sums | sed -n '1s/^[0-9a-f]*  //p')
-echo damaged >>"/$file"
-if "$(dirname "$0")/installed"; then outcome=not-seen; else outcome=harm-seen; fi
-report="$AUTOPKGTEST_ARTIFACTS/control.json"
-printf '{{"outcome": "%s", "rounds": 1}}\\n' "$outcome" >"$report"
-test "$outcome" = harm-seen
-"""
 
 
 @dataclass(frozen=True)
@@ -109,16 +73,8 @@ def first_recipe(
     """
     ordered, known = in_order(series), releases()
     day = parsedate_to_datetime(when).date()
-    environment = Environment(
-        loader=PackageLoader("backport.recipe", "."),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= {"toml": _toml, "key": _key, "inline": _inline}
-    return environment.get_template("init.toml.j2").render(
+    return _rendered(
+        "backport.toml",
         name=name,
         names=", ".join(f"{one.name} {one.base.version}" for one in sources),
         bug=bug,
@@ -145,17 +101,15 @@ def first_recipe(
 def files_beside(sources: Sequence[FirstSource], series: Iterable[str]) -> dict[str, str]:
     """What a first recipe needs beside it: texts by paths; one that ends in ``!`` is a program."""
     packages = [source.package for source in sources]
-    debian = debian_of_its_time(in_order(series)[0])
-    return {
-        STAND_IN: f'# Debian\'s release of that time.\nmark = "standin1"\nsuite = "{debian}"\n',
-        **{
-            f"patches/{source.name}/series": _SERIES_FILE.format(name=source.name)
-            for source in sources
-        },
-        "autopkgtest/matrix/control": _CONTROL.format(packages=", ".join(packages)),
-        "autopkgtest/matrix/installed!": _INSTALLED.format(packages=" ".join(packages)),
-        "autopkgtest/matrix/installed-control!": _INSTALLED_CONTROL.format(package=packages[-1]),
+    suite = debian_of_its_time(in_order(series)[0])
+    tests = {
+        f"autopkgtest/matrix/{name}": _rendered(name.removesuffix("!"), packages=packages)
+        for name in ("control", "installed!", "installed-control!")
     }
+    patches = {
+        f"patches/{source.name}/series": _rendered("series", name=source.name) for source in sources
+    }
+    return {STAND_IN: _rendered(STAND_IN, suite=suite), **patches, **tests}
 
 
 def write(recipe: Path, text: str, beside: Mapping[str, str]) -> list[Path]:
@@ -165,32 +119,28 @@ def write(recipe: Path, text: str, beside: Mapping[str, str]) -> list[Path]:
         UsageError: one of the files is there already.
         RecipeError: the text is no right recipe.
     """
-    targets = {recipe.parent / name.removesuffix("!"): name for name in beside}
-    for path in (recipe, *targets):
-        if path.exists():
-            raise UsageError(
-                "there is such a file already, and it is not overwritten",
-                where=str(path),
-                advice="name a recipe in another folder with --recipe",
-            )
-    folders = [
-        parent for path in (recipe, *targets) for parent in path.parents if not parent.exists()
-    ]
-    done = False
-    try:
-        for path, name in targets.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(beside[name], encoding="utf-8")
+    written: list[Path] = []
+    with ExitStack() as undo:
+        for name, content in {recipe.name: text, **beside}.items():
+            path = recipe.parent / name.removesuffix("!")
+            for folder in reversed([parent for parent in path.parents if not parent.exists()]):
+                folder.mkdir()
+                undo.callback(folder.rmdir)
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    undo.callback(path.unlink)
+                    file.write(content)
+            except FileExistsError as error:
+                raise UsageError(
+                    "there is such a file already, and it is not overwritten",
+                    where=str(path),
+                    advice="name a recipe in another folder with --recipe",
+                ) from error
             path.chmod(0o755 if name.endswith("!") else 0o644)
-        edit.create_file(recipe, text)
-        done = True
-    finally:
-        for path in targets if not done else ():
-            path.unlink(missing_ok=True)
-        for folder in sorted(set(folders), reverse=True) if not done else ():
-            with suppress(OSError):
-                folder.rmdir()
-    return [recipe, *targets]
+            written.append(path)
+        reader.load(recipe, outside=(Path("/"),))
+        undo.pop_all()
+    return written
 
 
 def in_order(series: Iterable[str]) -> list[str]:
@@ -208,6 +158,20 @@ def in_order(series: Iterable[str]) -> list[str]:
                 advice=f"write one of {', '.join(list(known)[-12:])}",
             )
     return sorted(dict.fromkeys(series), key=lambda name: known[name])
+
+
+def _rendered(file: str, /, **values: object) -> str:
+    """A file of the folder ``init`` with its values."""
+    environment = Environment(
+        loader=PackageLoader("backport.recipe", "init"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"toml": _toml, "key": _key, "inline": _inline}
+    return environment.get_template(f"{file}.j2").render(**values)
 
 
 @functools.cache

@@ -43,11 +43,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Series:
-    """One Ubuntu series: its name, such as ``xenial``, and version, such as ``16.04``.
-
-    `archive` maps a source package to what the series has of it. `mirror` is the archive that
-    the base ``ubuntu`` uses. `toolchain` maps a tool to its version in the series.
-    """
+    """One Ubuntu series, with what its archive has by source package, and its tools' versions."""
 
     name: str
     version: keys.Release
@@ -58,10 +54,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Upstream:
-    """The upstream tarball: `file` is its name there, and exactly one place is set.
-
-    `pypi` is a project on the Python package index, `url` an address, `path` a local file.
-    """
+    """The upstream tarball: `file` is its name at the one place that is set."""
 
     file: keys.FileName
     sha256: keys.Sha256
@@ -78,10 +71,7 @@ class Upstream:
 
 @dataclass(frozen=True)
 class BasePin:
-    """The archive's own source package that an update starts from, fixed by its .dsc's sha256.
-
-    `url` is the folder or address where the .dsc and its files are; `path` a local .dsc.
-    """
+    """The archive's own source package that an update starts from, fixed by its .dsc's sha256."""
 
     version: keys.Version
     dsc: keys.DscName
@@ -111,12 +101,10 @@ class Revision:
 
 @dataclass(frozen=True)
 class ControlEdit:
-    """A recorded change of debian/control.
+    """A recorded change of debian/control; `series` empty means every series.
 
-    `paragraph` is ``source`` or a binary package, `field` such as ``Build-Depends``. `replace`
-    maps a relation as it stands to the one that takes its place, `add` appends relations, `drop`
-    removes them. Where an `optional` edit does not find a relation, it leaves the field as it is.
-    `series` empty means every series.
+    `replace` maps a relation as it stands to the one that takes its place. Where an `optional`
+    edit does not find a relation, it leaves the field as it is.
     """
 
     paragraph: Annotated[str, Advice('write "source" or a binary package')]
@@ -141,9 +129,7 @@ class ControlEdit:
 class PackagingEdit:
     """A recorded change of one file of the base's debian/, made by the source's overlay.
 
-    `file` is its path below debian/. With `replaces` the overlay's file takes its place, with
-    `removes` it is taken out, and each text in `requires` has to be in it as the base has it.
-    `series` empty means every series.
+    `file` is its path below debian/; each text in `requires` has to be in it as the base has it.
     """
 
     file: keys.PackagingFile
@@ -175,16 +161,12 @@ class Change:
 class Source:
     """One source package of the update.
 
-    `version` is upstream's, `upstream` may be None where a base's own orig tarball serves,
-    `debian_version` the version V in Debian or a later series that the
-    update brings, `next_version` the lowest later version that must sort above ours, `series`
-    the series that it is uploaded to, `changes` the changelog's items, `patches` the folder
-    with the quilt series, the patches and our own packaging, `tests` the folder with what goes
-    into debian/tests. `bases` and `revisions` are those of one series each: `in_series` has the
-    source as it is there. `chosen` maps a series to the version that a run has chosen for it,
-    with its rule in words. `needs` are sources of this recipe that have to be built before it, and
-    `needs_upstream` maps such a source to the upstream versions of it that this one runs with;
-    for those in `same_upstream` that is this source's own.
+    `debian_version` is the version V in Debian or a later series that the update brings,
+    `next_version` the lowest later version that must sort above ours. `upstream` is None where a
+    base's own orig tarball serves. `bases` and `revisions` are those of one series each:
+    `in_series` has the source as it is there. `chosen` maps a series to the version that a run
+    has chosen for it, with its rule in words. For the needs in `same_upstream` the version in
+    `needs_upstream` is this source's own.
     """
 
     name: keys.PackageName
@@ -240,10 +222,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Retired:
-    """A source package that the update leaves behind in a series, and what becomes of it.
-
-    `outcome` is ``superseded``, ``final-upload`` or ``untouched``.
-    """
+    """A source package that the update leaves behind in a series, and what becomes of it."""
 
     name: keys.PackageName
     series: tuple[str, ...]

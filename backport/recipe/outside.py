@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
-from backport.errors import RecipeError, reading
+from backport.errors import RecipeError
 from backport.recipe.keys import Fault
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
 from backport.recipe.toml_table import Folders
-from backport.source.dsc import read_dsc
-from backport.source.members import members
+from backport.source.dsc import debian_texts, read_dsc
 from backport.source.text import control_paragraphs
 
 # Launchpad's names of the pockets, as they stand behind a series' name.
@@ -139,14 +138,10 @@ def _of_bases(source: Source) -> list[str] | None:
     for pin in source.pins:
         dsc = Path(pin.path or "/nonexistent")
         names = [file.name for file in read_dsc(dsc).files] if dsc.is_file() else []
-        packed = [dsc.parent / name for name in names if ".debian.tar." in name]
-        if not packed or not packed[0].is_file():
+        if not any(".debian.tar." in name and (dsc.parent / name).is_file() for name in names):
             # A local one that is missing ends every command that builds: it is told here.
             return [] if pin.path and not dsc.is_file() else None
-        with reading(packed[0], what="this cannot be unpacked"):
-            for member in members(packed[0]):
-                if member.name == "debian/tests/control":
-                    found += dep8_tests(member.content().decode("utf-8", "surrogateescape"))
+        found += dep8_tests(debian_texts(dsc).get("tests/control", ""))
     return found
 
 

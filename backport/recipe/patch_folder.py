@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from backport.recipe.model import Source, Variant
+from backport.source.files import LEFT_OUT
 
 
 def quilt_series_file(source: Source, series: str, variant: Variant | None = None) -> Path | None:
@@ -30,9 +30,6 @@ def quilt_series_file(source: Source, series: str, variant: Variant | None = Non
     return None
 
 
-_LEFT_OUT = re.compile(r"~$|\.py[co]$|\.orig$|\.rej$|^\..*\.sw[a-p]$")
-
-
 def overlay_files(source: Source, series: str) -> dict[str, Path]:
     """The packaging that is laid over a base: each file by its path below debian/.
 
@@ -43,10 +40,9 @@ def overlay_files(source: Source, series: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (source.patches / "overlay", source.patches / f"overlay.{series}"):
         for path in sorted(folder.rglob("*")):
-            parts = path.relative_to(folder).parts
-            if path.is_dir() or "__pycache__" in parts or _LEFT_OUT.search(path.name):
-                continue
-            found["/".join(parts)] = path
+            parts = [*path.relative_to(folder).parts]
+            if not path.is_dir() and not LEFT_OUT("", parts):
+                found["/".join(parts)] = path
     return found
 
 

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, replace
 from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
 
+from backport.errors import RecipeError
 from backport.recipe import checks
 from backport.recipe import outside as recipe_outside
 from backport.recipe.bug import BugText
 from backport.recipe.exception import SruException
-from backport.recipe.matrix_reader import read_file, read_tests
-from backport.recipe.model import Published, Recipe, Retired, Review, Series
-from backport.recipe.source_reader import read_source
+from backport.recipe.keys import Advice, PackageName, Version
+from backport.recipe.model import (
+    BasePin,
+    Change,
+    MatrixFolder,
+    MatrixTest,
+    Published,
+    Recipe,
+    Retired,
+    Review,
+    Revision,
+    Series,
+    Source,
+    TestSource,
+    Upstream,
+    Variant,
+)
 from backport.recipe.toml_table import Folders, Table, parsed
 from backport.recipe.update import Update
+from backport.recipe.version_strings import upstream_part
+
+T = TypeVar("T")
 
 
 def load(
@@ -54,11 +73,10 @@ def _recipe(
 ) -> Recipe:
     root = path.parent.resolve()
     matrix = top.table("matrix")
-    tests = read_tests(top, matrix)
+    own = _tests(top, matrix)
     included = matrix.get("include", tuple[Path, ...], ())
     matrix_files = tuple(dict.fromkeys(one.resolve() for one in (*included, *more)))
-    for file in matrix_files:
-        tests.add(read_file(file, root, allowed))
+    tests = [own, *(_tests_of_file(file, root, allowed) for file in matrix_files)]
     matrix.done()
     recipe = Recipe(
         **vars(top.table("update").read(Update)),
@@ -66,15 +84,15 @@ def _recipe(
         root=root,
         series=tuple(_series(name, table) for name, table in top.tables("series")),
         sources=tuple(
-            read_source(name, table, unpinned=unpinned) for name, table in top.tables("source")
+            _source(name, table, unpinned=unpinned) for name, table in top.tables("source")
         ),
         retired=tuple(
             table.read(Retired, name=name, defaults={"outcome": "superseded", "by": ()})
             for name, table in top.tables("retired")
         ),
-        variants=tuple(tests.variants),
-        test_sources=tuple(tests.test_sources),
-        matrix=tuple(tests.rows),
+        variants=tuple(variant for file in tests for variant in file.variants),
+        test_sources=tuple(source for file in tests for source in file.test_sources),
+        matrix=tuple(row for file in tests for row in file.rows),
         matrix_files=matrix_files,
         bug_text=_bug(top.table("bug")) if top.has("bug") else None,
         exception=top.get("exception", SruException, None),
@@ -97,3 +115,133 @@ def _series(name: str, table: Table) -> Series:
     return table.read(
         Series, name=name, archive={source: archive.get(source, Published) for source in known}
     )
+
+
+def _source(name: str, table: Table, *, unpinned: bool) -> Source:
+    pins = _by_series(table, "base", lambda inner: _base(inner, unpinned=unpinned))
+    revisions = _by_series(table, "revision", lambda inner: inner.read(Revision))
+    # Where each series has a base of its own, these have the versions.
+    first = next(iter(pins.values())) if pins and "" not in pins else None
+    version = table.get("version", Version, upstream_part(first.version) if first else MISSING)
+    needed = table.table("needs-upstream")
+    same = tuple(need for need, said in table.plain("needs-upstream").items() if said == "same")
+    upstream = None
+    if table.has("upstream") or not pins:
+        upstream = _upstream(table.table("upstream"), version)
+    return table.read(
+        Source,
+        name=name,
+        version=version,
+        base=pins.pop("", None),
+        bases=pins,
+        revision=revisions.pop("", None),
+        revisions=revisions,
+        upstream=upstream,
+        same_upstream=same,
+        needs_upstream={
+            need: (version,) if need in same else needed.strings(need) for need in needed
+        },
+        patches=table.get("patches", Path, table.folders.start / "patches" / name),
+        tests=table.get("tests", Path, table.folders.start / "autopkgtest" / name),
+        defaults={"debian_version": first.version if first else f"{version}-1"},
+    )
+
+
+def _by_series(table: Table, key: str, read: Callable[[Table], T]) -> dict[str, T]:
+    """What `read` makes of the table under `key`, as "", and of that of each series in it."""
+    if not table.has(key):
+        return {}
+    inner = table.table(key)
+    named = [name for name, value in table.plain(key).items() if isinstance(value, dict)]
+    series = {name: read(inner.table(name)) for name in named}
+    common = {"": read(inner)} if len(series) < len([*inner]) else {}
+    return common | series
+
+
+def _upstream(table: Table, version: str) -> Upstream:
+    """Read where an orig tarball comes from: a path, PyPI or an address, with its sha256."""
+    path, project = table.string("path", ""), table.string("pypi", "")
+    name = Path(path).name or (f"{project}-{version}.tar.gz" if project else "")
+    return table.read(Upstream, defaults={"file": name} if name else {})
+
+
+def _base(table: Table, *, unpinned: bool = False) -> BasePin:
+    """Read the pin of a .dsc."""
+    if unpinned and [*table] == ["version"]:
+        return BasePin(table.get("version", Version), dsc="", sha256="")
+    name = Path(table.string("path", "")).name
+    return table.read(BasePin, defaults={"dsc": name} if name else {})
+
+
+class _Tests(NamedTuple):
+    """What one file has for tests; the paths in it start from its own folder."""
+
+    variants: list[Variant]
+    test_sources: list[TestSource]
+    rows: list[MatrixTest]
+
+
+def _tests(top: Table, matrix: Table) -> _Tests:
+    tests = matrix.get("tests", Path, matrix.folders.start / "autopkgtest/matrix")
+    library = matrix.get("library", tuple[Path, ...], ())
+    folder = MatrixFolder(tests, library or (tests.parent / "lib",))
+    rows = matrix.array("test", matrix.plain("defaults"))
+    return _Tests(
+        [_variant(name, table) for name, table in top.tables("variant")],
+        [_test_source(name, table) for name, table in top.tables("test-source")],
+        [test for table in rows for test in _matrix_tests(table, folder)],
+    )
+
+
+def _tests_of_file(path: Path, root: Path, allowed: tuple[Path, ...]) -> _Tests:
+    """Read a file with rows of the matrix, and the variants and test sources that they need."""
+    advice = "mend matrix.include, or --matrix"
+    top = parsed(path, "there is no such file of tests", advice, allowed)
+    if not path.is_relative_to(root):
+        raise RecipeError(
+            "this file of tests is not below the recipe's folder",
+            where=str(path),
+            advice=f"put it below {root}: evidence holds nothing else",
+        )
+    matrix = top.table("matrix")
+    tests = _tests(top, matrix)
+    for table in (matrix, top):
+        table.done()
+    return tests
+
+
+def _matrix_tests(table: Table, folder: MatrixFolder) -> Iterator[MatrixTest]:
+    """A row of the file: a test for each of its sources."""
+    for source in table.strings("source"):
+        yield table.read(MatrixTest, source=source, folder=folder, where=table.where)
+
+
+def _variant(name: str, table: Table) -> Variant:
+    patched = table.strings("with-patches", ())
+    defaults = {"sources": ()} if patched else {}
+    variant = table.read(Variant, name=name, where=table.where, defaults=defaults)
+    return replace(variant, sources=(*variant.sources, *patched))
+
+
+def _test_source(name: str, table: Table) -> TestSource:
+    base = _base(table.table("base")) if table.has("base") else None
+    version = upstream_part(base.version) if base else table.get("version", Version)
+    purpose = table.get("purpose", Annotated[str, Advice("say what the tests need it for")])
+    start = table.folders.start
+    package = Source(
+        name=table.get("source", PackageName),
+        version=version,
+        debian_version=base.version
+        if base
+        else table.get("debian-version", Version, f"{version}-1"),
+        series=table.strings("series"),
+        needs=table.strings("needs", ()),
+        upstream=None if base else _upstream(table.table("upstream"), version),
+        base=base,
+        patches=start / "none"
+        if base
+        else table.get("patches", Path, start / "patches/test-sources" / name),
+        tests=start / "autopkgtest" / "none",
+        changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
+    )
+    return table.read(TestSource, name=name, package=package, purpose=purpose, where=table.where)

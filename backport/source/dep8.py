@@ -75,11 +75,8 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
     own = debian / "tests" / _OWN_FOLDER
     if own.exists():
-        raise InputError(
-            f"the base has a debian/tests/{_OWN_FOLDER} of its own",
-            where=str(tests),
-            advice="pin a base without the toolkit's tests",
-        )
+        what = f"the base has a debian/tests/{_OWN_FOLDER} of its own"
+        raise InputError(what, where=str(tests), advice="pin a base without the toolkit's tests")
     copy_tests(tests, own)
     text = read_text(own / "control")
     (own / "control").unlink()
@@ -155,15 +152,11 @@ def _moved(text: str, shipped: dict[str, str]) -> str:
 
 
 def _check_links(tests: Path) -> None:
-    home = tests.resolve()
     for path in tests.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
+        inside = path.resolve().is_relative_to(tests.resolve())
+        if path.is_symlink() and not (inside and path.exists()):
             raise InputError(
-                f"this link leaves {home.name}/: {path.readlink()}",
+                f"this link leaves the folder of tests, or leads nowhere: {path.readlink()}",
                 where=str(path),
                 advice="replace it by the file; what tests share goes into lib beside them",
-            )
-        if path.is_symlink() and not path.exists():
-            raise InputError(
-                f"this link leads nowhere: {path.readlink()}", where=str(path), advice="mend it"
             )

@@ -137,16 +137,18 @@ def _info(path: Path, fields: Dsc) -> DscInfo:
     for field in ("Source", "Version", "Format", "Files", "Checksums-Sha256"):
         if field not in fields:
             raise _wrong(path, f"the field {field} is missing")
-    sizes = _sizes(path, fields, "Files")
-    files = []
-    for entry in fields["Checksums-Sha256"]:
-        name, digest = entry.get("name", ""), entry.get("sha256", "")
-        if not _FILE.fullmatch(name) or not _SHA256.fullmatch(digest):
-            raise _wrong(path, f"{name!r} with the hash {digest!r} cannot be a file of a package")
-        files.append(DscFile(name, int(entry["size"]), digest))
+    files = [
+        DscFile(entry["name"], int(entry["size"]), entry["sha256"])
+        for entry in fields["Checksums-Sha256"]
+    ]
+    for file in files:
+        if not _FILE.fullmatch(file.name) or not _SHA256.fullmatch(file.sha256):
+            what = f"{file.name!r} with the hash {file.sha256!r} cannot be a file of a package"
+            raise _wrong(path, what)
+    listed = [(entry["name"], int(entry["size"])) for entry in fields["Files"]]
     if len({file.name for file in files}) != len(files):
         raise _wrong(path, "Checksums-Sha256 names a file twice")
-    if sizes != _sizes(path, fields, "Checksums-Sha256"):
+    if sorted(listed) != sorted((file.name, file.size) for file in files):
         raise _wrong(path, "Files and Checksums-Sha256 name other files or sizes")
     return DscInfo(fields["Source"], fields["Version"], fields["Format"], tuple(files))
 
@@ -181,18 +183,11 @@ def fetch_base(
         raise _wrong(dsc, f"it describes {info.source} {info.version}, which its name does not say")
     parts = [dsc]
     for file in info.files:
-        parts.append(
-            fetch(
-                folder + file.name,
-                file.sha256,
-                cache,
-                name=file.name,
-                offline=offline,
-                backoff=backoff,
-            )
-        )
-        if parts[-1].stat().st_size != file.size:
+        place = folder + file.name
+        part = fetch(place, file.sha256, cache, name=file.name, offline=offline, backoff=backoff)
+        if part.stat().st_size != file.size:
             raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
+        parts.append(part)
     return _side_by_side(parts, cache / HOME / pin.sha256) / pin.dsc
 
 
@@ -245,13 +240,6 @@ def _folder_of(pin: BasePin) -> str:
         return pin.url.removesuffix(pin.dsc).rstrip("/") + "/"
     path = Path(pin.path)
     return f"{path if path.is_dir() else path.parent}/"
-
-
-def _sizes(path: Path, fields: Dsc, field: str) -> dict[str, int]:
-    try:
-        return {entry["name"]: int(entry["size"]) for entry in fields[field]}
-    except (KeyError, ValueError) as error:
-        raise _wrong(path, f"the field {field} cannot be read") from error
 
 
 def _side_by_side(parts: Sequence[Path], home: Path) -> Path:

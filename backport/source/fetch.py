@@ -70,11 +70,7 @@ def fetch(
             shutil.copyfile(place, part)
             return _keep(part, place, sha256, cache, name)
     if offline:
-        raise RemoteError(
-            f"{name} is not in the cache, and the network may not be used",
-            where=place,
-            advice="run once without --offline",
-        )
+        raise _offline(name, place)
     with _temporary(cache) as part:
         limits = replace(_LIMITS, attempts=max(attempts, 1), first_wait=backoff)
         _download(place, part, limits)
@@ -86,27 +82,24 @@ def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) ->
     if found := cached(cache, upstream.sha256, upstream.file):
         return found
     place = upstream.path or upstream.url
-    if upstream.pypi and not offline:
+    if upstream.pypi:
         from backport.environments import pypi  # noqa: PLC0415 - needed only when not in the cache
 
+        if offline:
+            raise _offline(upstream.file, f"the Python package index's project {upstream.pypi}")
         place = pypi.resolve(upstream.pypi, upstream.file)
-    if upstream.pypi and offline:
-        raise RemoteError(
-            f"{upstream.file} is not in the cache, and the network may not be used",
-            where=f"the Python package index's project {upstream.pypi}",
-            advice="run once without --offline",
-        )
     return fetch(place, upstream.sha256, cache, name=upstream.file, offline=offline)
 
 
 def cached(cache: Path, sha256: str, name: str) -> Path | None:
     """The cached file of that hash and name, if it is there and whole."""
-    path = _home(cache, sha256, name)
+    path = cache / "sha256" / sha256 / name
     return path if path.is_file() and sha256_of(path) == sha256 else None
 
 
-def _home(cache: Path, sha256: str, name: str) -> Path:
-    return cache / "sha256" / sha256 / name
+def _offline(name: str, where: str) -> RemoteError:
+    what = f"{name} is not in the cache, and the network may not be used"
+    return RemoteError(what, where=where, advice="run once without --offline")
 
 
 @contextlib.contextmanager
@@ -125,7 +118,7 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
             where=place,
             advice="find out which of the two is right before you change the pin",
         )
-    home = _home(cache, sha256, name)
+    home = cache / "sha256" / sha256 / name
     home.parent.mkdir(parents=True, exist_ok=True)
     part.chmod(0o644)
     part.replace(home)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from backport.errors import InputError
@@ -53,13 +53,13 @@ def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str])
     edits = [edit for edit in source.packaging if not edit.series or series in edit.series]
     where = f"packaging of {source.name} for {series}"
     for edit in edits:
-        _check_edit(edit, files, debian, where)
-    replaced = {edit.file for edit in edits if edit.replaces}
-    notes = []
-    for edit in edits:
-        if edit.removes:
-            (debian / edit.file).unlink()
-            notes.append(f"debian/{edit.file} was removed: {edit.reason}")
+        for what, advice in _faults(edit, files, debian):
+            raise InputError(what, where=where, advice=advice)
+    replaced = {edit.file: edit.reason for edit in edits if edit.replaces}
+    removed = {edit.file: edit.reason for edit in edits if edit.removes}
+    for name in removed:
+        (debian / name).unlink()
+    notes = [f"debian/{name} was removed: {reason}" for name, reason in removed.items()]
     for name, path in files.items():
         if name == BINARY:
             continue
@@ -67,42 +67,31 @@ def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str])
         if name.rpartition("/")[2].rpartition(".")[2] == "NEWS":
             _fill(debian / name, path, said)
         if name in replaced:
-            reason = next(edit.reason for edit in edits if edit.file == name)
-            notes.append(f"debian/{name} was replaced: {reason}")
+            notes.append(f"debian/{name} was replaced: {replaced[name]}")
     if BINARY in files:
         notes.append(_add_packages(files[BINARY], debian))
     return tuple(notes)
 
 
-def _check_edit(edit: PackagingEdit, files: Iterable[str], debian: Path, where: str) -> None:
+def _faults(edit: PackagingEdit, files: Iterable[str], debian: Path) -> Iterator[tuple[str, str]]:
+    """Why an edit does not fit the base and the overlay, each with an advice."""
+    name = f"debian/{edit.file}"
     path = debian / edit.file
     if not path.is_file() or path.is_symlink():
-        raise InputError(
-            f"the base has no file debian/{edit.file}",
-            where=where,
-            advice="look at the base, and mend the recipe's packaging edits",
-        )
+        advice = "look at the base, and mend the recipe's packaging edits"
+        yield f"the base has no file {name}", advice
     if edit.replaces and edit.file not in files:
-        raise InputError(
-            f"the recipe replaces debian/{edit.file}, and the overlay has no such file",
-            where=where,
-            advice="add the file, or take the edit out",
-        )
+        what = f"the recipe replaces {name}, and the overlay has no such file"
+        yield what, "add the file, or take the edit out"
     if edit.removes and edit.file in files:
-        raise InputError(
-            f"the recipe removes debian/{edit.file}, and the overlay brings it",
-            where=where,
-            advice='write "replaces = true" to put the overlay\'s in its place',
-        )
+        advice = 'write "replaces = true" to put the overlay\'s in its place'
+        yield f"the recipe removes {name}, and the overlay brings it", advice
     text = _squeezed(path.read_text(encoding="utf-8", errors="replace"))
     for wanted in edit.requires:
         if _squeezed(wanted) not in text:
-            raise InputError(
-                f"debian/{edit.file} of the base does not say {wanted!r}, which the overlay "
-                f"relies on ({edit.reason})",
-                where=where,
-                advice="compare the base with the overlay, and mend the one or the other",
-            )
+            what = f"{name} of the base does not say {wanted!r}, which the overlay relies on "
+            advice = "compare the base with the overlay, and mend the one or the other"
+            yield f"{what}({edit.reason})", advice
 
 
 def _squeezed(text: str) -> str:

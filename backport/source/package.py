@@ -127,12 +127,8 @@ def make(
             assert orig is not None, "the recipe's reader asks for the one or the other"
             _start_from_upstream(job, orig)
         apply_series(source.patches, patches, job.patched)
-        said = {
-            "VERSION": version,
-            "SERIES": series.name,
-            "MAINTAINER": recipe.maintainer,
-            "DATE": recipe.date,
-        }
+        said = {"VERSION": version, "SERIES": series.name}
+        said |= {"MAINTAINER": recipe.maintainer, "DATE": recipe.date}
         notes = lay_over(source, series.name, job.debian, said) + _edit_control(job)
         applied = () if form == QUILT else patches
         if form == QUILT:
@@ -141,7 +137,9 @@ def make(
             notes += (f"applied, as the format {form} has no quilt series: {', '.join(applied)}",)
         tests = add_tests(source.tests, job.debian)
         _add_changelog(job, fresh=base_dsc is None)
-        notes += _not_utf8(job.debian)
+        for file in ("control", "control.in", "changelog", "tests/control", "patches/series"):
+            if (job.debian / file).is_file():
+                notes += not_utf8(read_text(job.debian / file), f"debian/{file}")
         # Of the other formats' trees more than debian/ is packed anew.
         settle(job.debian if form == QUILT else job.tree, moment)
         job.dpkg.build(job.tree, form)
@@ -172,7 +170,15 @@ def make(
 
 def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:
     """Unpack the base to `job.tree`, and with its own patches to `job.patched`."""
-    _check_base(job, info)
+    require_format(info)
+    upstream = upstream_part(job.version)
+    wrong = ""
+    if info.source != job.source.name:
+        wrong = f"the base is the source package {info.source}"
+    elif info.origs() and info.upstream_version != upstream:
+        wrong = f"the base is of upstream {info.upstream_version}, and {job.version} is to be made"
+    if wrong:
+        raise InputError(wrong, where=f"source.{job.source.name}.base", advice="pin another base")
     for name in info.origs():
         shutil.copyfile(base_dsc.parent / name, job.work / name)
     if job.format == QUILT:
@@ -180,33 +186,10 @@ def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:
     job.dpkg.unpack(base_dsc, job.patched)
 
 
-def _check_base(job: _Job, info: DscInfo) -> None:
-    require_format(info)
-    if info.source != job.source.name:
-        raise InputError(
-            f"the base is the source package {info.source}",
-            where=f"source.{job.source.name}.base",
-            advice=f"pin one of {job.source.name}",
-        )
-    if info.origs() and info.upstream_version != upstream_part(job.version):
-        raise InputError(
-            f"the base is of upstream {info.upstream_version}, and {job.version} is to be made",
-            where=f"source.{job.source.name}.base",
-            advice="pin a base of that upstream version",
-        )
-
-
 def _start_from_upstream(job: _Job, orig: Path) -> None:
     """Unpack the tarball to `job.tree` with our own packaging, and patched to `job.patched`."""
-    upstream = upstream_part(job.version)
-    if upstream != job.source.version:
-        raise InputError(
-            f"{job.version} is no version of upstream's {job.source.version}",
-            where=job.source.name,
-            advice="see the versions with: backport plan",
-        )
     packaging = job.source.patches / "debian"
-    name = f"{job.source.name}_{upstream}.orig{compression(orig)}"
+    name = f"{job.source.name}_{job.source.version}.orig{compression(orig)}"
     shutil.copyfile(orig, job.work / name)
     for tree in (job.tree, job.patched):
         unpack(job.work / name, tree)
@@ -218,12 +201,12 @@ def _start_from_upstream(job: _Job, orig: Path) -> None:
         apply_series(own, read_series(own / "series"), job.patched, dep3_checked=False)
     (job.debian / "rules").chmod(0o755)
     format_file = job.debian / "source" / "format"
+    format_file.parent.mkdir(exist_ok=True)
     if not format_file.exists():
-        format_file.parent.mkdir(exist_ok=True)
         format_file.write_text(f"{QUILT}\n")
-    if format_file.read_text().strip() != QUILT:
+    if (form := format_file.read_text().strip()) != QUILT:
         raise InputError(
-            f"the packaging's source format is {format_file.read_text().strip()}",
+            f"the packaging's source format is {form}",
             where=str(packaging / "source" / "format"),
             advice=f"write {QUILT}",
         )
@@ -246,14 +229,6 @@ def _edit_control(job: _Job) -> tuple[str, ...]:
         elif edited != text:
             notes.append("debian/control.in was edited like debian/control, which it makes")
     return tuple(notes)
-
-
-def _not_utf8(debian: Path) -> tuple[str, ...]:
-    names = ("control", "control.in", "changelog", "tests/control", "patches/series")
-    there = [name for name in names if (debian / name).is_file()]
-    return tuple(
-        note for name in there for note in not_utf8(read_text(debian / name), f"debian/{name}")
-    )
 
 
 def _add_patches(job: _Job) -> None:
@@ -306,9 +281,7 @@ def _check_unpacked(job: _Job) -> None:
     got = tree_hashes(unpacked, but=("debian", ".pc"))
     want = tree_hashes(job.patched, but=("debian", ".pc"))
     if got != want:
-        differing = sorted(
-            name for name in got.keys() | want.keys() if got.get(name) != want.get(name)
-        )
+        differing = sorted({name for name, _ in got.items() ^ want.items()})
         raise StepError(
             f"it unpacks to another text of {', '.join(differing[:3])} than the patches say",
             where=f"{job.stem}.dsc",

@@ -70,13 +70,6 @@ def test_what_the_toolkit_writes_is_refused_in_our_packaging(
     )
 
 
-def test_packaging_that_is_not_used_is_not_looked_at(tmp_path: Path) -> None:
-    path = recipes.write(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
-    (tmp_path / "patches" / "alpha" / "debian").mkdir(parents=True)
-    (tmp_path / "patches" / "alpha" / "debian" / "changelog").touch()
-    assert load(path).source("alpha").base is not None
-
-
 @pytest.mark.parametrize(
     "name", ["series.zesty", "series.xenail", "series.Xenial", "series.xenial.old"]
 )

@@ -73,11 +73,6 @@ def test_rows_variants_and_test_sources_come_from_another_file(
     assert recipe.matrix_folders == (own, theirs)
 
 
-def test_a_row_with_several_sources_is_a_test_of_each(tmp_path: Path) -> None:
-    rows = load(tmp_path, MORE).matrix
-    assert [(row.name, row.source) for row in rows[:2]] == [("smoke", "alpha"), ("smoke", "beta")]
-
-
 def test_a_file_that_is_included_and_named_is_read_once(tmp_path: Path) -> None:
     recipe = load(tmp_path, MORE)
     assert reader.load(recipe.path, matrix=recipe.matrix_files) == recipe

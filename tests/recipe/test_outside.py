@@ -13,7 +13,7 @@ from backport.recipe.reader import load
 from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
-from tests.support.wrong_recipes import TWO, put, refusal, refusal_of
+from tests.support.wrong_recipes import TWO, put, refusal
 
 
 def test_a_version_that_is_not_known_is_not_one_that_the_series_lacks(tmp_path: Path) -> None:
@@ -43,12 +43,6 @@ def test_a_row_without_its_test_is_refused_with_the_missing_file(
     assert refusal(recipes.write(tmp_path, TWO, content)) == (
         f"backport.toml: {key}: there is no test '{near}s': {there / near}s is missing, or "
         f"{there / 'control'} does not name it; write {near}, or add it"
-    )
-
-
-def test_a_test_of_the_matrix_is_looked_for_there_alone(tmp_path: Path) -> None:
-    assert "autopkgtest/matrix/smoke is missing" in refusal_of(
-        tmp_path, put("matrix.test[1].matrix", to=True)
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from backport import cli
-from backport.errors import RecipeError
 from backport.recipe import reader
 from tests.support.recipes import SHA256, SourceSpec, Spec, data, write
 from tests.support.wrong_recipes import Change, put, refusal
@@ -87,9 +86,3 @@ def test_what_has_a_pinned_sha256_may_lie_anywhere(tmp_path: Path) -> None:
     pin = {"path": "../alpha.tar.gz", "sha256": SHA256}
     path = written(tmp_path, put("source.alpha.upstream", pin))
     assert reader.load(path).source("alpha").upstream is not None
-
-
-def test_a_recipe_in_evidence_leads_nowhere_else(tmp_path: Path) -> None:
-    path = written(tmp_path, put("source.alpha.patches", "/etc"))
-    with pytest.raises(RecipeError, match="leads out of the recipe's folder"):
-        reader.load(path, alone=True)

@@ -108,12 +108,6 @@ def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) 
     assert used(replace(alpha, version="0.8"), "yakkety") == ("for-series.patch",)
 
 
-def test_comments_and_options_of_a_quilt_series_are_no_patches(tmp_path: Path) -> None:
-    file = tmp_path / "series"
-    file.write_text("# all\n\none.patch -p1\n  two.patch # second\n")
-    assert patch_names(file) == ("one.patch", "two.patch")
-
-
 def test_a_missing_file_is_named_with_the_two_ways_on(tmp_path: Path) -> None:
     path = tmp_path / "backport.toml"
     assert refusal(path) == (

@@ -91,11 +91,6 @@ def test_changes_without_the_bug_are_refused(dsc: Path, dpkg: Dpkg) -> None:
         dpkg.changes(tree, out, since="", bug=13)
 
 
-def test_equal_packages_have_an_empty_debdiff(dsc: Path, dpkg: Dpkg, tmp_path: Path) -> None:
-    dpkg.debdiff(dsc, dsc, tmp_path / "out")
-    assert (tmp_path / "out").read_text() == ""
-
-
 def test_a_debdiff_against_a_signed_package_begins_with_the_diff(
     dsc: Path, dpkg: Dpkg, tmp_path: Path
 ) -> None:

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.recipe.model import ControlEdit
-from backport.source.dsc import read_dsc
 from backport.source.text import control_paragraphs, not_utf8, read_text, write_text
 from tests.source.packages import QUILT, SPEC, TESTS, based, unpacked
-from tests.support.source_builder import CONTROL, build_dsc
+from tests.support.source_builder import CONTROL
 
 LATIN = b"Andr\xe9".decode("utf-8", "surrogateescape")
 
@@ -66,12 +65,3 @@ def test_a_package_keeps_the_bytes_that_no_edit_names(tmp_path: Path) -> None:
         f"debian/control, line {line}, is not UTF-8; its bytes stay as they are",
         "debian/tests/control, line 1, is not UTF-8; its bytes stay as they are",
     )
-
-
-def test_a_dsc_with_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
-    dsc = build_dsc(SPEC, tmp_path)
-    content = dsc.read_bytes()
-    dsc.write_bytes(
-        content.replace(b"\nVersion:", b"\nUploaders: Andr\xe9 <a@example.org>\nVersion:")
-    )
-    assert read_dsc(dsc).version == SPEC.version

@@ -49,19 +49,12 @@ def test_inserted_lines_count_for_the_part_of_their_file(
     assert parts(BASE, BASE | {name: text}) == [expected]
 
 
-def test_what_is_removed_or_unchanged_is_not_to_be_read() -> None:
-    assert parts(BASE, {"changelog": "old\n", "rules": "a\n"}) == []
-
-
 @pytest.mark.parametrize(
     ("path", "part"),
     [
         ("certbot/lock.py", "patches"),
-        ("certbot/latest.py", "patches"),
-        ("certbot/testing.py", "patches"),
         ("certbot/contest/lock.py", "patches"),
         ("certbot/tests/lock.py", "patch-tests"),
-        ("test/lock.py", "patch-tests"),
         ("lock/test_lock.py", "patch-tests"),
         ("lock/lock_test.go", "patch-tests"),
     ],
@@ -69,11 +62,6 @@ def test_what_is_removed_or_unchanged_is_not_to_be_read() -> None:
 def test_tests_inside_a_patch_are_told_from_code_by_their_path(path: str, part: str) -> None:
     patch = patch_text(path, "a\nb\nc\nd\n", "a\nB\nbb\nc\nd\n")
     assert parts({}, {"patches/x.patch": patch}) == [(f"{path} (x.patch)", part, 2)]
-
-
-def test_a_file_that_a_patch_brings_counts_whole_and_one_that_it_takes_not_at_all() -> None:
-    patch = patch_text("new.py", "", "1\n2\n3\n") + patch_text("old.py", "1\n2\n", "", header="")
-    assert parts({}, {"patches/x.patch": patch}) == [("new.py (x.patch)", "patches", 3)]
 
 
 def test_above_a_limit_the_three_heaviest_files_are_named() -> None:

@@ -7,11 +7,12 @@ before `write` puts it on disk.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import tomlkit
 
 from backport.recipe.model import Published, Recipe
 from backport.recipe.reader import load as load_file
@@ -157,19 +158,8 @@ def load_data(root: Path, spec: Spec, content: Mapping[str, Any]) -> Recipe:
 
 
 def toml(content: Mapping[str, Any]) -> str:
-    """TOML text of nested tables; what lies deeper than ``[table.name]`` stands inline."""
-    lines: list[str] = []
-    for name, table in content.items():
-        if not isinstance(table, Mapping):
-            lines.insert(0, f"{_key(name)} = {_value(table)}")  # before the first heading
-            continue
-        lines.append(f"[{_key(name)}]")
-        lines += [f"{_key(k)} = {_value(v)}" for k, v in table.items() if not _is_table(v)]
-        for inner, values in table.items():
-            if _is_table(values):
-                lines.append(f"[{_key(name)}.{_key(inner)}]")
-                lines += [f"{_key(key)} = {_value(value)}" for key, value in values.items()]
-    return "\n".join(lines) + "\n"
+    """The text of a TOML file."""
+    return tomlkit.dumps(content)
 
 
 def _series(spec: Spec, name: str) -> dict[str, Any]:
@@ -200,22 +190,6 @@ def _source(source: SourceSpec) -> dict[str, Any]:
             "url": f"https://example.org/{dsc}",
         }
     return table | dict(source.more)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _key(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def recipe_versions(recipe: Recipe) -> dict[tuple[str, str], Published]:
