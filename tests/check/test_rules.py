@@ -305,6 +305,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_upload(uploads.in_archive("1.0-1ubuntu0.1"))],
         [of_upload(uploads.in_archive("1.0-1")), of_upload()],
     ),
+    "unrelated-change": ([of_upload(mend=uploads.edit("rules", "dh $@", "dh"))], SOUND),
     "new-source": ([of_upload(uploads.in_archive(""))], [of_upload(uploads.in_archive("0.9-1"))]),
     "new-binary": (
         [of_upload(mend=uploads.edit("control", "\nPackage:", "\nPackage: other\n\nPackage:"))],
