@@ -29,12 +29,6 @@ def test_nothing_that_is_printed_commands_a_terminal(text: str) -> None:
     assert output.printable(shown) == shown
 
 
-def test_what_a_person_reads_stays_as_it_is() -> None:
-    text = "Grüße, 日本語\n\tcolumn ☞ ✓\n"
-    assert output.printable(text) == text
-    assert output.printable("a\n\tb", lines=False) == "a\\x0a\\x09b"
-
-
 def test_an_error_a_result_and_the_parsers_own_words_are_filtered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,10 +68,3 @@ def test_a_terminal_gets_no_command_but_the_tables_own(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert b"\\x1b[2J" in said
     assert b"\x1b" not in said
-
-
-def test_a_closed_output_is_left_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", None)
-    with output.filtered():
-        print(ATTACK)
-        assert sys.stdout is None

@@ -60,14 +60,6 @@ def test_time_is_shown_by_kind_with_the_critical_path_and_what_workers_save(
     assert "with 64 at the same time" in capsys.readouterr().out
 
 
-def test_time_of_no_run_is_refused(
-    tmp_path: Path, own: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    Place(tmp_path).recipe()
-    assert cli.main(["time", *own]) == 3
-    assert "nothing has been run in this work folder yet" in capsys.readouterr().err
-
-
 def test_the_log_of_a_build_is_printed_and_one_that_is_not_there_refused(
     tmp_path: Path, own: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,11 +40,11 @@ class Binary:
     def __init__(self, deb: Path) -> None:
         self.deb = deb
         done = process.run(["dpkg-deb", "--field", deb])
-        if done.exit_code != 0:
-            raise InputError(f"this is no binary package: {done.tail(1)}", where=str(deb))
-        self.control = Deb822(done.output)
-        self.name = str(self.control["Package"])
-        self.version = str(self.control["Version"])
+        with reading(deb, what="this is no binary package"):
+            if done.exit_code != 0:
+                raise ValueError(done.tail(1))
+            self.control = Deb822(done.output)
+            self.name, self.version = (str(self.control[key]) for key in ("Package", "Version"))
 
     @cached_property
     def members(self) -> tuple[str, ...]:

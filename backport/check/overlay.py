@@ -16,6 +16,7 @@ from pathlib import Path
 
 from backport.check import finding
 from backport.check.binaries import Binary
+from backport.check.changes import paragraphs
 from backport.check.finding import Finding
 from backport.check.lines import logical_lines
 from backport.source.overlay import BINARY
@@ -48,12 +49,13 @@ def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Ite
     }
     lines = logical_lines((debian / "rules").read_text("utf-8", "replace"))
     rules = "\n".join(line for _, line in lines)
-    main = _first_package(debian / "control")
+    # A file without a package's name is for the first package (debhelper(7)).
+    _, first, *_ = paragraphs(read_text(debian / "control"))
     for name in names:
         if name == BINARY or _BUILD.fullmatch(name):
             continue
         package, _, kind = ("", "", name) if "/" in name else name.rpartition(".")
-        owner = built.get(package or main)
+        owner = built.get(package or first)
         text = (debian / name).read_bytes()
         if owner is not None and (lacking := _lacking(kind, debian / name, owner)) is not None:
             faults = lacking
@@ -80,12 +82,6 @@ def _texts(content: bytes) -> Iterator[bytes]:
             yield gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
             return  # it only begins like one
-
-
-def _first_package(control: Path) -> str:
-    """The package that a file without a package's name is for (debhelper(7))."""
-    match = re.search(r"(?m)^Package:\s*(\S+)", read_text(control))
-    return match[1] if match else ""
 
 
 def _lacking(kind: str, path: Path, package: Binary) -> list[str] | None:

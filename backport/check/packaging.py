@@ -84,7 +84,9 @@ def check_debs(debs: Iterable[Binary], ceiling: Ceiling, told: frozenset[str]) -
     """
     for deb in debs:
         ceiling.check("archive", deb.name, ((0, name) for name in deb.members))
-        own = {part for file in deb.files for part in _module_names(file.path)}
+        # What a package's own files can be imported by, folders included.
+        modules = [one.path[:-3] for one in deb.files if one.path.endswith(".py")]
+        own = {part for path in modules for part in path.split("/")}
         depends = _depends(deb.control)
         for file in deb.files:
             place, text = f"{deb.name}: {file.path}", file.content.decode("utf-8", "replace")
@@ -184,11 +186,6 @@ def _language(file: Member, text: str, depends: set[str]) -> str:
             return "python2"
         return "python3" if _PYTHON3_FOLDER.match(file.path) or "python3" in depends else ""
     return python_code.grammar(text.partition("\n")[0]) if file.mode & 0o111 else ""
-
-
-def _module_names(path: str) -> list[str]:
-    """The names by which a package's own files can be imported, folders included."""
-    return path.removesuffix(".py").split("/") if path.endswith(".py") else []
 
 
 def _depends(package: Deb822) -> set[str]:

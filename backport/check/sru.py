@@ -16,11 +16,13 @@ from debian.deb822 import Changes, Deb822
 from debian.debian_support import Version
 
 from backport.check import changes, finding
-from backport.check.finding import Finding, Severity
+from backport.check.finding import Finding
 from backport.recipe.model import Recipe, Series, Source
+from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, overtaken
 from backport.source import relations
 from backport.source.changelog import lp_bugs
+from backport.source.files import tree_hashes
 from backport.source.text import read_text
 
 _WHOM = "name it on the bug, and ask an archive admin beside the SRU team"
@@ -45,7 +47,7 @@ class Upload:
 
 def check(upload: Upload) -> tuple[Finding, ...]:
     """All rules on one upload."""
-    rules = (_bug, _version, _later, _overtaken, _new_source, _binaries, _dependencies)
+    rules = (_bug, _version, _later, _overtaken, _new_source, _binaries, _dependencies, _unrelated)
     return (*(found for rule in rules for found in rule(upload)), *template(upload.recipe))
 
 
@@ -81,10 +83,6 @@ def _version(upload: Upload) -> Iterable[Finding]:
     if version != planned:
         why = f"its version is {version}, and the rule of the series makes it {planned} ({rule})"
         yield finding.make("version-form", "error", place, why, "make the source package anew")
-    elif "~standin" in version:
-        why = f"{version} is for testing only: the recipe pins no .dsc of the archive"
-        advice = "run: backport pin, where it can be"
-        yield finding.make("version-form", "info", place, why, advice)
     targets = str(first.distributions).split()
     if targets != [series.name]:
         why = f"the newest entry is for {' '.join(targets) or 'no series'}, not for {series.name}"
@@ -98,18 +96,14 @@ def _later(upload: Upload) -> Iterable[Finding]:
             continue
         published = later.archive.get(source.name)
         ours = built_version(source, upload.series)[0]
-        severity: Severity = "error"
         advice = f"add {later.name} to the source's series, or say on the bug why not"
         if published is None or not published.version:
             why = f"{later.name} has no {source.name}, and the update uploads none there"
         elif Version(published.version) <= Version(ours):
             why = f"{later.name} has {published.version}, which does not sort above {ours}"
-        elif not published.confirmed:
-            why = f"that {later.name} has {source.name} {published.version} is a conjecture"
-            severity, advice = "warning", "confirm it on Launchpad before the upload"
         else:
             continue
-        yield finding.make("later-series", severity, f"series {later.name}", why, advice)
+        yield finding.make("later-series", "error", f"series {later.name}", why, advice)
 
 
 def template(recipe: Recipe) -> Iterable[Finding]:
@@ -193,6 +187,22 @@ def _dependencies(upload: Upload) -> Iterable[Finding]:
 
 def _needed(paragraph: Deb822) -> set[str]:
     return {name for field in _DEPENDS for name in relations.first_names(paragraph.get(field, ""))}
+
+
+def _unrelated(upload: Upload) -> Iterable[Finding]:
+    """What differs from the base without being the recipe's."""
+    if upload.base is None:
+        return
+    source, series = upload.source, upload.series.name
+    had, has = (tree_hashes(tree / "debian") for tree in (upload.base, upload.tree))
+    ours = {"changelog", "control", "control.in", "patches/series", "patches/ubuntu.series"}
+    ours |= {f"patches/{name}" for name in patch_names(quilt_series_file(source, series))}
+    ours |= {*overlay_files(source, series), *(edit.file for edit in source.packaging)}
+    for name in sorted({name for name, _ in had.items() ^ has.items()} - ours):
+        if not name.startswith("tests/"):
+            why = "it differs from the base, and nothing in the recipe asks for that"
+            advice = "take the change back, or record it in the recipe"
+            yield finding.make("unrelated-change", "error", f"debian/{name}", why, advice)
 
 
 def _changelog(tree: Path) -> Changelog:

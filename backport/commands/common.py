@@ -22,8 +22,6 @@ from backport.run.plan import Selection
 
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 RECIPE = "backport.toml"
 
 

@@ -229,10 +229,8 @@ def exit_code(results: Iterable[Result], *, strict: bool) -> int:
     other's code counts.
     """
     codes = [result.exit_code for result in results if result.exit_code]
-    if codes:
-        return codes[0]
     skipped = any(isinstance(result.verdict, Skipped) for result in results)
-    return 4 if strict and skipped else 0
+    return codes[0] if codes else (4 if strict and skipped else 0)
 
 
 def as_text(summary: Summary, work: str) -> str:

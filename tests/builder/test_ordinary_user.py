@@ -46,34 +46,6 @@ def as_user(place: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-BASE_STEP = """\
-import sys
-from pathlib import Path
-from backport.engine import execute
-from backport.engine.step import Step, StepId
-from backport.engine.store import Store
-from backport.environments.standin import StandIn
-from backport.recipe import reader
-from backport.run import summary
-from backport.run.actions import Actions, Options
-recipe, store = reader.load(Path(sys.argv[2])), Store(Path(sys.argv[4]))
-actions = Actions(recipe, store, StandIn(), Options(store.work / "cache")).table()
-step = Step(StepId("base", "xenial"))
-with store.locked():
-    results = execute.run({step.id: step}, actions, store, jobs=1, sink=lambda event: None)
-print(results[step.id].verdict.detail)
-sys.exit(summary.exit_code(results.values(), strict=False))
-"""
-
-
-def test_the_first_step_that_needs_a_chroot_ends_at_once(place: Path) -> None:
-    done = as_user(place, "-c", BASE_STEP)
-
-    assert done.stdout.startswith(f"builds need more of this machine: {SAID}; run: sudo usermod ")
-    assert done.returncode == 5
-    assert not (place / "work/bases").exists()
-
-
 def test_doctor_names_the_command_that_gives_the_ids(place: Path) -> None:
     done = as_user(place, "-m", "backport.cli", "doctor")
 

@@ -41,10 +41,6 @@ def test_there_is_no_network_interface_but_a_loopback_that_is_down(
     assert "lo: <LOOPBACK>" in links[0]
 
 
-def test_processes_outside_are_not_seen(builder: Builder, tmp_path: Path) -> None:
-    assert inside(builder, tmp_path, "echo $$").strip() == "1"
-
-
 def test_the_stage_shows_what_is_bound_and_vanishes_with_the_sandbox(
     builder: Builder, tmp_path: Path, stage: Path
 ) -> None:

@@ -45,11 +45,9 @@ def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str
         ("usr/lib/python3/dist-packages/a.py", "f'{1}'\n", "newer-python-syntax"),
         ("usr/lib/python2.7/dist-packages/a.py", "import enum\n", "newer-python-module"),
         ("usr/bin/small!", "#!/usr/bin/python3\nimport secrets\n", "newer-python-module"),
-        ("usr/share/small/a.py", "f'{1}'\n", ""),
         ("usr/share/doc/small/examples/a.py", "f'{1}'\n", ""),
         ("usr/lib/python2.7/dist-packages/a.py", "print 'x'\n", ""),
         ("lib/systemd/system/a.service", "[Service]\nDynamicUser=yes\n", "newer-unit-directive"),
-        ("etc/a.service", "[Service]\nDynamicUser=yes\n", ""),
     ],
 )
 def test_a_file_is_read_as_what_its_place_makes_it(

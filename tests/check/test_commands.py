@@ -8,22 +8,16 @@ from backport import cli
 from backport.check import rules
 
 
-def test_explain_prints_what_a_rule_means(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in rules.RULES:
-        assert cli.main(["explain", name]) == 0
-        assert capsys.readouterr().out == rules.explain(name) + "\n"
-
-
-def test_explain_without_a_rule_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_prints_what_a_rule_means_and_without_one_lists_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["explain", "new-source"]) == 0
+    assert capsys.readouterr().out == rules.explain("new-source") + "\n"
     assert cli.main(["explain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(rules.RULES)
-
-
-def test_explain_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "new-source", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["name"] == "new-source"
     assert told["reference"] == rules.RULES["new-source"].reference
 
 

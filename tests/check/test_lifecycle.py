@@ -9,7 +9,7 @@ from backport.check import lifecycle
 from backport.check.lifecycle import Package
 from backport.recipe import model as update
 from backport.recipe.model import Published, Recipe
-from tests.check.lives import Lives, make_package
+from tests.check.lives import Lives
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
@@ -69,9 +69,7 @@ def test_an_upgrade_that_was_not_tried_though_the_archive_has_the_source_is_a_wa
     ("there", "older"),
     [
         ([], False),
-        (["alpha 1.0"], True),
         (["alpha 1.0", "unknown 9"], True),
-        (["unknown 1.0"], False),
         (["alpha 2.0"], False),
         (["alpha 1.0", "beta 2.1"], False),
     ],
@@ -81,17 +79,6 @@ def test_what_is_newer_or_the_same_is_nothing_to_upgrade_from(
 ) -> None:
     some = [Package(name, version, Path("x.deb")) for name, version in map(str.split, there)]
     assert lifecycle.are_older(some, OWN) is older
-
-
-def test_the_packages_of_a_build_are_read_from_their_files(tmp_path: Path) -> None:
-    made = make_package(tmp_path, "sound", "1.0", {})
-    assert lifecycle.packages(tmp_path) == [made]
-
-
-def test_a_package_that_is_left_alone_by_its_faulty_neighbours_has_no_finding(lives: Lives) -> None:
-    assert lives.found["sound"] == []
-    assert lives.found["follower"] == []
-    assert lives.upgrades["sound"] == []
 
 
 def test_a_fault_names_the_package_what_failed_and_the_log(lives: Lives) -> None:

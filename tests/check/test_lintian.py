@@ -73,11 +73,6 @@ def test_an_error_of_a_later_lintian_is_a_note_until_it_is_judged() -> None:
     )
     assert (note.severity, note.fails) == ("info", False)
     assert f"not judged yet: lintian {lintian.REVIEWED}" in note.advice
-    # What it reports as a warning fails nothing, and stays one.
-    (warning,) = lintian.findings(
-        [Tag("warning", "small", "", "a-tag-of-2030", "", "")], ceiling(), None
-    )
-    assert warning.severity == "warning"
 
 
 def test_lintian_finds_what_is_wrong_with_a_real_source_package(tmp_path: Path) -> None:

@@ -91,11 +91,6 @@ def test_a_name_in_a_comment_or_in_another_name_is_no_use_by_the_build(tmp_path:
     assert found(tmp_path, {"helper!": SCRIPT, "rules!": rules}) == [f"debian/helper: {NOWHERE}"]
 
 
-def test_a_unit_that_the_rules_name_still_has_to_be_in_its_package(tmp_path: Path) -> None:
-    rules = "x:\n\tdh_systemd_enable small.timer\n"
-    assert len(found(tmp_path, {"small.timer": "[Timer]\n", "rules!": rules})) == 1
-
-
 def test_a_compressed_file_is_the_overlays_too(tmp_path: Path) -> None:
     news = "small (1.0) xenial; urgency=low\n"
     debian = tree(tmp_path, {"small.NEWS": news}) / "debian"

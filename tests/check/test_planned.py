@@ -61,11 +61,6 @@ def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Reci
     assert set(again.needs) == {*build.needs, build.id}
 
 
-def test_the_second_build_on_a_pinned_base_has_that_base_to_compare_with(tmp_path: Path) -> None:
-    pinned = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha", base="1.0-1"),)))
-    assert "fetch/alpha" in names(checks(pinned)["check/xenial/alpha.reproducible"].needs)
-
-
 def test_a_source_package_is_checked_before_it_is_built(recipe: Recipe) -> None:
     name = "check/xenial/beta.source"
     for until, there in (("source", False), ("build", True), ("check", True)):
@@ -153,15 +148,6 @@ def test_what_upgrades_start_from_is_built_for_nothing_else(recipe: Recipe) -> N
 def changed(before: Recipe, after: Recipe) -> set[str]:
     one, other = checks(before), checks(after)
     return {name for name in one if step_key(one[name], {}) != step_key(other[name], {})}
-
-
-def test_a_tool_of_a_series_changes_the_checks_of_that_series(recipe: Recipe) -> None:
-    xenial, zesty = recipe.series
-    newer = replace(xenial, toolchain={"debhelper": Published("10")})
-    after = replace(recipe, series=(newer, zesty))
-    assert changed(recipe, after) == {
-        f"check/xenial/{name}{mark}" for name in ("alpha", "beta") for mark in ("", ".source")
-    }
 
 
 def test_what_a_later_series_has_of_a_source_changes_its_checks(recipe: Recipe) -> None:

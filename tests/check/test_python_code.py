@@ -7,26 +7,15 @@ from tests.check.trees import python_above
 
 # Constructs and names of each kind, with the first Python 3 that has it.
 FOUND = {
-    "def f():\n    x = 1\n    def g():\n        nonlocal x\n": ("syntax", "3.0"),
-    "def f(a: int):\n    pass\n": ("syntax", "3.0"),
     "def f(*, a):\n    pass\n": ("syntax", "3.0"),
     "raise ValueError from None\n": ("syntax", "3.3"),
-    "first, *rest = [1, 2]\n": ("syntax", "3.0"),
-    "class A(metaclass=type):\n    pass\n": ("syntax", "3.0"),
     "def f():\n    yield from []\n": ("syntax", "3.3"),
     "async def f():\n    pass\n": ("syntax", "3.5"),
-    "a @ b\n": ("syntax", "3.5"),
-    "[*a, *b]\n": ("syntax", "3.5"),
     'f"{a}"\n': ("syntax", "3.6"),
-    "a: int = 1\n": ("syntax", "3.6"),
     "a = 1_000\n": ("syntax", "3.6"),
-    "async def f():\n    await g()\n    yield 1\n": ("syntax", "3.6"),
     "if (a := 1):\n    pass\n": ("syntax", "3.8"),
     "def f(a, /):\n    pass\n": ("syntax", "3.8"),
-    "@a[0].b\ndef f():\n    pass\n": ("syntax", "3.9"),
-    "{1: 2} | {3: 4}\n": ("syntax", "3.9"),
     "match a:\n    case 1:\n        pass\n": ("syntax", "3.10"),
-    "try:\n    pass\nexcept* ValueError:\n    pass\n": ("syntax", "3.11"),
     "import secrets\n": ("module", "3.6"),
     "import os\nos.scandir()\n": ("module", "3.5"),
     "import subprocess\nsubprocess.run([], text=True)\n": ("module", "3.7"),
@@ -43,12 +32,9 @@ def test_what_a_python_brought_is_found_with_its_version(text: str, found: tuple
 @pytest.mark.parametrize(
     ("text", "grammar"),
     [
-        ("import os\nos.scandir('.')\n", "python3"),
         ("import subprocess\nsubprocess.run(['x'])\n", "python3"),
-        ("import secrets_of_ours\n", "python3"),
         ("from . import secrets\n", "python3"),
         ("def f():\n    return breakpoint()\ndef breakpoint():\n    pass\n", "python3"),
-        ("def choices():\n    pass\nchoices()\n", "python3"),
         (
             "import random\nclass A:\n    def choices(self):\n        return self.choices()\n",
             "python3",
@@ -57,7 +43,6 @@ def test_what_a_python_brought_is_found_with_its_version(text: str, found: tuple
         ("import os\nif hasattr(os, 'scandir'):\n    os.scandir('.')\n", "python2"),
         ("try:\n    from urllib.parse import quote\nexcept ImportError:\n    pass\n", "python2"),
         ("import ssl\nssl.create_default_context()\n", "python2"),
-        ("import argparse, hmac\nhmac.compare_digest('a', 'b')\n", "python2"),
         ("print 'x', 0777, `a`\n", "python2"),
         ("exec 'x' in {}\nraise ValueError, 'x'\n", "python2"),
     ],
@@ -70,16 +55,13 @@ def test_what_the_series_python_has_is_not_found(text: str, grammar: str) -> Non
     ("text", "grammar", "why"),
     [
         ("import secrets\n", "python3", "secrets came with Python 3.6; xenial has 3.5.1-3"),
-        ("import random as r\nr.choices([1])\n", "python3", "random.choices came with Python 3.6"),
         ("from datetime import date\ndate.fromisoformat('')\n", "python3", "Python 3.7"),
         ("import subprocess\nsubprocess.run([], text=True)\n", "python3", "run(text) came with"),
-        ("breakpoint()\n", "python3", "breakpoint came with Python 3.7"),
         (
             "import os\nos.scandir('.')\n",
             "python2",
             "os.scandir came with Python 3.5; xenial has 2.7",
         ),
-        ("import shutil\nshutil.which('x')\n", "python2", "shutil.which came with Python 3.3"),
         ("from pathlib import Path\n", "python2", "pathlib came with Python 3.4"),
     ],
 )

@@ -64,15 +64,6 @@ def test_a_package_that_only_one_build_makes_is_said(tmp_path: Path) -> None:
     assert (found.place, found.advice) == ("extra_1.0_all.deb", "read both logs")
 
 
-def test_diffoscope_names_what_differs(tmp_path: Path) -> None:
-    for name, depends in (("one", ""), ("two", "other")):
-        (tmp_path / name).mkdir()
-        make_deb(tmp_path / name, "common", "1.0", depends)
-    found = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)["common"]
-    assert "./control" in found.places
-    assert "+Depends: other" in (tmp_path / found.report).read_text()
-
-
 UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
 
 

@@ -190,11 +190,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
             of_weight(Review(source={"packaging": 5}), 6),
             of_weight(Review(all={"packaging": 5}), 3, 3),
         ],
-        [
-            of_weight(Review(source={"packaging": 5, "tests": 0}), 5, 5),
-            of_weight(Review(all={"packaging": 6}), 3, 3),
-            of_weight(Review(), 1000),
-        ],
+        [of_weight(Review(source={"packaging": 5, "tests": 0}, all={"packaging": 10}), 5, 5)],
     ),
     "unexplained-change": (
         [of_changelog("Wait for the lock."), of_patch(None, "Something else entirely.")],
@@ -210,7 +206,6 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
     "newer-debhelper-sequence": (
         [
             of_control("dh-python,", "dh-sequence-python3,"),
-            of_control("debhelper (>= 9)", "debhelper-compat (= 9)"),
             of_file("rules!", trees.RULES.replace("python2", "python2,installinitramfs")),
         ],
         CLEAN,
@@ -225,7 +220,6 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         ],
         [
             of_rules("dh_installinit --no-start"),
-            of_rules("true # dh_installsystemd would be nicer"),
             of_file("small.install!", "#!/usr/bin/dh-exec\nx usr/lib/${DEB_HOST_MULTIARCH}\n"),
         ],
     ),
@@ -242,12 +236,10 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [
             of_file("small.service", "[Service]\nExecStart=/bin/true\nProtectKernelTunables=yes\n"),
             of_file("small.service", "[Service]\nProtectSystem=strict\n"),
-            of_file("small.timer", "[Timer]\nOnCalendar=daily\nFixedRandomDelay=yes\n"),
         ],
         [
             of_file("small.service", "[Service]\nExecStart=/bin/true\nPrivateTmp=true\n"),
             of_file("small.service", "[Service]\n# ProtectHome=tmpfs\nProtectSystem=full\n"),
-            of_file("small.timer", "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=3600\n"),
         ],
     ),
     "newer-dpkg-field": (
@@ -267,7 +259,6 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_python("import secrets\n"), of_python("import ipaddress\n", "python2")],
         [
             of_python("try:\n    import secrets\nexcept ImportError:\n    secrets = None\n"),
-            of_python("import json, asyncio\n"),
             of_python("import json\n", "python2"),
         ],
     ),
@@ -314,6 +305,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_upload(uploads.in_archive("1.0-1ubuntu0.1"))],
         [of_upload(uploads.in_archive("1.0-1")), of_upload()],
     ),
+    "unrelated-change": ([of_upload(mend=uploads.edit("rules", "dh $@", "dh"))], SOUND),
     "new-source": ([of_upload(uploads.in_archive(""))], [of_upload(uploads.in_archive("0.9-1"))]),
     "new-binary": (
         [of_upload(mend=uploads.edit("control", "\nPackage:", "\nPackage: other\n\nPackage:"))],

@@ -137,5 +137,5 @@ def test_a_patch_of_our_own_packaging_is_none_of_the_updates(tmp_path: Path) -> 
     (folder / "series").write_text("own.patch\n")
     source = made.make_own(tmp_path / "own", recipe, orig).dsc.parent
     _, found = action(tmp_path, recipe, orig.parent, source, planned.SOURCE)
-    assert {"toolchain-unknown", "version-form"} <= {one.rule for one in found}
+    assert "toolchain-unknown" in {one.rule for one in found}
     assert [one for one in found if "own.patch" in one.place] == []

@@ -13,11 +13,10 @@ from backport.engine.outputs import DEPENDENCIES
 from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.environments import prepared
-from backport.environments.base import Dependencies, PreparedBase
+from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
 from backport.recipe import model
-from backport.recipe.model import BasePin, Series
+from backport.recipe.model import BasePin
 from backport.run import actions
 from backport.testbed.result import OneTest, TestResult
 from tests.support import recipes
@@ -80,7 +79,7 @@ def test_a_pinned_test_source_is_taken_as_it_is(tmp_path: Path) -> None:
     package = replace(recipe.sources[0], name="old", base=base, upstream=None)
     recipe = replace(recipe, test_sources=(model.TestSource("old-before", package, "before"),))
     store = Store(tmp_path / "work")
-    table = actions.Actions(recipe, store, OldArchive(), actions.Options(tmp_path / "cache"))
+    table = actions.Actions(recipe, store, Ubuntu(), actions.Options(tmp_path / "cache"))
     out = tmp_path / "out"
     out.mkdir()
     step = Step(StepId("source", "xenial", "old-before"))
@@ -94,29 +93,6 @@ def test_a_pinned_test_source_is_taken_as_it_is(tmp_path: Path) -> None:
     assert "old" in json.loads((out / DEPENDENCIES).read_text())["own"]
 
 
-class OldArchive(Ubuntu):
-    """An archive that had something to be said of, whose base takes no time."""
-
-    def prepare(
-        self, series: Series, dependencies: Dependencies, out: Path, cache: Path
-    ) -> PreparedBase:
-        suite = f"{series.name}, {len(dependencies.own)} packages of its own"
-        return PreparedBase(self.kind, suite, out, cache, out, notes=("a key was taken",))
-
-
-def test_the_bases_step_keeps_what_is_to_be_said_of_the_archive(tmp_path: Path) -> None:
-    recipe = recipes.load(tmp_path / "recipe", Spec())
-    store = Store(tmp_path / "work")
-    with store.locked():
-        (tmp_path / DEPENDENCIES).write_text(json.dumps(ALL.to_json()))
-        options = actions.Options(tmp_path / "cache")
-        outcome = actions.Actions(recipe, store, OldArchive(), options).prepare_base(
-            Step(StepId("base", "xenial")), tmp_path, {StepId("dependencies"): tmp_path}
-        )
-    assert outcome.verdict == Passed("ubuntu (xenial, 2 packages of its own); a key was taken")
-    assert prepared.read(tmp_path).notes == ("a key was taken",)
-
-
 HERE = {"xenial": frozenset({"alpha"})}
 ALL = Dependencies(("debhelper", "python"), ("apt",), frozenset({"alpha", "beta"}), HERE)
 
@@ -127,10 +103,8 @@ ALL = Dependencies(("debhelper", "python"), ("apt",), frozenset({"alpha", "beta"
         ({}, True),
         ({"build": ("debhelper",), "own": frozenset({"alpha"}), "made_in": {}}, True),
         ({"build": ("dh-python",)}, False),
-        ({"test": ("apt", "procps")}, False),
         ({"own": frozenset({"gamma"})}, False),
         ({"made_in": {"xenial": frozenset({"beta"})}}, False),
-        ({"made_in": {"zesty": frozenset({"alpha"})}}, False),
     ],
 )
 def test_a_base_will_do_for_a_run_with_fewer_dependencies(
@@ -145,11 +119,9 @@ def test_what_is_built_for_other_series_only_is_the_archives() -> None:
 
 def test_the_step_keeps_the_dependencies_of_an_earlier_run_that_had_more(tmp_path: Path) -> None:
     recipe, store = recipes.load(tmp_path / "recipe", Spec()), Store(tmp_path / "work")
-    table = actions.Actions(recipe, store, OldArchive(), actions.Options(tmp_path / "cache"))
-    step, (out, before) = (
-        Step(StepId("dependencies")),
-        (tmp_path / "out", tmp_path / "work/dependencies"),
-    )
+    table = actions.Actions(recipe, store, Ubuntu(), actions.Options(tmp_path / "cache"))
+    step = Step(StepId("dependencies"))
+    out, before = tmp_path / "out", tmp_path / "work/dependencies"
     out.mkdir()
     before.mkdir(parents=True)
 

@@ -138,14 +138,6 @@ def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
     assert changed(before, made(recipe)) == {"source/xenial/gamma"}
 
 
-def test_what_the_base_holds_is_asked_of_all_sources_though_few_are_chosen(recipe: Recipe) -> None:
-    selection = Selection(series=("yakkety",), sources=("alpha",))
-    before = made(recipe, selection)
-    control = recipe.root / "autopkgtest" / "gamma" / "control"
-    control.write_text(control.read_text() + "Restrictions: isolation-container\n")
-    assert changed(before, made(recipe, selection)) == {"dependencies"}
-
-
 def with_alpha(recipe: Recipe, **values: object) -> Recipe:
     alpha, *others = recipe.sources
     return replace(recipe, sources=(replace(alpha, **values), *others))  # type: ignore[arg-type]
@@ -179,19 +171,6 @@ def test_another_base_or_what_it_depends_on_changes_its_steps_only(recipe: Recip
     assert changed(made(recipe), after) == {"base/yakkety"}
 
 
-def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path) -> None:
-    recipe = recipes.load(tmp_path, replace(SPEC, archive={("alpha", "xenial"): "0.9-1"}))
-    xenial, *others = recipe.series
-    seen = replace(xenial.archive["alpha"], confirmed="elsewhere", note="another")
-    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": seen}), *others)))
-    assert changed(made(recipe), after) == set()
-    newer = replace(seen, version="0.9-2")
-    after = made(replace(recipe, series=(replace(xenial, archive={"alpha": newer}), *others)))
-    checks = {f"check/xenial/{name}.source" for name in ("alpha", "beta", "gamma")}
-    checks.add("check/xenial/lifecycle")
-    assert changed(made(recipe), after) == {"source/xenial/alpha", *checks}
-
-
 # ------------------------------------------------------------------ what is asked for
 
 
@@ -200,8 +179,6 @@ def test_where_a_version_of_the_archive_was_seen_changes_nothing(tmp_path: Path)
     [
         ("fetch", {"fetch"}),
         ("source", {"fetch", "source"}),
-        ("dependencies", {"fetch", "source", "dependencies"}),
-        ("base", {"fetch", "source", "dependencies", "base"}),
         ("build", {"fetch", "source", "dependencies", "base", "build", "check"}),
         ("check", {"fetch", "source", "dependencies", "base", "build", "check"}),
         ("test", set(KINDS)),

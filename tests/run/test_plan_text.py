@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -88,11 +86,6 @@ def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> Non
     assert f"  ok    {ours} = {ours}  [alpha in xenial: already published]" in shown
 
 
-def test_a_recipe_without_a_bug_says_so(recipe: Recipe) -> None:
-    shown = text(replace(recipe, bug=0)).splitlines()[0]
-    assert shown == "Update small, no bug is filed yet"
-
-
 def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -> None:
     limits = Review(source={"changelog": 4, "tests": 3}, all={"tests": 5})
     heavy = replace(recipe, review=limits)
@@ -120,25 +113,3 @@ def test_what_goes_wrong_is_marked(recipe: Recipe) -> None:
     shown = text(recipe, archive)
     assert "  WRONG 2.0-1 < 1.0-1~ubuntu16.04.1  [alpha in xenial: archive < ours]" in shown
     assert "  WRONG: beta in yakkety runs with alpha 1.0, but the series has 2.0-1" in shown
-
-
-def test_the_day_that_the_archive_is_looked_at_is_said(recipe: Recipe) -> None:
-    early = replace(recipe, as_of=date(2017, 2, 15))
-    assert "as of 2017-02-15" in text(early).splitlines()[0]
-    assert "as of" not in text(recipe)
-
-
-def test_the_plan_as_json_has_all_that_the_text_has(recipe: Recipe) -> None:
-    early = replace(recipe, as_of=date(2017, 2, 15))
-    archive = dict(recipe_versions(recipe))
-    archive["alpha", "xenial"] = Published("1.0-1~ubuntu16.04.1", "a record", ours=True)
-    steps = plan.make(early, Selection(), "")
-    data = json.loads(json.dumps(plan_text.as_json(early, archive, steps, ["a note"])))
-    assert (data["as_of"], data["notes"], data["mismatches"]) == ("2017-02-15", ["a note"], [])
-    rows = {(row["source"], row["series"]): row for row in data["versions"]}
-    assert rows["alpha", "xenial"]["published"] is True
-    assert rows["beta", "xenial"]["published"] is False
-    assert rows["beta", "yakkety"]["archive"] is None
-    assert all(one["holds"] for one in data["proof"])
-    assert data["retired"][0]["outcome"] == "superseded"
-    assert data["steps"]["source/xenial/alpha"] == ["fetch/alpha"]

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -67,13 +66,6 @@ TOLD: list[tuple[Event, str, dict[str, object]]] = [
 ]
 
 
-def test_the_tests_here_know_every_event_and_every_verdict() -> None:
-    events = [event for event, _, _ in TOLD]
-    assert {type(event) for event in events} == set(get_args(Event))
-    ends = {type(event.result.verdict) for event in events if isinstance(event, Finished)}
-    assert ends == set(get_args(Verdict))
-
-
 @pytest.mark.parametrize(("event", "line", "data"), TOLD)
 def test_each_event_is_one_line_for_a_person_and_one_json_object(
     event: Event, line: str, data: dict[str, object]
@@ -81,16 +73,6 @@ def test_each_event_is_one_line_for_a_person_and_one_json_object(
     pattern = re.escape(line).replace("CLOCK", r"\d\d:\d\d:\d\d")
     assert re.fullmatch(pattern, ui.event_line(event))
     assert ui.event_json(event) == data
-
-
-def test_a_step_that_is_up_to_date_needs_no_line_but_is_in_the_json() -> None:
-    event = finished(Passed("586 tests"), reused=True)
-    assert ui.event_line(event) == ""
-    assert ui.event_json(event)["reused"] is True
-
-
-def test_a_plan_without_a_base_is_told_without_one() -> None:
-    assert ui.event_line(Planned((BUILD,), "")) == "1 steps"
 
 
 def shown(how: str, events: Sequence[Event]) -> str:
@@ -102,27 +84,23 @@ def shown(how: str, events: Sequence[Event]) -> str:
 
 
 ALL = [event for event, _, _ in TOLD]
+NOT_PASSED = [
+    event
+    for event in ALL
+    if isinstance(event, Note)
+    or (isinstance(event, Finished) and not isinstance(event.result.verdict, Passed))
+]
+
+
+@pytest.mark.parametrize(("how", "told"), [("lines", ALL), ("quiet", NOT_PASSED)])
+def test_lines_tell_all_and_quiet_lines_what_did_not_pass(how: str, told: list[Event]) -> None:
+    lines = shown(how, [*ALL, finished(Passed("again"), reused=True)]).splitlines()
+    assert [line[9:] for line in lines] == [ui.event_line(event)[9:] for event in told]
 
 
 def test_json_is_one_object_a_line() -> None:
     lines = shown("json", ALL).splitlines()
     assert [json.loads(line) for line in lines] == [data for _, _, data in TOLD]
-
-
-def test_lines_tell_all_but_what_was_up_to_date() -> None:
-    lines = shown("lines", [*ALL, finished(Passed("again"), reused=True)]).splitlines()
-    assert len(lines) == len(ALL)
-    assert lines[-1] == "note: nobody answers"
-
-
-def test_quiet_tells_notes_and_what_did_not_pass_only() -> None:
-    lines = shown("quiet", ALL).splitlines()
-    assert [line.partition(" ")[2] for line in lines] == [
-        "build/xenial/alpha: failed (12 s): build: make ended with 2",
-        "test/xenial/alpha.smoke: skipped (0 s): build/xenial/beta did not pass",
-        "test/xenial/alpha.smoke: broken (12 s): the testbed did not start",
-        "nobody answers",
-    ]
 
 
 def test_a_terminal_has_what_has_ended_and_below_it_what_runs() -> None:
