@@ -69,7 +69,7 @@ def log(args: argparse.Namespace) -> int:
 
 def times(args: argparse.Namespace) -> int:
     """Show the time of each kind of step, the critical path, and what more workers save."""
-    from backport.engine import simulation  # noqa: PLC0415
+    from backport.engine import schedule  # noqa: PLC0415
     from backport.sru import run_record  # noqa: PLC0415
 
     workers = tuple(args.workers) or _WORKERS
@@ -80,7 +80,7 @@ def times(args: argparse.Namespace) -> int:
     store = Store(work)
     steps = {step.id: step for step in record.steps}
     seconds = {name: store.seconds(name) or 0.0 for name in steps}
-    made = simulation.replay(steps, seconds, workers)
+    made = schedule.replay(steps, seconds, workers)
     kinds: dict[str, tuple[int, float]] = {}
     for name, step in steps.items():
         count, total = kinds.get(step.id.kind, (0, 0.0))

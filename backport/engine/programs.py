@@ -56,24 +56,22 @@ def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
 
 
 def _find_owners(names: list[str]) -> None:
-    paths = {name: str(shutil.which(name)) for name in names}
     # With a merged /usr, dpkg knows some programs below /bin only (and others below /usr only).
-    asked = {name: (path, re.sub("^/usr", "", path)) for name, path in paths.items()}
+    paths = {name: str(shutil.which(name)) for name in names}
+    asked = sorted({*paths.values(), *(re.sub("^/usr", "", path) for path in paths.values())})
     packages: dict[str, str] = {}
-    versions: dict[str, str] = {}
-    if names and shutil.which("dpkg-query"):
-        every = [path for both in asked.values() for path in dict.fromkeys(both)]
-        owners = run(["dpkg-query", "--search", *every], env={"LC_ALL": "C"}).output
-        for line in owners.splitlines():
-            package, found, path = line.partition(": ")
-            if found and "," not in package and not package.startswith("diversion "):
-                packages[path] = package.partition(":")[0]
-        wanted = sorted(set(packages.values()))
-        shown = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *wanted]
-        if wanted:
-            for line in run(shown, env={"LC_ALL": "C"}).output.splitlines():
-                package, _, version = line.partition(" ")
-                versions[package] = version
+    for line in _dpkg_query("--search", asked):
+        package, _, path = line.partition(": ")
+        if path and "," not in package and not package.startswith("diversion "):
+            packages[re.sub("^/usr", "", path)] = package.partition(":")[0]
+    shown = _dpkg_query("--show", sorted(set(packages.values())))
+    versions = dict(line.split("\t", 1) for line in shown if "\t" in line)
     for name, path in paths.items():
-        owner = next((packages[one] for one in asked[name] if one in packages), "")
+        owner = packages.get(re.sub("^/usr", "", path), "")
         _owners[name] = Program(name, path, owner, versions.get(owner, ""))
+
+
+def _dpkg_query(command: str, words: list[str]) -> list[str]:
+    if not words or not shutil.which("dpkg-query"):
+        return []
+    return run(["dpkg-query", command, *words], env={"LC_ALL": "C"}).output.splitlines()

@@ -45,16 +45,12 @@ class PreparedBase:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """This as JSON data.
-
-        Where the repositories are stays the same when what is in them changes, so `state` has the
-        names of the folders behind those links.
-        """
-        told = {name: one for name, one in asdict(self).items() if one is not None}
-        folders = (self.repository, self.older)
-        state = " ".join(folder.resolve().name for folder in folders if folder is not None)
-        paths = {name: str(one) for name, one in told.items() if isinstance(one, Path)}
-        return {**told, **paths, "state": state}
+        """This as JSON data; the names of the repositories have the hash of their content."""
+        return {
+            name: str(one) if isinstance(one, Path) else one
+            for name, one in asdict(self).items()
+            if one is not None
+        }
 
 
 @dataclass(frozen=True)

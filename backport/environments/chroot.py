@@ -1,8 +1,8 @@
 """Chroots made by mmdebstrap from a local repository: for builds, for testbeds, to throw away.
 
 mmdebstrap runs as root where the toolkit does. Run by an ordinary user it uses that user's
-subordinate ids; these may not walk through a closed home folder, so the repository is then given
-to it by a small web server on the loopback interface.
+subordinate ids; these may not walk through a closed home folder, so it is then given a copy of the
+repository in the machine's folder for temporary files.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shlex import quote
 
@@ -24,6 +21,7 @@ from backport.doctor import memory_available
 from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import StepError
+from backport.source.files import same_file
 
 BASE_PLACE = "/srv/backport/base"
 """Where the base's repository is seen in every chroot and testbed."""
@@ -70,6 +68,14 @@ APT::Install-Recommends "false";
 APT::Periodic::Enable "0";
 DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
 """
+
+# Leaves apt with local repositories alone.
+_LOCAL_ALONE = (
+    'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* && '
+    'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" && mkdir -p "$1/etc/apt/apt.conf.d" && '
+    f"echo 'deb [trusted=yes] file:{BASE_PLACE} ./' >\"$1/etc/apt/sources.list\" && "
+    f'printf %s {quote(_APT_CONF)} >"$1/etc/apt/apt.conf.d/90local"'
+)
 
 # What makes a chroot larger and slower to unpack, and no build reads: left out while the chroot
 # is made, but not of what is installed into it later. Their folders stay: a preinst of dash 0.5.8
@@ -152,8 +158,7 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
         for command in ([*unpack, "-C", str(root)], move):
             done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
             if done.exit_code != 0:
-                if system_errors.lacking(done.output):
-                    raise system_errors.full(out.parent)
+                system_errors.refuse_full(done.output, out.parent)
                 raise StepError(f"cannot unpack it: {done.tail(1)}", where=_NAMES["minbase"])
     return out
 
@@ -210,14 +215,14 @@ def _make(
     """
     become = [] if own else _become_root()
     as_root = bool(become) or os.geteuid() == 0
-    with (
-        _offered(repository, direct=as_root) as uri,
-        # Subordinate ids need a folder that everybody may walk to; root does not.
-        tempfile.TemporaryDirectory(
-            prefix="backport-chroot-", dir=near if as_root else None
-        ) as scratch,
-    ):
+    # Subordinate ids need a folder that everybody may walk to; root does not.
+    place = near if as_root else None
+    with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=place) as scratch:
         Path(scratch).chmod(0o755)
+        if not as_root:
+            packages = Path(scratch) / "packages"
+            shutil.copytree(repository, packages, copy_function=_link)
+            repository = packages
         mmdebstrap = [
             # Not --quiet, which keeps to itself why a maintainer script failed.
             require("mmdebstrap", "mmdebstrap"),
@@ -230,10 +235,11 @@ def _make(
             '--aptopt=Acquire::Languages "none"',
             *([f"--hook-dir={_OLD_INIT}"] if _OLD_INIT.is_dir() else []),
             *settings,
-            f"--customize-hook={_configure()}",
+            f"--customize-hook={_LOCAL_ALONE}",
             "",
             str(target or "-"),
-            f"deb [trusted=yes] {uri} ./",
+            # "copy" and not "file": dpkg runs inside, where the folder does not exist.
+            f"deb [trusted=yes] copy:{repository.resolve()} ./",
         ]
         if as_root and memory_available() > _MEMORY_NEEDED:
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
@@ -242,7 +248,8 @@ def _make(
         done = run([*become, *command], timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
-        if system_errors.lacking(done.output) or system_errors.used_up(near):
+        system_errors.refuse_full(done.output, near.parent)
+        if system_errors.used_up(near):
             raise system_errors.full(near.parent)
         raise StepError(
             f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}", where=_NAMES[variant]
@@ -251,16 +258,6 @@ def _make(
 
 def _become_root() -> list[str]:
     return [] if os.geteuid() == 0 else [require("sudo", "sudo"), "-n"]
-
-
-def _configure() -> str:
-    """A shell command that leaves apt with local repositories alone."""
-    return (
-        'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* && '
-        'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" && mkdir -p "$1/etc/apt/apt.conf.d" && '
-        f"echo 'deb [trusted=yes] file:{BASE_PLACE} ./' >\"$1/etc/apt/sources.list\" && "
-        f'printf %s {quote(_APT_CONF)} >"$1/etc/apt/apt.conf.d/90local"'
-    )
 
 
 # dpkg's own words stand after those of a maintainer script.
@@ -281,30 +278,8 @@ def _reason(output: str) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
-@contextmanager
-def _offered(repository: Path, *, direct: bool) -> Iterator[str]:
-    """The URI of a repository: its path, or a web server's where that path is closed."""
-    folder = repository.resolve()
-    if direct:
-        # "copy" and not "file": dpkg runs inside, where the folder does not exist.
-        yield f"copy:{folder}"
-        return
-    handler = partial(_Silent, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Silent(SimpleHTTPRequestHandler):
-    """A file server that does not write a log."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing."""
+def _link(source: str, target: str) -> None:
+    same_file(Path(target), Path(source))
 
 
 @contextmanager

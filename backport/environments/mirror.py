@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.environments.machine_sources import Suite
+from backport.engine import records
 from backport.environments.private_apt import Deb, LostFileError, PrivateApt
+from backport.environments.suites import Suite
 from backport.errors import InputError, RemoteError
+
+_FORM = 2
+_Groups = Mapping[str, tuple[Deb, ...]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,12 @@ class Pool:
     def everything(self) -> frozenset[Path]:
         """The packages of all groups."""
         return frozenset(path for paths in self.groups.values() for path in paths)
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    groups: _Groups
+    notes: tuple[str, ...]
 
 
 def collect(
@@ -67,8 +76,7 @@ def collect(
             by these. None for the highest version of each package.
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
-        take_keys: fingerprints of keys that are taken although apt refuses their own signature
-            (see `old_keys`).
+        take_keys: fingerprints of keys that count although they bear a signature with SHA1.
         retries: how often apt tries again after a broken connection.
         offline: ask no archive; all has to be in the cache.
 
@@ -77,10 +85,11 @@ def collect(
         RemoteError: the archive does not answer, or may not be asked.
         MachineError: the disk is full.
     """
-    found, notes = _read(manifest)
-    if not found or not all(
-        deb.local or deb.is_in(cache) for debs in found.values() for deb in debs
-    ):
+    known = _Manifest({}, ())
+    with suppress(InputError):  # it is not there, or damaged
+        known = records.load(_Manifest, manifest, what="", advice="", form=_FORM)
+    debs = [deb for group in known.groups.values() for deb in group]
+    if not debs or not all(deb.local or deb.is_in(cache) for deb in debs):
         if offline:
             raise RemoteError(
                 "the base has to be downloaded first, and the network may not be used",
@@ -94,20 +103,22 @@ def collect(
             if of_sources is not None:
                 names = [name for some in (if_there or {}).values() for name in some]
                 if gone := apt.keep_only(names, of_sources):
-                    notes += (_gone(gone),)
+                    notes += (
+                        f"the archive has {', '.join(gone)} in another version than on the "
+                        "recipe's day: what starts from that one is not tried",
+                    )
             found = _brought(
                 apt, groups, with_local or {}, if_there or {}, cache, older_for_lost=older_for_lost
             )
-            fresh = Path(scratch) / "manifest"
-            fresh.write_text(_text(found, notes))
-            fresh.replace(manifest)
+        known = _Manifest(found, notes)
+        records.save(manifest, known, _FORM)
     return Pool(
         {
-            name: tuple(deb.place(cache) for deb in debs if not deb.local)
-            for name, debs in found.items()
+            name: tuple(deb.place(cache) for deb in group if not deb.local)
+            for name, group in known.groups.items()
         },
-        frozenset(deb.package for debs in found.values() for deb in debs if deb.local),
-        notes,
+        frozenset(deb.package for group in known.groups.values() for deb in group if deb.local),
+        known.notes,
     )
 
 
@@ -119,62 +130,31 @@ def _brought(
     cache: Path,
     *,
     older_for_lost: bool,
-) -> dict[str, tuple[Deb, ...]]:
+) -> _Groups:
     while True:
-        found = {"required": apt.closure([*apt.required(), "apt"])}
-        for group, relations in groups.items():
-            found[group] = apt.closure(relations) if relations else ()
+        found = {"required": apt.required()}
+        found |= {group: apt.closure(relations) for group, relations in groups.items()}
         if any(deb.local for debs in found.values() for deb in debs):
-            for group, relations in with_local.items():
-                found[group] = apt.closure(relations) if relations else ()
+            found |= {group: apt.closure(relations) for group, relations in with_local.items()}
         for group, names in if_there.items():
-            found[group] = _installable(apt, sorted(apt.names().intersection(names)))
+            found[group] = _installable(apt, apt.present(names))
         try:
-            wanted = {deb for debs in found.values() for deb in debs if not deb.local}
-            apt.download(sorted(wanted, key=lambda deb: deb.apt_name), cache)
+            debs = {deb for group in found.values() for deb in group if not deb.local}
+            apt.download(sorted(debs, key=lambda deb: deb.apt_name), cache)
         except LostFileError as error:
             if not older_for_lost:
                 raise
             # Ends, because a version that was left out is never named again.
-            apt.leave_out(error.debs)
+            for deb in error.debs:
+                apt.refuse(deb.package, deb.version)
         else:
             return found
 
 
-def _gone(names: Sequence[str]) -> str:
-    return (
-        f"the archive has {', '.join(names)} in another version than on the recipe's day: "
-        "what starts from that one is not tried"
-    )
-
-
 def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
     """What has to be installed for these packages; one that cannot be is left out."""
-    found: set[Deb] = set()
+    debs: set[Deb] = set()
     for name in names:
         with suppress(InputError):
-            found.update(apt.closure([name]))
-    return tuple(sorted(found, key=lambda deb: deb.name))
-
-
-def _text(found: Mapping[str, Sequence[Deb]], notes: Sequence[str]) -> str:
-    groups = {
-        group: [[deb.apt_name, deb.sha256, deb.local] for deb in debs]
-        for group, debs in found.items()
-    }
-    return json.dumps({"groups": groups, "notes": notes}, indent=0)
-
-
-def _read(manifest: Path) -> tuple[dict[str, tuple[Deb, ...]], tuple[str, ...]]:
-    """What an earlier run found, with its notes; nothing where `_text` did not write the file."""
-    try:
-        data = json.loads(manifest.read_text())
-        groups = {
-            str(group): tuple(
-                Deb(str(name), str(sha256), bool(local)) for name, sha256, local in debs
-            )
-            for group, debs in data["groups"].items()
-        }
-        return groups, tuple(str(note) for note in data["notes"])
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return {}, ()
+            debs.update(apt.closure([name]))
+    return tuple(sorted(debs, key=lambda deb: deb.name))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from backport.engine import records
 from backport.engine.store import Store
 from backport.environments.base import PreparedBase
-from backport.errors import reading
+from backport.errors import InputError, reading
 
 FILE = "prepared.json"
 
@@ -29,14 +30,14 @@ def read(folder: Path) -> PreparedBase:
     """
     path = folder / FILE
     with reading(path, what="the record of this base is damaged", advice="remove its folder"):
-        data = records.read_json(path)
-        # What only the step's hash is about.
-        data.pop("state", None)
-        base: PreparedBase = records.decode(PreparedBase, data)
+        base: PreparedBase = records.decode(PreparedBase, records.read_json(path))
         return base
 
 
 def kind_in(store: Store) -> str:
     """The kind of base that the work folder's bases are of; "" where there is none or several."""
-    kinds = {read(path.parent).kind for path in (store.work / "base").glob(f"*/{FILE}")}
+    kinds = set()
+    for path in (store.work / "base").glob(f"*/{FILE}"):
+        with suppress(InputError):  # its step runs anew
+            kinds.add(read(path.parent).kind)
     return kinds.pop() if len(kinds) == 1 else ""

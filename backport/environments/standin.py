@@ -9,19 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from backport.environments import (
-    chroot,
-    localrepo,
-    machine_sources,
-    mirror,
-    pypi,
-    standin_modules,
-    systems,
-)
+from backport.environments import chroot, localrepo, mirror, standin_modules, systems
 from backport.environments.apt_reasons import UnmetError
-from backport.environments.base import Dependencies, Differing, PreparedBase, not_own
-from backport.environments.machine_sources import Suite
-from backport.environments.standin_modules import EPOCH, PLAIN, ModuleTable
+from backport.environments.base import Dependencies, Differing, PreparedBase
+from backport.environments.standin_modules import BUILD_NEEDS, PLAIN, ModuleTable
+from backport.environments.suites import Suite, debian_suites
 from backport.errors import InputError, MachineError
 from backport.recipe.model import Series
 from backport.recipe.version_strings import upstream_part
@@ -35,7 +27,7 @@ class StandIn:
 
     Parameters:
         table: what it is made of.
-        suites: the archive; without it Debian's, from this machine's own mirrors.
+        suites: the archive; without it Debian's.
         offline: download nothing.
     """
 
@@ -51,11 +43,9 @@ class StandIn:
     def inputs(self, series: Series) -> dict[str, str]:
         """What the prepared base depends on beside the dependencies, as names and hashes."""
         return {
-            "modules": self.table.digest,
-            "code": systems.code_hash(
-                chroot, pypi, systems, standin_modules, sys.modules[__name__]
-            ),
-            "series": series.name if series.name in self.table.extras else "",
+            "modules": systems.data_hash(asdict(self.table)),
+            "code": systems.code_hash(chroot, systems, standin_modules, sys.modules[__name__]),
+            "series": series.name if series.name in self.table.extra else "",
         }
 
     def prepare(
@@ -72,7 +62,7 @@ class StandIn:
                 the disk is full.
         """
         architecture = systems.architecture()
-        if architecture != "amd64" and self.table.modules:
+        if architecture != "amd64" and self.table.module:
             raise MachineError(
                 f"the stand-in base has no modules for {architecture}",
                 advice="use the base ubuntu, or a machine of the architecture amd64",
@@ -88,49 +78,43 @@ class StandIn:
                     advice="name a later Debian release as its suite, or use the base ubuntu; "
                     "relax the relation only if the series cannot meet it either",
                 ) from error
-            made = systems.Systems(
+            debs = of_series(pool, dependencies, series.name)
+            modules = home / f"modules-{self._modules_key(architecture)}"
+
+            def make_modules(system: Path) -> None:
+                if pool.local:
+                    self._make_modules(modules, system, cache, architecture)
+
+            tarball, root = systems.make(
                 pool,
                 home,
-                origin=self.kind,
-                epoch=EPOCH,
-                include=self.table.testbed,
-                groups=(_COMPILERS,) if self.table.modules else (),
+                testbed=self.table.testbed,
+                more=(_COMPILERS,) if self.table.module else (),
+                beside=make_modules,
             )
-            debs = of_series(pool, dependencies, series.name)
             if pool.local:
-                modules = home / f"modules-{self._modules_key(architecture)}"
-                made.make(lambda: self._modules(modules, made.repository.path, cache, architecture))
                 debs |= {*modules.glob("*.deb"), *(modules / series.name).glob("*.deb")}
-            else:
-                made.make()
-            repository = localrepo.publish(
-                sorted(debs), out / series.name / "base", origin=self.kind, epoch=EPOCH
-            )
+            repository = localrepo.publish(sorted(debs), out / series.name / "base")
         return PreparedBase(
             kind=self.kind,
             suite=f"Debian {self.table.suite}",
-            repository=repository.path,
-            chroot=made.chroot,
-            testbed_root=made.testbed_root,
+            repository=repository,
+            chroot=tarball,
+            testbed_root=root,
             differing=differing(self.table, series.name, debs),
         )
 
     def _pool(
         self, dependencies: Dependencies, home: Path, cache: Path, architecture: str
     ) -> mirror.Pool:
-        suites = self._suites or machine_sources.machine_suites(self.table.suite)
-        controls = [standin_modules.control(one, architecture) for one in self.table.everything]
-        controls += [standin_modules.dummy_control(dummy) for dummy in self.table.dummies]
-        groups = {
-            systems.BUILD: list(chroot.BUILD_PACKAGES),
-            systems.TESTBED: [*chroot.TESTBED_PACKAGES, *self.table.testbed],
-            **({_COMPILERS: list(standin_modules.BUILD_NEEDS)} if self.table.modules else {}),
-            "build-dependencies": not_own(dependencies.build, dependencies.own),
-            "test-dependencies": not_own(dependencies.test, dependencies.own),
-        }
-        # Where one is needed each can be installed, whether or not a relation names it.
+        suites = self._suites or debian_suites(self.table.suite)
+        controls = self.table.controls(architecture)
+        groups = systems.groups(dependencies, self.table.testbed)
+        if self.table.module:
+            groups[_COMPILERS] = list(BUILD_NEEDS)
         elsewhere = {name for one in dependencies.made_in for name in dependencies.elsewhere(one)}
-        named = {one.package for one in self.table.everything} | self.table.own.keys()
+        # Where one is needed each can be installed, whether or not a relation names it.
+        named = {package for _, package, _ in self.table.modules()} | self.table.own.keys()
         with_local = {"all": sorted(named)}
         key = systems.data_hash(
             [
@@ -164,10 +148,10 @@ class StandIn:
             )
 
     def _modules_key(self, architecture: str) -> str:
-        code = systems.code_hash(standin_modules, pypi, localrepo)
-        return systems.data_hash([self.table.digest, architecture, code])
+        code = systems.code_hash(standin_modules, localrepo)
+        return systems.data_hash([asdict(self.table), architecture, code])
 
-    def _modules(self, folder: Path, system: Path, cache: Path, architecture: str) -> None:
+    def _make_modules(self, folder: Path, system: Path, cache: Path, architecture: str) -> None:
         if folder.is_dir():
             return
         files = standin_modules.files(self.table, cache, offline=self._offline)
@@ -197,9 +181,11 @@ def differing(table: ModuleTable, series: str, debs: set[Path]) -> tuple[Differi
         debs: all packages of the base.
     """
     present = dict(path.name.split("_")[:2] for path in debs)
-    known = {name: one.get(series, "") for name, one in table.own.items()}
-    known |= {module.package: module.series.get(series, "") for module in table.modules}
-    known |= {dummy.package: dummy.series.get(series, "") for dummy in table.dummies}
+    known = {
+        name: one.series.get(series, "")
+        for packages in (table.own, table.module, table.dummy)
+        for name, one in packages.items()
+    }
     return tuple(
         Differing(name, theirs, present[name])
         for name, theirs in sorted(known.items())

@@ -21,8 +21,8 @@ from backport.source import dsc, fetch
 from backport.testbed import autopkgtest, lxc
 
 # What the two bases keep below bases/: KIND/ or KIND/SERIES/.
-_PER_BASE = ("chroot-*.tar", "testbed-*")
-_SHARED = ("modules-*", "pool-*.json")
+_PER_BASE = ("chroot-*.tar", "testbed-*", "base-*", "older-*")
+_SHARED = ("system-*", "modules-*", "pool-*.json")
 # What builds start from: they mark it when they use it, and make it again.
 _LAYERS = ("layer-*",)
 _UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
@@ -104,7 +104,8 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
         if step not in removed and (step / prepared.FILE).is_file():
             try:
                 base = prepared.read(step)
-                named |= {base.chroot.resolve(), base.testbed_root.resolve()}
+                parts = (base.chroot, base.testbed_root, base.repository, base.older)
+                named |= {part.resolve() for part in parts if part is not None}
             except InputError:
                 continue  # such a step runs anew
     for home in _homes(store):

@@ -159,12 +159,10 @@ def in_testbed(work: Path, series: str, options: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="lock-cost.") as folder:
         place = Path(folder)
         place.chmod(0o755)
-        built = localrepo.publish(
-            outputs.built_debs(builds), place / "built", origin=outputs.BUILT_ORIGIN, epoch=0
-        )
+        built = localrepo.publish(outputs.built_debs(builds), place / "built")
         subprocess.run(["dpkg-deb", "-x", bare, place / "unpatched"], check=True)
         folders = {
-            "built": built.path,
+            "built": built,
             "base": base.repository,
             "tests": CHECKOUT / "autopkgtest",
             "unpatched": place / "unpatched",
