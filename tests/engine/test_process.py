@@ -73,6 +73,7 @@ def left_over() -> Iterator[list[int]]:
         (["head", "-c", "1000000", "/dev/zero"], None, 0, "\0" * 1_000_000),
         (["printf", r"a\377b"], None, 0, "a\ufffdb"),
     ],
+    ids=range(8),
 )
 def test_the_output_and_the_exit_code_come_back(
     args: list[str], stdin: str | None, exit_code: int, output: str
@@ -82,30 +83,23 @@ def test_the_output_and_the_exit_code_come_back(
     assert done.args == tuple(args)
 
 
-def test_a_log_takes_both_streams_after_what_it_held(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("before\n")
-    done = process.run(["sh", "-c", "echo out; echo err >&2"], log=log)
-    assert log.read_text() == "before\nout\nerr\n"
-    assert done.output == ""
-
-
-def test_folder_and_variables_are_those_given_and_the_umask_is_the_usual_one(
+def test_log_folder_and_variables_are_those_given_and_the_umask_is_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEPT", "kept")
+    log = tmp_path / "log"
+    log.write_text("before\n")
     before = os.umask(0o077)
     try:
-        script = "pwd; echo $KEPT $GIVEN; umask"
-        done = process.run(["sh", "-c", script], cwd=tmp_path, env={"GIVEN": "given"})
+        script = "pwd; echo $KEPT $GIVEN >&2; umask"
+        words = ["sh", "-c", script]
+        logged = process.run(words, cwd=tmp_path, env={"GIVEN": "given"}, log=log)
+        done = process.run(words, cwd=tmp_path, env={"GIVEN": "given"})
     finally:
         os.umask(before)
-    assert done.output == f"{tmp_path}\nkept given\n0022\n"
-
-
-def test_the_tail_is_the_last_lines() -> None:
-    done = process.run(["seq", "5"])
-    assert (done.tail(2), done.tail()) == ("4\n5", "1\n2\n3\n4\n5")
+    lines = f"{tmp_path}\nkept given\n0022\n"
+    assert (done.output, done.tail(2)) == (lines, "kept given\n0022")
+    assert (logged.output, log.read_text()) == ("", f"before\n{lines}")
 
 
 def test_what_cannot_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None:
@@ -151,8 +145,10 @@ def run_too_long(args: list[str | Path], begun: Path, log: Path | None = None) -
     pytest.fail("the program did not begin")
 
 
-@pytest.mark.parametrize("logged", [False, True])
-@pytest.mark.parametrize("ignored", [("HUP", "HUP"), ("HUP", "TERM"), ("TERM", "TERM")])
+@pytest.mark.parametrize(
+    ("ignored", "logged"),
+    [(("HUP", "HUP"), True), (("HUP", "TERM"), False), (("TERM", "TERM"), True)],
+)
 def test_the_time_limit_ends_the_whole_group(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -223,19 +219,6 @@ def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_pat
 # ------------------------------------------------------------------ what a killed run left
 
 
-def note(folder: Path, pid: int, start: object) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{pid}.json"
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    of = [folder.stat().st_dev, folder.stat().st_ino, boot]
-    path.write_text(json.dumps({"pid": pid, "start": start, "args": ["sleep", LONG], "of": of}))
-    return path
-
-
-def start_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-
-
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
@@ -244,9 +227,6 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
     assert json.loads(said)["pid"] == int(pid)
     assert json.loads(said)["args"][:2] == ["sh", "-c"]
     assert list((tmp_path / "running").iterdir()) == []
-
-
-def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
     assert run_by(Runner(tmp_path / "running"), ["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
 
@@ -278,40 +258,24 @@ def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path, left_over: lis
     assert list(folder.iterdir()) == []
 
 
-@pytest.fixture
-def stranger() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that no run of ours has started, the leader of a group of its own."""
+@pytest.mark.parametrize(
+    ("later", "boot", "ended"), [(0, "", True), (1, "", False), (0, "another", False)]
+)
+def test_a_process_is_ended_only_if_number_start_and_boot_are_the_notes(
+    tmp_path: Path, later: int, boot: str, ended: bool
+) -> None:
+    of = [tmp_path.stat().st_dev, tmp_path.stat().st_ino, boot or process.boot()]
     with subprocess.Popen(["sleep", LONG], start_new_session=True) as child:
-        yield child
-        child.kill()
-
-
-def test_a_process_of_that_number_that_began_at_another_time_is_left_alone(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
-) -> None:
-    later = str(int(start_of(stranger.pid)) + 1)
-    left = note(tmp_path / "running", stranger.pid, later)
-    assert process.end_left(tmp_path / "running") == []
-    assert stranger.poll() is None
-    assert not left.exists()
-
-
-def test_a_process_of_that_number_and_that_time_is_ended(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
-) -> None:
-    note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
-    assert process.end_left(tmp_path / "running") == [f"sleep {LONG}"]
-    assert stranger.wait(20) == -signal.SIGKILL
-
-
-def test_a_note_of_another_boot_is_about_no_process_of_this_one(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
-) -> None:
-    left = note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
-    data = json.loads(left.read_text())
-    left.write_text(json.dumps({**data, "of": [*data["of"][:2], "another"]}))
-    assert process.end_left(tmp_path / "running") == []
-    assert stranger.poll() is None
+        start = str(int(process.start_time(child.pid) or "") + later)
+        note = {"pid": child.pid, "start": start, "args": ["sleep", LONG], "of": of}
+        (tmp_path / f"{child.pid}.json").write_text(json.dumps(note))
+        assert process.end_left(tmp_path) == ([f"sleep {LONG}"] if ended else [])
+        assert list(tmp_path.iterdir()) == []
+        if ended:
+            assert child.wait(20) == -signal.SIGKILL
+        else:
+            assert child.poll() is None
+            child.kill()
 
 
 NEXT_RUN = """\
