@@ -30,7 +30,7 @@ SECONDS = dict(zip(STEPS, (10.0, 20.0, 15.0, 5.0), strict=True))
 def test_more_workers_make_a_run_shorter_until_its_longest_chain() -> None:
     made = schedule.replay(STEPS, SECONDS, (1, 2, 64))
     assert made.total == {1: 50.0, 2: 35.0, 64: 35.0}
-    assert (made.work, made.path_seconds) == (50.0, 35.0)
+    assert (made.work, sum(length for _, length in made.path)) == (50.0, 35.0)
     assert [str(step_id) for step_id, _ in made.path] == [
         "base/xenial",
         "build/xenial/alpha",

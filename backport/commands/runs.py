@@ -102,7 +102,7 @@ def times(args: argparse.Namespace) -> int:
     for kind, (count, total) in sorted(kinds.items(), key=lambda item: -item[1][1]):
         print(f"{kind:10}{count:6}{total:9.0f}{total / (made.work or 1):8.0%}")
     print(f"{'together':10}{len(steps):6}{made.work:9.0f}\n")
-    print(f"Critical path, {made.path_seconds:.0f} s:")
+    print(f"Critical path, {sum(length for _, length in made.path):.0f} s:")
     for name, length in made.path:
         print(f"  {length:6.0f} s  {name!s}")
     print("\nBy the same lengths the run takes:")

@@ -69,12 +69,16 @@ def run(
             while ready and len(running) < jobs:
                 ready.sort(key=lambda step_id: -chain[step_id])
                 step = steps[ready.pop(0)]
-                early = _settled(step, results, store, sink)
-                if early is not None:
-                    finish(step, early)
+                key = step_key(step, {need: results[need].digest for need in step.needs})
+                unmet = [one for one in step.needs if not isinstance(results[one].verdict, Passed)]
+                if unmet:
+                    skipped = Skipped(f"{unmet[0]} did not pass")
+                    finish(step, Result(step.id, "", skipped, "", 0.0, time.time()))
+                    continue
+                if fresh := store.fresh(step.id, key, lambda text: sink(Note(text))):
+                    finish(step, fresh)
                     continue
                 sink(Started(step))
-                key = step_key(step, {need: results[need].digest for need in step.needs})
                 work = _Work(step, key, actions[step.id.kind], store, ended)
                 running.add(work)
                 work.start()
@@ -88,18 +92,6 @@ def run(
         _stop(running)
         raise
     return {step_id: results[step_id] for step_id in steps}
-
-
-def _settled(
-    step: Step, results: Mapping[StepId, Result], store: Store, sink: Sink
-) -> Result | None:
-    """The result of a step that need not or cannot run."""
-    for need in step.needs:
-        if not isinstance(results[need].verdict, Passed):
-            reason = f"{need} did not pass"
-            return Result(step.id, "", Skipped(reason), "", 0.0, time.time())
-    key = step_key(step, {need: results[need].digest for need in step.needs})
-    return store.fresh(step.id, key, lambda text: sink(Note(text)))
 
 
 class _Work(threading.Thread):

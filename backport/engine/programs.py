@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from backport.engine.process import Command, run
@@ -43,13 +44,8 @@ def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
     """The programs of the commands, those behind a ``--`` too, each once and sorted."""
     names = set()
     for command in commands:
-        words = [command.args[0]]
-        words += [
-            after
-            for word, after in zip(command.args, command.args[1:], strict=False)
-            if word == "--"
-        ]
-        names |= {word for word in words if shutil.which(word)}
+        behind = [after for word, after in pairwise(command.args) if word == "--"]
+        names |= {word for word in (command.args[0], *behind) if shutil.which(word)}
     with _lock:
         _find_owners(sorted(names - set(_owners)))
         return tuple(_owners[name] for name in sorted(names))

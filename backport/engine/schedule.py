@@ -38,23 +38,19 @@ def default_jobs() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def expected_seconds(step: Step, last: Callable[[StepId], float | None]) -> float:
-    """How long a step is likely to take.
+def chains(
+    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
+) -> dict[StepId, float]:
+    """The seconds from the start of each step to the end of the longest chain that needs it.
 
     Parameters:
         last: the seconds that a step took when it last ran, None if it never did.
     """
-    known = last(step.id)
-    if known is not None:
-        return known
-    return max(USUAL_SECONDS[step.id.kind], step.limit / 10)
-
-
-def chains(
-    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
-) -> dict[StepId, float]:
-    """The seconds from the start of each step to the end of the longest chain that needs it."""
-    seconds = {step_id: expected_seconds(step, last) for step_id, step in steps.items()}
+    seconds = {
+        step_id: max(USUAL_SECONDS[step_id.kind], step.limit / 10) if known is None else known
+        for step_id, step in steps.items()
+        for known in [last(step_id)]
+    }
     chain = dict(seconds)
     order = TopologicalSorter(
         {step_id: step.needs for step_id, step in steps.items()}
@@ -76,11 +72,6 @@ class Replay:
     work: float
     path: tuple[tuple[StepId, float], ...]
     total: Mapping[int, float]
-
-    @property
-    def path_seconds(self) -> float:
-        """The length of the longest chain."""
-        return sum(seconds for _, seconds in self.path)
 
 
 def replay(

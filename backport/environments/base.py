@@ -90,11 +90,7 @@ class Dependencies:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError, AttributeError: the data was not written by `to_json`.
-        """
+        """What `to_json` wrote; of other data a KeyError, TypeError or AttributeError comes."""
         made_in = {series: frozenset(names) for series, names in data["made_in"].items()}
         return cls(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]), made_in)
 
@@ -111,10 +107,14 @@ class Base(Protocol):
     def prepare(
         self, series: Series, dependencies: Dependencies, out: Path, cache: Path
     ) -> PreparedBase:
-        """Make the base below the folder `out`, with downloads kept in `cache`.
+        """Make the base below the folder `out`; what is there is kept.
+
+        Parameters:
+            cache: the folder of downloads.
 
         Raises:
-            RemoteError: the archive does not answer. InputError: a signature or hash is wrong.
+            RemoteError: the archive does not answer. InputError: a signature or hash is wrong, or
+            a relation cannot be met. StepError: a module or chroot cannot be built.
             MachineError: this machine lacks a program, a keyring or room.
         """
         ...

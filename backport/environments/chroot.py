@@ -1,8 +1,6 @@
 """Chroots made by mmdebstrap from a local repository: for builds, for testbeds, to throw away.
 
-mmdebstrap runs as root where the toolkit does. Run by an ordinary user it uses that user's
-subordinate ids; these may not walk through a closed home folder, so it is then given a copy of the
-repository in the machine's folder for temporary files.
+mmdebstrap runs as root: an ordinary user asks sudo, which the testbeds need as well.
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ from backport.doctor import memory_available
 from backport.engine import system_errors
 from backport.engine.process import require, run
 from backport.errors import StepError
-from backport.source.files import same_file
 
 BASE_PLACE = "/srv/backport/base"
 """Where the base's repository is seen in every chroot and testbed."""
@@ -99,7 +96,7 @@ _OLD_INIT = Path("/usr/share/mmdebstrap/hooks/maybe-jessie-or-older")
 _HOSTS = "127.0.0.1 localhost\n127.0.1.1 testbed\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
-def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = ()) -> Path:
+def make_build_chroot(repository: Path, out: Path) -> Path:
     """Make the tarball of a minimal build chroot (mmdebstrap's variant buildd), for sbuild.
 
     It is not compressed: sbuild unpacks it anew for every build.
@@ -107,7 +104,6 @@ def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = (
     Parameters:
         repository: a flat repository that has all packages.
         out: the tarball, ``.tar``; it appears by one rename.
-        include: further packages.
 
     Raises:
         StepError: mmdebstrap failed; the message has its last line. MachineError: it is missing,
@@ -119,9 +115,7 @@ def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = (
         '--customize-hook=rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
     ]
     with _aside(out) as fresh:
-        packages = [*BUILD_PACKAGES, *include]
-        _make("buildd", repository, fresh / "chroot.tar", packages, settings, near=fresh)
-        (fresh / "chroot.tar").chmod(0o644)
+        _make("buildd", repository, fresh / "chroot.tar", BUILD_PACKAGES, settings, near=fresh)
         (fresh / "chroot.tar").replace(out)
     return out
 
@@ -150,7 +144,7 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
     with _aside(out) as fresh:
         root, packed = fresh / "root", fresh / "root.tar"
         packages = [*TESTBED_PACKAGES, *include]
-        _make("minbase", repository, packed, packages, settings, near=fresh, own=False)
+        _make("minbase", repository, packed, packages, settings, near=fresh)
         unpack = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", str(packed)]
         root.mkdir()
         # Only root may move root's folder to another one.
@@ -195,6 +189,7 @@ def run_in_throwaway(
         f"--customize-hook=sync-in {quote(str(given))} /build/in",
         f'--customize-hook=chroot "$1" sh /build/in/{quote(script)}',
         f"--customize-hook=sync-out /build/stage {quote(str(result))}",
+        f"--customize-hook=chown -R {os.geteuid()}:{os.getegid()} {quote(str(result))}",
     ]
     _make("essential", repository, None, include, settings, near=result.parent)
 
@@ -207,26 +202,13 @@ def _make(
     settings: Sequence[str],
     *,
     near: Path,
-    own: bool = True,
 ) -> None:
-    """Run mmdebstrap. Without `own`, an ordinary user asks sudo: the result is owned by root.
-
-    `near` is a folder of the caller's that is cleaned up with it.
-    """
-    become = [] if own else _become_root()
-    as_root = bool(become) or os.geteuid() == 0
-    # Subordinate ids need a folder that everybody may walk to; root does not.
-    place = near if as_root else None
-    with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=place) as scratch:
-        Path(scratch).chmod(0o755)
-        if not as_root:
-            packages = Path(scratch) / "packages"
-            shutil.copytree(repository, packages, copy_function=_link)
-            repository = packages
+    """Run mmdebstrap; `near` is a folder of the caller's that is cleaned up with it."""
+    with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=near) as scratch:
         mmdebstrap = [
             # Not --quiet, which keeps to itself why a maintainer script failed.
             require("mmdebstrap", "mmdebstrap"),
-            f"--mode={'root' if as_root else 'unshare'}",
+            "--mode=root",
             f"--variant={variant}",
             f"--include={','.join(include)}",
             # Nobody needs this chroot if the machine fails before it is done.
@@ -241,11 +223,11 @@ def _make(
             # "copy" and not "file": dpkg runs inside, where the folder does not exist.
             f"deb [trusted=yes] copy:{repository.resolve()} ./",
         ]
-        if as_root and memory_available() > _MEMORY_NEEDED:
+        if memory_available() > _MEMORY_NEEDED:
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
         else:
             command = [*_ON_DISK, scratch, *mmdebstrap]
-        done = run([*become, *command], timeout=_MAKE_SECONDS)
+        done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
         system_errors.refuse_full(done.output, near.parent)
@@ -276,10 +258,6 @@ def _reason(output: str) -> str:
             if line.startswith(start):
                 return line.removeprefix("E: ")
     return lines[-1] if lines else "it printed nothing"
-
-
-def _link(source: str, target: str) -> None:
-    same_file(Path(target), Path(source))
 
 
 @contextmanager

@@ -59,12 +59,7 @@ def publish(packages: Sequence[Path], folder: Path) -> Path:
                 same_file(fresh / path.name, path)
             _write_index(fresh)
             set_plain_modes(fresh)
-            try:
-                fresh.rename(place)
-            except OSError:
-                # Another process published the same in the meantime.
-                if not place.is_dir():
-                    raise
+            fresh.rename(place)
     return place
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.engine import records
-from backport.environments.private_apt import Deb, LostFileError, PrivateApt
-from backport.environments.suites import Suite
+from backport.engine.step import hash_text
+from backport.environments.private_apt import Deb, LostFileError, PrivateApt, Suite
 from backport.errors import InputError, RemoteError
 
 _FORM = 2
@@ -21,18 +22,11 @@ _Groups = Mapping[str, tuple[Deb, ...]]
 class Pool:
     """Packages in the cache, by group.
 
-    `local` names the packages of local repositories that the groups need; they are not brought.
     `notes` are what the record of the run has to say of the archive.
     """
 
     groups: Mapping[str, tuple[Path, ...]]
-    local: frozenset[str]
     notes: tuple[str, ...] = ()
-
-    @property
-    def everything(self) -> frozenset[Path]:
-        """The packages of all groups."""
-        return frozenset(path for paths in self.groups.values() for path in paths)
 
 
 @dataclass(frozen=True)
@@ -44,32 +38,30 @@ class _Manifest:
 def collect(
     suites: Sequence[Suite],
     groups: Mapping[str, Sequence[str]],
-    manifest: Path,
+    home: Path,
     *,
     architecture: str,
     cache: Path,
-    with_local: Mapping[str, Sequence[str]] | None = None,
+    to_build: Sequence[Mapping[str, str]] = (),
     if_there: Mapping[str, Collection[str]] | None = None,
     of_sources: Mapping[str, str] | None = None,
     older_for_lost: bool = False,
     take_keys: Collection[str] = (),
-    retries: int = 4,
     offline: bool = False,
 ) -> Pool:
     """The packages that groups of relations need, each group with all that it depends on.
 
-    What was found is written to `manifest`. While that is there and the cache has the packages,
-    no archive is asked: a prepared base stays as it is.
+    What was found is written to a file in `home` that is named after all that it depends on. While
+    that is there and the cache has the packages, no archive is asked: a prepared base stays as it
+    is.
 
     Parameters:
-        suites: the archive; also local repositories whose packages relations may name, and which
-            are not brought.
+        suites: the archive.
         groups: by a name: the relations. Beside them ``required`` is found: the packages that
             every system has.
-        manifest: a file of the caller's, named after all that the result depends on.
         architecture: the packages' architecture.
         cache: the folder of all downloads.
-        with_local: further groups, found only where one of `groups` needs a local package.
+        to_build: the control fields of packages that are yet to be built: relations may name them.
         if_there: further groups, of names of packages: those that the archive has and that can be
             installed from it.
         of_sources: source packages with a version: what is `if_there` counts only as it was made
@@ -77,7 +69,6 @@ def collect(
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
         take_keys: fingerprints of keys that count although they bear a signature with SHA1.
-        retries: how often apt tries again after a broken connection.
         offline: ask no archive; all has to be in the cache.
 
     Raises:
@@ -85,6 +76,10 @@ def collect(
         RemoteError: the archive does not answer, or may not be asked.
         MachineError: the disk is full.
     """
+    wanted = {name: sorted(names) for name, names in (if_there or {}).items()}
+    archives = [(suite.uri, suite.suite, suite.components) for suite in suites]
+    what = [archives, architecture, groups, to_build, wanted, of_sources]
+    manifest = home / f"pool-{hash_text(json.dumps(what))[:16]}.json"
     known = _Manifest({}, ())
     with suppress(InputError):  # it is not there, or damaged
         known = records.load(_Manifest, manifest, what="", advice="", form=_FORM)
@@ -96,20 +91,18 @@ def collect(
                 where=str(cache),
                 advice="run once without --offline",
             )
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
-            apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch:
+            apt = PrivateApt(Path(scratch), suites, architecture, to_build)
             notes = apt.update(take_keys)
             if of_sources is not None:
-                names = [name for some in (if_there or {}).values() for name in some]
+                names = [name for some in wanted.values() for name in some]
                 if gone := apt.keep_only(names, of_sources):
                     notes += (
                         f"the archive has {', '.join(gone)} in another version than on the "
                         "recipe's day: what starts from that one is not tried",
                     )
-            found = _brought(
-                apt, groups, with_local or {}, if_there or {}, cache, older_for_lost=older_for_lost
-            )
+            found = _brought(apt, groups, wanted, cache, older=older_for_lost)
         known = _Manifest(found, notes)
         records.save(manifest, known, _FORM)
     return Pool(
@@ -117,7 +110,6 @@ def collect(
             name: tuple(deb.place(cache) for deb in group if not deb.local)
             for name, group in known.groups.items()
         },
-        frozenset(deb.package for group in known.groups.values() for deb in group if deb.local),
         known.notes,
     )
 
@@ -125,36 +117,24 @@ def collect(
 def _brought(
     apt: PrivateApt,
     groups: Mapping[str, Sequence[str]],
-    with_local: Mapping[str, Sequence[str]],
-    if_there: Mapping[str, Collection[str]],
+    if_there: Mapping[str, Sequence[str]],
     cache: Path,
     *,
-    older_for_lost: bool,
+    older: bool,
 ) -> _Groups:
     while True:
         found = {"required": apt.required()}
         found |= {group: apt.closure(relations) for group, relations in groups.items()}
-        if any(deb.local for debs in found.values() for deb in debs):
-            found |= {group: apt.closure(relations) for group, relations in with_local.items()}
         for group, names in if_there.items():
-            found[group] = _installable(apt, apt.present(names))
+            found[group] = apt.closure(apt.present(names), or_less=True)
         try:
             debs = {deb for group in found.values() for deb in group if not deb.local}
             apt.download(sorted(debs, key=lambda deb: deb.apt_name), cache)
         except LostFileError as error:
-            if not older_for_lost:
+            if not older:
                 raise
             # Ends, because a version that was left out is never named again.
             for deb in error.debs:
                 apt.refuse(deb.package, deb.version)
         else:
             return found
-
-
-def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
-    """What has to be installed for these packages; one that cannot be is left out."""
-    debs: set[Deb] = set()
-    for name in names:
-        with suppress(InputError):
-            debs.update(apt.closure([name]))
-    return tuple(sorted(debs, key=lambda deb: deb.name))

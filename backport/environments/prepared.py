@@ -9,7 +9,7 @@ from pathlib import Path
 from backport.engine import records
 from backport.engine.store import Store
 from backport.environments.base import PreparedBase
-from backport.errors import InputError, reading
+from backport.errors import InputError
 
 FILE = "prepared.json"
 
@@ -28,10 +28,8 @@ def read(folder: Path) -> PreparedBase:
     Raises:
         InputError: the record is damaged.
     """
-    path = folder / FILE
-    with reading(path, what="the record of this base is damaged", advice="remove its folder"):
-        base: PreparedBase = records.decode(PreparedBase, records.read_json(path))
-        return base
+    what, advice = "the record of this base is damaged", "remove its folder"
+    return records.load(PreparedBase, folder / FILE, what=what, advice=advice)
 
 
 def kind_in(store: Store) -> str:

@@ -32,15 +32,13 @@ def index_url() -> str:
     """The package index that pip uses on this machine: as configured, else pip's own default.
 
     Raises:
-        MachineError: there is no pip to ask.
+        MachineError: this Python has no pip.
     """
-    for python in dict.fromkeys((sys.executable, "/usr/bin/python3")):
-        asked = run([python, "-c", _ASK_PIP])
-        if asked.exit_code == 0:
-            return asked.output.strip().rstrip("/")
-    raise MachineError(
-        "there is no pip to ask for the package index", advice="run: sudo apt install python3-pip"
-    )
+    asked = run([sys.executable, "-c", _ASK_PIP])
+    if asked.exit_code != 0:
+        what = f"pip does not say which package index it uses: {asked.tail(1)}"
+        raise MachineError(what, where=sys.executable, advice="run: scripts/install")
+    return asked.output.strip().rstrip("/")
 
 
 def resolve(project: str, filename: str, *, index: str | None = None) -> str:

@@ -7,7 +7,7 @@ They are pinned in the file that the recipe names, built in one throw-away chroo
 from __future__ import annotations
 
 import importlib.metadata
-import shutil
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,8 +40,7 @@ zipped = name.endswith((".whl", ".zip"))
 (zipfile.ZipFile if zipped else tarfile.open)(name).extractall(sys.argv[2])'
 install='import sys, setuptools
 sys.argv[0] = __file__ = "setup.py"
-text = open(__file__).read().replace("\r\n", "\n")
-exec(compile(text, __file__, "exec"))'
+execfile(__file__)'
 mkdir -p /build/stage
 for file in /build/in/*/*; do
     name=${{file%/*}} name=${{name##*/}}
@@ -147,28 +146,26 @@ class ModuleTable:
 
     def control(self, package: str, entry: Module | Dummy, architecture: str) -> dict[str, str]:
         """The fields of one control file, on a machine of that architecture."""
+        compiled = isinstance(entry, Module) and entry.architecture == "any"
         # "-1~": above the plain upstream version, which relations name, and below Debian's "-1".
-        version = f"{entry.version}-1~{self.mark}"
-        fields = {"Maintainer": _MAINTAINER, "Section": "python", "Priority": "optional"}
+        fields = {
+            "Package": package,
+            "Version": f"{entry.version}-1~{self.mark}",
+            "Architecture": architecture if compiled else "all",
+            "Maintainer": _MAINTAINER,
+            "Section": "python",
+            "Priority": "optional",
+        }
         if isinstance(entry, Dummy):
-            return {
-                "Package": package,
-                "Version": version,
-                "Architecture": "all",
-                "Multi-Arch": "allowed",
-                **fields,
-                "Depends": ", ".join(entry.depends),
-                "Description": f"stand-in for Ubuntu's {package}: empty\n {entry.summary}.",
-            }
-        compiled = entry.architecture == "any"
-        depends = ("python2 (>= 2.7)", "python2 (<< 2.8)") if compiled else ("python2:any",)
+            text = f"stand-in for Ubuntu's {package}: empty\n {entry.summary}."
+            depends = ", ".join(entry.depends)
+            return {**fields, "Multi-Arch": "allowed", "Depends": depends, "Description": text}
+        python = ("python2 (>= 2.7)", "python2 (<< 2.8)") if compiled else ("python2:any",)
         epoch = f"{entry.epoch}:" if entry.epoch else ""
         return {
-            "Package": package,
-            "Version": entry.package_version or f"{epoch}{version}",
-            "Architecture": architecture if compiled else "all",
             **fields,
-            "Depends": ", ".join((*depends, *entry.depends)),
+            "Version": entry.package_version or f"{epoch}{fields['Version']}",
+            "Depends": ", ".join((*python, *entry.depends)),
             "Recommends": ", ".join(entry.recommends),
             "Provides": ", ".join(entry.provides),
             "Description": (
@@ -199,7 +196,13 @@ def load_table(path: Path | None) -> ModuleTable:
 
 
 def build_modules(
-    table: ModuleTable, files: Mapping[str, Path], system: Path, out: Path, *, architecture: str
+    table: ModuleTable,
+    system: Path,
+    out: Path,
+    architecture: str,
+    cache: Path,
+    *,
+    offline: bool = False,
 ) -> None:
     """Build every module, extra and dummy of the table.
 
@@ -207,39 +210,42 @@ def build_modules(
 
     Parameters:
         table: the modules.
-        files: where the file of each sha256 lies.
         system: a repository that has the suite's compiler and Python 2.
-        out: an empty folder.
+        out: the folder; it appears by one rename.
         architecture: the machine's Debian architecture.
+        cache: the folder of downloads. offline: download nothing.
 
     Raises:
         StepError: a module does not build; the message names it.
-        InputError: a module's file does not have what the table says.
+        InputError: a module's file is another one, or does not have what the table says.
+        RemoteError: the package index does not answer, or may not be asked.
     """
-    scratch = out / ".build"
-    given, stage = scratch / "in", scratch / "stage"
-    for _, package, module in table.modules():
-        (given / package).mkdir(parents=True)
-        same_file(given / package / module.file, files[module.sha256])
-    (given / "build.sh").write_text(_BUILD_SCRIPT.format(epoch=EPOCH, packages=_PACKAGES))
-    chroot.run_in_throwaway(
-        system, include=BUILD_NEEDS, given=given, script="build.sh", result=stage
-    )
-    for series, package, module in table.modules():
-        tree = stage / package
-        lay_out(tree, package, module.scripts, module.links)
-        (out / series).mkdir(exist_ok=True)
-        control = table.control(package, module, architecture)
-        localrepo.write_deb(tree, control, out / series, epoch=EPOCH)
-    for package, dummy in table.dummy.items():
-        tree = scratch / "dummy" / package
-        tree.mkdir(parents=True)
-        for name, target in dummy.links.items():
-            link = tree / name.lstrip("/")
-            link.parent.mkdir(parents=True)
-            link.symlink_to(target)
-        localrepo.write_deb(tree, table.control(package, dummy, "all"), out, epoch=EPOCH)
-    shutil.rmtree(scratch)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".new-") as scratch:
+        given, stage, fresh = (Path(scratch) / name for name in ("in", "stage", "modules"))
+        fresh.mkdir()
+        for _, package, module in table.modules():
+            pin = Upstream(module.file, module.sha256, pypi=module.project)
+            (given / package).mkdir(parents=True)
+            file = fetch.fetch_upstream(pin, cache, offline=offline)
+            same_file(given / package / module.file, file)
+        (given / "build.sh").write_text(_BUILD_SCRIPT.format(epoch=EPOCH, packages=_PACKAGES))
+        chroot.run_in_throwaway(
+            system, include=BUILD_NEEDS, given=given, script="build.sh", result=stage
+        )
+        for series, package, module in table.modules():
+            lay_out(stage / package, package, module.scripts, module.links)
+            (fresh / series).mkdir(exist_ok=True)
+            control = table.control(package, module, architecture)
+            localrepo.write_deb(stage / package, control, fresh / series, epoch=EPOCH)
+        for package, dummy in table.dummy.items():
+            tree = Path(scratch) / "dummy" / package
+            tree.mkdir(parents=True)
+            for name, target in dummy.links.items():
+                link = tree / name.lstrip("/")
+                link.parent.mkdir(parents=True)
+                link.symlink_to(target)
+            localrepo.write_deb(tree, table.control(package, dummy, "all"), fresh, epoch=EPOCH)
+        fresh.rename(out)
 
 
 def lay_out(tree: Path, package: str, scripts: Sequence[str], links: Mapping[str, str]) -> None:
@@ -291,18 +297,3 @@ def lay_out(tree: Path, package: str, scripts: Sequence[str], links: Mapping[str
     for path in sorted(tree.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()
-
-
-def files(table: ModuleTable, cache: Path, *, offline: bool = False) -> dict[str, Path]:
-    """The file of each module, by its sha256, from the cache or the package index.
-
-    Raises:
-        RemoteError: the index does not answer, or may not be asked. InputError: a file is
-            another one.
-    """
-    return {
-        one.sha256: fetch.fetch_upstream(
-            Upstream(one.file, one.sha256, pypi=one.project), cache, offline=offline
-        )
-        for _, _, one in table.modules()
-    }

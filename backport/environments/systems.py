@@ -20,6 +20,13 @@ from backport.environments import chroot, localrepo
 from backport.environments.base import Dependencies, not_own
 from backport.environments.mirror import Pool
 
+OLDER, ELSEWHERE = "older", "elsewhere"
+"""The groups of a pool with what the archive has of the recipe's own binary packages: of those that
+the recipe makes for a series, and of those that it makes for other series only."""
+
+MODULES = "modules"
+"""The group of a pool that modules are built with."""
+
 _REQUIRED, _BUILD, _TESTBED = "required", "build", "testbed"
 
 
@@ -37,12 +44,20 @@ def groups(dependencies: Dependencies, testbed: Sequence[str] = ()) -> dict[str,
     }
 
 
+def of_series(pool: Pool, dependencies: Dependencies, series: str) -> tuple[set[Path], set[Path]]:
+    """The packages of the base for a series, and apart what the archive has of the recipe's own."""
+    made_here = dependencies.own - dependencies.elsewhere(series)
+    there = {path for name in (OLDER, ELSEWHERE) for path in pool.groups.get(name, ())}
+    older = {path for path in there if path.name.split("_")[0] in made_here}
+    rest = pool.groups.keys() - {OLDER, ELSEWHERE}
+    return {path for name in rest for path in pool.groups[name]} | (there - older), older
+
+
 def make(
     pool: Pool,
     home: Path,
     *,
     testbed: Sequence[str] = (),
-    more: Sequence[str] = (),
     beside: Callable[[Path], object] = lambda _: None,
 ) -> tuple[Path, Path]:
     """The tarball of the build chroot and the testbed's root; what is not there is made.
@@ -51,14 +66,13 @@ def make(
         pool: the packages, in the groups of `groups`.
         home: the folder that keeps what was made.
         testbed: packages of the testbed beside `chroot.TESTBED_PACKAGES`.
-        more: further groups of the pool that the repository has.
         beside: is called with the repository, at the same time.
 
     Raises:
         StepError: mmdebstrap failed. MachineError: a program is missing, or the disk is full.
     """
-    names = (_REQUIRED, _BUILD, _TESTBED, *more)
-    debs = sorted({deb for name in names for deb in pool.groups[name]})
+    names = (_REQUIRED, _BUILD, _TESTBED, MODULES)
+    debs = sorted({deb for name in names for deb in pool.groups.get(name, ())})
     repository = localrepo.publish(debs, home / "system")
     key = data_hash([repository.name, code_hash(chroot, localrepo)])
     tarball, root = home / f"chroot-{key}.tar", home / f"testbed-{key}"
@@ -93,11 +107,7 @@ def alone(home: Path) -> Iterator[None]:
 
 
 def architecture() -> str:
-    """The Debian architecture of this machine.
-
-    Raises:
-        MachineError: dpkg is not installed.
-    """
+    """The Debian architecture of this machine; MachineError: dpkg is not installed."""
     return run([require("dpkg", "dpkg"), "--print-architecture"]).output.strip()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backport.environments import chroot, localrepo, mirror, systems
 from backport.environments.base import Dependencies, PreparedBase
-from backport.environments.suites import Suite
+from backport.environments.private_apt import Suite
 from backport.errors import MachineError, RecipeError
 from backport.recipe.model import Series
 
@@ -23,7 +23,6 @@ COMPONENTS = ("main", "universe")
 _POCKETS = ("", "-updates", "-security")
 # The archive's signing key of 2012, the only one of zesty; its own signature is made with SHA1.
 _OLD_KEYS = ("790BC7277767219C42C86F933B4FE6ACC0B21F32",)
-_OLDER, _ELSEWHERE = "older", "elsewhere"
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
 
 
@@ -36,7 +35,6 @@ class Ubuntu:
         old_keys: fingerprints of the archive's keys whose own signature may be made with SHA1.
         as_of: the day that the archive is looked at, None for now: of the update's own packages
             only those that the recipe's versions of that day made are taken.
-        retries: how often a broken connection is begun anew.
         offline: download nothing.
     """
 
@@ -48,17 +46,15 @@ class Ubuntu:
         *,
         old_keys: Sequence[str] = _OLD_KEYS,
         as_of: date | None = None,
-        retries: int = 4,
         offline: bool = False,
     ) -> None:
         self.keyring = keyring or Path(os.environ.get(KEYRING_VARIABLE) or KEYRING).absolute()
         self._old_keys = tuple(old_keys)
         self._as_of = as_of
-        self._retries = retries
         self._offline = offline
 
     def inputs(self, series: Series) -> dict[str, str]:
-        """What the prepared base depends on beside the dependencies, as names and hashes."""
+        """See `Base`."""
         return {
             "mirror": series.mirror,
             "code": systems.code_hash(chroot, systems, sys.modules[__name__]),
@@ -86,15 +82,7 @@ class Ubuntu:
     def prepare(
         self, series: Series, dependencies: Dependencies, out: Path, cache: Path
     ) -> PreparedBase:
-        """Make repository, build chroot and testbed root below `out`; what is there is kept.
-
-        Raises:
-            RecipeError: the recipe names no mirror for the series, or what is no address.
-            MachineError: the archive's keyring is not installed, or the disk is full.
-            RemoteError: the archive does not answer, or has no such series.
-            InputError: a signature or hash is wrong, or a relation cannot be met.
-            StepError: a chroot cannot be made.
-        """
+        """See `Base`; RecipeError: the recipe names no address of the series' archive."""
         if not _ADDRESS.fullmatch(series.mirror):
             raise RecipeError(
                 f"{series.mirror!r} is no address of an archive",
@@ -106,40 +94,25 @@ class Ubuntu:
             Suite(series.mirror.rstrip("/"), f"{series.name}{pocket}", COMPONENTS, self.keyring)
             for pocket in _POCKETS
         ]
-        architecture = systems.architecture()
         home = out / self.kind / series.name
-        groups = systems.groups(dependencies)
         elsewhere = dependencies.elsewhere(series.name)
-        made_here = dependencies.own - elsewhere
-        of_sources = self._of_sources(series)
-        key = systems.data_hash(
-            [
-                [(suite.uri, suite.suite, suite.components) for suite in suites],
-                architecture,
-                groups,
-                sorted(dependencies.own),
-                sorted(elsewhere),
-                of_sources,
-            ]
-        )
         with systems.alone(home):
             pool = mirror.collect(
                 suites,
-                groups,
-                home / f"pool-{key}.json",
-                architecture=architecture,
+                systems.groups(dependencies),
+                home,
+                architecture=systems.architecture(),
                 cache=cache,
-                if_there={_OLDER: made_here, _ELSEWHERE: elsewhere},
-                of_sources=of_sources,
+                if_there={
+                    systems.OLDER: dependencies.own - elsewhere,
+                    systems.ELSEWHERE: elsewhere,
+                },
+                of_sources=self._of_sources(series),
                 take_keys=self._old_keys,
-                retries=self._retries,
                 offline=self._offline,
             )
             tarball, root = systems.make(pool, home)
-            there = {*pool.groups[_OLDER], *pool.groups[_ELSEWHERE]}
-            older = {path for path in there if path.name.split("_")[0] in made_here}
-            rest = pool.groups.keys() - {_OLDER, _ELSEWHERE}
-            debs = {path for name in rest for path in pool.groups[name]} | (there - older)
+            debs, older = systems.of_series(pool, dependencies, series.name)
             repository = localrepo.publish(sorted(debs), home / "base")
             before = localrepo.publish(sorted(older), home / "older") if older else None
         return PreparedBase(

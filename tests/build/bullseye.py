@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.engine.process import require, run
-from backport.environments.suites import debian_suites
+from backport.environments.standin import debian_suites
 from backport.testbed.host import as_root
 
 SUITE = "bullseye"

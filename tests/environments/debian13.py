@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from backport.engine.process import require, run
-from backport.environments.suites import debian_suites
+from backport.environments.standin import debian_suites
 from backport.testbed.host import as_root
 
 SUITE = "trixie"

@@ -8,7 +8,7 @@ from pathlib import Path
 from backport.environments import mirror, systems
 from backport.environments.base import Dependencies
 from backport.environments.mirror import Pool
-from backport.environments.suites import debian_suites
+from backport.environments.standin import debian_suites
 
 SUITE = "bullseye"
 
@@ -23,11 +23,10 @@ def pool(*more: str) -> Pool:
     """What chroots and testbeds are made of, and further packages; downloaded once."""
     suites = debian_suites(SUITE)
     groups = {**systems.groups(Dependencies()), "more": [*more]}
-    key = systems.data_hash([[repr(suite) for suite in suites], groups])
     return mirror.collect(
         suites,
         groups,
-        home() / "archive" / f"pool-{key}.json",
+        home() / "archive",
         architecture="amd64",
         cache=home() / "cache",
         older_for_lost=True,

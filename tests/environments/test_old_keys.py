@@ -40,11 +40,10 @@ class OldArchive:
             found = collect(
                 suites_at(uri, keyring(self.folder / "home"), *pockets),
                 {"wanted": ["tool"]},
-                self.folder / "pool.json",
+                self.folder / "pool",
                 architecture="amd64",
                 cache=self.folder / "cache",
                 take_keys=taken,
-                retries=0,
             )
         assert [path.name for path in found.groups["wanted"]] == ["tool_1.0_all.deb"]
         return found.notes
@@ -63,7 +62,7 @@ def apt_3(old: OldArchive, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("apt_3")
 def test_apt_3_takes_the_named_key_alone_and_the_record_keeps_that(old: OldArchive) -> None:
-    with pytest.raises(InputError, match=f"{REFUSED}.*SHA1 is not considered secure") as caught:
+    with pytest.raises(InputError, match=f"SHA1 is not considered secure.*{REFUSED}") as caught:
         old.read("0" * 40)
     assert old.key in str(caught.value)
 
@@ -108,7 +107,7 @@ def test_where_the_named_key_is_taken_all_else_is_refused_as_before(
 
 @pytest.mark.usefixtures("apt_3")
 def test_the_base_of_a_series_takes_its_archives_old_keys(old: OldArchive) -> None:
-    base = Ubuntu(old.ring, old_keys=[old.key], retries=0)
+    base = Ubuntu(old.ring, old_keys=[old.key])
     # The signature holds, and then no system comes of these empty packages.
     with old.archive.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
         base.prepare(seen_at(uri), Dependencies(), old.folder / "bases", old.folder / "cache")

@@ -29,7 +29,7 @@ uri, ring, small, cache = sys.argv[1:]
 out = Path(small)
 try:
     with refusals(out):
-        Ubuntu(Path(ring), retries=0).prepare(
+        Ubuntu(Path(ring)).prepare(
             seen_at(uri), Dependencies(("tool",)), out, Path(cache)
         )
 except BackportError as error:
@@ -77,4 +77,4 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
 def test_a_program_that_found_the_disk_full_is_understood() -> None:
     output = "E: Write error - write (28: No space left on device)\nE: is not signed\n"
     with pytest.raises(MachineError, match="/work: the disk is full"):
-        apt_reasons.why(output, exit_code=100, doing="reading", where="here", folder="/work")
+        apt_reasons.why(output, "reading", "here", Path("/work"))

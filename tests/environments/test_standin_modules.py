@@ -150,19 +150,19 @@ SDIST = {
 
 def build(folder: Path, files: dict[str, dict[str, str]]) -> list[Path]:
     """The packages that are made of these files, in a real chroot of bullseye's."""
-    modules, where = {}, {}
+    modules = {}
     for name, content in files.items():
-        path = make_archive(folder / name, content)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        file = make_archive(folder / name, content).read_bytes()
+        sha256 = hashlib.sha256(file).hexdigest()
+        (folder / "cache/sha256" / sha256).mkdir(parents=True)
+        (folder / "cache/sha256" / sha256 / name).write_bytes(file)
         project, scripts = name.partition("-")[0], ("thing",) if name.endswith(".whl") else ()
         modules[f"python-{project}"] = Module(project, "1.0", name, sha256, "all", scripts=scripts)
-        where[sha256] = path
     groups = real.pool(*BUILD_NEEDS).groups
     system = localrepo.publish(sorted({*groups["required"], *groups["more"]}), folder / "system")
-    (folder / "out").mkdir()
-    table = ModuleTable("m1", "bullseye", module=modules)
-    standin_modules.build_modules(table, where, system, folder / "out", architecture="amd64")
-    return sorted((folder / "out").iterdir())
+    table, out = ModuleTable("m1", "bullseye", module=modules), folder / "out"
+    standin_modules.build_modules(table, system, out, "amd64", folder / "cache", offline=True)
+    return sorted(out.iterdir())
 
 
 def content(deb: Path) -> set[str]:

@@ -62,7 +62,7 @@ def test_one_waits_for_the_other_and_a_run_that_is_to_end_does_not(tmp_path: Pat
 def pool(folder: Path, *names: str) -> Pool:
     folder.mkdir()
     debs = tuple(make_deb(folder, name) for name in names)
-    return Pool({"required": debs, "build": debs[:1], "testbed": ()}, frozenset())
+    return Pool({"required": debs, "build": debs[:1], "testbed": ()})
 
 
 def test_a_system_is_made_once_and_is_named_after_its_packages_and_the_code(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from backport.environments import chroot
-from backport.environments.suites import Suite
+from backport.environments.private_apt import Suite
 from backport.environments.ubuntu import COMPONENTS
 from backport.recipe.model import Series
 from backport.source.files import same_file

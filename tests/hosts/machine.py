@@ -16,7 +16,7 @@ from pathlib import Path
 
 from backport import namespaces
 from backport.engine.process import Completed, require, run
-from backport.environments.suites import debian_suites
+from backport.environments.standin import debian_suites
 from tests.environments.real import home
 
 ROOT = Path(__file__).parents[2]
