@@ -58,9 +58,6 @@ def left_over() -> Iterator[list[int]]:
             os.kill(pid, signal.SIGKILL)
 
 
-# ------------------------------------------------------------------ a program's end
-
-
 @pytest.mark.parametrize(
     ("args", "stdin", "exit_code", "output"),
     [
@@ -120,9 +117,6 @@ def test_what_cannot_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None
     assert Path(process.require("sh", "dash")).name == "sh"
 
 
-# ------------------------------------------------------------------ the time limit
-
-
 TWO_GENERATIONS = """\
 trap '' {parent}
 (
@@ -175,23 +169,16 @@ def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
     script = f'setsid sh -c \'echo $$ > "$1"; echo begun; exec sleep {LONG}\' sh "$1"'
     done = run_too_long(["sh", "-c", f"{script} & wait", "sh", tmp_path / "pid"], tmp_path / "pid")
     left_over.append(pid_in(tmp_path / "pid"))
-    assert done.timed_out
-    assert done.exit_code == -signal.SIGTERM
-    assert done.output == "begun\n"
+    assert (done.timed_out, done.exit_code, done.output) == (True, -signal.SIGTERM, "begun\n")
 
 
 def test_what_outlives_the_leader_of_its_group_is_ended(
     tmp_path: Path, left_over: list[int]
 ) -> None:
-    done = process.run(
-        ["sh", "-c", f"sleep {LONG} & echo $! >pid"], cwd=tmp_path, log=tmp_path / "log"
-    )
+    words = ["sh", "-c", f"sleep {LONG} & echo $! >pid"]
+    assert process.run(words, cwd=tmp_path, log=tmp_path / "log").exit_code == 0
     left_over.append(pid_in(tmp_path / "pid"))
-    assert done.exit_code == 0
     eventually("it is gone", lambda: not runs(left_over[0]))
-
-
-# ------------------------------------------------------------------ the end of the command
 
 
 def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
@@ -216,9 +203,6 @@ def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_pat
     assert process.run(["true"]).exit_code == 0, "another runner goes on"
 
 
-# ------------------------------------------------------------------ what a killed run left
-
-
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
@@ -240,22 +224,31 @@ with process.Runner(Path(sys.argv[1])).used():
 """
 
 
-def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path, left_over: list[int]) -> None:
-    folder, file = tmp_path / "running", tmp_path / "pid"
-    with subprocess.Popen([sys.executable, "-c", RUNNER, str(folder), str(file)], cwd=ROOT) as one:
+def test_a_later_run_ends_what_a_killed_run_left_and_one_in_a_copy_of_the_folder_nothing(
+    tmp_path: Path, left_over: list[int]
+) -> None:
+    notes, file = tmp_path / "work/running", tmp_path / "pid"
+    command = [sys.executable, "-c", RUNNER, str(notes), str(file)]
+    with subprocess.Popen(command, cwd=ROOT) as live:
         grandchild = pid_in(file)
-        left_over.append(grandchild)
-        eventually("the note is written", lambda: len(list(folder.glob("*.json"))) == 1)
-        one.kill()
-        assert one.wait() == -signal.SIGKILL
-    (left,) = folder.glob("*.json")
-    leader = int(left.stem)
-    left_over.append(leader)
+        eventually("the note is written", lambda: any(map(os.path.getsize, notes.glob("*"))))
+        (left,) = notes.iterdir()
+        leader = int(left.stem)
+        left_over += [live.pid, leader, grandchild]
+        subprocess.run(["cp", "-al", tmp_path / "work", tmp_path / "copy"], check=True)
+        assert (tmp_path / "copy/running" / left.name).is_file()
+        assert process.end_left(tmp_path / "copy/running") == []
+        assert list((tmp_path / "copy/running").iterdir()) == []
+        live.kill()
+        assert live.wait() == -signal.SIGKILL
     assert runs(leader)
     assert runs(grandchild)
-    assert process.end_left(folder) == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
+    # The very folder, under another name, is no copy.
+    (tmp_path / "work").rename(tmp_path / "moved")
+    ended = process.end_left(tmp_path / "moved/running")
+    assert ended == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
     eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
-    assert list(folder.iterdir()) == []
+    assert list((tmp_path / "moved/running").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -276,49 +269,6 @@ def test_a_process_is_ended_only_if_number_start_and_boot_are_the_notes(
         else:
             assert child.poll() is None
             child.kill()
-
-
-NEXT_RUN = """\
-import json, sys
-from pathlib import Path
-from backport.engine import process
-print(json.dumps(process.end_left(Path(sys.argv[1]))))
-"""
-
-
-def next_run(work: Path) -> list[str]:
-    """What a run of its own ends when it begins in that work folder."""
-    command = [sys.executable, "-c", NEXT_RUN, str(work / "running")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    ended: list[str] = json.loads(done.stdout)
-    return ended
-
-
-@pytest.mark.parametrize("how", ["-a", "-al"])
-def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_alone(
-    tmp_path: Path, left_over: list[int], how: str
-) -> None:
-    work, file = tmp_path / "work", tmp_path / "pid"
-    command = [sys.executable, "-c", RUNNER, str(work / "running"), str(file)]
-    (work / "running").mkdir(parents=True)
-    with subprocess.Popen(command, cwd=ROOT) as live:
-        left_over += [live.pid, pid_in(file)]
-        notes = work / "running"
-        eventually("a note is written", lambda: any(map(os.path.getsize, notes.glob("*"))))
-        (left,) = notes.iterdir()
-        leader = int(left.stem)
-        left_over.append(leader)
-        subprocess.run(["cp", how, work, tmp_path / "copy"], check=True)
-        assert (tmp_path / "copy/running" / left.name).is_file()
-
-        assert next_run(tmp_path / "copy") == []
-        assert list((tmp_path / "copy/running").iterdir()) == []
-        assert runs(leader)
-        assert runs(live.pid)
-        # The very folder, under another name, is no copy.
-        work.rename(tmp_path / "moved")
-        assert len(next_run(tmp_path / "moved")) == 1
-        eventually("it has ended", lambda: not runs(leader))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "start": null}'])

@@ -38,26 +38,16 @@ def test_a_program_is_noted_with_its_arguments_and_its_end(tmp_path: Path) -> No
     assert "a secret" not in (tmp_path / programs.FILE).read_text()
 
 
-def test_nothing_is_noted_outside_and_two_runners_do_not_mix() -> None:
+def test_each_runner_has_what_ran_in_its_context_and_in_the_threads_that_it_started() -> None:
     outer, inner = Runner(), Runner()
     with outer.used():
-        with inner.used():
-            process.run(["true"])
+        with inner.used(), ThreadPoolExecutor(2) as pool:
+            for word in ("one", "two"):
+                pool.submit(copy_context().run, process.run, ["echo", word]).result()
         process.run(["false"])
     process.run(["true"])
-    assert [command.args for command in inner.commands] == [("true",)]
+    assert [command.args for command in inner.commands] == [("echo", "one"), ("echo", "two")]
     assert [command.args for command in outer.commands] == [("false",)]
-
-
-def test_threads_use_the_runner_that_they_were_started_with() -> None:
-    def job(word: str) -> None:
-        process.run(["echo", word])
-
-    found = Runner()
-    with found.used(), ThreadPoolExecutor(2) as pool:
-        for word in ("one", "two"):
-            pool.submit(copy_context().run, job, word).result()
-    assert {command.args[1] for command in found.commands} == {"one", "two"}
 
 
 def test_the_file_has_the_version_of_each_program_and_of_those_behind_it(tmp_path: Path) -> None:

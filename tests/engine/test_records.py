@@ -67,6 +67,8 @@ def test_a_record_is_read_as_what_it_was_written_from() -> None:
         ({"maybe": 1}, "not an object"),
         ({"cell": None}, "cell is None, not a number"),
         ({"ended": {"verdict": "fine"}}, "not one of passed, failed, skipped, broken"),
+        ({"ended": {}}, "ended.verdict is None, not a string"),
+        ({"ended": {"verdict": "skipped"}}, "ended lacks reason"),
         ({"ended": {"verdict": "passed", "detail": 1}}, "detail is 1, not a string"),
         ({"more": 1}, "it has the unknown key 'more'"),
     ],

@@ -47,9 +47,6 @@ def commit(
     return store.commit(BUILD, KEY, outcome, scratch, time.time())
 
 
-# ------------------------------------------------------------------ commit and read back
-
-
 def test_what_was_committed_is_read_back_and_nothing_before(store: Store) -> None:
     assert store.last(BUILD) is None
     assert store.fresh(BUILD, KEY) is None
@@ -101,9 +98,6 @@ def test_a_scratch_folder_is_empty_and_a_temporary_one_goes_after_an_error_too(
     assert not folder.exists()
 
 
-# ------------------------------------------------------------------ outputs
-
-
 def other_text(path: Path) -> None:
     """Another text of the same size and time."""
     before = path.stat()
@@ -132,25 +126,14 @@ def test_a_step_runs_again_where_the_content_of_an_output_is_not_what_it_was(
     assert notes == ([] if fresh else [said])
 
 
-def of_outputs(record: dict[str, Any], change: Any) -> dict[str, Any]:
-    return {**record, "outputs": {"alpha.deb": change}}
-
-
 @pytest.mark.parametrize(
     "damage",
     [
         lambda _: "",
         lambda _: "{",
-        lambda _: "[" * 100_000,
-        lambda _: [],
         lambda record: {**record, "more": 1},
         lambda record: {key: value for key, value in record.items() if key != "outputs"},
-        lambda record: {**record, "verdict": {"verdict": "passed", "detail": 1}},
-        lambda record: {**record, "outputs": ["alpha.deb"]},
-        lambda record: of_outputs(record, [1, 2]),
-        lambda record: of_outputs(record, ["1", 2, "0"]),
-        lambda record: of_outputs(record, [10, 2, "0" * 64]),
-        lambda record: {**record, "seconds": float("nan")},
+        lambda record: {**record, "outputs": {"alpha.deb": [10, 2, "0" * 64]}},
         lambda record: {**record, "name": "build/zesty/alpha"},
     ],
 )
@@ -201,8 +184,6 @@ def test_an_output_that_is_no_file_is_an_error_and_commits_nothing(
     assert store.last(BUILD) is None
 
 
-# ------------------------------------------------------------------ keys
-
 A, B = StepId("fetch", source="a"), StepId("fetch", source="b")
 
 
@@ -221,9 +202,6 @@ def test_the_key_depends_on_name_inputs_and_needs() -> None:
     # What a check has found is read by no step that waits for it.
     check = StepId("check", source="a")
     assert step_key(step, {A: "1", check: "1"}) == step_key(step, {A: "1"})
-
-
-# ------------------------------------------------------------------ the lock
 
 
 HOLDER = """\

@@ -22,17 +22,3 @@ def test_each_verdict_has_its_name_and_reason_and_is_read_back_as_it_was(
 ) -> None:
     assert (verdict.kind(one), verdict.text(one)) == (kind, text)
     assert records.decode(Verdict, json.loads(json.dumps(verdict.to_json(one)))) == one
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {},
-        {"verdict": "fine"},
-        {"verdict": "skipped"},
-        {"verdict": "passed", "detail": "", "reason": "none of a pass"},
-    ],
-)
-def test_json_of_no_verdict_is_refused(data: dict[str, str]) -> None:
-    with pytest.raises(ValueError):
-        records.decode(Verdict, data)

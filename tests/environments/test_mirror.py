@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +69,9 @@ def test_what_was_collected_stays_as_it_is_and_only_a_damaged_package_is_fetched
     client: Client, archive: UbuntuArchive
 ) -> None:
     with archive.served() as client.at:
+        with pytest.raises(RemoteError, match="run once without --offline"):
+            client.collect("right", offline=True)
+        assert not (client.folder / "cache").exists()
         first = client.names("right")
     # The archive is gone.
     assert client.names("right", offline=True) == client.names("right") == first
@@ -143,15 +145,6 @@ def test_an_older_version_stands_in_for_a_lost_one_where_that_is_allowed(
     assert names == ["libtool-data_1.5+b1_all.deb", TOOL[1]]
 
 
-def test_offline_the_archive_is_not_asked_and_the_sentence_says_what_helps(
-    client: Client, archive: UbuntuArchive
-) -> None:
-    with archive.served() as client.at:
-        with pytest.raises(RemoteError, match="run once without --offline"):
-            client.collect("tool", offline=True)
-        assert not (client.folder / "cache").exists()
-
-
 def test_what_the_host_has_configured_does_not_count(
     client: Client, archive: UbuntuArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,28 +162,6 @@ def test_packages_that_are_yet_to_be_built_are_resolved_and_not_brought(
     to_build = [{**thing, "Depends": "tool", "Recommends": ""}]
     with archive.served() as client.at:
         assert client.names("python-thing (>= 1.0)", to_build=to_build) == TOOL
-
-
-def test_runs_that_share_only_the_cache_do_not_disturb_each_other(
-    tmp_path: Path, archive: UbuntuArchive, ring: Path
-) -> None:
-    def run(number: int, uri: str) -> list[str]:
-        client = Client(tmp_path / f"work-{number}", ring)
-        client.folder.mkdir()
-        (client.folder / "cache").symlink_to("../cache")
-        client.at = uri
-        paths = client.collect("tool", "right").groups["wanted"]
-        assert all(one.read_bytes() == (archive.pool / one.name).read_bytes() for one in paths)
-        return [path.name for path in paths]
-
-    (tmp_path / "cache").mkdir()
-    with archive.served() as uri, ThreadPoolExecutor() as threads:
-        results = list(threads.map(run, range(4), [uri] * 4))
-    assert results == [[TOOL[0], "right_1.0_all.deb", TOOL[1]]] * 4
-    assert list((tmp_path / "cache/part").iterdir()) == []
-    assert (
-        len(list(tmp_path.glob("work-*/pool-*.json"))) == len(list(tmp_path.glob("work-*/p*"))) == 4
-    )
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"format": 2, "groups": {"wanted": [["x"]]}}'])

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backport.environments import apt_reasons
 from backport.environments.base import Dependencies
 from backport.environments.ubuntu import Ubuntu
-from backport.errors import MachineError, StepError
+from backport.errors import StepError
 from tests.environments.ubuntu_archive import UbuntuArchive, seen_at
 
 # The work folder is in a file system of the given size, which only this process sees.
@@ -72,9 +71,3 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
     assert "the disk is full" in said
     names = set(json.loads(files)) - {".lock"}
     assert {name.partition("-")[0] for name in names} == left
-
-
-def test_a_program_that_found_the_disk_full_is_understood() -> None:
-    output = "E: Write error - write (28: No space left on device)\nE: is not signed\n"
-    with pytest.raises(MachineError, match="/work: the disk is full"):
-        apt_reasons.why(output, "reading", "here", Path("/work"))

@@ -4,8 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backport.environments import base as bases
 from backport.environments import standin, systems
@@ -70,19 +68,6 @@ def test_the_report_has_what_differs_and_what_is_not_known() -> None:
 def test_the_base_need_not_have_what_the_recipe_builds(relation: str) -> None:
     own = frozenset({"python-acme"})
     assert bases.not_own(["python-acme-doc", relation], own) == ["python-acme-doc"]
-
-
-package = st.from_regex(r"[a-z][a-z0-9.+-]{1,10}", fullmatch=True)
-
-
-@given(st.lists(package), st.frozensets(package))
-def test_every_relation_is_either_the_bases_or_the_recipes(
-    relations: list[str], own: frozenset[str]
-) -> None:
-    kept = bases.not_own(relations, own)
-    assert [relation for relation in relations if relation not in kept] == [
-        relation for relation in relations if relation in own
-    ]
 
 
 def test_the_key_tells_what_the_series_has() -> None:

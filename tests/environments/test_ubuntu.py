@@ -14,6 +14,7 @@ from backport.environments.base import Dependencies
 from backport.environments.ubuntu import KEYRING, KEYRING_VARIABLE, Ubuntu
 from backport.errors import (
     BackportError,
+    HashMismatchError,
     InputError,
     MachineError,
     RecipeError,
@@ -108,19 +109,27 @@ def with_a_changed_release_file(archive: UbuntuArchive, _: Path) -> None:
         file.write_bytes(file.read_bytes().replace(b"Label: Ubuntu", b"Label: Umbutu"))
 
 
+def without_the_series(archive: UbuntuArchive, _: Path) -> None:
+    (archive.folder / "dists").rename(archive.folder / "others")
+
+
+def as_it_is(_: UbuntuArchive, __: Path) -> None:
+    """Change nothing: the archive lacks the relation."""
+
+
+SIGNATURE = (InputError, "signature does not verify")
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
-        (with_another_key, "signature does not verify"),
-        (with_no_keyring, "signature does not verify"),
-        (signed_with_sha1, "signature does not verify"),
-        (with_a_changed_index, "try again later, or use another mirror"),
-        (with_a_changed_release_file, "signature does not verify"),
-        (
-            lambda archive, _: archive.folder.rename(archive.folder.with_name("gone")),
-            "xenial Release' does not have a Release file",
-        ),
-        (lambda *_: None, "cannot meet tool (>= 2.0)"),
+        (with_another_key, SIGNATURE),
+        (with_no_keyring, SIGNATURE),
+        (signed_with_sha1, SIGNATURE),
+        (with_a_changed_release_file, SIGNATURE),
+        (with_a_changed_index, (HashMismatchError, "try again later, or use another mirror")),
+        (without_the_series, (RemoteError, "xenial Release' does not have a Release file")),
+        (as_it_is, (InputError, "cannot meet tool (>= 2.0)")),
     ],
 )
 def test_what_is_not_verified_or_not_there_is_refused(
@@ -128,28 +137,17 @@ def test_what_is_not_verified_or_not_there_is_refused(
     small: UbuntuArchive,
     ring: Path,
     change: Callable[[UbuntuArchive, Path], Path | None],
-    said: str,
+    error: tuple[type[BackportError], str],
 ) -> None:
-    other = change(small, tmp_path)
-    (tmp_path / "archive").mkdir(exist_ok=True)
+    kind, said = error
+    keyring = change(small, tmp_path) or ring
     with small.served() as uri:
-        error = prepare(
-            seen_at(uri), other if other and other.is_file() else ring, tmp_path, "tool (>= 2.0)"
-        )
-    assert isinstance(error, RemoteError if "have a Release" in said else InputError)
-    assert said in str(error)
+        caught = prepare(seen_at(uri), keyring, tmp_path, "tool (>= 2.0)")
+    assert isinstance(caught, kind)
+    assert said in str(caught)
+    assert uri in str(caught)
     assert not (tmp_path / "cache/sha256").exists()
     assert not list(tmp_path.rglob("pool-*"))
-
-
-def test_an_archive_that_is_gone_is_a_remote_error(
-    tmp_path: Path, small: UbuntuArchive, ring: Path
-) -> None:
-    with small.served() as uri:
-        pass
-    error = prepare(seen_at(uri), ring, tmp_path, "tool")
-    assert isinstance(error, RemoteError)
-    assert uri in str(error)
 
 
 def test_a_broken_connection_is_a_remote_error_and_the_rest_stays_in_the_cache(
@@ -162,9 +160,10 @@ def test_a_broken_connection_is_a_remote_error_and_the_rest_stays_in_the_cache(
     assert "libtool-data_1.1_all.deb" in came
     assert "tool_1.0_all.deb" not in came
     assert not list((tmp_path / "cache/part").iterdir())
+    # The archive is gone by then.
+    assert isinstance(prepare(seen_at(uri), ring, tmp_path, "tool"), RemoteError)
     with small.served() as uri:
-        error = prepare(seen_at(uri), ring, tmp_path, "tool")
-    assert isinstance(error, StepError)
+        assert isinstance(prepare(seen_at(uri), ring, tmp_path, "tool"), StepError)
     assert "tool_1.0_all.deb" in was_collected(tmp_path)
 
 
@@ -227,20 +226,16 @@ def test_a_mirror_that_is_no_address_is_the_recipes_fault(
     assert error.where == "series.xenial.mirror"
 
 
-def test_a_keyring_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    error = prepare(seen_at("http://127.0.0.1:9"), tmp_path / "none.gpg", tmp_path)
-    assert isinstance(error, MachineError)
-    assert f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file" in str(error)
-
-
-def test_the_environment_may_name_the_keyring(
+def test_the_environment_may_name_the_keyring_and_one_that_is_not_there_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(KEYRING_VARIABLE, raising=False)
     assert Ubuntu().keyring == KEYRING
     monkeypatch.setenv(KEYRING_VARIABLE, str(tmp_path / "ring.gpg"))
     assert Ubuntu().keyring == tmp_path / "ring.gpg"
-    assert Ubuntu(tmp_path / "own.gpg").keyring == tmp_path / "own.gpg"
+    error = prepare(seen_at("http://127.0.0.1:9"), tmp_path / "none.gpg", tmp_path)
+    assert isinstance(error, MachineError)
+    assert f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file" in str(error)
 
 
 def test_the_key_tells_which_archive() -> None:
