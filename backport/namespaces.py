@@ -7,8 +7,8 @@ neither it nor what it starts could mount anything. Needs nothing but Python's o
 
 from __future__ import annotations
 
-import argparse
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -58,64 +58,55 @@ def command(
             a /proc of its own, and every process in there ends with it and with its parent.
         end_with_caller: end when the caller ends.
     """
-    words = [sys.executable, "-I", "-S", __file__]
-    for option, ranges in (("--users", users), ("--groups", groups)):
-        words += [option, *(f"{one.inside}:{one.outside}:{one.count}" for one in ranges)]
-    words += [f"--run-as={run_as[0]}:{run_as[1]}"] if run_as else []
-    switches = {
-        "--root-inside": root_inside,
-        "--keep-capabilities": keep_capabilities,
-        "--no-network": not network,
-        "--own-processes": not processes,
-        "--end-with-caller": end_with_caller,
+    options = {
+        "users": [(one.inside, one.outside, one.count) for one in users],
+        "groups": [(one.inside, one.outside, one.count) for one in groups],
+        "run_as": run_as,
+        "root_inside": root_inside,
+        "keep_capabilities": keep_capabilities,
+        "network": network,
+        "processes": processes,
+        "end_with_caller": end_with_caller,
     }
-    return [*words, *(name for name, on in switches.items() if on), "--", *args]
+    return [sys.executable, "-I", "-S", __file__, json.dumps(options), "--", *args]
 
 
 def _main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--users", nargs="*", default=[])
-    parser.add_argument("--groups", nargs="*", default=[])
-    parser.add_argument("--run-as", default="")
-    for name in ("root-inside", "keep-capabilities", "no-network", "own-processes"):
-        parser.add_argument(f"--{name}", action="store_true")
-    parser.add_argument("--end-with-caller", action="store_true")
-    parser.add_argument("args", nargs="+")
-    options = parser.parse_args()
-    if options.run_as:
-        user, group = map(int, options.run_as.split(":"))
+    options, args = json.loads(sys.argv[1]), sys.argv[3:]
+    if options["run_as"]:
+        user, group = options["run_as"]
         os.setgroups([group])
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
         _call("prctl", _DUMPABLE, 1)  # newuidmap looks who owns /proc/PID
-    if options.end_with_caller:
+    if options["end_with_caller"]:
         _call("prctl", _PARENT_DEATH, int(signal.SIGKILL))
-    if options.users:
-        _enter_user_namespace(options.users, options.groups)
+    if options["users"]:
+        _enter_user_namespace(options["users"], options["groups"])
     new = _NEW_MOUNTS
-    new |= _NEW_NETWORK if options.no_network else 0
-    new |= _NEW_PIDS if options.own_processes else 0
+    new |= 0 if options["network"] else _NEW_NETWORK
+    new |= 0 if options["processes"] else _NEW_PIDS
     _call("unshare", new)
     _call("mount", b"none", b"/", None, _PRIVATE_AND_BELOW, None)
-    if options.root_inside:
+    if options["root_inside"]:
         os.setgroups([])
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
-    if options.keep_capabilities:
+    if options["keep_capabilities"]:
         _keep_capabilities()
-    if not options.own_processes:
-        os.execvp(options.args[0], options.args)
+    if options["processes"]:
+        os.execvp(args[0], args)
     child = os.fork()
     if child == 0:
         _call("prctl", _PARENT_DEATH, int(signal.SIGKILL))
         _call("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
-        os.execvp(options.args[0], options.args)
+        os.execvp(args[0], args)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the child, which shares the terminal
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status if status >= 0 else 128 - status
 
 
-def _enter_user_namespace(users: Sequence[str], groups: Sequence[str]) -> None:
+def _enter_user_namespace(users: Sequence[list[int]], groups: Sequence[list[int]]) -> None:
     """Make one; the programs that may map ids have to run outside (newuidmap(1))."""
     process = str(os.getpid())
     entered, is_entered = os.pipe()
@@ -124,7 +115,7 @@ def _enter_user_namespace(users: Sequence[str], groups: Sequence[str]) -> None:
         os.close(is_entered)
         os.read(entered, 1)
         for program, ranges in (("newuidmap", users), ("newgidmap", groups)):
-            numbers = (number for one in ranges for number in one.split(":"))
+            numbers = (str(number) for one in ranges for number in one)
             subprocess.run([program, process, *numbers], check=True)
         os._exit(0)
     _call("unshare", _NEW_USERS)

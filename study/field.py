@@ -21,7 +21,6 @@ from backport.recipe.model import Recipe
 from backport.run import actions
 from backport.run import plan as planning
 from backport.run.plan import Selection
-from backport.source.changelog import timestamp
 from backport.testbed import autopkgtest, matrix
 from backport.testbed.lxc import Testbed
 from study import campaign
@@ -90,9 +89,7 @@ def run(recipe: Recipe, store: Store, wish: Wish, report: Callable[[Chunk], None
     numbers = Numbers(wish, campaign.load(place), time.monotonic() + wish.seconds)
     base, debs = built(recipe, store, wish.series, _TEST, wish.variant)
     with store.temporary(f"repository/campaign-{place.name}") as scratch:
-        repository = localrepo.publish(
-            debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
-        ).path
+        repository = localrepo.publish(debs, scratch / "built")
         with (
             Testbed(base.testbed_root, {"built": repository, "base": base.repository}) as testbed,
             ThreadPoolExecutor(max_workers=wish.testbeds) as pool,

@@ -17,11 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from backport.engine import outputs
 from backport.engine.store import Store
 from backport.environments import localrepo
 from backport.errors import BackportError, MachineError
-from backport.source.changelog import timestamp
 from backport.testbed import autopkgtest
 from backport.testbed.lxc import Testbed
 from study import field
@@ -162,9 +160,7 @@ def _run(work: Path, series: str, recipe_path: Path, test: tuple[str, str], word
     tests = recipes.folder(recipe, name)
     base, debs = field.built(recipe, store, series, name, variant)
     with store.temporary(f"repository/speed-{name}") as scratch:
-        repository = localrepo.publish(
-            debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=int(timestamp(recipe.date))
-        ).path
+        repository = localrepo.publish(debs, scratch / "built")
         with Testbed(base.testbed_root, {"built": repository, "base": base.repository}) as testbed:
             autopkgtest.run(
                 tests.path,

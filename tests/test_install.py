@@ -66,7 +66,7 @@ class Machine:
     def install(self) -> subprocess.CompletedProcess[str]:
         """Run the script, with what `debs` has as the archive."""
         link = self.debs.parent / "repo"
-        localrepo.publish(sorted(self.debs.glob("*.deb")), link, origin="here", epoch=EPOCH)
+        localrepo.publish(sorted(self.debs.glob("*.deb")), link)
         return subprocess.run(
             [self.top / "scripts/install"],
             env={**os.environ, **self._env},

@@ -37,19 +37,16 @@ def mapped() -> dict[str, object]:
 
 
 @as_root
-def test_a_mount_is_seen_inside_alone() -> None:
-    assert inside(MOUNT).output == "inside-alone\n"
-    assert "inside-alone" not in Path("/proc/self/mountinfo").read_text()
-
-
-@as_root
-def test_no_program_of_the_path_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mount_is_seen_inside_alone_and_no_program_of_the_path_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refusing = tmp_path / "unshare"
     refusing.write_text("#!/bin/sh\necho 'unshare: Permission denied' >&2\nexit 1\n")
     refusing.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     assert inside(MOUNT).output == "inside-alone\n"
+    assert "inside-alone" not in Path("/proc/self/mountinfo").read_text()
 
 
 @as_root
@@ -62,22 +59,20 @@ def test_a_command_may_have_processes_and_a_network_of_its_own() -> None:
     assert [line.split(":")[1] for line in shown[2:]] == [" lo"]
 
 
-def test_a_user_keeps_the_numbers_of_all_ids_and_may_mount(mapped: dict[str, object]) -> None:
-    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {find_builder().subuids.first} "
-                  "/mnt/file; stat -c %u /mnt/file", keep_capabilities=True, **mapped)  # fmt: skip
-
+def test_a_user_keeps_the_numbers_of_all_ids_or_is_root_inside_and_may_mount(
+    mapped: dict[str, object],
+) -> None:
     builder = find_builder()
-    assert done.output == f"inside-alone\n{builder.uid}\n{builder.subuids.first}\n"
+    users, groups = builder.subuids, builder.subgids
+    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {users.first} /mnt/file; "
+                  "stat -c %u /mnt/file", keep_capabilities=True, **mapped)  # fmt: skip
+    assert done.output == f"inside-alone\n{builder.uid}\n{users.first}\n"
 
-
-def test_a_user_may_be_root_inside(mapped: dict[str, object]) -> None:
-    builder = find_builder()
-    users = [Range(0, builder.subuids.first, builder.subuids.count)]
-    groups = [Range(0, builder.subgids.first, builder.subgids.count)]
-
-    done = inside(f"{MOUNT}; id -u", **{**mapped, "users": users, "groups": groups},
-                  root_inside=True)  # fmt: skip
-
+    ranges = {
+        "users": [Range(0, users.first, users.count)],
+        "groups": [Range(0, groups.first, groups.count)],
+    }
+    done = inside(f"{MOUNT}; id -u", root_inside=True, **{**mapped, **ranges})
     assert done.output == "inside-alone\n0\n"
 
 

@@ -24,13 +24,11 @@ from debian.debian_support import Version
 from backport.check import finding
 from backport.check.binaries import Binary
 from backport.check.finding import Finding
-from backport.engine.outputs import BUILT_ORIGIN
 from backport.engine.process import Completed, run
 from backport.engine.step import Step, StepId
 from backport.environments import localrepo, prepared
 from backport.errors import MachineError
 from backport.recipe.model import Published, Recipe, Series
-from backport.source.changelog import timestamp
 from backport.testbed.lxc import Testbed, attach
 from backport.testbed.setup import PLACE, write_testbed_setup
 
@@ -121,12 +119,10 @@ def check(
     own = [one for some in made.values() for one in some]
     built = list(older(recipe, builds, own))
     groups = [("old", old) for old in built]
-    epoch, repositories = int(timestamp(recipe.date)), {"base": base.repository}
+    repositories = {"base": base.repository}
     every = [one for old in built for one in old]
     for name, some in (("new", own), *([("old", every)] if every else [])):
-        debs = [one.deb for one in some]
-        place = scratch / name
-        repositories[name] = localrepo.publish(debs, place, origin=BUILT_ORIGIN, epoch=epoch).path
+        repositories[name] = localrepo.publish([one.deb for one in some], scratch / name)
     if base.older is not None and are_older(there := packages(base.older), own):
         groups.insert(0, (ARCHIVE, there))
         repositories[ARCHIVE] = base.older

@@ -17,7 +17,7 @@ from pathlib import Path
 from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.engine.outputs import BUILT_ORIGIN, built_debs, one_file
+from backport.engine.outputs import built_debs, one_file
 from backport.engine.process import require, run
 from backport.engine.step import Step, StepId
 from backport.engine.verdict import Passed
@@ -27,7 +27,6 @@ from backport.errors import StepError
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.source import package
-from backport.source.changelog import timestamp
 from backport.source.files import sha256_of
 
 LOG = "second-build.log"
@@ -59,9 +58,7 @@ def check(
     repositories = [base.repository]
     before = [folder for need, folder in needs.items() if need.kind == "build" and need != own]
     if debs := built_debs(before):
-        epoch = int(timestamp(recipe.date))
-        made = localrepo.publish(debs, scratch / "built", origin=BUILT_ORIGIN, epoch=epoch)
-        repositories.insert(0, made.path)
+        repositories.insert(0, localrepo.publish(debs, scratch / "built"))
 
     def build(dsc: Path, log: str, *, varied: bool) -> Path:
         folder = scratch / log

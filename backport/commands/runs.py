@@ -60,7 +60,7 @@ def log(args: argparse.Namespace) -> int:
 
 def times(args: argparse.Namespace) -> int:
     """Show the time of each kind of step, the critical path, and what more workers save."""
-    from backport.engine import simulation  # noqa: PLC0415
+    from backport.engine import schedule  # noqa: PLC0415
     from backport.sru import run_record  # noqa: PLC0415
 
     work = common.work_folder(args, reader.load(args.recipe, outside=args.outside))
@@ -68,7 +68,7 @@ def times(args: argparse.Namespace) -> int:
     store = Store(work)
     steps = {step.id: step for step in record.steps}
     seconds = {name: store.seconds(name) or 0.0 for name in steps}
-    made = simulation.replay(steps, seconds, _WORKERS)
+    made = schedule.replay(steps, seconds, _WORKERS)
     kinds: dict[str, tuple[int, float]] = {}
     for name, step in steps.items():
         count, total = kinds.get(step.id.kind, (0, 0.0))
@@ -84,7 +84,7 @@ def times(args: argparse.Namespace) -> int:
     for kind, (count, total) in sorted(kinds.items(), key=lambda item: -item[1][1]):
         print(f"{kind:10}{count:6}{total:9.0f}{total / (made.work or 1):8.0%}")
     print(f"{'together':10}{len(steps):6}{made.work:9.0f}\n")
-    print(f"Critical path, {made.path_seconds:.0f} s:")
+    print(f"Critical path, {sum(length for _, length in made.path):.0f} s:")
     for name, length in made.path:
         print(f"  {length:6.0f} s  {name!s}")
     print("\nBy the same lengths the run takes:")

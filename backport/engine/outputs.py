@@ -10,7 +10,6 @@ from backport.engine.store import Store
 DEPENDENCIES = "dependencies.json"
 # A base may have a test of the same name: then ours is shipped under another.
 SHIPPED = "tests.json"
-BUILT_ORIGIN = "backport-built"
 
 
 def kept_chroot(store: Store, series: str, source: str) -> Path:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,6 @@ from backport.engine.process import boot, start_time
 
 NOTE = ".backport-owner"
 """What the note beside a temporary folder has after the folder's name."""
-# A process writes its note a moment after it has made it.
-_WRITING_SECONDS = 60.0
 
 
 def facts_of_this_process(**facts: str) -> str:
@@ -105,12 +102,9 @@ def _machines_own() -> Path:
 
 def _is_left(note: Path) -> bool:
     try:
-        stat = note.lstat()
-        if note.is_symlink() or stat.st_uid != os.geteuid():
+        if note.is_symlink() or note.stat().st_uid != os.geteuid():
             return False
-        facts = read(note.read_text())
+        facts = read(note.read_text()) or {}
     except OSError:
         return False
-    if facts is None:
-        return stat.st_size == 0 and time.time() - stat.st_mtime > _WRITING_SECONDS
     return {"pid", "start", "boot"} <= facts.keys() and not is_alive(facts)

@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,30 +120,29 @@ class Runner:
         with self._lock:
             groups = list(self._groups)
         for group in groups:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, number)
+            _signal_group(group, number)
 
-    def remember(self, child: subprocess.Popen[bytes], command: tuple[str, ...]) -> Path | None:
-        """Know of a program that runs; returns its note, if there are notes."""
+    @contextmanager
+    def knows(self, pid: int, command: tuple[str, ...]) -> Iterator[None]:
+        """Know of a program while it runs; at the end what outlived it in its group is killed."""
+        note = None
         with self._lock:
-            self._groups.add(child.pid)
-        if self.stopped:  # `stop` may have looked before this one was added
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGTERM)
-        if self.registry is None:
-            return None
-        self.registry.mkdir(parents=True, exist_ok=True)
-        note = self.registry / f"{child.pid}.json"
-        data = {"pid": child.pid, "start": start_time(child.pid), "args": command}
-        note.write_text(json.dumps({**data, "of": _identity(self.registry)}))
-        return note
-
-    def forget(self, child: subprocess.Popen[bytes], note: Path | None) -> None:
-        """Know no more of a program that has ended."""
-        with self._lock:
-            self._groups.discard(child.pid)
-        if note is not None:
-            note.unlink(missing_ok=True)
+            self._groups.add(pid)
+        try:
+            if self.stopped:  # `stop` may have looked before this one was added
+                _signal_group(pid, signal.SIGTERM)
+            if self.registry is not None:
+                self.registry.mkdir(parents=True, exist_ok=True)
+                note = self.registry / f"{pid}.json"
+                data = {"pid": pid, "start": start_time(pid), "args": command}
+                note.write_text(json.dumps({**data, "of": _identity(self.registry)}))
+            yield
+        finally:
+            _signal_group(pid, signal.SIGKILL)
+            with self._lock:
+                self._groups.discard(pid)
+            if note is not None:
+                note.unlink(missing_ok=True)
 
 
 _current: ContextVar[Runner | None] = ContextVar("runner", default=None)
@@ -210,46 +209,20 @@ def run(
     command = tuple(str(arg) for arg in args)
     if runner.stopped:
         return Completed(command, -signal.SIGTERM, "stopped before it began", 0.0)
-    started, began = time.monotonic(), time.time()
-    sink = log.open("ab") if log is not None else None
-    try:
-        try:
-            child = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env={**os.environ, **env} if env is not None else None,
-                stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
-                stdout=sink if sink is not None else subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                umask=0o022,  # what they make is packed, or read by build users and testbeds
-            )
-        except FileNotFoundError as error:
-            missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
-            raise MachineError(
-                f"cannot run {command[0]}: {missing} does not exist", advice="run: backport doctor"
-            ) from error
-        except PermissionError as error:
-            raise MachineError(f"cannot run {command[0]}: permission denied") from error
-        note = runner.remember(child, command)
-        timed_out = False
-        try:
-            data = input_text.encode() if input_text is not None else None
+    began, started = time.time(), time.monotonic()
+    timed_out = False
+    with log.open("ab") if log is not None else nullcontext(subprocess.PIPE) as sink:
+        child = _started(command, cwd, env, sink, reads=input_text is not None)
+        with runner.knows(child.pid, command):
             try:
+                data = input_text.encode() if input_text is not None else None
                 output, _ = child.communicate(data, timeout=timeout)
             except subprocess.TimeoutExpired:
                 timed_out = True
                 output = _end(child)
-        except BaseException:
-            _end(child)
-            raise
-        finally:
-            _kill_group(child)  # what outlived the group's leader
-            runner.forget(child, note)
-    finally:
-        if sink is not None:
-            sink.close()
-    text = (output or b"").decode("utf-8", "replace")
+            except BaseException:
+                _end(child)
+                raise
     seconds = time.monotonic() - started
     runner.commands.append(
         Command(
@@ -264,7 +237,36 @@ def run(
             timed_out,
         )
     )
+    text = (output or b"").decode("utf-8", "replace")
     return Completed(command, child.returncode, text, seconds, timed_out)
+
+
+def _started(
+    command: tuple[str, ...],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    sink: IO[bytes] | int,
+    *,
+    reads: bool,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **env} if env is not None else None,
+            stdin=subprocess.PIPE if reads else subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=0o022,  # what they make is packed, or read by build users and testbeds
+        )
+    except FileNotFoundError as error:
+        missing = cwd if cwd is not None and not cwd.is_dir() else command[0]
+        raise MachineError(
+            f"cannot run {command[0]}: {missing} does not exist", advice="run: backport doctor"
+        ) from error
+    except PermissionError as error:
+        raise MachineError(f"cannot run {command[0]}: permission denied") from error
 
 
 def require(program: str, package: str) -> str:
@@ -292,10 +294,9 @@ def end_left(folder: Path) -> list[str]:
     for note in sorted(folder.glob("*.json")):
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(note.read_text())
-            if data["of"] == _identity(folder) and start_time(data["pid"]) == data["start"]:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(data["pid"], signal.SIGKILL)
-                    ended.append(" ".join(data["args"]))
+            ours = data["of"] == _identity(folder) and start_time(data["pid"]) == data["start"]
+            if ours and _signal_group(data["pid"], signal.SIGKILL):
+                ended.append(" ".join(data["args"]))
         note.unlink(missing_ok=True)
     return ended
 
@@ -326,8 +327,7 @@ def _identity(folder: Path) -> list[int | str]:
 def _end(child: subprocess.Popen[bytes]) -> bytes:
     output: bytes | None = None
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, number)
+        _signal_group(child.pid, number)
         try:
             output, _ = child.communicate(timeout=_GRACE_SECONDS)
             break
@@ -340,6 +340,9 @@ def _end(child: subprocess.Popen[bytes]) -> bytes:
     return output or b""
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
+def _signal_group(leader: int, number: signal.Signals) -> bool:
+    """Whether there was such a process group that the signal could be sent to."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+        os.killpg(leader, number)
+        return True
+    return False

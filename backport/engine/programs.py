@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from backport.engine.process import Command, run
@@ -43,37 +44,30 @@ def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
     """The programs of the commands, those behind a ``--`` too, each once and sorted."""
     names = set()
     for command in commands:
-        words = [command.args[0]]
-        words += [
-            after
-            for word, after in zip(command.args, command.args[1:], strict=False)
-            if word == "--"
-        ]
-        names |= {word for word in words if shutil.which(word)}
+        behind = [after for word, after in pairwise(command.args) if word == "--"]
+        names |= {word for word in (command.args[0], *behind) if shutil.which(word)}
     with _lock:
         _find_owners(sorted(names - set(_owners)))
         return tuple(_owners[name] for name in sorted(names))
 
 
 def _find_owners(names: list[str]) -> None:
-    paths = {name: str(shutil.which(name)) for name in names}
     # With a merged /usr, dpkg knows some programs below /bin only (and others below /usr only).
-    asked = {name: (path, re.sub("^/usr", "", path)) for name, path in paths.items()}
+    paths = {name: str(shutil.which(name)) for name in names}
+    asked = sorted({*paths.values(), *(re.sub("^/usr", "", path) for path in paths.values())})
     packages: dict[str, str] = {}
-    versions: dict[str, str] = {}
-    if names and shutil.which("dpkg-query"):
-        every = [path for both in asked.values() for path in dict.fromkeys(both)]
-        owners = run(["dpkg-query", "--search", *every], env={"LC_ALL": "C"}).output
-        for line in owners.splitlines():
-            package, found, path = line.partition(": ")
-            if found and "," not in package and not package.startswith("diversion "):
-                packages[path] = package.partition(":")[0]
-        wanted = sorted(set(packages.values()))
-        shown = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *wanted]
-        if wanted:
-            for line in run(shown, env={"LC_ALL": "C"}).output.splitlines():
-                package, _, version = line.partition(" ")
-                versions[package] = version
+    for line in _dpkg_query("--search", asked):
+        package, _, path = line.partition(": ")
+        if path and "," not in package and not package.startswith("diversion "):
+            packages[re.sub("^/usr", "", path)] = package.partition(":")[0]
+    shown = _dpkg_query("--show", sorted(set(packages.values())))
+    versions = dict(line.split("\t", 1) for line in shown if "\t" in line)
     for name, path in paths.items():
-        owner = next((packages[one] for one in asked[name] if one in packages), "")
+        owner = packages.get(re.sub("^/usr", "", path), "")
         _owners[name] = Program(name, path, owner, versions.get(owner, ""))
+
+
+def _dpkg_query(command: str, words: list[str]) -> list[str]:
+    if not words or not shutil.which("dpkg-query"):
+        return []
+    return run(["dpkg-query", command, *words], env={"LC_ALL": "C"}).output.splitlines()

@@ -1,4 +1,6 @@
-"""In which order steps start: first the one whose chain of later steps takes longest.
+"""In which order steps start, and how long a run of them takes.
+
+The one whose chain of later steps takes longest starts first.
 
 The length of a step is that of its last run. A step that never ran is taken for a usual one of its
 kind; a test that may take long is taken for a tenth of its time limit, so that the tests that only
@@ -7,8 +9,10 @@ kind; a test that may take long is taken for a tenth of its time limit, so that 
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from backport.engine.step import Step, StepId
@@ -34,23 +38,19 @@ def default_jobs() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def expected_seconds(step: Step, last: Callable[[StepId], float | None]) -> float:
-    """How long a step is likely to take.
+def chains(
+    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
+) -> dict[StepId, float]:
+    """The seconds from the start of each step to the end of the longest chain that needs it.
 
     Parameters:
         last: the seconds that a step took when it last ran, None if it never did.
     """
-    known = last(step.id)
-    if known is not None:
-        return known
-    return max(USUAL_SECONDS[step.id.kind], step.limit / 10)
-
-
-def chains(
-    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
-) -> dict[StepId, float]:
-    """The seconds from the start of each step to the end of the longest chain that needs it."""
-    seconds = {step_id: expected_seconds(step, last) for step_id, step in steps.items()}
+    seconds = {
+        step_id: max(USUAL_SECONDS[step_id.kind], step.limit / 10) if known is None else known
+        for step_id, step in steps.items()
+        for known in [last(step_id)]
+    }
     chain = dict(seconds)
     order = TopologicalSorter(
         {step_id: step.needs for step_id, step in steps.items()}
@@ -59,3 +59,67 @@ def chains(
         for need in steps[step_id].needs:
             chain[need] = max(chain[need], seconds[need] + chain[step_id])
     return chain
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run of some steps: all in seconds.
+
+    `work` is the sum of all steps, `path` the longest chain of steps that need one another, and
+    `total` the run's length for each number of workers. No number makes it shorter than `path`.
+    """
+
+    work: float
+    path: tuple[tuple[StepId, float], ...]
+    total: Mapping[int, float]
+
+
+def replay(
+    steps: Mapping[StepId, Step], seconds: Mapping[StepId, float], workers: tuple[int, ...]
+) -> Replay:
+    """How long steps of known lengths take, started in the order in which a run starts them.
+
+    Parameters:
+        seconds: the length of each step. workers: the numbers of steps that run at once.
+    """
+    chain = chains(steps, seconds.__getitem__)
+    total = {number: _length(steps, seconds, chain, number) for number in workers}
+    return Replay(sum(seconds[name] for name in steps), _path(steps, seconds, chain), total)
+
+
+def _length(
+    steps: Mapping[StepId, Step],
+    seconds: Mapping[StepId, float],
+    chain: Mapping[StepId, float],
+    workers: int,
+) -> float:
+    sorter: TopologicalSorter[StepId] = TopologicalSorter(
+        {name: step.needs for name, step in steps.items()}
+    )
+    sorter.prepare()
+    now, ready, running = 0.0, list(sorter.get_ready()), list[tuple[float, str, StepId]]()
+    while ready or running:
+        ready.sort(key=lambda name: -chain[name])
+        while ready and len(running) < workers:
+            name = ready.pop(0)
+            heapq.heappush(running, (now + seconds[name], str(name), name))
+        now, _, name = heapq.heappop(running)
+        sorter.done(name)
+        ready += sorter.get_ready()
+    return now
+
+
+def _path(
+    steps: Mapping[StepId, Step], seconds: Mapping[StepId, float], chain: Mapping[StepId, float]
+) -> tuple[tuple[StepId, float], ...]:
+    following: dict[StepId, list[StepId]] = {name: [] for name in steps}
+    for name, step in steps.items():
+        for need in step.needs:
+            following[need].append(name)
+    path: list[tuple[StepId, float]] = []
+    candidates = list(steps)
+    while candidates:
+        name = max(candidates, key=lambda candidate: chain[candidate])
+        path.append((name, seconds[name]))
+        candidates = following[name]
+    return tuple(path)

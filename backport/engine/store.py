@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backport.engine import records, verdict
@@ -186,26 +186,25 @@ class Store:
     ) -> Result:
         """Put a finished step's scratch folder in its place, by one rename."""
         outputs = {path: _describe(scratch / path) for path in sorted(outcome.outputs)}
-        digest = _digest(outputs)
-        seconds = time.time() - started
-        record = {
-            "name": str(step_id),
-            "key": key,
-            "verdict": verdict.to_json(outcome.verdict),
-            "exit_code": outcome.exit_code,
-            "digest": digest,
-            "seconds": round(seconds, 3),
-            "started": round(started, 3),
-            "outputs": outputs,
-            "logs": {
-                str(path.relative_to(scratch)): _describe(path)
-                for path in sorted(scratch.rglob("*"))
-                if path.is_file()
-                and not path.is_symlink()
-                and str(path.relative_to(scratch)) not in outputs
-            },
+        logs = {
+            name: _describe(path)
+            for path in sorted(scratch.rglob("*"))
+            if path.is_file() and not path.is_symlink()
+            if (name := str(path.relative_to(scratch))) not in outputs
         }
-        (scratch / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+        record = Record(
+            str(step_id),
+            key,
+            outcome.verdict,
+            outcome.exit_code,
+            _digest(outputs),
+            round(time.time() - started, 3),
+            round(started, 3),
+            outputs,
+            logs,
+        )
+        data = {**asdict(record), "verdict": verdict.to_json(record.verdict)}
+        (scratch / RECORD).write_text(json.dumps(data, indent=1) + "\n")
         target = self.folder(step_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         old = self.work / "scratch" / f"old_{str(step_id).replace('/', '_')}"
@@ -214,12 +213,10 @@ class Store:
             target.rename(old)
         scratch.rename(target)
         shutil.rmtree(old, ignore_errors=True)
-        return Result(
-            step_id, key, outcome.verdict, digest, seconds, started, exit_code=outcome.exit_code
-        )
+        return _result(step_id, record, reused=False)
 
 
-def _result(step_id: StepId, record: Record) -> Result:
+def _result(step_id: StepId, record: Record, *, reused: bool = True) -> Result:
     return Result(
         step_id,
         record.key,
@@ -227,8 +224,8 @@ def _result(step_id: StepId, record: Record) -> Result:
         record.digest,
         record.seconds,
         record.started,
-        reused=True,
-        exit_code=record.exit_code,
+        reused,
+        record.exit_code,
     )
 
 

@@ -71,9 +71,14 @@ def full(folder: Path | str) -> MachineError:
     return MachineError("the disk is full", where=str(folder), advice=_OTHER_DISK)
 
 
-def lacking(output: str) -> bool:
-    """Whether a program said that the disk is full."""
-    return bool(_FULL.search(output))
+def refuse_full(output: str, folder: Path | str) -> None:
+    """Stop where a program said that the disk is full that has `folder`.
+
+    Raises:
+        MachineError: it said so.
+    """
+    if _FULL.search(output):
+        raise full(folder)
 
 
 def used_up(folder: Path | str) -> bool:
@@ -102,7 +107,7 @@ def behind(reason: Verdict, folder: Path, exit_codes: Collection[int] = ()) -> M
     for place in (folder, tempfile.gettempdir()):
         if used_up(place):
             return full(place)
-    if lacking(text):
+    if _FULL.search(text):
         return full(folder)
     if _TOO_LARGE.search(text) or not _KILLED_BY_SIZE.isdisjoint(exit_codes):
         what, advice = _REFUSALS[errno.EFBIG]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backport.engine import records
-
 
 @dataclass(frozen=True)
 class Passed:
@@ -63,15 +61,5 @@ def text(verdict: Verdict) -> str:
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as JSON data, read back by `from_json`."""
+    """The verdict as JSON data."""
     return {"verdict": kind(verdict), **asdict(verdict)}
-
-
-def from_json(data: Any) -> Verdict:
-    """The verdict that `to_json` wrote.
-
-    Raises:
-        ValueError: the data was not written by `to_json`.
-    """
-    found: Verdict = records.decode(Verdict, data, "verdict")
-    return found

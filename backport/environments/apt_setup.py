@@ -12,7 +12,7 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport.errors import InputError, reading
+from backport.errors import reading
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
@@ -52,17 +52,12 @@ def sources_list(places: Sequence[str]) -> str:
 def preferences(repositories: Sequence[Path]) -> str:
     """The pins of all repositories but the last: an earlier one is above a later one."""
     own = repositories[:-1]
-    seen: set[str] = set()
-    blocks = []
+    pins: dict[str, int] = {}
     for position, repository in enumerate(own):
         for one in packages(repository):
-            package, version = one["Package"], one["Version"]
-            if (key := f"{package} {version}") in seen:
-                continue
-            seen.add(key)
-            priority = PIN + len(own) - 1 - position
-            blocks.append(f"Package: {package}\nPin: version {version}\nPin-Priority: {priority}\n")
-    return "\n".join(blocks)
+            pin = f"Package: {one['Package']}\nPin: version {one['Version']}\n"
+            pins.setdefault(pin, PIN + len(own) - 1 - position)
+    return "\n".join(f"{pin}Pin-Priority: {priority}\n" for pin, priority in pins.items())
 
 
 def write_setup(
@@ -76,10 +71,8 @@ def write_setup(
         places: their paths inside, in the same order.
 
     Raises:
-        InputError: a repository has no index, or its files may not be read by others.
+        InputError: a repository has no index.
     """
-    for repository in repositories:
-        _check_readable(repository)
     folder.mkdir(parents=True, exist_ok=True)
     script = f"""\
 set -e
@@ -101,21 +94,3 @@ apt-get -q update
     for name, text in files.items():
         (folder / name).write_text(text)
     set_plain_modes(folder)
-
-
-def _check_readable(repository: Path) -> None:
-    """Inside, root is another user's number: the files have to be open to everybody."""
-    for path in (repository, repository / "Packages", *repository.glob("*.deb")):
-        try:
-            mode = path.stat().st_mode
-        except OSError as error:
-            raise InputError(
-                f"the repository's file cannot be read ({error.strerror})", where=str(path)
-            ) from error
-        needed = 0o005 if path.is_dir() else 0o004
-        if mode & needed != needed:
-            raise InputError(
-                "the repository's file may not be read by others",
-                where=str(path),
-                advice=f"run: chmod -R o+rX {repository}",
-            )

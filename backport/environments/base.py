@@ -45,16 +45,12 @@ class PreparedBase:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """This as JSON data.
-
-        Where the repositories are stays the same when what is in them changes, so `state` has the
-        names of the folders behind those links.
-        """
-        told = {name: one for name, one in asdict(self).items() if one is not None}
-        folders = (self.repository, self.older)
-        state = " ".join(folder.resolve().name for folder in folders if folder is not None)
-        paths = {name: str(one) for name, one in told.items() if isinstance(one, Path)}
-        return {**told, **paths, "state": state}
+        """This as JSON data; the names of the repositories have the hash of their content."""
+        return {
+            name: str(one) if isinstance(one, Path) else one
+            for name, one in asdict(self).items()
+            if one is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -94,11 +90,7 @@ class Dependencies:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError, AttributeError: the data was not written by `to_json`.
-        """
+        """What `to_json` wrote; of other data a KeyError, TypeError or AttributeError comes."""
         made_in = {series: frozenset(names) for series, names in data["made_in"].items()}
         return cls(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]), made_in)
 
@@ -115,10 +107,14 @@ class Base(Protocol):
     def prepare(
         self, series: Series, dependencies: Dependencies, out: Path, cache: Path
     ) -> PreparedBase:
-        """Make the base below the folder `out`, with downloads kept in `cache`.
+        """Make the base below the folder `out`; what is there is kept.
+
+        Parameters:
+            cache: the folder of downloads.
 
         Raises:
-            RemoteError: the archive does not answer. InputError: a signature or hash is wrong.
+            RemoteError: the archive does not answer. InputError: a signature or hash is wrong, or
+            a relation cannot be met. StepError: a module or chroot cannot be built.
             MachineError: this machine lacks a program, a keyring or room.
         """
         ...

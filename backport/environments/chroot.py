@@ -1,8 +1,6 @@
 """Chroots made by mmdebstrap from a local repository: for builds, for testbeds, to throw away.
 
-mmdebstrap runs as root where the toolkit does. Run by an ordinary user it uses that user's
-subordinate ids; these may not walk through a closed home folder, so the repository is then given
-to it by a small web server on the loopback interface.
+mmdebstrap runs as root: an ordinary user asks sudo, which the testbeds need as well.
 """
 
 from __future__ import annotations
@@ -11,11 +9,8 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shlex import quote
 
@@ -71,6 +66,14 @@ APT::Periodic::Enable "0";
 DPkg::Options { "--force-confold"; "--force-unsafe-io"; };
 """
 
+# Leaves apt with local repositories alone.
+_LOCAL_ALONE = (
+    'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* && '
+    'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" && mkdir -p "$1/etc/apt/apt.conf.d" && '
+    f"echo 'deb [trusted=yes] file:{BASE_PLACE} ./' >\"$1/etc/apt/sources.list\" && "
+    f'printf %s {quote(_APT_CONF)} >"$1/etc/apt/apt.conf.d/90local"'
+)
+
 # What makes a chroot larger and slower to unpack, and no build reads: left out while the chroot
 # is made, but not of what is installed into it later. Their folders stay: a preinst of dash 0.5.8
 # makes a link in /usr/share/man/man1.
@@ -93,7 +96,7 @@ _OLD_INIT = Path("/usr/share/mmdebstrap/hooks/maybe-jessie-or-older")
 _HOSTS = "127.0.0.1 localhost\n127.0.1.1 testbed\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
-def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = ()) -> Path:
+def make_build_chroot(repository: Path, out: Path) -> Path:
     """Make the tarball of a minimal build chroot (mmdebstrap's variant buildd), for sbuild.
 
     It is not compressed: sbuild unpacks it anew for every build.
@@ -101,7 +104,6 @@ def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = (
     Parameters:
         repository: a flat repository that has all packages.
         out: the tarball, ``.tar``; it appears by one rename.
-        include: further packages.
 
     Raises:
         StepError: mmdebstrap failed; the message has its last line. MachineError: it is missing,
@@ -113,9 +115,7 @@ def make_build_chroot(repository: Path, out: Path, *, include: Sequence[str] = (
         '--customize-hook=rm -f "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"',
     ]
     with _aside(out) as fresh:
-        packages = [*BUILD_PACKAGES, *include]
-        _make("buildd", repository, fresh / "chroot.tar", packages, settings, near=fresh)
-        (fresh / "chroot.tar").chmod(0o644)
+        _make("buildd", repository, fresh / "chroot.tar", BUILD_PACKAGES, settings, near=fresh)
         (fresh / "chroot.tar").replace(out)
     return out
 
@@ -144,7 +144,7 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
     with _aside(out) as fresh:
         root, packed = fresh / "root", fresh / "root.tar"
         packages = [*TESTBED_PACKAGES, *include]
-        _make("minbase", repository, packed, packages, settings, near=fresh, own=False)
+        _make("minbase", repository, packed, packages, settings, near=fresh)
         unpack = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xpf", str(packed)]
         root.mkdir()
         # Only root may move root's folder to another one.
@@ -152,8 +152,7 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
         for command in ([*unpack, "-C", str(root)], move):
             done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
             if done.exit_code != 0:
-                if system_errors.lacking(done.output):
-                    raise system_errors.full(out.parent)
+                system_errors.refuse_full(done.output, out.parent)
                 raise StepError(f"cannot unpack it: {done.tail(1)}", where=_NAMES["minbase"])
     return out
 
@@ -190,6 +189,7 @@ def run_in_throwaway(
         f"--customize-hook=sync-in {quote(str(given))} /build/in",
         f'--customize-hook=chroot "$1" sh /build/in/{quote(script)}',
         f"--customize-hook=sync-out /build/stage {quote(str(result))}",
+        f"--customize-hook=chown -R {os.geteuid()}:{os.getegid()} {quote(str(result))}",
     ]
     _make("essential", repository, None, include, settings, near=result.parent)
 
@@ -202,26 +202,13 @@ def _make(
     settings: Sequence[str],
     *,
     near: Path,
-    own: bool = True,
 ) -> None:
-    """Run mmdebstrap. Without `own`, an ordinary user asks sudo: the result is owned by root.
-
-    `near` is a folder of the caller's that is cleaned up with it.
-    """
-    become = [] if own else _become_root()
-    as_root = bool(become) or os.geteuid() == 0
-    with (
-        _offered(repository, direct=as_root) as uri,
-        # Subordinate ids need a folder that everybody may walk to; root does not.
-        tempfile.TemporaryDirectory(
-            prefix="backport-chroot-", dir=near if as_root else None
-        ) as scratch,
-    ):
-        Path(scratch).chmod(0o755)
+    """Run mmdebstrap; `near` is a folder of the caller's that is cleaned up with it."""
+    with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=near) as scratch:
         mmdebstrap = [
             # Not --quiet, which keeps to itself why a maintainer script failed.
             require("mmdebstrap", "mmdebstrap"),
-            f"--mode={'root' if as_root else 'unshare'}",
+            "--mode=root",
             f"--variant={variant}",
             f"--include={','.join(include)}",
             # Nobody needs this chroot if the machine fails before it is done.
@@ -230,19 +217,21 @@ def _make(
             '--aptopt=Acquire::Languages "none"',
             *([f"--hook-dir={_OLD_INIT}"] if _OLD_INIT.is_dir() else []),
             *settings,
-            f"--customize-hook={_configure()}",
+            f"--customize-hook={_LOCAL_ALONE}",
             "",
             str(target or "-"),
-            f"deb [trusted=yes] {uri} ./",
+            # "copy" and not "file": dpkg runs inside, where the folder does not exist.
+            f"deb [trusted=yes] copy:{repository.resolve()} ./",
         ]
-        if as_root and memory_available() > _MEMORY_NEEDED:
+        if memory_available() > _MEMORY_NEEDED:
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
         else:
             command = [*_ON_DISK, scratch, *mmdebstrap]
-        done = run([*become, *command], timeout=_MAKE_SECONDS)
+        done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
-        if system_errors.lacking(done.output) or system_errors.used_up(near):
+        system_errors.refuse_full(done.output, near.parent)
+        if system_errors.used_up(near):
             raise system_errors.full(near.parent)
         raise StepError(
             f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}", where=_NAMES[variant]
@@ -251,16 +240,6 @@ def _make(
 
 def _become_root() -> list[str]:
     return [] if os.geteuid() == 0 else [require("sudo", "sudo"), "-n"]
-
-
-def _configure() -> str:
-    """A shell command that leaves apt with local repositories alone."""
-    return (
-        'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/var/lib/apt/lists/* && '
-        'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" && mkdir -p "$1/etc/apt/apt.conf.d" && '
-        f"echo 'deb [trusted=yes] file:{BASE_PLACE} ./' >\"$1/etc/apt/sources.list\" && "
-        f'printf %s {quote(_APT_CONF)} >"$1/etc/apt/apt.conf.d/90local"'
-    )
 
 
 # dpkg's own words stand after those of a maintainer script.
@@ -279,32 +258,6 @@ def _reason(output: str) -> str:
             if line.startswith(start):
                 return line.removeprefix("E: ")
     return lines[-1] if lines else "it printed nothing"
-
-
-@contextmanager
-def _offered(repository: Path, *, direct: bool) -> Iterator[str]:
-    """The URI of a repository: its path, or a web server's where that path is closed."""
-    folder = repository.resolve()
-    if direct:
-        # "copy" and not "file": dpkg runs inside, where the folder does not exist.
-        yield f"copy:{folder}"
-        return
-    handler = partial(_Silent, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Silent(SimpleHTTPRequestHandler):
-    """A file server that does not write a log."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing."""
 
 
 @contextmanager

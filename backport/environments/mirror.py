@@ -9,67 +9,66 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.environments.machine_sources import Suite
-from backport.environments.private_apt import Deb, LostFileError, PrivateApt
+from backport.engine import records
+from backport.engine.step import hash_text
+from backport.environments.private_apt import Deb, LostFileError, PrivateApt, Suite
 from backport.errors import InputError, RemoteError
+
+_FORM = 2
+_Groups = Mapping[str, tuple[Deb, ...]]
 
 
 @dataclass(frozen=True)
 class Pool:
     """Packages in the cache, by group.
 
-    `local` names the packages of local repositories that the groups need; they are not brought.
     `notes` are what the record of the run has to say of the archive.
     """
 
     groups: Mapping[str, tuple[Path, ...]]
-    local: frozenset[str]
     notes: tuple[str, ...] = ()
 
-    @property
-    def everything(self) -> frozenset[Path]:
-        """The packages of all groups."""
-        return frozenset(path for paths in self.groups.values() for path in paths)
+
+@dataclass(frozen=True)
+class _Manifest:
+    groups: _Groups
+    notes: tuple[str, ...]
 
 
 def collect(
     suites: Sequence[Suite],
     groups: Mapping[str, Sequence[str]],
-    manifest: Path,
+    home: Path,
     *,
     architecture: str,
     cache: Path,
-    with_local: Mapping[str, Sequence[str]] | None = None,
+    to_build: Sequence[Mapping[str, str]] = (),
     if_there: Mapping[str, Collection[str]] | None = None,
     of_sources: Mapping[str, str] | None = None,
     older_for_lost: bool = False,
     take_keys: Collection[str] = (),
-    retries: int = 4,
     offline: bool = False,
 ) -> Pool:
     """The packages that groups of relations need, each group with all that it depends on.
 
-    What was found is written to `manifest`. While that is there and the cache has the packages,
-    no archive is asked: a prepared base stays as it is.
+    What was found is written to a file in `home` that is named after all that it depends on. While
+    that is there and the cache has the packages, no archive is asked: a prepared base stays as it
+    is.
 
     Parameters:
-        suites: the archive; also local repositories whose packages relations may name, and which
-            are not brought.
+        suites: the archive.
         groups: by a name: the relations. Beside them ``required`` is found: the packages that
             every system has.
-        manifest: a file of the caller's, named after all that the result depends on.
         architecture: the packages' architecture.
         cache: the folder of all downloads.
-        with_local: further groups, found only where one of `groups` needs a local package.
+        to_build: the control fields of packages that are yet to be built: relations may name them.
         if_there: further groups, of names of packages: those that the archive has and that can be
             installed from it.
         of_sources: source packages with a version: what is `if_there` counts only as it was made
             by these. None for the highest version of each package.
         older_for_lost: where a mirror lacks a file of its own index, take the next older version
             (a suite that has ended is removed from mirrors piece by piece).
-        take_keys: fingerprints of keys that are taken although apt refuses their own signature
-            (see `old_keys`).
-        retries: how often apt tries again after a broken connection.
+        take_keys: fingerprints of keys that count although they bear a signature with SHA1.
         offline: ask no archive; all has to be in the cache.
 
     Raises:
@@ -77,104 +76,65 @@ def collect(
         RemoteError: the archive does not answer, or may not be asked.
         MachineError: the disk is full.
     """
-    found, notes = _read(manifest)
-    if not found or not all(
-        deb.local or deb.is_in(cache) for debs in found.values() for deb in debs
-    ):
+    wanted = {name: sorted(names) for name, names in (if_there or {}).items()}
+    archives = [(suite.uri, suite.suite, suite.components) for suite in suites]
+    what = [archives, architecture, groups, to_build, wanted, of_sources]
+    manifest = home / f"pool-{hash_text(json.dumps(what))[:16]}.json"
+    known = _Manifest({}, ())
+    with suppress(InputError):  # it is not there, or damaged
+        known = records.load(_Manifest, manifest, what="", advice="", form=_FORM)
+    debs = [deb for group in known.groups.values() for deb in group]
+    if not debs or not all(deb.local or deb.is_in(cache) for deb in debs):
         if offline:
             raise RemoteError(
                 "the base has to be downloaded first, and the network may not be used",
                 where=str(cache),
                 advice="run once without --offline",
             )
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=manifest.parent, prefix=".new-") as scratch:
-            apt = PrivateApt(Path(scratch), suites, architecture, retries=retries)
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch:
+            apt = PrivateApt(Path(scratch), suites, architecture, to_build)
             notes = apt.update(take_keys)
             if of_sources is not None:
-                names = [name for some in (if_there or {}).values() for name in some]
+                names = [name for some in wanted.values() for name in some]
                 if gone := apt.keep_only(names, of_sources):
-                    notes += (_gone(gone),)
-            found = _brought(
-                apt, groups, with_local or {}, if_there or {}, cache, older_for_lost=older_for_lost
-            )
-            fresh = Path(scratch) / "manifest"
-            fresh.write_text(_text(found, notes))
-            fresh.replace(manifest)
+                    notes += (
+                        f"the archive has {', '.join(gone)} in another version than on the "
+                        "recipe's day: what starts from that one is not tried",
+                    )
+            found = _brought(apt, groups, wanted, cache, older=older_for_lost)
+        known = _Manifest(found, notes)
+        records.save(manifest, known, _FORM)
     return Pool(
         {
-            name: tuple(deb.place(cache) for deb in debs if not deb.local)
-            for name, debs in found.items()
+            name: tuple(deb.place(cache) for deb in group if not deb.local)
+            for name, group in known.groups.items()
         },
-        frozenset(deb.package for debs in found.values() for deb in debs if deb.local),
-        notes,
+        known.notes,
     )
 
 
 def _brought(
     apt: PrivateApt,
     groups: Mapping[str, Sequence[str]],
-    with_local: Mapping[str, Sequence[str]],
-    if_there: Mapping[str, Collection[str]],
+    if_there: Mapping[str, Sequence[str]],
     cache: Path,
     *,
-    older_for_lost: bool,
-) -> dict[str, tuple[Deb, ...]]:
+    older: bool,
+) -> _Groups:
     while True:
-        found = {"required": apt.closure([*apt.required(), "apt"])}
-        for group, relations in groups.items():
-            found[group] = apt.closure(relations) if relations else ()
-        if any(deb.local for debs in found.values() for deb in debs):
-            for group, relations in with_local.items():
-                found[group] = apt.closure(relations) if relations else ()
+        found = {"required": apt.required()}
+        found |= {group: apt.closure(relations) for group, relations in groups.items()}
         for group, names in if_there.items():
-            found[group] = _installable(apt, sorted(apt.names().intersection(names)))
+            found[group] = apt.closure(apt.present(names), or_less=True)
         try:
-            wanted = {deb for debs in found.values() for deb in debs if not deb.local}
-            apt.download(sorted(wanted, key=lambda deb: deb.apt_name), cache)
+            debs = {deb for group in found.values() for deb in group if not deb.local}
+            apt.download(sorted(debs, key=lambda deb: deb.apt_name), cache)
         except LostFileError as error:
-            if not older_for_lost:
+            if not older:
                 raise
             # Ends, because a version that was left out is never named again.
-            apt.leave_out(error.debs)
+            for deb in error.debs:
+                apt.refuse(deb.package, deb.version)
         else:
             return found
-
-
-def _gone(names: Sequence[str]) -> str:
-    return (
-        f"the archive has {', '.join(names)} in another version than on the recipe's day: "
-        "what starts from that one is not tried"
-    )
-
-
-def _installable(apt: PrivateApt, names: Sequence[str]) -> tuple[Deb, ...]:
-    """What has to be installed for these packages; one that cannot be is left out."""
-    found: set[Deb] = set()
-    for name in names:
-        with suppress(InputError):
-            found.update(apt.closure([name]))
-    return tuple(sorted(found, key=lambda deb: deb.name))
-
-
-def _text(found: Mapping[str, Sequence[Deb]], notes: Sequence[str]) -> str:
-    groups = {
-        group: [[deb.apt_name, deb.sha256, deb.local] for deb in debs]
-        for group, debs in found.items()
-    }
-    return json.dumps({"groups": groups, "notes": notes}, indent=0)
-
-
-def _read(manifest: Path) -> tuple[dict[str, tuple[Deb, ...]], tuple[str, ...]]:
-    """What an earlier run found, with its notes; nothing where `_text` did not write the file."""
-    try:
-        data = json.loads(manifest.read_text())
-        groups = {
-            str(group): tuple(
-                Deb(str(name), str(sha256), bool(local)) for name, sha256, local in debs
-            )
-            for group, debs in data["groups"].items()
-        }
-        return groups, tuple(str(note) for note in data["notes"])
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return {}, ()

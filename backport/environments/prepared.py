@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from backport.engine import records
 from backport.engine.store import Store
 from backport.environments.base import PreparedBase
-from backport.errors import reading
+from backport.errors import InputError
 
 FILE = "prepared.json"
 
@@ -27,16 +28,14 @@ def read(folder: Path) -> PreparedBase:
     Raises:
         InputError: the record is damaged.
     """
-    path = folder / FILE
-    with reading(path, what="the record of this base is damaged", advice="remove its folder"):
-        data = records.read_json(path)
-        # What only the step's hash is about.
-        data.pop("state", None)
-        base: PreparedBase = records.decode(PreparedBase, data)
-        return base
+    what, advice = "the record of this base is damaged", "remove its folder"
+    return records.load(PreparedBase, folder / FILE, what=what, advice=advice)
 
 
 def kind_in(store: Store) -> str:
     """The kind of base that the work folder's bases are of; "" where there is none or several."""
-    kinds = {read(path.parent).kind for path in (store.work / "base").glob(f"*/{FILE}")}
+    kinds = set()
+    for path in (store.work / "base").glob(f"*/{FILE}"):
+        with suppress(InputError):  # its step runs anew
+            kinds.add(read(path.parent).kind)
     return kinds.pop() if len(kinds) == 1 else ""

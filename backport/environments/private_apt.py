@@ -1,6 +1,12 @@
 """The host's apt in a private folder: own sources, own state, an empty status file.
 
 It needs no rights, and nothing that is configured on the host reaches it.
+
+apt 3 checks signatures by sqv, whose policy (/usr/share/apt/default-sequoia.config) takes no key
+that bears a signature with SHA1 since 2026-02-01, and the only key that signed zesty has no other.
+apt 2 checks by gpgv, which does not look at it. What a caller names is taken all the same: these
+keys alone, and only where apt refused them for that reason. An archive that is signed with SHA1
+stays refused.
 """
 
 from __future__ import annotations
@@ -9,29 +15,72 @@ import re
 import tempfile
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from debian.deb822 import Deb822
 
 from backport.engine.process import Completed, require, run
-from backport.environments import apt_reasons, old_keys
-from backport.environments.machine_sources import Suite
-from backport.errors import BackportError, HashMismatchError, InputError
+from backport.environments import apt_reasons
+from backport.errors import BackportError, InputError
 from backport.source.fetch import cached, fetch
 from backport.source.files import sha256_of
 
 _UPDATE_SECONDS = 600.0
 _DOWNLOAD_SECONDS = 3600.0
-_AT_ONCE = 50
 _URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<name>\S+) \d+ SHA256:(?P<sha256>[0-9a-f]{64})$")
+_REQUIRED = "?or(?essential,?priority(required))"
+"""The packages that every system has (apt-patterns(7))."""
+
+_FOLDERS = (
+    "etc/apt/apt.conf.d",
+    "etc/apt/preferences.d",
+    "etc/apt/trusted.gpg.d",
+    "var/lib/apt/lists/partial",
+    "var/cache/apt/archives/partial",
+    "to-build",
+)
+# Of signatures: xenial and yakkety have two, by the archive's keys of 2004 (DSA, 1024 bits, no
+# longer in the keyring) and of 2012; zesty has only that of 2012 (the archive's maintainers in
+# December 2016). One good signature is enough for apt. With SHA1, which it refuses, only releases
+# up to precise were signed (ubuntu-devel, November 2016), so nothing is relaxed here.
+_CONFIG = """\
+Dir "{folder}";
+Dir::State::status "{folder}/status";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+// The folder belongs to the caller, so apt's own user could not write to it.
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+// The hash that counts, and the one that --print-uris then names.
+Acquire::ForceHash "SHA256";
+Acquire::Retries "3";
+// The suites of a series that has ended are never signed anew: their Valid-Until has passed.
+Acquire::Check-Valid-Until "false";
+Acquire::AllowInsecureRepositories "false";
+"""
+# A key's signature on itself needs resistance against a second preimage; one on a file, against
+# collisions, and for that SHA1 stays as it is.
+_POLICY = '[hash_algorithms]\nsha1.second_preimage_resistance = "always"\n'
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One suite of an archive, and the keyring that its signature is checked with."""
+
+    uri: str
+    suite: str
+    components: tuple[str, ...]
+    keyring: Path
 
 
 @dataclass(frozen=True)
 class Deb:
     """A package of an index, by the file name that apt gives it and its sha256.
 
-    `local` marks one of a local repository.
+    `local` marks one that is yet to be built.
     """
 
     apt_name: str
@@ -51,11 +100,8 @@ class Deb:
 
     @property
     def version(self) -> str:
-        """What `apt-get download` calls it: ``package:architecture=version``."""
-        package, version, rest = self.apt_name.split("_", 2)
-        architecture = rest.removesuffix(".deb")
-        suffix = "" if architecture == "all" else f":{architecture}"
-        return f"{package}{suffix}={urllib.parse.unquote(version)}"
+        """The version, with its epoch."""
+        return urllib.parse.unquote(self.apt_name.split("_", 2)[1])
 
     def place(self, cache: Path) -> Path:
         """Where it lies in a cache of downloads."""
@@ -84,59 +130,70 @@ class PrivateApt:
 
     Parameters:
         folder: an empty folder for apt's state.
-        suites: what it reads.
-        architecture: the packages' architecture.
-        retries: how often it tries again after a broken connection.
+        suites: what it reads. architecture: the packages' architecture.
+        to_build: the control fields of packages that are yet to be built.
     """
 
     def __init__(
-        self, folder: Path, suites: Sequence[Suite], architecture: str, *, retries: int = 4
+        self,
+        folder: Path,
+        suites: Sequence[Suite],
+        architecture: str,
+        to_build: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        self._retries = retries
         self._suites = tuple(suites)
-        self._architecture = architecture
         self._folder = folder
-        self._local = tuple(f"{suite.uri}/" for suite in suites if suite.keyring is None)
-        for name in ("lists/partial", "archives/partial", "none", "trusted"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+        self._local = f"file:{folder}/to-build"
+        self._where = ", ".join(f"{suite.suite} at {suite.uri}" for suite in suites)
+        for name in _FOLDERS:
+            (folder / name).mkdir(parents=True)
         (folder / "status").touch()
-        self._sources = folder / "sources.list"
+        for number, ring in enumerate({suite.keyring for suite in suites}):
+            # apt tells the two formats of a keyring by its name (apt-key(8)).
+            suffix = ".asc" if ring.suffix == ".asc" else ".gpg"
+            link = folder / "etc/apt/trusted.gpg.d" / f"{number}{suffix}"
+            link.symlink_to(ring.absolute())
+        index = "".join(
+            "".join(f"{name}: {text}\n" for name, text in control.items() if text)
+            + f"Filename: ./{control['Package']}.deb\nSize: 1\nSHA256: {'0' * 64}\n\n"
+            for control in to_build
+        )
+        (folder / "to-build/Packages").write_text(index)
         self._write_sources()
         config = folder / "apt.conf"
-        config.write_text(
-            "".join(f"{key} {_quoted(value)};\n" for key, value in self._settings().items())
-            + f"APT::Architectures {{ {_quoted(architecture)}; }};\n"
-        )
+        config.write_text(_CONFIG.format(folder=folder, architecture=architecture))
         self._env = {"APT_CONFIG": str(config), "LC_ALL": "C.UTF-8"}
 
     def update(self, take: Collection[str] = ()) -> tuple[str, ...]:
         """Read the archives' indices, and check their signatures and hashes.
 
         Parameters:
-            take: fingerprints of keys that are taken where apt refuses them (see `old_keys`).
+            take: fingerprints of keys that count although they bear a signature with SHA1.
 
         Returns what the record of the run has to say of that.
 
         Raises:
             InputError: a signature or a hash is wrong. RemoteError: an archive does not answer.
         """
+        notes: tuple[str, ...] = ()
         done = self._run("apt-get", "update", timeout=_UPDATE_SECONDS)
-        taken = old_keys.refused(done.output, take)
-        if taken:
-            self._take_only(taken)
+        if taken := apt_reasons.old_keys(done.output, take):
+            self._write_sources(taken)
+            policy = self._folder / "sequoia.config"
+            policy.write_text(_POLICY)
+            self._env["APT_SEQUOIA_CRYPTO_POLICY"] = str(policy)
+            notes = (
+                f"apt took the archive's key {', '.join(taken)}, and no other, although the key's "
+                "own signature is made with SHA1, which sqv refuses since 2026-02-01",
+            )
             done = self._run("apt-get", "update", timeout=_UPDATE_SECONDS)
         if done.exit_code != 0:
             raise self._why(done, "reading the archive's indices")
-        return (old_keys.note(taken),) if taken else ()
+        return notes
 
-    def leave_out(self, debs: Iterable[Deb]) -> None:
-        """Let apt never choose these versions again."""
-        for deb in debs:
-            package, _, version = deb.version.partition("=")
-            self._refuse(package.partition(":")[0], version)
-
-    def _refuse(self, package: str, version: str) -> None:
-        with (self._folder / "preferences").open("a") as preferences:
+    def refuse(self, package: str, version: str) -> None:
+        """Let apt never choose this version."""
+        with (self._folder / "etc/apt/preferences").open("a") as preferences:
             preferences.write(f"Package: {package}\nPin: version {version}\nPin-Priority: -1\n\n")
 
     def keep_only(self, names: Iterable[str], versions: Mapping[str, str]) -> list[str]:
@@ -149,7 +206,7 @@ class PrivateApt:
 
         Returns the packages that the archive has, but not in the version that counts.
         """
-        there = sorted(self.names().intersection(names))
+        there = self.present(names)
         if not there:
             return []
         shown = self._run("apt-cache", "show", *there)
@@ -160,53 +217,43 @@ class PrivateApt:
             if versions.get(source) == version:
                 kept.add(paragraph["Package"])
                 continue
-            self._refuse(paragraph["Package"], paragraph["Version"])
+            self.refuse(paragraph["Package"], paragraph["Version"])
             if versions.get(source) != "":
                 gone[paragraph["Package"]] = True
         return [name for name in gone if name not in kept]
 
-    def required(self) -> list[str]:
-        """The packages that every system of this archive has: Essential, and Priority required."""
-        names = set()
-        name = ""
-        # The list has tens of megabytes: it is read from a file, line by line.
-        dump = self._folder / "available"
-        dump.unlink(missing_ok=True)
-        run([require("apt-cache", "apt"), "dumpavail"], env=self._env, log=dump)
-        with dump.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("Package: "):
-                    name = line[9:].strip()
-                elif line in ("Essential: yes\n", "Priority: required\n"):
-                    names.add(name)
-        dump.unlink()
-        return sorted(names)
+    def present(self, names: Iterable[str]) -> list[str]:
+        """Those that name a package of the archive; a name that is only provided does not."""
+        return sorted({*self._run("apt-cache", "pkgnames").output.split()}.intersection(names))
 
-    def names(self) -> frozenset[str]:
-        """The names of all packages of the archive; a name that is only provided is none."""
-        done = self._run("apt-cache", "pkgnames")
-        return frozenset(done.output.split())
+    def required(self) -> tuple[Deb, ...]:
+        """What every system of this archive has: Essential, or Priority required; and apt."""
+        return tuple(sorted(self._uris("install", _REQUIRED, "apt"), key=lambda deb: deb.name))
 
-    def closure(self, relations: Sequence[str]) -> tuple[Deb, ...]:
+    def closure(self, relations: Sequence[str], *, or_less: bool = False) -> tuple[Deb, ...]:
         """What has to be installed so that all relations hold.
 
         Relations that exclude each other are met one by one.
 
         Parameters:
             relations: package relations as in a control file's fields (Debian Policy 7.1).
+            or_less: whether one that cannot be met is left out.
 
         Raises:
             InputError: a relation cannot be met; the message names what is missing.
         """
+        if not relations:
+            return ()
+        debs: set[Deb] = set()
         try:
-            found = self._satisfy(relations)
+            debs = self._uris("satisfy", *relations)
         except InputError:
-            if len(relations) < 2:
-                raise
-            found = {deb for relation in relations for deb in self._satisfy([relation])}
-        return tuple(sorted(found, key=lambda deb: deb.name))
+            for relation in relations:
+                with suppress(*([InputError] if or_less else [])):
+                    debs |= self._uris("satisfy", relation)
+        return tuple(sorted(debs, key=lambda deb: deb.name))
 
-    def download(self, debs: Iterable[Deb], cache: Path) -> list[Path]:
+    def download(self, debs: Iterable[Deb], cache: Path) -> None:
         """Bring packages that `closure` named to the cache, where they are not there already.
 
         Parameters:
@@ -214,148 +261,62 @@ class PrivateApt:
             cache: the folder of all downloads; a package is ``sha256/HASH/NAME`` in it.
 
         Raises:
-            HashMismatchError: a file is not what the signed index says. RemoteError: no answer.
+            LostFileError: the archive lacks a package of its index. HashMismatchError: a file is
+                not what the signed index says. RemoteError: no answer.
         """
-        wanted = list(debs)
-        missing = {deb.apt_name: deb for deb in wanted if not deb.is_in(cache)}
-        if missing:
-            self._fetch(missing, cache)
-        return [deb.place(cache) for deb in wanted]
-
-    def _satisfy(self, relations: Sequence[str]) -> set[Deb]:
-        done = self._run(
-            "apt-get", "satisfy", "--print-uris", "--yes", "--no-install-recommends", *relations
-        )
-        if done.exit_code != 0:
-            raise self._why(done, "looking for the packages")
-        lines = [line for line in done.output.splitlines() if line.startswith("'")]
-        matches = [_URI_LINE.match(line) for line in lines]
-        if None in matches:
-            raise InputError(
-                "the archive's index has no sha256 for a package",
-                where=lines[matches.index(None)].split()[0],
-            )
-        return {
-            Deb(match["name"], match["sha256"], match["uri"].startswith(self._local))
-            for match in matches
-            if match
-        }
-
-    def _fetch(self, missing: Mapping[str, Deb], cache: Path) -> None:
-        """Download by parts: what an interrupt ends is a part, and the rest is not lost."""
-        names = list(missing)
-        for start in range(0, len(names), _AT_ONCE):
-            self._fetch_part(
-                {name: missing[name] for name in names[start : start + _AT_ONCE]}, cache
-            )
-
-    def _fetch_part(self, missing: Mapping[str, Deb], cache: Path) -> None:
+        missing = {deb.apt_name: deb for deb in debs if not deb.is_in(cache)}
+        if not missing:
+            return
+        words = [f"{deb.package}={deb.version}" for deb in missing.values()]
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="got-") as scratch:
-            done = run(
-                [require("apt-get", "apt"), "download", *(deb.version for deb in missing.values())],
-                cwd=Path(scratch),
-                env=self._env,
-                timeout=_DOWNLOAD_SECONDS,
+            done = self._run(
+                "apt-get", "download", *words, cwd=Path(scratch), timeout=_DOWNLOAD_SECONDS
             )
             for name, deb in missing.items():
                 got = Path(scratch) / name
                 # A broken connection may leave a piece.
-                if got.is_file() and (done.exit_code == 0 or sha256_of(got) == deb.sha256):
-                    _keep(got, deb, cache)
+                if got.is_file() and sha256_of(got) == deb.sha256:
+                    fetch(str(got), deb.sha256, cache, name=deb.name)
         gone = {
             urllib.parse.unquote(uri.rpartition("/")[2])
             for uri in re.findall(r"Failed to fetch (\S+)\s+404\s", done.output)
         }
-        lost = [deb for deb in missing.values() if deb.name in gone]
-        if lost:
-            raise LostFileError(lost, self._where())
+        if lost := [deb for deb in missing.values() if deb.name in gone]:
+            raise LostFileError(lost, self._where)
         if done.exit_code != 0:
             raise self._why(done, "downloading the packages")
-        for deb in missing.values():
-            if not deb.is_in(cache):
-                raise HashMismatchError(
-                    f"the archive did not give the file with the sha256 {deb.sha256}",
-                    where=deb.name,
-                )
 
-    def _take_only(self, keys: Sequence[str]) -> None:
-        for number, ring in enumerate({suite.keyring for suite in self._suites if suite.keyring}):
-            # apt tells the two formats of a keyring by its name (apt-key(8)).
-            suffix = ".asc" if ring.suffix == ".asc" else ".gpg"
-            (self._folder / "trusted" / f"{number}{suffix}").symlink_to(ring.absolute())
-        self._write_sources(keys)
-        policy = old_keys.write_policy(self._folder / "sequoia.config")
-        self._env[old_keys.POLICY_VARIABLE] = str(policy)
+    def _uris(self, *words: str) -> set[Deb]:
+        """What apt-get would download."""
+        options = ("--print-uris", "--yes", "--no-install-recommends")
+        done = self._run("apt-get", *options, *words)
+        if done.exit_code != 0:
+            raise self._why(done, "looking for the packages")
+        debs = set()
+        for line in done.output.splitlines():
+            if match := _URI_LINE.match(line):
+                local = match["uri"].startswith(self._local)
+                debs.add(Deb(match["name"], match["sha256"], local))
+            elif line.startswith("'"):
+                raise InputError(
+                    "the archive's index has no sha256 for a package", where=line.split()[0]
+                )
+        return debs
 
     def _write_sources(self, keys: Sequence[str] = ()) -> None:
-        self._sources.write_text("".join(f"{suite.line(keys)}\n" for suite in self._suites))
+        """Write the sources.list(5); of all keys that apt trusts only these count, () for all."""
+        option = f"[signed-by={','.join(keys)}] " if keys else ""
+        lines = [
+            f"deb {option}{suite.uri} {suite.suite} {' '.join(suite.components)}\n"
+            for suite in self._suites
+        ]
+        lines.append(f"deb [trusted=yes] {self._local} ./\n")
+        (self._folder / "etc/apt/sources.list").write_text("".join(lines))
 
-    def _settings(self) -> dict[str, str]:
-        home = self._folder
-        return {
-            "Dir": str(home),
-            "Dir::Etc": str(home),
-            "Dir::Etc::main": str(home / "none/apt.conf"),
-            "Dir::Etc::parts": str(home / "none"),
-            "Dir::Etc::sourcelist": str(self._sources),
-            "Dir::Etc::sourceparts": str(home / "none"),
-            "Dir::Etc::preferences": str(home / "preferences"),
-            "Dir::Etc::preferencesparts": str(home / "none"),
-            "Dir::Etc::trusted": str(home / "none/trusted.gpg"),
-            "Dir::Etc::trustedparts": str(home / "trusted"),
-            "Dir::State": str(home),
-            "Dir::State::lists": str(home / "lists"),
-            "Dir::State::status": str(home / "status"),
-            "Dir::Cache": str(home),
-            "Dir::Cache::archives": str(home / "archives"),
-            "Dir::Log": str(home),
-            "APT::Architecture": self._architecture,
-            # The folder belongs to the caller, so apt's own user could not write to it.
-            "APT::Sandbox::User": "root",
-            "APT::Update::Error-Mode": "any",
-            "Acquire::Languages": "none",
-            # The hash that counts, and the one that --print-uris then names.
-            "Acquire::ForceHash": "SHA256",
-            "Acquire::Retries": str(self._retries),
-            # The suites of a series that has ended are never signed anew: what date they name
-            # in Valid-Until has passed.
-            "Acquire::Check-Valid-Until": "false",
-            # Of signatures: xenial and yakkety have two, by the archive's keys of 2004 (DSA,
-            # 1024 bits, no longer in the keyring) and of 2012; zesty has only that of 2012 (the
-            # archive's maintainers in December 2016). One good signature is enough for apt. With
-            # SHA1, which it refuses, only releases up to precise were signed (ubuntu-devel,
-            # November 2016), so nothing is relaxed here. Of the key's own signature: `old_keys`.
-            "Acquire::AllowInsecureRepositories": "false",
-        }
-
-    def _run(self, program: str, *args: str, timeout: float = 600.0) -> Completed:
-        return run([require(program, "apt"), *args], env=self._env, timeout=timeout)
-
-    def _where(self) -> str:
-        return ", ".join(
-            dict.fromkeys(
-                f"{suite.suite} at {suite.uri}" for suite in self._suites if suite.keyring
-            )
-        )
+    def _run(
+        self, program: str, *args: str, cwd: Path | None = None, timeout: float = 600.0
+    ) -> Completed:
+        return run([require(program, "apt"), *args], cwd=cwd, env=self._env, timeout=timeout)
 
     def _why(self, done: Completed, doing: str) -> BackportError:
-        return apt_reasons.why(
-            done.output,
-            exit_code=done.exit_code,
-            doing=doing,
-            where=self._where(),
-            folder=str(self._folder.parent),
-        )
-
-
-def _keep(got: Path, deb: Deb, cache: Path) -> None:
-    found = sha256_of(got)
-    if found != deb.sha256:
-        raise HashMismatchError(
-            f"the archive gave {found}, but its index says {deb.sha256}", where=deb.name
-        )
-    fetch(str(got), deb.sha256, cache, name=deb.name)
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', "") + '"'
+        return apt_reasons.why(done.output, doing, self._where, self._folder.parent)

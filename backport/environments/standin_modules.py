@@ -6,17 +6,20 @@ They are pinned in the file that the recipe names, built in one throw-away chroo
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+import importlib.metadata
+import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from backport.environments import chroot, localrepo, pypi
-from backport.errors import InputError, RecipeError, RemoteError
-from backport.recipe.toml_table import Table
+from backport.engine import records
+from backport.environments import chroot, localrepo
+from backport.errors import InputError, RecipeError, reading
+from backport.recipe.model import Upstream
 from backport.source import fetch
+from backport.source.files import same_file
 
 EPOCH = 1485302400
 """The time stamp of all that is made here: 2017-01-25; any fixed one would do."""
@@ -25,26 +28,44 @@ _PACKAGES = "usr/lib/python2.7/dist-packages"
 _MAINTAINER = "Backport stand-in base <root@localhost>"
 BUILD_NEEDS = ("python2-dev", "python-setuptools", "gcc", "libc6-dev")
 
-# What the chroot runs: pip's own way to run a setup.py (setuptools imported first, so that
-# metadata is an .egg-info folder), then byte code with the paths and times of the installed files.
+# What the chroot runs. Of a wheel's data (PEP 427) only what belongs beside the modules is taken;
+# all else is built by pip's own way to run a setup.py (setuptools imported first, so that metadata
+# is an .egg-info folder). Then comes byte code with the paths and times of the installed files.
 _BUILD_SCRIPT = r"""
 set -eu
 export LC_ALL=C.UTF-8 HOME=/nonexistent PYTHONHASHSEED=0 SOURCE_DATE_EPOCH={epoch}
+unpack='import sys, tarfile, zipfile
+name = sys.argv[1]
+zipped = name.endswith((".whl", ".zip"))
+(zipfile.ZipFile if zipped else tarfile.open)(name).extractall(sys.argv[2])'
+install='import sys, setuptools
+sys.argv[0] = __file__ = "setup.py"
+execfile(__file__)'
 mkdir -p /build/stage
-for source in /build/in/source/*; do
-    name=${{source##*/}}
-    cd "$source"
-    if ! python2 -B -c 'import sys, setuptools; sys.argv[0] = __file__ = "setup.py"
-text = open(__file__).read().replace("\r\n", "\n")
-exec(compile(text, __file__, "exec"))' install --root "/build/stage/$name" \
-        --install-layout=deb --single-version-externally-managed --no-compile >/build/log 2>&1
-    then
+for file in /build/in/*/*; do
+    name=${{file%/*}} name=${{name##*/}}
+    packages=/build/stage/$name/{packages}
+    mkdir -p "$packages" "/build/source/$name"
+    case $file in
+    *.whl)
+        python2 -c "$unpack" "$file" "$packages"
+        for data in "$packages"/*.data/p*lib; do
+            [ ! -d "$data" ] || cp -a "$data/." "$packages"
+        done
+        rm -rf "$packages"/*.data
+        continue
+        ;;
+    esac
+    if ! {{
+        python2 -c "$unpack" "$file" "/build/source/$name" && cd "/build/source/$name"/*/ &&
+            python2 -B -c "$install" install --root "/build/stage/$name" --install-layout=deb \
+                --single-version-externally-managed --no-compile
+    }} >/build/log 2>&1; then
         cat /build/log
         echo "cannot build: $name: $(tail -n 1 /build/log)"
         exit 1
     fi
 done
-cp -a /build/in/wheel/. /build/stage/
 find /build/stage -exec touch -h -d @{epoch} '{{}}' +
 for tree in /build/stage/*; do
     # Some projects carry files for other versions of Python; those have no byte code then.
@@ -58,18 +79,18 @@ find /build/stage -exec touch -h -d @{epoch} '{{}}' +
 class Module:
     """A binary package made from a project's published file.
 
-    `package_version` is the package's, `version` the project's; `links` maps a file of the
-    package to what it is replaced by a link to; `series` maps a series to the version that it
-    released with, where that is known.
+    `version` is the project's, `package_version` the package's where it is not made from that;
+    `links` maps a file of the package to what it is replaced by a link to; `series` maps a series
+    to the version that it released with, where that is known.
     """
 
-    package: str
     project: str
     version: str
     file: str
     sha256: str
-    architecture: str
-    package_version: str
+    architecture: Literal["all", "any"]
+    epoch: int = 0
+    package_version: str = ""
     depends: tuple[str, ...] = ()
     recommends: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
@@ -78,18 +99,12 @@ class Module:
     series: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
-    @property
-    def is_wheel(self) -> bool:
-        """Whether the file is unpacked as it is; any other is built by its setup.py."""
-        return self.file.endswith(".whl")
-
 
 @dataclass(frozen=True)
 class Dummy:
     """A package without content, for a name that the stand-in's suite no longer has."""
 
-    package: str
-    package_version: str
+    version: str
     depends: tuple[str, ...]
     summary: str
     links: Mapping[str, str] = field(default_factory=dict)
@@ -97,29 +112,71 @@ class Dummy:
 
 
 @dataclass(frozen=True)
-class ModuleTable:
-    """What the stand-in is made of, by the recipe's file: Debian's `suite` and modules.
+class Own:
+    """A package of the suite that is used as such, and what the series have of it."""
 
-    `own` are the suite's packages that are used as such, `testbed` what every testbed has besides,
-    `where` the file's name. A table of nothing else is the plain suite.
+    series: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModuleTable:
+    """What the stand-in is made of, as the recipe's file has it: Debian's `suite` and modules.
+
+    `mark` ends the versions of what is made here, `testbed` is what every testbed has besides. A
+    table of nothing else is the plain suite.
     """
 
+    mark: str
     suite: str
-    modules: tuple[Module, ...] = ()
-    dummies: tuple[Dummy, ...] = ()
-    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    extras: Mapping[str, tuple[Module, ...]] = field(default_factory=dict)
-    digest: str = ""
     testbed: tuple[str, ...] = ()
-    where: str = ""
+    module: Mapping[str, Module] = field(default_factory=dict)
+    dummy: Mapping[str, Dummy] = field(default_factory=dict)
+    own: Mapping[str, Own] = field(default_factory=dict)
+    extra: Mapping[str, Mapping[str, Module]] = field(default_factory=dict)
 
-    @property
-    def everything(self) -> tuple[Module, ...]:
-        """The modules, and those that only one series had."""
-        return (*self.modules, *(one for some in self.extras.values() for one in some))
+    def modules(self) -> Iterator[tuple[str, str, Module]]:
+        """All modules with their package's name, and the series ("" for all) that had them."""
+        for series, modules in {"": self.module, **self.extra}.items():
+            yield from ((series, package, module) for package, module in modules.items())
+
+    def controls(self, architecture: str) -> list[dict[str, str]]:
+        """The fields of all control files, on a machine of that architecture."""
+        made = [self.control(name, module, architecture) for _, name, module in self.modules()]
+        return made + [self.control(name, dummy, "all") for name, dummy in self.dummy.items()]
+
+    def control(self, package: str, entry: Module | Dummy, architecture: str) -> dict[str, str]:
+        """The fields of one control file, on a machine of that architecture."""
+        compiled = isinstance(entry, Module) and entry.architecture == "any"
+        # "-1~": above the plain upstream version, which relations name, and below Debian's "-1".
+        fields = {
+            "Package": package,
+            "Version": f"{entry.version}-1~{self.mark}",
+            "Architecture": architecture if compiled else "all",
+            "Maintainer": _MAINTAINER,
+            "Section": "python",
+            "Priority": "optional",
+        }
+        if isinstance(entry, Dummy):
+            text = f"stand-in for Ubuntu's {package}: empty\n {entry.summary}."
+            depends = ", ".join(entry.depends)
+            return {**fields, "Multi-Arch": "allowed", "Depends": depends, "Description": text}
+        python = ("python2 (>= 2.7)", "python2 (<< 2.8)") if compiled else ("python2:any",)
+        epoch = f"{entry.epoch}:" if entry.epoch else ""
+        return {
+            **fields,
+            "Version": entry.package_version or f"{epoch}{fields['Version']}",
+            "Depends": ", ".join((*python, *entry.depends)),
+            "Recommends": ", ".join(entry.recommends),
+            "Provides": ", ".join(entry.provides),
+            "Description": (
+                f"stand-in for Ubuntu's {package}\n The Python 2 project {entry.project} "
+                f"{entry.version}, repackaged from its published file.\n"
+                " For building and testing only."
+            ),
+        }
 
 
-PLAIN = ModuleTable("bullseye")
+PLAIN = ModuleTable("", "bullseye")
 """The stand-in of a recipe that names no file."""
 
 
@@ -131,69 +188,21 @@ def load_table(path: Path | None) -> ModuleTable:
     """
     if path is None:
         return PLAIN
-    try:
-        data = path.read_bytes()
-        table = Table(tomllib.loads(data.decode()), path.name)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"this is no TOML: {error}", where=str(path), advice="mend it, or update.stand-in"
-        ) from error
-    mark, suite = table.string("mark"), table.string("suite")
-    testbed = table.strings("testbed", ())
-    modules = tuple(_module(name, entry, mark) for name, entry in table.tables("module"))
-    dummies = tuple(_dummy(name, entry, mark) for name, entry in table.tables("dummy"))
-    own = {}
-    for name, entry in table.tables("own"):
-        own[name] = entry.mapping("series")
-        entry.done()
-    extras = {}
-    extra = table.table("extra")
-    for series, _ in table.tables("extra"):
-        extras[series] = tuple(_module(name, item, mark) for name, item in extra.tables(series))
-    table.done()
-    digest = hashlib.sha256(data).hexdigest()
-    return ModuleTable(suite, modules, dummies, own, extras, digest, testbed, path.name)
-
-
-def _module(package: str, entry: Table, mark: str) -> Module:
-    version, epoch = entry.string("version"), entry.integer("epoch", 0)
-    # "-1~": above the plain upstream version, which relations name, and below Debian's "-1".
-    marked = f"{epoch}:{version}-1~{mark}" if epoch else f"{version}-1~{mark}"
-    module = Module(
-        package=package,
-        project=entry.string("project"),
-        version=version,
-        file=entry.string("file"),
-        sha256=entry.string("sha256"),
-        architecture=entry.string("architecture"),
-        package_version=entry.string("package_version", marked),
-        depends=entry.strings("depends", ()),
-        recommends=entry.strings("recommends", ()),
-        provides=entry.strings("provides", ()),
-        scripts=entry.strings("scripts", ()),
-        links=entry.mapping("links"),
-        series=entry.mapping("series"),
-        note=entry.string("note", ""),
-    )
-    entry.done()
-    return module
-
-
-def _dummy(package: str, entry: Table, mark: str) -> Dummy:
-    dummy = Dummy(
-        package=package,
-        package_version=f"{entry.string('version')}-1~{mark}",
-        depends=entry.strings("depends"),
-        summary=entry.string("summary"),
-        links=entry.mapping("links"),
-        series=entry.mapping("series"),
-    )
-    entry.done()
-    return dummy
+    what, advice = "this is no table of a stand-in", "mend it, or update.stand-in"
+    with reading(path, what=what, advice=advice, kind=RecipeError):
+        data = tomllib.loads(records.read_bytes(path).decode())
+        table: ModuleTable = records.decode(ModuleTable, data, "the table")
+        return table
 
 
 def build_modules(
-    table: ModuleTable, files: Mapping[str, Path], system: Path, out: Path, *, architecture: str
+    table: ModuleTable,
+    system: Path,
+    out: Path,
+    architecture: str,
+    cache: Path,
+    *,
+    offline: bool = False,
 ) -> None:
     """Build every module, extra and dummy of the table.
 
@@ -201,110 +210,90 @@ def build_modules(
 
     Parameters:
         table: the modules.
-        files: where the file of each sha256 lies.
         system: a repository that has the suite's compiler and Python 2.
-        out: an empty folder.
+        out: the folder; it appears by one rename.
         architecture: the machine's Debian architecture.
+        cache: the folder of downloads. offline: download nothing.
 
     Raises:
         StepError: a module does not build; the message names it.
-        InputError: two packages hold the same file.
+        InputError: a module's file is another one, or does not have what the table says.
+        RemoteError: the package index does not answer, or may not be asked.
     """
-    scratch = out / ".build"
-    given, stage = scratch / "in", scratch / "stage"
-    for name in ("source", "wheel"):
-        (given / name).mkdir(parents=True)
-    for module in table.everything:
-        file = files[module.sha256]
-        if module.is_wheel:
-            pypi.unpack_wheel(file, given / "wheel" / module.package / _PACKAGES, module.file)
-        else:
-            pypi.unpack_sdist(file, given / "source" / module.package, module.file)
-    (given / "build.sh").write_text(_BUILD_SCRIPT.format(epoch=EPOCH, packages=_PACKAGES))
-    chroot.run_in_throwaway(
-        system, include=BUILD_NEEDS, given=given, script="build.sh", result=stage
-    )
-    owners: dict[str, str] = {}
-    for module in table.everything:
-        tree = stage / module.package
-        pypi.lay_out(tree, _PACKAGES, module.package, module.scripts, module.links)
-        for path in tree.rglob("*"):
-            name = str(path.relative_to(tree))
-            if not path.is_dir() and owners.setdefault(name, module.package) != module.package:
-                raise InputError(
-                    f"{owners[name]} and {module.package} both have the file {name}",
-                    where=table.where,
-                )
-        where = next((out / one for one, some in table.extras.items() if module in some), out)
-        where.mkdir(exist_ok=True)
-        localrepo.write_deb(tree, control(module, architecture), where, epoch=EPOCH)
-    for dummy in table.dummies:
-        tree = scratch / "dummy" / dummy.package
-        tree.mkdir(parents=True)
-        for name, target in dummy.links.items():
-            link = tree / name.lstrip("/")
-            link.parent.mkdir(parents=True)
-            link.symlink_to(target)
-        localrepo.write_deb(tree, dummy_control(dummy), out, epoch=EPOCH)
-    shutil.rmtree(scratch)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".new-") as scratch:
+        given, stage, fresh = (Path(scratch) / name for name in ("in", "stage", "modules"))
+        fresh.mkdir()
+        for _, package, module in table.modules():
+            pin = Upstream(module.file, module.sha256, pypi=module.project)
+            (given / package).mkdir(parents=True)
+            file = fetch.fetch_upstream(pin, cache, offline=offline)
+            same_file(given / package / module.file, file)
+        (given / "build.sh").write_text(_BUILD_SCRIPT.format(epoch=EPOCH, packages=_PACKAGES))
+        chroot.run_in_throwaway(
+            system, include=BUILD_NEEDS, given=given, script="build.sh", result=stage
+        )
+        for series, package, module in table.modules():
+            lay_out(stage / package, package, module.scripts, module.links)
+            (fresh / series).mkdir(exist_ok=True)
+            control = table.control(package, module, architecture)
+            localrepo.write_deb(stage / package, control, fresh / series, epoch=EPOCH)
+        for package, dummy in table.dummy.items():
+            tree = Path(scratch) / "dummy" / package
+            tree.mkdir(parents=True)
+            for name, target in dummy.links.items():
+                link = tree / name.lstrip("/")
+                link.parent.mkdir(parents=True)
+                link.symlink_to(target)
+            localrepo.write_deb(tree, table.control(package, dummy, "all"), fresh, epoch=EPOCH)
+        fresh.rename(out)
 
 
-def control(module: Module, architecture: str) -> dict[str, str]:
-    """The fields of a module's control file, on a machine of that architecture."""
-    own = architecture if module.architecture == "any" else "all"
-    depends = ["python2 (>= 2.7)", "python2 (<< 2.8)"] if own != "all" else ["python2:any"]
-    return {
-        "Package": module.package,
-        "Version": module.package_version,
-        "Architecture": own,
-        "Maintainer": _MAINTAINER,
-        "Section": "python",
-        "Priority": "optional",
-        "Depends": ", ".join([*depends, *module.depends]),
-        "Recommends": ", ".join(module.recommends),
-        "Provides": ", ".join(module.provides),
-        "Description": (
-            f"stand-in for Ubuntu's {module.package}\n"
-            f" The Python 2 project {module.project} {module.version}, repackaged from its "
-            "published file.\n For building and testing only."
-        ),
-    }
+def lay_out(tree: Path, package: str, scripts: Sequence[str], links: Mapping[str, str]) -> None:
+    """Make an installed distribution the content of a binary package.
 
+    Modules and metadata stay; of all else only the named scripts are there, written anew.
 
-def dummy_control(dummy: Dummy) -> dict[str, str]:
-    """The fields of a dummy's control file."""
-    return {
-        "Package": dummy.package,
-        "Version": dummy.package_version,
-        "Architecture": "all",
-        "Multi-Arch": "allowed",
-        "Maintainer": _MAINTAINER,
-        "Section": "python",
-        "Priority": "optional",
-        "Depends": ", ".join(dummy.depends),
-        "Description": f"stand-in for Ubuntu's {dummy.package}: empty\n {dummy.summary}.",
-    }
-
-
-def files(table: ModuleTable, cache: Path, *, offline: bool = False) -> dict[str, Path]:
-    """The file of each module, by its sha256, from the cache or the package index.
+    Parameters:
+        tree: the package's root.
+        package: the binary package's name.
+        scripts: the console scripts that the package has.
+        links: modules' files that become links, and what each points to; of NAME_t, a template of
+            Sphinx's, comes the link NAME.
 
     Raises:
-        RemoteError: the index does not answer, or may not be asked. InputError: a file is
-            another one.
+        InputError: there is not one distribution, or no such script or file.
     """
-    return {one.sha256: _published(one, cache, offline) for one in table.everything}
-
-
-def _published(module: Module, cache: Path, offline: bool) -> Path:
-    found = fetch.cached(cache, module.sha256, module.file)
-    if found is not None:
-        return found
-    if offline:
-        raise RemoteError(
-            f"{module.file} is not in the cache, and the network may not be used",
-            where=str(cache),
-            advice="run once without --offline",
+    home = tree / _PACKAGES
+    distributions = [*importlib.metadata.distributions(path=[str(home)])]
+    if len(distributions) != 1:
+        raise InputError(f"its file has {len(distributions)} distributions", where=package)
+    for path in tree.rglob("*"):
+        if not path.is_relative_to(home) and not path.is_dir():
+            path.unlink()
+    declared = distributions[0].entry_points.select(group="console_scripts")
+    for script in scripts:
+        if script not in declared.names:
+            raise InputError(f"its file declares no script {script}", where=package)
+        module, function = declared[script].module, declared[script].attr
+        path = tree / "usr/bin" / script
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            "#!/usr/bin/python2\nimport sys\n"
+            f"from {module} import {function}\nsys.exit({function}())\n"
         )
-    place = pypi.resolve(module.project, module.file)
-    return fetch.fetch(place, module.sha256, cache, name=module.file)
+        path.chmod(0o755)
+    for file, target in links.items():
+        if not (home / file).is_file():
+            raise InputError(f"its file has no {file}", where=package)
+        (home / file).unlink()
+        link = home / file.removesuffix("_t")
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    # dh_python2 turns a requirement into a package's name by these notes; by itself it finds
+    # only metadata whose name ends in egg-info, which that of wheels does not.
+    note = tree / "usr/share/python/dist" / package
+    note.parent.mkdir(parents=True)
+    note.write_text(f"{distributions[0].metadata['Name']} {package}\n")
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()

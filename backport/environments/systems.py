@@ -17,67 +17,82 @@ from types import ModuleType
 
 from backport.engine.process import require, run, wait_for
 from backport.environments import chroot, localrepo
-from backport.environments.localrepo import Repository
+from backport.environments.base import Dependencies, not_own
 from backport.environments.mirror import Pool
 
-REQUIRED, BUILD, TESTBED = "required", "build", "testbed"
-"""The groups of a pool that the systems are made from; `mirror.collect` finds the first."""
+OLDER, ELSEWHERE = "older", "elsewhere"
+"""The groups of a pool with what the archive has of the recipe's own binary packages: of those that
+the recipe makes for a series, and of those that it makes for other series only."""
+
+MODULES = "modules"
+"""The group of a pool that modules are built with."""
+
+_REQUIRED, _BUILD, _TESTBED = "required", "build", "testbed"
 
 
-class Systems:
-    """The systems of one base below `home`.
+def groups(dependencies: Dependencies, testbed: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The relations that a base has to meet, by the groups of a pool.
 
     Parameters:
-        pool: the packages, in the groups REQUIRED, BUILD and TESTBED.
-        home: the folder that keeps what was made.
-        origin: the base's name, for the repository that they are made from.
-        epoch: seconds since 1970, for that repository's date.
-        include: packages of the testbed beside `chroot.TESTBED_PACKAGES`.
-        groups: further groups of the pool that the repository has.
+        testbed: packages of the testbed beside `chroot.TESTBED_PACKAGES`.
     """
+    return {
+        _BUILD: list(chroot.BUILD_PACKAGES),
+        _TESTBED: [*chroot.TESTBED_PACKAGES, *testbed],
+        "build-dependencies": not_own(dependencies.build, dependencies.own),
+        "test-dependencies": not_own(dependencies.test, dependencies.own),
+    }
 
-    def __init__(
-        self,
-        pool: Pool,
-        home: Path,
-        *,
-        origin: str,
-        epoch: int,
-        include: Sequence[str] = (),
-        groups: Sequence[str] = (),
-    ) -> None:
-        names = (REQUIRED, BUILD, TESTBED, *groups)
-        debs = sorted({deb for name in names for deb in pool.groups[name]})
-        self.repository: Repository = localrepo.publish(
-            debs, home / "system", origin=f"{origin}-system", epoch=epoch
-        )
-        made_by = code_hash(chroot, localrepo)
-        key = data_hash([self.repository.folder.name, made_by])
-        self.chroot = home / f"chroot-{key}.tar"
-        self.testbed_root = home / f"testbed-{key}"
-        self._include = tuple(include)
 
-    def make(self, *others: Callable[[], object]) -> None:
-        """Make what is not there, and do `others`, all side by side.
+def of_series(pool: Pool, dependencies: Dependencies, series: str) -> tuple[set[Path], set[Path]]:
+    """The packages of the base for a series, and apart what the archive has of the recipe's own."""
+    made_here = dependencies.own - dependencies.elsewhere(series)
+    there = {path for name in (OLDER, ELSEWHERE) for path in pool.groups.get(name, ())}
+    older = {path for path in there if path.name.split("_")[0] in made_here}
+    rest = pool.groups.keys() - {OLDER, ELSEWHERE}
+    return {path for name in rest for path in pool.groups[name]} | (there - older), older
 
-        Raises:
-            StepError: mmdebstrap failed. MachineError: a program is missing, or the disk is full.
-        """
-        with ThreadPoolExecutor(max_workers=len(others) + 2) as threads:
-            running = [
-                threads.submit(copy_context().run, job)  # with the step's runner
-                for job in (*others, self._make_chroot, self._make_testbed)
-            ]
-        for job in running:
-            job.result()
 
-    def _make_chroot(self) -> None:
-        if not self.chroot.exists():
-            chroot.make_build_chroot(self.repository.path, self.chroot)
+def make(
+    pool: Pool,
+    home: Path,
+    *,
+    testbed: Sequence[str] = (),
+    beside: Callable[[Path], object] = lambda _: None,
+) -> tuple[Path, Path]:
+    """The tarball of the build chroot and the testbed's root; what is not there is made.
 
-    def _make_testbed(self) -> None:
-        if not self.testbed_root.exists():
-            chroot.make_testbed_root(self.repository.path, self.testbed_root, include=self._include)
+    Parameters:
+        pool: the packages, in the groups of `groups`.
+        home: the folder that keeps what was made.
+        testbed: packages of the testbed beside `chroot.TESTBED_PACKAGES`.
+        beside: is called with the repository, at the same time.
+
+    Raises:
+        StepError: mmdebstrap failed. MachineError: a program is missing, or the disk is full.
+    """
+    names = (_REQUIRED, _BUILD, _TESTBED, MODULES)
+    debs = sorted({deb for name in names for deb in pool.groups.get(name, ())})
+    repository = localrepo.publish(debs, home / "system")
+    key = data_hash([repository.name, code_hash(chroot, localrepo)])
+    tarball, root = home / f"chroot-{key}.tar", home / f"testbed-{key}"
+
+    def make_chroot() -> None:
+        if not tarball.exists():
+            chroot.make_build_chroot(repository, tarball)
+
+    def make_testbed() -> None:
+        if not root.exists():
+            chroot.make_testbed_root(repository, root, include=testbed)
+
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        running = [
+            threads.submit(copy_context().run, job)  # with the step's runner
+            for job in (lambda: beside(repository), make_chroot, make_testbed)
+        ]
+    for job in running:
+        job.result()
+    return tarball, root
 
 
 @contextmanager
@@ -92,11 +107,7 @@ def alone(home: Path) -> Iterator[None]:
 
 
 def architecture() -> str:
-    """The Debian architecture of this machine.
-
-    Raises:
-        MachineError: dpkg is not installed.
-    """
+    """The Debian architecture of this machine; MachineError: dpkg is not installed."""
     return run([require("dpkg", "dpkg"), "--print-architecture"]).output.strip()
 
 

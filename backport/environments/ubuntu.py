@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 
 from backport.environments import chroot, localrepo, mirror, systems
-from backport.environments.base import Dependencies, PreparedBase, not_own
-from backport.environments.machine_sources import Suite
+from backport.environments.base import Dependencies, PreparedBase
+from backport.environments.private_apt import Suite
 from backport.errors import MachineError, RecipeError
 from backport.recipe.model import Series
 
@@ -20,12 +20,10 @@ KEYRING_VARIABLE = "BACKPORT_UBUNTU_KEYRING"
 """The environment variable that names another keyring file."""
 
 COMPONENTS = ("main", "universe")
+_POCKETS = ("", "-updates", "-security")
 # The archive's signing key of 2012, the only one of zesty; its own signature is made with SHA1.
 _OLD_KEYS = ("790BC7277767219C42C86F933B4FE6ACC0B21F32",)
-_EPOCH = 0
-_OLDER, _ELSEWHERE = "older", "elsewhere"
 _ADDRESS = re.compile(r"https?://[^\s\[\]]+")
-_NO_STAND_IN = "or use --base stand-in"
 
 
 class Ubuntu:
@@ -35,10 +33,8 @@ class Ubuntu:
         keyring: the keys that the archive's Release files are verified with; without it the file
             that BACKPORT_UBUNTU_KEYRING names, else the one of the package ubuntu-keyring.
         old_keys: fingerprints of the archive's keys whose own signature may be made with SHA1.
-        pockets: which pockets beside the release pocket, as suffixes of the suite's name.
         as_of: the day that the archive is looked at, None for now: of the update's own packages
             only those that the recipe's versions of that day made are taken.
-        retries: how often a broken connection is begun anew.
         offline: download nothing.
     """
 
@@ -47,26 +43,20 @@ class Ubuntu:
     def __init__(
         self,
         keyring: Path | None = None,
-        pockets: Sequence[str] = ("-updates", "-security"),
         *,
         old_keys: Sequence[str] = _OLD_KEYS,
         as_of: date | None = None,
-        retries: int = 4,
         offline: bool = False,
     ) -> None:
-        named = os.environ.get(KEYRING_VARIABLE, "")
-        self.keyring = keyring or (Path(named).absolute() if named else KEYRING)
-        self._pockets = tuple(pockets)
+        self.keyring = keyring or Path(os.environ.get(KEYRING_VARIABLE) or KEYRING).absolute()
         self._old_keys = tuple(old_keys)
         self._as_of = as_of
-        self._retries = retries
         self._offline = offline
 
     def inputs(self, series: Series) -> dict[str, str]:
-        """What the prepared base depends on beside the dependencies, as names and hashes."""
+        """See `Base`."""
         return {
             "mirror": series.mirror,
-            "pockets": " ".join(self._pockets),
             "code": systems.code_hash(chroot, systems, sys.modules[__name__]),
             "older": systems.data_hash(self._of_sources(series)),
         }
@@ -75,7 +65,7 @@ class Ubuntu:
         """Look whether there is a keyring to verify the archive with.
 
         Raises:
-            MachineError: there is none, or apt could not take its path.
+            MachineError: there is none.
         """
         if not self.keyring.is_file():
             # Debian has that package from 13 on, and in bookworm-backports.
@@ -85,83 +75,52 @@ class Ubuntu:
                 advice=(
                     "run: sudo apt install ubuntu-keyring (on Debian 12 it is in "
                     f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file, "
-                    f"{_NO_STAND_IN}"
+                    "or use --base stand-in"
                 ),
-            )
-        if re.search(r"[\s,\[\]]", str(self.keyring)):
-            raise MachineError(
-                "apt cannot read a keyring whose path has blanks, commas or brackets",
-                where=str(self.keyring),
-                advice=f"copy it elsewhere, and let {KEYRING_VARIABLE} name the copy",
             )
 
     def prepare(
         self, series: Series, dependencies: Dependencies, out: Path, cache: Path
     ) -> PreparedBase:
-        """Make repository, build chroot and testbed root below `out`; what is there is kept.
-
-        Raises:
-            RecipeError: the recipe names no mirror for the series, or what is no address.
-            MachineError: the archive's keyring is not installed, or the disk is full.
-            RemoteError: the archive does not answer, or has no such series.
-            InputError: a signature or hash is wrong, or a relation cannot be met.
-            StepError: a chroot cannot be made.
-        """
-        suites = self._suites(series)
+        """See `Base`; RecipeError: the recipe names no address of the series' archive."""
+        if not _ADDRESS.fullmatch(series.mirror):
+            raise RecipeError(
+                f"{series.mirror!r} is no address of an archive",
+                where=f"series.{series.name}.mirror",
+                advice="write one that begins with http:// or https://, or use --base stand-in",
+            )
         self.check_keyring()
-        architecture = systems.architecture()
+        suites = [
+            Suite(series.mirror.rstrip("/"), f"{series.name}{pocket}", COMPONENTS, self.keyring)
+            for pocket in _POCKETS
+        ]
         home = out / self.kind / series.name
-        groups = {
-            systems.BUILD: list(chroot.BUILD_PACKAGES),
-            systems.TESTBED: list(chroot.TESTBED_PACKAGES),
-            "build-dependencies": not_own(dependencies.build, dependencies.own),
-            "test-dependencies": not_own(dependencies.test, dependencies.own),
-        }
         elsewhere = dependencies.elsewhere(series.name)
-        made_here = dependencies.own - elsewhere
-        of_sources = self._of_sources(series)
-        key = systems.data_hash(
-            [
-                [(suite.uri, suite.suite, suite.components) for suite in suites],
-                architecture,
-                groups,
-                sorted(dependencies.own),
-                sorted(elsewhere),
-                of_sources,
-            ]
-        )
         with systems.alone(home):
             pool = mirror.collect(
                 suites,
-                groups,
-                home / f"pool-{key}.json",
-                architecture=architecture,
+                systems.groups(dependencies),
+                home,
+                architecture=systems.architecture(),
                 cache=cache,
-                if_there={_OLDER: made_here, _ELSEWHERE: elsewhere},
-                of_sources=of_sources,
+                if_there={
+                    systems.OLDER: dependencies.own - elsewhere,
+                    systems.ELSEWHERE: elsewhere,
+                },
+                of_sources=self._of_sources(series),
                 take_keys=self._old_keys,
-                retries=self._retries,
                 offline=self._offline,
             )
-            made = systems.Systems(pool, home, origin=self.kind, epoch=_EPOCH)
-            made.make()
-            there = {*pool.groups[_OLDER], *pool.groups[_ELSEWHERE]}
-            older = {path for path in there if path.name.split("_")[0] in made_here}
-            rest = pool.groups.keys() - {_OLDER, _ELSEWHERE}
-            needed = {path for name in rest for path in pool.groups[name]}
-            debs = sorted(needed | (there - older))
-            repository = localrepo.publish(debs, home / "base", origin="ubuntu-base", epoch=_EPOCH)
-            before = (
-                localrepo.publish(sorted(older), home / "older", origin="ubuntu", epoch=_EPOCH).path
-                if older
-                else None
-            )
+            tarball, root = systems.make(pool, home)
+            debs, older = systems.of_series(pool, dependencies, series.name)
+            repository = localrepo.publish(sorted(debs), home / "base")
+            before = localrepo.publish(sorted(older), home / "older") if older else None
         return PreparedBase(
             kind=self.kind,
             suite=f"Ubuntu {series.version} {series.name}",
-            repository=repository.path,
-            chroot=made.chroot,
-            testbed_root=made.testbed_root,
+            repository=repository,
+            chroot=tarball,
+            testbed_root=root,
             older=before,
             notes=pool.notes,
         )
@@ -171,22 +130,3 @@ class Ubuntu:
         if self._as_of is None:
             return None
         return {source: published.version for source, published in series.archive.items()}
-
-    def _suites(self, series: Series) -> list[Suite]:
-        where = f"series.{series.name}.mirror"
-        if not series.mirror:
-            raise RecipeError(
-                "this series has no mirror",
-                where=where,
-                advice=f"write the archive's address, {_NO_STAND_IN}",
-            )
-        if not _ADDRESS.fullmatch(series.mirror):
-            raise RecipeError(
-                f"{series.mirror!r} is no address of an archive",
-                where=where,
-                advice="write one that begins with http:// or https://",
-            )
-        return [
-            Suite(series.mirror.rstrip("/"), f"{series.name}{pocket}", COMPONENTS, self.keyring)
-            for pocket in ("", *self._pockets)
-        ]

@@ -11,14 +11,7 @@ from backport.build import layers, sbuild
 from backport.builder import sandbox
 from backport.engine import process
 from backport.engine.execute import REGISTRY, Action
-from backport.engine.outputs import (
-    BUILT_ORIGIN,
-    DEPENDENCIES,
-    SHIPPED,
-    built_debs,
-    kept_chroot,
-    one_file,
-)
+from backport.engine.outputs import DEPENDENCIES, SHIPPED, built_debs, kept_chroot, one_file
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
@@ -30,8 +23,7 @@ from backport.recipe.model import Recipe, Source
 from backport.run import clean
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
-from backport.source.changelog import timestamp
-from backport.source.files import folder_texts, sha256_of
+from backport.source.files import folder_texts, same_file, sha256_of
 from backport.source.text import control_paragraphs, read_text
 from backport.testbed import autopkgtest, matrix, reports
 from backport.testbed.lxc import Testbed
@@ -86,7 +78,7 @@ class Actions:
             files = [fetch.fetch_upstream(source.upstream, cache, offline=offline)]
             detail = f"{source.upstream.file}, sha256 {source.upstream.sha256[:12]}…"
         for path in files:
-            localrepo.link_or_copy(path, out / path.name)
+            same_file(out / path.name, path)
         return Outcome(Passed(detail), tuple(path.name for path in files))
 
     def source(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
@@ -260,8 +252,7 @@ class Actions:
         return Outcome(verdict)
 
     def _publish(self, debs: list[Path], scratch: Path) -> Path:
-        origin, epoch = BUILT_ORIGIN, int(timestamp(self.recipe.date))
-        return localrepo.publish(debs, scratch / "built", origin=origin, epoch=epoch).path
+        return localrepo.publish(debs, scratch / "built")
 
 
 def _from_layer(verdict: Verdict, layer: layers.Layer | None) -> Verdict:
@@ -277,7 +268,7 @@ def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
     dsc = dsc_files.read_dsc(fetched / source.base.dsc)
     names = (source.base.dsc, *(file.name for file in dsc.files))
     for name in names:
-        localrepo.link_or_copy(fetched / name, out / name)
+        same_file(out / name, fetched / name)
     (out / SHIPPED).write_text("{}")
     return Outcome(Passed(f"{source.base.version} (as it is, never uploaded)"), (*names, SHIPPED))
 

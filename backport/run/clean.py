@@ -21,7 +21,10 @@ from backport.source import dsc, fetch
 from backport.testbed import autopkgtest, lxc
 
 # What the two bases keep below bases/KIND/ or bases/KIND/SERIES/; all of it can be made again.
-_BASE = ("chroot-*.tar", "testbed-*", "modules-*", "pool-*.json", "layer-*")
+_BASE = (
+    "chroot-*.tar", "testbed-*", "base-*", "older-*", "system-*", "modules-*", "pool-*.json",
+    "layer-*",
+)  # fmt: skip
 _UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
 
 
@@ -92,7 +95,8 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
         if step not in removed and (step / prepared.FILE).is_file():
             with suppress(InputError):  # such a step runs anew
                 base = prepared.read(step)
-                named |= {base.chroot.resolve(), base.testbed_root.resolve()}
+                parts = (base.chroot, base.testbed_root, base.repository, base.older)
+                named |= {part.resolve() for part in parts if part is not None}
     for home in _homes(store):
         for path in (path for pattern in _BASE for path in sorted(home.glob(pattern))):
             if path.resolve() not in named and _time(path) <= before:

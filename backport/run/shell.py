@@ -35,6 +35,6 @@ def shell(recipe: Recipe, store: Store, series: str, source: str) -> int:
     builds = [store.folder(StepId("build", series, one.name)) for one in recipe.sources]
     debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
     with store.temporary(f"shell/{series}") as scratch:
-        built = localrepo.publish(debs, scratch / "built", origin=outputs.BUILT_ORIGIN, epoch=0)
-        with Testbed(base.testbed_root, {"built": built.path, "base": base.repository}) as testbed:
+        built = localrepo.publish(debs, scratch / "built")
+        with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
             return lxc.shell(testbed)

@@ -18,7 +18,6 @@ from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Result, Store
 from backport.engine.verdict import Passed
 from backport.environments.base import Base
-from backport.environments.localrepo import link_or_copy
 from backport.errors import InputError
 from backport.launchpad.builds.published import PublishedBinary
 from backport.recipe import versions
@@ -27,6 +26,7 @@ from backport.run import plan as planning
 from backport.run.actions import Actions, Options, tidy
 from backport.run.plan import Selection
 from backport.source import fetch
+from backport.source.files import same_file
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
 from backport.sru.facts import Facts, Pair
@@ -48,7 +48,7 @@ def actions(
             if file.file.endswith(".deb"):
                 cache, offline = own.options.cache, own.options.offline
                 got = fetch.fetch(file.url, file.sha256, cache, name=file.file, offline=offline)
-                link_or_copy(got, out / file.file)
+                same_file(out / file.file, got)
                 names.append(file.file)
         text = "".join(f"fetched {file.url}, sha256 {file.sha256}\n" for file in files)
         (out / "build.log").write_text(text)

@@ -25,7 +25,6 @@ from backport.errors import BackportError
 from backport.recipe import reader
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.run.plan import Selection
-from backport.source.changelog import timestamp
 from tests.bench import cores, figures, lock_cost
 from tests.support.steps import planned
 
@@ -128,7 +127,6 @@ class Bench:
             BenchError: a build failed.
         """
         steps, needs = self.steps("build"), self.build_needs()
-        epoch = int(timestamp(reader.load(self.recipe).date))
         out = self.home / "loop"
         if out.exists():
             remove_tree(out)
@@ -140,10 +138,7 @@ class Bench:
             base = prepared.read(self.work / f"base/{step.id.series}")
             repositories = [base.repository]
             if debs := outputs.built_debs(out / need for need in needs[name]):
-                place = out / "repository" / name
-                origin = outputs.BUILT_ORIGIN
-                built = localrepo.publish(debs, place, origin=origin, epoch=epoch)
-                repositories.insert(0, built.path)
+                repositories.insert(0, localrepo.publish(debs, out / "repository" / name))
             started = time.monotonic()
             result = sbuild.build(
                 dsc,

@@ -97,14 +97,11 @@ def in_testbed(work: Path, series: str) -> int:
     with tempfile.TemporaryDirectory(prefix="lock-cost.") as folder:
         place = Path(folder)
         place.chmod(0o755)
-        built = localrepo.publish(
-            outputs.built_debs(builds), place / "built", origin=outputs.BUILT_ORIGIN, epoch=0
-        )
+        built = localrepo.publish(outputs.built_debs(builds), place / "built")
         # They lie in the repository's folder, which the testbed has.
-        subprocess.run(["dpkg-deb", "-x", bare, built.path / "unpatched"], check=True)
-        shutil.copytree(CHECKOUT / "autopkgtest", built.path / "tests")
-        repositories = {"built": built.path, "base": base.repository}
-        with lxc.Testbed(base.testbed_root, repositories) as testbed:
+        subprocess.run(["dpkg-deb", "-x", bare, built / "unpatched"], check=True)
+        shutil.copytree(CHECKOUT / "autopkgtest", built / "tests")
+        with lxc.Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
             inside = testbed.place("built")
             script = (
                 "apt-get install -qq certbot python-cryptography >&2 && exec python2.7 -B "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.engine.process import require, run
-from backport.environments.machine_sources import machine_suites
+from backport.environments.standin import debian_suites
 from backport.testbed.host import as_root
 
 SUITE = "bullseye"
@@ -28,7 +28,7 @@ class Bullseye:
 def bullseye() -> Bullseye:
     """Make both below BACKPORT_TEST_CACHE, or take those that are there."""
     home = Path(os.environ.get("BACKPORT_TEST_CACHE", "~/.cache/backport-tests")).expanduser()
-    suites = machine_suites(SUITE)
+    suites = debian_suites(SUITE)
     key = hashlib.sha256(repr((suites, IN_CHROOT, IN_ROOT)).encode()).hexdigest()[:12]
     folder = home / f"{SUITE}-{key}"
     folder.mkdir(parents=True, exist_ok=True)

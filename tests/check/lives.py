@@ -51,8 +51,7 @@ def lead_lives(root: Path, folder: Path) -> Lives:
     repositories = {"base": make_repository(folder / "base", {"nothing": "1.0"})}
     for name, packages in (("new", new), *((f"old-{one.name}", [one]) for one in old)):
         debs = [package.deb for package in packages]
-        made = localrepo.publish(debs, folder / name, origin=name, epoch=1_500_000_000)
-        repositories[name] = made.path
+        repositories[name] = localrepo.publish(debs, folder / name)
     log, found, upgrades = folder / "log", {}, {}
     with Testbed(root, repositories) as testbed:
         with testbed.booted() as clone_name:

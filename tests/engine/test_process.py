@@ -58,9 +58,6 @@ def left_over() -> Iterator[list[int]]:
             os.kill(pid, signal.SIGKILL)
 
 
-# ------------------------------------------------------------------ a program's end
-
-
 @pytest.mark.parametrize(
     ("args", "stdin", "exit_code", "output"),
     [
@@ -73,6 +70,7 @@ def left_over() -> Iterator[list[int]]:
         (["head", "-c", "1000000", "/dev/zero"], None, 0, "\0" * 1_000_000),
         (["printf", r"a\377b"], None, 0, "a\ufffdb"),
     ],
+    ids=range(8),
 )
 def test_the_output_and_the_exit_code_come_back(
     args: list[str], stdin: str | None, exit_code: int, output: str
@@ -82,30 +80,23 @@ def test_the_output_and_the_exit_code_come_back(
     assert done.args == tuple(args)
 
 
-def test_a_log_takes_both_streams_after_what_it_held(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("before\n")
-    done = process.run(["sh", "-c", "echo out; echo err >&2"], log=log)
-    assert log.read_text() == "before\nout\nerr\n"
-    assert done.output == ""
-
-
-def test_folder_and_variables_are_those_given_and_the_umask_is_the_usual_one(
+def test_log_folder_and_variables_are_those_given_and_the_umask_is_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEPT", "kept")
+    log = tmp_path / "log"
+    log.write_text("before\n")
     before = os.umask(0o077)
     try:
-        script = "pwd; echo $KEPT $GIVEN; umask"
-        done = process.run(["sh", "-c", script], cwd=tmp_path, env={"GIVEN": "given"})
+        script = "pwd; echo $KEPT $GIVEN >&2; umask"
+        words = ["sh", "-c", script]
+        logged = process.run(words, cwd=tmp_path, env={"GIVEN": "given"}, log=log)
+        done = process.run(words, cwd=tmp_path, env={"GIVEN": "given"})
     finally:
         os.umask(before)
-    assert done.output == f"{tmp_path}\nkept given\n0022\n"
-
-
-def test_the_tail_is_the_last_lines() -> None:
-    done = process.run(["seq", "5"])
-    assert (done.tail(2), done.tail()) == ("4\n5", "1\n2\n3\n4\n5")
+    lines = f"{tmp_path}\nkept given\n0022\n"
+    assert (done.output, done.tail(2)) == (lines, "kept given\n0022")
+    assert (logged.output, log.read_text()) == ("", f"before\n{lines}")
 
 
 def test_what_cannot_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None:
@@ -124,9 +115,6 @@ def test_what_cannot_be_run_is_a_sentence_of_the_machine(tmp_path: Path) -> None
             call()
         assert (str(caught.value), caught.value.exit_code) == (expected, 5)
     assert Path(process.require("sh", "dash")).name == "sh"
-
-
-# ------------------------------------------------------------------ the time limit
 
 
 TWO_GENERATIONS = """\
@@ -151,8 +139,10 @@ def run_too_long(args: list[str | Path], begun: Path, log: Path | None = None) -
     pytest.fail("the program did not begin")
 
 
-@pytest.mark.parametrize("logged", [False, True])
-@pytest.mark.parametrize("ignored", [("HUP", "HUP"), ("HUP", "TERM"), ("TERM", "TERM")])
+@pytest.mark.parametrize(
+    ("ignored", "logged"),
+    [(("HUP", "HUP"), True), (("HUP", "TERM"), False), (("TERM", "TERM"), True)],
+)
 def test_the_time_limit_ends_the_whole_group(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -179,23 +169,16 @@ def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
     script = f'setsid sh -c \'echo $$ > "$1"; echo begun; exec sleep {LONG}\' sh "$1"'
     done = run_too_long(["sh", "-c", f"{script} & wait", "sh", tmp_path / "pid"], tmp_path / "pid")
     left_over.append(pid_in(tmp_path / "pid"))
-    assert done.timed_out
-    assert done.exit_code == -signal.SIGTERM
-    assert done.output == "begun\n"
+    assert (done.timed_out, done.exit_code, done.output) == (True, -signal.SIGTERM, "begun\n")
 
 
 def test_what_outlives_the_leader_of_its_group_is_ended(
     tmp_path: Path, left_over: list[int]
 ) -> None:
-    done = process.run(
-        ["sh", "-c", f"sleep {LONG} & echo $! >pid"], cwd=tmp_path, log=tmp_path / "log"
-    )
+    words = ["sh", "-c", f"sleep {LONG} & echo $! >pid"]
+    assert process.run(words, cwd=tmp_path, log=tmp_path / "log").exit_code == 0
     left_over.append(pid_in(tmp_path / "pid"))
-    assert done.exit_code == 0
     eventually("it is gone", lambda: not runs(left_over[0]))
-
-
-# ------------------------------------------------------------------ the end of the command
 
 
 def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
@@ -220,22 +203,6 @@ def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_pat
     assert process.run(["true"]).exit_code == 0, "another runner goes on"
 
 
-# ------------------------------------------------------------------ what a killed run left
-
-
-def note(folder: Path, pid: int, start: object) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{pid}.json"
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    of = [folder.stat().st_dev, folder.stat().st_ino, boot]
-    path.write_text(json.dumps({"pid": pid, "start": start, "args": ["sleep", LONG], "of": of}))
-    return path
-
-
-def start_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-
-
 def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) -> None:
     own = f"{tmp_path}/running/$$.json"
     script = f"until test -s {own}; do sleep 0.01; done; cat {own}; echo; echo $$"
@@ -244,9 +211,6 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
     assert json.loads(said)["pid"] == int(pid)
     assert json.loads(said)["args"][:2] == ["sh", "-c"]
     assert list((tmp_path / "running").iterdir()) == []
-
-
-def test_the_note_goes_when_the_time_limit_ends_the_program(tmp_path: Path) -> None:
     assert run_by(Runner(tmp_path / "running"), ["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
 
@@ -260,101 +224,51 @@ with process.Runner(Path(sys.argv[1])).used():
 """
 
 
-def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path, left_over: list[int]) -> None:
-    folder, file = tmp_path / "running", tmp_path / "pid"
-    with subprocess.Popen([sys.executable, "-c", RUNNER, str(folder), str(file)], cwd=ROOT) as one:
-        grandchild = pid_in(file)
-        left_over.append(grandchild)
-        eventually("the note is written", lambda: len(list(folder.glob("*.json"))) == 1)
-        one.kill()
-        assert one.wait() == -signal.SIGKILL
-    (left,) = folder.glob("*.json")
-    leader = int(left.stem)
-    left_over.append(leader)
-    assert runs(leader)
-    assert runs(grandchild)
-    assert process.end_left(folder) == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
-    eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
-    assert list(folder.iterdir()) == []
-
-
-@pytest.fixture
-def stranger() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that no run of ours has started, the leader of a group of its own."""
-    with subprocess.Popen(["sleep", LONG], start_new_session=True) as child:
-        yield child
-        child.kill()
-
-
-def test_a_process_of_that_number_that_began_at_another_time_is_left_alone(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
+def test_a_later_run_ends_what_a_killed_run_left_and_one_in_a_copy_of_the_folder_nothing(
+    tmp_path: Path, left_over: list[int]
 ) -> None:
-    later = str(int(start_of(stranger.pid)) + 1)
-    left = note(tmp_path / "running", stranger.pid, later)
-    assert process.end_left(tmp_path / "running") == []
-    assert stranger.poll() is None
-    assert not left.exists()
-
-
-def test_a_process_of_that_number_and_that_time_is_ended(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
-) -> None:
-    note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
-    assert process.end_left(tmp_path / "running") == [f"sleep {LONG}"]
-    assert stranger.wait(20) == -signal.SIGKILL
-
-
-def test_a_note_of_another_boot_is_about_no_process_of_this_one(
-    tmp_path: Path, stranger: subprocess.Popen[bytes]
-) -> None:
-    left = note(tmp_path / "running", stranger.pid, start_of(stranger.pid))
-    data = json.loads(left.read_text())
-    left.write_text(json.dumps({**data, "of": [*data["of"][:2], "another"]}))
-    assert process.end_left(tmp_path / "running") == []
-    assert stranger.poll() is None
-
-
-NEXT_RUN = """\
-import json, sys
-from pathlib import Path
-from backport.engine import process
-print(json.dumps(process.end_left(Path(sys.argv[1]))))
-"""
-
-
-def next_run(work: Path) -> list[str]:
-    """What a run of its own ends when it begins in that work folder."""
-    command = [sys.executable, "-c", NEXT_RUN, str(work / "running")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    ended: list[str] = json.loads(done.stdout)
-    return ended
-
-
-@pytest.mark.parametrize("how", ["-a", "-al"])
-def test_a_run_in_a_copy_of_the_work_folder_leaves_the_programs_of_a_live_run_alone(
-    tmp_path: Path, left_over: list[int], how: str
-) -> None:
-    work, file = tmp_path / "work", tmp_path / "pid"
-    command = [sys.executable, "-c", RUNNER, str(work / "running"), str(file)]
-    (work / "running").mkdir(parents=True)
+    notes, file = tmp_path / "work/running", tmp_path / "pid"
+    command = [sys.executable, "-c", RUNNER, str(notes), str(file)]
     with subprocess.Popen(command, cwd=ROOT) as live:
-        left_over += [live.pid, pid_in(file)]
-        notes = work / "running"
-        eventually("a note is written", lambda: any(map(os.path.getsize, notes.glob("*"))))
+        grandchild = pid_in(file)
+        eventually("the note is written", lambda: any(map(os.path.getsize, notes.glob("*"))))
         (left,) = notes.iterdir()
         leader = int(left.stem)
-        left_over.append(leader)
-        subprocess.run(["cp", how, work, tmp_path / "copy"], check=True)
+        left_over += [live.pid, leader, grandchild]
+        subprocess.run(["cp", "-al", tmp_path / "work", tmp_path / "copy"], check=True)
         assert (tmp_path / "copy/running" / left.name).is_file()
-
-        assert next_run(tmp_path / "copy") == []
+        assert process.end_left(tmp_path / "copy/running") == []
         assert list((tmp_path / "copy/running").iterdir()) == []
-        assert runs(leader)
-        assert runs(live.pid)
-        # The very folder, under another name, is no copy.
-        work.rename(tmp_path / "moved")
-        assert len(next_run(tmp_path / "moved")) == 1
-        eventually("it has ended", lambda: not runs(leader))
+        live.kill()
+        assert live.wait() == -signal.SIGKILL
+    assert runs(leader)
+    assert runs(grandchild)
+    # The very folder, under another name, is no copy.
+    (tmp_path / "work").rename(tmp_path / "moved")
+    ended = process.end_left(tmp_path / "moved/running")
+    assert ended == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
+    eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
+    assert list((tmp_path / "moved/running").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("later", "boot", "ended"), [(0, "", True), (1, "", False), (0, "another", False)]
+)
+def test_a_process_is_ended_only_if_number_start_and_boot_are_the_notes(
+    tmp_path: Path, later: int, boot: str, ended: bool
+) -> None:
+    of = [tmp_path.stat().st_dev, tmp_path.stat().st_ino, boot or process.boot()]
+    with subprocess.Popen(["sleep", LONG], start_new_session=True) as child:
+        start = str(int(process.start_time(child.pid) or "") + later)
+        note = {"pid": child.pid, "start": start, "args": ["sleep", LONG], "of": of}
+        (tmp_path / f"{child.pid}.json").write_text(json.dumps(note))
+        assert process.end_left(tmp_path) == ([f"sleep {LONG}"] if ended else [])
+        assert list(tmp_path.iterdir()) == []
+        if ended:
+            assert child.wait(20) == -signal.SIGKILL
+        else:
+            assert child.poll() is None
+            child.kill()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "start": null}'])

@@ -67,6 +67,8 @@ def test_a_record_is_read_as_what_it_was_written_from() -> None:
         ({"maybe": 1}, "not an object"),
         ({"cell": None}, "cell is None, not a number"),
         ({"ended": {"verdict": "fine"}}, "not one of passed, failed, skipped, broken"),
+        ({"ended": {}}, "ended.verdict is None, not a string"),
+        ({"ended": {"verdict": "skipped"}}, "ended lacks reason"),
         ({"ended": {"verdict": "passed", "detail": 1}}, "detail is 1, not a string"),
         ({"more": 1}, "it has the unknown key 'more'"),
     ],
@@ -92,22 +94,13 @@ def test_only_a_regular_file_of_a_bounded_size_is_read(tmp_path: Path) -> None:
     assert records.read_json(path) == []
     os.mkfifo(tmp_path / "fifo")  # nobody writes to it
     assert said_of(tmp_path / "fifo") == "this file cannot be read: it is no regular file"
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
+    for content, reason in (
         (b"[" * 100_000, "it is nested too deeply"),
         (b"{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (b'"\n\n\xff"', "line 3 is not UTF-8"),
-    ],
-)
-def test_what_is_no_json_is_said_with_its_place(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(content)
-    assert said_of(path) == f"this file cannot be read: {reason}"
+    ):
+        path.write_bytes(content)
+        assert said_of(path) == f"this file cannot be read: {reason}"
 
 
 def test_what_the_system_refuses_is_no_fault_of_the_file(tmp_path: Path) -> None:

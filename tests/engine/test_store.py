@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from backport.engine.step import Step, StepId
-from backport.engine.store import RECORD, Outcome, Result, Store, relative, step_key
+from backport.engine.store import RECORD, Outcome, Result, Store, step_key
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import MachineError
 
@@ -45,9 +45,6 @@ def commit(
     (scratch / "log").write_text("it went well\n")
     outcome = Outcome(verdict, tuple(files), exit_code)
     return store.commit(BUILD, KEY, outcome, scratch, time.time())
-
-
-# ------------------------------------------------------------------ commit and read back
 
 
 def test_what_was_committed_is_read_back_and_nothing_before(store: Store) -> None:
@@ -89,47 +86,44 @@ def test_a_second_commit_takes_the_place_of_the_first_whole(store: Store) -> Non
     assert list((store.work / "scratch").iterdir()) == []
 
 
-def test_a_scratch_folder_is_empty_though_a_killed_run_left_one(store: Store) -> None:
+def test_a_scratch_folder_is_empty_and_a_temporary_one_goes_after_an_error_too(
+    store: Store,
+) -> None:
     (store.scratch(BUILD) / "half").write_text("half a fi")
     assert list(store.scratch(BUILD).iterdir()) == []
     assert not store.folder(BUILD).exists()
-
-
-def test_a_temporary_folder_is_removed_after_an_error_too(store: Store) -> None:
     with pytest.raises(RuntimeError), store.temporary("repository/xenial") as folder:
         (folder / "file").write_text("text\n")
         raise RuntimeError
     assert not folder.exists()
 
 
-# ------------------------------------------------------------------ outputs
-
-
-def test_an_output_of_the_same_size_and_time_is_known_by_its_hash(store: Store) -> None:
-    commit(store)
-    path = store.folder(BUILD) / "alpha.deb"
+def other_text(path: Path) -> None:
+    """Another text of the same size and time."""
     before = path.stat()
-    path.write_text("A package\n")
+    path.write_text(path.read_text().upper())
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fresh"),
+    [
+        ("alpha.deb", other_text, False),
+        ("alpha.deb", Path.unlink, False),
+        ("alpha.deb", lambda path: os.utime(path, ns=(0, 0)), True),
+        ("log", other_text, True),
+        ("log", Path.unlink, True),
+    ],
+)
+def test_a_step_runs_again_where_the_content_of_an_output_is_not_what_it_was(
+    store: Store, name: str, change: Callable[[Path], None], fresh: bool
+) -> None:
+    commit(store)
+    change(store.folder(BUILD) / name)
     notes: list[str] = []
-    assert store.fresh(BUILD, KEY, notes.append) is None
-    assert notes == [f"{BUILD} runs again: its output alpha.deb was changed or removed"]
-
-
-def test_an_output_that_was_only_touched_is_fresh(store: Store) -> None:
-    commit(store)
-    os.utime(store.folder(BUILD) / "alpha.deb", ns=(0, 0))
-    assert store.fresh(BUILD, KEY) is not None
-
-
-def test_an_output_that_was_removed_is_not_fresh(store: Store) -> None:
-    commit(store)
-    (store.folder(BUILD) / "alpha.deb").unlink()
-    assert store.fresh(BUILD, KEY) is None
-
-
-def of_outputs(record: dict[str, Any], change: Any) -> dict[str, Any]:
-    return {**record, "outputs": {"alpha.deb": change}}
+    assert (store.fresh(BUILD, KEY, notes.append) is not None) == fresh
+    said = f"{BUILD} runs again: its output alpha.deb was changed or removed"
+    assert notes == ([] if fresh else [said])
 
 
 @pytest.mark.parametrize(
@@ -137,16 +131,9 @@ def of_outputs(record: dict[str, Any], change: Any) -> dict[str, Any]:
     [
         lambda _: "",
         lambda _: "{",
-        lambda _: "[" * 100_000,
-        lambda _: [],
         lambda record: {**record, "more": 1},
         lambda record: {key: value for key, value in record.items() if key != "outputs"},
-        lambda record: {**record, "verdict": {"verdict": "passed", "detail": 1}},
-        lambda record: {**record, "outputs": ["alpha.deb"]},
-        lambda record: of_outputs(record, [1, 2]),
-        lambda record: of_outputs(record, ["1", 2, "0"]),
-        lambda record: of_outputs(record, [10, 2, "0" * 64]),
-        lambda record: {**record, "seconds": float("nan")},
+        lambda record: {**record, "outputs": {"alpha.deb": [10, 2, "0" * 64]}},
         lambda record: {**record, "name": "build/zesty/alpha"},
     ],
 )
@@ -176,14 +163,15 @@ def test_the_digest_is_that_of_the_outputs_names_and_contents(store: Store) -> N
     assert len({first, *others}) == 5
 
 
-def test_the_record_is_json_with_the_hash_of_each_output(store: Store) -> None:
+def test_the_record_has_the_hash_of_each_output_and_log(store: Store) -> None:
     commit(store, files={"deep/alpha.deb": ""})
     record = json.loads((store.folder(BUILD) / RECORD).read_text())
     assert (record["name"], record["key"]) == (str(BUILD), KEY)
     assert record["verdict"] == {"verdict": "passed", "detail": "built"}
-    # sha256 of nothing
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert record["outputs"]["deep/alpha.deb"][2] == empty
+    hashes = {name: (one[0], one[2]) for name, one in record["outputs"].items()}
+    assert hashes == {"deep/alpha.deb": (0, hashlib.sha256(b"").hexdigest())}
+    hashes = {name: (one[0], one[2]) for name, one in record["logs"].items()}
+    assert hashes == {"log": (13, hashlib.sha256(b"it went well\n").hexdigest())}
 
 
 @pytest.mark.parametrize("missing", ["not-there", "."])
@@ -195,13 +183,6 @@ def test_an_output_that_is_no_file_is_an_error_and_commits_nothing(
         store.commit(BUILD, KEY, Outcome(Passed(), (missing,)), scratch, time.time())
     assert store.last(BUILD) is None
 
-
-def test_paths_are_named_relative_to_the_steps_folder(tmp_path: Path) -> None:
-    paths = [tmp_path / "a", tmp_path / "b" / "c"]
-    assert relative(paths, tmp_path) == ("a", "b/c")
-
-
-# ------------------------------------------------------------------ keys
 
 A, B = StepId("fetch", source="a"), StepId("fetch", source="b")
 
@@ -217,18 +198,10 @@ def test_the_key_depends_on_name_inputs_and_needs() -> None:
         step_key(replace(step, inputs=(("recipe", "2"),)), {A: "1"}),
     }
     assert len(keys) == 6
-
-
-def test_the_key_does_not_depend_on_the_order_of_the_needs() -> None:
-    assert step_key(Step(BUILD), {A: "1", B: "2"}) == step_key(Step(BUILD), {B: "2", A: "1"})
-
-
-def test_what_a_check_found_changes_the_key_of_no_step_that_waits_for_it() -> None:
+    assert step_key(step, {A: "1", B: "2"}) == step_key(step, {B: "2", A: "1"})
+    # What a check has found is read by no step that waits for it.
     check = StepId("check", source="a")
-    assert step_key(Step(BUILD), {A: "1", check: "1"}) == step_key(Step(BUILD), {A: "1"})
-
-
-# ------------------------------------------------------------------ the lock
+    assert step_key(step, {A: "1", check: "1"}) == step_key(step, {A: "1"})
 
 
 HOLDER = """\
@@ -270,34 +243,12 @@ def test_a_second_process_is_kept_out_and_told_of_the_first(store: Store) -> Non
         )
 
 
-def test_the_lock_of_a_killed_process_is_free(store: Store) -> None:
+def test_the_lock_is_free_again_after_a_kill_or_an_error(store: Store) -> None:
     with holder(store.work) as other:
         other.kill()
         other.wait()
-        with store.locked():
+        with pytest.raises(RuntimeError), store.locked():
             assert (store.work / ".lock").read_text() == str(os.getpid())
-
-
-def test_the_lock_is_free_again_after_an_error(store: Store) -> None:
-    with pytest.raises(RuntimeError), store.locked():
-        raise RuntimeError
-    with store.locked():
-        assert store.scratch(BUILD).is_dir()
-
-
-# ------------------------------------------------------------------------------- the logs
-
-
-def test_the_record_has_the_hash_of_every_log_and_a_changed_log_is_no_reason_to_run_again(
-    store: Store,
-) -> None:
-    commit(store)
-    folder = store.folder(BUILD)
-    record = json.loads((folder / RECORD).read_text())
-    size, _, digest = record["logs"]["log"]
-    assert (size, digest) == (13, hashlib.sha256(b"it went well\n").hexdigest())
-    assert record["outputs"].keys() == {"alpha.deb"}
-    (folder / "log").write_text("changed\n")
-    assert store.fresh(BUILD, KEY) is not None
-    (folder / "log").unlink()
-    assert store.fresh(BUILD, KEY) is not None
+            raise RuntimeError
+        with store.locked():
+            assert store.scratch(BUILD).is_dir()

@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments.packages import Archive, end_agents, make_key
-
-
-@pytest.fixture(scope="session", autouse=True)
-def agents() -> Iterator[None]:
-    """No agent of a test's key outlives the tests."""
-    yield
-    end_agents()
+from tests.environments.packages import end_agents, keyring, make_key
+from tests.environments.ubuntu_archive import UbuntuArchive
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +19,14 @@ def key_home() -> Iterator[Path]:
         home = Path(folder) / "home"
         make_key(home)
         yield home
+        end_agents()
 
 
 @pytest.fixture
-def archive(tmp_path: Path, key_home: Path) -> Archive:
-    return Archive(tmp_path / "archive", key_home)
+def ring(key_home: Path) -> Path:
+    return keyring(key_home)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, key_home: Path) -> UbuntuArchive:
+    return UbuntuArchive(tmp_path / "archive", key_home)

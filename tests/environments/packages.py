@@ -1,23 +1,20 @@
-"""Small real packages, and a small real archive that signs them and answers over HTTP."""
+"""Small real packages, the keys that sign them, and a server that has them."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import subprocess
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 from backport.environments.localrepo import write_deb
-from backport.environments.machine_sources import Suite
 from backport.errors import BackportError
 
 EPOCH = 1485302400
@@ -96,95 +93,6 @@ def keyring(key_home: Path) -> Path:
     return key_home / "public.gpg"
 
 
-class Archive:
-    """An archive below `folder`: put packages into ``pool``, then `sign`."""
-
-    def __init__(self, folder: Path, key_home: Path, suite: str = "oldseries") -> None:
-        self.folder = folder
-        self.pool = folder / "pool"
-        self.pool.mkdir(parents=True)
-        self.suite = suite
-        self._key_home = key_home
-
-    def sign(self, *options: str) -> None:
-        """Write the indices and sign them; `options` are further ones for gpg."""
-        binary = self.folder / "dists" / self.suite / "main/binary-amd64"
-        binary.mkdir(parents=True, exist_ok=True)
-        packages = _output("apt-ftparchive", "packages", "pool", cwd=self.folder)
-        (binary / "Packages").write_bytes(packages)
-        dist = binary.parents[1]
-        for name in ("Release", "InRelease"):
-            (dist / name).unlink(missing_ok=True)
-        fields = (
-            f"-o=APT::FTPArchive::Release::Suite={self.suite}",
-            f"-o=APT::FTPArchive::Release::Codename={self.suite}",
-            "-o=APT::FTPArchive::Release::Components=main",
-            "-o=APT::FTPArchive::Release::Architectures=amd64",
-        )
-        (dist / "Release").write_bytes(_output("apt-ftparchive", *fields, "release", ".", cwd=dist))
-        gpg = ["gpg", "--homedir", str(self._key_home), "--batch", *options]
-        _output(*gpg, "--clearsign", "-o", "InRelease", "Release", cwd=dist)
-
-    def served(self) -> AbstractContextManager[str]:
-        """The archive's address while it is served on the loopback interface."""
-        return served(self.folder)
-
-    def seen_at(self, uri: str, keyring: Path) -> Suite:
-        """The suite as a client configures it."""
-        return Suite(uri, self.suite, ("main",), keyring)
-
-
-class Apt:
-    """The machine's real apt, with only these sources and pins, in a folder of its own."""
-
-    def __init__(self, folder: Path, sources: str, preferences: str = "") -> None:
-        for name in ("lists/partial", "archives/partial", "none"):
-            (folder / name).mkdir(parents=True)
-        (folder / "status").touch()
-        (folder / "sources.list").write_text(sources)
-        (folder / "preferences").write_text(preferences)
-        settings = {
-            "Dir::Etc": folder,
-            "Dir::Etc::main": folder / "none/conf",
-            "Dir::Etc::parts": folder / "none",
-            "Dir::Etc::sourcelist": folder / "sources.list",
-            "Dir::Etc::sourceparts": folder / "none",
-            "Dir::Etc::preferences": folder / "preferences",
-            "Dir::Etc::preferencesparts": folder / "none",
-            "Dir::State": folder,
-            "Dir::State::status": folder / "status",
-            "Dir::Cache": folder,
-            "APT::Architecture": "amd64",
-            "APT::Sandbox::User": "root",
-        }
-        conf = folder / "apt.conf"
-        conf.write_text("".join(f'{key} "{value}";\n' for key, value in settings.items()))
-        self._env = {**os.environ, "APT_CONFIG": str(conf), "LC_ALL": "C.UTF-8"}
-        self("apt-get", "update")
-
-    def __call__(self, *words: str) -> str:
-        done = subprocess.run(words, env=self._env, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def candidate(self, package: str) -> str:
-        """The version that apt would install."""
-        lines = self("apt-cache", "policy", package).splitlines()
-        return next(line.split()[1] for line in lines if line.strip().startswith("Candidate:"))
-
-
-def tree_hash(folder: Path) -> Mapping[str, str]:
-    """Every file of a folder with its sha256."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _output(*words: str, cwd: Path) -> bytes:
-    return subprocess.run(words, cwd=cwd, check=True, capture_output=True).stdout
-
-
 class _Files(SimpleHTTPRequestHandler):
     """A file server; of paths that have `cut` in them it sends half, and hangs up."""
 
@@ -222,21 +130,16 @@ def one_sentence(error: BackportError) -> bool:
     return "\n" not in str(error) and "Traceback" not in str(error)
 
 
-def make_wheel(path: Path, files: Mapping[str, str]) -> Path:
-    """A zip archive of these files."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path
-
-
-def make_sdist(path: Path, files: Mapping[str, str]) -> Path:
-    """A source archive of these files: a zip archive where the name says so."""
-    if path.suffix == ".zip":
-        return make_wheel(path, files)
-    with tarfile.open(path, "w:gz") as archive:
+def make_archive(path: Path, files: Mapping[str, str]) -> Path:
+    """A zip archive or wheel of these files where the name says so, else a tarball."""
+    if path.suffix in (".zip", ".whl"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+        return path
+    with tarfile.open(path, "w:gz") as tarball:
         for name, text in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(text)
-            archive.addfile(info, io.BytesIO(text.encode()))
+            tarball.addfile(info, io.BytesIO(text.encode()))
     return path

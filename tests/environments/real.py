@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from backport.environments import chroot, mirror, systems
-from backport.environments.machine_sources import machine_suites
+from backport.environments import mirror, systems
+from backport.environments.base import Dependencies
 from backport.environments.mirror import Pool
+from backport.environments.standin import debian_suites
 
 SUITE = "bullseye"
 
@@ -21,17 +21,12 @@ def home() -> Path:
 
 def pool(*more: str) -> Pool:
     """What chroots and testbeds are made of, and further packages; downloaded once."""
-    suites = machine_suites(SUITE)
-    groups: dict[str, Sequence[str]] = {
-        systems.BUILD: chroot.BUILD_PACKAGES,
-        systems.TESTBED: chroot.TESTBED_PACKAGES,
-        "more": more,
-    }
-    key = systems.data_hash([[repr(suite) for suite in suites], groups])
+    suites = debian_suites(SUITE)
+    groups = {**systems.groups(Dependencies()), "more": [*more]}
     return mirror.collect(
         suites,
         groups,
-        home() / "archive" / f"pool-{key}.json",
+        home() / "archive",
         architecture="amd64",
         cache=home() / "cache",
         older_for_lost=True,

@@ -5,158 +5,116 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from backport.environments import old_keys
 from backport.environments.base import Dependencies
-from backport.environments.machine_sources import Suite
 from backport.environments.mirror import collect
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import InputError, StepError
 from tests.environments.debian13 import apt_programs
-from tests.environments.packages import (
-    Archive,
-    add_key,
-    export,
-    fingerprint,
-    keyring,
-    make_deb,
-    make_key,
-)
-from tests.environments.ubuntu_archive import UbuntuArchive, seen_at
+from tests.environments.packages import add_key, export, fingerprint, keyring, make_key
+from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at, suites_at
 
 SHA1 = ("--cert-digest-algo", "SHA1", "--allow-weak-digest-algos")
+REFUSED = "the archive's signature does not verify"
 
 
-@pytest.fixture
-def short() -> Iterator[Path]:
-    """A folder in /tmp, which is all that Debian 13's apt sees of this machine."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield Path(folder)
+class OldArchive:
+    """An archive that is signed with such a key, in a folder that Debian 13's apt sees."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ring = make_key(folder / "home", *SHA1)
+        self.key = fingerprint(folder / "home")
+        self.archive = UbuntuArchive(folder / "archive", folder / "home")
+        self.archive.make_system()
+        self.archive.make("tool")
+        self.archive.sign()
 
-@pytest.fixture
-def old(short: Path) -> Archive:
-    """An archive that is signed with such a key."""
-    make_key(short / "home", *SHA1)
-    archive = Archive(short / "archive", short / "home")
-    make_deb(archive.pool, "apt", Priority="important")
-    make_deb(archive.pool, "base-files", Essential="yes")
-    make_deb(archive.pool, "tool")
-    archive.sign()
-    return archive
-
-
-@pytest.fixture
-def apt_3(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{apt_programs(short / 'bin')}:{os.environ['PATH']}")
-
-
-@pytest.fixture
-def read(short: Path, old: Archive) -> Callable[..., tuple[str, ...]]:
-    """Read the archive, while the keys of these fingerprints are taken; the record's notes."""
-
-    def read(*taken: str, suites: Sequence[str] = ("oldseries",)) -> tuple[str, ...]:
-        with old.served() as uri:
+    def read(self, *taken: str, pockets: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+        """Read it, while the keys of these fingerprints are taken; the record's notes."""
+        with self.archive.served() as uri:
             found = collect(
-                [Suite(uri, suite, ("main",), keyring(short / "home")) for suite in suites],
+                suites_at(uri, keyring(self.folder / "home"), *pockets),
                 {"wanted": ["tool"]},
-                short / "pool.json",
+                self.folder / "pool",
                 architecture="amd64",
-                cache=short / "cache",
+                cache=self.folder / "cache",
                 take_keys=taken,
-                retries=0,
             )
         assert [path.name for path in found.groups["wanted"]] == ["tool_1.0_all.deb"]
         return found.notes
 
-    return read
+
+@pytest.fixture
+def old() -> Iterator[OldArchive]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield OldArchive(Path(folder))
+
+
+@pytest.fixture
+def apt_3(old: OldArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{apt_programs(old.folder / 'bin')}:{os.environ['PATH']}")
 
 
 @pytest.mark.usefixtures("apt_3")
-def test_apt_3_takes_the_named_key_and_the_record_keeps_that(
-    short: Path, read: Callable[..., tuple[str, ...]]
-) -> None:
-    key = fingerprint(short / "home")
+def test_apt_3_takes_the_named_key_alone_and_the_record_keeps_that(old: OldArchive) -> None:
+    with pytest.raises(InputError, match=f"SHA1 is not considered secure.*{REFUSED}") as caught:
+        old.read("0" * 40)
+    assert old.key in str(caught.value)
 
-    assert read(key, "0" * 40) == (old_keys.note([key]),)
+    (note,) = old.read(old.key, "0" * 40)
+
+    assert note.startswith(f"apt took the archive's key {old.key}, and no other, ")
     # What was found is kept, and then no archive is asked.
-    assert read() == (old_keys.note([key]),)
+    assert old.read() == (note,)
+
+
+def sign_with_sha1(old: OldArchive) -> None:
+    old.archive.sign("--digest-algo", "SHA1", "--allow-weak-digest-algos")
+
+
+def change(old: OldArchive) -> None:
+    release = old.archive.folder / f"dists/{SERIES}/InRelease"
+    release.write_bytes(release.read_bytes().replace(b"Label: Ubuntu", b"Label: Umbutu"))
+
+
+def sign_a_pocket_with_another_key_of_the_keyring(old: OldArchive) -> None:
+    add_key(old.folder / "home", "other@example.org", *SHA1)
+    export(old.folder / "home")
+    release = old.archive.folder / f"dists/{SERIES}"
+    shutil.copytree(release, old.folder / "kept")
+    old.archive.sign("--local-user", "other@example.org")
+    shutil.rmtree(release)
+    (old.folder / "kept").rename(release)
 
 
 @pytest.mark.usefixtures("apt_3")
-def test_apt_3_refuses_a_key_that_is_not_named_and_says_why(
-    short: Path, read: Callable[..., tuple[str, ...]]
+@pytest.mark.parametrize(
+    "damage", [sign_with_sha1, change, sign_a_pocket_with_another_key_of_the_keyring]
+)
+def test_where_the_named_key_is_taken_all_else_is_refused_as_before(
+    old: OldArchive, damage: object
 ) -> None:
-    with pytest.raises(InputError, match="bears a signature with SHA1") as caught:
-        read("0" * 40)
-
-    assert fingerprint(short / "home") in str(caught.value)
-    assert "check the mirror" not in str(caught.value)
-
-
-@pytest.mark.usefixtures("apt_3")
-def test_a_signature_of_the_archive_with_sha1_is_refused(
-    short: Path, old: Archive, read: Callable[..., tuple[str, ...]]
-) -> None:
-    old.sign("--digest-algo", "SHA1", "--allow-weak-digest-algos")
-
-    with pytest.raises(InputError, match="algorithm that apt no longer trusts"):
-        read(fingerprint(short / "home"))
+    assert callable(damage)
+    damage(old)
+    with pytest.raises(InputError, match=REFUSED):
+        old.read(old.key, pockets=("", "-security"))
 
 
 @pytest.mark.usefixtures("apt_3")
-def test_where_the_named_key_is_taken_no_other_of_the_keyring_is(
-    short: Path, old: Archive, read: Callable[..., tuple[str, ...]]
-) -> None:
-    key = fingerprint(short / "home")
-    add_key(short / "home", "other@example.org", *SHA1)
-    export(short / "home")
-    shutil.copytree(old.folder / "dists/oldseries", short / "kept")
-    old.sign("--local-user", "other@example.org")
-    (old.folder / "dists/oldseries").rename(old.folder / "dists/other")
-    (short / "kept").rename(old.folder / "dists/oldseries")
-
-    with pytest.raises(InputError, match="does not verify"):
-        read(key, suites=("oldseries", "other"))
-
-
-@pytest.mark.usefixtures("apt_3")
-def test_a_file_that_was_changed_after_signing_is_refused(
-    short: Path, old: Archive, read: Callable[..., tuple[str, ...]]
-) -> None:
-    release = old.folder / "dists/oldseries/InRelease"
-    release.write_bytes(release.read_bytes().replace(b"Suite: old", b"Suite: odd"))
-
-    with pytest.raises(InputError, match="signature does not verify"):
-        read(fingerprint(short / "home"))
-
-
-@pytest.mark.usefixtures("apt_3")
-def test_the_base_of_a_series_takes_its_archives_old_keys(short: Path) -> None:
-    ring = make_key(short / "home", *SHA1)
-    archive = UbuntuArchive(short / "archive", short / "home")
-    archive.make_system()
-    archive.sign()
-    base = Ubuntu(ring, old_keys=[fingerprint(short / "home")], retries=0)
-
+def test_the_base_of_a_series_takes_its_archives_old_keys(old: OldArchive) -> None:
+    base = Ubuntu(old.ring, old_keys=[old.key])
     # The signature holds, and then no system comes of these empty packages.
-    with archive.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
-        base.prepare(seen_at(uri), Dependencies(), short / "bases", short / "cache")
-
-    with pytest.raises(InputError, match="bears a signature with SHA1"), archive.served() as uri:
-        Ubuntu(ring, retries=0).prepare(
-            seen_at(uri), Dependencies(), short / "other", short / "cache"
-        )
+    with old.archive.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
+        base.prepare(seen_at(uri), Dependencies(), old.folder / "bases", old.folder / "cache")
 
 
 @pytest.mark.skipif(
     Path("/usr/lib/apt/methods/sqv").exists(), reason="this machine's apt checks by sqv"
 )
-def test_an_apt_that_checks_by_gpgv_needs_no_exception(
-    read: Callable[..., tuple[str, ...]],
-) -> None:
-    assert read() == ()
+def test_an_apt_that_checks_by_gpgv_needs_no_exception(old: OldArchive) -> None:
+    assert old.read() == ()

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backport.environments import chroot, localrepo, systems
-from backport.environments.localrepo import link_or_copy
+from backport.environments import chroot, localrepo
 from backport.errors import StepError
+from backport.source.files import same_file
 from tests.environments import real
-from tests.environments.packages import EPOCH
 
 PAGE = "usr/share/man/man1/sh.distrib.1.gz"
 CONFIGURED = "test -e /etc/late-pam || { echo 'there is no PAM yet' >&2; exit 1; }"
@@ -54,11 +53,11 @@ def make_system(folder: Path, *, page: str = PAGE) -> Path:
     debs = folder / "debs"
     debs.mkdir()
     found = real.pool()
-    for deb in {*found.groups[systems.REQUIRED], *found.groups[systems.BUILD]}:
+    for deb in {*found.groups["required"], *found.groups["build"]}:
         if deb.name.startswith("init-system-helpers_"):
             make_older(deb, debs, folder / "tree-helpers")
         else:
-            link_or_copy(deb, debs / deb.name)
+            same_file(debs / deb.name, deb)
     make_essential(
         debs,
         "init",
@@ -67,8 +66,7 @@ def make_system(folder: Path, *, page: str = PAGE) -> Path:
     )
     make_essential(debs, "early-systemd", "Depends: late-pam\n", postinst=CONFIGURED)
     make_essential(debs, "late-pam", "", postinst="touch /etc/late-pam")
-    made = localrepo.publish(sorted(debs.iterdir()), folder / "repo", origin="old", epoch=EPOCH)
-    return made.path
+    return localrepo.publish(sorted(debs.iterdir()), folder / "repo")
 
 
 def test_a_chroot_of_a_series_whose_init_is_essential_is_made(tmp_path: Path) -> None:

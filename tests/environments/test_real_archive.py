@@ -44,7 +44,8 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def archive(home: Path, key_home: Path) -> UbuntuArchive:
     made = UbuntuArchive(home / "archive", key_home)
-    for deb in real.pool("bc").everything:
+    debs = {deb for group in real.pool("bc").groups.values() for deb in group}
+    for deb in sorted(debs):
         pocket = "-security" if deb.name.startswith("libc6_") else ""
         made.add(deb, pocket, "universe" if deb.name.startswith(UNIVERSE) else "main")
     made.make("greeting", "1.0", component="universe")
@@ -80,7 +81,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(home: Path, archive: UbuntuArchive, key_home: Path) -> Made:
     spec = Spec((SourceSpec("alpha", series=(SERIES,)),), series=(SERIES,))
-    base = Ubuntu(keyring(key_home), retries=0)
+    base = Ubuntu(keyring(key_home))
     with archive.served() as uri:
         content = recipes.data(spec)
         content["series"][SERIES]["mirror"] = seen_at(uri).mirror

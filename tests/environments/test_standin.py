@@ -4,19 +4,17 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backport.environments import base as bases
-from backport.environments import standin
+from backport.environments import standin, systems
 from backport.environments.base import Dependencies, Differing
-from backport.environments.machine_sources import Suite
 from backport.environments.mirror import Pool
+from backport.environments.private_apt import Suite
 from backport.environments.standin_modules import BUILD_NEEDS, load_table
-from backport.errors import BackportError, StepError
+from backport.errors import BackportError, InputError, MachineError
 from backport.recipe.model import Series
-from tests.environments.packages import keyring, make_sdist
-from tests.environments.ubuntu_archive import UbuntuArchive
+from tests.environments.packages import make_archive
+from tests.environments.ubuntu_archive import UbuntuArchive, suites_at
 
 TABLE = load_table(Path(__file__).parents[2] / "patches" / "standin.toml")
 
@@ -72,19 +70,6 @@ def test_the_base_need_not_have_what_the_recipe_builds(relation: str) -> None:
     assert bases.not_own(["python-acme-doc", relation], own) == ["python-acme-doc"]
 
 
-package = st.from_regex(r"[a-z][a-z0-9.+-]{1,10}", fullmatch=True)
-
-
-@given(st.lists(package), st.frozensets(package))
-def test_every_relation_is_either_the_bases_or_the_recipes(
-    relations: list[str], own: frozenset[str]
-) -> None:
-    kept = bases.not_own(relations, own)
-    assert [relation for relation in relations if relation not in kept] == [
-        relation for relation in relations if relation in own
-    ]
-
-
 def test_the_key_tells_what_the_series_has() -> None:
     base = standin.StandIn(TABLE)
     xenial, yakkety, zesty = (
@@ -103,56 +88,62 @@ version = "1.0"
 file = "thing-1.0.tar.gz"
 sha256 = "{sha256}"
 architecture = "all"
+[own.shared]
 """
 
 
-@pytest.mark.parametrize(
-    ("wanted", "first", "others"),
-    [
-        ("tool (>= 1.0)", "the build chroot", set()),
-        ("tool | python-thing", "the build chroot", set()),
-        ("python-thing (>= 1.0)", "the throw-away chroot", {"shared_1.0_all.deb"}),
-        ("needs-thing", "the throw-away chroot", {"needs-thing_1.0_all.deb"}),
-    ],
-)
-def test_modules_are_built_only_where_one_is_needed(
-    tmp_path: Path, key_home: Path, wanted: str, first: str, others: set[str]
+class StandIn:
+    """A stand-in of small packages, from which no chroot comes, in a folder of its own."""
+
+    def __init__(self, folder: Path, archive: UbuntuArchive, ring: Path) -> None:
+        self.folder, self.archive, self.ring = folder, archive, ring
+        self.table = load_table(None)
+        archive.make_system()
+        archive.make("tool")
+
+    def with_a_module(self) -> None:
+        """Give it a module, whose file is in the cache, and a compiler for it."""
+        content = {"thing-1.0/setup.py": ""}
+        file = make_archive(self.folder / "thing-1.0.tar.gz", content).read_bytes()
+        sha256 = hashlib.sha256(file).hexdigest()
+        place = self.folder / "cache/sha256" / sha256 / "thing-1.0.tar.gz"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(file)
+        (self.folder / "table.toml").write_text(MODULES.format(sha256=sha256))
+        self.table = load_table(self.folder / "table.toml")
+        for name in ("shared", *BUILD_NEEDS):
+            self.archive.make(name)
+        self.archive.make("python2", Multi_Arch="allowed")
+        self.archive.make("needs-thing", Depends="python-thing")
+
+    def prepare(self, dependencies: Dependencies) -> BackportError:
+        """The error that names the system which was made first, or what was refused before."""
+        self.archive.sign()
+        place = self.folder
+        with self.archive.served() as uri, pytest.raises(BackportError) as caught:
+            base = standin.StandIn(self.table, suites=suites_at(uri, self.ring))
+            base.prepare(Series("zesty", "17.04"), dependencies, place / "bases", place / "cache")
+        return caught.value
+
+    def came(self) -> set[str]:
+        """The packages that came to the cache."""
+        return {path.name for path in (self.folder / "cache/sha256").glob("*/*")}
+
+
+@pytest.fixture
+def small(tmp_path: Path, archive: UbuntuArchive, ring: Path) -> StandIn:
+    return StandIn(tmp_path, archive, ring)
+
+
+def test_modules_are_built_where_the_table_has_some_and_their_relations_count(
+    small: StandIn,
 ) -> None:
-    archive = UbuntuArchive(tmp_path / "archive", key_home)
-    archive.make_system()
-    for name in ("tool", "shared", *BUILD_NEEDS):
-        archive.make(name)
-    archive.make("python2", Multi_Arch="allowed")
-    archive.make("needs-thing", Depends="python-thing")
-    archive.sign()
-    sdist = make_sdist(tmp_path / "thing-1.0.tar.gz", {"thing-1.0/setup.py": ""}).read_bytes()
-    sha256 = hashlib.sha256(sdist).hexdigest()
-    place = tmp_path / "cache/sha256" / sha256 / "thing-1.0.tar.gz"
-    place.parent.mkdir(parents=True)
-    place.write_bytes(sdist)
-    table = tmp_path / "table.toml"
-    table.write_text(MODULES.format(sha256=sha256) + "[own.shared]\n")
-    with archive.served() as uri:
-        suites = [Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
-        base = standin.StandIn(load_table(table), suites=suites)
-        # No chroot comes of these empty packages: the error names the one that was made first.
-        with pytest.raises(StepError) as caught:
-            base.prepare(
-                Series("xenial", "16.04"),
-                Dependencies((wanted,)),
-                tmp_path / "bases",
-                tmp_path / "cache",
-            )
-    assert caught.value.where == first
-    came = {path.name for path in (tmp_path / "cache/sha256").glob("*/*")}
-    assert came >= others
-    assert ("shared_1.0_all.deb" in came) == bool(others)
-    assert {path.name.partition("-")[0] for path in (tmp_path / "bases/stand-in").iterdir()} == {
-        ".lock",
-        ".system.states",
-        "pool",
-        "system",
-    }
+    small.with_a_module()
+    # Each system that comes of these packages fails: which one did so first is told.
+    assert small.prepare(Dependencies(("needs-thing",))).where == "the throw-away chroot"
+    assert {"needs-thing_1.0_all.deb", "shared_1.0_all.deb"} <= small.came()
+    left = {path.name.partition("-")[0] for path in (small.folder / "bases/stand-in").iterdir()}
+    assert left == {".lock", "pool", "system"}
 
 
 # beta is made for xenial only: zesty has it already, under another version than the stand-in.
@@ -160,63 +151,50 @@ BETA = frozenset({"beta", "beta-dev"})
 PARTLY = Dependencies(("tool", "beta-dev"), (), BETA, {"xenial": BETA, "zesty": frozenset()})
 
 
-def prepared(root: Path, key_home: Path, dependencies: Dependencies) -> str:
-    """How the preparation ends: no chroot comes of these empty packages."""
-    archive = UbuntuArchive(root / "archive", key_home)
-    archive.make_system()
-    archive.make("tool")
-    archive.make("beta-dev", Depends="beta")
-    archive.make("beta")
-    archive.sign()
-    with archive.served() as uri, pytest.raises(BackportError) as caught:
-        standin.StandIn(
-            suites=[Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
-        ).prepare(Series("zesty", "17.04"), dependencies, root / "bases", root / "cache")
-    return f"{type(caught.value).__name__}: {caught.value}"
-
-
-def test_what_one_series_has_already_comes_from_the_stand_ins_own_suite(
-    tmp_path: Path, key_home: Path
-) -> None:
-    prepared(tmp_path, key_home, PARTLY)
-    came = {path.name for path in (tmp_path / "cache/sha256").glob("*/*")}
-    assert {"beta_1.0_all.deb", "beta-dev_1.0_all.deb"} <= came
+def test_what_one_series_has_already_comes_from_the_stand_ins_own_suite(small: StandIn) -> None:
+    small.archive.make("beta-dev", Depends="beta")
+    small.archive.make("beta")
+    small.prepare(PARTLY)
+    assert {"beta_1.0_all.deb", "beta-dev_1.0_all.deb"} <= small.came()
     there = tuple(deb(name, "1.0") for name in (*sorted(BETA), "libc6"))
-    pool = Pool({"build-dependencies": (deb("tool", "1.0"),), standin.ELSEWHERE: there}, BETA)
-    here = {deb("tool", "1.0"), deb("libc6", "1.0")}
-    assert standin.of_series(pool, PARTLY, "xenial") == here
-    assert standin.of_series(pool, PARTLY, "zesty") == {*there, deb("tool", "1.0")}
+    pool = Pool({"build-dependencies": (deb("tool", "1.0"),), systems.ELSEWHERE: there})
+    here, betas = {deb("tool", "1.0"), deb("libc6", "1.0")}, {*there[:2]}
+    assert systems.of_series(pool, PARTLY, "xenial") == (here, betas)
+    assert systems.of_series(pool, PARTLY, "zesty") == (here | betas, set())
 
 
 def test_what_a_stand_in_cannot_meet_is_not_to_be_relaxed_where_the_series_has_it(
-    tmp_path: Path, key_home: Path
+    small: StandIn,
 ) -> None:
-    said = prepared(tmp_path, key_home, Dependencies(("tool (>= 2.0)",)))
-    assert said.startswith("InputError: xenial at ")
-    assert said.endswith(
+    error = small.prepare(Dependencies(("tool (>= 2.0)",)))
+    assert isinstance(error, InputError)
+    assert error.where.startswith("xenial at ")
+    assert str(error).endswith(
         "the stand-in, Debian bullseye, cannot meet tool (>= 2.0); name a later Debian release as "
         "its suite, or use the base ubuntu; relax the relation only if the series cannot meet it "
         "either"
     )
 
 
-def test_without_a_table_it_is_the_plain_release_with_nothing_beside(
-    tmp_path: Path, key_home: Path
+def test_without_a_table_it_is_the_plain_release_with_nothing_beside(small: StandIn) -> None:
+    # The archive has no compiler and no python2: nothing asks for them.
+    assert small.prepare(Dependencies(("tool",))).where == "the build chroot"
+
+
+@pytest.mark.parametrize(
+    ("variable", "mirror"),
+    [("", "http://deb.debian.org"), ("http://mirror.example.org/", "http://mirror.example.org")],
+)
+def test_debian_comes_with_its_security_from_one_mirror(
+    ring: Path, monkeypatch: pytest.MonkeyPatch, variable: str, mirror: str
 ) -> None:
-    archive = UbuntuArchive(tmp_path / "archive", key_home)
-    archive.make_system()
-    archive.make("tool")
-    archive.sign()
-    with archive.served() as uri:
-        suites = [Suite(uri, "xenial", ("main", "universe"), keyring(key_home))]
-        base = standin.StandIn(suites=suites)
-        # The archive has no compiler and no python2: nothing asks for them.
-        with pytest.raises(StepError) as caught:
-            base.prepare(
-                Series("xenial", "16.04"),
-                Dependencies(("tool",)),
-                tmp_path / "bases",
-                tmp_path / "cache",
-            )
-    assert caught.value.where == "the build chroot"
-    assert base.table == load_table(None)
+    monkeypatch.setenv(standin.MIRROR_VARIABLE, variable)
+    assert standin.debian_suites("bullseye", keyring=ring) == (
+        Suite(f"{mirror}/debian", "bullseye", ("main",), ring),
+        Suite(f"{mirror}/debian-security", "bullseye-security", ("main",), ring),
+    )
+
+
+def test_a_machine_without_the_keyring_is_told_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="apt install debian-archive-keyring"):
+        standin.debian_suites("bullseye", keyring=tmp_path / "none.gpg")

@@ -14,6 +14,7 @@ from backport.environments.base import Dependencies
 from backport.environments.ubuntu import KEYRING, KEYRING_VARIABLE, Ubuntu
 from backport.errors import (
     BackportError,
+    HashMismatchError,
     InputError,
     MachineError,
     RecipeError,
@@ -21,16 +22,13 @@ from backport.errors import (
     StepError,
 )
 from backport.recipe.model import Published, Series
-from tests.environments.packages import add_key, keyring, make_key, one_sentence
+from tests.environments.packages import add_key, make_key, one_sentence
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at
-
-NOTHING = Dependencies()
 
 
 @pytest.fixture
-def small(tmp_path: Path, key_home: Path) -> UbuntuArchive:
-    """An archive of empty packages: all that is asked for is there, and no chroot comes of it."""
-    archive = UbuntuArchive(tmp_path / "archive", key_home)
+def small(archive: UbuntuArchive) -> UbuntuArchive:
+    """An archive of small packages: all that is asked for is there, and no chroot comes of it."""
     archive.make_system()
     archive.make("tool", "1.0", component="universe", Depends="libtool-data")
     archive.make("libtool-data", "1.0")
@@ -45,7 +43,7 @@ def prepare(series: Series, ring: Path, out: Path, *relations: str) -> BackportE
     """The error that preparing a base ends with; of these packages no chroot can be made."""
     wanted = Dependencies(relations)
     with pytest.raises(BackportError) as caught:
-        Ubuntu(ring, retries=0).prepare(series, wanted, out / "bases", out / "cache")
+        Ubuntu(ring).prepare(series, wanted, out / "bases", out / "cache")
     assert one_sentence(caught.value)
     home = out / "bases/ubuntu" / SERIES
     left = {path.name for path in home.iterdir()} if home.exists() else set()
@@ -58,31 +56,31 @@ def was_collected(out: Path) -> set[str]:
     return {path.name for path in (out / "cache/sha256").glob("*/*")}
 
 
-def assert_nothing_came(out: Path) -> None:
-    assert not (out / "cache/sha256").exists()
-    assert not list(out.rglob("pool-*"))
-
-
 def test_a_past_date_and_a_key_that_is_not_in_the_keyring_are_no_fault(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
+    tmp_path: Path, small: UbuntuArchive, key_home: Path, ring: Path
 ) -> None:
     # As xenial's: signed with a key that keyrings no longer have, and with one that they have.
     shutil.copytree(key_home, tmp_path / "both", ignore=shutil.ignore_patterns("S.*"))
     add_key(tmp_path / "both", "old@example.org")
     both = UbuntuArchive(small.folder, tmp_path / "both")
     both.sign("--local-user", "old@example.org", "--local-user", "archive@example.org")
-    with both.served() as uri:
-        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool", "fixed")
-    assert isinstance(error, StepError)
-    assert "mmdebstrap" in str(error)
-    # Every pocket and component was read, and the highest version taken.
-    assert was_collected(tmp_path) >= {
-        "fixed_1.0_all.deb",
-        "libnss-myhostname_1.0_all.deb",
-        "libtool-data_1.1_all.deb",
-        "tool_1.0_all.deb",
-    }
-    assert "libtool-data_1.0_all.deb" not in was_collected(tmp_path)
+    # An armored keyring, whose path has a blank, serves as well.
+    armored = tmp_path / "my ring.asc"
+    command = ["gpg", "--homedir", str(key_home), "--batch", "--armor", "--export"]
+    armored.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    for place, keyring in ((tmp_path / "binary", ring), (tmp_path / "armored", armored)):
+        with both.served() as uri:
+            error = prepare(seen_at(uri), keyring, place, "tool", "fixed")
+        assert isinstance(error, StepError)
+        assert "mmdebstrap" in str(error)
+        # Every pocket and component was read, and the highest version taken.
+        assert was_collected(place) >= {
+            "fixed_1.0_all.deb",
+            "libnss-myhostname_1.0_all.deb",
+            "libtool-data_1.1_all.deb",
+            "tool_1.0_all.deb",
+        }
+        assert "libtool-data_1.0_all.deb" not in was_collected(place)
 
 
 def with_another_key(_: UbuntuArchive, folder: Path) -> Path:
@@ -111,84 +109,69 @@ def with_a_changed_release_file(archive: UbuntuArchive, _: Path) -> None:
         file.write_bytes(file.read_bytes().replace(b"Label: Ubuntu", b"Label: Umbutu"))
 
 
+def without_the_series(archive: UbuntuArchive, _: Path) -> None:
+    (archive.folder / "dists").rename(archive.folder / "others")
+
+
+def as_it_is(_: UbuntuArchive, __: Path) -> None:
+    """Change nothing: the archive lacks the relation."""
+
+
+SIGNATURE = (InputError, "signature does not verify")
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
-        (with_another_key, "signature does not verify"),
-        (with_no_keyring, "signature"),
-        (signed_with_sha1, "algorithm that apt no longer trusts"),
-        (with_a_changed_index, "does not have the hash in its index"),
-        (with_a_changed_release_file, "signature does not verify"),
+        (with_another_key, SIGNATURE),
+        (with_no_keyring, SIGNATURE),
+        (signed_with_sha1, SIGNATURE),
+        (with_a_changed_release_file, SIGNATURE),
+        (with_a_changed_index, (HashMismatchError, "try again later, or use another mirror")),
+        (without_the_series, (RemoteError, "xenial Release' does not have a Release file")),
+        (as_it_is, (InputError, "cannot meet tool (>= 2.0)")),
     ],
 )
-def test_what_is_not_verified_is_refused(
+def test_what_is_not_verified_or_not_there_is_refused(
     tmp_path: Path,
     small: UbuntuArchive,
-    key_home: Path,
+    ring: Path,
     change: Callable[[UbuntuArchive, Path], Path | None],
-    said: str,
+    error: tuple[type[BackportError], str],
 ) -> None:
-    ring = change(small, tmp_path) or keyring(key_home)
+    kind, said = error
+    keyring = change(small, tmp_path) or ring
     with small.served() as uri:
-        error = prepare(seen_at(uri), ring, tmp_path, "tool")
-    assert isinstance(error, InputError)
-    assert said in str(error)
-    assert_nothing_came(tmp_path)
-
-
-def test_an_archive_that_is_gone_is_a_remote_error(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
-) -> None:
-    with small.served() as uri:
-        pass
-    error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
-    assert isinstance(error, RemoteError)
-    assert uri in str(error)
-    assert_nothing_came(tmp_path)
-
-
-def test_a_series_that_the_archive_no_longer_has_is_named(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
-) -> None:
-    with small.served() as uri:
-        series = Series("yakkety", "16.10", mirror=uri)
-        error = prepare(series, keyring(key_home), tmp_path, "tool")
-    assert isinstance(error, RemoteError)
-    assert "the archive has no yakkety" in str(error)
-    assert "moved" in str(error)
+        caught = prepare(seen_at(uri), keyring, tmp_path, "tool (>= 2.0)")
+    assert isinstance(caught, kind)
+    assert said in str(caught)
+    assert uri in str(caught)
+    assert not (tmp_path / "cache/sha256").exists()
+    assert not list(tmp_path.rglob("pool-*"))
 
 
 def test_a_broken_connection_is_a_remote_error_and_the_rest_stays_in_the_cache(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
+    tmp_path: Path, small: UbuntuArchive, ring: Path
 ) -> None:
     with small.served(cut="tool_1.0") as uri:
-        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
+        error = prepare(seen_at(uri), ring, tmp_path, "tool")
     assert isinstance(error, RemoteError)
     came = was_collected(tmp_path)
     assert "libtool-data_1.1_all.deb" in came
     assert "tool_1.0_all.deb" not in came
     assert not list((tmp_path / "cache/part").iterdir())
+    # The archive is gone by then.
+    assert isinstance(prepare(seen_at(uri), ring, tmp_path, "tool"), RemoteError)
     with small.served() as uri:
-        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool")
-    assert isinstance(error, StepError)
+        assert isinstance(prepare(seen_at(uri), ring, tmp_path, "tool"), StepError)
     assert "tool_1.0_all.deb" in was_collected(tmp_path)
-
-
-def test_a_relation_that_the_archive_cannot_meet_is_named(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
-) -> None:
-    with small.served() as uri:
-        error = prepare(seen_at(uri), keyring(key_home), tmp_path, "tool (>= 2.0)")
-    assert isinstance(error, InputError)
-    assert "cannot meet tool (>= 2.0)" in str(error)
-    assert "source.NAME.control" in str(error)
 
 
 def manifest(out: Path) -> dict[str, object]:
     """What was found in the archive, by groups, and the notes of that."""
     (found,) = (out / "bases/ubuntu" / SERIES).glob("pool-*.json")
     data = json.loads(found.read_text())
-    groups = {name: [deb[0] for deb in debs] for name, debs in data["groups"].items()}
+    groups = {name: [deb["apt_name"] for deb in debs] for name, debs in data["groups"].items()}
     return {**groups, "notes": data["notes"]}
 
 
@@ -198,7 +181,7 @@ def prepare_older(small: UbuntuArchive, ring: Path, out: Path, as_of: date | Non
     wanted = Dependencies(own=frozenset({"own", "own-doc", "gone", "new"}))
     with small.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
         series = replace(seen_at(uri), archive=archive)
-        base = Ubuntu(ring, as_of=as_of, retries=0)
+        base = Ubuntu(ring, as_of=as_of)
         base.prepare(series, wanted, out / "bases", out / "cache")
 
 
@@ -214,23 +197,17 @@ def updated(small: UbuntuArchive) -> UbuntuArchive:
     return small
 
 
-def test_as_of_a_day_the_older_packages_are_those_of_that_day(
-    tmp_path: Path, updated: UbuntuArchive, key_home: Path
+def test_as_of_a_day_the_older_packages_are_those_of_that_day_and_else_the_latest(
+    tmp_path: Path, updated: UbuntuArchive, ring: Path
 ) -> None:
-    prepare_older(updated, keyring(key_home), tmp_path, date(2017, 2, 15))
-
-    found = manifest(tmp_path)
+    prepare_older(updated, ring, tmp_path / "then", date(2017, 2, 15))
+    found = manifest(tmp_path / "then")
     assert found["older"] == ["own-doc_7_all.deb", "own_1.0_all.deb"]
     (note,) = found["notes"]
     assert "the archive has gone in another version than on the recipe's day" in note
 
-
-def test_without_a_day_the_older_packages_are_the_latest(
-    tmp_path: Path, updated: UbuntuArchive, key_home: Path
-) -> None:
-    prepare_older(updated, keyring(key_home), tmp_path, None)
-
-    found = manifest(tmp_path)
+    prepare_older(updated, ring, tmp_path / "now", None)
+    found = manifest(tmp_path / "now")
     assert found["older"] == [
         "gone_0.9.1_all.deb", "new_2.0_all.deb", "own-doc_7_all.deb", "own_1.1_all.deb"
     ]  # fmt: skip
@@ -238,54 +215,27 @@ def test_without_a_day_the_older_packages_are_the_latest(
 
 
 @pytest.mark.parametrize(
-    ("mirror", "said"),
-    [
-        ("", "this series has no mirror"),
-        ("archive.example.org/ubuntu", "is no address of an archive"),
-        ("http://archive.example.org/ubuntu main\ndeb x", "is no address of an archive"),
-    ],
+    "mirror", ["", "archive.example.org/ubuntu", "http://a.example.org/ubuntu main\ndeb x"]
 )
-def test_a_mirror_that_is_missing_or_no_address_is_the_recipes_fault(
-    tmp_path: Path, key_home: Path, mirror: str, said: str
+def test_a_mirror_that_is_no_address_is_the_recipes_fault(
+    tmp_path: Path, ring: Path, mirror: str
 ) -> None:
-    error = prepare(Series(SERIES, "16.04", mirror), keyring(key_home), tmp_path)
+    error = prepare(Series(SERIES, "16.04", mirror), ring, tmp_path)
     assert isinstance(error, RecipeError)
-    assert said in str(error)
+    assert "is no address of an archive" in str(error)
     assert error.where == "series.xenial.mirror"
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("none.gpg", f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file"),
-     ("my ring.gpg", "copy it elsewhere")],
-)  # fmt: skip
-def test_a_keyring_that_apt_cannot_use_is_refused(tmp_path: Path, name: str, said: str) -> None:
-    (tmp_path / "my ring.gpg").touch()
-    error = prepare(seen_at("http://127.0.0.1:9"), tmp_path / name, tmp_path)
-    assert isinstance(error, MachineError)
-    assert said in str(error)
-
-
-def test_the_environment_may_name_the_keyring(
+def test_the_environment_may_name_the_keyring_and_one_that_is_not_there_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(KEYRING_VARIABLE, raising=False)
     assert Ubuntu().keyring == KEYRING
     monkeypatch.setenv(KEYRING_VARIABLE, str(tmp_path / "ring.gpg"))
     assert Ubuntu().keyring == tmp_path / "ring.gpg"
-    assert Ubuntu(tmp_path / "own.gpg").keyring == tmp_path / "own.gpg"
-
-
-def test_an_armored_keyring_serves_as_well(
-    tmp_path: Path, small: UbuntuArchive, key_home: Path
-) -> None:
-    ring = tmp_path / "ring.asc"
-    command = ["gpg", "--homedir", str(key_home), "--batch", "--armor", "--export"]
-    ring.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
-    with small.served() as uri:
-        error = prepare(seen_at(uri), ring, tmp_path, "tool")
-    assert isinstance(error, StepError)
-    assert "tool_1.0_all.deb" in was_collected(tmp_path)
+    error = prepare(seen_at("http://127.0.0.1:9"), tmp_path / "none.gpg", tmp_path)
+    assert isinstance(error, MachineError)
+    assert f"bookworm-backports), let {KEYRING_VARIABLE} name a keyring file" in str(error)
 
 
 def test_the_key_tells_which_archive() -> None:

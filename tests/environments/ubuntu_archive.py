@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from backport.environments import chroot
-from backport.environments.localrepo import link_or_copy
+from backport.environments.private_apt import Suite
 from backport.environments.ubuntu import COMPONENTS
 from backport.recipe.model import Series
+from backport.source.files import same_file
 from tests.environments.packages import make_deb, served
 
 SERIES = "xenial"
@@ -25,11 +26,12 @@ class UbuntuArchive:
 
     def __init__(self, folder: Path, key_home: Path) -> None:
         self.folder = folder
+        self.pool = self._pool("", "main")
         self._key_home = key_home
 
     def add(self, deb: Path, pocket: str = "", component: str = "main") -> None:
         """Put a package into a pocket's component."""
-        link_or_copy(deb, self._pool(pocket, component) / deb.name)
+        same_file(self._pool(pocket, component) / deb.name, deb)
 
     def make(
         self, name: str, version: str = "1.0", *, pocket: str = "", component: str = "main",
@@ -39,7 +41,7 @@ class UbuntuArchive:
         return make_deb(self._pool(pocket, component), name, version, **fields)
 
     def make_system(self) -> None:
-        """Make an empty package of each name that every chroot and testbed asks for."""
+        """Make a small package of each name that every chroot and testbed asks for."""
         self.make("base-files", Essential="yes")
         for name in sorted({*chroot.BUILD_PACKAGES, *chroot.TESTBED_PACKAGES}):
             self.make(name, component="universe" if name == "libnss-myhostname" else "main")
@@ -87,6 +89,11 @@ class UbuntuArchive:
 def seen_at(uri: str) -> Series:
     """The series as a recipe has it."""
     return Series(SERIES, "16.04", mirror=f"{uri}/")
+
+
+def suites_at(uri: str, keyring: Path, *pockets: str) -> list[Suite]:
+    """The suites of these pockets as a client configures them; the release without a name."""
+    return [Suite(uri, f"{SERIES}{pocket}", COMPONENTS, keyring) for pocket in pockets or ("",)]
 
 
 def _output(*words: str, cwd: Path) -> bytes:

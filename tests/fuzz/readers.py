@@ -235,7 +235,7 @@ CONTROL_REPORT = {
 SECTION = {"title": "T", "sentence": "S.", "columns": ["a", "b"], "rows": [["x", 1], ["y", 2.5]]}
 PREPARED = {
     "kind": "stand-in", "suite": "Debian", "repository": "/r", "chroot": "/c", "testbed_root": "/t",
-    "differing": [{"package": "a", "series_version": "1", "base_version": "2"}], "state": "x",
+    "differing": [{"package": "a", "series_version": "1", "base_version": "2"}],
 }  # fmt: skip
 
 

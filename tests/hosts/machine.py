@@ -16,7 +16,7 @@ from pathlib import Path
 
 from backport import namespaces
 from backport.engine.process import Completed, require, run
-from backport.environments.machine_sources import machine_suites
+from backport.environments.standin import debian_suites
 from tests.environments.real import home
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,7 @@ def _tarball(suite: str) -> Path:
     """A minimal system of the suite, packed."""
     tarball, fresh = HOME / f"{suite}.tar", HOME / f"new-{suite}.tar"
     if not tarball.exists():
-        suites = machine_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
+        suites = debian_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
         lines = [one.line() for one in suites]
         settings = HOME / f"{suite}.apt"
         settings.write_text(_apt_settings())

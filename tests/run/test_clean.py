@@ -40,7 +40,7 @@ def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None
 def base(store: Store, series: str, home: Path, key: str, age: float = 0.0) -> None:
     """A base step that names the chroot and the testbed of that key."""
     chroot, root = home / f"chroot-{key}.tar", home / f"testbed-{key}"
-    data = PreparedBase("stand-in", "bullseye", home, chroot, root).to_json()
+    data = PreparedBase("stand-in", "bullseye", home / f"base-{key}", chroot, root).to_json()
     step(store, f"base/{series}", age, {prepared.FILE: json.dumps(data)})
 
 
@@ -49,6 +49,7 @@ def leftovers(home: Path, *keys: str) -> None:
     for key in keys:
         (home / f"chroot-{key}.tar").touch()
         (home / f"testbed-{key}" / "etc").mkdir(parents=True)
+        (home / f"base-{key}").mkdir()
         (home / f"modules-{key}").mkdir()
         (home / f"pool-{key}.json").touch()
 
@@ -92,7 +93,7 @@ def test_a_base_that_a_present_step_names_stays(store: Store) -> None:
     os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
     assert gone(store, future - 1) == [
         f"bases/stand-in/{name}"
-        for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
+        for name in ("chroot-one.tar", "testbed-one", "base-one", "modules-one", "pool-one.json")
     ]
 
 
@@ -104,7 +105,13 @@ def test_with_its_last_step_a_base_goes_too(store: Store) -> None:
         "base/xenial",
         *(
             f"bases/ubuntu/xenial/{name}"
-            for name in ("chroot-one.tar", "testbed-one", "modules-one", "pool-one.json")
+            for name in (
+                "chroot-one.tar",
+                "testbed-one",
+                "base-one",
+                "modules-one",
+                "pool-one.json",
+            )
         ),
     ]
 

@@ -54,9 +54,12 @@ def test_the_man_page_has_every_command_and_option_and_the_exit_codes(
         (["backport", "explain", "new-s"], ["new-source"]),
     ],
 )
-def test_bash_completes(words: list[str], found: list[str]) -> None:
+def test_bash_completes(
+    words: list[str], found: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["completion", "bash"]) == 0
     script = f"""
-{printed("completion", "bash")}
+{capsys.readouterr().out}
 COMP_WORDS=({" ".join(words)})
 COMP_CWORD={len(words) - 1}
 _shtab_backport
