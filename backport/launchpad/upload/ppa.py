@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport import transport
-from backport.errors import InputError, MachineError, RemoteError
+from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
-from backport.transport import Limits, UnansweredError
+from backport.transport import Limits
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
 _NAME = r"[a-z0-9][a-z0-9+.-]*"
@@ -125,14 +125,12 @@ class Ppa:
         Raises:
             MachineError: it is off by more than `clock_skew` lets pass.
         """
-        root = self._client.root
-        try:
-            with transport.opened(f"{root}{API_VERSION}/", Limits()) as answer:
-                date = answer.headers.get("Date", "")
-        except UnansweredError as error:
-            raise RemoteError(
-                f"Launchpad {error.what}", where=root, advice="try again later"
-            ) from error
+
+        def question(_: Any) -> str:
+            with transport.opened(f"{self._client.root}{API_VERSION}/", Limits()) as answer:
+                return answer.headers.get("Date", "")
+
+        date = self._client.ask("the time", question)
         if skew := clock_skew(date):
             raise MachineError(
                 f"this machine's clock is {skew} Launchpad's",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -72,15 +73,9 @@ def find_key(wanted: str) -> Key:
 
 def _parsed(colons: str) -> list[tuple[Key, str]]:
     """The keys of gpg's listing, each with what hinders it to sign; "" if nothing does."""
-    blocks: list[list[list[str]]] = []
-    for line in colons.splitlines():
-        fields = line.split(":") + [""] * 20
-        if fields[0] == "sec":
-            blocks.append([])
-        if blocks:
-            blocks[-1].append(fields)
     keys = []
-    for block in blocks:
+    for text in re.split(r"^(?=sec:)", colons, flags=re.MULTILINE)[1:]:
+        block = [line.split(":") + [""] * 20 for line in text.splitlines()]
         first = {fields[0]: fields[9] for fields in reversed(block)}
         keys.append((Key(first.get("fpr", ""), first.get("uid", "")), _trouble(block)))
     return keys
