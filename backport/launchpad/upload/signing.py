@@ -86,14 +86,11 @@ def _trouble(block: list[list[str]]) -> str:
     primary = block[0]
     if "S" not in primary[_CAPABILITIES]:  # what the whole key can do now
         return _WHY.get(primary[_VALIDITY], "cannot sign any more, or never could")
-    here = [
-        row
+    here = any(
+        "s" in row[_CAPABILITIES] and row[_VALIDITY] not in _WHY and row[_TOKEN] != _STUB
         for row in block
         if row[0] in ("sec", "ssb")
-        and "s" in row[_CAPABILITIES]
-        and row[_VALIDITY] not in _WHY
-        and row[_TOKEN] != _STUB
-    ]
+    )
     return "" if here else "has its secret part elsewhere"
 
 
