@@ -59,7 +59,7 @@ CANDIDATE = Candidate(
 )
 
 
-UPDATE_THERE = Published(UPDATE, "a record")
+TAKEN = Published(UPDATE, "a record")
 
 
 def record(version: str, *, series: str = "xenial", status: str = "Published") -> Publication:
@@ -78,12 +78,7 @@ def record(version: str, *, series: str = "xenial", status: str = "Published") -
         ({"in_recipe": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
         ({"in_recipe": None}, "archive", 3, "the recipe says none"),
         ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2 in xenial"),
-        (
-            {"archive": UPDATE_THERE, "in_recipe": UPDATE_THERE},
-            "version",
-            3,
-            f"the archive has {UPDATE}",
-        ),
+        ({"archive": TAKEN, "in_recipe": TAKEN}, "version", 3, f"the archive has {UPDATE}"),
         ({"key_trouble": "has expired"}, "key", 5, "has expired"),
         ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
     ],
