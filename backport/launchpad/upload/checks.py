@@ -251,16 +251,6 @@ _CHECKS: dict[str, tuple[Callable[[Candidate], str], type[BackportError]]] = {
 }
 
 
-def checks_of(candidate: Candidate) -> tuple[Check, ...]:
-    """Every check of a candidate, in the order in which they are shown."""
-    checks = []
-    for name, (check, error) in _CHECKS.items():
-        wrong = check(candidate)
-        forced = f"forced: {candidate.forced}" if name == "tests" and candidate.forced else ""
-        checks.append(Check(name, not wrong, wrong or forced, error.exit_code if wrong else 0))
-    return tuple(checks)
-
-
 def _is_there(candidate: Candidate) -> bool:
     """Whether the PPA has this very version, in this series, with our content."""
     ours = candidate.made.content if candidate.made else {}
@@ -272,8 +262,12 @@ def _is_there(candidate: Candidate) -> bool:
 
 
 def item_of(candidate: Candidate) -> PlannedUpload:
-    """What becomes of one source in one series."""
-    checks = checks_of(candidate)
+    """What becomes of one source in one series, by every check in the order of showing."""
+    checks = []
+    for name, (check, error) in _CHECKS.items():
+        wrong = check(candidate)
+        forced = f"forced: {candidate.forced}" if name == "tests" and candidate.forced else ""
+        checks.append(Check(name, not wrong, wrong or forced, error.exit_code if wrong else 0))
     failed = next((check for check in checks if not check.holds), None)
     exit_code = 0
     if not checks[0].holds:
@@ -294,7 +288,7 @@ def item_of(candidate: Candidate) -> PlannedUpload:
         version=candidate.version if candidate.source.base is not None else "",
         action=action,
         needs=candidate.needs,
-        checks=checks,
+        checks=tuple(checks),
         reason=reason,
         exit_code=exit_code,
     )
