@@ -222,8 +222,8 @@ def _content(candidate: Candidate) -> str:
 
 
 def _relations(candidate: Candidate) -> str:
-    end = "end the recipe's relation with ~, as in (>= {NAME}~)"
-    return f"it asks for {candidate.unmet[0]}: {end}" if candidate.unmet else ""
+    advice = "end the recipe's relation with ~, as in (>= {NAME}~)"
+    return f"it asks for {candidate.unmet[0]}: {advice}" if candidate.unmet else ""
 
 
 def _tests(candidate: Candidate) -> str:

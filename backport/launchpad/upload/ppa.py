@@ -139,9 +139,8 @@ class Ppa:
 
     def check(self) -> None:
         """Check that the PPA is there, and a PPA."""
-
         reference = self._client.ask(
-            str(self.name), lambda session: str(self._archive(session).reference)
+            str(self.name), lambda session: str(session.load(self.name.path).reference)
         )
         expected = f"~{self.name.owner}/ubuntu/{self.name.name}"
         if reference != expected:
@@ -155,15 +154,14 @@ class Ppa:
         """Whether it takes uploads for series that are obsolete."""
         return self._client.ask(
             f"what {self.name} takes",
-            lambda session: bool(self._archive(session).permit_obsolete_series_uploads),
+            lambda session: bool(session.load(self.name.path).permit_obsolete_series_uploads),
         )
 
     def check_may_upload(self, source: str, series: str) -> None:
         """Check that the account may upload to it."""
-
         self._client.ask(
             f"the right to upload {source} to {self.name}",
-            lambda session: self._archive(session).checkUpload(
+            lambda session: session.load(self.name.path).checkUpload(
                 component="main",
                 distroseries=session.load(f"ubuntu/{series}"),
                 person=session.me,
@@ -171,6 +169,3 @@ class Ppa:
                 sourcepackagename=source,
             ),
         )
-
-    def _archive(self, session: Any) -> Any:
-        return session.load(self.name.path)
