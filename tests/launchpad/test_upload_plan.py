@@ -52,14 +52,14 @@ CANDIDATE = Candidate(
     permitted=False,
     asked_by_name=False,
     archive=Published("0.9-1", "a record"),
-    said=Published("0.9-1", "a record"),
+    in_recipe=Published("0.9-1", "a record"),
     relied={"xenial": Published("0.9-1", "a record")},
     made=MADE,
     steps={BUILD: "passed", StepId("test", "xenial", "a", test="says"): "passed"},
 )
 
 
-HAS_IT = Published(UPDATE, "a record")
+TAKEN = Published(UPDATE, "a record")
 
 
 def record(version: str, *, series: str = "xenial", status: str = "Published") -> Publication:
@@ -75,10 +75,10 @@ def record(version: str, *, series: str = "xenial", status: str = "Published") -
         ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
         ({"relied": {"zesty": Published("1.0-1")}}, "archive", 3, "zesty: 1.0-1"),
         ({"relied": {"zesty": None}}, "archive", 3, "zesty: unknown"),
-        ({"said": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
-        ({"said": None}, "archive", 3, "the recipe says none"),
+        ({"in_recipe": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
+        ({"in_recipe": None}, "archive", 3, "the recipe says none"),
         ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2 in xenial"),
-        ({"archive": HAS_IT, "said": HAS_IT}, "version", 3, f"the archive has {UPDATE}"),
+        ({"archive": TAKEN, "in_recipe": TAKEN}, "version", 3, f"the archive has {UPDATE}"),
         ({"key_trouble": "has expired"}, "key", 5, "has expired"),
         ({"made": replace(MADE, differing=("debian/rules",))}, "content", 4, "debian/rules"),
     ],
@@ -102,8 +102,8 @@ def test_a_check_that_does_not_hold_refuses_the_item(
         {"records": (record("1.0-2", status="Deleted"),)},
         {"known": (("a_1.0.orig.tar.gz", "1" * 64, "the PPA"),)},
         {"known": (("b_1.0.orig.tar.gz", "9" * 64, "the PPA"),)},
-        {"said": None, "archive": Published("1.0-1", "a record")},
-        {"archive": Published("", "a record"), "said": None},
+        {"in_recipe": None, "archive": Published("1.0-1", "a record")},
+        {"archive": Published("", "a record"), "in_recipe": None},
         {"steps": {BUILD: "never run"}, "forced": "a reason"},
     ],
 )
@@ -128,7 +128,7 @@ def test_an_earlier_call_is_gone_on_with(state: str, action: str) -> None:
 
 
 def test_what_needs_a_refused_one_is_refused_too() -> None:
-    first = item_of(replace(CANDIDATE, allowed="no"))
+    first = item_of(replace(CANDIDATE, account_trouble="no"))
     second = PlannedUpload("b", "xenial", VERSION, "upload", ("xenial/a",), ())
 
     result = blocked((first, second))

@@ -173,7 +173,7 @@ class LaunchpadlibClient:
             raise self._error(what, doing, error) from error
         except HTTPError as error:
             answer = _refused(error.response, error.content, logged_in=self._login)
-            raise self._error(what, doing, answer) from error
+            raise self._error(what, doing, answer) from answer  # callers ask for its status
         except (NotImplementedError, *unreadable) as error:
             # The first is a type that another server would have to describe.
             text = f"{type(error).__name__}: {error}"[:200]

@@ -16,7 +16,6 @@ from backport.errors import InputError, reading
 from backport.launchpad.api.environment import PRODUCTION
 
 VARIABLE = "BACKPORT_LAUNCHPAD_CREDENTIALS"
-_SECTION = "1"
 _KEYS = ("consumer_key", "consumer_secret", "access_token", "access_secret")
 _ROOT_KEY = "service_root"
 
@@ -58,13 +57,13 @@ def load(path: Path, root: str) -> str:
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text)
-        good = all(parser.has_option(_SECTION, key) for key in _KEYS)
+        good = all(parser.has_option("1", key) for key in _KEYS)
     except configparser.Error:
         good = False
     if not good:
         what = "this is no file of Launchpad credentials"
         raise InputError(what, where=str(path), advice=advice)
-    made_for = parser.get(_SECTION, _ROOT_KEY, fallback=PRODUCTION)
+    made_for = parser.get("1", _ROOT_KEY, fallback=PRODUCTION)
     if made_for != root:
         what = f"these credentials are for {made_for}, and {root} is asked"
         raise InputError(what, where=str(path), advice=advice)

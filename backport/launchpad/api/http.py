@@ -95,14 +95,10 @@ class LimitedRequest:
                 what += f" and asks to wait {wait:.0f} s"
             raise UnansweredError(what, passing=True, status=response.status, wait=wait)
         if garbled := _garbled(response, content, request["headers"].get("Accept", "")):
-            self._forget(uri)
+            if self._connection.cache is not None:  # it would be served again at a 304
+                self._connection.cache.delete(httplib2.urlnorm(uri)[3])
             raise UnansweredError(garbled, passing=True)
         return response, content
-
-    def _forget(self, uri: str) -> None:
-        """Take an unusable answer out of the cache: it would be served again at a 304."""
-        if self._connection.cache is not None:
-            self._connection.cache.delete(httplib2.urlnorm(uri)[3])
 
 
 def reach(root: str, limits: Limits) -> None:

@@ -31,7 +31,7 @@ class Candidate:
         permitted: whether the PPA takes uploads for the series though it is obsolete.
         asked_by_name: whether the user named the series.
         archive: what the series has; None where nobody knows.
-        said: what the recipe says that the series has.
+        in_recipe: what the recipe says that the series has.
         relied: every archive version of that source, in any series, that the proof relies on.
         made: the source package; None where none is made.
         made_of: the sha256 of the update's own .dsc.
@@ -43,8 +43,8 @@ class Candidate:
         steps: the states of build and tests; `origins` is where those come from that were not run
             here.
         forced: the user's reason to upload what has not passed.
-        base_trouble: why the base is not the archive's own, `allowed` why the account may not
-            upload, `key_trouble` what is wrong with the key; "" for nothing.
+        base_trouble, account_trouble, key_trouble: why the base is not the archive's own, why the
+            account may not upload, and what is wrong with the key; "" for nothing.
     """
 
     source: Source
@@ -57,7 +57,7 @@ class Candidate:
     permitted: bool
     asked_by_name: bool
     archive: Published | None
-    said: Published | None
+    in_recipe: Published | None
     relied: Mapping[str, Published | None]
     made: PpaSource | None = None
     made_of: str = ""
@@ -69,7 +69,7 @@ class Candidate:
     origins: Mapping[StepId, str] = field(default_factory=dict)
     forced: str = ""
     base_trouble: str = ""
-    allowed: str = ""
+    account_trouble: str = ""
     key_trouble: str = ""
 
     @property
@@ -179,10 +179,10 @@ def _archive(candidate: Candidate) -> str:
     if loose:
         return f"nobody has confirmed what the archive has ({'; '.join(loose)})"
     has = candidate.archive.version if candidate.archive else ""
-    named = candidate.said.version if candidate.said else ""
+    named = candidate.in_recipe.version if candidate.in_recipe else ""
     base = candidate.source.base.version if candidate.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != named and (candidate.said is not None or has != base):
+    if has != named and (candidate.in_recipe is not None or has != base):
         return (
             f"the archive has {has or 'none'}, and the recipe says {named or 'none'}: correct "
             f"{candidate.source.name} in [series.{candidate.series}.archive]"
@@ -222,8 +222,8 @@ def _content(candidate: Candidate) -> str:
 
 
 def _relations(candidate: Candidate) -> str:
-    end = "end the recipe's relation with ~, as in (>= {NAME}~)"
-    return f"it asks for {candidate.unmet[0]}: {end}" if candidate.unmet else ""
+    advice = "end the recipe's relation with ~, as in (>= {NAME}~)"
+    return f"it asks for {candidate.unmet[0]}: {advice}" if candidate.unmet else ""
 
 
 def _tests(candidate: Candidate) -> str:
@@ -239,7 +239,7 @@ def _tests(candidate: Candidate) -> str:
 # What is wrong ("" for nothing), and the error whose exit code the command then ends with.
 _CHECKS: dict[str, tuple[Callable[[Candidate], str], type[BackportError]]] = {
     "series": (_series, RemoteError),
-    "account": (lambda candidate: candidate.allowed, RemoteError),
+    "account": (lambda candidate: candidate.account_trouble, RemoteError),
     "key": (lambda candidate: candidate.key_trouble, MachineError),
     "base": (_base, InputError),
     "archive": (_archive, InputError),
@@ -249,16 +249,6 @@ _CHECKS: dict[str, tuple[Callable[[Candidate], str], type[BackportError]]] = {
     "relations": (_relations, InputError),
     "tests": (_tests, StepError),
 }
-
-
-def checks_of(candidate: Candidate) -> tuple[Check, ...]:
-    """Every check of a candidate, in the order in which they are shown."""
-    checks = []
-    for name, (check, error) in _CHECKS.items():
-        wrong = check(candidate)
-        forced = f"forced: {candidate.forced}" if name == "tests" and candidate.forced else ""
-        checks.append(Check(name, not wrong, wrong or forced, error.exit_code if wrong else 0))
-    return tuple(checks)
 
 
 def _is_there(candidate: Candidate) -> bool:
@@ -272,8 +262,12 @@ def _is_there(candidate: Candidate) -> bool:
 
 
 def item_of(candidate: Candidate) -> PlannedUpload:
-    """What becomes of one source in one series."""
-    checks = checks_of(candidate)
+    """What becomes of one source in one series, by every check in the order of showing."""
+    checks = []
+    for name, (check, error) in _CHECKS.items():
+        wrong = check(candidate)
+        forced = f"forced: {candidate.forced}" if name == "tests" and candidate.forced else ""
+        checks.append(Check(name, not wrong, wrong or forced, error.exit_code if wrong else 0))
     failed = next((check for check in checks if not check.holds), None)
     exit_code = 0
     if not checks[0].holds:
@@ -294,7 +288,7 @@ def item_of(candidate: Candidate) -> PlannedUpload:
         version=candidate.version if candidate.source.base is not None else "",
         action=action,
         needs=candidate.needs,
-        checks=checks,
+        checks=tuple(checks),
         reason=reason,
         exit_code=exit_code,
     )

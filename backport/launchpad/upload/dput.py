@@ -214,7 +214,8 @@ def _sftp(
     names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)
-    more = [f"-o{line}" for line in os.environ.get(SSH_VARIABLE, "").split("\n") if line.strip()]
+    lines = map(str.strip, os.environ.get(SSH_VARIABLE, "").splitlines())
+    more = [f"-o{line}" for line in lines if line]
     options = ["-b", "-", "-P", str(to.port), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
     done = run(
         [program, *options, *more, f"{account}@{to.host}"],

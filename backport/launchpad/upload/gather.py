@@ -77,7 +77,7 @@ class Gatherer:
         self._permits_obsolete = cache(self.ppa.permits_obsolete)
         self._published = cache(self.client.published_sources)
         self._files = cache(self.client.source_files)
-        self._allowed = cache(self._trouble_uploading)
+        self._account_trouble = cache(self._trouble_uploading)
         self._base = cache(self._compare_base)
 
     def candidates(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Candidate]:
@@ -114,7 +114,7 @@ class Gatherer:
             permitted=status == OBSOLETE_SERIES and self._permits_obsolete(),
             asked_by_name=series in self.asked_series,
             archive=self.archive.get((name, series)),
-            said=where.archive.get(name),
+            in_recipe=where.archive.get(name),
             relied={one.name: self.archive.get((name, one.name)) for one in self.recipe.series},
             forced=self.forced,
             key_trouble=self.key_trouble,
@@ -183,7 +183,7 @@ class Gatherer:
             base_trouble=self._base(candidate.source.name, candidate.source.base),
             known=self._known(candidate, made) if made else (),
             unmet=upload_source.unmet(made, mates) if made else (),
-            allowed=self._allowed(candidate.series) if made else "",
+            account_trouble=self._account_trouble(candidate.series) if made else "",
         )
 
     def _steps(
@@ -235,10 +235,11 @@ class Gatherer:
         places += [
             (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
         ]
-        by_version: dict[str, tuple[str, Publication]] = {}
-        for where, one in places:
-            if Version(one.version).upstream_version == upstream:
-                by_version.setdefault(one.version, (where, one))
+        by_version = {
+            one.version: (where, one)
+            for where, one in reversed(places)
+            if Version(one.version).upstream_version == upstream
+        }
         return tuple(
             (file.name, file.sha256, where)
             for where, one in by_version.values()

@@ -106,9 +106,5 @@ def read(work: Path, ppa: str, root: str) -> tuple[UploadRecord, ...]:
 
 def newest(uploads: Iterable[UploadRecord]) -> dict[tuple[str, str], UploadRecord]:
     """The one with the highest version of each (series, source)."""
-    latest: dict[tuple[str, str], UploadRecord] = {}
-    for upload in uploads:
-        before = latest.setdefault((upload.series, upload.source), upload)
-        if Version(before.version) < Version(upload.version):
-            latest[upload.series, upload.source] = upload
-    return latest
+    in_order = sorted(uploads, key=lambda upload: Version(upload.version))
+    return {(upload.series, upload.source): upload for upload in in_order}

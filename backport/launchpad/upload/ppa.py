@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backport import transport
-from backport.errors import InputError, MachineError, RemoteError
+from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
 from backport.launchpad.api.environment import API_VERSION
 from backport.launchpad.api.errors import RefusedError
-from backport.transport import Limits, UnansweredError
+from backport.transport import Limits
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
 _NAME = r"[a-z0-9][a-z0-9+.-]*"
@@ -125,14 +125,12 @@ class Ppa:
         Raises:
             MachineError: it is off by more than `clock_skew` lets pass.
         """
-        root = self._client.root
-        try:
-            with transport.opened(f"{root}{API_VERSION}/", Limits()) as answer:
-                date = answer.headers.get("Date", "")
-        except UnansweredError as error:
-            raise RemoteError(
-                f"Launchpad {error.what}", where=root, advice="try again later"
-            ) from error
+
+        def question(_: Any) -> str:
+            with transport.opened(f"{self._client.root}{API_VERSION}/", Limits()) as answer:
+                return answer.headers.get("Date", "")
+
+        date = self._client.ask("the time", question)
         if skew := clock_skew(date):
             raise MachineError(
                 f"this machine's clock is {skew} Launchpad's",
@@ -141,9 +139,8 @@ class Ppa:
 
     def check(self) -> None:
         """Check that the PPA is there, and a PPA."""
-
         reference = self._client.ask(
-            str(self.name), lambda session: str(self._archive(session).reference)
+            str(self.name), lambda session: str(session.load(self.name.path).reference)
         )
         expected = f"~{self.name.owner}/ubuntu/{self.name.name}"
         if reference != expected:
@@ -157,15 +154,14 @@ class Ppa:
         """Whether it takes uploads for series that are obsolete."""
         return self._client.ask(
             f"what {self.name} takes",
-            lambda session: bool(self._archive(session).permit_obsolete_series_uploads),
+            lambda session: bool(session.load(self.name.path).permit_obsolete_series_uploads),
         )
 
     def check_may_upload(self, source: str, series: str) -> None:
         """Check that the account may upload to it."""
-
         self._client.ask(
             f"the right to upload {source} to {self.name}",
-            lambda session: self._archive(session).checkUpload(
+            lambda session: session.load(self.name.path).checkUpload(
                 component="main",
                 distroseries=session.load(f"ubuntu/{series}"),
                 person=session.me,
@@ -173,6 +169,3 @@ class Ppa:
                 sourcepackagename=source,
             ),
         )
-
-    def _archive(self, session: Any) -> Any:
-        return session.load(self.name.path)

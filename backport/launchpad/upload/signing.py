@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -72,15 +73,9 @@ def find_key(wanted: str) -> Key:
 
 def _parsed(colons: str) -> list[tuple[Key, str]]:
     """The keys of gpg's listing, each with what hinders it to sign; "" if nothing does."""
-    blocks: list[list[list[str]]] = []
-    for line in colons.splitlines():
-        fields = line.split(":") + [""] * 20
-        if fields[0] == "sec":
-            blocks.append([])
-        if blocks:
-            blocks[-1].append(fields)
     keys = []
-    for block in blocks:
+    for text in re.split(r"^(?=sec:)", colons, flags=re.MULTILINE)[1:]:
+        block = [line.split(":") + [""] * 20 for line in text.splitlines()]
         first = {fields[0]: fields[9] for fields in reversed(block)}
         keys.append((Key(first.get("fpr", ""), first.get("uid", "")), _trouble(block)))
     return keys
@@ -91,14 +86,11 @@ def _trouble(block: list[list[str]]) -> str:
     primary = block[0]
     if "S" not in primary[_CAPABILITIES]:  # what the whole key can do now
         return _WHY.get(primary[_VALIDITY], "cannot sign any more, or never could")
-    here = [
-        row
+    here = any(
+        "s" in row[_CAPABILITIES] and row[_VALIDITY] not in _WHY and row[_TOKEN] != _STUB
         for row in block
         if row[0] in ("sec", "ssb")
-        and "s" in row[_CAPABILITIES]
-        and row[_VALIDITY] not in _WHY
-        and row[_TOKEN] != _STUB
-    ]
+    )
     return "" if here else "has its secret part elsewhere"
 
 
