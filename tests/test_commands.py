@@ -245,18 +245,21 @@ def test_pin_reads_a_recipe_that_waits_for_its_pin(place: Place) -> None:
     assert "the connection is refused" in err
 
 
-def test_init_writes_a_recipe_that_plan_reads(place: Place, tmp_path: Path) -> None:
+def test_init_writes_a_recipe_that_plan_reads(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "other" / "backport.toml"
     dsc = str(tmp_path / "files" / "alpha_1.0-1.dsc")
     arguments = ["init", "alpha", "--series", "xenial", "--dsc", dsc, "--bug", "7", "--offline"]
     arguments += ["--recipe", str(path), "--cache", str(tmp_path / "cache")]
-    who = "A Tester <t@example.org>"
-    assert cli.main([*arguments, "--maintainer", who, "--json"]) == 0
+    monkeypatch.setenv("DEBFULLNAME", "A Tester")
+    monkeypatch.setenv("DEBEMAIL", "t@example.org")
+    assert cli.main([*arguments, "--json"]) == 0
     out = place._capsys.readouterr().out
     assert events(out) == [{"written": str(path)}]
     recipe = reader.load(path)
-    assert (recipe.bug, recipe.maintainer) == (7, who)
-    assert cli.main([*arguments, "--maintainer", who]) == 2
+    assert (recipe.bug, recipe.maintainer) == (7, "A Tester <t@example.org>")
+    assert cli.main(arguments) == 2
     assert "it is not overwritten" in place._capsys.readouterr().err
 
 

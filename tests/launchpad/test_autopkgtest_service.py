@@ -72,13 +72,6 @@ nonsense
     ]
 
 
-def test_without_a_result_the_address_is_told_and_nothing_passes(
-    read: Read, tmp_path: Path
-) -> None:
-    assert read().verdict == Skipped(f"no result yet; request it: {REQUEST.url}")
-    assert not (tmp_path / "ppa-test").exists()
-
-
 def test_the_newest_result_of_this_very_version_is_kept_like_a_step(
     read: Read, world: World, tmp_path: Path
 ) -> None:
@@ -255,6 +248,8 @@ def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
     assert run(recipe) == 0
     out = capsys.readouterr().out
     assert f"  {REQUEST.url}\n" in out
+    assert kept(recipe)["tests"][0]["verdict"] == "skipped"
+    assert not (recipe.parent / "build/ppa-test/xenial").exists()
     assert "control of race (xenial/app on amd64): skipped: control not run: name a PPA" in out
     assert run(recipe, "--strict", "--quiet") == 4
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.bug import sponsor
-from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 
 NUMBER = 77
@@ -53,27 +52,3 @@ def test_debdiffs_are_attached_once_as_patches_the_sponsors_subscribed_and_all_e
     # Another content is another attachment.
     debdiffs[0].path.write_text("other")
     assert sponsor.carry_out(writer, NUMBER, debdiffs) == [f"attached {titles[0]}"]
-
-
-@pytest.mark.parametrize("kind", ["status", "reset"])
-def test_an_attachment_whose_answer_is_lost_is_not_attached_twice(
-    writer: LaunchpadlibClient,
-    standin: StandIn,
-    there: Bugs,
-    debdiffs: list[sponsor.Debdiff],
-    kind: str,
-) -> None:
-    fault = Fault(kind, on="POST /devel/bugs/77", after=True, times=3)  # type: ignore[arg-type]
-    standin.faults.add(fault)
-    assert len(sponsor.carry_out(writer, NUMBER, debdiffs)) == 3
-    assert len(there.below("bug_attachment", "/bugs/77")) == 2
-
-
-def test_an_attachment_that_fails_leaves_the_rest_for_the_next_call(
-    writer: LaunchpadlibClient, standin: StandIn, there: Bugs, debdiffs: list[sponsor.Debdiff]
-) -> None:
-    standin.faults.add(Fault("status", on="POST /devel/bugs/77", status=504))
-    with pytest.raises(RemoteError, match="cannot be attached, since Launchpad answered 504"):
-        sponsor.carry_out(writer, NUMBER, debdiffs)
-    assert there.below("bug_subscription", "/bugs/77") == []
-    assert len(sponsor.carry_out(writer, NUMBER, debdiffs)) == 3
