@@ -151,6 +151,7 @@ class World:
             source,
             version,
             files=files,
+            component_name="universe",
             date_created=date,
             date_published=date,
             pocket=pocket,
