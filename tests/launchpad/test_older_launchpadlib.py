@@ -39,7 +39,6 @@ TESTS = (
     "test_credentials.py",
     "test_bug.py",
     "test_bug_commands.py",
-    "test_sponsor.py",
     "test_upload_and_wait.py",
 )
 
