@@ -43,7 +43,10 @@ def test_a_bug_is_read_with_its_tasks_in_ubuntu(client: LaunchpadlibClient, worl
     found = bugs.read(client, NUMBER)
     assert (found.title, found.description, found.tags) == ("It breaks", "Since monday.", ("old",))
     assert [(task.source, task.series, task.status) for task in found.tasks] == [("app", "", "New")]
-    assert found.comments == ("Since monday.",)
+    assert (found.comments, found.notes) == (("Since monday.",), ())
+    bad = {"duplicate_of_link": "/bugs/1", "private": True, "lock_status": "Comment-only"}
+    world.entries[f"/bugs/{NUMBER}"].values |= bad
+    assert len(bugs.read(client, NUMBER).notes) == 3
 
 
 def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
