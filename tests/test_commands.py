@@ -139,7 +139,7 @@ def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place
     assert {note["event"] for note in notes} == {"note"}
     assert kinds[-1] == "summary"
     assert "the connection is refused" in notes[0]["text"]
-    assert any("no record tells whether alpha_" in note["text"] for note in notes)
+    assert any("no record confirms that alpha_" in note["text"] for note in notes)
 
 
 # ------------------------------------------------------------------ pin and init

@@ -52,13 +52,6 @@ class Scene:
     capsys: pytest.CaptureFixture[str]
     monkeypatch: pytest.MonkeyPatch
 
-    def wait_for_answers(self, seconds: float) -> None:
-        """Wait so long for one answer; a busy machine must not look like a fault."""
-        quick = partial(
-            Limits, connect=20.0, silence=seconds, attempts=2, first_wait=0.01, longest_wait=2.0
-        )
-        self.monkeypatch.setattr("backport.launchpad.api.client.Limits", quick)
-
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run ``backport WORDS``: exit code, output, errors."""
         self.capsys.readouterr()
@@ -131,6 +124,6 @@ def scene(
     made.mkdir(parents=True)
     (made / "alpha_1.0-1ubuntu0.16.04.1.dsc").write_text("")
     (made / "alpha_1.0-1ubuntu0.16.04.1.debdiff").write_text("+x\n")
-    made_scene = Scene(tmp_path, standin, bugs, farm, upload, capsys, monkeypatch)
-    made_scene.wait_for_answers(20.0)
-    return made_scene
+    quick = partial(Limits, connect=20.0, attempts=2, first_wait=0.01, longest_wait=2.0)
+    monkeypatch.setattr("backport.launchpad.api.client.Limits", quick)
+    return Scene(tmp_path, standin, bugs, farm, upload, capsys, monkeypatch)

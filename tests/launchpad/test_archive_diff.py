@@ -127,20 +127,6 @@ def test_offline_it_uses_the_kept_records_and_says_how_old_they_are(case: Case) 
     assert "noble has in Updates, 0.9-2 (" in ran.out
 
 
-def test_a_file_that_is_not_what_the_record_says_makes_no_debdiff(case: Case) -> None:
-    ready(case)
-    publish(case, "0.9-1")
-    for name in case.world.files:
-        if name.endswith("greeter_0.9-1.dsc"):
-            case.world.files[name] = b"another"
-
-    ran = case.run("debdiff")
-
-    assert ran.exit_code == 3
-    assert "greeter_0.9-1.dsc" in ran.err
-    assert list((case.work / "debdiff").rglob("*")) == []
-
-
 def test_a_pinned_base_that_the_series_has_otherwise_is_an_error(case: Case) -> None:
     ready(case)
     case.world.publish("noble", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})

@@ -23,7 +23,7 @@ from backport.testbed.result import OneTest
 from tests.launchpad.conftest import QUICK
 from tests.support import recipes
 from tests.support.autopkgtest_results import log_gz, put, result_tar
-from tests.support.launchpad_server import Entry, Fault, StandIn, World
+from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.uploads import upload_record
@@ -70,13 +70,6 @@ nonsense
         "xenial/amd64/a/app/20261122_000000@",
         "xenial/amd64/a/app/20261120_101010_abcde@",
     ]
-
-
-def test_without_a_result_the_address_is_told_and_nothing_passes(
-    read: Read, tmp_path: Path
-) -> None:
-    assert read().verdict == Skipped(f"no result yet; request it: {REQUEST.url}")
-    assert not (tmp_path / "ppa-test").exists()
 
 
 def test_the_newest_result_of_this_very_version_is_kept_like_a_step(
@@ -222,27 +215,6 @@ WITHOUT = f"{VERSION}~unpatched1"
 HARM = "smoke PASS\nrace FAIL it lost\n"
 
 
-class ControlPpa:
-    """The throw-away PPA, and what the service has tested of it; that of the update passes."""
-
-    def __init__(self, world: World) -> None:
-        put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
-        self._world, self._farm = world, Farm(world)
-        self._archive = self._farm.ppa("me", "throw-away")
-
-    def has(self, version: str, exit_code: int = 0, summary: str = "", day: int = 22) -> Entry:
-        """Take a version in; with a summary the service has tested it."""
-        if summary:
-            tar = result_tar(exit_code, version, summary)
-            put(self._world, f"202611{day}_111111", tar, ppa="me-throw-away")
-        return self._farm.accept(self._archive, "xenial", "app", version)
-
-
-@pytest.fixture
-def control_ppa(world: World) -> ControlPpa:
-    return ControlPpa(world)
-
-
 def kept(recipe: Path) -> dict[str, Any]:
     """The summary that was kept."""
     data: dict[str, Any] = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
@@ -255,19 +227,28 @@ def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
     assert run(recipe) == 0
     out = capsys.readouterr().out
     assert f"  {REQUEST.url}\n" in out
+    assert kept(recipe)["tests"][0]["verdict"] == "skipped"
+    assert not (recipe.parent / "build/ppa-test/xenial").exists()
     assert "control of race (xenial/app on amd64): skipped: control not run: name a PPA" in out
     assert run(recipe, "--strict", "--quiet") == 4
 
 
 def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
-    recipe: Path, world: World, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
+    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
+    farm = Farm(world)
+    archive = farm.ppa("me", "throw-away")
     assert run(recipe, *CONTROL, "--strict") == 4
     assert "control not run: ppa:me/throw-away has no app for xenial" in capsys.readouterr().out
-    control_ppa.has(WITHOUT)
+    other = farm.accept(archive, "xenial", "app", "1.0-1ubuntu0.16.04.9~unpatched1")
+    assert run(recipe, *CONTROL) == 0
+    assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
+    other.values["status"] = "Deleted"
+    farm.accept(archive, "xenial", "app", WITHOUT)
     assert run(recipe, *CONTROL, "--strict") == 4
     assert "no result yet" in capsys.readouterr().out
-    control_ppa.has(WITHOUT, 4, HARM)
+    put(world, "20261122_111111", result_tar(4, WITHOUT, HARM), ppa="me-throw-away")
     assert run(recipe, *CONTROL, "--strict") == 0
     out = capsys.readouterr().out
     assert "xenial/app on amd64: passed: 2 tests" in out
@@ -283,18 +264,6 @@ def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
     (row,) = kept(recipe)["controls"]
     assert row == summary["controls"][0]
     assert (row["verdict"], row["version"], row["control"]) == ("passed", WITHOUT, "race-control")
-
-
-def test_a_control_that_does_not_see_the_harm_or_is_of_another_build_never_passes(
-    recipe: Path, control_ppa: ControlPpa, capsys: pytest.CaptureFixture[str]
-) -> None:
-    other = control_ppa.has("1.0-1ubuntu0.16.04.9~unpatched1", 4, HARM)
-    assert run(recipe, *CONTROL) == 0
-    assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
-    other.values["status"] = "Deleted"
-    control_ppa.has(f"{VERSION[:-1]}2~unpatched1", 0, PASS, day=23)
-    assert run(recipe, *CONTROL) == 4
-    assert "the control does not see the harm" in capsys.readouterr().out
 
 
 def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(

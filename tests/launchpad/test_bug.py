@@ -11,7 +11,7 @@ from backport.launchpad.bug.changes import AddComment, SetDescription, SetStatus
 from backport.launchpad.bug.description import merged
 from backport.launchpad.bug.plan import WantedBug
 from backport.recipe.bug import BugText
-from tests.support.launchpad_server import Fault, StandIn, World
+from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_bugs import Bugs
 
 NUMBER = 77
@@ -43,7 +43,10 @@ def test_a_bug_is_read_with_its_tasks_in_ubuntu(client: LaunchpadlibClient, worl
     found = bugs.read(client, NUMBER)
     assert (found.title, found.description, found.tags) == ("It breaks", "Since monday.", ("old",))
     assert [(task.source, task.series, task.status) for task in found.tasks] == [("app", "", "New")]
-    assert found.comments == ("Since monday.",)
+    assert (found.comments, found.notes) == (("Since monday.",), ())
+    bad = {"duplicate_of_link": "/bugs/1", "private": True, "lock_status": "Comment-only"}
+    world.entries[f"/bugs/{NUMBER}"].values |= bad
+    assert len(bugs.read(client, NUMBER).notes) == 3
 
 
 def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
@@ -64,18 +67,6 @@ def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
     again = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
     assert (again.made, again.troubles) == ((), ())
     assert changed(standin) == []
-
-
-def test_without_the_right_to_approve_the_rest_is_done_and_the_wait_is_told(
-    writer: LaunchpadlibClient, there: Bugs
-) -> None:
-    there.rights = {"nominate"}
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    assert applied.troubles == ()
-    nominations = bugs.read(writer, NUMBER).nominations
-    assert {nomination.status for nomination in nominations} == {"Nominated"}
-    assert any("waits for somebody who may approve" in note for note in applied.left.notes)
-    assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
 
 
 def test_an_edit_by_somebody_else_since_it_was_shown_is_not_overwritten(
@@ -122,16 +113,6 @@ def test_a_status_that_somebody_else_set_since_it_was_shown_stays(
     assert "changed by somebody else" in str(error)
     assert there.task(NUMBER, "xenial/app").values["status"] == "Triaged"
     assert there.task(NUMBER, "xenial/lib").values["status"] == "In Progress"
-
-
-def test_every_page_of_comments_is_read_and_one_that_ends_early_again(
-    client: LaunchpadlibClient, standin: StandIn, there: Bugs, world: World
-) -> None:
-    standin.page_size = 2
-    for number in range(5):
-        there._message(world.entries[f"/bugs/{NUMBER}"], "s", f"comment {number}")
-    standin.faults.add(Fault("short", on="/messages"), Fault("truncated", on="/bug_tasks"))
-    assert len(bugs.read(client, NUMBER).comments) == 6
 
 
 def test_a_hidden_address_is_any_address_so_that_what_is_set_is_seen_without_a_login(

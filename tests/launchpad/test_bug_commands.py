@@ -48,15 +48,30 @@ def test_bug_exits_6_when_something_was_refused_and_does_the_rest(scene: Scene) 
     assert scene.run(*BUG)[0] == 3
 
 
-def test_sponsor_shows_and_asks_before_it_attaches(scene: Scene) -> None:
+def test_sponsor_attaches_the_debdiff_as_it_is_subscribes_the_team_and_changes_nothing_else(
+    scene: Scene,
+) -> None:
+    world, title = scene.bugs.world, "alpha_1.0-1ubuntu0.16.04.1.xenial.debdiff"
+    (debdiff,) = (scene.root / "build/source/xenial/alpha").glob("*.debdiff")
+    debdiff.write_bytes("\u00e4\r\n--boundary\n+\x00\n".encode())
+    before = dict(world.entries["/bugs/77"].values)
     code, out, _ = scene.run("sponsor", "--dry-run")
     assert code == 0
     assert "to subscribe: ubuntu-sponsors" in out
     assert scene.run("sponsor")[0] == 2
-    assert scene.run(*SPONSOR, "--json")[0] == 0
-    (attached,) = scene.bugs.world.all("bug_attachment")
-    assert attached.values["title"] == "alpha_1.0-1ubuntu0.16.04.1.xenial.debdiff"
+    assert scene.unchanged()
+    assert f"done: attached {title}\ndone: subscribed ubuntu-sponsors\n" in scene.run(*SPONSOR)[1]
+    (attached,) = world.all("bug_attachment")
+    assert (attached.values["title"], attached.values["type"]) == (title, "Patch")
+    assert world.files[f"/devel{attached.path}/data"] == debdiff.read_bytes()
+    assert world.entries["/bugs/77"].values == before
+    assert world.all("bug_nomination") == []
+    scene.standin.requests.clear()
     assert "has every debdiff" in scene.run(*SPONSOR)[1]
+    assert scene.unchanged()
+    debdiff.write_text("another content")
+    assert scene.run(*SPONSOR)[0] == 0
+    assert scene.done() == (0, 2, 1, False)
 
 
 @pytest.mark.parametrize(

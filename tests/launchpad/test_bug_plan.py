@@ -58,6 +58,7 @@ def planned(*tasks: Task, xenial: Nomination | None = None) -> BugPlan:
     ("nomination", "changes", "note"),
     [
         (("Nominated", True), (Approve("xenial", "link"), Nominate("zesty")), ""),
+        (("Nominated", None), (Approve("xenial", "link"), Nominate("zesty")), ""),
         (("Nominated",), (Nominate("zesty"),), "xenial waits for somebody"),
         (("Declined",), (Nominate("zesty"),), "the nomination for xenial was declined"),
     ],

@@ -15,7 +15,6 @@ from backport.launchpad.archive.publications import FILE, archive_versions
 from backport.recipe import versions
 from backport.recipe.model import Published, Recipe
 from backport.recipe.versions import ArchiveVersions
-from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.recipes import SourceSpec, Spec
@@ -38,12 +37,11 @@ def asked(
     folder: Path,
     *,
     note: Callable[[str], None] = lambda _: None,
-    work: Path | None = None,
     as_of: date | None = None,
 ) -> ArchiveVersions:
     """What each series has, with the cache in the folder."""
     update = replace(recipe(folder), as_of=as_of)
-    return archive_versions(update, client, folder, note=note, work=work)
+    return archive_versions(update, client, folder, note=note)
 
 
 def grow_old(folder: Path, hours: float) -> str:
@@ -90,13 +88,9 @@ def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
 def test_every_version_that_any_pocket_had_is_seen(
     client: LaunchpadlibClient, world: World, tmp_path: Path, status: str
 ) -> None:
-    world.publish("xenial", "hello-sru", "1.2-1~ubuntu16.04.3", pocket="Backports", status=status)
+    world.publish("xenial", "hello-sru", "1.2-1~a", pocket="Backports", status=status)
     found = asked(client, tmp_path)
-    assert set(found["hello-sru", "xenial"].seen) == {
-        "1.0-1",
-        "1.0-1ubuntu0.1",
-        "1.2-1~ubuntu16.04.3",
-    }
+    assert set(found["hello-sru", "xenial"].seen) == {"1.0-1", "1.0-1ubuntu0.1", "1.2-1~a"}
 
 
 def queue(world: World, status: str) -> None:
@@ -127,31 +121,6 @@ def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
     # Today's queue says nothing of a day in the past.
     found = asked(client, tmp_path, as_of=date(2017, 6, 1))
     assert found["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
-
-
-@pytest.mark.parametrize(("content", "ours"), [(b"the same", True), (b"another", False)])
-def test_an_upload_is_ours_by_its_files_and_not_by_its_version(
-    client: LaunchpadlibClient, world: World, tmp_path: Path, content: bytes, ours: bool
-) -> None:
-    version = "1.2-1~ubuntu16.04.1"
-    own = tmp_path / "work" / "source" / "xenial" / "hello-sru"
-    own.mkdir(parents=True)
-    packed = f"hello-sru_{version}.debian.tar.xz"
-    (own / packed).write_bytes(b"the same")
-    (own / f"hello-sru_{version}.dsc").write_text(
-        f"Format: 3.0 (quilt)\nSource: hello-sru\nVersion: {version}\n"
-        f"Checksums-Sha256:\n {sha256_of(own / packed)} 8 {packed}\n"
-        f"Files:\n {'0' * 32} 8 {packed}\n"
-    )
-    # A sponsor has signed the .dsc.
-    files = {packed: content, f"hello-sru_{version}.dsc": b"signed"}
-    world.publish("xenial", "hello-sru", version, pocket="Proposed", files=files)
-    found = asked(client, tmp_path, work=tmp_path / "work")
-    (row, _) = versions.table(recipe(tmp_path), found)
-    assert (row.published, row.ours) == (ours, version if ours else "1.2-1~ubuntu16.04.2")
-    # Nothing of ours is there to compare it with.
-    (row, _) = versions.table(recipe(tmp_path), asked(client, tmp_path))
-    assert not row.published
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def test_what_we_have_uploaded_stays_until_the_recipe_makes_something_else(
     assert (made / f"small_{FIRST}.dsc").is_file()
     names = [f"small_{FIRST}.dsc", f"small_{FIRST}.debian.tar.xz", "small_1.0.orig.tar.gz"]
     files = {name: (made / name).read_bytes() for name in names}
+    others = files | {f"small_{FIRST}.debian.tar.xz": b"another content"}
+    other = world.publish("xenial", "small", FIRST, pocket="Proposed", files=others)
+    there = row(recipe, capsys)
+    assert (there["ours"], there["published"]) == (SECOND, False)
+    del world.entries[other.path]
     files[f"small_{FIRST}.dsc"] += b"signed by a sponsor"
     world.publish("xenial", "small", FIRST, pocket="Proposed", files=files)
     there = row(recipe, capsys)

@@ -94,8 +94,10 @@ def helper_is_tested(case: Case, *rows: tuple[str, bytes]) -> None:
             case.world, "20261122_000000_aaaaa", tar, ppa=f"{OWNER}-{PPA}",
             where=f"noble/{arch}/h/helper", log=log_gz("says PASS\n"),
         )  # fmt: skip
-    words = ("--source", "helper", "--results", f"{case.standin.root}results")
-    ran = case.run("test", "--on", "ppa", *words, *(f"--arch={arch}" for arch, _ in rows))
+    case.monkeypatch.setenv("BACKPORT_AUTOPKGTEST_RESULTS", f"{case.standin.root}results")
+    ran = case.run(
+        "test", "--on", "ppa", "--source", "helper", *(f"--arch={arch}" for arch, _ in rows)
+    )
     assert ran.exit_code in (0, 4), ran.err
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.builds import wait
 from backport.launchpad.builds.states import Build, Builds, SourceVersion, phase
 from backport.launchpad.builds.wait import Bounds
@@ -250,12 +249,6 @@ def test_launchpad_that_stays_away_ends_the_wait_in_one_sentence(scene: Scene) -
     assert caught.value.exit_code == 6
     assert scene.farm.now < 400
     scene.standin.faults.clear()
-
-
-def test_a_ppa_that_does_not_exist_ends_the_wait(scene: Scene) -> None:
-    del scene.farm.world.entries[scene.archive]
-    with pytest.raises(RefusedError, match="does not know it"):
-        scene.wait()
 
 
 def test_a_state_that_is_not_known_here_is_waited_for() -> None:

@@ -133,7 +133,7 @@ def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
     """
     made: list[Change] = []
     troubles: list[tuple[Change, RemoteError]] = []
-    shown, plan = bug, bug_plan.make(bug, wanted)
+    plan = bug_plan.make(bug, wanted)
     todo = plan.changes
     tried: set[Change] = set()
     # A nomination leads to an approval, and that to tasks and their status: four rounds at most.
@@ -145,10 +145,11 @@ def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
                 troubles.append((change, error))
             else:
                 made.append(change)
-        if todo:
-            plan = bug_plan.make(read(client, bug.number, rights=True), wanted)
+        plan = bug_plan.make(read(client, bug.number, rights=True), wanted)
         tried |= {*todo}
-        todo = tuple(one for one in plan.changes if one not in tried and _follows(one, shown))
+        todo = tuple(one for one in plan.changes if one not in tried and _follows(one, bug))
+        if not todo:
+            break
     return Applied(tuple(made), tuple(troubles), plan)
 
 

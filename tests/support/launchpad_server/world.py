@@ -142,15 +142,9 @@ class World:
         pocket: str = "Release",
         status: str = "Published",
         date: str = "2017-01-27T10:00:00.000000+00:00",
-        superseded: str | None = None,
-        removed: str | None = None,
         files: Mapping[str, bytes] | None = None,
     ) -> Entry:
-        """Publish a version of a source package, with files that can be downloaded.
-
-        `date`, `superseded` and `removed` are when that happened, as in the web service; the
-        record's status has to fit, and is not made from them.
-        """
+        """Publish a version of a source package, with files that can be downloaded."""
         return self.publication(
             f"/{distribution}/+archive/primary",
             f"/{distribution}/{series}",
@@ -160,8 +154,6 @@ class World:
             component_name="universe",
             date_created=date,
             date_published=date,
-            date_superseded=superseded,
-            date_removed=removed,
             pocket=pocket,
             status=status,
         )

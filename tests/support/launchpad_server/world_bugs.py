@@ -14,7 +14,12 @@ from collections.abc import Iterable, Mapping
 
 from .world import Created, DeniedError, Entry, Value, World
 
-_TAG = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+_PARTS = {
+    "attachments": "bug_attachment",
+    "bug_tasks": "bug_task",
+    "messages": "message",
+    "subscriptions": "bug_subscription",
+}
 
 
 class Bugs:
@@ -30,9 +35,7 @@ class Bugs:
             {
                 ("bug", "addTask"): self._add_task,
                 ("bug", "addNomination"): self._nominate,
-                ("bug", "getNominations"): lambda _, bug, __: self.below(
-                    "bug_nomination", bug.path
-                ),
+                ("bug", "getNominations"): lambda _, bug, __: self.nominations(bug),
                 ("bug", "newMessage"): self._new_message,
                 ("bug", "addAttachment"): self._attach,
                 ("bug", "subscribe"): self._subscribe,
@@ -64,20 +67,11 @@ class Bugs:
             tags=sorted(tags),
             private=False,
             lock_status="Unlocked",
-            **{
-                f"{one}_collection_link": f"{path}/{one}"
-                for one in ("attachments", "bug_tasks", "messages", "subscriptions")
-            },
+            **{f"{part}_collection_link": f"{path}/{part}" for part in _PARTS},
         )
-        for part, kind in (
-            ("attachments", "bug_attachment"),
-            ("messages", "message"),
-            ("subscriptions", "bug_subscription"),
-        ):
-            below = functools.partial(self.below, kind, path)
-            self.world.collections[f"{path}/{part}"] = (f"{kind}-page-resource", below)
-        own = functools.partial(self.tasks, bug)
-        self.world.collections[f"{path}/bug_tasks"] = ("bug_task-page-resource", own)
+        for part, kind in _PARTS.items():
+            found = functools.partial(self.below, kind, path)
+            self.world.collections[f"{path}/{part}"] = (f"{kind}-page-resource", found)
         self._message(bug, title, description)
         for task in tasks:
             series, _, source = task.rpartition("/")
@@ -86,11 +80,16 @@ class Bugs:
 
     def below(self, kind: str, path: str) -> list[Entry]:
         """The entries of a kind that belong to a bug."""
-        return [one for one in self.world.all(kind) if one.path.startswith(f"{path}/")]
+        every = self.world.all(kind)
+        return [
+            one
+            for one in every
+            if one.values.get("bug_link") == path or one.path.startswith(f"{path}/")
+        ]
 
-    def tasks(self, bug: Entry) -> list[Entry]:
-        """The tasks of a bug."""
-        return [one for one in self.world.all("bug_task") if one.values["bug_link"] == bug.path]
+    def nominations(self, bug: Entry) -> list[Entry]:
+        """The nominations of a bug."""
+        return self.below("bug_nomination", bug.path)
 
     def task(self, number: int, target: str) -> Entry:
         """The task of a bug at ``SOURCE`` or ``SERIES/SOURCE`` (KeyError where there is none)."""
@@ -143,7 +142,7 @@ class Bugs:
         if f"{target.path}/+bug/{bug.values['id']}" in world.entries:
             raise DeniedError(400, "A fix for this bug has already been requested.")
         if target.kind == "distribution_source_package":
-            for one in self.below("bug_nomination", bug.path):
+            for one in self.nominations(bug):
                 if one.values["status"] == "Approved":
                     series = str(one.values["target_link"]).rpartition("/")[2]
                     self._task(bug, self.target(str(target.values["name"]), series))
@@ -152,10 +151,9 @@ class Bugs:
     def _nominate(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         name = str(target.values["name"]).capitalize()
-        tasks = [str(task.values["target_link"]) for task in self.tasks(bug)]
+        tasks = [str(task.values["target_link"]) for task in self.below("bug_task", bug.path)]
         targeted = any(path.startswith(f"{target.path}/") for path in tasks)
-        nominations = self.below("bug_nomination", bug.path)
-        nominated = target.path in {one.values["target_link"] for one in nominations}
+        nominated = target.path in {one.values["target_link"] for one in self.nominations(bug)}
         if target.kind != "distro_series" or targeted or nominated:
             raise DeniedError(400, f"This bug cannot be nominated for {name}.")
         if target.values["status"] == "Obsolete":
@@ -179,7 +177,7 @@ class Bugs:
         nomination.values.update(status="Approved")
         bug = world.entries[str(nomination.values["bug_link"])]
         series = str(nomination.values["target_link"]).rpartition("/")[2]
-        for task in self.tasks(bug):
+        for task in self.below("bug_task", bug.path):
             target = world.entries[str(task.values["target_link"])]
             if target.kind == "distribution_source_package":
                 self._task(bug, self.target(str(target.values["name"]), series))

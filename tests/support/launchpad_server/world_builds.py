@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from .world import DeniedError, Entry, Value, World
@@ -45,14 +46,14 @@ class Job:
     """
 
     entry: Entry
-    scripts: list[Sequence[tuple[float, str]]]
+    scripts: Sequence[Sequence[tuple[float, str]]]
     began: float
-    log: bytes | None
-    upload_log: bytes | None
-    dependencies: str
     binaries: Mapping[str, bytes]
-    indep: bool
-    publish_after: float
+    log: bytes | None = b"the build log\n"
+    upload_log: bytes | None = None
+    dependencies: str = ""
+    indep: bool = False
+    publish_after: float = 120.0
     retries: int = 0
     published: list[Entry] = field(default_factory=list)
 
@@ -100,14 +101,14 @@ class Farm:
         publication: Entry,
         arch: str = "amd64",
         *scripts: Sequence[tuple[float, str]],
-        log: bytes | None = b"the build log\n",
-        upload_log: bytes | None = None,
-        dependencies: str = "",
         binaries: Mapping[str, bytes] | None = None,
-        indep: bool = False,
-        publish_after: float = 120.0,
+        **more: Any,
     ) -> Job:
-        """Queue a build of a source publication; without a script it goes well."""
+        """Queue a build of a source publication; without a script it goes well.
+
+        Parameters:
+            more: see `Job`.
+        """
         values = publication.values
         source = str(values["source_package_name"])
         version = str(values["source_package_version"])
@@ -123,17 +124,9 @@ class Farm:
             source_package_name=source,
             source_package_version=version,
         )
-        job = Job(
-            entry,
-            list(scripts) or [GOOD],
-            self.now,
-            log,
-            upload_log,
-            dependencies,
-            binaries if binaries is not None else {source: f"{source} {version}".encode()},
-            indep,
-            publish_after,
-        )
+        if binaries is None:
+            binaries = {source: f"{source} {version}".encode()}
+        job = Job(entry, scripts or (GOOD,), self.now, binaries, **more)
         self.jobs.append(job)
         return job
 

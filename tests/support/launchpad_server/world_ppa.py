@@ -193,12 +193,11 @@ class Ppas:
 
     def _check_files(self, upload: Arrived) -> None:
         """A file of the same name has the same content, in the PPA and in the primary archive."""
-        for path, files in self.world.files_of.items():
-            if path not in self.world.entries:
-                continue
-            for web, content in files:
+        ours = {quote(name): content for name, content in upload.files.items()}
+        for path in self.world.files_of.keys() & self.world.entries.keys():
+            for web, content in self.world.files_of[path]:
                 name = web.rpartition("/")[2]
-                if quote(name) in map(quote, upload.files) and upload.files[name] != content:
+                if ours.get(name, content) != content:
                     raise RejectedError(
                         f"File {name} already exists, but uploaded version has different contents."
                     )
