@@ -226,6 +226,10 @@ def _new(known: Facts) -> Facts:
     return replace(known, publications={**known.publications, XENIAL: there})
 
 
+def _private(known: Facts) -> Facts:
+    return replace(known, bug=replace(scenes.bug(), private=True))
+
+
 def _commented(known: Facts) -> Facts:
     said = (f"tested, sha256 {'e' * 64}",)
     return replace(known, bug=replace(scenes.bug(), comments=said))
@@ -243,6 +247,7 @@ def _commented(known: Facts) -> Facts:
         (replace, "yakkety has it already", "missing", "yakkety-updates does not have "),
         (replace, "depends on it regressed", "unknown", "Launchpad does not tell the results"),
         (replace, "A comment says", "missing", "There is none of this evidence."),
+        (_private, "The bug is public", "missing", "The bug is private: an update needs"),
         (_commented, "A comment says", "done", "It is there, with this evidence's hash."),
     ],
 )  # fmt: skip
