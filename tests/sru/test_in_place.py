@@ -8,8 +8,6 @@ import pytest
 
 from backport import cli
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.errors import InputError
-from backport.launchpad.autopkgtest import verdicts
 from backport.sru import check, comment, report
 from backport.sru.report_data import Report
 from backport.sru.report_parts import Chip, Pair
@@ -157,13 +155,6 @@ def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_
     assert re.search(r"here; in its place:.*?failed \(ppa: amd64, arm64\)", text, re.DOTALL)
     look = browser.look(page, 390)
     assert (look.violations, look.overflow, look.wide) == ([], 0, [])
-
-
-def test_a_damaged_record_of_the_service_is_told(ubuntu: Place) -> None:
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
-    (ubuntu.store.work / verdicts.SUMMARY).write_text('{"format": 2}')
-    with pytest.raises(InputError, match="this summary of the tests in the PPA cannot be read"):
-        report.as_html(made(ubuntu))
 
 
 # ---------------------------------------------------------------- the checklist and the comment
