@@ -15,7 +15,7 @@ from backport.engine import execute
 from backport.engine.events import Note, Sink
 from backport.engine.execute import Action
 from backport.engine.step import Step, StepId, hash_text
-from backport.engine.store import Outcome, Result, Store
+from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Passed
 from backport.environments.base import Base
 from backport.errors import InputError
@@ -28,7 +28,6 @@ from backport.run.plan import Selection
 from backport.source import fetch
 from backport.source.files import same_file
 from backport.sru import bundle, run_record
-from backport.sru.bundle import Made
 from backport.sru.facts import Facts, Pair
 
 FOLDER = "proposed"
@@ -89,7 +88,7 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
 
 def run(
     recipe: Recipe, facts: Facts, work: Path, base: Base, options: Options, *, jobs: int, sink: Sink
-) -> tuple[dict[StepId, Result], Made]:
+) -> None:
     """Test what is published, in a store of its own below the work folder; make its evidence.
 
     Parameters:
@@ -114,8 +113,7 @@ def run(
         ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
         record = run_record.make(steps, results, {pair: ours[pair] for pair in files}, recipe)
         record.write(store.work)
-        made = bundle.make(recipe, store, record, options.cache)
-    return results, made
+        bundle.make(recipe, store, record, options.cache)
 
 
 def plan(

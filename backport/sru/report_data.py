@@ -112,16 +112,6 @@ class Report:
         )
         return tuple(line for line in lines if any(cell.version for cell in line.cells))
 
-    @property
-    def cells(self) -> int:
-        """How many packages the update makes: sources times the series that get them."""
-        return sum(bool(cell.version) for line in self.lines for cell in line.cells)
-
-    def built(self, *states: str) -> int:
-        """How many of these packages have a build that ended so."""
-        cells = (cell for line in self.lines for cell in line.cells)
-        return sum(cell.build is not None and cell.build.state in states for cell in cells)
-
     def patches(self, source: Source) -> Iterator[Patch]:
         """The quilt patches of one of the update's own packages."""
         having: dict[Path, list[str]] = {}

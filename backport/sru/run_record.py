@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from backport import atomic
@@ -37,7 +38,7 @@ class RunRecord:
     versions: Mapping[str, str]
     matrix: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The record as the text of its file."""
         return json.dumps(vars(self), default=vars, indent=1, sort_keys=True) + "\n"

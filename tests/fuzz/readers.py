@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -124,8 +125,6 @@ def _recipe(path: Path) -> object:
 
 
 def _recipe_sample() -> bytes:
-    import tempfile  # noqa: PLC0415 - once, for the sample
-
     with tempfile.TemporaryDirectory() as folder:
         return write(
             Path(folder), Spec(matrix=({"name": "smoke", "source": "alpha"},))
@@ -165,8 +164,6 @@ def _series(path: Path) -> object:
 
 
 def _step_record() -> Any:
-    import tempfile  # noqa: PLC0415 - once, for the sample
-
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         scratch = store.scratch("build")
@@ -277,10 +274,6 @@ RUN = {
 }  # fmt: skip
 
 
-def _checklist(path: Path) -> object:
-    return records.load(Checklist, path, what="this checklist cannot be read", advice="x")
-
-
 READERS = (
     _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC, DSC.replace(b" 10 ", b" ten "),
           DSC.replace(b"A B", b"\xc4 B"), DSC.split(b"Files:")[0] + b"Files: x\n"),
@@ -312,7 +305,8 @@ READERS = (
     _json("findings", finding.FILE, finding.read, [FINDING]),
     _json("weight", weight.FILE, weight.read,
           {"lines": {}, "files": [{"name": "a", "part": "patches", "lines": 3}]}),
-    _json("checklist", "checklist.json", _checklist, CHECKLIST),
+    _json("checklist", "checklist.json",
+          lambda path: records.load(Checklist, path, what="it is damaged", advice="x"), CHECKLIST),
     _json("section of the report", "report-a.json", sections.read, SECTION),
     _json("report of a test", "artifacts/result.json",
           lambda path: reports.of_test(Passed(), path.parent), TEST_REPORT),

@@ -49,7 +49,7 @@ class Look:
     violations: Sequence[Any]
 
 
-def program() -> str:
+def _program() -> str:
     """The browser's program; without one the test is skipped. Firefox cannot print a DOM."""
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     if found := [path for name in names if (path := shutil.which(name))]:
@@ -66,7 +66,7 @@ def look(page: Path, width: int, *, dark: bool = False) -> Look:
     copy.write_text(text.replace("</body>", inside))
     scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
     words = ["--dump-dom", "--virtual-time-budget=30000", f"--window-size={width},900", *scheme]
-    command = [program(), "--headless", "--no-sandbox", "--disable-gpu", *words]
+    command = [_program(), "--headless", "--no-sandbox", "--disable-gpu", *words]
     try:
         done = subprocess.run(
             [*command, copy.absolute().as_uri()],

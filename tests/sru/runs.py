@@ -24,6 +24,7 @@ from backport.run.plan import Selection
 from backport.sru import bundle, run_record
 from backport.sru.bundle import Made
 from tests.support.recipes import SourceSpec, Spec, load
+from tests.support.source_builder import write_files
 
 SPEC = Spec(
     sources=(
@@ -117,21 +118,16 @@ class Place:
         return Outcome(verdict, kept)
 
     def _fetch(self, step: Step, out: Path) -> tuple[str, ...]:
-        name = f"{step.id.source}-1.0.tar.gz"
-        (out / name).write_bytes(b"upstream\n")
-        return (name,)
+        return _written(out, {f"{step.id.source}-1.0.tar.gz": "upstream\n"})
 
     def _source(self, step: Step, out: Path) -> tuple[str, ...]:
         run_program(["tar", "--version"], log=out / "source.log")
         name = f"{step.id.source}_{self.version(step.id.series)}{step.id.variant}"
-        (out / f"{name}.dsc").write_text(f"Source: {step.id.source}\n")
-        (out / f"{name}_source.changes").write_text("Launchpad-Bugs-Fixed: 1\n")
-        return (f"{name}.dsc", f"{name}_source.changes")
+        dsc, changes = f"Source: {step.id.source}\n", "Launchpad-Bugs-Fixed: 1\n"
+        return _written(out, {f"{name}.dsc": dsc, f"{name}_source.changes": changes})
 
     def _other(self, step: Step, out: Path) -> tuple[str, ...]:
-        name = f"{step.id.kind}.json"
-        (out / name).write_text("{}\n")
-        return (name,)
+        return _written(out, {f"{step.id.kind}.json": "{}\n"})
 
     def _check(self, _step: Step, out: Path) -> tuple[str, ...]:
         finding.write(self.findings, out / finding.FILE)
@@ -148,8 +144,7 @@ class Place:
             "testbed_root": str(place / "testbed"),
             "differing": differing if self.kind == "stand-in" else [],
         }
-        (out / "prepared.json").write_text(json.dumps(prepared))
-        return ("prepared.json",)
+        return _written(out, {"prepared.json": json.dumps(prepared)})
 
     def _build(self, step: Step, out: Path) -> tuple[str, ...]:
         name = f"{step.id.source}_{self.version(step.id.series)}{step.id.variant}_all.deb"
@@ -159,10 +154,15 @@ class Place:
         return (name,)
 
     def _test(self, step: Step, out: Path) -> tuple[str, ...]:
-        (out / "log").write_text(f"autopkgtest of {step.id.test}\n{step.id.test} PASS\n")
-        (out / "summary").write_text(f"{step.id.test} PASS\n")
+        files = {"log": f"autopkgtest of {step.id.test}\n{step.id.test} PASS\n"}
+        files["summary"] = f"{step.id.test} PASS\n"
         if step.id.test != "smoke":
-            (out / "artifacts").mkdir()
-            report = ("control.json", CONTROL) if step.control else ("result.json", RESULT)
-            (out / "artifacts" / report[0]).write_text(json.dumps(report[1]))
+            name, report = ("control", CONTROL) if step.control else ("result", RESULT)
+            files[f"artifacts/{name}.json"] = json.dumps(report)
+        write_files(out, files)
         return ()
+
+
+def _written(out: Path, files: dict[str, str]) -> tuple[str, ...]:
+    write_files(out, files)
+    return tuple(files)

@@ -25,11 +25,6 @@ def ubuntu(place: Place) -> Place:
     return scenes.place(place)
 
 
-@pytest.fixture
-def standin(place: Place) -> Place:
-    return scenes.place(place, "stand-in")
-
-
 def items(made: Checklist, words: str, place: str = "") -> list[Item]:
     return [item for item in made.items if words in item.what and place in item.place]
 
@@ -43,6 +38,14 @@ def leads_somewhere(where: Place, made: Checklist) -> bool:
     """Whether each line leads to a file of the evidence or to an address."""
     known = {*scenes.manifest(where).files, manifest.FILE}
     return all(one.evidence in known or one.evidence.startswith("https://") for one in made.items)
+
+
+def comment_of(where: Place, known: Facts) -> str:
+    folder = where.evidence().folder
+    made = scenes.checklist(where, known)
+    return comment.make(
+        where.recipe(), folder, check.load(folder), known, checklist=made, series="xenial"
+    )
 
 
 # ------------------------------------------------------------------- what proves, and what not
@@ -61,9 +64,12 @@ def test_tags_are_proposed_where_every_test_passed_with_the_published_files(ubun
     assert all(test.sha256 == files[test.evidence].sha256 for test in tests)
 
 
-def test_tests_that_passed_on_the_stand_in_only_prove_nothing(standin: Place) -> None:
+def test_tests_that_passed_on_the_stand_in_only_prove_nothing(place: Place) -> None:
+    standin = scenes.place(place, "stand-in")
     seen = scenes.bug(("verification-done-xenial", scenes.NEEDED[1]))
-    made = scenes.checklist(standin, scenes.facts(standin, seen))
+    known = scenes.facts(standin, seen)
+    standin.debs["build/xenial/alpha"] = b"built here\n"
+    made = scenes.checklist(standin, known)
     assert made.tags == ()
     tests = items(made, "passed with the packages")
     assert {(item.state, item.why) for item in tests} == {
@@ -71,6 +77,10 @@ def test_tests_that_passed_on_the_stand_in_only_prove_nothing(standin: Place) ->
     }
     found = one_item(made, "tagged verification-done-xenial")
     assert (found.state, found.why) == ("person", "It is, but not by this evidence.")
+    text = comment_of(standin, known)
+    assert text.startswith("Verification NOT complete for xenial.")
+    assert "Origin: built locally, NOT the published file" in text
+    assert "does not count: passed on stand-in (Debian bullseye) only" in text
 
 
 @pytest.mark.parametrize(
@@ -226,6 +236,10 @@ def _new(known: Facts) -> Facts:
     return replace(known, publications={**known.publications, XENIAL: there})
 
 
+def _private(known: Facts) -> Facts:
+    return replace(known, bug=replace(scenes.bug(), private=True))
+
+
 def _commented(known: Facts) -> Facts:
     said = (f"tested, sha256 {'e' * 64}",)
     return replace(known, bug=replace(scenes.bug(), comments=said))
@@ -243,6 +257,7 @@ def _commented(known: Facts) -> Facts:
         (replace, "yakkety has it already", "missing", "yakkety-updates does not have "),
         (replace, "depends on it regressed", "unknown", "Launchpad does not tell the results"),
         (replace, "A comment says", "missing", "There is none of this evidence."),
+        (_private, "The bug is public", "missing", "The bug is private: an update needs"),
         (_commented, "A comment says", "done", "It is there, with this evidence's hash."),
     ],
 )  # fmt: skip
@@ -255,17 +270,6 @@ def test_what_is_asked_for_beside_the_tests_is_told_as_far_as_it_is_known(
     assert found.why.startswith(why)
 
 
-# ------------------------------------------------------------------------------ the comment
-
-
-def comment_of(where: Place, known: Facts) -> str:
-    folder = where.evidence().folder
-    made = scenes.checklist(where, known)
-    return comment.make(
-        where.recipe(), folder, check.load(folder), known, checklist=made, series="xenial"
-    )
-
-
 def test_the_comment_names_versions_origin_tests_and_the_evidences_hash(ubuntu: Place) -> None:
     text = comment_of(ubuntu, scenes.facts(ubuntu))
     version = ubuntu.version("xenial")
@@ -274,12 +278,3 @@ def test_the_comment_names_versions_origin_tests_and_the_evidences_hash(ubuntu: 
     assert " xenial-proposed/universe\n" in text
     assert "  alpha renew: passed, as it should be\n    log sha256 " in text
     assert text.endswith(f"{scenes.manifest(ubuntu).name}.tar.zst, sha256 {'e' * 64}")
-
-
-def test_the_comment_on_local_packages_says_what_they_are(standin: Place) -> None:
-    known = scenes.facts(standin)
-    standin.debs["build/xenial/alpha"] = b"built here\n"
-    text = comment_of(standin, known)
-    assert text.startswith("Verification NOT complete for xenial.")
-    assert "Origin: built locally, NOT the published file" in text
-    assert "does not count: passed on stand-in (Debian bullseye) only" in text

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
 from backport import cli
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.errors import InputError
-from backport.launchpad.autopkgtest import verdicts
 from backport.sru import check, comment, report
 from backport.sru.report_data import Report
 from backport.sru.report_parts import Chip, Pair
@@ -50,6 +47,8 @@ def pair_of(found: Report) -> Pair:
 
 HERE = {"smoke": "passed", "renew": "passed", "renew-control (control, unpatched)": "passed"}
 BUILD = "build/xenial/alpha"
+PPA = "unpatched, in a PPA of its own"
+LOCAL = ("unpatched", "passed", "as it should be")
 
 
 @pytest.mark.parametrize(
@@ -78,17 +77,6 @@ def test_what_the_service_found_stands_in_place_of_what_was_found_here(
     assert found.counts["failed"] == [*expected.values()].count("failed")
 
 
-def test_an_architecture_that_failed_is_named_with_its_log(ubuntu: Place) -> None:
-    scenes.serve(
-        ubuntu, scenes.run(ubuntu, "amd64", GOOD), scenes.run(ubuntu, "s390x", {"renew": LOST})
-    )
-    found = made(ubuntu)
-    chip = chips(found)["renew (ppa: amd64, s390x)"]
-    assert chip.detail.startswith("test: it lost (Ubuntu's autopkgtest service, s390x, ")
-    assert chip.link.endswith("/records/ppa-test/xenial/alpha%40s390x/log.gz")
-    assert pair_of(found).patched.state == "failed"
-
-
 @pytest.mark.parametrize(
     ("version", "made_of", "said"),
     [
@@ -113,42 +101,32 @@ def test_what_is_said_of_another_version_or_source_is_shown_and_counts_for_nothi
 
 
 @pytest.mark.parametrize(
-    ("verdict", "state"),
-    [(Passed("it sees the harm"), "passed"), (Broken("it does not see the harm"), "broken")],
-)
-def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one(
-    ubuntu: Place, verdict: Verdict, state: str
-) -> None:
-    controls = pair_of(made(ubuntu)).controls
-    assert [name for name, _ in controls] == ["unpatched"], "none is wanted elsewhere"
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), scenes.control(ubuntu, verdict))
-    found = made(ubuntu)
-    ((name, chip),) = pair_of(found).controls
-    assert (name, chip.state, chip.text) == ("unpatched", state, f"{state} (ppa: amd64)")
-    assert f"{ubuntu.version('xenial')}~unpatched1" in chip.detail
-    assert found.counts["broken"] == int(state == "broken")
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
+    ("verdict", "more", "controls"),
     [
-        ({}, "control not run: nobody has asked for it"),
-        ({"result": ""}, "control not run: name a PPA"),
-        ({"version": "9-9~unpatched1"}, "control not run: 9-9~unpatched1 is not unpatched of "),
+        (Passed("harm seen"), {}, [("unpatched", "passed (ppa: amd64)", "harm seen")]),
+        (Broken("no harm seen"), {}, [("unpatched", "broken (ppa: amd64)", "no harm seen")]),
+        (None, {}, [(PPA, "skipped", "control not run: nobody has asked for it"), LOCAL]),
+        (Skipped("control not run: name a PPA"), {"result": ""},
+         [(PPA, "skipped", "control not run: name a PPA"), LOCAL]),
+        (Passed(), {"version": "9-9~unpatched1"},
+         [(PPA, "skipped", "control not run: 9-9~unpatched1 is not unpatched of "), LOCAL]),
     ],
-)
-def test_without_it_the_report_says_control_not_run_beside_the_local_one(
-    ubuntu: Place, more: dict[str, Any], said: str
+)  # fmt: skip
+def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one_or_is_missed(
+    ubuntu: Place, verdict: Verdict | None, more: dict[str, str], controls: list[tuple[str, ...]]
 ) -> None:
-    made_of_it = Skipped(said) if "result" in more else Passed("it sees the harm")
-    controls = [scenes.control(ubuntu, made_of_it, **more)] if more else []
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), *controls)
+    before = pair_of(made(ubuntu)).controls
+    assert [name for name, _ in before] == ["unpatched"], "none is wanted elsewhere"
+    own = [scenes.control(ubuntu, verdict, **more)] if verdict is not None else []
+    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), *own)
     found = made(ubuntu)
-    told = [(name, chip.state) for name, chip in pair_of(found).controls]
-    assert told == [("unpatched, in a PPA of its own", "skipped"), ("unpatched", "passed")]
-    assert pair_of(found).controls[0][1].detail.startswith(said)
-    assert said in report.as_html(found)
-    assert said in report.as_markdown(found)
+    told = pair_of(found).controls
+    assert [(name, chip.text) for name, chip in told] == [one[:2] for one in controls]
+    assert found.counts["broken"] == int(isinstance(verdict, Broken))
+    for (_, chip), (_, _, said) in zip(told, controls, strict=True):
+        assert chip.detail.startswith(said)
+        assert said in report.as_html(found)
+        assert said in report.as_markdown(found)
 
 
 def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_link(
@@ -177,13 +155,6 @@ def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_
     assert re.search(r"here; in its place:.*?failed \(ppa: amd64, arm64\)", text, re.DOTALL)
     look = browser.look(page, 390)
     assert (look.violations, look.overflow, look.wide) == ([], 0, [])
-
-
-def test_a_damaged_record_of_the_service_is_told(ubuntu: Place) -> None:
-    scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD))
-    (ubuntu.store.work / verdicts.SUMMARY).write_text('{"format": 2}')
-    with pytest.raises(InputError, match="this summary of the tests in the PPA cannot be read"):
-        report.as_html(made(ubuntu))
 
 
 # ---------------------------------------------------------------- the checklist and the comment

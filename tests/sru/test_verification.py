@@ -216,16 +216,6 @@ def test_a_comment_with_an_address_is_known_again_without_a_login(
     assert "@example.org" not in kept
 
 
-@pytest.mark.parametrize(("field", "value"), [("duplicate_of_link", "/bugs/2"), ("private", True)])
-def test_a_bug_that_is_no_good_for_an_update_is_missing_on_the_checklist(
-    scene: Scene, field: str, value: object
-) -> None:
-    scene.world.entries[BUG].values[field] = value
-    made = scenes.checklist(scene.place, scene.facts())
-    (item,) = [one for one in made.items if one.what == "The bug is public"]
-    assert item.state == "missing"
-
-
 # ------------------------------------------------------------------------------- the command
 
 
