@@ -111,7 +111,8 @@ def _bug(table: Table) -> BugText:
 def _series(name: str, table: Table) -> Series:
     archive = table.table("archive")
     # Of what has a note alone nobody knows the version; "" says that the series has none.
-    known = [source for source, entry in table.plain("archive").items() if {*entry} != {"note"}]
+    given = table.plain("archive").items()
+    known = [name for name, entry in given if not isinstance(entry, dict) or [*entry] != ["note"]]
     return table.read(
         Series, name=name, archive={source: archive.get(source, Published) for source in known}
     )
