@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.errors import InputError, RecipeError, UsageError
+from backport.errors import InputError, UsageError
 from backport.recipe import bug as recipe_bug
 from backport.recipe import reader
 from backport.recipe.model import Recipe
@@ -31,6 +31,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument(
         "--status",
         default="",
+        choices=recipe_bug.LADDER,
         metavar="NAME",
         help="raise the series' tasks to this status (default: the recipe's)",
     )
@@ -127,11 +128,6 @@ def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient
     from backport.launchpad.bug import comments as bug_comments  # noqa: PLC0415
     from backport.launchpad.bug.plan import WantedBug  # noqa: PLC0415
 
-    if args.status:
-        try:
-            recipe_bug.known_status(args.status, "--status")
-        except RecipeError as error:
-            raise UsageError(error.what, where=error.where, advice=error.advice) from error
     work = common.work_folder(args, recipe)
     comments = [bug_comments.milestone(recipe, work, client.root, one) for one in args.milestone]
     if args.message:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from backport.errors import RecipeError
 from backport.recipe.keys import Advice, Fault, Form, Key, Tag
 
 # Launchpad's names of a task's status, in the order in which an update passes them.
@@ -23,12 +22,7 @@ LADDER = (
     "Fix Committed",
     "Fix Released",
 )
-STATUS = Form(
-    "|".join(LADDER),
-    "is no status that is set here",
-    f"write one of {', '.join(LADDER)}",
-    empty=True,
-)
+_STATUS = Form("|".join(LADDER), "is no status", f"write one of {', '.join(LADDER)}", empty=True)
 _NO_RISK = re.compile(
     r"\W*(none|low|very low|minimal|n/?a|nothing|no risk|tbd|todo)\b.{0,20}", re.S
 )
@@ -49,7 +43,7 @@ class BugText:
     problems: Annotated[str, Key(_PROBLEMS), Advice(_RISK)]
     other_info: str = ""
     tags: tuple[Tag, ...] = ()
-    status: Annotated[str, STATUS] = ""
+    status: Annotated[str, _STATUS] = ""
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with the sections."""
@@ -76,14 +70,3 @@ def denies_risk(problems: str) -> bool:
     (True, False)
     """
     return bool(_NO_RISK.fullmatch(problems.lower()))
-
-
-def known_status(status: str, where: str) -> str:
-    """The status, if an update can have it.
-
-    Raises:
-        RecipeError: it cannot.
-    """
-    if status not in LADDER:
-        raise RecipeError(f"{status!r} {STATUS.what}", where=where, advice=STATUS.advice)
-    return status

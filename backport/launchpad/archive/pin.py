@@ -238,7 +238,6 @@ def find(
             path = dsc_file.fetch_base(base, cache, source=source, backoff=backoff)
             same_hashes(publication, path)
             signature = dsc_file.signature(path, keyrings)
-            dsc_file.require_not_bad(signature, path)
             return FoundSource(source, base, publication, signature, path)
     return None
 
