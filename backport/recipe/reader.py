@@ -10,8 +10,7 @@ from typing import Annotated, NamedTuple, TypeVar
 from backport.errors import RecipeError
 from backport.recipe import checks
 from backport.recipe import outside as recipe_outside
-from backport.recipe.bug import BugText
-from backport.recipe.exception import SruException
+from backport.recipe.bug import BugText, SruException
 from backport.recipe.keys import Advice, PackageName, Version
 from backport.recipe.model import (
     BasePin,

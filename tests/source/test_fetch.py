@@ -92,16 +92,12 @@ def test_a_refusal_is_final(server: FileServer, tmp_path: Path) -> None:
     assert files_below(tmp_path) == []
 
 
-def test_a_warm_cache_needs_no_network(server: FileServer, tmp_path: Path) -> None:
-    first = get(server, tmp_path)
-    assert get(server, tmp_path, offline=True) == first
-    assert len(server.requests) == 1
-
-
-def test_a_cold_cache_offline_asks_nobody(server: FileServer, tmp_path: Path) -> None:
+def test_offline_only_the_cache_is_asked(server: FileServer, tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match="not in the cache"):
         get(server, tmp_path, offline=True)
     assert server.requests == []
+    assert get(server, tmp_path) == get(server, tmp_path, offline=True)
+    assert len(server.requests) == 1
 
 
 def test_a_damaged_cached_file_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
