@@ -71,11 +71,10 @@ def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
                 where=recipe.path.name,
                 advice="change the series that get this source, or its version",
             )
-    for mismatch in versions.mismatches(recipe, archive):
+    for what in versions.mismatches(recipe, archive):
+        advice = (
+            "upload that one there too, or add a patch that accepts the version to series.SERIES"
+        )
         raise InputError(
-            str(mismatch),
-            where=recipe.path.name,
-            advice=f"upload {mismatch.needs} there too, or add a patch that accepts that version "
-            f"to patches/{mismatch.source}/series.{mismatch.series} and the version to "
-            "needs-upstream",
+            what, where=recipe.path.name, advice=f"{advice}, and the version to needs-upstream"
         )
