@@ -72,9 +72,6 @@ def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
                 advice="change the series that get this source, or its version",
             )
     for what in versions.mismatches(recipe, archive):
-        advice = (
-            "upload that one there too, or add a patch that accepts the version to series.SERIES"
-        )
-        raise InputError(
-            what, where=recipe.path.name, advice=f"{advice}, and the version to needs-upstream"
-        )
+        advice = "upload that one there too, or patch what does not accept it (series.SERIES) and "
+        where = recipe.path.name
+        raise InputError(what, where=where, advice=f"{advice}add the version to needs-upstream")
