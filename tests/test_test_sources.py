@@ -63,9 +63,7 @@ def path_of(root: Path, tables: Mapping[str, Mapping[str, Any]]) -> Path:
         debian.mkdir(parents=True, exist_ok=True)
         (debian / "control").write_text(f"Source: {name}\n")
     content = recipes.data(SPEC)
-    content["test-source"] = {
-        name: table | {"series": table["series"]} for name, table in tables.items()
-    }
+    content["test-source"] = dict(tables)
     return recipes.write(root, SPEC, content)
 
 

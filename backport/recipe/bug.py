@@ -1,6 +1,7 @@
-"""The recipe's ``[bug]`` table: what the bug of the update is to say.
+"""The recipe's ``[bug]`` and ``[exception]`` tables: what the bug is to say, and what is asked for.
 
-Headings and rules: Ubuntu's SRU documentation, reference/bug-template.
+Headings and rules: Ubuntu's SRU documentation, reference/bug-template. An exception of the SRU
+process has a page for each package: https://ubuntu.com/project/docs/SRU/reference/.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from backport.errors import RecipeError
-from backport.recipe.keys import Advice, Fault, Form, Key, Tag
+from backport.recipe.keys import Advice, Fault, Form, Key, PageAddress, Tag
 
 # Launchpad's names of a task's status, in the order in which an update passes them.
 LADDER = (
@@ -23,12 +23,7 @@ LADDER = (
     "Fix Committed",
     "Fix Released",
 )
-STATUS = Form(
-    "|".join(LADDER),
-    "is no status that is set here",
-    f"write one of {', '.join(LADDER)}",
-    empty=True,
-)
+_STATUS = Form("|".join(LADDER), "is no status", f"write one of {', '.join(LADDER)}", empty=True)
 _NO_RISK = re.compile(
     r"\W*(none|low|very low|minimal|n/?a|nothing|no risk|tbd|todo)\b.{0,20}", re.S
 )
@@ -49,7 +44,7 @@ class BugText:
     problems: Annotated[str, Key(_PROBLEMS), Advice(_RISK)]
     other_info: str = ""
     tags: tuple[Tag, ...] = ()
-    status: Annotated[str, STATUS] = ""
+    status: Annotated[str, _STATUS] = ""
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with the sections."""
@@ -78,12 +73,37 @@ def denies_risk(problems: str) -> bool:
     return bool(_NO_RISK.fullmatch(problems.lower()))
 
 
-def known_status(status: str, where: str) -> str:
-    """The status, if an update can have it.
+@dataclass(frozen=True)
+class ExceptionItem:
+    """Something that the page asks for: `what`, as a sentence without a full stop.
 
-    Raises:
-        RecipeError: it cannot.
+    It is proved in each series that `source` is uploaded to by one of `tests`, with the packages
+    in -proposed. Without tests a person does it: `why` says how, `advice` what helps, and `address`
+    where that is.
     """
-    if status not in LADDER:
-        raise RecipeError(f"{status!r} {STATUS.what}", where=where, advice=STATUS.advice)
-    return status
+
+    what: str
+    source: str = ""
+    tests: tuple[str, ...] = ()
+    why: Annotated[str, Key("person")] = ""
+    advice: str = ""
+    address: PageAddress = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the keys together."""
+        missing = "this key is missing"
+        if self.tests and not self.source:
+            yield "source", missing, "name the source package of the tests"
+        if not self.tests and not self.why:
+            yield "person", missing, "say what a person does, or give tests"
+        if bool(self.tests) == bool(self.why):
+            yield "person", "there are tests", "give the one or the other"
+
+
+@dataclass(frozen=True)
+class SruException:
+    """The exception's `page`, the `headings` that the bug has besides, and its items."""
+
+    page: PageAddress
+    headings: tuple[str, ...] = ()
+    items: Annotated[tuple[ExceptionItem, ...], Key("item")] = ()

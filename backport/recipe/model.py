@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from backport.recipe import keys
-from backport.recipe.bug import BugText
-from backport.recipe.exception import SruException
+from backport.recipe.bug import BugText, SruException
 from backport.recipe.keys import NOT_A_KEY, Advice, Fault, Key
 from backport.recipe.update import Update
 from backport.recipe.version_strings import upstream_part

@@ -10,8 +10,7 @@ from typing import Annotated, NamedTuple, TypeVar
 from backport.errors import RecipeError
 from backport.recipe import checks
 from backport.recipe import outside as recipe_outside
-from backport.recipe.bug import BugText
-from backport.recipe.exception import SruException
+from backport.recipe.bug import BugText, SruException
 from backport.recipe.keys import Advice, PackageName, Version
 from backport.recipe.model import (
     BasePin,
@@ -111,7 +110,8 @@ def _bug(table: Table) -> BugText:
 def _series(name: str, table: Table) -> Series:
     archive = table.table("archive")
     # Of what has a note alone nobody knows the version; "" says that the series has none.
-    known = [source for source, entry in table.plain("archive").items() if {*entry} != {"note"}]
+    given = table.plain("archive").items()
+    known = [name for name, entry in given if not isinstance(entry, dict) or [*entry] != ["note"]]
     return table.read(
         Series, name=name, archive={source: archive.get(source, Published) for source in known}
     )

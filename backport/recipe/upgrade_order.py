@@ -71,11 +71,7 @@ def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
                 where=recipe.path.name,
                 advice="change the series that get this source, or its version",
             )
-    for mismatch in versions.mismatches(recipe, archive):
-        raise InputError(
-            str(mismatch),
-            where=recipe.path.name,
-            advice=f"upload {mismatch.needs} there too, or add a patch that accepts that version "
-            f"to patches/{mismatch.source}/series.{mismatch.series} and the version to "
-            "needs-upstream",
-        )
+    for what in versions.mismatches(recipe, archive):
+        advice = "upload that one there too, or patch what does not accept it (series.SERIES) and "
+        where = recipe.path.name
+        raise InputError(what, where=where, advice=f"{advice}add the version to needs-upstream")

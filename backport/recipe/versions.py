@@ -76,23 +76,6 @@ class Relation:
         return bool(Version(self.lower) < Version(self.higher))
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """A source that would run beside an upstream version which it does not accept."""
-
-    source: str
-    series: str
-    needs: str
-    found: Published
-    accepted: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"{self.source} in {self.series} runs with {self.needs} "
-            f"{' or '.join(self.accepted)}, but the series has {self.found.version}"
-        )
-
-
 def has_delta(source: Source, series: str) -> bool:
     """Whether the recipe changes what is in the binary packages, for that series.
 
@@ -164,23 +147,14 @@ def as_made(recipe: Recipe, made: Mapping[str, str]) -> Recipe:
 
 
 def _choosing(recipe: Recipe, made: Mapping[str, tuple[str, str]]) -> Recipe:
-    return replace(
-        recipe,
-        sources=tuple(
-            replace(
-                source,
-                chosen={
-                    **source.chosen,
-                    **{
-                        series: made[f"{series}/{source.name}"]
-                        for series in source.series
-                        if f"{series}/{source.name}" in made
-                    },
-                },
-            )
-            for source in recipe.sources
-        ),
-    )
+    def chosen(source: Source) -> dict[str, tuple[str, str]]:
+        names = {series: f"{series}/{source.name}" for series in source.series}
+        return {series: made[name] for series, name in names.items() if name in made}
+
+    sources = [
+        replace(source, chosen={**source.chosen, **chosen(source)}) for source in recipe.sources
+    ]
+    return replace(recipe, sources=tuple(sources))
 
 
 def built_version(source: Source, series: Series, variant: str = "") -> tuple[str, str]:
@@ -271,19 +245,18 @@ def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Relation, ...]:
     return (*relations, *_retired(recipe, rows, archive))
 
 
-def mismatches(recipe: Recipe, archive: ArchiveVersions) -> tuple[Mismatch, ...]:
-    """Where a source would run beside a version of another that it does not accept."""
-    found = []
-    rows = {(row.source, row.series): row for row in table(recipe, archive)}
+def mismatches(recipe: Recipe, archive: ArchiveVersions) -> Iterator[str]:
+    """A sentence for each source that would run beside a version that it does not accept."""
+    results = {(row.source, row.series): row.result for row in table(recipe, archive)}
     for source in recipe.sources:
         for series in source.series:
             for needs, accepted in source.in_series(series).needs_upstream.items():
-                row = rows[needs, series]
-                version = upstream_part(row.result) if row.result else "nothing"
-                if version not in accepted:
-                    seen = Published(row.result or "nothing")
-                    found.append(Mismatch(source.name, series, needs, seen, accepted))
-    return tuple(found)
+                version = results[needs, series]
+                if upstream_part(version) not in accepted:
+                    yield (
+                        f"{source.name} in {series} runs with {needs} {' or '.join(accepted)}, but "
+                        f"the series has {version or 'nothing'}"
+                    )
 
 
 def _name(row: Row) -> str:

@@ -195,11 +195,8 @@ def _places(items: Sequence[_Item], relation: str, edit: ControlEdit, where: str
     if places or edit.optional:
         return places
     there = [normal(item.relation) for item in items if item.relation]
-    package = re.split(r"[\s(:\[]", wanted, maxsplit=1)[0]
-    near = [one for one in there if re.split(r"[\s(:\[]", one, maxsplit=1)[0] == package]
-    shown = ", ".join(near or there) or "nothing"
     raise InputError(
-        f"the relation {wanted!r} is not there; there is: {shown}",
+        f"the relation {wanted!r} is not there; there is: {', '.join(there) or 'nothing'}",
         where=where,
         advice="mend the recipe's control edit",
     )

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Changes
-
 from backport.builder import as_builder
 from backport.engine.process import require
 from backport.errors import StepError
@@ -57,27 +55,19 @@ class Dpkg:
         options += ["--abort-on-upstream-changes"] if "quilt" in format else []
         self._run("dpkg-source", "dpkg-dev", [*options, "-b", tree.name], cwd=tree.parent)
 
-    def changes(self, tree: Path, out: Path, *, since: str, bug: int) -> None:
+    def changes(self, tree: Path, out: Path, *, since: str) -> None:
         """Write the source .changes (dpkg-genchanges(1)), which includes the orig tarball.
 
         Parameters:
             tree: the unpacked source; its .dsc is beside it.
             out: the .changes.
             since: the version published last; all newer entries go in. "" means the newest only.
-            bug: the Launchpad bug that has to be in the field Launchpad-Bugs-Fixed.
 
         Raises:
-            StepError: dpkg-genchanges fails, or the field does not name the bug.
+            StepError: dpkg-genchanges fails.
         """
         span = [f"-v{since}"] if since else []
         self._run("dpkg-genchanges", "dpkg-dev", ["-S", "-sa", "-q", *span, f"-O{out}"], cwd=tree)
-        field = str(Changes(out.read_bytes()).get("Launchpad-Bugs-Fixed", ""))
-        if str(bug) not in field.split():
-            raise StepError(
-                f"the field Launchpad-Bugs-Fixed is {field!r} and does not name {bug}",
-                where=out.name,
-                advice=f"refer to it in the changelog as (LP: #{bug})",
-            )
 
     def debdiff(self, old: Path, new: Path, out: Path) -> None:
         """Write the differences of two source packages, which debdiff(1) unpacks unpatched.

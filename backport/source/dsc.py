@@ -29,15 +29,14 @@ FORMATS = (QUILT, "3.0 (native)", "1.0")
 
 _ANOTHER = "this .dsc cannot be used: pin another"
 
-State = Literal["good", "expired key", "unknown key", "bad", "none"]
+State = Literal["good", "expired key", "unknown key", "none"]
 
 # Debian Policy 5.6.19 and 5.6.1: no separator, no leading dot.
 _FILE = re.compile(r"[a-z0-9][A-Za-z0-9+.~_-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Words of gpg's status output (doc/DETAILS in GnuPG), and a remark that goes before the name; of
-# several signatures a bad one counts first, then a good one.
+# several signatures a good one counts first.
 _STATES: dict[str, tuple[State, str]] = {
-    "BADSIG": ("bad", ""),
     "GOODSIG": ("good", ""),
     "EXPKEYSIG": ("expired key", ""),
     "EXPSIG": ("expired key", "the signature itself is expired: "),
@@ -201,6 +200,7 @@ def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     """How `dsc` is signed, as far as the keys in `keyrings` tell; gpgv(1) decides.
 
     Raises:
+        InputError: it is bad: the text was changed after it was signed.
         MachineError: gpgv is not installed.
     """
     content = dsc.read_bytes()
@@ -209,30 +209,19 @@ def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     require("gpgv", "gpgv")
     present = [str(keyring.resolve()) for keyring in keyrings if keyring.is_file()]
     found = Dsc(content).get_gpg_info(present or ["/dev/null"])
+    if "BADSIG" in found or not {*_STATES, "ERRSIG"} & found.keys():
+        raise InputError(
+            f"its signature is bad ({' '.join(found.get('BADSIG', ['gpgv finds none']))})",
+            where=dsc.name,
+            advice="do not use it: fetch it from the archive again and pin its hash",
+        )
     for word, (state, remark) in _STATES.items():
         if word in found:
             key_id, *who = found[word]
             return Signature(state, key_id, remark + " ".join(who))
-    if "ERRSIG" in found:
-        key_id, code = found["ERRSIG"][0], [*found["ERRSIG"], *"??????"][5]
-        why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
-        return Signature("unknown key", key_id, why)
-    return Signature("bad", detail="gpgv finds no valid signature in it")
-
-
-def require_not_bad(found: Signature, dsc: Path) -> Signature:
-    """The signature itself.
-
-    Raises:
-        InputError: it is bad: the text was changed after it was signed.
-    """
-    if found.state == "bad":
-        raise InputError(
-            f"its signature is bad ({found.detail})",
-            where=dsc.name,
-            advice="do not use it: fetch it from the archive again and pin its hash",
-        )
-    return found
+    key_id, code = found["ERRSIG"][0], [*found["ERRSIG"], *"??????"][5]
+    why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
+    return Signature("unknown key", key_id, why)
 
 
 def _folder_of(pin: BasePin) -> str:

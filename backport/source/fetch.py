@@ -27,14 +27,7 @@ _LIMITS = Limits(connect=30.0, silence=30.0, total=3600.0, size=4096 * transport
 
 
 def fetch(
-    place: str,
-    sha256: str,
-    cache: Path,
-    *,
-    name: str,
-    attempts: int = 4,
-    offline: bool = False,
-    backoff: float = 1.0,
+    place: str, sha256: str, cache: Path, *, name: str, offline: bool = False, backoff: float = 1.0
 ) -> Path:
     """The file of that sha256, from the cache or from its place.
 
@@ -46,7 +39,6 @@ def fetch(
         sha256: 64 hexadecimal digits.
         cache: the folder; the result is ``sha256/HASH/NAME`` in it.
         name: the result's file name.
-        attempts: how often it is asked for, at least 1.
         offline: take only what is local or cached.
         backoff: seconds before the third attempt (the second follows at once); they double each
             time.
@@ -72,7 +64,7 @@ def fetch(
     if offline:
         raise _offline(name, place)
     with _temporary(cache) as part:
-        limits = replace(_LIMITS, attempts=max(attempts, 1), first_wait=backoff)
+        limits = replace(_LIMITS, first_wait=backoff)
         _download(place, part, limits)
         return _keep(part, place, sha256, cache, name)
 

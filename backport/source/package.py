@@ -146,7 +146,7 @@ def make(
         _check_unpacked(job)
         done = work / "done"
         done.mkdir()
-        job.dpkg.changes(job.tree, done / f"{job.stem}_source.changes", since=since, bug=recipe.bug)
+        job.dpkg.changes(job.tree, done / f"{job.stem}_source.changes", since=since)
         built = work / f"{job.stem}.dsc"
         for file in (*(part.name for part in read_dsc(built).files), built.name):
             (work / file).rename(done / file)

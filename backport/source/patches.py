@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backport.engine.process import require, run
@@ -34,7 +34,8 @@ def read_series(quilt_series: Path) -> tuple[str, ...]:
                 where=where,
                 advice="make the patch with -p1; dpkg-source knows nothing else",
             )
-        _check_path(words[0], where)
+        for what, advice in _path_faults(words[0]):
+            raise InputError(what, where=where, advice=advice)
         if not (quilt_series.parent / words[0]).is_file():
             raise InputError(
                 f"it lists {words[0]}, and there is no such file",
@@ -90,82 +91,57 @@ def _examine(path: Path, name: str, tree: Path, dep3_checked: bool) -> list[str]
         )
     targets: dict[str, diff.FileDiff] = {}
     for file in files:
-        target = _target(file, name)
+        target = _inner(file.old if file.removes else file.new)
+        for what, advice in _faults(file, target, tree):
+            raise InputError(what, where=name, advice=advice)
         if target in targets:
-            raise InputError(
-                f"it changes {target} twice", where=name, advice="refresh it with: quilt refresh"
-            )
-        _check_target(file, target, tree, name)
+            what = f"it changes {target} twice"
+            raise InputError(what, where=name, advice="refresh it with: quilt refresh")
         targets[target] = file
     return [target for target, file in targets.items() if not file.removes]
 
 
-def _target(file: diff.FileDiff, name: str) -> str:
-    """The one file that a file diff changes, relative to the tree."""
-    stripped = []
-    for path in (file.old, file.new):
-        if path == "/dev/null":
-            continue
+def _inner(path: str) -> str:
+    """A path without its first folder, as ``-p1`` takes it off; "" where there is none."""
+    return re.sub(r"^[^/]*/+", "", path) if "/" in path else ""
+
+
+def _faults(file: diff.FileDiff, target: str, tree: Path) -> Iterator[tuple[str, str]]:
+    """Why a patch may not change a file of the tree, each with an advice."""
+    named = [path for path in (file.old, file.new) if path != "/dev/null"]
+    for path in named:
         if path.startswith("/"):
-            raise InputError(
-                f"it changes the absolute path {path}", where=name, advice="make it with -p1"
-            )
-        inner = re.sub(r"^[^/]*/+", "", path)
-        if inner == path or not inner:
-            raise InputError(
-                f"its path {path} has no folder to take off", where=name, advice="make it with -p1"
-            )
-        _check_path(inner, name)
-        stripped.append(inner)
-    if not stripped or len(set(stripped)) != 1:
-        raise InputError(
-            f"it gives one file two names, {file.old} and {file.new}",
-            where=name,
-            advice="refresh it with: quilt refresh -p1",
-        )
-    if stripped[0].split("/")[0] == "debian":
-        raise InputError(
-            f"it changes {stripped[0]}, and a quilt patch may not touch debian/",
-            where=name,
-            advice="change the packaging, or use a control edit of the recipe",
-        )
-    return stripped[0]
-
-
-def _check_path(path: str, where: str) -> None:
-    parts = path.split("/")
-    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
-        raise InputError(f"{path[:60]!r} is no path", where=where, advice="name a file")
-    if path.startswith("/") or ".." in parts:
-        raise InputError(
-            f"the path {path} leaves its folder", where=where, advice="name a file below it"
-        )
-
-
-def _check_target(file: diff.FileDiff, target: str, tree: Path, name: str) -> None:
-    path = tree / target
-    for part in (path, *path.parents):
+            yield f"it changes the absolute path {path}", "make it with -p1"
+        if not _inner(path):
+            yield f"its path {path} has no folder to take off", "make it with -p1"
+        yield from _path_faults(_inner(path))
+    if {_inner(path) for path in named} != {target}:
+        what = f"it gives one file two names, {file.old} and {file.new}"
+        yield what, "refresh it with: quilt refresh -p1"
+    if target.split("/", maxsplit=1)[0] == "debian":
+        what = f"it changes {target}, and a quilt patch may not touch debian/"
+        yield what, "change the packaging, or use a control edit of the recipe"
+    there = tree / target
+    for part in (there, *there.parents):
         if part == tree:
             break
         if part.is_symlink():
-            raise InputError(
-                f"{target} goes through the symbolic link {part.relative_to(tree)}",
-                where=name,
-                advice="change the file that the link points to",
-            )
-    if path.is_file():
-        if file.creates:
-            raise InputError(
-                f"it makes {target}, which is there already",
-                where=name,
-                advice="is the change in this version already?",
-            )
-    elif file.start:
-        raise InputError(
-            f"hunk 1 of {target} does not apply: there is no such file in this version",
-            where=name,
-            advice="make a variant of the patch for this version",
-        )
+            what = f"{target} goes through the symbolic link {part.relative_to(tree)}"
+            yield what, "change the file that the link points to"
+    if there.is_file() and file.creates:
+        what = f"it makes {target}, which is there already"
+        yield what, "is the change in this version already?"
+    if file.start and not there.is_file():
+        what = f"hunk 1 of {target} does not apply: there is no such file in this version"
+        yield what, "make a variant of the patch for this version"
+
+
+def _path_faults(path: str) -> Iterator[tuple[str, str]]:
+    parts = path.split("/")
+    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
+        yield f"{path[:60]!r} is no path", "name a file"
+    if path.startswith("/") or ".." in parts:
+        yield f"the path {path} leaves its folder", "name a file below it"
 
 
 def _run_patch(path: Path, name: str, tree: Path) -> None:

@@ -15,7 +15,7 @@ from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.launchpad.bug.data import Bug
 from backport.recipe import versions
-from backport.recipe.exception import SruException
+from backport.recipe.bug import SruException
 from backport.recipe.model import Recipe
 from backport.sru import manifest, proof, template
 from backport.sru.checklist_data import Checklist, Item, State, TagChange

@@ -74,14 +74,6 @@ def test_each_series_gets_the_patch_on_its_own_base(
     assert code == 0
     assert {row["series"]: row["ours"] for row in plan["versions"]} == expected
     assert all(one["holds"] for one in plan["proof"])
-    assert [one["what"] for one in plan["proof"]] == [
-        "small in xenial: archive < ours",
-        "small in yakkety: archive < ours",
-        "small in zesty: archive < ours",
-        "small: xenial < yakkety",
-        "small: xenial < zesty",
-        "small: yakkety < zesty",
-    ]
     code, out = run("source", path, capsys)
     assert code == 0
     assert json.loads(out)["counts"]["failed"] == 0

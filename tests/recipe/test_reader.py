@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backport.recipe.bug import BugText
-from backport.recipe.exception import ExceptionItem, SruException
+from backport.recipe.bug import BugText, ExceptionItem, SruException
 from backport.recipe.model import Change, Control, PackagingEdit, Published, Source, Variant
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
@@ -48,14 +46,6 @@ def test_an_item_of_the_changelog_may_hold_in_some_series_only(tmp_path: Path) -
     alpha = recipe.source("alpha")
     assert alpha.changes_in("xenial") == ("Everywhere.", "Only there.", "Too.")
     assert alpha.changes_in("yakkety") == ("Everywhere.", "Too.")
-
-
-def test_the_recipe_of_this_repository_is_right() -> None:
-    path = Path(__file__).parents[2] / "backport.toml"
-    recipe = load(path)
-    assert recipe.bug == 1640978
-    assert recipe.as_of == date(2017, 2, 15)
-    assert [series.name for series in recipe.series] == ["xenial", "yakkety", "zesty"]
 
 
 def test_the_tables_about_the_bug_and_the_packaging_are_read(tmp_path: Path) -> None:

@@ -105,11 +105,7 @@ def test_a_source_without_a_folder_of_tests_gets_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lines", "library"),
-    [
-        ("", []),
-        ("# lib: ca.py server.py\n", ["lib/ca.py", "lib/server.py"]),
-        ("# lib: ca.py\n# the next one is data\n# lib: data\n", ["lib/ca.py", "lib/data"]),
-    ],
+    [("", []), ("# lib: ca.py\n# the next one is data\n# lib: data\n", ["lib/ca.py", "lib/data"])],
 )
 def test_only_the_named_files_of_the_library_are_shipped(
     tmp_path: Path, lines: str, library: list[str]

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from backport.errors import StepError
-from backport.source.changelog import make_entry
 from backport.source.dpkg import Dpkg, isolated
-from tests.support.source_builder import DATE, PackageSpec, build_dsc, patch_text, write_files
+from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
 
 
 @pytest.fixture
@@ -19,19 +18,6 @@ def dsc(tmp_path: Path) -> Path:
 @pytest.fixture
 def dpkg(tmp_path: Path) -> Dpkg:
     return isolated(tmp_path, 1795435200)
-
-
-def new_entry(tree: Path, item: str) -> None:
-    entry = make_entry(
-        package="small",
-        version="1.0-2",
-        series="xenial",
-        items=(item,),
-        bug=12,
-        maintainer="A Tester <tester@example.org>",
-        date=DATE,
-    )
-    (tree / "debian/changelog").write_text(entry)
 
 
 def test_the_vendor_is_ubuntu_whatever_this_machine_is(dpkg: Dpkg) -> None:
@@ -78,17 +64,6 @@ def test_a_tree_with_a_link_out_of_it_makes_the_programs_write_nothing_there(
     with pytest.raises(StepError, match="dpkg-source fails"):
         dpkg.build(tree)
     assert list(elsewhere.iterdir()) == []
-
-
-def test_changes_without_the_bug_are_refused(dsc: Path, dpkg: Dpkg) -> None:
-    tree = dsc.parent / "tree"
-    dpkg.unpack(dsc, tree)
-    new_entry(tree, "Wait (LP: #12).")
-    dpkg.build(tree)
-    out = dsc.parent / "small_1.0-2_source.changes"
-    dpkg.changes(tree, out, since="", bug=12)
-    with pytest.raises(StepError, match="Launchpad-Bugs-Fixed is '12' and does not name 13"):
-        dpkg.changes(tree, out, since="", bug=13)
 
 
 def test_a_debdiff_against_a_signed_package_begins_with_the_diff(

@@ -12,7 +12,7 @@ import pytest
 
 from backport.errors import HashMismatchError, InputError
 from backport.recipe.model import BasePin
-from backport.source.dsc import fetch_base, read_dsc, require_not_bad, signature
+from backport.source.dsc import fetch_base, read_dsc, signature
 from backport.source.files import sha256_of
 from tests.source.file_server import Cut, FileServer
 from tests.support.source_builder import PackageSpec, build_dsc
@@ -156,7 +156,6 @@ def signed(dsc: Path, keys: dict[str, Path], who: str) -> Path:
 def test_a_signature_of_a_known_key_is_good(dsc: Path, keys: dict[str, Path]) -> None:
     found = signature(signed(dsc, keys, "good"), [keys["expired"], keys["good"]])
     assert (found.state, found.detail) == ("good", "good")
-    assert require_not_bad(found, dsc) == found
     assert read_dsc(dsc).version == "1.0-1"
 
 
@@ -177,19 +176,10 @@ def test_a_key_that_is_in_no_keyring_is_reported(
 
 
 def test_a_text_that_was_changed_after_signing_is_bad(dsc: Path, keys: dict[str, Path]) -> None:
-    signed(dsc, keys, "good")
-    dsc.write_text(dsc.read_text().replace("Standards-Version: 3.9.8", "Standards-Version: 3.9.9"))
-    found = signature(dsc, [keys["good"]])
-    assert found.state == "bad"
-    with pytest.raises(InputError, match="its signature is bad"):
-        require_not_bad(found, dsc)
-
-
-def test_an_unsigned_dsc_says_so(dsc: Path, keys: dict[str, Path]) -> None:
     assert signature(dsc, [keys["good"]]).state == "none"
-
-
-def test_a_cut_signature_is_bad(dsc: Path, keys: dict[str, Path]) -> None:
-    signed(dsc, keys, "good")
-    dsc.write_text(dsc.read_text().partition("-----BEGIN PGP SIGNATURE-----")[0])
-    assert signature(dsc, [keys["good"]]).state == "bad"
+    text = signed(dsc, keys, "good").read_text()
+    cut = text.partition("-----BEGIN PGP SIGNATURE-----")[0]
+    for damaged in (text.replace("Version: 3.9.8", "Version: 3.9.9"), cut):
+        dsc.write_text(damaged)
+        with pytest.raises(InputError, match="its signature is bad"):
+            signature(dsc, [keys["good"]])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import socket
 import threading
 import time
 from pathlib import Path
@@ -76,7 +75,7 @@ def test_a_fetch_that_is_stopped_ends_at_once_and_asks_no_more(
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize("fault", [Cut(70_000), Status(503), Status(500), Status(429)])
+@pytest.mark.parametrize("fault", [Cut(70_000), Status(503)])
 def test_a_passing_fault_is_tried_again(
     server: FileServer, tmp_path: Path, fault: Cut | Status
 ) -> None:
@@ -85,43 +84,20 @@ def test_a_passing_fault_is_tried_again(
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("code", [404, 403, 410])
-def test_a_refusal_is_final(server: FileServer, tmp_path: Path, code: int) -> None:
-    server.faults = [Status(code)]
-    with pytest.raises(RemoteError, match=str(code)):
+def test_a_refusal_is_final(server: FileServer, tmp_path: Path) -> None:
+    server.faults = [Status(404)]
+    with pytest.raises(RemoteError, match="404"):
         get(server, tmp_path)
     assert len(server.requests) == 1
     assert files_below(tmp_path) == []
 
 
-def test_after_the_last_attempt_it_says_why(server: FileServer, tmp_path: Path) -> None:
-    server.faults = [Cut(5)] * 3
-    with pytest.raises(RemoteError, match="broke off the connection, 3 times"):
-        get(server, tmp_path, attempts=3)
-    assert len(server.requests) == 3
-    assert files_below(tmp_path) == []
-
-
-def test_nobody_listening_is_a_remote_error(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with pytest.raises(RemoteError, match="cannot be reached"):
-        fetch(
-            f"http://127.0.0.1:{port}/a", sha(BODY), tmp_path, name="a", attempts=2, backoff=0.001
-        )
-
-
-def test_a_warm_cache_needs_no_network(server: FileServer, tmp_path: Path) -> None:
-    first = get(server, tmp_path)
-    assert get(server, tmp_path, offline=True) == first
-    assert len(server.requests) == 1
-
-
-def test_a_cold_cache_offline_asks_nobody(server: FileServer, tmp_path: Path) -> None:
+def test_offline_only_the_cache_is_asked(server: FileServer, tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match="not in the cache"):
         get(server, tmp_path, offline=True)
     assert server.requests == []
+    assert get(server, tmp_path) == get(server, tmp_path, offline=True)
+    assert len(server.requests) == 1
 
 
 def test_a_damaged_cached_file_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
@@ -185,10 +161,3 @@ def test_a_project_on_the_index_is_resolved_once(
         pypi.index_url.cache_clear()
     assert fetch_upstream(upstream, tmp_path, offline=True) == first
     assert server.requests == ["/simple/acme/", "/files/acme-1.tar.gz"]
-
-
-@pytest.mark.parametrize("scheme", ["ftp", "file", "data"])
-def test_only_http_and_https_are_spoken(tmp_path: Path, scheme: str) -> None:
-    with pytest.raises(RemoteError, match=f"unknown url type: {scheme}"):
-        fetch(f"{scheme}:///etc/hostname", sha(BODY), tmp_path, name="a")
-    assert files_below(tmp_path) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError, StepError
-from backport.recipe.model import ControlEdit, Recipe
+from backport.recipe.model import Recipe
 from tests.source.packages import BASE_VERSION, QUILT, SPEC, make_on_base, make_own, own_packaging
 from tests.support.source_builder import (
     CONTROL,
@@ -34,25 +34,11 @@ def test_a_patch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     assert refused(tmp_path, recipe, orig).startswith(said)
 
 
-def test_a_control_edit_that_does_not_match_names_the_source(tmp_path: Path) -> None:
-    edit = ControlEdit("source", "Build-Depends", "a test", drop=("python-nothing",))
-    recipe, orig = own_packaging(tmp_path, control=(edit,))
-    assert refused(tmp_path, recipe, orig).startswith(
-        "debian/control of small: source: Build-Depends: the relation 'python-nothing' is not there"
-    )
-
-
 def test_our_own_packaging_of_another_format_is_refused(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path)
     write_files(recipe.sources[0].patches / "debian", {"source/format": "3.0 (native)\n"})
     says = "the packaging's source format is 3.0 (native)"
     assert says in refused(tmp_path, recipe, orig)
-
-
-def test_a_tarball_that_is_none_is_refused(tmp_path: Path) -> None:
-    recipe, orig = own_packaging(tmp_path)
-    orig.write_bytes(b"no tarball")
-    assert "tar cannot unpack it" in refused(tmp_path, recipe, orig)
 
 
 THEIR_PATCH = PackageSpec(patches={"lock.patch": patch_text("README", "small\n", "large\n")})

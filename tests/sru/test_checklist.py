@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backport.engine.verdict import Broken, Failed, Skipped, Verdict
-from backport.recipe.exception import ExceptionItem, SruException
+from backport.recipe.bug import ExceptionItem, SruException
 from backport.sru import check, comment, manifest, template
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist, Item, as_text

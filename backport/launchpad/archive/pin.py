@@ -165,7 +165,6 @@ def find(
     path = dsc_file.fetch_base(base, cache, source=source)
     same_hashes(publication, path)
     signature = dsc_file.signature(path, keyrings)
-    dsc_file.require_not_bad(signature, path)
     return FoundSource(source, base, publication, signature, path)
 
 
