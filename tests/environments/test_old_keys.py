@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from backport.environments.mirror import collect
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import InputError, StepError
 from tests.environments.debian13 import apt_programs
-from tests.environments.packages import add_key, export, fingerprint, keyring, make_key
+from tests.environments.packages import add_key, export, fingerprint, make_key
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at, suites_at
 
 SHA1 = ("--cert-digest-algo", "SHA1", "--allow-weak-digest-algos")
@@ -38,7 +38,7 @@ class OldArchive:
         """Read it, while the keys of these fingerprints are taken; the record's notes."""
         with self.archive.served() as uri:
             found = collect(
-                suites_at(uri, keyring(self.folder / "home"), *pockets),
+                suites_at(uri, self.folder / "home/public.gpg", *pockets),
                 {"wanted": ["tool"]},
                 self.folder / "pool",
                 architecture="amd64",
@@ -97,9 +97,8 @@ def sign_a_pocket_with_another_key_of_the_keyring(old: OldArchive) -> None:
     "damage", [sign_with_sha1, change, sign_a_pocket_with_another_key_of_the_keyring]
 )
 def test_where_the_named_key_is_taken_all_else_is_refused_as_before(
-    old: OldArchive, damage: object
+    old: OldArchive, damage: Callable[[OldArchive], None]
 ) -> None:
-    assert callable(damage)
     damage(old)
     with pytest.raises(InputError, match=REFUSED):
         old.read(old.key, pockets=("", "-security"))
