@@ -111,10 +111,6 @@ def test_what_runs_inside_ends_with_the_caller() -> None:
     caller.stdout.close()
 
     deadline = time.monotonic() + 60
-    while _runs(mark) and time.monotonic() < deadline:
+    while run(["pgrep", "--full", "--exact", mark]).exit_code == 0:
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not _runs(mark)
-
-
-def _runs(command: str) -> bool:
-    return run(["pgrep", "--full", "--exact", command]).exit_code == 0
