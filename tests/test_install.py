@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from backport import atomic
 from backport.environments import localrepo
 from tests.environments.packages import EPOCH, make_deb
 
@@ -66,7 +67,7 @@ class Machine:
     def install(self) -> subprocess.CompletedProcess[str]:
         """Run the script, with what `debs` has as the archive."""
         link = self.debs.parent / "repo"
-        localrepo.publish(sorted(self.debs.glob("*.deb")), link)
+        atomic.link(link, localrepo.publish(sorted(self.debs.glob("*.deb")), link))
         return subprocess.run(
             [self.top / "scripts/install"],
             env={**os.environ, **self._env},

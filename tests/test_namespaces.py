@@ -78,7 +78,6 @@ def test_a_user_keeps_the_numbers_of_all_ids_or_is_root_inside_and_may_mount(
 
 def test_ids_that_are_nobodys_to_map_end_in_a_sentence(mapped: dict[str, object]) -> None:
     done = inside("true", **{**mapped, "users": [Range(0, 4_000_000_000, 65536)]})
-
     assert done.exit_code == 1
     assert "no namespaces: " in done.output
     assert "Traceback" not in done.output
@@ -112,10 +111,6 @@ def test_what_runs_inside_ends_with_the_caller() -> None:
     caller.stdout.close()
 
     deadline = time.monotonic() + 60
-    while _runs(mark) and time.monotonic() < deadline:
+    while run(["pgrep", "--full", "--exact", mark]).exit_code == 0:
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not _runs(mark)
-
-
-def _runs(command: str) -> bool:
-    return run(["pgrep", "--full", "--exact", command]).exit_code == 0

@@ -43,6 +43,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BackportError], str], ...] = (
 )
 # apt 3 checks by sqv, which wants a key's signature on itself to be sound too.
 _OLD_KEY = re.compile(r"Signing key on ([0-9A-F]{40}) is not bound:.*SHA1 is not considered secure")
+_PREFIX = re.compile(r"^[EWN]: ")
 _LACKING = re.compile(
     r"Depends: (.+?) but (?:it is not|\S+ is to be|it is not going)|"
     r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation candidate"
@@ -84,8 +85,8 @@ def why(output: str, doing: str, where: str, folder: Path) -> BackportError:
     for pattern, kind, advice in _MEANINGS:
         if telling := [line for line in lines if pattern.search(line)]:
             # apt says it more than once; the longest line has the file and the reason.
-            what = f"{doing} failed: {max(telling, key=len)}"
-            return kind(what, where=where, advice=advice)
+            said = max(telling, key=len)
+            return kind(f"{doing} failed: {_PREFIX.sub('', said)}", where=where, advice=advice)
     errors = [line for line in lines if line.startswith("E:")]
-    first = (errors or lines[-1:] or ["apt printed nothing"])[0]
-    return InputError(f"{doing} failed: {first}", where=where)
+    said = (errors or lines[-1:] or ["apt printed nothing"])[0]
+    return InputError(f"{doing} failed: {_PREFIX.sub('', said)}", where=where)

@@ -283,7 +283,7 @@ class PrivateApt:
         }
         if lost := [deb for deb in missing.values() if deb.name in gone]:
             raise LostFileError(lost, self._where)
-        if done.exit_code != 0:
+        if done.exit_code != 0 or not all(deb.place(cache).is_file() for deb in missing.values()):
             raise self._why(done, "downloading the packages")
 
     def _uris(self, *words: str) -> set[Deb]:

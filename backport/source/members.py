@@ -7,7 +7,6 @@ import gzip
 import io
 import lzma
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,16 +107,3 @@ def _whole() -> Iterator[None]:
         yield
     except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError) as error:
         raise ValueError(f"it is damaged or ends early ({error})") from error
-
-
-def refuse_large(archive: zipfile.ZipFile) -> None:
-    """Refuse a zip archive whose members are too many or too large; zipfile reads no more of one.
-
-    Raises:
-        zipfile.BadZipFile: it is.
-    """
-    infos = archive.infolist()
-    if len(infos) > MOST_MEMBERS or sum(info.file_size for info in infos) > MOST_OF_ALL:
-        raise zipfile.BadZipFile(
-            f"it has more than {MOST_MEMBERS} members or {MOST_OF_ALL // MIB} MiB"
-        )

@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -214,41 +213,26 @@ with Store(Path(sys.argv[1])).locked():
 """
 
 
-@contextmanager
-def holder(work: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that has the lock, until it is told to end."""
+def test_a_second_process_is_kept_out_and_told_of_the_first_until_that_ends(store: Store) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(work)],
+        [sys.executable, "-c", HOLDER, str(store.work)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
-    ) as child:
-        try:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "locked\n"
-            yield child
-        finally:
-            child.kill()
-
-
-def test_a_second_process_is_kept_out_and_told_of_the_first(store: Store) -> None:
-    with holder(store.work) as other:
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
         with pytest.raises(MachineError) as caught, store.locked():
             pytest.fail("two runs have the lock")
-        assert caught.value.exit_code == 5
-        assert str(caught.value) == (
-            f"{store.work}: another run (process {other.pid}) uses this work folder; "
-            "wait for it, or name another folder with --work"
-        )
-
-
-def test_the_lock_is_free_again_after_a_kill_or_an_error(store: Store) -> None:
-    with holder(store.work) as other:
         other.kill()
-        other.wait()
-        with pytest.raises(RuntimeError), store.locked():
-            assert (store.work / ".lock").read_text() == str(os.getpid())
-            raise RuntimeError
-        with store.locked():
-            assert store.scratch(BUILD).is_dir()
+    assert caught.value.exit_code == 5
+    assert str(caught.value) == (
+        f"{store.work}: another run (process {other.pid}) uses this work folder; "
+        "wait for it, or name another folder with --work"
+    )
+    with pytest.raises(RuntimeError), store.locked():
+        assert (store.work / ".lock").read_text() == str(os.getpid())
+        raise RuntimeError
+    with store.locked():
+        assert store.scratch(BUILD).is_dir()

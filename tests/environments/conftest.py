@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments.packages import end_agents, keyring, make_key
+from tests.environments.packages import end_agents, export, make_key
 from tests.environments.ubuntu_archive import UbuntuArchive
 
 
@@ -24,7 +24,7 @@ def key_home() -> Iterator[Path]:
 
 @pytest.fixture
 def ring(key_home: Path) -> Path:
-    return keyring(key_home)
+    return export(key_home)
 
 
 @pytest.fixture

@@ -42,38 +42,29 @@ def make_deb(
 
 
 def make_key(home: Path, *options: str) -> Path:
-    """A new signing key in a GnuPG home; the result is its public keyring.
-
-    `options` are further ones for gpg.
-    """
+    """A new signing key in a GnuPG home, made with these options; its public keyring."""
     home.mkdir(mode=0o700)
     add_key(home, "archive@example.org", *options)
     return export(home)
 
 
-def export(home: Path) -> Path:
+def export(home: Path, *options: str) -> Path:
     """The public keyring of a GnuPG home, with all keys that it has now."""
-    ring = keyring(home)
-    command = [*_gpg(home), "--yes", "--output", str(ring), "--export"]
-    subprocess.run(command, check=True, capture_output=True)
+    ring = home / "public.gpg"
+    _gpg(home, "--yes", *options, "--output", str(ring), "--export")
     return ring
 
 
 def add_key(home: Path, address: str, *options: str) -> None:
     """Make a signing key in a GnuPG home; its public keyring stays as it is."""
     who = f"Test archive <{address}>"
-    subprocess.run(
-        [*_gpg(home), *options, "--passphrase", "",
-         "--quick-generate-key", who, "ed25519", "sign", "never"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    words = ("--quick-generate-key", who, "ed25519", "sign", "never")
+    _gpg(home, *options, "--passphrase", "", *words)
 
 
 def fingerprint(home: Path) -> str:
     """The fingerprint of the first key in a GnuPG home."""
-    listed = [*_gpg(home), "--with-colons", "--list-keys"]
-    lines = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = _gpg(home, "--with-colons", "--list-keys").splitlines()
     return next(line.split(":")[9] for line in lines if line.startswith("fpr:"))
 
 
@@ -83,14 +74,10 @@ def end_agents() -> None:
         subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
-def _gpg(home: Path) -> list[str]:
+def _gpg(home: Path, *words: str) -> str:
     _homes.add(home)
-    return ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
-
-
-def keyring(key_home: Path) -> Path:
-    """The public keyring of a GnuPG home that `make_key` made."""
-    return key_home / "public.gpg"
+    command = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    return subprocess.run([*command, *words], check=True, capture_output=True, text=True).stdout
 
 
 class _Files(SimpleHTTPRequestHandler):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.environments.apt_setup import PIN, packages, preferences, sources_list
+from backport.environments.apt_setup import PIN, packages, preferences
 from backport.errors import InputError
 from tests.build.packages import make_repository
 
@@ -34,12 +34,6 @@ def test_an_earlier_repository_is_above_a_later_one_and_the_base_is_not_pinned(
     variant = make_repository(tmp_path / "variant", {"certbot": "0.10.2~unpatched"})
     above = {("certbot", "0.10.2~unpatched"): PIN + 1}
     assert priorities(preferences([variant, built, base])) == {**ours, **above}
-
-
-def test_sources_are_named_in_the_order_of_preference() -> None:
-    assert sources_list(["/srv/a", "/srv/b"]) == (
-        "deb [trusted=yes] file:/srv/a ./\ndeb [trusted=yes] file:/srv/b ./\n"
-    )
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from backport.environments.mirror import collect
 from backport.environments.ubuntu import Ubuntu
 from backport.errors import InputError, StepError
 from tests.environments.debian13 import apt_programs
-from tests.environments.packages import add_key, export, fingerprint, keyring, make_key
+from tests.environments.packages import add_key, export, fingerprint, make_key
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at, suites_at
 
 SHA1 = ("--cert-digest-algo", "SHA1", "--allow-weak-digest-algos")
@@ -26,7 +26,7 @@ class OldArchive:
     """An archive that is signed with such a key, in a folder that Debian 13's apt sees."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.uri = folder, ""
         self.ring = make_key(folder / "home", *SHA1)
         self.key = fingerprint(folder / "home")
         self.archive = UbuntuArchive(folder / "archive", folder / "home")
@@ -36,15 +36,14 @@ class OldArchive:
 
     def read(self, *taken: str, pockets: tuple[str, ...] = ("",)) -> tuple[str, ...]:
         """Read it, while the keys of these fingerprints are taken; the record's notes."""
-        with self.archive.served() as uri:
-            found = collect(
-                suites_at(uri, keyring(self.folder / "home"), *pockets),
-                {"wanted": ["tool"]},
-                self.folder / "pool",
-                architecture="amd64",
-                cache=self.folder / "cache",
-                take_keys=taken,
-            )
+        found = collect(
+            suites_at(self.uri, self.ring, *pockets),
+            {"wanted": ["tool"]},
+            self.folder / "pool",
+            architecture="amd64",
+            cache=self.folder / "cache",
+            take_keys=taken,
+        )
         assert [path.name for path in found.groups["wanted"]] == ["tool_1.0_all.deb"]
         return found.notes
 
@@ -52,7 +51,9 @@ class OldArchive:
 @pytest.fixture
 def old() -> Iterator[OldArchive]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield OldArchive(Path(folder))
+        old = OldArchive(Path(folder))
+        with old.archive.served() as old.uri:
+            yield old
 
 
 @pytest.fixture
@@ -97,9 +98,8 @@ def sign_a_pocket_with_another_key_of_the_keyring(old: OldArchive) -> None:
     "damage", [sign_with_sha1, change, sign_a_pocket_with_another_key_of_the_keyring]
 )
 def test_where_the_named_key_is_taken_all_else_is_refused_as_before(
-    old: OldArchive, damage: object
+    old: OldArchive, damage: Callable[[OldArchive], None]
 ) -> None:
-    assert callable(damage)
     damage(old)
     with pytest.raises(InputError, match=REFUSED):
         old.read(old.key, pockets=("", "-security"))
@@ -109,8 +109,8 @@ def test_where_the_named_key_is_taken_all_else_is_refused_as_before(
 def test_the_base_of_a_series_takes_its_archives_old_keys(old: OldArchive) -> None:
     base = Ubuntu(old.ring, old_keys=[old.key])
     # The signature holds, and then no system comes of these empty packages.
-    with old.archive.served() as uri, pytest.raises(StepError, match="mmdebstrap"):
-        base.prepare(seen_at(uri), Dependencies(), old.folder / "bases", old.folder / "cache")
+    with pytest.raises(StepError, match="mmdebstrap"):
+        base.prepare(seen_at(old.uri), Dependencies(), old.folder / "bases", old.folder / "cache")
 
 
 @pytest.mark.skipif(

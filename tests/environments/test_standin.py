@@ -181,20 +181,15 @@ def test_without_a_table_it_is_the_plain_release_with_nothing_beside(small: Stan
     assert small.prepare(Dependencies(("tool",))).where == "the build chroot"
 
 
-@pytest.mark.parametrize(
-    ("variable", "mirror"),
-    [("", "http://deb.debian.org"), ("http://mirror.example.org/", "http://mirror.example.org")],
-)
-def test_debian_comes_with_its_security_from_one_mirror(
-    ring: Path, monkeypatch: pytest.MonkeyPatch, variable: str, mirror: str
+def test_debian_comes_with_its_security_from_one_mirror_and_needs_its_keyring(
+    tmp_path: Path, ring: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(standin.MIRROR_VARIABLE, variable)
-    assert standin.debian_suites("bullseye", keyring=ring) == (
-        Suite(f"{mirror}/debian", "bullseye", ("main",), ring),
-        Suite(f"{mirror}/debian-security", "bullseye-security", ("main",), ring),
-    )
-
-
-def test_a_machine_without_the_keyring_is_told_how_to_get_it(tmp_path: Path) -> None:
+    for variable in ("", "http://mirror.example.org/"):
+        monkeypatch.setenv(standin.MIRROR_VARIABLE, variable)
+        mirror = variable.rstrip("/") or "http://deb.debian.org"
+        assert standin.debian_suites("bullseye", keyring=ring) == (
+            Suite(f"{mirror}/debian", "bullseye", ("main",), ring),
+            Suite(f"{mirror}/debian-security", "bullseye-security", ("main",), ring),
+        )
     with pytest.raises(MachineError, match="apt install debian-archive-keyring"):
         standin.debian_suites("bullseye", keyring=tmp_path / "none.gpg")

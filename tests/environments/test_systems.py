@@ -92,10 +92,3 @@ def test_a_system_is_made_once_and_is_named_after_its_packages_and_the_code(tmp_
 
     with pytest.raises(StepError, match="a module: it does not build"):
         systems.make(small, tmp_path / "x", beside=fail)
-
-
-def test_hashes_tell_data_and_code_apart() -> None:
-    assert systems.data_hash(["a", 1]) == systems.data_hash(("a", 1))
-    assert systems.data_hash(["a", 1]) != systems.data_hash(["a", "1"])
-    assert systems.data_hash([Path("a")]) == systems.data_hash(["a"])
-    assert systems.code_hash(systems) != systems.code_hash(localrepo)

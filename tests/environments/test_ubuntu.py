@@ -128,7 +128,7 @@ SIGNATURE = (InputError, "signature does not verify")
         (signed_with_sha1, SIGNATURE),
         (with_a_changed_release_file, SIGNATURE),
         (with_a_changed_index, (HashMismatchError, "try again later, or use another mirror")),
-        (without_the_series, (RemoteError, "xenial Release' does not have a Release file")),
+        (without_the_series, (RemoteError, "Release' does not have a Release file")),
         (as_it_is, (InputError, "cannot meet tool (>= 2.0)")),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,8 +16,17 @@ from tests.environments.packages import make_deb, served
 
 SERIES = "xenial"
 POCKETS = ("", "-updates", "-security")
-# A series that has ended is never signed anew.
-DATES = "Date: Thu, 21 Apr 2016 23:23:46 UTC\nValid-Until: Thu, 28 Apr 2016 23:23:46 UTC\n"
+RELEASE = {
+    "Origin": "Ubuntu",
+    "Label": "Ubuntu",
+    "Version": "16.04",
+    "Codename": SERIES,
+    # A series that has ended is never signed anew.
+    "Date": "Thu, 21 Apr 2016 23:23:46 UTC",
+    "Valid-Until": "Thu, 28 Apr 2016 23:23:46 UTC",
+    "Architectures": "amd64 i386",
+    "Components": " ".join(COMPONENTS),
+}
 
 
 class UbuntuArchive:
@@ -50,13 +58,19 @@ class UbuntuArchive:
         """Write the indices of all pockets, and sign them; `options` are further ones for gpg."""
         for pocket in POCKETS:
             dist = self.folder / "dists" / f"{SERIES}{pocket}"
-            sums = "".join(self._index(dist, pocket, component) for component in COMPONENTS)
-            (dist / "Release").write_text(
-                f"Origin: Ubuntu\nLabel: Ubuntu\nSuite: {SERIES}{pocket}\nVersion: 16.04\n"
-                f"Codename: {SERIES}\n{DATES}Architectures: amd64 i386\n"
-                f"Components: {' '.join(COMPONENTS)}\nDescription: Ubuntu Xenial 16.04\n"
-                f"SHA256:\n{sums}"
-            )
+            for component in COMPONENTS:
+                binary = dist / component / "binary-amd64"
+                binary.mkdir(parents=True, exist_ok=True)
+                pool = str(self._pool(pocket, component).relative_to(self.folder))
+                packages = _output("apt-ftparchive", "packages", pool, cwd=self.folder)
+                (binary / "Packages").write_bytes(packages)
+                (binary / "Packages.gz").write_bytes(gzip.compress(packages, mtime=0))
+            for name in ("Release", "InRelease", "Release.gpg"):
+                (dist / name).unlink(missing_ok=True)
+            fields = {**RELEASE, "Suite": f"{SERIES}{pocket}"}.items()
+            words = [f"-o=APT::FTPArchive::Release::{name}={value}" for name, value in fields]
+            release = _output("apt-ftparchive", *words, "release", ".", cwd=dist)
+            (dist / "Release").write_bytes(release)
             gpg = ["gpg", "--homedir", str(self._key_home), "--batch", "--quiet", "--yes", *options]
             _output(*gpg, "--clearsign", "-o", "InRelease", "Release", cwd=dist)
             _output(*gpg, "--detach-sign", "-o", "Release.gpg", "Release", cwd=dist)
@@ -69,21 +83,6 @@ class UbuntuArchive:
         folder = self.folder / "pool" / component / (pocket or "release").lstrip("-")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-    def _index(self, dist: Path, pocket: str, component: str) -> str:
-        pool = self._pool(pocket, component)
-        packages = _output(
-            "apt-ftparchive", "packages", str(pool.relative_to(self.folder)), cwd=self.folder
-        )
-        binary = dist / component / "binary-amd64"
-        binary.mkdir(parents=True, exist_ok=True)
-        packed = gzip.compress(packages, compresslevel=1, mtime=0)
-        (binary / "Packages.gz").write_bytes(packed)
-        place = binary.relative_to(dist)
-        return "".join(
-            f" {hashlib.sha256(data).hexdigest()} {len(data):16} {place}/{name}\n"
-            for name, data in (("Packages", packages), ("Packages.gz", packed))
-        )
 
 
 def seen_at(uri: str) -> Series:

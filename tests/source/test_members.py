@@ -6,7 +6,6 @@ import io
 import lzma
 import os
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from backport.errors import InputError
 from backport.source import members as limits
-from backport.source.members import members, refuse_large
+from backport.source.members import members
 
 
 def tar(*sizes: int, pax: int = 0) -> bytes:
@@ -68,17 +67,3 @@ def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(InputError, match="no regular file"):
         next(members(tmp_path / "fifo"))
-
-
-def test_a_zip_archive_has_the_same_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w") as archive:
-        archive.writestr("a", b"x" * 100)
-        archive.writestr("b", b"")
-    with zipfile.ZipFile(raw) as archive:
-        refuse_large(archive)
-        for name, most in (("MOST_OF_ALL", 99), ("MOST_MEMBERS", 1)):
-            with monkeypatch.context() as patch:
-                patch.setattr(limits, name, most)
-                with pytest.raises(zipfile.BadZipFile, match="it has more than"):
-                    refuse_large(archive)
