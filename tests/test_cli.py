@@ -48,8 +48,10 @@ def recipe(tmp_path: Path) -> list[str]:
     [
         (["frobnicate"], "invalid choice: 'frobnicate'"),
         ([], "the following arguments are required: COMMAND"),
-        (["plan", "--colour"], "unrecognized arguments: --colour"),
-        (["plan", "--off"], "unrecognized arguments: --off"),
+        (["plan", "--off"], "unrecognized arguments: --off; write --offline"),
+        (["plan", "--optoin"], "unrecognized arguments: --optoin"),
+        (["run", "--s=x"], "--s=x; write --series or --source or --strict"),
+        (["man", "--hepl"], "unrecognized arguments: --hepl; write --help"),
         (["run", "--jobs", "many"], "invalid int value: 'many'"),
     ],
 )
