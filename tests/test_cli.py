@@ -65,6 +65,13 @@ def test_a_command_line_that_is_wrong_ends_with_2(
     ("arguments", "expected"),
     [
         (["run", "--jobs", "0"], "--jobs: this is no number of jobs; give 1 or more"),
+        *(
+            (
+                ["clean", "--older-than", days],
+                "--older-than: this is no number of days; give 0 or more",
+            )
+            for days in ("-1", "nan", "inf")
+        ),
         (
             ["shell", "--series", "xenial", "--source", "beta"],
             "--source: the recipe has no source 'beta'; name one of alpha",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from dataclasses import asdict
 
@@ -11,7 +12,7 @@ from backport import doctor as machine
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
-from backport.errors import BackportError
+from backport.errors import BackportError, UsageError
 from backport.recipe import reader
 
 
@@ -84,6 +85,8 @@ def clean(args: argparse.Namespace) -> int:
     from backport.build import sbuild  # noqa: PLC0415
     from backport.run import clean as cleaning  # noqa: PLC0415
 
+    if not 0 <= args.older_than < math.inf:
+        raise UsageError("this is no number of days", where="--older-than", advice="give 0 or more")
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400
