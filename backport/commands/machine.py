@@ -36,6 +36,7 @@ def register(subs: Subparsers) -> None:
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
     from backport.builder import sandbox  # noqa: PLC0415
+    from backport.check import lintian  # noqa: PLC0415
     from backport.launchpad.upload import dput  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415
 
@@ -55,6 +56,9 @@ def doctor(args: argparse.Namespace) -> int:
             print(json.dumps(asdict(one)))
         else:
             print(f"missing: {one.what} ({one.why}); run: {one.command}")
+    if (version := lintian.installed()) not in ("", lintian.REVIEWED):
+        note = f"lintian is {version}; an error that {lintian.REVIEWED} does not have is a note"
+        print(json.dumps({"note": note}) if args.json else f"note: {note}")
     if args.json:
         print(json.dumps({"verdict": told}))
     elif missing or not args.quiet:
