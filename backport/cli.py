@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from backport import __version__, output
 from backport.commands import (
@@ -113,13 +115,25 @@ def _run(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
 
 
 def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
-    args = top.parse_args(arguments)
+    args, unknown = top.parse_known_args(arguments)
+    if unknown:
+        _refuse(args.subcommand, unknown)
     if getattr(args, "jobs", 1) < 1:
         raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
     if getattr(args, "looks_above", False):
         args.recipe = common.recipe_file(args.recipe)
     with owner.temporary_files():
         return int(args.function(args))
+
+
+def _refuse(subcommand: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """End with a 2, and name the option that the first unknown argument is short for or near to."""
+    word = unknown[0].partition("=")[0]
+    options = [*subcommand._option_string_actions]
+    near = [option for option in options if word[2:] and option.startswith(word)]
+    near = near or difflib.get_close_matches(word, options, n=1)
+    advice = f"; write {' or '.join(near)}" if near else ""
+    subcommand.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
 
 
 def _can_write(program: str) -> bool:

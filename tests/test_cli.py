@@ -48,8 +48,10 @@ def recipe(tmp_path: Path) -> list[str]:
     [
         (["frobnicate"], "invalid choice: 'frobnicate'"),
         ([], "the following arguments are required: COMMAND"),
-        (["plan", "--colour"], "unrecognized arguments: --colour"),
-        (["plan", "--off"], "unrecognized arguments: --off"),
+        (["plan", "--off"], "unrecognized arguments: --off; write --offline"),
+        (["plan", "--optoin"], "unrecognized arguments: --optoin"),
+        (["run", "--s=x"], "--s=x; write --series or --source or --strict"),
+        (["man", "--hepl"], "unrecognized arguments: --hepl; write --help"),
         (["run", "--jobs", "many"], "invalid int value: 'many'"),
     ],
 )
@@ -63,6 +65,13 @@ def test_a_command_line_that_is_wrong_ends_with_2(
     ("arguments", "expected"),
     [
         (["run", "--jobs", "0"], "--jobs: this is no number of jobs; give 1 or more"),
+        *(
+            (
+                ["clean", "--older-than", days],
+                "--older-than: this is no number of days; give 0 or more",
+            )
+            for days in ("-1", "nan", "inf")
+        ),
         (
             ["shell", "--series", "xenial", "--source", "beta"],
             "--source: the recipe has no source 'beta'; name one of alpha",

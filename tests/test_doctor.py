@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from backport import cli, doctor
 from backport.builder import sandbox
+from backport.check.lintian import REVIEWED
 from backport.doctor import PARTS, PROGRAMS, Missing, missing_memory, missing_room
 from backport.testbed import host
 
@@ -34,6 +36,22 @@ def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it
     *found, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["command"] for one in found] == [line.partition("; run: ")[2] for line in lines]
     assert last == {"verdict": verdict}
+
+
+def test_another_lintian_than_the_reviewed_one_is_noted_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    lintian = tmp_path / "lintian"
+    ends = []
+    for version in (f"{REVIEWED}+deb12u1", "2.999.1ubuntu3"):
+        lintian.write_text(f"#!/bin/sh\necho Lintian v{version}\n")
+        lintian.chmod(0o755)
+        code = cli.main(["doctor", "--work", str(tmp_path)])
+        notes = [line for line in capsys.readouterr().out.splitlines() if "note: " in line]
+        ends.append((code, notes))
+    note = f"note: lintian is 2.999.1; an error that {REVIEWED} does not have is a note"
+    assert ends == [(ends[0][0], []), (ends[0][0], [note])]
 
 
 def test_each_program_that_the_toolkit_asks_for_is_in_the_list_with_its_package() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from backport.builder import as_builder
 from backport.check import finding, tables
 from backport.check.ceiling import TOOLS, Ceiling
 from backport.check.finding import Finding, Severity
-from backport.engine.process import require
+from backport.engine.process import require, run
 from backport.errors import MachineError
 
 REVIEWED = "2.116.3"
@@ -78,6 +79,13 @@ def run_lintian(files: Sequence[Path], log: Path) -> tuple[Tag, ...]:
     if done.exit_code != 0 or "Lintian run stopped" in done.output:
         raise MachineError(f"lintian fails: {done.tail(3)}", where=str(files[0]))
     return read(done.output)
+
+
+def installed() -> str:
+    """The version of this machine's lintian, without a revision; "" where there is none."""
+    output = run(["lintian", "--version"]).output if shutil.which("lintian") else ""
+    match = re.search(r"v(\d+(\.\d+)*)", output)
+    return match[1] if match else ""
 
 
 def findings(

@@ -38,7 +38,7 @@ def add(
     sub = subs.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
-    sub.set_defaults(function=function, looks_above=True)
+    sub.set_defaults(function=function, subcommand=sub, looks_above=True)
     sub.add_argument(
         "--recipe",
         type=Path,

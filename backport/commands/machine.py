@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from dataclasses import asdict
 
@@ -11,7 +12,7 @@ from backport import doctor as machine
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
-from backport.errors import BackportError
+from backport.errors import BackportError, UsageError
 from backport.recipe import reader
 
 
@@ -35,6 +36,7 @@ def register(subs: Subparsers) -> None:
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
     from backport.builder import sandbox  # noqa: PLC0415
+    from backport.check import lintian  # noqa: PLC0415
     from backport.launchpad.upload import dput  # noqa: PLC0415
     from backport.testbed import host  # noqa: PLC0415
 
@@ -54,6 +56,9 @@ def doctor(args: argparse.Namespace) -> int:
             print(json.dumps(asdict(one)))
         else:
             print(f"missing: {one.what} ({one.why}); run: {one.command}")
+    if (version := lintian.installed()) not in ("", lintian.REVIEWED):
+        note = f"lintian is {version}; an error that {lintian.REVIEWED} does not have is a note"
+        print(json.dumps({"note": note}) if args.json else f"note: {note}")
     if args.json:
         print(json.dumps({"verdict": told}))
     elif missing or not args.quiet:
@@ -84,6 +89,8 @@ def clean(args: argparse.Namespace) -> int:
     from backport.build import sbuild  # noqa: PLC0415
     from backport.run import clean as cleaning  # noqa: PLC0415
 
+    if not 0 <= args.older_than < math.inf:
+        raise UsageError("this is no number of days", where="--older-than", advice="give 0 or more")
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     before = time.time() - args.older_than * 86400

@@ -21,7 +21,7 @@ def register(subs: Subparsers) -> None:
         sub = subs.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
         )
-        sub.set_defaults(function=function)
+        sub.set_defaults(function=function, subcommand=sub)
         if name == "completion":
             sub.add_argument("shell", choices=SHELLS, help="the shell")
 

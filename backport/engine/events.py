@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from backport.engine.step import Step
+from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The run begins with these steps."""
+    """The run begins with these steps, of which `jobs` run at once.
+
+    `seconds` is how long each may take; it is empty where none of them ever ran.
+    """
 
     steps: tuple[Step, ...]
     base: str
+    seconds: Mapping[StepId, float] = field(default_factory=dict)
+    jobs: int = 1
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,10 @@ def run(
     toolkit's own, ends the programs that run, and then the run: what a step has done until then
     says nothing, so it leaves no result, and the next run does it anew.
     """
-    sink(Planned(tuple(steps.values()), base))
-    chain = schedule.chains(steps, store.seconds)
+    last = {step_id: took for step_id in steps if (took := store.seconds(step_id)) is not None}
+    seconds = schedule.lengths(steps, last)
+    sink(Planned(tuple(steps.values()), base, seconds if last else {}, jobs))
+    chain = schedule.chains(steps, seconds)
     sorter = TopologicalSorter({step_id: step.needs for step_id, step in steps.items()})
     sorter.prepare()
     results: dict[StepId, Result] = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -38,19 +38,24 @@ def default_jobs() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def chains(
-    steps: Mapping[StepId, Step], last: Callable[[StepId], float | None]
-) -> dict[StepId, float]:
+def lengths(steps: Mapping[StepId, Step], last: Mapping[StepId, float]) -> dict[StepId, float]:
+    """The seconds that each step may take.
+
+    Parameters:
+        last: the seconds that a step took when it last ran, for those that ever did.
+    """
+    return {
+        step_id: last.get(step_id, max(USUAL_SECONDS[step_id.kind], step.limit / 10))
+        for step_id, step in steps.items()
+    }
+
+
+def chains(steps: Mapping[StepId, Step], seconds: Mapping[StepId, float]) -> dict[StepId, float]:
     """The seconds from the start of each step to the end of the longest chain that needs it.
 
     Parameters:
-        last: the seconds that a step took when it last ran, None if it never did.
+        seconds: the length of each step.
     """
-    seconds = {
-        step_id: max(USUAL_SECONDS[step_id.kind], step.limit / 10) if known is None else known
-        for step_id, step in steps.items()
-        for known in [last(step_id)]
-    }
     chain = dict(seconds)
     order = TopologicalSorter(
         {step_id: step.needs for step_id, step in steps.items()}
@@ -82,7 +87,7 @@ def replay(
     Parameters:
         seconds: the length of each step. workers: the numbers of steps that run at once.
     """
-    chain = chains(steps, seconds.__getitem__)
+    chain = chains(steps, seconds)
     total = {number: _length(steps, seconds, chain, number) for number in workers}
     return Replay(sum(seconds[name] for name in steps), _path(steps, seconds, chain), total)
 

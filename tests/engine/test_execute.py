@@ -86,11 +86,14 @@ def test_a_step_gets_what_its_needs_have_made_and_the_events_tell_it_in_order(ru
     assert verdicts(results) == {name: Passed(f"made {name}") for name in "abc"}
     assert not any(result.reused or result.exit_code for result in results.values())
     planned, *rest = run.events
-    assert planned == Planned(tuple(CHAIN.values()), "none")
+    assert planned == Planned(tuple(CHAIN.values()), "none", {}, 2)
     told = [(type(one), one.step.id.source) for one in rest if isinstance(one, (Started, Finished))]
     assert told == [(kind, name) for name in "abc" for kind in (Started, Finished)]
     ends = [one.result for one in rest if isinstance(one, Finished)]
     assert ends == list(results.values())
+    run(CHAIN)
+    seconds = {result.id: result.seconds for result in ends}
+    assert run.events[0] == Planned(tuple(CHAIN.values()), "none", seconds, 2)
 
 
 @settings(max_examples=25)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backport.engine.schedule import chains
+from backport.engine.schedule import chains, lengths
 from backport.engine.step import Step
 from tests.support.steps import step_id
 
@@ -19,8 +19,8 @@ def test_of_two_builds_the_one_that_a_long_test_waits_for_comes_first() -> None:
         Step(long, (build_b,), limit=7200),
     )
     graph = {step.id: step for step in steps}
-    chain = chains(graph, {}.get)
+    chain = chains(graph, lengths(graph, {}))
     assert tuple(sorted(chain, key=lambda step: -chain[step])) == order
     # The last run counts for more than the time limit.
     assert chain[long] == 720
-    assert chains(graph, {long: 1.5}.get)[long] == 1.5
+    assert chains(graph, lengths(graph, {long: 1.5}))[long] == 1.5

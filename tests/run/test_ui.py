@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
-from rich.progress import Progress
 
 from backport.engine.events import Event, Finished, Note, Planned, Started
 from backport.engine.step import Step, StepId
@@ -106,16 +105,41 @@ def test_json_is_one_object_a_line() -> None:
 def test_a_terminal_has_what_has_ended_and_below_it_what_runs() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, color_system="standard", width=120)
-    with Progress(console=console, auto_refresh=False) as progress:
-        live = ui.Live(progress)
+    with ui.Live(console) as live:
         for event in (Planned((BUILD, TEST), ""), Started(BUILD, 0.0), finished(Passed("done"))):
             live.show(event)
         live.show(Started(TEST, 0.0))
         live.show(Note("a note [/] [a, b]"))
-        rows = [task.description for task in progress.tasks]
+        rows = [task.description for task in live.tasks]
     assert rows == ["1 of 2 steps", "test/xenial/alpha.smoke"]
     assert "build/xenial/alpha: passed (12 s): done" in out.getvalue()
     assert "a note [/] [a, b]" in out.getvalue()
+
+
+LAST = {BUILD.id: 600.0, TEST.id: 240.0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "jobs", "events", "now", "left"),
+    [
+        ({}, 2, [Started(BUILD, 0.0)], 90.0, ""),
+        (LAST, 2, [], 0.0, ", about 7 min left"),
+        (LAST, 1, [Started(BUILD, 0.0)], 90.0, ", about 13 min left"),
+        (LAST, 2, [Started(BUILD, 0.0)], 90.0, ", about 9 min left"),  # not before the build
+        (LAST, 1, [Started(BUILD, 0.0)], 900.0, ", about 4 min left"),  # it takes longer this time
+        (LAST, 1, [finished(Passed(), reused=True)], 0.0, ", about 4 min left"),
+        (LAST, 2, [Started(BUILD, 0.0), Started(TEST, 0.0)], 900.0, ""),
+        (LAST, 2, [finished(Passed()), Started(TEST, 0.0), finished(Passed(), TEST)], 0.0, ""),
+    ],
+)
+def test_what_is_left_comes_from_the_last_lengths_and_what_the_running_steps_have_had(
+    seconds: dict[StepId, float], jobs: int, events: list[Event], now: float, left: str
+) -> None:
+    live = ui.Live(Console(file=io.StringIO()))
+    for event in (Planned((BUILD, TEST), "", seconds, jobs), *events):
+        live.show(event)
+    ended = sum(isinstance(event, Finished) for event in events)
+    assert live.whole(now) == f"{ended} of 2 steps{left}"
 
 
 def test_what_others_wrote_commands_no_terminal() -> None:
