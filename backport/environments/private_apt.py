@@ -75,6 +75,11 @@ class Suite:
     components: tuple[str, ...]
     keyring: Path
 
+    def line(self, keys: Sequence[str] = ()) -> str:
+        """Its line for sources.list(5); of what apt trusts only these keys or keyrings count."""
+        option = f"[signed-by={','.join(keys)}] " if keys else ""
+        return f"deb {option}{self.uri} {self.suite} {' '.join(self.components)}"
+
 
 @dataclass(frozen=True)
 class Deb:
@@ -304,14 +309,9 @@ class PrivateApt:
         return debs
 
     def _write_sources(self, keys: Sequence[str] = ()) -> None:
-        """Write the sources.list(5); of all keys that apt trusts only these count, () for all."""
-        option = f"[signed-by={','.join(keys)}] " if keys else ""
-        lines = [
-            f"deb {option}{suite.uri} {suite.suite} {' '.join(suite.components)}\n"
-            for suite in self._suites
-        ]
-        lines.append(f"deb [trusted=yes] {self._local} ./\n")
-        (self._folder / "etc/apt/sources.list").write_text("".join(lines))
+        lines = [suite.line(keys) for suite in self._suites]
+        text = "\n".join([*lines, f"deb [trusted=yes] {self._local} ./", ""])
+        (self._folder / "etc/apt/sources.list").write_text(text)
 
     def _run(
         self, program: str, *args: str, cwd: Path | None = None, timeout: float = 600.0

@@ -32,7 +32,7 @@ def bullseye() -> Bullseye:
     key = hashlib.sha256(repr((suites, IN_CHROOT, IN_ROOT)).encode()).hexdigest()[:12]
     folder = home / f"{SUITE}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [suite.line() for suite in suites]
+    lines = [suite.line([str(suite.keyring)]) for suite in suites]
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         chroot, root = folder / "chroot.tar", folder / "root"

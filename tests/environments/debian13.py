@@ -39,7 +39,7 @@ def _root() -> Path:
         if not root.exists():
             fresh = root.with_name(f"new-{root.name}")
             run(as_root(["rm", "-rf", fresh]))
-            lines = [suite.line() for suite in debian_suites(SUITE)]
+            lines = [one.line([str(one.keyring)]) for one in debian_suites(SUITE)]
             words = [require("mmdebstrap", "mmdebstrap"), "--variant=apt", "--include=sqv"]
             done = run(as_root([*words, SUITE, fresh, *lines]), timeout=1800)
             assert done.exit_code == 0, done.tail(20)

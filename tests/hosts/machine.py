@@ -138,7 +138,7 @@ def _tarball(suite: str) -> Path:
     tarball, fresh = HOME / f"{suite}.tar", HOME / f"new-{suite}.tar"
     if not tarball.exists():
         suites = debian_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
-        lines = [one.line() for one in suites]
+        lines = [one.line([str(one.keyring)]) for one in suites]
         settings = HOME / f"{suite}.apt"
         settings.write_text(_apt_settings())
         options = ["--variant=minbase", "--include=ca-certificates", f"--aptopt={settings}"]
