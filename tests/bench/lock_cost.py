@@ -175,11 +175,7 @@ def in_testbed(work: Path, series: str, options: Sequence[str]) -> int:
                 f"{testbed.place('tests')}/{_INSIDE} --tests {testbed.place('tests')} "
                 f'--unpatched {testbed.place("unpatched")}/usr/lib/python2.7/dist-packages "$@"'
             )
-            return lxc.shell(
-                testbed,
-                [testbed.place("built"), testbed.place("base")],
-                command=["sh", "-c", script, "sh", *options],
-            )
+            return lxc.shell(testbed, command=["sh", "-c", script, "sh", *options])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
