@@ -145,7 +145,7 @@ def remove_tree(folder: Path) -> None:
     if folder.exists() and os.geteuid() != 0:
         with process.taking_down():
             run(sandbox.remover(find_builder(), folder))
-            remove_as_root(folder)
+        remove_as_root(folder)
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",
