@@ -112,7 +112,7 @@ def table(
         f"without layers the builds have {sum(last.loop.values()):.0f} s of work and a longest "
         f"chain of {longest_chain(last.loop, needs):.0f} s: {cores} cores need {least[-1]:.0f} s, "
         f"{least[-1] / sum(last.loop.values()):.2f} of the loop; {last.installs[1]:.0f} s of the "
-        f"work install, {last.installs[0]:.0f} s with layers"
+        f"work install; {last.installs[0]:.0f} s with layers, for packages of the update"
     )
     return [
         _row("cold run", cold, COLD_SECONDS, "{:.0f} s", of_run),

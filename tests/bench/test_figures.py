@@ -85,7 +85,7 @@ def test_the_table_says_what_is_kept_and_what_a_missed_limit_is_made_of() -> Non
         "cold run and core 0 idle: its work keeps 2 cores busy for 800 s, and its longest chain of "
         "steps takes 248 s; by kind: test 75%, build 25%.",
         "installing, of that without layers: without layers the builds have 155 s of work and a "
-        "longest chain of 55 s: 2 cores need 78 s, 0.50 of the loop; 50 s of the work install, 8 s "
-        "with layers.",
+        "longest chain of 55 s: 2 cores need 78 s, 0.50 of the loop; 50 s of the work install; 8 s "
+        "with layers, for packages of the update.",
     ]
     assert len(as_text(list(rows(GOOD).values())).splitlines()) == 12
