@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backport.engine import owner
@@ -31,6 +31,7 @@ def run(
     out: Path,
     only: Sequence[str] = (),
     timeout: float = 900,
+    env: Mapping[str, str] | None = None,
     library: Sequence[Path] = (),
     beside: Path | None = None,
 ) -> TestResult:
@@ -43,6 +44,7 @@ def run(
         out: the folder of the results; it appears with one rename, in place of an older one.
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
+        env: variables for the tests.
         library: for a folder, where the files of its library are, as `dep8.copy_tests` has it.
         beside: a folder of shipped tests, put beside the tests of a folder under its own name
             where it is there: a negative control can run them.
@@ -57,7 +59,7 @@ def run(
     try:
         source, number = _source(tests, scratch, only, library, beside)
         write_testbed_setup(scratch / "setup", testbed.repositories)
-        command = _command(source, scratch, testbed, only=only, timeout=timeout)
+        command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
         # What autopkgtest writes there has the same path in the testbed, where tests may put
         # sockets: 107 bytes at most (unix(7)). So it is not below the work folder.
@@ -98,7 +100,13 @@ def _source(
 
 
 def _command(
-    source: Path, scratch: Path, testbed: Testbed, *, only: Sequence[str], timeout: float
+    source: Path,
+    scratch: Path,
+    testbed: Testbed,
+    *,
+    only: Sequence[str],
+    timeout: float,
+    env: Mapping[str, str],
 ) -> list[str]:
     sudo = [] if os.geteuid() == 0 else ["--sudo"]
     # When the toolkit dies, autopkgtest is told so, and takes its clone down (setpriv(1)). The
@@ -118,6 +126,7 @@ def _command(
         "--timeout-install", str(_INSTALL_SECONDS),
         "--timeout-test", str(max(1, round(timeout))),
         *(word for name in only for word in ("--test-name", name)),
+        *(word for key, value in env.items() for word in ("--env", f"{key}={value}")),
         str(source if source.suffix == ".dsc" else f"{source}/"),
         "--", "lxc", "--ephemeral", *sudo, testbed.name, *testbed.copy_options(),
     ]  # fmt: skip

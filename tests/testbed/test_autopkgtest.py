@@ -42,6 +42,7 @@ Depends:
 GOOD = """\
 #!/bin/sh
 set -e
+echo "variable: $GREETING"
 echo "folder: $AUTOPKGTEST_TMP"
 systemctl is-system-running
 if ip route get 192.0.2.1 2>/dev/null; then exit 1; fi
@@ -97,6 +98,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
         testbed=testbed,
         out=tmp_path / "out" / "result",
         only=["good", "bad", "skipping", "online", "uninstallable"],
+        env={"GREETING": "hello"},
     )
 
     out = tmp_path / "out" / "result"
@@ -113,6 +115,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     assert isinstance(result.verdict, Failed)
     assert (out / "good-packages").read_text() == "tiny\t1.0~ours\n"
     output = (out / "good-stdout").read_text()
+    assert "variable: hello\n" in output
     assert "shared file\n" in output
     # Tests may put sockets there.
     (place,) = re.findall(r"(?m)^folder: (.*)$", output)
