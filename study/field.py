@@ -116,7 +116,7 @@ def export(recipe: Recipe, place: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     tests = recipes.folder(recipe, _TEST)
-    matrix.wrap(tests.path, scratch, library=tests.library, name=_TEST)
+    matrix.wrap(tests.path, scratch, library=tests.library)
     scratch.rename(place)
 
 
@@ -147,7 +147,6 @@ def _work(
             tests.path,
             library=tests.library,
             testbed=testbed,
-            repositories=(testbed.place("built"), testbed.place("base")),
             only=(name,),
             timeout=wish.chunk_seconds + _EXAMINE_SECONDS + _SPARE_SECONDS,
             env=arguments(wish.seed, first, size, wish.chunk_seconds, wish.workers),

@@ -166,7 +166,6 @@ def _run(work: Path, series: str, recipe_path: Path, test: tuple[str, str], word
                 tests.path,
                 library=tests.library,
                 testbed=testbed,
-                repositories=(testbed.place("built"), testbed.place("base")),
                 only=(f"{name}-control" if variant else name,),
                 timeout=_SECONDS,
                 env={"MATRIX_ARGUMENTS": words},

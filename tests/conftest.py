@@ -28,7 +28,7 @@ UNIT = tuple(
         "check": "changes commands finding planned python_code shipped_ceiling tables",
         "engine": "schedule step verdict",
         "launchpad": "bug_plan bug_text ppa_version",
-        "recipe": "bug checks edit exception matrix_files outside packaging reader releases",
+        "recipe": "checks edit matrix_files outside reader refused releases",
         "run": "plan plan_text summary ui",
         "source": "changelog control dep3 dep8 relations",
         "testbed": "matrix reports result",

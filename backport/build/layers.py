@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shlex import join, quote
@@ -95,12 +95,14 @@ APT::Get::Build-Dep-Automatic "true";
 class Layer:
     """A folder beside a build chroot or testbed's root, with that chroot anew or an overlay for it.
 
-    `names` are the packages that are installed in it, and those that their dependencies name.
+    `names` are the packages that are installed in it, and those that their dependencies name;
+    `complete` says that nothing more is to be installed.
     """
 
     system: Path
     folder: Path
     names: frozenset[str]
+    complete: bool
 
     @property
     def name(self) -> str:
@@ -137,7 +139,10 @@ def for_build(
     (source,) = control_paragraphs(read_text(dsc))
     relations = _relations(source, _BUILD_DEPENDS)
     make = partial(_in_chroot, tarball, repositories[-1], builder, stage)
-    return _layer(tarball, relations, repositories, make)
+    layer = _layer(tarball, relations, repositories, make)
+    if layer and any(field.startswith("Build-Conflicts") for field in source):
+        return replace(layer, complete=False)
+    return layer
 
 
 def for_test(relations: Sequence[str], root: Path, repositories: Sequence[Path]) -> Layer | None:
@@ -184,7 +189,8 @@ def _layer(
             finally:
                 chroot.remove(scratch)
         os.utime(folder)
-    layer = Layer(system, folder, frozenset(_names((folder / "names").read_text().splitlines())))
+    names = frozenset(_names((folder / "names").read_text().splitlines()))
+    layer = Layer(system, folder, names, not depends.keys() & map(_name, relations))
     provided = {_name(part) for package in own for part in _relations(package, ("Provides",))}
     return None if layer.names & (depends.keys() | provided) else layer
 

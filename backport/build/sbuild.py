@@ -113,7 +113,8 @@ def build(
         if options.layered and in_memory:
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
         start = layer.tarball if layer else chroot
-        plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory)
+        complete = layer is not None and layer.complete
+        plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory, complete)
         plan.write(dsc.name, series, options)
         set_plain_modes(scratch)
         log = result / LOG
@@ -145,7 +146,7 @@ def remove_tree(folder: Path) -> None:
     if folder.exists() and os.geteuid() != 0:
         with process.taking_down():
             run(sandbox.remover(find_builder(), folder))
-            remove_as_root(folder)
+        remove_as_root(folder)
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",
@@ -178,6 +179,7 @@ class _Plan:
     chroot: Path
     repositories: tuple[Path, ...]
     in_memory: bool
+    complete: bool
 
     def write(self, dsc: str, series: str, options: BuildOptions) -> None:
         """Write sbuild's configuration and the script that enters the sandbox."""
@@ -205,7 +207,8 @@ class _Plan:
             "build_source": "0",
             "build_profiles": "''",
             "build_environment": f"{{ DEB_BUILD_OPTIONS => '{build_options}' }}",
-            "build_dep_resolver": "'apt'",
+            # sbuild's own stage starts apt five times, to install a package without files.
+            "build_dep_resolver": "'null'" if self.complete else "'apt'",
             "purge_session": "'successful'" if options.keep else "'always'",
             "purge_build_directory": "'successful'" if options.keep else "'never'",
             # The setup command has just read the repositories' indices, and nothing else is used.

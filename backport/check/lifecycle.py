@@ -9,12 +9,8 @@ one upstream version.
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import shlex
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +23,8 @@ from backport.check.finding import Finding
 from backport.engine.process import Completed, run
 from backport.engine.step import Step, StepId
 from backport.environments import localrepo, prepared
-from backport.errors import MachineError
 from backport.recipe.model import Published, Recipe, Series
 from backport.testbed.lxc import Testbed, attach
-from backport.testbed.setup import PLACE, write_testbed_setup
 
 LOG = "lifecycle.log"
 ARCHIVE = "archive"
@@ -77,23 +71,8 @@ class Clone:
         return self.shell(f"{_APT} {words}")
 
     def use(self, names: Sequence[str]) -> None:
-        """Let apt see these repositories of the testbed only, the preferred one first.
-
-        Raises:
-            MachineError: they cannot be set up.
-        """
-        places = [self.testbed.place(name) for name in names]
-        with tempfile.TemporaryDirectory() as folder:
-            outside = [self.testbed.outside(place) for place in places]
-            write_testbed_setup(Path(folder), outside, places)
-            packed = io.BytesIO()
-            with tarfile.open(fileobj=packed, mode="w") as archive:
-                archive.add(folder, ".")
-        script = f"mkdir -p {PLACE} && base64 -d | tar -C {PLACE} -x && sh {PLACE}/prepare"
-        text = base64.encodebytes(packed.getvalue()).decode()
-        done = run(attach(self.name, ["sh", "-c", script]), input_text=text, timeout=300)
-        if done.exit_code != 0:
-            raise MachineError(f"the repositories cannot be set up: {done.tail(1)}")
+        """Let apt see these repositories of the testbed only, the preferred one first."""
+        self.testbed.set_up(self.name, names)
 
     def versions(self, names: Iterable[str]) -> dict[str, str]:
         """The versions of those packages that are installed whole."""

@@ -117,10 +117,10 @@ def run(args: argparse.Namespace) -> int:
 def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
     """The recipe's tests of a source package, each with the name under which it is shipped."""
     from backport.engine.outputs import SHIPPED  # noqa: PLC0415
-    from backport.testbed.matrix import control_of, test_names  # noqa: PLC0415
+    from backport.testbed.matrix import test_names  # noqa: PLC0415
 
-    control = control_of(recipe.source(request.source).tests)
-    named = {name: name for name in test_names(control)} if control else {}
+    control = recipe.source(request.source).tests / "control"
+    named = {name: name for name in test_names(control)} if control.is_file() else {}
     path = store.folder(StepId("source", request.series, request.source)) / SHIPPED
     # Where it was not made on this machine, nothing says that a test got another name.
     made = json.loads(path.read_text()) if path.is_file() else {}

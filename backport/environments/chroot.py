@@ -17,7 +17,7 @@ from shlex import quote
 from backport import namespaces
 from backport.doctor import memory_available
 from backport.engine import system_errors
-from backport.engine.process import require, run
+from backport.engine.process import require, run, taking_down
 from backport.errors import StepError
 
 BASE_PLACE = "/srv/backport/base"
@@ -161,7 +161,8 @@ def remove(folder: Path) -> None:
     """Remove a folder, also where an ordinary user finds root's files in it; never fails."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and os.geteuid() != 0:
-        run([*_become_root(), "rm", "-rf", "--", folder])
+        with taking_down():
+            run([*_become_root(), "rm", "-rf", "--one-file-system", "--", folder])
 
 
 def run_in_throwaway(

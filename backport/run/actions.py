@@ -232,7 +232,6 @@ class Actions:
                     result = autopkgtest.run(
                         tests,
                         testbed=testbed,
-                        repositories=(testbed.place("built"), testbed.place("base")),
                         only=(name,),
                         timeout=row.timeout,
                         library=row.folder.library,

@@ -15,10 +15,10 @@ from pathlib import Path
 from backport.engine import owner
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
-from backport.environments import prepared
+from backport.environments import chroot, prepared
 from backport.errors import InputError, MachineError
 from backport.source import dsc, fetch
-from backport.testbed import autopkgtest, lxc
+from backport.testbed import lxc
 
 # What the two bases keep below bases/KIND/ or bases/KIND/SERIES/; all of it can be made again.
 _BASE = (
@@ -57,7 +57,7 @@ def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
             names = lxc.clean_leftovers() if remove else lxc.left_over()
             found += [f"the testbed {name}" for name in names]
     for folder in folders if remove else ():
-        autopkgtest.remove(folder)
+        chroot.remove(folder)
         folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
     return found
 

@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backport.engine import owner
-from backport.engine.process import Completed, require, taking_down
+from backport.engine.process import Completed, require
 from backport.engine.process import run as run_program
+from backport.environments import chroot
 from backport.errors import InputError, UsageError
 from backport.testbed import matrix
-from backport.testbed.host import as_root
 from backport.testbed.lxc import Testbed
-from backport.testbed.result import (
-    OneTest,
-    TestResult,
-    judge,
-    read_packages,
-    read_seconds,
-    read_summary,
-)
+from backport.testbed.result import TestResult, judge, read_summary
 from backport.testbed.setup import PLACE, write_testbed_setup
 
 _SCRATCH = ".test-"
@@ -36,7 +28,6 @@ def run(
     tests: Path,
     *,
     testbed: Testbed,
-    repositories: Sequence[str],
     out: Path,
     only: Sequence[str] = (),
     timeout: float = 900,
@@ -47,11 +38,9 @@ def run(
     """Run tests in a clone of the testbed.
 
     Parameters:
-        tests: a .dsc, an unpacked source with debian/tests, or a folder with tests and
-            ``control`` alone.
-        testbed: a testbed that was entered.
-        repositories: paths inside the testbed, the preferred one first, the base last; the
-            packages of all but the last are pinned above the base.
+        tests: a .dsc, or a folder with tests and ``control``.
+        testbed: a testbed that was entered; the packages of all its repositories but the last are
+            pinned above the base.
         out: the folder of the results; it appears with one rename, in place of an older one.
         only: names of tests; without any, all of them.
         timeout: seconds for one test.
@@ -64,14 +53,12 @@ def run(
         InputError: the tests are not what they have to be. UsageError: `only` names a test that
         is not there. MachineError: a program or right is missing.
     """
-    started = time.monotonic()
     require("autopkgtest", "autopkgtest")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
     try:
         source, number = _source(tests, scratch, only, library, beside)
-        outside = [testbed.outside(place) for place in repositories]
-        write_testbed_setup(scratch / "setup", outside, repositories)
+        write_testbed_setup(scratch / "setup", testbed.repositories)
         command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
         # What autopkgtest writes there has the same path in the testbed, where tests may put
@@ -85,20 +72,12 @@ def run(
                 )
                 completed = run_program(command, log=scratch / "console", timeout=limit)
             finally:
-                remove(own)
+                chroot.remove(own)  # of autopkgtest's files, some are root's
         result = _read(completed, scratch / "result", only, scratch / "console")
         _swap(scratch / "result", out, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return TestResult(**{**vars(result), "folder": out, "seconds": time.monotonic() - started})
-
-
-def remove(folder: Path) -> None:
-    """Remove a temporary folder; of autopkgtest's files, some are root's."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        with taking_down():
-            run_program(as_root(["rm", "-rf", "--one-file-system", folder]))
+    return result
 
 
 def _source(
@@ -107,22 +86,17 @@ def _source(
     """What autopkgtest is given, and how many tests of it are run (at most)."""
     if tests.is_file() and tests.suffix == ".dsc":
         return tests, len(only) or 10
-    control = matrix.control_of(tests)
-    if control is None:
-        raise InputError(
-            "no tests: neither a .dsc, nor a folder with control or debian/tests/control",
-            where=str(tests),
-        )
+    control = tests / "control"
+    if not control.is_file():
+        raise InputError("no tests: neither a .dsc, nor a folder with control", where=str(tests))
     names = matrix.test_names(control)
     if unknown := [name for name in only if name not in names]:
         raise UsageError(
             f"there is no test {unknown[0]}", where=str(control),
             advice=f"choose from: {', '.join(names)}",
         )  # fmt: skip
-    number = len(only) or len(names)
-    if control.parent == tests:
-        return matrix.wrap(tests, scratch / "tree", library=library, beside=beside), number
-    return tests, number
+    tree = matrix.wrap(tests, scratch / "tree", library=library, beside=beside)
+    return tree, len(only) or len(names)
 
 
 def _command(
@@ -164,16 +138,8 @@ def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path
     if not (folder / "log").is_file():
         shutil.copyfile(console, folder / "log")
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
-    seconds = read_seconds(log)
-    artifacts = "artifacts" if (folder / "artifacts").is_dir() else ""
     tests = tuple(
-        OneTest(
-            test.name,
-            test.verdict,
-            f"{test.name}-stdout" if (folder / f"{test.name}-stdout").is_file() else "",
-            artifacts,
-            seconds.get(test.name, 0.0),
-        )
+        test
         for test in read_summary(_text(folder / "summary"))
         # autopkgtest lists a test that this testbed cannot run though nobody asked for it.
         if not only or test.name in only
@@ -186,20 +152,7 @@ def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path
         timed_out=completed.timed_out,
         said=_last_words(log),
     )
-    return TestResult(
-        verdict=verdict,
-        tests=tests,
-        folder=folder,
-        log="log",
-        exit_code=completed.exit_code,
-        seconds=0.0,
-        versions=read_packages(_text(folder / "testbed-packages")),
-        packages={
-            path.name.removesuffix("-packages"): read_packages(_text(path))
-            for path in sorted(folder.glob("*-packages"))
-            if path.name != "testbed-packages"
-        },
-    )
+    return TestResult(verdict, tests)
 
 
 def share_artifacts(folder: Path, tests: Sequence[str]) -> None:

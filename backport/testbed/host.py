@@ -145,17 +145,15 @@ def check(*, old_systemd: bool = False) -> list[Missing]:
     return missing
 
 
-def prepare_host() -> list[str]:
-    """Mount the control groups where they are missing.
-
-    Returns what was done, in sentences, for the user to read; nothing where all was there.
+def prepare_host() -> None:
+    """Mount the control groups where they are missing, until the next boot.
 
     Raises:
         MachineError: a mount is refused.
     """
     mounts = read_mounts(Path("/proc/self/mountinfo").read_text())
-    if not (lack := cgroups_missing(mounts)):
-        return []
+    if not cgroups_missing(mounts):
+        return
     there = {mount.point for mount in mounts}
     for words in cgroup_commands(_controllers()):
         if words[0] == "mount" and words[-1] in there:
@@ -168,7 +166,6 @@ def prepare_host() -> list[str]:
         must(["mount", "-t", "cgroup2", "cgroup2", CGROUPS])
     if left := _cgroups_missing_now():
         raise MachineError(f"{left}, and mounting them did not help", where=str(CGROUPS))
-    return [f"{lack}: mounted them at {CGROUPS} (until the next boot)"]
 
 
 def _cgroups_missing_now() -> str:

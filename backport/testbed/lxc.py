@@ -6,13 +6,16 @@ clone of it that is thrown away. It needs root, directly or through sudo.
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import re
 import secrets
 import subprocess
+import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -27,10 +30,9 @@ from backport.engine.process import require, run, taking_down
 from backport.errors import InputError, MachineError
 from backport.testbed import host, seal
 from backport.testbed.host import as_root, must, prepare_host
-from backport.testbed.setup import PLACE, write_testbed_setup
+from backport.testbed.setup import INSIDE, PLACE, write_testbed_setup
 
 PREFIX = "backport-"
-INSIDE = "/srv/backport"
 _NOTE = "owner.json"
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 _BOOT_SECONDS = 60.0
@@ -44,8 +46,8 @@ class Testbed:
 
     Parameters:
         root: the root directory of a system with systemd; it is never written to.
-        repositories: flat apt repositories by name; each is at ``/srv/backport/NAME`` inside,
-            read-only.
+        repositories: flat apt repositories by name, the preferred one first, the base last; each
+            is at ``/srv/backport/NAME`` inside, read-only.
         layer: what its clones have beside the root's own packages (see `layers.for_test`).
         in_memory: keep what clones write in memory (None: when there is enough of it).
 
@@ -72,7 +74,6 @@ class Testbed:
         self.layer = layer
         self.name = f"{PREFIX}{secrets.token_hex(4)}"
         self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
-        self.notes: tuple[str, ...] = ()
         self._first_version = False
         self._seals: list[seal.Seal] = []
         self._numbers = count(1)
@@ -84,7 +85,7 @@ class Testbed:
             if not (path.exists() or path.is_symlink()):
                 raise InputError(f"no root directory with systemd: {needed} is missing",
                                  where=str(self.root))  # fmt: skip
-        self.notes = tuple(prepare_host())
+        prepare_host()
         old = systemd_version(self.root) < _SECOND_VERSION_SINCE
         self._first_version = old and not host.first_version_is_mounted()
         if self._first_version and (lack := host.first_version_missing()):
@@ -131,16 +132,25 @@ class Testbed:
         self.repositories[name]
         return f"{INSIDE}/{name}"
 
-    def outside(self, place: str) -> Path:
-        """The folder on this machine behind a repository's path inside.
+    def set_up(self, clone: str, names: Iterable[str] = ()) -> None:
+        """Let apt in a clone see these repositories only; without names, all of them.
 
         Raises:
-            InputError: nothing is mounted there.
+            MachineError: they cannot be set up.
         """
-        for name, path in self.repositories.items():
-            if place.rstrip("/") == f"{INSIDE}/{name}":
-                return path
-        raise InputError(f"the testbed has no repository at {place}", where=self.name)
+        packed = io.BytesIO()
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = {name: self.repositories[name] for name in names or self.repositories}
+            write_testbed_setup(Path(folder), chosen)
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                archive.add(folder, ".")
+        script = f"mkdir -p {PLACE} && base64 -d | tar -C {PLACE} -x && sh {PLACE}/prepare"
+        text = base64.encodebytes(packed.getvalue()).decode()
+        done = run(attach(clone, ["sh", "-c", script]), input_text=text, timeout=300)
+        if done.exit_code != 0:
+            raise MachineError(
+                f"the repositories cannot be set up: {done.tail(1) or 'no output'}", where=clone
+            )
 
     def starting(self, args: Sequence[str]) -> list[str]:
         """The command that runs another one, which starts clones and is not root's.
@@ -290,23 +300,10 @@ def shell(testbed: Testbed, command: Sequence[str] = ("bash", "-l")) -> int:
     Parameters:
         command: what to run in place of a login shell.
 
-    Returns the shell's exit code. Raises what `Testbed.booted` raises, and
-        MachineError: the repositories could not be set up.
+    Returns the shell's exit code. Raises what `Testbed.booted` and `Testbed.set_up` raise.
     """
-    places = [testbed.place(name) for name in testbed.repositories]
-    with testbed.booted() as clone, tempfile.TemporaryDirectory() as folder:
-        outside = [testbed.outside(place) for place in places]
-        write_testbed_setup(Path(folder), outside, places)
-        packed = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True)
-        unpack = f"mkdir -p {PLACE} && tar -C {PLACE} -x && sh {PLACE}/prepare"
-        prepare = attach(clone, ["sh", "-c", unpack])
-        done = subprocess.run(prepare, input=packed.stdout, capture_output=True, check=False)
-        if done.returncode != 0:
-            said = (done.stdout + done.stderr).decode("utf-8", "replace").strip().splitlines()
-            raise MachineError(
-                f"the repositories could not be set up: {said[-1] if said else 'no output'}",
-                where=clone,
-            )
+    with testbed.booted() as clone:
+        testbed.set_up(clone)
         return subprocess.run(attach(clone, command), check=False).returncode
 
 

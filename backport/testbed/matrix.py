@@ -12,31 +12,23 @@ from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
 _CONTROL = """\
-Source: {name}
+Source: matrix
 Section: misc
 Priority: optional
 Maintainer: nobody <nobody@localhost>
 Standards-Version: 3.9.8
 
-Package: {name}
+Package: matrix
 Architecture: all
 Description: holds tests, is never built
 """
 _CHANGELOG = """\
-{name} (0) UNRELEASED; urgency=low
+matrix (0) UNRELEASED; urgency=low
 
   * Made for one run of the tests.
 
  -- nobody <nobody@localhost>  Thu, 01 Jan 1970 00:00:00 +0000
 """
-
-
-def control_of(tests: Path) -> Path | None:
-    """The control file of a folder of tests, or of a source tree with debian/tests; else None."""
-    for control in (tests / "debian" / "tests" / "control", tests / "control"):
-        if control.is_file():
-            return control
-    return None
 
 
 def test_names(control: Path) -> tuple[str, ...]:
@@ -89,12 +81,7 @@ def installed_for(tests: Path, name: str) -> list[str]:
 
 
 def wrap(
-    tests: Path,
-    tree: Path,
-    *,
-    library: Sequence[Path] = (),
-    beside: Path | None = None,
-    name: str = "matrix",
+    tests: Path, tree: Path, *, library: Sequence[Path] = (), beside: Path | None = None
 ) -> Path:
     """Make a source tree around a folder of tests.
 
@@ -115,7 +102,7 @@ def wrap(
     copy_tests(tests, inside, library)
     if beside is not None and beside.is_dir():
         copy_tests(beside, inside / beside.name)
-    (tree / "debian" / "control").write_text(_CONTROL.format(name=name))
-    (tree / "debian" / "changelog").write_text(_CHANGELOG.format(name=name))
+    (tree / "debian" / "control").write_text(_CONTROL)
+    (tree / "debian" / "changelog").write_text(_CHANGELOG)
     set_plain_modes(tree)
     return tree

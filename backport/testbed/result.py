@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
 
@@ -46,33 +45,20 @@ TESTBED_FAILED = 16
 
 @dataclass(frozen=True)
 class OneTest:
-    """One test of a run. `log` is its output, `artifacts` the folder of what it left, both
-    relative to the run's folder and "" where there are none; `seconds` is its own time."""
+    """One test of a run."""
 
     name: str
     verdict: Verdict
-    log: str = ""
-    artifacts: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """One run of autopkgtest. `versions` maps every package of the testbed to its version.
-
-    `packages` maps a test to the versions that were installed for it beside those.
-    """
+    """One run of autopkgtest."""
 
     __test__ = False
 
     verdict: Verdict
     tests: tuple[OneTest, ...]
-    folder: Path
-    log: str
-    exit_code: int
-    seconds: float
-    versions: dict[str, str]
-    packages: dict[str, dict[str, str]]
 
 
 def read_summary(text: str) -> tuple[OneTest, ...]:
@@ -179,28 +165,3 @@ def _sum(tests: Sequence[OneTest]) -> Verdict:
     if all(test.verdict != Passed() for test in tests):
         return Skipped("only superficial tests ran" if tests else "there are no tests")
     return Passed(f"{len(tests)} tests")
-
-
-def read_packages(text: str) -> dict[str, str]:
-    """A list of packages and versions, as autopkgtest writes it: two columns."""
-    rows = (line.split("\t") for line in text.splitlines())
-    return {row[0]: row[1].strip() for row in rows if len(row) == 2}
-
-
-def read_seconds(log: str) -> dict[str, float]:
-    """How long each test ran, from the clock that autopkgtest's log lines begin with."""
-    began: dict[str, int] = {}
-    seconds: dict[str, float] = {}
-    # Anywhere in a line: what a test prints without a line's end stands before it.
-    pattern = re.compile(
-        r"autopkgtest \[(\d\d):(\d\d):(\d\d)\]: test (\S+): "
-        r"(\[-{10,}|-{10,}\]| (?:- )+results )"
-    )
-    for match in pattern.finditer(log):
-        now = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])
-        if match[5].startswith("["):
-            began[match[4]] = now
-        elif match[4] in began:
-            # The clock shows no date: a test may run past midnight.
-            seconds[match[4]] = float((now - began.pop(match[4])) % 86400)
-    return seconds

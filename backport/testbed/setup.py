@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from backport.environments import apt_setup
 
+INSIDE = "/srv/backport"
+"""Where the repositories are, each by its name."""
 PLACE = "/run/backport-setup"
 
 # systemd's own --wait is younger than the oldest series. The stamp keeps autopkgtest from
@@ -34,12 +36,12 @@ sh {PLACE}/apply
 """
 
 
-def write_testbed_setup(folder: Path, repositories: Sequence[Path], places: Sequence[str]) -> None:
+def write_testbed_setup(folder: Path, repositories: Mapping[str, Path]) -> None:
     """Write the setup files; inside they belong to `PLACE`, and its script ``prepare`` is run.
 
     Parameters:
-        repositories: the folders on this machine, the preferred one first, the base last.
-        places: their paths inside the testbed, in the same order.
+        repositories: those that apt sees, by name: the preferred one first, the base last.
     """
-    apt_setup.write_setup(folder, repositories, places, inside=PLACE)
+    places = [f"{INSIDE}/{name}" for name in repositories]
+    apt_setup.write_setup(folder, [*repositories.values()], places, inside=PLACE)
     (folder / "prepare").write_text(_PREPARE)

@@ -121,8 +121,7 @@ def test_the_field_test_is_exported_as_a_tree_for_any_autopkgtest(
     said = capsys.readouterr().out
     assert f"autopkgtest {tmp_path / 'tree'} --test-name=campaign " in said
     assert "--seed farm-1 --first 0 --trials 250" in said
-    control = matrix.control_of(tmp_path / "tree")
-    assert control is not None
+    control = tmp_path / "tree" / "debian" / "tests" / "control"
     assert {"campaign", "campaign-control"} <= set(matrix.test_names(control))
     tests = control.parent
     assert (tests / "lib" / "renewals.py").is_file()

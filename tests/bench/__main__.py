@@ -15,7 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
-from backport.build import sbuild
+from backport.build import result, sbuild
 from backport.build.sbuild import remove_tree
 from backport.engine import outputs
 from backport.engine.step import Step
@@ -118,10 +118,11 @@ class Bench:
             if step.id.kind == "build"
         }
 
-    def loop(self) -> dict[str, float]:
-        """Run sbuild over the same .dsc files, one after the other; the seconds of each.
+    def loop(self) -> tuple[dict[str, float], float]:
+        """Run sbuild over the same .dsc files, one after the other.
 
-        With the same tarball, options and repositories; making the repositories is not counted.
+        Returns the seconds of each, and how long all of them installed their dependencies. With the
+        same tarball, options and repositories; making the repositories is not counted.
 
         Raises:
             BenchError: a build failed.
@@ -131,16 +132,17 @@ class Bench:
         if out.exists():
             remove_tree(out)
         seconds = {}
+        installing = 0.0
         for name in TopologicalSorter(needs).static_order():
             step = steps[name]
-            made = self.work / str(replace(step.id, kind="source"))
-            dsc = outputs.one_file(made, "*.dsc")
+            source = self.work / str(replace(step.id, kind="source"))
+            dsc = outputs.one_file(source, "*.dsc")
             base = prepared.read(self.work / f"base/{step.id.series}")
             repositories = [base.repository]
             if debs := outputs.built_debs(out / need for need in needs[name]):
                 repositories.insert(0, localrepo.publish(debs, out / "repository" / name))
             started = time.monotonic()
-            result = sbuild.build(
+            made = sbuild.build(
                 dsc,
                 chroot=base.chroot,
                 repositories=repositories,
@@ -148,10 +150,11 @@ class Bench:
                 series=step.id.series,
             )
             seconds[name] = time.monotonic() - started
-            if not isinstance(result.verdict, Passed):
+            if not isinstance(made.verdict, Passed):
                 raise BenchError(f"{name} failed in the loop; see {out / name}")
+            installing += install_seconds(out / name)
         remove_tree(out)
-        return seconds
+        return seconds, installing
 
     def cold(self) -> tuple[Measured, int]:
         """A run from nothing but the downloads, and its peak of memory in kB."""
@@ -167,13 +170,23 @@ class Bench:
             raise BenchError(f"the second run began {', '.join(begun)}")
         return seconds
 
-    def builds(self) -> float:
-        """The seconds of all builds, made again."""
+    def builds(self) -> tuple[float, float]:
+        """The seconds of all builds, made again, and of their installing of dependencies."""
         shutil.rmtree(self.work / "build")
         seconds, begun, _ = self.run("build")
         if sorted(begun) != sorted(self.build_needs()):
             raise BenchError(f"not only builds were begun: {', '.join(begun)}")
-        return seconds
+        return seconds, sum(install_seconds(self.work / name) for name in begun)
+
+    def lengths(self) -> tuple[dict[str, float], float]:
+        """The seconds of the last run's steps by their kind, and of its longest chain of steps."""
+        command = [sys.executable, "-m", "backport.cli", "time", "--json"]
+        command += ["--recipe", str(self.recipe), "--work", str(self.work)]
+        told = json.loads(
+            subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
+        )
+        kinds = {kind: of_kind["seconds"] for kind, of_kind in told["kinds"].items()}
+        return kinds, sum(seconds for _, seconds in told["path"])
 
     def rounds(self, number: int, *, cold_once: bool) -> Iterator[figures.Round]:
         """Measure so many rounds; with `cold_once` the first cold run counts for all of them.
@@ -181,13 +194,25 @@ class Bench:
         Packages that are built again are tested again, so runs with nothing changed come before.
         """
         cold, peak = self.cold()
+        kinds, path = self.lengths()
         again = [self.again() for _ in range(number if cold_once else 1)]
         for index in range(number):
             if index and not cold_once:
                 cold, peak = self.cold()
+                kinds, path = self.lengths()
                 again.append(self.again())
+            builds, with_layers = self.builds()
+            loop, without = self.loop()
             yield figures.Round(
-                cold.seconds, cold.idle, again[index], self.builds(), self.loop(), peak
+                cold=cold.seconds,
+                idle=cold.idle,
+                same=again[index],
+                builds=builds,
+                loop=loop,
+                peak=peak,
+                kinds=kinds,
+                path=path,
+                installs=(with_layers, without),
             )
 
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:
@@ -218,6 +243,12 @@ class Bench:
             expected |= more
         begun = self.run("build").begun
         return frozenset(begun), frozenset(expected), len(steps)
+
+
+def install_seconds(build: Path) -> float:
+    """How long sbuild installed build-dependencies, by the log in a build's folder."""
+    summary = result.read_summary((build / sbuild.LOG).read_text("utf-8", "replace"))
+    return float(summary["Install-Time"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -108,7 +108,7 @@ def in_testbed(work: Path, series: str) -> int:
                 f"{inside}/tests/{_INSIDE} --tests {inside}/tests "
                 f"--unpatched {inside}/unpatched/usr/lib/python2.7/dist-packages"
             )
-            return lxc.shell(testbed, ["sh", "-c", script])
+            return lxc.shell(testbed, command=["sh", "-c", script])
 
 
 if __name__ == "__main__":

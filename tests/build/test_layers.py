@@ -10,6 +10,7 @@ from backport.engine.verdict import Failed, Passed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import index, make_deb, make_repository, make_source
 
+INSTALLS_NOTHING = "Null resolver"
 PROBE = "dpkg-query --show --showformat='THERE $${Package} $${Version}\\n' "
 
 
@@ -58,6 +59,7 @@ def test_builds_with_one_set_of_dependencies_share_a_layer_and_install_nothing(
         assert result.verdict == Passed("1 packages"), log(result)
         assert "THERE needed 1.0" in log(result)
         assert "Unpacking needed" not in log(result)
+        assert INSTALLS_NOTHING in log(result)
     assert first.layer and second.layer
     assert first.layer == third.layer
     assert builds.layers() == sorted({first.layer.name, second.layer.name})
@@ -85,6 +87,15 @@ def test_a_layer_has_what_an_own_package_needs_and_not_the_package(builds: Build
     assert result.layer and [result.layer.name] == builds.layers()
     assert "Unpacking ours" in log(result)
     assert "Unpacking below" not in log(result)
+    assert INSTALLS_NOTHING not in log(result)
+
+
+def test_a_package_that_a_build_must_not_see_is_looked_for(builds: Builds) -> None:
+    result = builds("user", "fakeroot, needed\nBuild-Conflicts: other", "needed")
+
+    assert result.verdict == Passed("1 packages"), log(result)
+    assert result.layer is not None
+    assert INSTALLS_NOTHING not in log(result)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.support.source_builder import PackageSpec, build_dsc
 
 
 def result(verdict: Verdict, *tests: OneTest) -> TestResult:
-    return TestResult(verdict, tests, Path("out"), "log", 0, 1.0, {}, {})
+    return TestResult(verdict, tests)
 
 
 def test_the_tests_depends_are_collected_without_the_tested_packages() -> None:

@@ -105,10 +105,7 @@ def test_autopkgtest_runs_in_such_a_testbed(root: Path, tmp_path: Path) -> None:
         """
 from backport.testbed import autopkgtest
 with Testbed(root, {"base": out / "base"}) as testbed:
-    place = testbed.place("base")
-    result = autopkgtest.run(
-        out / "tests", testbed=testbed, repositories=[place], out=out / "result"
-    )
+    result = autopkgtest.run(out / "tests", testbed=testbed, out=out / "result")
 print(result.verdict)
 """,
         root,

@@ -60,7 +60,9 @@ import subprocess
 from backport.testbed.host import check, prepare_host
 subprocess.run(["umount", "-R", "-l", "/sys/fs/cgroup"], check=False)
 print([one.what for one in check()])
-print(len(prepare_host()), prepare_host(), check())
+prepare_host()
+prepare_host()
+print(check())
 """
 
 
@@ -73,7 +75,7 @@ def test_a_machine_without_control_groups_is_given_them() -> None:
         )
     )  # fmt: skip
 
-    assert done.output.splitlines() == ["['no control groups are mounted']", "1 [] []"]
+    assert done.output.splitlines() == ["['no control groups are mounted']", "[]"]
 
 
 def test_this_machine_has_what_testbeds_need() -> None:

@@ -87,11 +87,6 @@ def test_a_folder_that_is_no_root_is_refused(tmp_path: Path) -> None:
         Testbed(tmp_path, {}).__enter__()
 
 
-def test_a_path_that_no_repository_has_is_refused(base: Bullseye) -> None:
-    with pytest.raises(InputError, match="no repository at /srv/backport/other"):
-        Testbed(base.testbed_root, {}).outside("/srv/backport/other")
-
-
 def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
     runner = Runner()
     with runner.used(), Testbed(base.testbed_root, {}) as testbed, testbed.booted() as clone:

@@ -5,14 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.testbed.result import (
-    MEANINGS,
-    OneTest,
-    judge,
-    read_packages,
-    read_seconds,
-    read_summary,
-)
+from backport.testbed.result import MEANINGS, OneTest, judge, read_summary
 
 PASS = "smoke                PASS\n"
 SUPERFICIAL = "import               PASS (superficial)\n"
@@ -143,34 +136,3 @@ def test_each_uninstallable_test_has_the_reason_that_follows_it() -> None:
 @given(st.text())
 def test_any_summary_can_be_read(text: str) -> None:
     assert isinstance(read_summary(text), tuple)
-
-
-def test_the_time_of_a_test_is_read_from_the_log_also_past_midnight() -> None:
-    log = (
-        "autopkgtest [23:59:58]: test renew: preparing testbed\n"
-        "autopkgtest [23:59:59]: test renew: [-----------------------\n"
-        "autopkgtest [00:00:04]: test renew: -----------------------]\n"
-        "autopkgtest [00:00:05]: test renew:  - - - - - - - - - - results - - - - - - - - - -\n"
-    )
-
-    assert read_seconds(log) == {"renew": 5.0}
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        "Terminatedautopkgtest [10:00:09]: test slow: -----------------------]\n",
-        "autopkgtest [10:00:09]: test slow:  - - - - - - - - - - results - - - - - - - - - -\n",
-    ],
-    ids=["after an unfinished line", "without the closing mark"],
-)
-def test_the_time_of_a_test_that_was_ended_is_read(end: str) -> None:
-    log = f"autopkgtest [10:00:04]: test slow: [-----------------------\n{end}"
-
-    assert read_seconds(log) == {"slow": 5.0}
-
-
-def test_packages_and_versions_are_read() -> None:
-    text = "certbot\t0.10.2-1\npython-acme\t0.10.2-1~ubuntu16.04.1\n"
-
-    assert read_packages(text) == {"certbot": "0.10.2-1", "python-acme": "0.10.2-1~ubuntu16.04.1"}
