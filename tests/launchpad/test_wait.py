@@ -273,7 +273,6 @@ DAMAGED[len(DAMAGED) // 2] ^= 0xFF
         ("other", b"", {}, "(the log cannot be read: the server answered 404 Not Found)"),
         ("", b"", {}, "(there is no log)"),
     ],
-    ids=range(10),
 )
 def test_the_tail_of_a_log_is_read_or_a_line_says_why_not(
     standin: StandIn, name: str, content: bytes, fault: Mapping[str, Any], expected: str
