@@ -88,6 +88,34 @@ def test_a_transfer_that_ends_before_the_changes_is_made_again_by_the_next_call(
     goes_on(case)
 
 
+def test_a_passing_550_before_the_changes_is_tried_again(case: Case) -> None:
+    case.ready()
+    case.ftp.fail_with, case.ftp.failures = "550 Requested action not taken.", 2
+
+    ran = case.upload()
+
+    assert ran.exit_code == 0, ran.err
+    assert [event["event"] for event in ran.events].count("repeats") == 2
+    assert case.in_ppa() == [FIRST]
+
+
+@pytest.mark.parametrize(
+    ("file", "tries", "state"), [("orig", 3, "broken"), (".changes", 1, "sending")]
+)
+def test_a_550_that_stays_is_tried_three_times_and_one_at_the_changes_once(
+    case: Case, file: str, tries: int, state: str
+) -> None:
+    case.ready()
+    case.ftp.fail_with, case.ftp.fail_in = "550 Requested action not taken.", file
+
+    ran = case.upload()
+
+    assert ran.exit_code == 6
+    assert "550 Requested action not taken" in one_sentence(ran.err)
+    assert len(case.intake.sessions) == tries
+    assert case.records()[0]["state"] == state
+
+
 @pytest.mark.parametrize("arrived", [False, True])
 def test_an_upload_cut_in_its_last_file_is_looked_for_and_not_sent_twice(
     case: Case, arrived: bool
