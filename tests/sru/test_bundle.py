@@ -221,24 +221,22 @@ def test_what_must_not_leave_and_cannot_be_taken_out_gives_no_evidence(
 
 
 @pytest.mark.parametrize(
-    ("compression", "content", "said"),
+    ("content", "said"),
     [
-        ("xz", b"\0\xffk3y-of-launchpad-0815", "holds a secret of the environment"),
-        ("zstd", b"\0\xffk3y-of-launchpad-0815", "holds a secret of the environment"),
-        ("zstd", bytes(2 << 20), "more than 1 MiB when it is unpacked"),
+        (b"\0\xffk3y-of-launchpad-0815", "holds a secret of the environment"),
+        (bytes(2 << 20), "more than 1 MiB when it is unpacked"),
     ],
-    ids=["xz", "zstd", "large"],
+    ids=["secret", "large"],
 )
 @pytest.mark.usefixtures("planted")
-def test_the_compressed_members_of_a_deb_are_looked_into(
-    place: Place, compression: str, content: bytes, said: str
+def test_what_zstd_has_compressed_in_a_deb_is_looked_into(
+    place: Place, content: bytes, said: str
 ) -> None:
     control = "Package: alpha\nVersion: 1\nArchitecture: all\nMaintainer: A\nDescription: a\n"
     tree = write_files(place.root / "tree", {"DEBIAN/control": control})
     (tree / "data").write_bytes(content)
     deb = place.root / "alpha.deb"
-    run_program(["dpkg-deb", f"-Z{compression}", "--build", tree, deb])
-    assert content not in deb.read_bytes()
+    run_program(["dpkg-deb", "-Zzstd", "--build", tree, deb])
     place.debs["build/xenial/alpha"] = deb.read_bytes()
     with pytest.raises(InputError, match=said):
         place.evidence()
