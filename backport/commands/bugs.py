@@ -27,6 +27,14 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--set", action="store_true", help="make the changes, after a question")
     sub.add_argument("--yes", action="store_true", help="do not ask (with --set)")
     sub.add_argument(
+        "--milestone",
+        action="append",
+        default=[],
+        choices=("uploaded", "published"),
+        help="comment, once, on what was reached by the records of upload and wait; repeatable "
+        "(default: none)",
+    )
+    sub.add_argument(
         "--message",
         type=Path,
         metavar="FILE",
@@ -105,8 +113,15 @@ def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> WantedBug:
     from backport.launchpad.archive.publication import OBSOLETE_SERIES  # noqa: PLC0415
+    from backport.launchpad.bug.comments import milestone  # noqa: PLC0415
     from backport.launchpad.bug.plan import WantedBug  # noqa: PLC0415
 
+    work = common.work_folder(args, recipe)
+    comments = [
+        milestone(recipe, work, client.root, name) for name in dict.fromkeys(args.milestone)
+    ]
+    if args.message:
+        comments.append(_message(args.message))
     affected = {source.name: source.series for source in recipe.sources}
     affected.update({retired.name: retired.series for retired in recipe.retired})
     return WantedBug(
@@ -117,7 +132,7 @@ def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient
         ),
         text=recipe.bug_text,
         status=recipe.bug_text.status if recipe.bug_text else "",
-        comments=(_message(args.message),) if args.message else (),
+        comments=tuple(comments),
     )
 
 

@@ -14,11 +14,15 @@ import lzma
 import os
 import re
 import socket
+import subprocess
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from backport.engine.process import require
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.I)
 # These identify nobody, though they may be some machine's name or home.
@@ -216,13 +220,10 @@ def _layers(content: bytes) -> Iterator[bytes]:
     yield content
     if content.startswith(b"!<arch>\n"):
         place = 8
-        while place + 60 <= len(content):
-            with suppress(ValueError):
-                size = int(content[place + 48 : place + 58])
-                yield from _layers(content[place + 60 : place + 60 + size])
-                place += 60 + size + size % 2
-                continue
-            break
+        while (number := content[place + 48 : place + 58].strip()).isdigit():
+            size = int(number)
+            yield from _layers(content[place + 60 : place + 60 + size])
+            place += 60 + size + size % 2
         return
     for magic, opened in _PACKED.items():
         if content.startswith(magic):
@@ -234,8 +235,22 @@ def _layers(content: bytes) -> Iterator[bytes]:
                 yield unpacked
 
 
+def _unzstd(content: io.BytesIO) -> io.BytesIO:
+    """What zstd unpacks of it, so far as it is looked into."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content.getbuffer())
+        file.seek(0)
+        command = [require("zstd", "zstd"), "-q", "-d", "-c"]
+        with subprocess.Popen(
+            command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as child:
+            assert child.stdout is not None
+            return io.BytesIO(child.stdout.read(MOST_UNPACKED + 1))
+
+
 _PACKED: Mapping[bytes, Callable[[io.BytesIO], io.BufferedIOBase]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _unzstd,
 }

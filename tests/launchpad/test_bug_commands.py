@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from backport.launchpad.upload import journal
 from tests.launchpad.scene import BUG, NUMBER, SPONSOR, VERSION, Scene, record
 from tests.support.launchpad_server.world_builds import ends
+from tests.support.uploads import upload_record
 
 
 def test_bug_shows_the_difference_and_changes_nothing(scene: Scene) -> None:
@@ -46,6 +48,26 @@ def test_bug_exits_6_when_something_was_refused_and_does_the_rest(scene: Scene) 
     assert scene.done()[0] == 1
     (scene.root / "message").write_text("\n")
     assert scene.run(*BUG)[0] == 3
+
+
+def test_bug_comments_once_on_what_was_uploaded_and_on_what_was_published(scene: Scene) -> None:
+    words = ("bug", "--set", "--yes", *("--milestone", "uploaded") * 2, "--milestone", "published")
+    code, _, err = scene.run(*words)
+    assert code == 3
+    assert f"xenial/alpha {VERSION} is not known to be published" in err
+    assert scene.unchanged()
+    scene.farm.build(scene.upload)
+    scene.farm.now = 1000.0
+    assert scene.run("wait", "--quiet")[0] == 0
+    assert [scene.run(*words)[0] for _ in "ab"] == [0, 0]
+    assert scene.bugs.comments(NUMBER)[1:] == [
+        f"These packages were uploaded to ppa:me/sru for testing:\n\nxenial: alpha {VERSION}",
+        "All builds of these packages are published in ppa:me/sru:\n\n"
+        f"xenial: alpha {VERSION} (built on amd64)",
+    ]
+    newer = upload_record("alpha", VERSION[:-1] + "2", root=scene.standin.root)
+    journal.write(scene.root / "build", newer)
+    assert f"alpha {newer.version} is not known to be published" in scene.run(*words)[2]
 
 
 def test_sponsor_attaches_the_debdiff_as_it_is_subscribes_the_team_and_changes_nothing_else(

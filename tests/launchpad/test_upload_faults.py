@@ -88,6 +88,24 @@ def test_a_transfer_that_ends_before_the_changes_is_made_again_by_the_next_call(
     goes_on(case)
 
 
+@pytest.mark.parametrize(
+    ("file", "failures", "tries", "state"),
+    [("", 2, 3, "accepted"), ("orig", -1, 3, "broken"), (".changes", -1, 1, "sending")],
+)
+def test_a_550_before_the_changes_is_tried_three_times(
+    case: Case, file: str, failures: int, tries: int, state: str
+) -> None:
+    case.ready()
+    case.ftp.fail_with, case.ftp.fail_in = "550 Requested action not taken.", file
+    case.ftp.failures = failures
+
+    ran = case.upload()
+
+    assert (ran.exit_code, len(case.intake.sessions)) == (0 if state == "accepted" else 6, tries)
+    assert [event["event"] for event in ran.events].count("repeats") == tries - 1
+    assert case.records()[0]["state"] == state
+
+
 @pytest.mark.parametrize("arrived", [False, True])
 def test_an_upload_cut_in_its_last_file_is_looked_for_and_not_sent_twice(
     case: Case, arrived: bool

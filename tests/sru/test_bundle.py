@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.process import run as run_program
 from backport.errors import InputError
 from backport.launchpad.api import credentials
 from backport.run import clean
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from tests.sru.runs import Place
+from tests.support.source_builder import write_files
 from tests.support.upload_server.case import write_credentials
 
 LOG = "test/xenial/alpha.smoke"
@@ -186,20 +188,10 @@ def test_no_secret_host_name_or_home_path_is_in_the_evidence(
     assert check.check(made.archive).faults == ()
 
 
-def packed_deb(content: bytes) -> bytes:
-    """An ar archive with that in a compressed member, as a .deb has it."""
-    data = lzma.compress(b"\0\xff" + content)
-    return (
-        b"!<arch>\n%-16s%-12d%-6d%-6d%-8d%-10d`\n" % (b"data.tar.xz", 0, 0, 0, 100644, len(data))
-        + data
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("deb", b"built in /home/alice-b/src\n", "holds the home path, which cannot be taken out"),
-        ("deb", packed_deb(b"k3y-of-launchpad-0815"), "holds a secret of the environment"),
         ("core", b"\xff\xfek3y-of-launchpad-0815", "core: this file holds a secret"),
         *(("deb", pack(bytes(2 << 20)), "more than 1 MiB when it is unpacked")
           for pack in (gzip.compress, bz2.compress, lzma.compress)),
@@ -216,6 +208,28 @@ def test_what_must_not_leave_and_cannot_be_taken_out_gives_no_evidence(
         place.evidence()
     assert not [value for value in planted.values() if value in str(error.value.what)]
     assert not list((place.store.work / run_record.FOLDER).glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\0\xffk3y-of-launchpad-0815", "holds a secret of the environment"),
+        (bytes(2 << 20), "more than 1 MiB when it is unpacked"),
+    ],
+    ids=["secret", "large"],
+)
+@pytest.mark.usefixtures("planted")
+def test_what_zstd_has_compressed_in_a_deb_is_looked_into(
+    place: Place, content: bytes, said: str
+) -> None:
+    control = "Package: alpha\nVersion: 1\nArchitecture: all\nMaintainer: A\nDescription: a\n"
+    tree = write_files(place.root / "tree", {"DEBIAN/control": control})
+    (tree / "data").write_bytes(content)
+    deb = place.root / "alpha.deb"
+    run_program(["dpkg-deb", "-Zzstd", "--build", tree, deb])
+    place.debs["build/xenial/alpha"] = deb.read_bytes()
+    with pytest.raises(InputError, match=said):
+        place.evidence()
 
 
 @pytest.mark.parametrize("before", ["", "--input=", "-I", "file:", "/srv/chroot"])

@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from backport.engine import records
+from backport.errors import InputError
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.upload.journal import UploadRecord
 
 FOLDER = "published"
 _FORMAT = 2
@@ -100,5 +102,22 @@ class PublishedSource:
 
 def write(work: Path, record: PublishedSource) -> Path:
     """Keep a record, by one rename."""
-    path = work / FOLDER / record.series / f"{record.source}.json"
-    return records.save(path, record, _FORMAT)
+    return records.save(_path(work, record), record, _FORMAT)
+
+
+def read(work: Path, upload: UploadRecord) -> PublishedSource:
+    """The record of that very upload.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path, advice = _path(work, upload), "run: backport wait"
+    what = f"{upload.series}/{upload.source} {upload.version} is not known to be published"
+    record = records.load(PublishedSource, path, what=what, advice=advice, form=_FORMAT)
+    if (record.version, record.ppa, record.root) != (upload.version, upload.ppa, upload.root):
+        raise InputError(what, where=str(path), advice=advice)
+    return record
+
+
+def _path(work: Path, of: PublishedSource | UploadRecord) -> Path:
+    return work / FOLDER / of.series / f"{of.source}.json"

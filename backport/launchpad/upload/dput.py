@@ -48,11 +48,13 @@ class Transfer:
     """How a transfer ended.
 
     `trouble` is "" where every file has arrived; `certain` is whether the .changes has surely not
-    arrived, so that the server cannot have taken the upload.
+    arrived, so that the server cannot have taken the upload; `passing` is whether another try may
+    go well: Launchpad's FTP server answers 550 now and then.
     """
 
     trouble: str
     certain: bool = True
+    passing: bool = False
 
 
 def server(method: str, root: str, *, named: str | None = None) -> Server:
@@ -180,7 +182,8 @@ def _judged(done: Completed, changes: Path, to: Server) -> Transfer:
     if "Uploading to" not in output and not done.timed_out:
         raise _refused(done)
     certain = kept or f"Uploading {changes.name}" not in output
-    return Transfer(_reason(done, to), certain=certain)
+    passing = certain and re.search(r"Uploading \S+: 550 ", output) is not None
+    return Transfer(_reason(done, to), certain, passing)
 
 
 def _reason(done: Completed, to: Server) -> str:

@@ -14,7 +14,7 @@ from backport.launchpad.builds import states as builds
 from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
 from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpload, UploadPlan
-from backport.launchpad.upload.dput import Server
+from backport.launchpad.upload.dput import Server, Transfer
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import Key
@@ -27,6 +27,8 @@ LOG = "dput.log"
 # Seconds: until Launchpad shows an upload, and for one transfer.
 ACCEPTANCE = 1200.0
 TRANSFER = 1800.0
+# How often an upload is sent that meets a passing fault before the .changes.
+TRANSFERS = 3
 
 
 @dataclass
@@ -167,15 +169,7 @@ class Sender:
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
             try:
-                sent = dput.send(
-                    changes,
-                    self.server,
-                    self.ppa,
-                    item.series,
-                    self.plan.account,
-                    log=self.work / journal.FOLDER / LOG,
-                    seconds=TRANSFER,
-                )
+                sent = self._transfer(item, changes)
             except BackportError:
                 journal.with_state(self.work, upload, "signed")  # nothing has left the machine
                 raise
@@ -197,6 +191,18 @@ class Sender:
             )
         self.notify({"event": "accepted", "name": item.name, "version": item.version})
         return journal.with_state(self.work, upload, "accepted")
+
+    def _transfer(self, item: PlannedUpload, changes: Path) -> Transfer:
+        log, account = self.work / journal.FOLDER / LOG, self.plan.account
+        for tries_left in reversed(range(TRANSFERS)):
+            sent = dput.send(
+                changes, self.server, self.ppa, item.series, account, log=log, seconds=TRANSFER
+            )
+            if not sent.passing or not tries_left:
+                break
+            self.notify({"event": "repeats", "name": item.name, "detail": sent.trouble})
+            time.sleep(self.poll)
+        return sent
 
     def _arrived(self, item: PlannedUpload, upload: UploadRecord, seconds: float) -> bool:
         """Wait until Launchpad shows an upload; False if it does not within that time.
@@ -240,6 +246,7 @@ def as_line(event: Mapping[str, Any]) -> str:
     words = {
         "signs": f"signing {name}",
         "sends": f"sending {name}",
+        "repeats": f"{name}: {event.get('detail', '')}; it is sent again",
         "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
         "accepted": f"{name} is in the PPA",
         "waits": f"waiting: {event.get('detail', '')}",

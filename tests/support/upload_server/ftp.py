@@ -20,12 +20,14 @@ from .intake import Intake
 class FtpServer:
     """The server, as a context manager; `address` is what the toolkit takes.
 
-    `fail_with` answers what would store a file.
+    `fail_with` answers what would store a file whose name has `fail_in`, `failures` times; -1 is
+    for ever.
     """
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
-        self.fail_with = ""
+        self.fail_with = self.fail_in = ""
+        self.failures = -1
         self.home = Path(tempfile.mkdtemp(prefix="ftp-stand-in-"))
         self._loop = IOLoop()
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -70,7 +72,8 @@ class _Handler(FTPHandler):  # type: ignore[misc]
         return super().ftp_CWD(path)
 
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802
-        if self.owner.fail_with:
+        if self.owner.fail_with and self.owner.fail_in in file and self.owner.failures:
+            self.owner.failures -= 1
             self.respond(self.owner.fail_with)
             return None
         return super().ftp_STOR(file, mode)
