@@ -145,7 +145,7 @@ def make(
         other,
         causes,
         counts,
-        found,
+        dict(found),
         round(seconds, 1),
     )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -105,7 +107,9 @@ def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe)
         # Of all packages of a series together.
         "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
     }
-    text = " ".join(summary.as_text(made(recipe, found), "/w").split())
+    told = made(recipe, found)
+    assert json.loads(json.dumps(asdict(told)))["found"] == {"warning": 4, "note": 23}
+    text = " ".join(summary.as_text(told, "/w").split())
     assert (
         "The checks found 4 warnings and 23 notes, in findings.json in the folders of /w/check/"
         in text
