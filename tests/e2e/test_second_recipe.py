@@ -179,7 +179,7 @@ def test_a_patch_with_fuzz_is_refused_and_nothing_is_built(place: Place) -> None
 
     assert ran.exit_code == 3
     reason = ran.finished(f"source/{SERIES}/greeter")["detail"]
-    assert "greeting.patch: hunk 1 of greeter.c does not fit: line " in reason
+    assert "greeting.patch: it does not fit greeter.c exactly: Hunk #1 FAILED at 3" in reason
     assert "expected '/* Say it loudly. */" in reason
     assert "found '/* Say it. */" in reason
     assert not list((place.work / "source" / SERIES / "greeter").glob("*.dsc"))
