@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -267,21 +266,3 @@ def test_when_autopkgtest_alone_is_killed_nothing_is_left_and_the_next_run_goes_
     again = done.run(moment.command, "--base", "stand-in", "--json")
     assert again.exit_code == 0, again.stdout + again.stderr
     assert again.steps(reused=False) == {moment.step}
-
-
-def test_a_second_run_in_the_same_work_folder_is_refused(done: Place) -> None:
-    holder = (
-        "import sys, time; from pathlib import Path; from backport.engine.store import Store\n"
-        "with Store(Path(sys.argv[1])).locked(): print('has it', flush=True); time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", holder, str(done.work)]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as other:
-        try:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "has it\n"
-            refused = done.run("fetch")
-        finally:
-            other.kill()
-
-    assert refused.exit_code == 5
-    assert f"another run (process {other.pid}) uses this work folder" in refused.stderr

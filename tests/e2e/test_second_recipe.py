@@ -10,7 +10,6 @@ import pytest
 from backport.check import finding
 from tests.e2e.reviewer import hand_over
 from tests.e2e.small_recipes import (
-    PROGRAM,
     Small,
     add_patch,
     append,
@@ -142,47 +141,6 @@ def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Pl
     (cause,) = ran.summary["causes"]
     assert cause["step"] == f"check/{SERIES}/greeter.source"
     assert BUILD in cause["skipped"]
-
-
-def test_the_debdiff_shows_the_patch_the_edit_and_the_changelog_alone(place: Place) -> None:
-    begin(place, SMALL, SERIES)
-    add_patch(place, SMALL, '"hello"', '"hello, noble"')
-    append(place, EDIT)
-
-    ran = place.run("source", "--json")
-
-    assert ran.exit_code == 0, ran.stdout + ran.stderr
-    folder = place.work / "source" / SERIES / "greeter"
-    debdiff = (folder / f"greeter_{VERSION}.debdiff").read_text()
-    files = {
-        line.split()[1].split("/", 1)[1] for line in debdiff.splitlines() if line[:4] == "+++ "
-    }
-    assert files == {
-        "debian/changelog",
-        "debian/control",
-        "debian/patches/greeting.patch",
-        "debian/patches/series",
-    }
-    assert f"+greeter ({VERSION}) {SERIES}; urgency=medium" in debdiff
-    assert "(LP: #2100000)" in debdiff
-    assert "-Depends: libc6\n+Depends: libc6, ed\n" in debdiff.replace("\n         ", " ")
-    orig = "greeter_1.0.orig.tar.gz"
-    assert (folder / orig).read_bytes() == (place.root / "archive" / orig).read_bytes()
-
-
-def test_a_patch_with_fuzz_is_refused_and_nothing_is_built(place: Place) -> None:
-    begin(place, SMALL, SERIES)
-    older = PROGRAM.replace("/* Say it. */", "/* Say it loudly. */")
-    add_patch(place, SMALL, '"hello"', '"hello, noble"', text=older)
-
-    ran = place.run("source", "--json")
-
-    assert ran.exit_code == 3
-    reason = ran.finished(f"source/{SERIES}/greeter")["detail"]
-    assert "greeting.patch: hunk 1 of greeter.c does not fit: line " in reason
-    assert "expected '/* Say it loudly. */" in reason
-    assert "found '/* Say it. */" in reason
-    assert not list((place.work / "source" / SERIES / "greeter").glob("*.dsc"))
 
 
 def test_a_failing_build_names_its_stage_and_log(place: Place) -> None:
