@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,15 +56,14 @@ def fetch(
             raise InputError(
                 "there is no such file", where=place, advice="mend the path in the recipe"
             )
-        with _temporary(cache) as part:
-            shutil.copyfile(place, part)
-            return _keep(part, place, sha256, cache, name)
+        with owner.temporary("", cache / PARTS) as folder:
+            shutil.copyfile(place, folder / "part")
+            return _keep(folder / "part", place, sha256, cache, name)
     if offline:
         raise _offline(name, place)
-    with _temporary(cache) as part:
-        limits = replace(_LIMITS, first_wait=backoff)
-        _download(place, part, limits)
-        return _keep(part, place, sha256, cache, name)
+    with owner.temporary("", cache / PARTS) as folder:
+        _download(place, folder / "part", replace(_LIMITS, first_wait=backoff))
+        return _keep(folder / "part", place, sha256, cache, name)
 
 
 def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) -> Path:
@@ -92,14 +89,6 @@ def cached(cache: Path, sha256: str, name: str) -> Path | None:
 def _offline(name: str, where: str) -> RemoteError:
     what = f"{name} is not in the cache, and the network may not be used"
     return RemoteError(what, where=where, advice="run once without --offline")
-
-
-@contextlib.contextmanager
-def _temporary(cache: Path) -> Iterator[Path]:
-    """An empty file in the cache's file system, gone at the end unless it was renamed."""
-    with owner.temporary("", cache / PARTS) as folder:
-        (folder / "part").touch()
-        yield folder / "part"
 
 
 def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
