@@ -22,6 +22,7 @@ from backport.testbed.lxc import containers
 from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
 from tests.e2e.support import CHECKOUT, Place, environment, forget_steps, home
 from tests.source.file_server import Stall, serve
+from tests.support.processes import command_line, started
 
 SERIES = "noble"
 SLOW = Small("slow", commands="echo now; sleep 4", test="echo now; sleep 4")
@@ -85,22 +86,6 @@ MOMENTS = {
     "test": Moment("test", TEST, lambda run: run.says_now(".test-*/console")),
     "evidence": Moment("test", "evidence", lambda run: [*run.place.work.glob("evidence/.new-*")]),
 }
-
-
-def started(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc(5)); "" where there is no such process, or a dead one."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def command_line(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    except OSError:
-        return []
 
 
 @pytest.fixture(scope="module")
