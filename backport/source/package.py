@@ -84,7 +84,6 @@ def make(
     out: Path,
     variant: Variant | None = None,
     since: str = "",
-    log: Path | None = None,
 ) -> SourcePackage:
     """Make one source package, of the format of its base; the same input gives the same bytes.
 
@@ -100,7 +99,6 @@ def make(
             there).
         variant: builds its sources without the recipe's patches.
         since: the version that the series has now; newer changelog entries go into .changes.
-        log: a file to which the programs' output is appended.
 
     Raises:
         InputError: tarball, base, packaging, patch or edit cannot be used, or a binary package
@@ -117,7 +115,7 @@ def make(
         patches = read_series(quilt_series) if quilt_series else ()
         info = read_dsc(base_dsc) if base_dsc else None
         form = info.format if info else QUILT
-        dpkg = isolated(work, moment, log)
+        dpkg = isolated(work, moment)
         job = _Job(recipe, source, series, version, variant, form, patches, work, dpkg)
         if base_dsc is not None and info is not None:
             _start_from_base(job, base_dsc, info)
