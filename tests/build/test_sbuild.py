@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,24 +101,6 @@ def test_a_missing_build_dependency_is_named(base: Bullseye, tmp_path: Path, emp
     assert isinstance(result.verdict, Failed)
     assert result.verdict.stage == "install-deps"
     assert "not-there" in result.verdict.detail
-
-
-def test_two_builds_at_once_do_not_disturb_each_other(
-    base: Bullseye, tmp_path: Path, empty: Path
-) -> None:
-    sources = [make_source(tmp_path / name, name) for name in ("one", "two")]
-
-    with ThreadPoolExecutor(2) as threads:
-        results = list(
-            threads.map(
-                lambda dsc: build(
-                    dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out" / dsc.stem
-                ),
-                sources,
-            )
-        )
-
-    assert [result.debs for result in results] == [("one_1.0_all.deb",), ("two_1.0_all.deb",)]
 
 
 def test_a_build_over_its_time_limit_failed_and_leaves_nothing_running(
