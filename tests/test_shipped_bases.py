@@ -16,7 +16,8 @@ from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of
 from backport.source.package import make
 from tests.e2e.own_bases import make_base
-from tests.e2e.support import CHECKOUT, home
+from tests.e2e.support import CHECKOUT
+from tests.support.systems import home
 
 RECIPE = reader.load(CHECKOUT / "backport.toml")
 PAIRS = [(source, series) for source in RECIPE.sources for series in source.series]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Place, alone, forget_steps, home
+from tests.e2e.support import Place, alone, forget_steps
+from tests.support.systems import home
 
 Say = Callable[[str], None]
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Say
-from tests.e2e.support import CHECKOUT, Place, alone, environment, home, must
+from tests.e2e.support import CHECKOUT, Place, alone, environment, must
+from tests.support.systems import home
 
 PACKAGES = {
     "python-filelock": {"python-filelock", "python3-filelock"},

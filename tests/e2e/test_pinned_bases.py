@@ -16,7 +16,8 @@ from backport.check.finding import Finding
 from backport.recipe import reader
 from backport.recipe.model import Recipe
 from tests.e2e.own_bases import pin_all
-from tests.e2e.support import Place, Ran, alone, forget_steps, home
+from tests.e2e.support import Place, Ran, alone, forget_steps
+from tests.support.systems import home
 
 # The first one always, the others with --long.
 SERIES = ("xenial", "yakkety", "zesty")

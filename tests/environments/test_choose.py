@@ -15,7 +15,14 @@ from tests.support.raw_server import RawServer
 
 def recipe(*series: Series) -> Recipe:
     return Recipe(
-        Path("backport.toml"), Path(), "update", 1, "A <a@example.org>", "", "", series, ()
+        name="update",
+        bug=1,
+        maintainer="A <a@example.org>",
+        date="",
+        path=Path("backport.toml"),
+        root=Path(),
+        series=series,
+        sources=(),
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from backport.source.files import tree_hashes
 from tests.e2e.conftest import Say
-from tests.e2e.support import CHECKOUT, Place, home
+from tests.e2e.support import CHECKOUT, Place
 from tests.hosts.machine import Machine, machine
+from tests.support.systems import home
 
 SERIES = "zesty"
 TOOLS = ("dpkg-dev", "apt", "sbuild", "mmdebstrap", "lintian", "lxc", "autopkgtest", "python3")
