@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Say
-from tests.e2e.support import CHECKOUT, Place, alone, environment, must
+from tests.e2e.support import CHECKOUT, Place, alone, must
 from tests.support.systems import home
 
 PACKAGES = {
@@ -102,28 +100,16 @@ class Job:
 
 
 @pytest.fixture(scope="module")
-def job(request: pytest.FixtureRequest, say: Say, recipe: Mapping[str, Any]) -> Iterator[Job]:
-    """A run's place; what it says is shown while it says it."""
+def job(request: pytest.FixtureRequest, recipe: Mapping[str, Any]) -> Iterator[Job]:
+    """A run's place."""
     expected: Expected = request.param
     sources = {n for n, table in recipe["source"].items() if expected.name in table["series"]}
     assert sources == set(expected.packages)
     folder = home() / "main-job"
     place = Place(CHECKOUT, folder / "work", home() / "cache")
     with alone(folder):
-        command = place.command("run", "--base", "stand-in", "--series", expected.name)
-        say("\n$ " + " ".join(["backport", *command[3:]]))
-        with subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as child:
-            assert child.stdout is not None
-            for line in child.stdout:
-                say(f"  {line.rstrip()}")
-        assert child.returncode == 0
+        ran = place.run("run", "--base", "stand-in", "--series", expected.name)
+        assert ran.exit_code == 0, ran.stdout + ran.stderr
         yield Job(place, expected)
 
 

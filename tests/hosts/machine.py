@@ -86,10 +86,6 @@ class Machine:
         command = namespaces.command(inside, processes=False, end_with_caller=True)
         return run(command, timeout=timeout)
 
-    def version(self, package: str) -> str:
-        """The version of an installed package."""
-        return self.run("dpkg-query", "-W", "-f", "${Version}", package).output
-
 
 @contextmanager
 def machine(suite: str) -> Iterator[Machine]:
