@@ -48,7 +48,6 @@ class Testbed:
         repositories: flat apt repositories by name, the preferred one first, the base last; each
             is at ``/srv/backport/NAME`` inside, read-only.
         layer: what its clones have beside the root's own packages (see `layers.for_test`).
-        in_memory: keep what clones write in memory (None: when there is enough of it).
 
     Raises, on entry:
         InputError: the root directory is not one.
@@ -61,18 +60,13 @@ class Testbed:
     __test__ = False
 
     def __init__(
-        self,
-        root: Path,
-        repositories: Mapping[str, Path],
-        *,
-        layer: Layer | None = None,
-        in_memory: bool | None = None,
+        self, root: Path, repositories: Mapping[str, Path], *, layer: Layer | None = None
     ) -> None:
         self.root = root.resolve()
         self.repositories = {name: path.resolve() for name, path in repositories.items()}
         self.layer = layer
         self.name = f"{PREFIX}{secrets.token_hex(4)}"
-        self.in_memory = in_memory if in_memory is not None else has_memory_for_a_system()
+        self.in_memory = has_memory_for_a_system()
         self._first_version = False
         self._seals: list[seal.Seal] = []
         self._numbers = count(1)
