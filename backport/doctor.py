@@ -76,6 +76,11 @@ def missing_memory(gigabytes: float = 2.0) -> Iterator[Missing]:
         )
 
 
+def has_memory_for_a_system() -> bool:
+    """Whether a chroot or clone, of about 1 GiB, may be in memory: several run at once."""
+    return memory_available() > 6 * 2**30
+
+
 def memory_available() -> int:
     """The bytes of memory that programs could still take (proc(5), MemAvailable)."""
     for line in Path("/proc/meminfo").read_text().splitlines():

@@ -14,8 +14,9 @@ from backport.source.fetch import fetch_upstream
 from backport.source.files import sha256_of, tree_hashes
 from backport.source.patches import apply_series, read_series
 from backport.source.tarball import unpack
-from tests.e2e.support import CHECKOUT, home
+from tests.e2e.support import CHECKOUT
 from tests.support.source_builder import make_tarball
+from tests.support.systems import home
 
 PINS = {
     "0.10.0": "dd64ed8fb3cc3b053f05e779b934433445918668c49bcdbb2c816062815e1661",

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from backport import namespaces
 from backport.builder.user import find_builder
 from backport.engine.process import Completed, run
 from backport.namespaces import Range
+from tests.support.processes import eventually, running
 
 MOUNT = "mount -t tmpfs inside-alone /mnt && findmnt -n -o SOURCE /mnt"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do that")
@@ -110,7 +110,4 @@ def test_what_runs_inside_ends_with_the_caller() -> None:
     caller.wait()
     caller.stdout.close()
 
-    deadline = time.monotonic() + 60
-    while run(["pgrep", "--full", "--exact", mark]).exit_code == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually("it has ended", lambda: not running(*mark.split()), 60)

@@ -12,16 +12,11 @@ from pathlib import Path
 import pytest
 
 from backport.recipe import reader
-from backport.recipe.model import Recipe, Source
+from backport.recipe.model import Recipe
 from backport.recipe.patch_folder import overlay_files
-from backport.source.overlay import lay_over
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = reader.load(ROOT / "backport.toml")
-SAID = {"VERSION": "1", "SERIES": "xenial", "MAINTAINER": "A <a@example.org>", "DATE": RECIPE.date}
-PAIRS = [
-    (source, series) for source in RECIPE.sources for series in source.series if source.base is None
-]
 # Those that systemd 229 knows: systemd.unit(5), systemd.timer(5), systemd.service(5), exec(5).
 UNIT_KEYS = {
     "Unit": {"Description", "Documentation"},
@@ -42,15 +37,6 @@ def scripts() -> list[Path]:
             if path.read_bytes().startswith(b"#!/bin/sh"):
                 found.append(path)
     return found
-
-
-@pytest.mark.parametrize(("source", "series"), PAIRS, ids=lambda one: getattr(one, "name", one))
-def test_every_overlay_fits_our_own_packaging(tmp_path: Path, source: Source, series: str) -> None:
-    debian = tmp_path / "debian"
-    shutil.copytree(source.patches / "debian", debian)
-    lay_over(source, series, debian, SAID)
-    for name in overlay_files(source, series):
-        assert (debian / name).is_file() or name == "control.binary"
 
 
 @pytest.mark.parametrize("path", scripts(), ids=lambda path: path.name)

@@ -18,19 +18,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
-from debian.deb822 import Changes, Dsc
+from debian.deb822 import Changes
 
 from backport.build import layers, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.builder import as_builder, sandbox
 from backport.builder.user import Builder, find_builder
-from backport.doctor import memory_available
+from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
 from backport.engine.process import Completed, require, run
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.environments import apt_setup
 from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
+from backport.source.dsc import read_dsc
 from backport.source.files import set_plain_modes
 
 LOG = "build.log"
@@ -38,8 +39,6 @@ INSIDE = "/srv/backport"
 _SCRATCH = ".build-"
 # Now and then the tar that unpacks the chroot dies on a loaded machine, before the build began.
 _SESSIONS = 2
-# A chroot with its build-dependencies takes about 1 GiB; the machine keeps at least as much.
-_MEMORY_NEEDED = 6 * 2**30
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,7 @@ def build(
             shutil.copyfile(file, source / file.name)
         places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
         apt_setup.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
-        in_memory = (
-            options.memory if options.memory is not None else memory_available() > _MEMORY_NEEDED
-        )
+        in_memory = options.memory if options.memory is not None else has_memory_for_a_system()
         layer = None
         if options.layered and in_memory:
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
@@ -284,14 +281,7 @@ def _perl(value: Path | str) -> str:
 
 
 def _source_files(dsc: Path) -> list[Path]:
-    try:
-        fields = Dsc(dsc.read_text("utf-8", "replace"))
-    except OSError as error:
-        raise InputError(f"the source package cannot be read: {error}", where=str(dsc)) from error
-    names = [str(entry["name"]) for entry in fields.get("Files", [])]
-    files = [dsc, *(dsc.parent / name for name in names)]
-    if not names or any("/" in name for name in names):
-        raise InputError("this is no source package: it names no files", where=str(dsc))
+    files = [dsc, *(dsc.parent / file.name for file in read_dsc(dsc).files)]
     for file in files:
         if not file.is_file():
             raise InputError(f"the file {file.name} of the source is missing", where=str(dsc))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backport.commands import common, waiting
 from backport.engine import verdict
-from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import UsageError
@@ -84,10 +82,8 @@ def run(args: argparse.Namespace) -> int:
         tested: list[ServiceRun] = []
         controls: list[ServiceRun] = []
         for request in requests:
-            shipped = _shipped(recipe, request, store)
-            one = results.read(reader, request, tuple(shipped.values()), store)
-            each = {_ours(name, shipped): made for name, made in one.each.items()}
-            tested.append(replace(one, each=each))
+            shipped = _shipped(recipe, request)
+            tested.append(results.read(reader, request, shipped, store))
             for asked in _controls(recipe, request, shipped):
                 version = _newest(client, second, request) if second else ""
                 if not second or not version:
@@ -114,27 +110,16 @@ def run(args: argparse.Namespace) -> int:
     return _exit_code(args, tested + controls)
 
 
-def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
-    """The recipe's tests of a source package, each with the name under which it is shipped."""
-    from backport.engine.outputs import SHIPPED  # noqa: PLC0415
+def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:
+    """The recipe's tests of a source package."""
     from backport.testbed.matrix import test_names  # noqa: PLC0415
 
     control = recipe.source(request.source).tests / "control"
-    named = {name: name for name in test_names(control)} if control.is_file() else {}
-    path = store.folder(StepId("source", request.series, request.source)) / SHIPPED
-    # Where it was not made on this machine, nothing says that a test got another name.
-    made = json.loads(path.read_text()) if path.is_file() else {}
-    return {name: str(made.get(name, name)) for name in named}
-
-
-def _ours(there: str, shipped: Mapping[str, str]) -> str:
-    """The recipe's name of a test; a test of the base that has the name of ours is said to be."""
-    ours = {name: one for one, name in shipped.items()}
-    return ours.get(there, f"{there} (the base's own)" if there in shipped else there)
+    return test_names(control) if control.is_file() else ()
 
 
 def _controls(
-    recipe: Recipe, request: Request, shipped: Mapping[str, str]
+    recipe: Recipe, request: Request, shipped: tuple[str, ...]
 ) -> list[list[AskedControl]]:
     """The controls of the tests that the package ships, those on the same variant together."""
     from backport.launchpad.autopkgtest.results import AskedControl  # noqa: PLC0415
@@ -144,7 +129,7 @@ def _controls(
         if row.source == request.source and row.name in shipped and not row.matrix:
             for one in row.controls:
                 if one.variant:
-                    asked = AskedControl(row.name, shipped[row.name], one.test, one.variant)
+                    asked = AskedControl(row.name, one.test, one.variant)
                     by_variant.setdefault(one.variant, []).append(asked)
     return list(by_variant.values())
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from backport.engine.store import Store
 
 DEPENDENCIES = "dependencies.json"
-# A base may have a test of the same name: then ours is shipped under another.
-SHIPPED = "tests.json"
 
 
 def kept_chroot(store: Store, series: str, source: str) -> Path:

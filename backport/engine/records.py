@@ -89,6 +89,8 @@ def decode(kind: Any, data: Any, place: str = "it") -> Any:
         found = _union(args, data, place)
     elif origin is tuple:
         found = _tuple(args, data, place)
+    elif origin is frozenset:
+        found = frozenset(_tuple((*args, ...), data, place))
     elif origin in (dict, Mapping):
         _require(dict, data, place, "an object")
         found = {name: decode(args[1], one, f"{place}.{name}") for name, one in data.items()}

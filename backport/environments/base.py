@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from backport.recipe.model import Series
 
@@ -44,14 +44,6 @@ class PreparedBase:
     older: Path | None = None
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """This as JSON data; the names of the repositories have the hash of their content."""
-        return {
-            name: str(one) if isinstance(one, Path) else one
-            for name, one in asdict(self).items()
-            if one is not None
-        }
-
 
 @dataclass(frozen=True)
 class Dependencies:
@@ -78,21 +70,6 @@ class Dependencies:
             names <= other.made_in.get(series, frozenset())
             for series, names in self.made_in.items()
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """This as JSON data, read back by `from_json`."""
-        return {
-            "build": sorted(self.build),
-            "test": sorted(self.test),
-            "own": sorted(self.own),
-            "made_in": {series: sorted(names) for series, names in self.made_in.items()},
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote; of other data a KeyError, TypeError or AttributeError comes."""
-        made_in = {series: frozenset(names) for series, names in data["made_in"].items()}
-        return cls(tuple(data["build"]), tuple(data["test"]), frozenset(data["own"]), made_in)
 
 
 class Base(Protocol):

@@ -17,11 +17,11 @@ KINDS = ("ubuntu", "stand-in")
 _PATIENCE = Limits(connect=5.0, silence=5.0, total=5.0)
 
 
-def answers(series: Series, limits: Limits = _PATIENCE) -> bool:
+def answers(series: Series) -> bool:
     """Whether the series' mirror has its Release file; another page in its place does not count."""
     address = f"{series.mirror.rstrip('/')}/dists/{series.name}/Release"
     try:
-        with transport.opened(address, limits) as answer:
+        with transport.opened(address, _PATIENCE) as answer:
             start = next(answer.pieces(), b"").decode("utf-8", "replace")
     except RemoteError:
         return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 
 from backport import namespaces
-from backport.doctor import memory_available
+from backport.doctor import has_memory_for_a_system
 from backport.engine import system_errors
 from backport.engine.process import require, run, taking_down
 from backport.errors import StepError
@@ -43,7 +43,6 @@ TESTBED_PACKAGES = (
 )
 
 _MAKE_SECONDS = 1800.0
-_MEMORY_NEEDED = 6 * 2**30
 _NAMES = {
     "buildd": "the build chroot",
     "essential": "the throw-away chroot",
@@ -224,7 +223,7 @@ def _make(
             # "copy" and not "file": dpkg runs inside, where the folder does not exist.
             f"deb [trusted=yes] copy:{repository.resolve()} ./",
         ]
-        if memory_available() > _MEMORY_NEEDED:
+        if has_memory_for_a_system():
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
         else:
             command = [*_ON_DISK, scratch, *mmdebstrap]

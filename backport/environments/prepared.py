@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from backport.engine import records
@@ -15,8 +16,8 @@ FILE = "prepared.json"
 
 
 def write(base: PreparedBase, folder: Path) -> None:
-    """Write the record."""
-    (folder / FILE).write_text(json.dumps(base.to_json(), indent=1))
+    """Write the record; the names of the repositories have the hash of their content."""
+    (folder / FILE).write_text(json.dumps(asdict(base), indent=1, default=str))
 
 
 def read(folder: Path) -> PreparedBase:

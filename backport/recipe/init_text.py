@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import tomlkit
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -72,6 +70,7 @@ def first_recipe(
         UsageError: a series is unknown.
     """
     ordered, known = in_order(series), releases()
+    toolchains = tomllib.loads(_TOOLCHAINS.read_text("utf-8"))
     day = parsedate_to_datetime(when).date()
     return _rendered(
         "backport.toml",
@@ -91,7 +90,7 @@ def first_recipe(
                 "archive": {
                     source.name: _published(archive.get((source.name, one))) for source in sources
                 },
-                "toolchain": _toolchains().get(one, {}),
+                "toolchain": toolchains.get(one, {}),
             }
             for one in ordered
         ],
@@ -172,12 +171,6 @@ def _rendered(file: str, /, **values: object) -> str:
     )
     environment.filters |= {"toml": _toml, "key": _key, "inline": _inline}
     return environment.get_template(f"{file}.j2").render(**values)
-
-
-@functools.cache
-def _toolchains() -> Mapping[str, Any]:
-    """The versions of the series' tools that are known here."""
-    return tomllib.loads(_TOOLCHAINS.read_text("utf-8"))
 
 
 def _published(seen: Published | None) -> dict[str, str]:

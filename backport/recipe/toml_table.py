@@ -218,10 +218,6 @@ class Table:
         """The string under `key`; raises as `get` does."""
         return str(self.get(key, str, default))
 
-    def integer(self, key: str, default: Any = MISSING) -> int:
-        """The whole number under `key`; raises as `get` does."""
-        return int(self.get(key, int, default))
-
     def strings(self, key: str, default: Any = MISSING) -> tuple[str, ...]:
         """The list of strings under `key`; raises as `get` does."""
         return tuple(self.get(key, tuple[str, ...], default))

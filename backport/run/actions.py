@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from backport.build import layers, sbuild
 from backport.builder import sandbox
-from backport.engine import process
+from backport.engine import process, records
 from backport.engine.execute import REGISTRY, Action
-from backport.engine.outputs import DEPENDENCIES, SHIPPED, built_debs, kept_chroot, one_file
+from backport.engine.outputs import DEPENDENCIES, built_debs, kept_chroot, one_file
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
@@ -109,15 +110,13 @@ class Actions:
             variant=variant,
             since=published.version if published else "",
         )
-        shipped = {test.name: test.shipped for test in made.tests}
-        (out / SHIPPED).write_text(json.dumps(shipped, sort_keys=True))
         # Without a base, our own packaging is what the recipe changes.
         base = fetched / source.base.dsc if source.base else folder_texts(source.patches / "debian")
         applied = {
             name: (source.patches / name).read_text("utf-8", "replace") for name in made.applied
         }
         weight.write(weight.of_package(made.dsc, base, applied), out / weight.FILE)
-        files = (*sorted(made.files), SHIPPED, weight.FILE)
+        files = (*sorted(made.files), weight.FILE)
         return Outcome(Passed("; ".join((f"{version} ({rule})", *made.notes))), files)
 
     def dependencies(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
@@ -147,11 +146,11 @@ class Actions:
             if (tests.path / "control").is_file():
                 test |= set(test_depends(read_text(tests.path / "control")))
         here = {series: frozenset(names) for series, names in made_in.items()}
-        needed = Dependencies(tuple(build), tuple(test), frozenset(own), here)
+        needed = Dependencies(tuple(sorted(build)), tuple(sorted(test)), frozenset(own), here)
         # A run for a few sources needs less than one for all: then the base of that run will do.
         before = _dependencies_in(self.store.folder(step.id))
         kept = before if before is not None and needed.within(before) else needed
-        (out / DEPENDENCIES).write_text(json.dumps(kept.to_json(), indent=1))
+        (out / DEPENDENCIES).write_text(json.dumps(asdict(kept), indent=1, default=sorted))
         return Outcome(Passed(f"{len(build)} build relations, {len(test)} test"), (DEPENDENCIES,))
 
     def prepare_base(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
@@ -213,12 +212,10 @@ class Actions:
         )
         never_uploaded = step.control or row.matrix
         if never_uploaded:
-            tests, name = row.folder.path, step.id.test
+            tests = row.folder.path
         else:
             made = needs[StepId("source", step.id.series, step.id.source)]
             tests = one_file(made, "*.dsc")
-            # Ours may be shipped under another name; the others are the base's own.
-            name = json.loads((made / SHIPPED).read_text()).get(step.id.test, step.id.test)
 
         def on(folders: Iterable[Path], place: Path) -> Verdict:
             with self.store.temporary(f"repository/{step.id}") as scratch:
@@ -226,20 +223,20 @@ class Actions:
                     "built": self._publish(built_debs(folders), scratch),
                     "base": base.repository,
                 }
-                needed = matrix.installed_for(tests, name)
+                needed = matrix.installed_for(tests, step.id.test)
                 layer = layers.for_test(needed, base.testbed_root, [*there.values()])
                 with Testbed(base.testbed_root, there, layer=layer) as testbed:
                     result = autopkgtest.run(
                         tests,
                         testbed=testbed,
-                        only=(name,),
+                        only=(step.id.test,),
                         timeout=row.timeout,
                         library=row.folder.library,
                         beside=self.recipe.built(row.source).tests if step.control else None,
                         out=place,
                     )
             judge = reports.of_control if step.control else reports.of_test
-            verdict = judge(single_verdict(result, name), place / "artifacts")
+            verdict = judge(single_verdict(result, step.id.test), place / "artifacts")
             return _from_layer(verdict, layer)
 
         before = self.recipe.before(row)
@@ -268,8 +265,7 @@ def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
     names = (source.base.dsc, *(file.name for file in dsc.files))
     for name in names:
         same_file(out / name, fetched / name)
-    (out / SHIPPED).write_text("{}")
-    return Outcome(Passed(f"{source.base.version} (as it is, never uploaded)"), (*names, SHIPPED))
+    return Outcome(Passed(f"{source.base.version} (as it is, never uploaded)"), names)
 
 
 def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
@@ -294,10 +290,9 @@ def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
 
 def _dependencies_in(folder: Path) -> Dependencies | None:
     """What a step wrote of the dependencies; None where there is nothing, or nothing whole."""
-    try:
-        return Dependencies.from_json(json.loads((folder / DEPENDENCIES).read_text()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    with suppress(InputError):
+        return records.load(Dependencies, folder / DEPENDENCIES, what="", advice="")
+    return None
 
 
 def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from debian._deb822_repro import Deb822ParagraphElement
@@ -28,27 +27,20 @@ _OWN_FOLDER = "backport"
 _TESTS = PurePosixPath("debian/tests")
 
 
-@dataclass(frozen=True)
-class ShippedTest:
-    """A DEP-8 test of the recipe: its name there, and the one under which it is shipped."""
-
-    name: str
-    shipped: str
-
-
-def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
-    """Copy the folder `tests` into ``debian/tests``.
+def add_tests(tests: Path, debian: Path) -> None:
+    """Copy the folder `tests`, where it is there, into ``debian/tests``.
 
     Where the base has tests, its files stay as they are, ours go to a folder of their own
-    (``Tests-Directory``, with one of ours below it) with their ``lib``, our paragraphs are
-    appended to its control, and a test of ours that has the name of one of its is renamed.
+    (``Tests-Directory``, with one of ours below it) with their ``lib``, and our paragraphs are
+    appended to its control.
 
     Raises:
         InputError: there is no control file in `tests`, it cannot be read, names a test or a
-            file of the library that is not there, or a link leaves `tests`.
+            file of the library that is not there, or a test that the base has too, or a link
+            leaves `tests`.
     """
     if not tests.is_dir():
-        return ()
+        return
     listing = tests / "control"
     if not listing.is_file():
         raise InputError(
@@ -69,10 +61,15 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     theirs = debian / "tests" / "control"
     if not theirs.is_file():
         copy_tests(tests, debian / "tests")
-        return tuple(ShippedTest(name, name) for name in names)
+        return
     their_text = read_text(theirs)
     taken = _tests(their_text, "the base's debian/tests/control")
-    shipped = {name: f"{_OWN_FOLDER}-{name}" if name in taken else name for name in names}
+    if same := [name for name in names if name in taken]:
+        raise InputError(
+            f"the base has a test of the name {same[0]}",
+            where=str(listing),
+            advice="give ours another name",
+        )
     own = debian / "tests" / _OWN_FOLDER
     if own.exists():
         what = f"the base has a debian/tests/{_OWN_FOLDER} of its own"
@@ -80,17 +77,7 @@ def add_tests(tests: Path, debian: Path) -> tuple[ShippedTest, ...]:
     copy_tests(tests, own)
     text = read_text(own / "control")
     (own / "control").unlink()
-    for name, new in shipped.items():
-        if (folder := names[name]) is not None:
-            (own / folder / name).rename(own / folder / new)
-        elif name != new:
-            raise InputError(
-                f"the base has a test of the name {name}",
-                where=str(listing),
-                advice="write a test of another name that runs the file",
-            )
-    write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text, shipped)}")
-    return tuple(ShippedTest(name, new) for name, new in shipped.items())
+    write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text)}")
 
 
 def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
@@ -138,14 +125,10 @@ def _folder(paragraph: Deb822ParagraphElement) -> str | None:
     return str(path.relative_to(_TESTS)) if path.is_relative_to(_TESTS) else None
 
 
-def _moved(text: str, shipped: dict[str, str]) -> str:
+def _moved(text: str) -> str:
     parsed = control.parse(text.rstrip() + "\n", "the tests' control file")
     for paragraph in parsed:
-        if "Tests" not in paragraph:
-            continue
-        names = str(paragraph["Tests"]).replace(",", " ").split()
-        paragraph["Tests"] = ", ".join(shipped[name] for name in names)
-        if (folder := _folder(paragraph)) is not None:
+        if "Tests" in paragraph and (folder := _folder(paragraph)) is not None:
             paragraph["Tests-Directory"] = str(_TESTS / _OWN_FOLDER / folder)
             paragraph.order_after("Tests-Directory", "Tests")
     return parsed.dump()

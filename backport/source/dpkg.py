@@ -25,14 +25,13 @@ _EMPTIED = (
 
 @dataclass(frozen=True)
 class Dpkg:
-    """The programs, with the environment that they run in and the log that they write to.
+    """The programs, with the environment that they run in.
 
     They are not run as root, and write below `folder` alone.
     """
 
     folder: Path
     env: Mapping[str, str]
-    log: Path | None = None
 
     def unpack(self, dsc: Path, folder: Path, *, patches: bool = True) -> None:
         """Unpack a source package whose hashes and signature were checked before.
@@ -97,24 +96,18 @@ class Dpkg:
             # What a program says on standard error, such as gpgv's remarks, is no part of a file.
             command = ["sh", "-c", 'exec "$@" >"$0"', out.absolute(), *command]
         result = as_builder.run(command, self.folder, reads=reads, cwd=cwd, env=self.env)
-        if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as log:
-                # The folder of the work is another one each time, and nobody's business.
-                text = f"$ {' '.join(result.args)}\n{result.output}"
-                log.write(text.replace(str(self.folder), "."))
         if result.exit_code not in accept:
             lines = [line for line in result.output.splitlines() if "error:" in line]
             why = lines[-1].partition("error:")[2].strip() if lines else result.tail(3)
             raise StepError(f"{program} fails: {why}", where=str(args[-1]))
 
 
-def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
+def isolated(folder: Path, moment: int) -> Dpkg:
     """dpkg's programs with a vendor description written to `folder`.
 
     Parameters:
         folder: an existing folder; all that the programs write is below it.
         moment: SOURCE_DATE_EPOCH, in seconds since 1970.
-        log: a file to which commands and their output are appended.
     """
     origins = folder / "origins"
     origins.mkdir()
@@ -132,5 +125,4 @@ def isolated(folder: Path, moment: int, log: Path | None = None) -> Dpkg:
             "DPKG_COLORS": "never",
             "SOURCE_DATE_EPOCH": str(moment),
         },
-        log,
     )

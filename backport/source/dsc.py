@@ -152,9 +152,7 @@ def _info(path: Path, fields: Dsc) -> DscInfo:
     return DscInfo(fields["Source"], fields["Version"], fields["Format"], tuple(files))
 
 
-def fetch_base(
-    pin: BasePin, cache: Path, *, offline: bool = False, source: str = "", backoff: float = 1.0
-) -> Path:
+def fetch_base(pin: BasePin, cache: Path, *, offline: bool = False, source: str = "") -> Path:
     """The .dsc of a pin in a folder of the cache, with all its files beside it.
 
     Parameters:
@@ -162,14 +160,13 @@ def fetch_base(
         cache: the folder of the cache; downloads are kept in it by hash.
         offline: take only what is cached or local.
         source: the source package that it has to be, if known.
-        backoff: see `fetch`.
 
     Raises:
         HashMismatchError, RemoteError: see `fetch`.
         InputError: the .dsc is another package or version than the pin says, or it is not sound.
     """
     folder = _folder_of(pin)
-    dsc = fetch(folder + pin.dsc, pin.sha256, cache, name=pin.dsc, offline=offline, backoff=backoff)
+    dsc = fetch(folder + pin.dsc, pin.sha256, cache, name=pin.dsc, offline=offline)
     info = read_dsc(dsc)
     wanted = f"{source or info.source} {pin.version}"
     if f"{info.source} {info.version}" != wanted:
@@ -182,8 +179,7 @@ def fetch_base(
         raise _wrong(dsc, f"it describes {info.source} {info.version}, which its name does not say")
     parts = [dsc]
     for file in info.files:
-        place = folder + file.name
-        part = fetch(place, file.sha256, cache, name=file.name, offline=offline, backoff=backoff)
+        part = fetch(folder + file.name, file.sha256, cache, name=file.name, offline=offline)
         if part.stat().st_size != file.size:
             raise _wrong(dsc, f"it gives {file.name} another size than the file of its hash has")
         parts.append(part)

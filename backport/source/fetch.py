@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from backport import transport
@@ -26,9 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.~_%-]*")
 _LIMITS = Limits(connect=30.0, silence=30.0, total=3600.0, size=4096 * transport.MIB)
 
 
-def fetch(
-    place: str, sha256: str, cache: Path, *, name: str, offline: bool = False, backoff: float = 1.0
-) -> Path:
+def fetch(place: str, sha256: str, cache: Path, *, name: str, offline: bool = False) -> Path:
     """The file of that sha256, from the cache or from its place.
 
     A cached file's hash is checked again at every use; a damaged one is fetched anew. Several
@@ -40,8 +35,6 @@ def fetch(
         cache: the folder; the result is ``sha256/HASH/NAME`` in it.
         name: the result's file name.
         offline: take only what is local or cached.
-        backoff: seconds before the third attempt (the second follows at once); they double each
-            time.
 
     Raises:
         HashMismatchError: the file is another one; nothing is kept.
@@ -58,15 +51,14 @@ def fetch(
             raise InputError(
                 "there is no such file", where=place, advice="mend the path in the recipe"
             )
-        with _temporary(cache) as part:
-            shutil.copyfile(place, part)
-            return _keep(part, place, sha256, cache, name)
+        with owner.temporary("", cache / PARTS) as folder:
+            shutil.copyfile(place, folder / "part")
+            return _keep(folder / "part", place, sha256, cache, name)
     if offline:
         raise _offline(name, place)
-    with _temporary(cache) as part:
-        limits = replace(_LIMITS, first_wait=backoff)
-        _download(place, part, limits)
-        return _keep(part, place, sha256, cache, name)
+    with owner.temporary("", cache / PARTS) as folder:
+        _download(place, folder / "part")
+        return _keep(folder / "part", place, sha256, cache, name)
 
 
 def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) -> Path:
@@ -94,14 +86,6 @@ def _offline(name: str, where: str) -> RemoteError:
     return RemoteError(what, where=where, advice="run once without --offline")
 
 
-@contextlib.contextmanager
-def _temporary(cache: Path) -> Iterator[Path]:
-    """An empty file in the cache's file system, gone at the end unless it was renamed."""
-    with owner.temporary("", cache / PARTS) as folder:
-        (folder / "part").touch()
-        yield folder / "part"
-
-
 def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
     found = sha256_of(part)
     if found != sha256:
@@ -117,14 +101,14 @@ def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
     return home
 
 
-def _download(url: str, part: Path, limits: Limits) -> None:
+def _download(url: str, part: Path) -> None:
     def attempt() -> None:
-        with transport.opened(url, limits, headers=_HEADERS) as answer, part.open("wb") as sink:
+        with transport.opened(url, _LIMITS, headers=_HEADERS) as answer, part.open("wb") as sink:
             for piece in answer.pieces():
                 sink.write(piece)
 
     try:
-        transport.repeat(attempt, limits)
+        transport.repeat(attempt, _LIMITS)
     except UnansweredError as error:
         raise RemoteError(
             f"this cannot be fetched, since the server {error.what}",

@@ -15,7 +15,7 @@ from backport.recipe.version_strings import upstream_part
 from backport.source import installable
 from backport.source.changelog import make_entry, prepend, timestamp
 from backport.source.control import edit_control, for_ubuntu
-from backport.source.dep8 import ShippedTest, add_tests
+from backport.source.dep8 import add_tests
 from backport.source.dpkg import Dpkg, isolated
 from backport.source.dsc import QUILT, DscInfo, file_version, read_dsc, require_format
 from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
@@ -29,16 +29,14 @@ from backport.source.text import not_utf8, read_text, write_text
 class SourcePackage:
     """A finished source package; all its files are in one folder, named by their sha256.
 
-    `tests` are the DEP-8 tests under the names that they are shipped with, `applied` the recipe's
-    patches where the format has no quilt series for them, `notes` what a reviewer should know of
-    how it was made.
+    `applied` are the recipe's patches where the format has no quilt series for them, `notes` what a
+    reviewer should know of how it was made.
     """
 
     dsc: Path
     changes: Path
     debdiff: Path | None
     files: Mapping[str, str]
-    tests: tuple[ShippedTest, ...]
     applied: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -86,7 +84,6 @@ def make(
     out: Path,
     variant: Variant | None = None,
     since: str = "",
-    log: Path | None = None,
 ) -> SourcePackage:
     """Make one source package, of the format of its base; the same input gives the same bytes.
 
@@ -102,7 +99,6 @@ def make(
             there).
         variant: builds its sources without the recipe's patches.
         since: the version that the series has now; newer changelog entries go into .changes.
-        log: a file to which the programs' output is appended.
 
     Raises:
         InputError: tarball, base, packaging, patch or edit cannot be used, or a binary package
@@ -119,7 +115,7 @@ def make(
         patches = read_series(quilt_series) if quilt_series else ()
         info = read_dsc(base_dsc) if base_dsc else None
         form = info.format if info else QUILT
-        dpkg = isolated(work, moment, log)
+        dpkg = isolated(work, moment)
         job = _Job(recipe, source, series, version, variant, form, patches, work, dpkg)
         if base_dsc is not None and info is not None:
             _start_from_base(job, base_dsc, info)
@@ -135,7 +131,7 @@ def make(
             _add_patches(job)
         elif applied:
             notes += (f"applied, as the format {form} has no quilt series: {', '.join(applied)}",)
-        tests = add_tests(source.tests, job.debian)
+        add_tests(source.tests, job.debian)
         _add_changelog(job, fresh=base_dsc is None)
         for file in ("control", "control.in", "changelog", "tests/control", "patches/series"):
             if (job.debian / file).is_file():
@@ -162,7 +158,6 @@ def make(
         changes=out / f"{job.stem}_source.changes",
         debdiff=out / f"{job.stem}.debdiff" if base_dsc is not None else None,
         files=hashes,
-        tests=tests,
         applied=applied,
         notes=notes,
     )

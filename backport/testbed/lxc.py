@@ -24,7 +24,7 @@ from types import TracebackType
 from debian.deb822 import Deb822
 
 from backport.build.layers import Layer
-from backport.doctor import memory_available
+from backport.doctor import has_memory_for_a_system
 from backport.engine import owner
 from backport.engine.process import require, run, taking_down
 from backport.errors import InputError, MachineError
@@ -36,7 +36,6 @@ PREFIX = "backport-"
 _NOTE = "owner.json"
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 _BOOT_SECONDS = 60.0
-_MEMORY_NEEDED = 6 * 2**30
 _SECOND_VERSION_SINCE = 232
 """The first systemd that comes up on control groups of the second version alone."""
 
@@ -49,7 +48,6 @@ class Testbed:
         repositories: flat apt repositories by name, the preferred one first, the base last; each
             is at ``/srv/backport/NAME`` inside, read-only.
         layer: what its clones have beside the root's own packages (see `layers.for_test`).
-        in_memory: keep what clones write in memory (None: when there is enough of it).
 
     Raises, on entry:
         InputError: the root directory is not one.
@@ -62,18 +60,13 @@ class Testbed:
     __test__ = False
 
     def __init__(
-        self,
-        root: Path,
-        repositories: Mapping[str, Path],
-        *,
-        layer: Layer | None = None,
-        in_memory: bool | None = None,
+        self, root: Path, repositories: Mapping[str, Path], *, layer: Layer | None = None
     ) -> None:
         self.root = root.resolve()
         self.repositories = {name: path.resolve() for name, path in repositories.items()}
         self.layer = layer
         self.name = f"{PREFIX}{secrets.token_hex(4)}"
-        self.in_memory = in_memory if in_memory is not None else memory_available() > _MEMORY_NEEDED
+        self.in_memory = has_memory_for_a_system()
         self._first_version = False
         self._seals: list[seal.Seal] = []
         self._numbers = count(1)

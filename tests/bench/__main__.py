@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -188,32 +188,27 @@ class Bench:
         kinds = {kind: of_kind["seconds"] for kind, of_kind in told["kinds"].items()}
         return kinds, sum(seconds for _, seconds in told["path"])
 
-    def rounds(self, number: int, *, cold_once: bool) -> Iterator[figures.Round]:
-        """Measure so many rounds; with `cold_once` the first cold run counts for all of them.
+    def round(self) -> figures.Round:
+        """Measure one round.
 
-        Packages that are built again are tested again, so runs with nothing changed come before.
+        Packages that are built again are tested again, so the run with nothing changed comes first.
         """
         cold, peak = self.cold()
         kinds, path = self.lengths()
-        again = [self.again() for _ in range(number if cold_once else 1)]
-        for index in range(number):
-            if index and not cold_once:
-                cold, peak = self.cold()
-                kinds, path = self.lengths()
-                again.append(self.again())
-            builds, with_layers = self.builds()
-            loop, without = self.loop()
-            yield figures.Round(
-                cold=cold.seconds,
-                idle=cold.idle,
-                same=again[index],
-                builds=builds,
-                loop=loop,
-                peak=peak,
-                kinds=kinds,
-                path=path,
-                installs=(with_layers, without),
-            )
+        same = self.again()
+        builds, with_layers = self.builds()
+        loop, without = self.loop()
+        return figures.Round(
+            cold=cold.seconds,
+            idle=cold.idle,
+            same=same,
+            builds=builds,
+            loop=loop,
+            peak=peak,
+            kinds=kinds,
+            path=path,
+            installs=(with_layers, without),
+        )
 
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:
         """Change a patch: the steps that run again, those that depend on it, and all."""
@@ -256,9 +251,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
-    parser.add_argument(
-        "--cold-once", action="store_true", help="no cold run in the rounds after the first"
-    )
     parser.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
     parser.add_argument("--base", default="stand-in", metavar="KIND", help="ubuntu or stand-in")
     parser.add_argument("--work", type=Path, default=cache / "backport-bench", metavar="DIR")
@@ -274,7 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         bench.prepare()
         rounds: list[figures.Round] = []
-        for one in bench.rounds(args.rounds, cold_once=args.cold_once):
+        for _ in range(args.rounds):
+            one = bench.round()
             rounds.append(one)
             print(
                 f"round {len(rounds)}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "

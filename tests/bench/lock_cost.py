@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 from backport.engine import outputs
 from backport.environments import localrepo, prepared
-from backport.errors import BackportError, MachineError
+from backport.errors import MachineError
 from backport.testbed import lxc
 from tests.bench.figures import Row
 
@@ -66,28 +65,13 @@ def rows(data: Mapping[str, Any]) -> list[Row]:
 
 
 def measure(work: Path, series: str) -> dict[str, Any]:
-    """Measure in a process of its own, since the testbed's output goes to this one's.
+    """Install the packages in a testbed, run the script there, and give what it has printed.
 
     Parameters:
         work: the work folder of a finished run. series: whose packages.
 
     Raises:
-        BackportError: it was not possible.
-    """
-    command = [sys.executable, "-m", "tests.bench.lock_cost", str(work), series]
-    done = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=False)
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or not lines:
-        raise MachineError(f"the cost of the lock could not be measured (exit {done.returncode})")
-    data: dict[str, Any] = json.loads(lines[-1])
-    return data
-
-
-def in_testbed(work: Path, series: str) -> int:
-    """Install the packages in a testbed and run the script there; its exit code.
-
-    Raises:
-        BackportError: the packages or the testbed are missing.
+        BackportError: the packages or the testbed are missing, or the script failed.
     """
     base = prepared.read(work / "base" / series)
     builds = [path for path in sorted((work / "build" / series).iterdir()) if "+" not in path.name]
@@ -101,18 +85,19 @@ def in_testbed(work: Path, series: str) -> int:
         # They lie in the repository's folder, which the testbed has.
         subprocess.run(["dpkg-deb", "-x", bare, built / "unpatched"], check=True)
         shutil.copytree(CHECKOUT / "autopkgtest", built / "tests")
-        with lxc.Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
+        repositories = {"built": built, "base": base.repository}
+        with lxc.Testbed(base.testbed_root, repositories) as testbed, testbed.booted() as clone:
+            testbed.set_up(clone)
             inside = testbed.place("built")
             script = (
                 "apt-get install -qq certbot python-cryptography >&2 && exec python2.7 -B "
                 f"{inside}/tests/{_INSIDE} --tests {inside}/tests "
                 f"--unpatched {inside}/unpatched/usr/lib/python2.7/dist-packages"
             )
-            return lxc.shell(testbed, command=["sh", "-c", script])
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(in_testbed(Path(sys.argv[1]), sys.argv[2]))
-    except BackportError as error:
-        sys.exit(f"lock_cost: {error}")
+            command = lxc.attach(clone, ["sh", "-c", script])
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or not lines:
+        raise MachineError(f"the cost of the lock could not be measured (exit {done.returncode})")
+    data: dict[str, Any] = json.loads(lines[-1])
+    return data

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import require, run
 from backport.environments.standin import debian_suites
-from backport.testbed.host import as_root
+from tests.support.systems import home, made_once
 
 SUITE = "bullseye"
 IN_CHROOT = ("fakeroot",)
@@ -27,32 +24,11 @@ class Bullseye:
 
 def bullseye() -> Bullseye:
     """Make both below BACKPORT_TEST_CACHE, or take those that are there."""
-    home = Path(os.environ.get("BACKPORT_TEST_CACHE", "~/.cache/backport-tests")).expanduser()
-    suites = debian_suites(SUITE)
-    key = hashlib.sha256(repr((suites, IN_CHROOT, IN_ROOT)).encode()).hexdigest()[:12]
-    folder = home / f"{SUITE}-{key}"
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [suite.line([str(suite.keyring)]) for suite in suites]
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        chroot, root = folder / "chroot.tar", folder / "root"
-        if not chroot.exists():
-            _mmdebstrap("buildd", IN_CHROOT, chroot, lines, [])
-        if not root.exists():
-            prefix = as_root(["nice"])
-            _mmdebstrap("minbase", IN_ROOT, root, lines, prefix)
-    return Bullseye(chroot, root)
+    made_of = (debian_suites(SUITE), IN_CHROOT, IN_ROOT)
+    folder = home() / f"{SUITE}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}"
 
+    def system(name: str, variant: str, packages: tuple[str, ...]) -> Path:
+        options = ("--quiet", f"--variant={variant}", f"--include={','.join(packages)}")
+        return made_once(folder / name, SUITE, *options, "--dpkgopt=force-unsafe-io")
 
-def _mmdebstrap(
-    variant: str, include: tuple[str, ...], target: Path, lines: list[str], prefix: list[str]
-) -> None:
-    partial = target.with_name(f"new-{target.name}")
-    run(as_root(["rm", "-rf", partial]))
-    done = run(
-        [*prefix, require("mmdebstrap", "mmdebstrap"), "--quiet", f"--variant={variant}",
-         f"--include={','.join(include)}", "--dpkgopt=force-unsafe-io", SUITE, partial, *lines],
-        timeout=1800,
-    )  # fmt: skip
-    assert done.exit_code == 0, done.tail(20)
-    partial.rename(target)
+    return Bullseye(system("chroot.tar", "buildd", IN_CHROOT), system("root", "minbase", IN_ROOT))

@@ -95,17 +95,6 @@ def test_a_pair_that_does_not_belong_together_is_broken(exit_code: int, status: 
         assert isinstance(verdict, Broken)
 
 
-def test_only_exit_code_0_with_success_is_a_pass() -> None:
-    passes = [
-        (exit_code, status)
-        for exit_code in range(-15, 256)
-        for status in ("successful", "failed", "attempted", "given-back", "skipped", "building")
-        if isinstance(judge(exit_code, {"Status": status, "Fail-Stage": "build"}), Passed)
-    ]
-
-    assert passes == [(0, "successful")]
-
-
 def test_a_build_whose_time_was_over_failed_even_without_a_summary() -> None:
     assert judge(-9, {}, timed_out=True) == Failed(
         "timeout", "the build took longer than its time limit"

@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from backport.engine.verdict import Broken, Failed, Passed
 from backport.errors import InputError
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
+from tests.support.processes import eventually, running
 
 # What a process sees of the network: the error of a connection to an outside address (nothing
 # answers there, RFC 5737), and the interfaces that are up.
@@ -104,24 +103,6 @@ def test_a_missing_build_dependency_is_named(base: Bullseye, tmp_path: Path, emp
     assert "not-there" in result.verdict.detail
 
 
-def test_two_builds_at_once_do_not_disturb_each_other(
-    base: Bullseye, tmp_path: Path, empty: Path
-) -> None:
-    sources = [make_source(tmp_path / name, name) for name in ("one", "two")]
-
-    with ThreadPoolExecutor(2) as threads:
-        results = list(
-            threads.map(
-                lambda dsc: build(
-                    dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out" / dsc.stem
-                ),
-                sources,
-            )
-        )
-
-    assert [result.debs for result in results] == [("one_1.0_all.deb",), ("two_1.0_all.deb",)]
-
-
 def test_a_build_over_its_time_limit_failed_and_leaves_nothing_running(
     base: Bullseye, tmp_path: Path, empty: Path
 ) -> None:
@@ -131,7 +112,7 @@ def test_a_build_over_its_time_limit_failed_and_leaves_nothing_running(
 
     assert isinstance(result.verdict, Failed)
     assert result.verdict.stage == "timeout"
-    assert _processes("sleep\x00987") == []
+    assert running("sleep", "987") == []
 
 
 def test_the_chroot_of_a_failed_build_is_kept_and_can_be_entered(
@@ -235,7 +216,7 @@ def test_a_build_that_was_killed_leaves_no_process_and_only_its_folders(
         f"options=BuildOptions(memory={in_memory}))\n"
     )
     toolkit = subprocess.Popen([sys.executable, "-c", program], env=_environment())
-    _wait(lambda: _processes("sleep\x00876"))
+    eventually("the build sleeps", lambda: running("sleep", "876"), 300)
     log = sbuild.running_log(out)
     assert log is not None
     assert log.is_file()
@@ -245,7 +226,7 @@ def test_a_build_that_was_killed_leaves_no_process_and_only_its_folders(
     toolkit.send_signal(signal.SIGKILL)
     toolkit.wait()
 
-    _wait(lambda: not _processes("sleep\x00876"))
+    eventually("it is gone", lambda: not running("sleep", "876"), 300)
     assert not out.exists()
     assert [*out.parent.iterdir()] == [log.parents[1]]
     (stage,) = {*owner.left_temporary()} - {*before}
@@ -265,22 +246,3 @@ def open_folder() -> Iterator[Path]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(sbuild.__file__).parents[2])}
-
-
-def _processes(text: str) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_text().startswith(text):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
-
-
-def _wait(condition: object, seconds: float = 300.0) -> None:
-    assert callable(condition)
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.1)

@@ -1,15 +1,14 @@
-"""What the end-to-end tests share: where they run, and a line to the terminal of pytest."""
+"""What the end-to-end tests share: where they run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Place, alone, forget_steps, home
-
-Say = Callable[[str], None]
+from tests.e2e.support import Place, alone, forget_steps
+from tests.support.systems import home
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,18 +18,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = series if metafunc.config.getoption("--long") else series[:1]
         names = [getattr(one, "name", one) for one in chosen]
         metafunc.parametrize("job", chosen, ids=names, indirect=True, scope="module")
-
-
-@pytest.fixture(scope="session")
-def say(pytestconfig: pytest.Config) -> Say:
-    """Write a line past pytest's capture: a run takes minutes, and its reader may watch."""
-    manager = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def write(line: str) -> None:
-        with manager.global_and_fixture_disabled():
-            print(line, flush=True)
-
-    return write
 
 
 @pytest.fixture(scope="session")

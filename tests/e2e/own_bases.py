@@ -1,28 +1,28 @@
 """The recipe of this checkout with a pinned .dsc for every source, made of its own packaging.
 
 It stands for the archive's packaging: the .dsc has the archive's version, an upstream tarball that
-the recipe pins, and a changelog of its own; every second one is signed with a key that nobody has.
+the recipe pins, and a changelog of its own.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from backport.recipe import edit, reader
 from backport.recipe.model import BasePin, Source
+from backport.source.control import UBUNTU_MAINTAINER
 from backport.source.files import LEFT_OUT, sha256_of
 from backport.source.tarball import compression, unpack
 from tests.e2e.support import CHECKOUT, Place, must
 
+DEBIANS = "Debian Testers <testers@lists.debian.org>"
 CHANGELOG = """\
 {name} ({version}) unstable; urgency=medium
 
   * New upstream release.
 
- -- Debian Testers <testers@lists.debian.org>  Sat, 28 Jan 2017 10:00:00 +0100
+ -- {debians}  Sat, 28 Jan 2017 10:00:00 +0100
 """
 
 
@@ -35,22 +35,17 @@ def pin_all(place: Place) -> None:
     fetched = place.run("fetch")
     assert fetched.exit_code == 0, fetched.stderr
     recipe = reader.load(path)
-    gpg_home = place.root / "gnupg"
-    gpg_home.mkdir(mode=0o700)
-    for number, source in enumerate(recipe.sources):
-        folder = place.root / "archive" / source.name
-        dsc = _make(source, place.work / "fetch" / source.name, folder)
-        if number % 2:
-            _sign(dsc, gpg_home)
+    for source in recipe.sources:
+        dsc = make_base(source, place.work / "fetch" / source.name, place.root / "archive")
         pin = BasePin(source.debian_version, dsc.name, sha256_of(dsc), path=str(dsc))
         path.write_text(edit.set_base(path.read_text(), source.name, pin))
-    shutil.rmtree(gpg_home)
 
 
-def _make(source: Source, fetched: Path, folder: Path) -> Path:
-    """The .dsc of a source's own packaging, without what the recipe adds to it."""
+def make_base(source: Source, fetched: Path, archive: Path) -> Path:
+    """The .dsc of a source's own packaging by Debian, without what the recipe adds to it."""
     assert source.upstream is not None
     orig = fetched / source.upstream.file
+    folder = archive / source.name
     tree = folder / "tree"
     folder.mkdir(parents=True)
     shutil.copyfile(orig, folder / f"{source.name}_{source.version}.orig{compression(orig)}")
@@ -58,24 +53,10 @@ def _make(source: Source, fetched: Path, folder: Path) -> Path:
     shutil.rmtree(tree / "debian", ignore_errors=True)
     shutil.copytree(source.patches / "debian", tree / "debian", ignore=LEFT_OUT)
     (tree / "debian" / "rules").chmod(0o755)
-    changelog = CHANGELOG.format(name=source.name, version=source.debian_version)
+    for control in (tree / "debian").glob("control*"):
+        control.write_text(control.read_text().replace(UBUNTU_MAINTAINER, DEBIANS))
+    changelog = CHANGELOG.format(debians=DEBIANS, name=source.name, version=source.debian_version)
     (tree / "debian" / "changelog").write_text(changelog)
     must(["dpkg-source", "-b", tree.name], cwd=folder)
     shutil.rmtree(tree)
     return folder / f"{source.name}_{source.debian_version}.dsc"
-
-
-def _sign(dsc: Path, home: Path) -> None:
-    gpg = ["gpg", "--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase="]
-    environment = {**os.environ, "GNUPGHOME": str(home)}
-    if not (home / "pubring.kbx").exists():
-        must([*gpg, "--quick-generate-key", "Nobody", "ed25519", "sign", "0"], env=environment)
-    dsc.write_bytes(
-        subprocess.run(
-            [*gpg, "--clearsign"],
-            input=dsc.read_bytes(),
-            env=environment,
-            capture_output=True,
-            check=True,
-        ).stdout
-    )

@@ -40,7 +40,7 @@ Rules-Requires-Root: no
 
 Package: {name}
 Architecture: any
-Depends: {depends}
+Depends: libc6
 Description: a package of the tests
  It says hello.
 """
@@ -61,7 +61,7 @@ binary binary-arch: build
 	dpkg-deb --root-owner-group --build debian/tmp ..
 .PHONY: build build-arch build-indep clean binary binary-arch binary-indep
 """
-TEST = "Tests: {name}\nDepends: @{depends}\nRestrictions: {restrictions}\n"
+TEST = "Tests: says\nDepends: @{depends}\nRestrictions: allow-stderr\n"
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,6 @@ class Small:
     name: str = "greeter"
     commands: str = "true"
     test: str = ""
-    restrictions: str = "allow-stderr"
-    depends: str = "libc6"
     test_depends: str = ""
 
     @property
@@ -84,23 +82,22 @@ class Small:
         """The package as the source builder takes it."""
         name, lines = self.name, "\n".join(f"\t{line}" for line in self.commands.splitlines())
         more = f", {self.test_depends}" if self.test_depends else ""
-        control = TEST.format(name="says", depends=more, restrictions=self.restrictions)
         return PackageSpec(
             name=name,
             version="1.0-1",
             files={f"{name}.c": PROGRAM, "Makefile": MAKEFILE.format(name=name)},
             debian={
-                "control": CONTROL.format(name=name, depends=self.depends),
+                "control": CONTROL.format(name=name),
                 "rules!": RULES.format(commands=lines),
                 "compat": "13\n",
-                "tests/control": control,
+                "tests/control": TEST.format(depends=more),
                 "tests/says!": f"#!/bin/sh\nset -e\n{self.test or f'{name} | grep -q hello'}\n",
             },
         )
 
-    def with_test(self, test: str, **more: str) -> Small:
+    def with_test(self, test: str) -> Small:
         """The same package with another test."""
-        return replace(self, test=test, **more)
+        return replace(self, test=test)
 
 
 def begin(place: Place, small: Small, series: str, *, whole: bool = False) -> None:
@@ -139,16 +136,13 @@ def matrix_row(small: Small) -> str:
     return f'[[matrix.test]]\nname = "says"\nsource = "{small.name}"\n'
 
 
-def add_patch(place: Place, small: Small, before: str, after: str, *, text: str = PROGRAM) -> None:
-    """Put a quilt patch of one hunk into the recipe.
-
-    `text` is what the patch was made for: another one than the package's makes it unfit.
-    """
+def add_patch(place: Place, small: Small, before: str, after: str) -> None:
+    """Put a quilt patch of one hunk into the recipe."""
     file = f"{small.name}.c"
     patch = patch_text(
         file,
-        text,
-        text.replace(before, after),
+        PROGRAM,
+        PROGRAM.replace(before, after),
         header=(
             "Description: greet the series\n"
             "Author: A Tester <tester@example.org>\n"

@@ -18,12 +18,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM = (sys.executable, "-m", "backport.cli")
 
 
-def home() -> Path:
-    """Where work folders and downloads are kept from one run of the tests to the next."""
-    place = os.environ.get("BACKPORT_TEST_CACHE", "~/.cache/backport-tests")
-    return Path(place).expanduser().resolve()
-
-
 @dataclass(frozen=True)
 class Place:
     """The folders of a run: the recipe's, the work folder, and the cache of downloads."""

@@ -15,9 +15,9 @@ from backport.check import finding
 from backport.check.finding import Finding
 from backport.recipe import reader
 from backport.recipe.model import Recipe
-from backport.source import weight
 from tests.e2e.own_bases import pin_all
-from tests.e2e.support import Place, Ran, alone, forget_steps, home
+from tests.e2e.support import Place, Ran, alone, forget_steps
+from tests.support.systems import home
 
 # The first one always, the others with --long.
 SERIES = ("xenial", "yakkety", "zesty")
@@ -78,19 +78,3 @@ def test_every_source_is_made_for_the_archive_built_checked_and_tested(job: Job)
 
 def test_the_checks_find_nothing_that_the_update_is_to_blame_for(job: Job) -> None:
     assert [one for one in job.findings() if one.fails] == []
-
-
-def test_every_debdiff_begins_with_the_diff_and_its_weight_is_beside_it(job: Job) -> None:
-    for folder in job.made().values():
-        (debdiff,) = folder.glob("*.debdiff")
-        assert debdiff.read_text().startswith("diff -Nru ")
-        assert weight.read(folder / weight.FILE).lines("changelog") > 0
-
-
-def test_a_changelog_has_its_own_series_items_alone(job: Job) -> None:
-    for name, folder in job.made().items():
-        (changes,) = folder.glob("*_source.changes")
-        said = " ".join(changes.read_text().split())
-        for change in job.recipe.source(name).changes:
-            holds = not change.series or job.series in change.series
-            assert (change.text.rstrip(".") in said) == holds

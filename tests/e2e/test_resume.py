@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +20,10 @@ from backport.source.files import sha256_of
 from backport.testbed.host import as_root
 from backport.testbed.lxc import containers
 from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
-from tests.e2e.support import CHECKOUT, Place, environment, forget_steps, home
+from tests.e2e.support import CHECKOUT, Place, environment, forget_steps
 from tests.source.file_server import Stall, serve
+from tests.support.processes import command_line, started
+from tests.support.systems import home
 
 SERIES = "noble"
 SLOW = Small("slow", commands="echo now; sleep 4", test="echo now; sleep 4")
@@ -86,22 +87,6 @@ MOMENTS = {
     "test": Moment("test", TEST, lambda run: run.says_now(".test-*/console")),
     "evidence": Moment("test", "evidence", lambda run: [*run.place.work.glob("evidence/.new-*")]),
 }
-
-
-def started(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc(5)); "" where there is no such process, or a dead one."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def command_line(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    except OSError:
-        return []
 
 
 @pytest.fixture(scope="module")
@@ -267,21 +252,3 @@ def test_when_autopkgtest_alone_is_killed_nothing_is_left_and_the_next_run_goes_
     again = done.run(moment.command, "--base", "stand-in", "--json")
     assert again.exit_code == 0, again.stdout + again.stderr
     assert again.steps(reused=False) == {moment.step}
-
-
-def test_a_second_run_in_the_same_work_folder_is_refused(done: Place) -> None:
-    holder = (
-        "import sys, time; from pathlib import Path; from backport.engine.store import Store\n"
-        "with Store(Path(sys.argv[1])).locked(): print('has it', flush=True); time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", holder, str(done.work)]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as other:
-        try:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "has it\n"
-            refused = done.run("fetch")
-        finally:
-            other.kill()
-
-    assert refused.exit_code == 5
-    assert f"another run (process {other.pid}) uses this work folder" in refused.stderr

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backport.check import finding
 from tests.e2e.reviewer import hand_over
 from tests.e2e.small_recipes import (
-    PROGRAM,
     Small,
     add_patch,
     append,
@@ -144,47 +142,6 @@ def test_a_change_that_the_changelog_does_not_speak_of_fails_the_check(place: Pl
     assert BUILD in cause["skipped"]
 
 
-def test_the_debdiff_shows_the_patch_the_edit_and_the_changelog_alone(place: Place) -> None:
-    begin(place, SMALL, SERIES)
-    add_patch(place, SMALL, '"hello"', '"hello, noble"')
-    append(place, EDIT)
-
-    ran = place.run("source", "--json")
-
-    assert ran.exit_code == 0, ran.stdout + ran.stderr
-    folder = place.work / "source" / SERIES / "greeter"
-    debdiff = (folder / f"greeter_{VERSION}.debdiff").read_text()
-    files = {
-        line.split()[1].split("/", 1)[1] for line in debdiff.splitlines() if line[:4] == "+++ "
-    }
-    assert files == {
-        "debian/changelog",
-        "debian/control",
-        "debian/patches/greeting.patch",
-        "debian/patches/series",
-    }
-    assert f"+greeter ({VERSION}) {SERIES}; urgency=medium" in debdiff
-    assert "(LP: #2100000)" in debdiff
-    assert "-Depends: libc6\n+Depends: libc6, ed\n" in debdiff.replace("\n         ", " ")
-    orig = "greeter_1.0.orig.tar.gz"
-    assert (folder / orig).read_bytes() == (place.root / "archive" / orig).read_bytes()
-
-
-def test_a_patch_with_fuzz_is_refused_and_nothing_is_built(place: Place) -> None:
-    begin(place, SMALL, SERIES)
-    older = PROGRAM.replace("/* Say it. */", "/* Say it loudly. */")
-    add_patch(place, SMALL, '"hello"', '"hello, noble"', text=older)
-
-    ran = place.run("source", "--json")
-
-    assert ran.exit_code == 3
-    reason = ran.finished(f"source/{SERIES}/greeter")["detail"]
-    assert "greeting.patch: it does not fit greeter.c exactly: Hunk #1 FAILED at 3" in reason
-    assert "expected '/* Say it loudly. */" in reason
-    assert "found '/* Say it. */" in reason
-    assert not list((place.work / "source" / SERIES / "greeter").glob("*.dsc"))
-
-
 def test_a_failing_build_names_its_stage_and_log(place: Place) -> None:
     small = Small(commands="echo a unit test fails; false")
     begin(place, small, SERIES)
@@ -200,48 +157,3 @@ def test_a_failing_build_names_its_stage_and_log(place: Place) -> None:
     assert f"{place.work}/{BUILD}" in ran.stdout
     summary = json.loads((place.work / "summary.json").read_text())
     assert summary["counts"]["skipped"] == 1
-
-
-def test_a_failing_test_is_a_failure(place: Place) -> None:
-    small = SMALL.with_test("greeter | grep -q goodbye")
-    begin(place, small, SERIES)
-    append(place, matrix_row(small))
-
-    ran = place.run("run", "--base", "stand-in", "--json")
-
-    assert ran.exit_code == 4
-    assert ran.finished(BUILD)["verdict"] == "passed"
-    assert ran.finished(TEST)["verdict"] == "failed"
-    assert ran.summary["counts"]["failed"] == 1
-
-
-def test_a_skipped_test_is_counted_and_fails_a_strict_run(place: Place) -> None:
-    small = SMALL.with_test("exit 77", restrictions="skippable")
-    begin(place, small, SERIES)
-    append(place, matrix_row(small))
-
-    for more, exit_code in (((), 0), (("--strict",), 4)):
-        ran = place.run("run", "--base", "stand-in", "--json", *more)
-
-        assert ran.exit_code == exit_code
-        assert ran.finished(TEST)["verdict"] == "skipped"
-        assert ran.summary["counts"] == {"passed": 0, "failed": 0, "skipped": 1, "broken": 0}
-
-
-def test_a_patch_that_makes_the_build_unreproducible_fails_the_check(place: Place) -> None:
-    begin(place, SMALL, SERIES)
-    add_patch(place, SMALL, "puts(", "puts(__TIMESTAMP__ ")
-    say_in_the_changelog(place, "Mend the greeting (greeting.patch).")
-
-    ran = place.run("check", "--base", "stand-in", "--json")
-
-    step = f"check/{SERIES}/greeter.reproducible"
-    folder = place.work / step
-    assert ran.finished(step)["verdict"] == "failed", ran.stdout
-    (difference,) = finding.read(folder / finding.FILE)
-    assert (difference.rule, difference.new) == ("not-reproducible", True)
-    assert "./usr/bin/greeter" in difference.why
-    # The base is built twice too, to find out whose fault it is.
-    assert {path.name for path in folder.glob("*build.log")} == {
-        "second-build.log", "base-first-build.log", "base-second-build.log"
-    }  # fmt: skip

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -16,30 +15,10 @@ from backport.engine import process
 from backport.engine.process import Runner
 from backport.errors import MachineError
 from tests.engine.test_programs import run_by
+from tests.support.processes import eventually, started
 
 ROOT = Path(__file__).parents[2]
 LONG = "600"
-
-
-def state(pid: int) -> str:
-    """The state letter of a process (proc(5)); "" where there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
-
-
-def runs(pid: int) -> bool:
-    return state(pid) not in ("", "Z", "X")
-
-
-def eventually(what: str, holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Look until it holds; fail at the end of the time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not seen in {seconds:.0f} s: {what}"
-        time.sleep(0.01)
 
 
 def pid_in(path: Path) -> int:
@@ -54,7 +33,7 @@ def left_over() -> Iterator[list[int]]:
     pids: list[int] = []
     yield pids
     for pid in pids:
-        if runs(pid):
+        if started(pid):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -158,7 +137,7 @@ def test_the_time_limit_ends_the_whole_group(
     assert done.timed_out
     assert done.exit_code in (-signal.SIGTERM, -signal.SIGKILL)
     assert (log.read_text() if log else done.output).startswith("begun\n")
-    eventually("the grandchild is gone", lambda: not runs(grandchild))
+    eventually("the grandchild is gone", lambda: not started(grandchild))
 
 
 def test_a_program_that_left_the_group_and_holds_the_pipe_does_not_hold_the_run(
@@ -177,7 +156,7 @@ def test_what_outlives_the_leader_of_its_group_is_ended(
     words = ["sh", "-c", f"sleep {LONG} & echo $! >pid"]
     assert process.run(words, cwd=tmp_path, log=tmp_path / "log").exit_code == 0
     left_over.append(pid_in(tmp_path / "pid"))
-    eventually("it is gone", lambda: not runs(left_over[0]))
+    eventually("it is gone", lambda: not started(left_over[0]))
 
 
 def test_a_runner_that_is_stopped_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
@@ -240,13 +219,13 @@ def test_a_later_run_ends_what_a_killed_run_left_and_one_in_a_copy_of_the_folder
         assert list((tmp_path / "copy/running").iterdir()) == []
         live.kill()
         assert live.wait() == -signal.SIGKILL
-    assert runs(leader)
-    assert runs(grandchild)
+    assert started(leader)
+    assert started(grandchild)
     # The very folder, under another name, is no copy.
     (tmp_path / "work").rename(tmp_path / "moved")
     ended = process.end_left(tmp_path / "moved/running")
     assert ended == [f'sh -c sleep {LONG} & echo $! > "$0"; wait {file}']
-    eventually("both are gone", lambda: not runs(leader) and not runs(grandchild))
+    eventually("both are gone", lambda: not started(leader) and not started(grandchild))
     assert list((tmp_path / "moved/running").iterdir()) == []
 
 

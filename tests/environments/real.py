@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from backport.environments import mirror, systems
 from backport.environments.base import Dependencies
 from backport.environments.mirror import Pool
 from backport.environments.standin import debian_suites
+from tests.support.systems import home
 
 SUITE = "bullseye"
-
-
-def home() -> Path:
-    """Where downloads are kept from one run of the tests to the next."""
-    place = os.environ.get("BACKPORT_TEST_CACHE", "~/.cache/backport-tests")
-    return Path(place).expanduser().resolve()
 
 
 def pool(*more: str) -> Pool:

@@ -9,14 +9,20 @@ from backport.environments.standin import StandIn
 from backport.environments.ubuntu import KEYRING_VARIABLE, Ubuntu
 from backport.errors import UsageError
 from backport.recipe.model import Recipe, Series
-from backport.transport import Limits
 from tests.environments.packages import served
 from tests.support.raw_server import RawServer
 
 
 def recipe(*series: Series) -> Recipe:
     return Recipe(
-        Path("backport.toml"), Path(), "update", 1, "A <a@example.org>", "", "", series, ()
+        name="update",
+        bug=1,
+        maintainer="A <a@example.org>",
+        date="",
+        path=Path("backport.toml"),
+        root=Path(),
+        series=series,
+        sources=(),
     )
 
 
@@ -51,17 +57,6 @@ def test_an_archive_answers_for_the_series_that_its_release_file_names(mirror: P
 @pytest.mark.parametrize("mirror", ["", "no address", "http://[", "gopher://a/", "http://a b/"])
 def test_what_is_no_address_does_not_answer(mirror: str) -> None:
     assert not answers(Series("xenial", "", mirror))
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [[b"nonsense\r\n\r\n"], [], [b"", None], [b"HTTP/1.0 200 OK\r\nX: ", b"x", None]],
-    ids=["nonsense", "hangs up", "says nothing", "drips"],
-)
-def test_a_server_that_does_not_speak_http_or_hangs_is_no_answer(sent: list[bytes | None]) -> None:
-    with RawServer(sent, pause=0.02) as server:
-        # It returns at all: two of these servers would go on for ever.
-        assert not answers(Series("xenial", "1", server.url), Limits(0.5, 0.5, 0.5))
 
 
 def test_the_archive_is_the_base_where_all_series_of_the_run_are_there(mirror: Path) -> None:

@@ -6,20 +6,9 @@ import pytest
 from debian.deb822 import Packages
 
 from backport.environments import localrepo
-from backport.environments.private_apt import PrivateApt
 from backport.errors import InputError, StepError
 from backport.source.files import sha256_of, tree_hashes
 from tests.environments.packages import EPOCH, make_deb
-
-
-def test_apt_resolves_what_was_published(tmp_path: Path) -> None:
-    debs = [make_deb(tmp_path, "one", Depends="two (>= 1.5)"), make_deb(tmp_path, "two", "1.6")]
-    repository = localrepo.publish(debs, tmp_path / "repo")
-    apt = PrivateApt(tmp_path / "apt", [], "amd64")
-    (tmp_path / "apt/etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{repository} ./\n")
-    apt.update()
-    names = [deb.name for deb in apt.closure(["one"])]
-    assert names == ["one_1.0_all.deb", "two_1.6_all.deb"]
 
 
 def test_a_repository_is_named_by_its_content_and_written_once(tmp_path: Path) -> None:

@@ -12,27 +12,11 @@ import pytest
 from backport.environments import chroot, localrepo
 from backport.errors import StepError
 from backport.source.files import same_file
+from tests.build.packages import make_deb
 from tests.environments import real
 
 PAGE = "usr/share/man/man1/sh.distrib.1.gz"
 CONFIGURED = "test -e /etc/late-pam || { echo 'there is no PAM yet' >&2; exit 1; }"
-
-
-def make_essential(folder: Path, name: str, depends: str, **scripts: str) -> None:
-    """A package that is Essential, has a manual page, and maintainer scripts of one line each."""
-    tree = folder.parent / f"tree-{name}"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "usr/share/man/man1").mkdir(parents=True)
-    (tree / f"usr/share/man/man1/{name}.1.gz").touch()
-    (tree / "DEBIAN/control").write_text(
-        f"Package: {name}\nVersion: 1.29\nArchitecture: all\nEssential: yes\n{depends}"
-        "Maintainer: Nobody <nobody@example.org>\nDescription: a test package\n"
-    )
-    for script, text in scripts.items():
-        path = tree / "DEBIAN" / script
-        path.write_text(f"#!/bin/sh\nset -e\n{text}\n")
-        path.chmod(0o755)
-    pack(tree, folder)
 
 
 def make_older(deb: Path, folder: Path, tree: Path) -> None:
@@ -40,10 +24,6 @@ def make_older(deb: Path, folder: Path, tree: Path) -> None:
     subprocess.run(["dpkg-deb", "--raw-extract", str(deb), str(tree)], check=True)
     control = tree / "DEBIAN/control"
     control.write_text(re.sub("(?m)^Version: .*", "Version: 1.29", control.read_text()))
-    pack(tree, folder)
-
-
-def pack(tree: Path, folder: Path) -> None:
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(folder)]
     subprocess.run(command, check=True, capture_output=True)
 
@@ -58,15 +38,16 @@ def make_system(folder: Path, *, page: str = PAGE) -> Path:
             make_older(deb, debs, folder / "tree-helpers")
         else:
             same_file(debs / deb.name, deb)
-    make_essential(
-        debs,
-        "init",
-        "Pre-Depends: early-systemd\n",
-        preinst=f"test $1 != install || ln -s dash.1.gz /{page}",
-    )
-    make_essential(debs, "early-systemd", "Depends: late-pam\n", postinst=CONFIGURED)
-    make_essential(debs, "late-pam", "", postinst="touch /etc/late-pam")
-    return localrepo.publish(sorted(debs.iterdir()), folder / "repo")
+    for name, field, script, text in (
+        ("init", "Pre-Depends: early-systemd\n", "preinst",
+         f"test $1 != install || ln -s dash.1.gz /{page}"),
+        ("early-systemd", "Depends: late-pam\n", "postinst", CONFIGURED),
+        ("late-pam", "", "postinst", "touch /etc/late-pam"),
+    ):  # fmt: skip
+        files = {f"usr/share/man/man1/{name}.1.gz": ""}
+        files[f"DEBIAN/{script}!"] = f"#!/bin/sh\nset -e\n{text}\n"
+        make_deb(debs, name, "1.29", files=files, fields=f"Essential: yes\n{field}")
+    return localrepo.publish(sorted(debs.glob("*.deb")), folder / "repo")
 
 
 def test_a_chroot_of_a_series_whose_init_is_essential_is_made(tmp_path: Path) -> None:

@@ -51,17 +51,3 @@ def test_a_file_that_is_not_there_or_another_answer_is_refused(
 def test_an_index_without_https_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="https"):
         pypi.resolve("thing", "thing-1.0.tar.gz", index=url)
-
-
-def test_the_index_is_the_one_that_pip_uses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example.org/simple/")
-    pypi.index_url.cache_clear()
-    try:
-        assert pypi.index_url() == "https://index.example.org/simple"
-        monkeypatch.delenv("PIP_INDEX_URL")
-        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-        pypi.index_url.cache_clear()
-        assert pypi.index_url().startswith("https://")
-        assert "example.org" not in pypi.index_url()
-    finally:
-        pypi.index_url.cache_clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -144,7 +144,7 @@ def test_an_upgrade_starts_from_what_the_archive_has_of_the_update(home: Path, m
     needs = {step: home / str(step) for step in (dependencies, base, build)}
     for path in (*needs.values(), home / "out", home / "scratch"):
         path.mkdir(parents=True)
-    (needs[dependencies] / FILE).write_text(json.dumps(DEPENDENCIES.to_json()))
+    (needs[dependencies] / FILE).write_text(json.dumps(asdict(DEPENDENCIES), default=sorted))
     actions = Actions(made.recipe, Store(home), made.base, Options(home / "cache", offline=True))
     actions.prepare_base(Step(base), needs[base], needs)
     make_package(needs[build], "own", "2.0", {"depends": "bc"})

@@ -113,10 +113,6 @@ def without_the_series(archive: UbuntuArchive, _: Path) -> None:
     (archive.folder / "dists").rename(archive.folder / "others")
 
 
-def as_it_is(_: UbuntuArchive, __: Path) -> None:
-    """Change nothing: the archive lacks the relation."""
-
-
 SIGNATURE = (InputError, "signature does not verify")
 
 
@@ -129,7 +125,6 @@ SIGNATURE = (InputError, "signature does not verify")
         (with_a_changed_release_file, SIGNATURE),
         (with_a_changed_index, (HashMismatchError, "try again later, or use another mirror")),
         (without_the_series, (RemoteError, "Release' does not have a Release file")),
-        (as_it_is, (InputError, "cannot meet tool (>= 2.0)")),
     ],
 )
 def test_what_is_not_verified_or_not_there_is_refused(

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from backport import namespaces
 from backport.engine.process import Completed, require, run
-from backport.environments.standin import debian_suites
-from tests.environments.real import home
+from tests.support.systems import home, made_once
 
 ROOT = Path(__file__).parents[2]
 HOME = home() / "hosts"
@@ -87,10 +86,6 @@ class Machine:
         command = namespaces.command(inside, processes=False, end_with_caller=True)
         return run(command, timeout=timeout)
 
-    def version(self, package: str) -> str:
-        """The version of an installed package."""
-        return self.run("dpkg-query", "-W", "-f", "${Version}", package).output
-
 
 @contextmanager
 def machine(suite: str) -> Iterator[Machine]:
@@ -135,16 +130,10 @@ def _carry(source: Path, target: Path) -> None:
 
 def _tarball(suite: str) -> Path:
     """A minimal system of the suite, packed."""
-    tarball, fresh = HOME / f"{suite}.tar", HOME / f"new-{suite}.tar"
-    if not tarball.exists():
-        suites = debian_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
-        lines = [one.line([str(one.keyring)]) for one in suites]
-        settings = HOME / f"{suite}.apt"
-        settings.write_text(_apt_settings())
-        options = ["--variant=minbase", "--include=ca-certificates", f"--aptopt={settings}"]
-        _must([require("mmdebstrap", "mmdebstrap"), *options, suite, fresh, *lines])
-        fresh.rename(tarball)
-    return tarball
+    settings = HOME / f"{suite}.apt"
+    settings.write_text(_apt_settings())
+    options = ("--variant=minbase", "--include=ca-certificates", f"--aptopt={settings}")
+    return made_once(HOME / f"{suite}.tar", suite, *options)
 
 
 def _apt_settings() -> str:

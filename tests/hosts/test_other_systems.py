@@ -10,22 +10,20 @@ from pathlib import Path
 import pytest
 
 from backport.source.files import tree_hashes
-from tests.e2e.conftest import Say
-from tests.e2e.support import CHECKOUT, Place, home
+from tests.e2e.support import CHECKOUT, Place
 from tests.hosts.machine import Machine, machine
+from tests.support.systems import home
 
 SERIES = "zesty"
-TOOLS = ("dpkg-dev", "apt", "sbuild", "mmdebstrap", "lintian", "lxc", "autopkgtest", "python3")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can enter another root")
 
 
 @pytest.fixture(scope="module", params=["trixie", "sid"])
-def system(request: pytest.FixtureRequest, say: Say) -> Iterator[Machine]:
+def system(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine on which scripts/install has installed all that the tests need."""
     with machine(request.param) as made:
         installed = made.run("scripts/install", "test")
         assert installed.exit_code == 0, installed.tail()
-        say(f"\n{request.param}: " + ", ".join(f"{tool} {made.version(tool)}" for tool in TOOLS))
         yield made
     assert str(made.root) not in Path("/proc/mounts").read_text()
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from backport.cli import main
-from backport.engine import outputs
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
@@ -288,23 +287,6 @@ def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
     journal.write(recipe.parent / "build", replace(old, version=fresh))
     assert run(recipe) == 0
     assert [(row["arch"], row["version"]) for row in kept(recipe)["tests"]] == [("amd64", fresh)]
-
-
-def test_a_test_that_is_shipped_under_another_name_is_read_under_the_recipes(
-    recipe: Path, world: World
-) -> None:
-    made = recipe.parent / "build/source/xenial/app"
-    made.mkdir(parents=True)
-    (made / outputs.SHIPPED).write_text(json.dumps({"smoke": "backport-smoke"}))
-    summary = "smoke FAIL the base has it too\nbackport-smoke PASS\nrace PASS\n"
-    put(world, "20261122_000000", result_tar(4, VERSION, summary))
-    assert run(recipe) == 4
-    each = kept(recipe)["tests"][0]["each"]
-    assert {name: one["verdict"] for name, one in each.items()} == {
-        "smoke": "passed",
-        "smoke (the base's own)": "failed",
-        "race": "passed",
-    }
 
 
 def test_a_control_in_the_updates_own_ppa_is_refused(

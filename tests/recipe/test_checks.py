@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -106,26 +105,6 @@ def pin(version: str) -> dict[str, str]:
         "sha256": recipes.SHA256,
         "url": "https://example.org/",
     }
-
-
-def by_series(content: dict[str, Any], **bases: str) -> None:
-    """Give alpha a base for each of these series, and no version of its own."""
-    source = content["source"]["alpha"]
-    for key in ("version", "debian-version", "upstream"):
-        source.pop(key, None)
-    source["base"] = {name: pin(version) for name, version in bases.items()}
-
-
-def test_each_series_may_have_a_base_of_its_own(tmp_path: Path) -> None:
-    content = recipes.data(TWO)
-    by_series(content, xenial="1.0-1", yakkety="2.0-1ubuntu1")
-    source = recipes.load_data(tmp_path, TWO, content).source("alpha")
-    there = {name: source.in_series(name) for name in source.series}
-    assert {name: (one.version, one.debian_version) for name, one in there.items()} == {
-        "xenial": ("1.0", "1.0-1"),
-        "yakkety": ("2.0", "2.0-1ubuntu1"),
-    }
-    assert [one.version for one in source.pins] == ["1.0-1", "2.0-1ubuntu1"]
 
 
 def test_a_series_without_a_base_of_its_own_has_the_common_one(tmp_path: Path) -> None:

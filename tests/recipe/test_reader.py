@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from backport.recipe.bug import BugText, ExceptionItem, SruException
-from backport.recipe.model import Change, Control, PackagingEdit, Published, Source, Variant
+from backport.recipe.model import Change, Control, Published, Source, Variant
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
-from tests.support.wrong_recipes import TWO, refusal, whole
+from tests.support.wrong_recipes import TWO, refusal
 
 
 def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
@@ -46,33 +45,6 @@ def test_an_item_of_the_changelog_may_hold_in_some_series_only(tmp_path: Path) -
     alpha = recipe.source("alpha")
     assert alpha.changes_in("xenial") == ("Everywhere.", "Only there.", "Too.")
     assert alpha.changes_in("yakkety") == ("Everywhere.", "Too.")
-
-
-def test_the_tables_about_the_bug_and_the_packaging_are_read(tmp_path: Path) -> None:
-    content = whole()
-    content["bug"] |= {"other-info": " New. \n", "tags": ["sru"], "status": "In Progress"}
-    content["source"]["alpha"]["packaging"] = [
-        {"file": "alpha.cron.d", "replaces": True, "reason": "another hour"},
-        {"file": "rules", "requires": ["dh_x"], "reason": "why", "series": ["xenial"]},
-    ]
-    recipe = recipes.load_data(tmp_path, TWO, content)
-    assert recipe.bug_text == BugText(
-        "Renewals fail.",
-        "1. Renew.",
-        "A lock that stays makes every renewal fail.",
-        "New.",
-        ("sru",),
-        "In Progress",
-    )
-    items = (
-        ExceptionItem("It runs", "alpha", ("smoke",)),
-        ExceptionItem("It looks well", why="Look at it", address="https://example.org/"),
-    )
-    assert recipe.exception == SruException("https://example.org/exception", (), items)
-    assert recipe.source("alpha").packaging == (
-        PackagingEdit("alpha.cron.d", "another hour", replaces=True),
-        PackagingEdit("rules", "why", requires=("dh_x",), series=("xenial",)),
-    )
 
 
 def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:

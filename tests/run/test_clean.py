@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None
 def base(store: Store, series: str, home: Path, key: str, age: float = 0.0) -> None:
     """A base step that names the chroot and the testbed of that key."""
     chroot, root = home / f"chroot-{key}.tar", home / f"testbed-{key}"
-    data = PreparedBase("stand-in", "bullseye", home / f"base-{key}", chroot, root).to_json()
-    step(store, f"base/{series}", age, {prepared.FILE: json.dumps(data)})
+    data = asdict(PreparedBase("stand-in", "bullseye", home / f"base-{key}", chroot, root))
+    step(store, f"base/{series}", age, {prepared.FILE: json.dumps(data, default=str)})
 
 
 def leftovers(home: Path, *keys: str) -> None:

@@ -23,29 +23,27 @@ Two renewals at once do harm (LP: #1640978).
 """
 
 
-def test_a_whole_header_has_no_fault() -> None:
-    header = read(WHOLE)
-    assert faults(header) == ()
-    assert header.description == "wait for the lock\nTwo renewals at once do harm."
-    assert header.bug == "https://bugs.launchpad.net/bugs/1640978"
+@pytest.mark.parametrize(
+    ("text", "bug"),
+    [
+        (WHOLE, "https://bugs.launchpad.net/bugs/1640978"),
+        (FROM_GIT, "LP: #1640978"),
+        # Fields may follow the message.
+        ("Subject: x\nFrom: A <a@example.org>\n\nMore words.\n\nBug-Ubuntu: LP 1\n", "LP 1"),
+        # An origin stands for an author.
+        ("Description: x\nOrigin: upstream\nBug-Ubuntu: launchpad.net/1\n", "launchpad.net/1"),
+    ],
+)
+def test_a_whole_header_has_no_fault(text: str, bug: str) -> None:
+    header = read(text)
+    assert (faults(header), header.bug) == ((), bug)
 
 
-def test_what_git_writes_is_read() -> None:
+def test_the_description_and_the_author_are_read_in_either_form() -> None:
+    assert read(WHOLE).description == "wait for the lock\nTwo renewals at once do harm."
     header = read(FROM_GIT)
-    assert faults(header) == ()
     assert header.description == "[PATCH] Wait for the lock"
     assert header.author == "A Tester <tester@example.org>"
-    assert header.bug == "LP: #1640978"
-
-
-def test_fields_may_follow_the_message() -> None:
-    text = "Subject: wait\nFrom: A <a@example.org>\n\nMore words.\n\nBug-Ubuntu: LP 1\n"
-    assert faults(read(text)) == ()
-
-
-def test_an_origin_stands_for_an_author() -> None:
-    text = "Description: wait\nOrigin: upstream, commit 1234\nBug-Ubuntu: https://launchpad.net/bugs/1\n"
-    assert faults(read(text)) == ()
 
 
 @pytest.mark.parametrize(

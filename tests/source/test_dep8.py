@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.source.dep8 import ShippedTest, add_tests
+from backport.source.dep8 import add_tests
 from tests.support.source_builder import write_files
 
-THEIRS = "Tests: smoke, other\nDepends: @\n# the end\n"
+THEIRS = "Tests: theirs, other\nDepends: @\n# the end\n"
 OURS = {
     "control": "# lib: ca.py\nTests: smoke\nDepends: small\n\nTests: race helper\n",
     "smoke!": "#!/bin/sh\n",
@@ -34,40 +34,31 @@ def shipped(debian: Path) -> dict[str, str]:
 def test_without_tests_of_the_base_ours_are_debians_tests(tmp_path: Path) -> None:
     debian = tmp_path / "debian"
     debian.mkdir()
-    names = add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
-    assert [(test.name, test.shipped) for test in names] == [
-        ("smoke", "smoke"),
-        ("race", "race"),
-        ("helper", "helper"),
-    ]
+    add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
     files = shipped(debian)
     assert sorted(files) == ["control", "data.txt", "helper", "lib/ca.py", "race", "smoke"]
     assert files["control"] == "Tests: smoke\nDepends: small\n\nTests: race helper\n"
     assert (debian / "tests" / "smoke").stat().st_mode & 0o111
 
 
-def test_tests_of_the_base_stay_and_ours_get_a_folder_and_names_of_their_own(
-    tmp_path: Path,
-) -> None:
-    theirs = {"control": THEIRS, "smoke!": "#!/bin/true\n", "other!": "#!/bin/true\n"}
+def test_tests_of_the_base_stay_and_ours_get_a_folder_of_their_own(tmp_path: Path) -> None:
+    theirs = {"control": THEIRS, "theirs!": "#!/bin/true\n", "other!": "#!/bin/true\n"}
     debian = tmp_path / "debian"
     write_files(debian / "tests", theirs)
-    names = add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
-    assert names[0] == ShippedTest("smoke", "backport-smoke")
-    assert names[1:] == (ShippedTest("race", "race"), ShippedTest("helper", "helper"))
+    add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
     files = shipped(debian)
-    assert files["smoke"] == "#!/bin/true\n"
+    assert files["theirs"] == "#!/bin/true\n"
     assert sorted(name for name in files if name.startswith("backport/")) == [
-        "backport/backport-smoke",
         "backport/data.txt",
         "backport/helper",
         "backport/lib/ca.py",
         "backport/race",
+        "backport/smoke",
     ]
     assert files["control"] == (
         THEIRS + "\n"
-        "Tests: backport-smoke\nTests-Directory: debian/tests/backport\nDepends: small\n\n"
-        "Tests: race, helper\nTests-Directory: debian/tests/backport\n"
+        "Tests: smoke\nTests-Directory: debian/tests/backport\nDepends: small\n\n"
+        "Tests: race helper\nTests-Directory: debian/tests/backport\n"
     )
 
 
@@ -79,27 +70,26 @@ def test_a_tests_directory_is_where_the_test_is(tmp_path: Path) -> None:
     }
     tests, plain, other = folder_of_tests(tmp_path / "t", ours), tmp_path / "a", tmp_path / "b"
     plain.mkdir()
-    assert add_tests(tests, plain) == (ShippedTest("smoke", "smoke"), ShippedTest("unit", "unit"))
+    add_tests(tests, plain)
     assert shipped(plain) == {"control": ours["control"], "deep/smoke": "#!/bin/sh\n"}
-    write_files(other / "tests", {"control": THEIRS, "smoke!": "", "other!": ""})
+    write_files(other / "tests", {"control": THEIRS, "theirs!": "", "other!": ""})
     add_tests(tests, other)
     files = shipped(other)
-    assert [name for name in files if "/" in name] == ["backport/deep/backport-smoke"]
+    assert [name for name in files if "/" in name] == ["backport/deep/smoke"]
     assert files["control"].removeprefix(THEIRS) == (
-        "\nTests: backport-smoke\nTests-Directory: debian/tests/backport/deep\n\n"
+        "\nTests: smoke\nTests-Directory: debian/tests/backport/deep\n\n"
         "Tests: unit\nTests-Directory: upstream/t\n"
     )
 
 
-def test_a_file_of_upstreams_cannot_have_the_name_of_a_test_of_the_base(tmp_path: Path) -> None:
-    ours = {"control": "Tests: smoke\nTests-Directory: upstream/t\n"}
-    write_files(tmp_path / "tests", {"control": THEIRS, "smoke!": "", "other!": ""})
-    with pytest.raises(InputError, match="the base has a test of the name smoke"):
-        add_tests(folder_of_tests(tmp_path / "t", ours), tmp_path)
+def test_a_test_with_the_name_of_one_of_the_base_is_refused(tmp_path: Path) -> None:
+    write_files(tmp_path / "tests", {"control": THEIRS.replace("theirs", "smoke")})
+    with pytest.raises(InputError, match="the base has a test of the name smoke; give ours an"):
+        add_tests(folder_of_tests(tmp_path / "t", OURS), tmp_path)
 
 
 def test_a_source_without_a_folder_of_tests_gets_none(tmp_path: Path) -> None:
-    assert add_tests(tmp_path / "nothing", tmp_path / "debian") == ()
+    add_tests(tmp_path / "nothing", tmp_path / "debian")
     assert not (tmp_path / "debian").exists()
 
 

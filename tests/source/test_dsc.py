@@ -43,7 +43,7 @@ def test_a_dsc_on_a_server_comes_with_its_files(
     server.files = {f"/pool/{path.name}": path.read_bytes() for path in dsc.parent.iterdir()}
     server.faults = [Cut(100)]
     pin = pin_of(dsc, path="", url=f"{server.url}/pool{tail}")
-    found = fetch_base(pin, tmp_path / "cache", backoff=0.001)
+    found = fetch_base(pin, tmp_path / "cache")
     assert sorted(path.name for path in found.parent.iterdir()) == sorted(
         path.name for path in dsc.parent.iterdir()
     )

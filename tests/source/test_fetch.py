@@ -34,7 +34,6 @@ def get(server: FileServer, cache: Path, **options: object) -> Path:
         sha(BODY),
         cache,
         name="a.tar.gz",
-        backoff=0.001,
         **options,  # type: ignore[arg-type]
     )
 

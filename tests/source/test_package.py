@@ -292,12 +292,3 @@ def test_the_same_input_gives_the_same_bytes_wherever_and_however_it_is_made(
         )
     assert found[0] == found[1]
     assert len(found[0]) == 4 + 5 + 4
-
-
-def test_the_programs_output_is_in_the_log_without_the_folders_name(tmp_path: Path) -> None:
-    recipe, dsc = make_recipe(tmp_path, SPEC), build_dsc(SPEC, tmp_path / "archive")
-    make_on_base(tmp_path, recipe, dsc, log=tmp_path / "log")
-    log = (tmp_path / "log").read_text()
-    assert "dpkg-source: info: building small" in log
-    assert str(tmp_path / "out") not in log.replace(str(tmp_path / "out") + "/", "")
-    assert ".making-" not in log

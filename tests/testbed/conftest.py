@@ -1,13 +1,5 @@
-"""What the tests of testbeds share."""
+"""The tests of testbeds have the same real systems as those of builds."""
 
-from __future__ import annotations
+from tests.build.conftest import base
 
-import pytest
-
-from tests.build.bullseye import Bullseye, bullseye
-
-
-@pytest.fixture(scope="session")
-def base() -> Bullseye:
-    """A real chroot and testbed root."""
-    return bullseye()
+__all__ = ["base"]

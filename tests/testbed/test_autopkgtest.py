@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from backport.testbed.autopkgtest import run
 from backport.testbed.lxc import Testbed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
+from tests.support.processes import eventually, running
 
 # What a path of a socket may have (unix(7)), with the byte that ends it.
 SOCKET_PATH = 108
@@ -123,7 +122,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     assert (out / "artifacts" / "own-name").read_text().strip()
     assert [path.name for path in out.parent.iterdir()] == ["result"]
     assert list(temporary.iterdir()) == []
-    wait(lambda: lxc.clones_of(testbed.name) == [])
+    eventually("the clones are gone", lambda: lxc.clones_of(testbed.name) == [], 300)
 
 
 def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> 
 
     (slow,) = result.tests
     assert slow.verdict == Failed("timeout", "the test took longer than its time limit")
-    assert not running("sleep\x00765")
+    assert not running("sleep", "765")
 
 
 def test_the_tests_of_a_source_package_are_run_and_only_those_asked_for(
@@ -165,24 +164,6 @@ def test_a_folder_without_tests_is_refused(testbed: Testbed, tmp_path: Path) -> 
 
     with pytest.raises(InputError, match="no tests"):
         run(tmp_path / "matrix", testbed=testbed, out=tmp_path / "out")
-
-
-def running(text: str) -> bool:
-    """Whether a process of the machine has that in its command line."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text in path.read_text() and int(path.parent.name) != os.getpid():
-                return True
-        except OSError:
-            continue
-    return False
-
-
-def wait(condition: Callable[[], bool], seconds: float = 300.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.1)
 
 
 def test_what_a_test_left_is_in_one_folder_whichever_autopkgtest_ran_it(tmp_path: Path) -> None:

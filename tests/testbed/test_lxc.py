@@ -51,13 +51,6 @@ def test_a_clone_has_systemd_the_repositories_and_no_network(
     assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
 
 
-def test_a_clone_can_keep_what_it_writes_on_disk(base: Bullseye) -> None:
-    with Testbed(base.testbed_root, {}, in_memory=False) as testbed, testbed.booted() as clone:
-        kind = inside(clone, "findmnt -n -o FSTYPE /; df --output=source / | tail -1")
-
-    assert kind.startswith("overlay")
-
-
 def test_two_testbeds_of_one_root_run_side_by_side(base: Bullseye) -> None:
     with (
         Testbed(base.testbed_root, {}) as one,

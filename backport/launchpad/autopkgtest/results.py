@@ -41,12 +41,9 @@ class ServiceResult:
 
 @dataclass(frozen=True)
 class AskedControl:
-    """A control of the recipe: its test, the name under which the package ships that test, the
-    recipe's name of the control, and the variant whose packages it runs on.
-    """
+    """A control of the recipe: its test, its own name, and the variant that it runs on."""
 
     test: str
-    shipped: str
     control: str
     variant: str
 
@@ -152,7 +149,7 @@ def control(
         return not_run(request, asked, f"no result yet; request it: {request.url}")
     answer = result.answer
     made = [
-        answer if isinstance(answer, Broken) else service.control_verdict(one.shipped, answer)
+        answer if isinstance(answer, Broken) else service.control_verdict(one.test, answer)
         for one in asked
     ]
     whole = next((one for one in made if isinstance(one, Broken)), made[0])
