@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,11 +15,15 @@ from backport.engine import schedule
 from backport.engine.events import Note
 from backport.engine.store import Store
 from backport.errors import BackportError, RecipeError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import debdiff
+from backport.launchpad.archive.publications import Records
 from backport.recipe import upgrade_order, versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.run import ui
 from backport.run.plan import Selection
+from backport.sru import bundle, run_record
 
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -211,8 +216,6 @@ def archive_versions(
 
 def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     """The recipe with the versions that the last run has made; as it is where nothing was run."""
-    from backport.sru import run_record  # noqa: PLC0415 - only a few commands need it
-
     work = work_folder(args, recipe)
     if not (work / run_record.FILE).is_file():
         return recipe
@@ -221,11 +224,6 @@ def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
 
 def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
-    from contextlib import closing  # noqa: PLC0415
-
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.archive import debdiff  # noqa: PLC0415
-    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
 
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         asked = None if args.offline else client
@@ -248,14 +246,18 @@ def note(text: str, args: argparse.Namespace) -> None:
         print(ui.event_line(Note(text)), file=sys.stderr)
 
 
+def agreed(question: str) -> bool:
+    """Ask on the terminal; stdout may be a file."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def remake_evidence(args: argparse.Namespace, store: Store) -> None:
     """Make the last run's evidence again, with what Launchpad has said since.
 
     Says where it is, or on stderr why there is none; that does not undo what the command has
     found out. Where nothing was run yet there is nothing to make.
     """
-    from backport.sru import bundle, run_record  # noqa: PLC0415 - only a few commands need it
-
     if not (store.work / run_record.FILE).is_file():
         return
     try:

@@ -9,11 +9,18 @@ import time
 from dataclasses import asdict
 
 from backport import doctor as machine
+from backport.build import sbuild
+from backport.builder import sandbox
+from backport.check import lintian
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import BackportError, UsageError
+from backport.launchpad.upload import dput
 from backport.recipe import reader
+from backport.run import clean as cleaning
+from backport.run import shell as look
+from backport.testbed import host
 
 
 def register(subs: Subparsers) -> None:
@@ -35,11 +42,6 @@ def register(subs: Subparsers) -> None:
 
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
-    from backport.builder import sandbox  # noqa: PLC0415
-    from backport.check import lintian  # noqa: PLC0415
-    from backport.launchpad.upload import dput  # noqa: PLC0415
-    from backport.testbed import host  # noqa: PLC0415
-
     work = args.work or args.recipe.parent / "build"
     found = [
         *machine.missing_programs(),
@@ -77,8 +79,6 @@ def _has_old_series(args: argparse.Namespace) -> bool:
 
 def shell(args: argparse.Namespace) -> int:
     """Open a shell in the chroot that a failed build left, else in a testbed of the series."""
-    from backport.run import shell as look  # noqa: PLC0415
-
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     return look.shell(recipe, Store(common.work_folder(args, recipe)), args.series, args.source)
@@ -86,9 +86,6 @@ def shell(args: argparse.Namespace) -> int:
 
 def clean(args: argparse.Namespace) -> int:
     """Remove old steps and bases, and what a kill left; never the evidence."""
-    from backport.build import sbuild  # noqa: PLC0415
-    from backport.run import clean as cleaning  # noqa: PLC0415
-
     if not 0 <= args.older_than < math.inf:
         raise UsageError("this is no number of days", where="--older-than", advice="give 0 or more")
     recipe = reader.load(args.recipe, outside=args.outside)

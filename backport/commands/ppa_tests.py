@@ -8,23 +8,27 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from debian.debian_support import Version
 
 from backport.commands import common, waiting
 from backport.engine import verdict
+from backport.engine.outputs import SHIPPED
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.autopkgtest import results, service, verdicts
+from backport.launchpad.autopkgtest.results import AskedControl
+from backport.launchpad.autopkgtest.service import Request
+from backport.launchpad.autopkgtest.verdicts import ServiceRun
+from backport.launchpad.upload import ppa as ppas
+from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import AskedControl
-    from backport.launchpad.autopkgtest.service import Request
-    from backport.launchpad.autopkgtest.verdicts import ServiceRun
-    from backport.launchpad.upload.ppa import PpaName
+from backport.testbed.matrix import test_names
+from backport.transport import Limits
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
 # What the service has for current series; unconfirmed for older ones.
@@ -58,11 +62,6 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.autopkgtest import results, service, verdicts  # noqa: PLC0415
-    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
-    from backport.transport import Limits  # noqa: PLC0415
-
     recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
@@ -116,9 +115,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
     """The recipe's tests of a source package, each with the name under which it is shipped."""
-    from backport.engine.outputs import SHIPPED  # noqa: PLC0415
-    from backport.testbed.matrix import test_names  # noqa: PLC0415
-
     control = recipe.source(request.source).tests / "control"
     named = {name: name for name in test_names(control)} if control.is_file() else {}
     path = store.folder(StepId("source", request.series, request.source)) / SHIPPED
@@ -137,8 +133,6 @@ def _controls(
     recipe: Recipe, request: Request, shipped: Mapping[str, str]
 ) -> list[list[AskedControl]]:
     """The controls of the tests that the package ships, those on the same variant together."""
-    from backport.launchpad.autopkgtest.results import AskedControl  # noqa: PLC0415
-
     by_variant: dict[str, list[AskedControl]] = {}
     for row in recipe.matrix:
         if row.source == request.source and row.name in shipped and not row.matrix:
@@ -150,8 +144,6 @@ def _controls(
 
 
 def _newest(client: LaunchpadlibClient, ppa: PpaName, request: Request) -> str:
-    from debian.debian_support import Version  # noqa: PLC0415
-
     found = [
         record.version
         for record in client.published_sources(request.source, ppa=ppa)

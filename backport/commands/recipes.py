@@ -8,6 +8,8 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.launchpad.archive import first_recipe
+from backport.launchpad.archive import pin as pinning
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import plan as planning
 from backport.run import plan_text
@@ -81,13 +83,9 @@ def plan(args: argparse.Namespace) -> int:
 
 def pin(args: argparse.Namespace) -> int:
     """Fill the pins of the archive's .dsc files into the recipe."""
-    from backport.launchpad.archive import pin as pinning  # noqa: PLC0415
-
     return pinning.command(args)
 
 
 def init(args: argparse.Namespace) -> int:
     """Write a first recipe for other source packages."""
-    from backport.launchpad.archive import first_recipe  # noqa: PLC0415
-
     return first_recipe.command(args)

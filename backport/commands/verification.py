@@ -8,22 +8,24 @@ import json
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backport import atomic
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine import records
+from backport.environments import choose
 from backport.errors import InputError, StepError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
+from backport.run import ui
+from backport.run.actions import Options
 from backport.source.files import sha256_of
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.sru.checklist_data import Checklist
-    from backport.sru.facts import Facts
-    from backport.sru.report_data import Report
+from backport.sru import check, checklist, checklist_data, comment, facts, proposed
+from backport.sru import report as reports
+from backport.sru.checklist_data import Checklist
+from backport.sru.facts import Facts
+from backport.sru.report_data import Report
 
 
 def register(subs: Subparsers) -> None:
@@ -55,10 +57,6 @@ def _add_evidence(sub: argparse.ArgumentParser, text: str) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import check, checklist, comment, facts  # noqa: PLC0415
-    from backport.sru import report as reports  # noqa: PLC0415
-
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
@@ -112,8 +110,6 @@ def _post(
     comments: dict[str, str],
 ) -> None:
     """Post what is proposed, and tell what was written."""
-    from backport.sru import comment  # noqa: PLC0415
-
     tags = known.bug.tags if known.bug is not None else ()
     done = [tag for tag in tags if tag.startswith("verification-done-")]
     if done and not made.tags:
@@ -133,11 +129,6 @@ def _post(
 
 
 def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
-    from backport.environments import choose  # noqa: PLC0415
-    from backport.run import ui  # noqa: PLC0415
-    from backport.run.actions import Options  # noqa: PLC0415
-    from backport.sru import proposed  # noqa: PLC0415
-
     proposed.published(recipe, known)  # before anything is prepared
     base, _ = choose.choose(recipe, args.base)
     with ui.shown(common.how(args)) as sink:
@@ -146,10 +137,6 @@ def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) ->
 
 def report(args: argparse.Namespace) -> int:
     """Write the page, or print it as Markdown."""
-    from backport.sru import check  # noqa: PLC0415
-    from backport.sru import report as reports  # noqa: PLC0415
-    from backport.sru.checklist_data import Checklist  # noqa: PLC0415
-
     path = args.evidence
     if path is None:
         # Evidence from elsewhere says itself what it is about, and needs no recipe.
@@ -175,8 +162,6 @@ def report(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, made: Report, evidence: Path) -> None:
     """Write the page beside the evidence."""
-    from backport.sru import report as reports  # noqa: PLC0415
-
     out = atomic.write(evidence.with_name(f"{evidence.name}.html"), reports.as_html(made))
     common.tell(args, {"event": "report", "path": out}, f"The report is in {out}")
 
@@ -212,8 +197,6 @@ def _packed(args: argparse.Namespace, work: Path) -> tuple[Path, str]:
 def _tell(
     args: argparse.Namespace, made: Checklist, comments: dict[str, str], known: Facts
 ) -> None:
-    from backport.sru import checklist_data  # noqa: PLC0415
-
     if args.json:
         data = {**asdict(made), "troubles": known.troubles, "comments": comments}
         print(json.dumps({"event": "checklist", **data}))

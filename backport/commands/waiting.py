@@ -7,16 +7,19 @@ import json
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import InputError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.environment import poll_seconds
+from backport.launchpad.builds import wait as waiting
+from backport.launchpad.builds.states import Builds, SourceVersion
+from backport.launchpad.upload import journal
+from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
-
-if TYPE_CHECKING:
-    from backport.launchpad.builds.states import SourceVersion
 
 _FAILED = 4
 _MINUTES, _RETRIES = 240.0, 3
@@ -59,12 +62,6 @@ def _wait(
     retries: int,
     uploads: list[SourceVersion] | None = None,
 ) -> int:
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
-    from backport.launchpad.builds import wait as waiting  # noqa: PLC0415
-    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
-    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
-
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     interval = poll_seconds(waiting.Bounds.interval)
@@ -99,9 +96,6 @@ def recorded(
     Raises:
         InputError: nothing was.
     """
-    from backport.launchpad.builds.states import SourceVersion  # noqa: PLC0415
-    from backport.launchpad.upload import journal  # noqa: PLC0415
-
     newest = journal.newest(
         one
         for one in journal.read(work, ppa, root)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from backport.build import layers, sbuild
 from backport.builder import sandbox
+from backport.check import steps
 from backport.engine import process
 from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import DEPENDENCIES, SHIPPED, built_debs, kept_chroot, one_file
@@ -197,8 +198,6 @@ class Actions:
 
     def check(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Look for what is wrong with an update, and write down what was found."""
-        from backport.check import steps  # noqa: PLC0415 - only a run that checks needs it
-
         with self.store.temporary(f"work/{step.id}") as scratch:
             return steps.action(self.recipe, step, out, needs, scratch)
 
