@@ -25,6 +25,9 @@ REGISTRY = "running"
 """The folder with a note of each running program, below the work folder."""
 # How long a program may take to end when it is asked to; sbuild removes its chroot.
 _GRACE_SECONDS = 20.0
+# What a step may take beside its test's own time limit; its programs have shorter ones.
+_LIMIT_SECONDS = 6 * 3600.0
+_TOO_LONG = Broken("it has run for hours longer than any of its programs may")
 # How often is looked for a signal: one that comes just before a wait does not end the wait.
 _SIGNAL_SECONDS = 0.2
 
@@ -45,9 +48,10 @@ def run(
             the folders of the steps that it needs.
         jobs: how many steps run at once.
 
-    A step whose need did not pass is Skipped with that reason. An interrupt, or an error of the
-    toolkit's own, ends the programs that run, and then the run: what a step has done until then
-    says nothing, so it leaves no result, and the next run does it anew.
+    A step whose need did not pass is Skipped with that reason; one that runs for too long is ended,
+    and Broken. An interrupt, or an error of the toolkit's own, ends the programs that run, and then
+    the run: what a step has done until then says nothing, so it leaves no result, and the next run
+    does it anew.
     """
     last = {step_id: took for step_id in steps if (took := store.seconds(step_id)) is not None}
     seconds = schedule.lengths(steps, last)
@@ -85,7 +89,7 @@ def run(
                 running.add(work)
                 work.start()
             if running:
-                work = _next(ended)
+                work = _next(running, ended)
                 running.remove(work)
                 if isinstance(work.result, BaseException):
                     raise work.result
@@ -107,6 +111,8 @@ class _Work(threading.Thread):
         super().__init__(name=f"step {step.id}", daemon=True)
         self.step = step
         self.runner = Runner(store.work / REGISTRY)
+        self.deadline = time.monotonic() + _LIMIT_SECONDS + step.limit
+        self.late = False
         self._key = key
         self._action = action
         self._store = store
@@ -127,16 +133,23 @@ class _Work(threading.Thread):
             with system_errors.refusals(store.work):
                 scratch = store.scratch(step.id)
                 outcome = self._outcome(scratch)
-                if self.runner.stopped:
+                if self.late:
+                    outcome = Outcome(_TOO_LONG)
+                elif self.runner.stopped:
                     raise InterruptedError
                 if not outcome.exit_code and isinstance(outcome.verdict, (Failed, Broken)):
                     outcome = replace(outcome, exit_code=StepError.exit_code)
                 programs.write(self.runner.commands, scratch / programs.FILE)
                 return store.commit(step.id, self._key, outcome, scratch, self._began)
         except MachineError as error:  # not even its record can be written
-            seconds = time.time() - self._began
-            verdict, code = Broken(str(error)), error.exit_code
-            return Result(step.id, self._key, verdict, "", seconds, self._began, exit_code=code)
+            return self.unrecorded(Broken(str(error)), error.exit_code)
+
+    def unrecorded(self, verdict: Broken, exit_code: int) -> Result:
+        """A result that is in no folder."""
+        seconds = time.time() - self._began
+        return Result(
+            self.step.id, self._key, verdict, "", seconds, self._began, exit_code=exit_code
+        )
 
     def _outcome(self, scratch: Path) -> Outcome:
         step = self.step
@@ -157,11 +170,20 @@ class _Work(threading.Thread):
         return outcome
 
 
-def _next(ended: queue.SimpleQueue[_Work]) -> _Work:
-    """The step that ends next."""
+def _next(running: Collection[_Work], ended: queue.SimpleQueue[_Work]) -> _Work:
+    """The step that ends next; one that runs for too long is ended."""
     while True:
         with suppress(queue.Empty):
-            return ended.get(timeout=_SIGNAL_SECONDS)
+            work = ended.get(timeout=_SIGNAL_SECONDS)
+            if work in running:  # else it was given up
+                return work
+        for work in running:
+            if time.monotonic() > work.deadline and not work.late:
+                work.late = True
+                _stop([work])
+                if work.is_alive():  # what holds it is no program
+                    work.result = work.unrecorded(_TOO_LONG, StepError.exit_code)
+                    return work
 
 
 def _stop(running: Collection[_Work]) -> None:

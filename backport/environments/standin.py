@@ -19,7 +19,7 @@ from backport.recipe.model import Series
 from backport.recipe.version_strings import upstream_part
 
 MIRROR_VARIABLE = "BACKPORT_DEBIAN_MIRROR"
-"""The environment variable that names another mirror of Debian than deb.debian.org.
+"""The environment variable that names another mirror than Debian's own.
 
 It is the address of the folder that has ``debian`` and ``debian-security``.
 """

@@ -284,3 +284,24 @@ def test_what_did_not_pass_is_tried_again_and_what_passed_is_not(
     results = run(CHAIN)
     assert run.started() == ["b", "c"]
     assert set(map(type, verdicts(results).values())) == {Passed}
+
+
+@pytest.mark.parametrize("held_by_a_program", [True, False])
+def test_a_step_that_runs_too_long_is_ended_or_given_up_and_the_others_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, held_by_a_program: bool
+) -> None:
+    monkeypatch.setattr(execute, "_GRACE_SECONDS", 2.0 if held_by_a_program else 0.1)
+    monkeypatch.setattr(execute, "_LIMIT_SECONDS", 0.3)
+    never = threading.Event()
+
+    def body(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
+        if step.id.source == "slow":
+            process.run(["sleep", "600"]) if held_by_a_program else never.wait(60)
+        return write_all(step, out, needs)
+
+    results = run(graph(step("slow"), step("after", "slow"), step("other")), body)
+    never.set()
+    assert [type(verdict) for verdict in verdicts(results).values()] == [Broken, Skipped, Passed]
+    assert "longer than any of its programs may" in str(results[build("slow")].verdict)
+    assert results[build("slow")].exit_code == 4
+    assert (run.store.last(build("slow")) is not None) == held_by_a_program

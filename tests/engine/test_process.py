@@ -70,7 +70,6 @@ def left_over() -> Iterator[list[int]]:
         (["head", "-c", "1000000", "/dev/zero"], None, 0, "\0" * 1_000_000),
         (["printf", r"a\377b"], None, 0, "a\ufffdb"),
     ],
-    ids=range(8),
 )
 def test_the_output_and_the_exit_code_come_back(
     args: list[str], stdin: str | None, exit_code: int, output: str
