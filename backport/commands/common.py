@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,9 +14,6 @@ from backport.engine import schedule
 from backport.engine.events import Note
 from backport.engine.store import Store
 from backport.errors import BackportError, RecipeError, UsageError
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.archive import debdiff
-from backport.launchpad.archive.publications import Records
 from backport.recipe import upgrade_order, versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions
@@ -220,14 +216,6 @@ def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     if not (work / run_record.FILE).is_file():
         return recipe
     return versions.as_made(recipe, run_record.read(work).versions)
-
-
-def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
-    """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
-
-    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
-        asked = None if args.offline else client
-        debdiff.check_pins(recipe, Records(args.cache, asked), tell)
 
 
 def tell(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:

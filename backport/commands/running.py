@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 
 from backport.commands import common, ppa_tests
@@ -16,6 +17,9 @@ from backport.engine.step import StepId
 from backport.engine.store import Result, Store
 from backport.engine.verdict import Passed
 from backport.environments import choose, prepared
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import debdiff
+from backport.launchpad.archive.publications import Records
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import actions, summary, ui
 from backport.run import plan as planning
@@ -76,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     if args.until == "fetch":
-        common.check_pins(recipe, args, lambda text: common.note(text, args))
+        with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
+            records = Records(args.cache, None if args.offline else client)
+            debdiff.check_pins(recipe, records, lambda text: common.note(text, args))
     base_inputs = {series.name: base.inputs(series) for series in recipe.series}
     steps = planning.make(recipe, selection, base.kind, base_inputs)
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))

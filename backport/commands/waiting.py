@@ -46,26 +46,19 @@ def register(subs: Subparsers) -> None:
     )
 
 
-def wait(args: argparse.Namespace) -> int:
-    """Wait; 0 if all is published, 4 if something failed or the time is over."""
-    return _wait(args, args.minutes, args.retries)
-
-
 def after_upload(args: argparse.Namespace, uploads: list[SourceVersion]) -> int:
     """Wait for these uploads, as the command does without options; `args` are those of `upload`."""
-    return _wait(args, _MINUTES, _RETRIES, uploads)
+    return wait(
+        argparse.Namespace(**{**vars(args), "minutes": _MINUTES, "retries": _RETRIES}), uploads
+    )
 
 
-def _wait(
-    args: argparse.Namespace,
-    minutes: float,
-    retries: int,
-    uploads: list[SourceVersion] | None = None,
-) -> int:
+def wait(args: argparse.Namespace, uploads: list[SourceVersion] | None = None) -> int:
+    """Wait; 0 if all is published, 4 if something failed or the time is over."""
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     interval = poll_seconds(waiting.Bounds.interval)
-    if not 0 < minutes < 1e6:
+    if not 0 < args.minutes < 1e6:
         raise UsageError("this is no time to wait", where="--minutes", advice="give minutes")
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     work = common.work_folder(args, recipe)
@@ -77,12 +70,12 @@ def _wait(
         elif not (args.quiet and passes and data["event"] not in ("failed", "note")):
             print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
-    with closing(LaunchpadlibClient(args.cache / "launchpad", login=retries > 0)) as client:
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.retries > 0)) as client:
         if uploads is None:
             uploads, notes = recorded(args, work, str(ppa), client.root)
             for text in notes:
                 tell({"event": "note", "text": text}, f"note: {text}")
-        bounds = waiting.Bounds(minutes * 60, interval, max(0, retries))
+        bounds = waiting.Bounds(args.minutes * 60, interval, max(0, args.retries))
         ended = waiting.Wait(Builds(client, ppa), str(ppa), work, tell, bounds).run(uploads)
     common.remake_evidence(args, Store(work))
     return 0 if ended == waiting.ALL_PUBLISHED else _FAILED

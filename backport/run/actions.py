@@ -176,7 +176,7 @@ class Actions:
         with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
             if debs:
-                repositories.insert(0, self._publish(debs, scratch))
+                repositories.insert(0, localrepo.publish(debs, scratch / "built"))
             result = sbuild.build(
                 dsc,
                 chroot=base.chroot,
@@ -222,7 +222,7 @@ class Actions:
         def on(folders: Iterable[Path], place: Path) -> Verdict:
             with self.store.temporary(f"repository/{step.id}") as scratch:
                 there = {
-                    "built": self._publish(built_debs(folders), scratch),
+                    "built": localrepo.publish(built_debs(folders), scratch / "built"),
                     "base": base.repository,
                 }
                 needed = matrix.installed_for(tests, name)
@@ -248,9 +248,6 @@ class Actions:
             old = on((needs[need] for need in needs if need.source in before), out / BEFORE)
             verdict = compared(verdict, old, row.before)
         return Outcome(verdict)
-
-    def _publish(self, debs: list[Path], scratch: Path) -> Path:
-        return localrepo.publish(debs, scratch / "built")
 
 
 def _from_layer(verdict: Verdict, layer: layers.Layer | None) -> Verdict:
