@@ -149,16 +149,6 @@ def post(scene: Scene, known: Facts) -> list[tuple[str, ...]]:
     return [one.written for one in comment.post(scene.client, known.bug, made.tags, COMMENTS)]
 
 
-def test_comment_and_tags_are_written_once(scene: Scene) -> None:
-    known = scene.facts()
-    assert post(scene, known) == [("comment", "tags")] * 2
-    assert scene.tags == ["sru", "verification-done-xenial", "verification-done-yakkety"]
-    assert scene.comments() == 2
-    before = scene.changes()
-    assert post(scene, known) == [()] * 2
-    assert scene.changes() == before
-
-
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
