@@ -52,10 +52,3 @@ def test_doctor_names_the_command_that_gives_the_ids(place: Path) -> None:
     assert done.returncode == 5
     (line,) = [line for line in done.stdout.splitlines() if SAID in line]
     assert "run: sudo usermod --add-subuids " in line
-
-
-def test_programs_that_read_packages_of_others_run_as_that_user(place: Path) -> None:
-    script = "import sys; from pathlib import Path; from backport.builder import as_builder; "
-    script += "print(as_builder.run(['id', '-un'], Path(sys.argv[4]).parent, env={}).output)"
-
-    assert as_user(place, "-c", script).stdout.strip() == USER
