@@ -14,9 +14,8 @@ from backport.engine import schedule
 from backport.engine.events import Note
 from backport.engine.store import Store
 from backport.errors import BackportError, RecipeError, UsageError
-from backport.recipe import upgrade_order, versions
+from backport.recipe import versions
 from backport.recipe.model import Recipe
-from backport.recipe.versions import ArchiveVersions
 from backport.run import ui
 from backport.run.plan import Selection
 from backport.sru import bundle, run_record
@@ -200,14 +199,6 @@ def pairs(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
         and series.name in (chosen.series or (series.name,))
         and source.name in (chosen.sources or (source.name,))
     ]
-
-
-def archive_versions(
-    recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
-) -> ArchiveVersions:
-    """What each series has of each source, by Launchpad or by the recipe."""
-    work = work_folder(args, recipe)
-    return upgrade_order.archive_versions(recipe, args.cache, work, offline=args.offline, note=tell)
 
 
 def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:

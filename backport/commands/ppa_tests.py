@@ -110,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             print(f"All of it is in {path}.")
     common.remake_evidence(args, store)
-    return _exit_code(args, tested + controls)
+    failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
+    return 4 if any(isinstance(one.verdict, failing) for one in tested + controls) else 0
 
 
 def _shipped(recipe: Recipe, request: Request, store: Store) -> dict[str, str]:
@@ -163,8 +164,3 @@ def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.N
             name = f"{one.series}/{one.source} on {one.arch}"
             name = f"control of {one.test} ({name})" if one.control else name
             print(f"{name}: {verdict.kind(one.verdict)}: {verdict.text(one.verdict)}")
-
-
-def _exit_code(args: argparse.Namespace, every: list[ServiceRun]) -> int:
-    failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
-    return 4 if any(isinstance(one.verdict, failing) for one in every) else 0

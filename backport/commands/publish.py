@@ -116,7 +116,8 @@ def _upload(
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     needed = recipe.with_needs(tuple(args.source) or tuple(one.name for one in recipe.sources))
     sources = tuple(source.name for source in recipe.sources if source.name in needed)
-    key, key_trouble = gather.signer(args.key or signing_key(recipe), account)
+    maintainers = f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
+    key, key_trouble = gather.signer(args.key or recipe.key or maintainers, account)
     gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,
@@ -170,11 +171,6 @@ def _upload(
     text = f"{len(done)} of {len(plan.items)} uploaded{follow}"
     common.tell(args, {"event": "uploaded", "uploads": names}, text)
     return plan, there
-
-
-def signing_key(recipe: Recipe) -> str:
-    """The key of the recipe: the one that it names, else that of its maintainer's address."""
-    return recipe.key or f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
 
 
 def _show(plan: UploadPlan, args: argparse.Namespace) -> None:

@@ -69,7 +69,10 @@ def plan(args: argparse.Namespace) -> int:
         if (found := dsc.at_hand(pinned, args.cache)) is not None:
             dsc.require_format(dsc.read_dsc(found))
     notes: list[str] = []
-    archive = common.archive_versions(recipe, args, notes.append)
+    work = common.work_folder(args, recipe)
+    archive = upgrade_order.archive_versions(
+        recipe, args.cache, work, offline=args.offline, note=notes.append
+    )
     recipe = versions.with_chosen(recipe, archive)
     steps = planning.make(recipe, selection, "")
     if args.json:

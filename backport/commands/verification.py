@@ -17,7 +17,6 @@ from backport.environments import choose
 from backport.errors import InputError, StepError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.recipe import reader, versions
-from backport.recipe.model import Recipe
 from backport.run import ui
 from backport.run.actions import Options
 from backport.source.files import sha256_of
@@ -32,7 +31,8 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     text = "show what is done and missing until the update is verified, by what evidence"
     sub = common.add(subs, "verify", verify, text)
-    _add_evidence(sub, "read this folder of evidence (default: the newest)")
+    text = "read this folder of evidence (default: the newest)"
+    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
     sub.add_argument(
         "--base",
@@ -45,14 +45,11 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
     common.add_offline(sub)
     sub = common.add(subs, "report", report, "write the report of the update as one page")
-    _add_evidence(sub, "read this evidence, a folder or a .tar.zst file (default: the newest)")
+    text = "read this evidence, a folder or a .tar.zst file (default: the newest)"
+    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
     sub.add_argument(
         "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
     )
-
-
-def _add_evidence(sub: argparse.ArgumentParser, text: str) -> None:
-    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -66,7 +63,10 @@ def verify(args: argparse.Namespace) -> int:
             _packed(args, work)  # before Launchpad is asked for nothing
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
         if args.test:
-            _test(args, recipe, work, known)
+            base, _ = choose.choose(recipe, args.base)
+            options = Options(args.cache)
+            with ui.shown(common.how(args)) as sink:
+                proposed.run(recipe, known, work, base, options, jobs=args.jobs, sink=sink)
         folder, sha256 = _packed(args, work)
         found = check.sound(folder, "it proves nothing")
         recipe = versions.as_made(recipe, found.versions)
@@ -122,17 +122,10 @@ def _post(
             advice="the checklist says what is missing",
         )
     else:
-        for one in comment.post(client, known.bug, made.tags, comments):
-            data = {"event": "posted", "series": one.series, "posted": one.written}
-            words = " and ".join(one.written) or "nothing: all was there already"
-            common.tell(args, data, f"Posted for {one.series}: {words}.")
-
-
-def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
-    proposed.published(recipe, known)  # before anything is prepared
-    base, _ = choose.choose(recipe, args.base)
-    with ui.shown(common.how(args)) as sink:
-        proposed.run(recipe, known, work, base, Options(args.cache), jobs=args.jobs, sink=sink)
+        for series, written in comment.post(client, known.bug, made.tags, comments).items():
+            data = {"event": "posted", "series": series, "posted": written}
+            words = " and ".join(written) or "nothing: all was there already"
+            common.tell(args, data, f"Posted for {series}: {words}.")
 
 
 def report(args: argparse.Namespace) -> int:

@@ -22,10 +22,9 @@ from backport.check import (
     rules,
     sru,
     steps,
-    tables,
 )
 from backport.check.binaries import Binary
-from backport.check.ceiling import TOOLS, Ceiling
+from backport.check.ceiling import DATA, TOOLS, Ceiling, entries
 from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.check.lifecycle import Package
@@ -369,10 +368,10 @@ def test_every_rule_is_explained_and_says_where_it_is_written() -> None:
 
 
 def test_every_entry_has_a_rule_a_tool_that_is_compared_a_version_and_a_source() -> None:
-    files = [tomllib.loads(path.read_text()) for path in tables.DATA.glob("*.toml")]
+    files = [tomllib.loads(path.read_text()) for path in DATA.glob("*.toml")]
     for where in {table["where"] for file in files for table in file.values()}:
-        assert tables.entries(where)
-        for entry in tables.entries(where):
+        assert entries(where)
+        for entry in entries(where):
             assert entry.tool in TOOLS
             assert entry.rule in rules.RULES
             assert Version(entry.since).upstream_version[0].isdigit()

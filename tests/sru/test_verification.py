@@ -146,7 +146,7 @@ def post(scene: Scene, known: Facts) -> list[tuple[str, ...]]:
     made = scenes.checklist(scene.place, known)
     assert known.bug is not None
     assert [tag.series for tag in made.tags] == ["xenial", "yakkety"]
-    return [one.written for one in comment.post(scene.client, known.bug, made.tags, COMMENTS)]
+    return [*comment.post(scene.client, known.bug, made.tags, COMMENTS).values()]
 
 
 @pytest.mark.parametrize(
