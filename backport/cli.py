@@ -17,9 +17,7 @@ from backport import __version__, output
 from backport.commands import (
     bugs,
     common,
-    debdiffs,
     evidence,
-    explain,
     machine,
     manual,
     publish,
@@ -33,20 +31,7 @@ from backport.engine import owner, system_errors
 from backport.errors import BackportError, MachineError, UsageError
 
 _PROGRAM = "backport"
-_GROUPS = (
-    running,
-    runs,
-    explain,
-    recipes,
-    debdiffs,
-    evidence,
-    verification,
-    publish,
-    waiting,
-    bugs,
-    machine,
-    manual,
-)
+_GROUPS = (running, runs, recipes, evidence, verification, publish, waiting, bugs, machine, manual)
 
 
 class EndedError(BaseException):

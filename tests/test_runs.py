@@ -39,50 +39,45 @@ def test_more_workers_make_a_run_shorter_until_its_longest_chain() -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> list[str]:
-    """The options for the small run below."""
-    return ["--recipe", str(tmp_path / "recipe/backport.toml"), "--work", str(tmp_path / "work")]
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
 
 
 def test_time_is_shown_by_kind_with_the_critical_path_and_what_workers_save(
-    tmp_path: Path, own: list[str], capsys: pytest.CaptureFixture[str]
+    place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = Place(tmp_path)
     place.run()
-    assert own[-1] == str(place.store.work)
-
-    assert cli.main(["time", *own, "--json"]) == 0
+    assert cli.main(place.command("time", "--json")) == 0
     told = json.loads(capsys.readouterr().out)
     assert {"fetch", "source", "base", "build", "test"} < set(told["kinds"])
     assert told["workers"]["1"] == pytest.approx(told["work"])
     assert sum(length for _, length in told["path"]) <= told["workers"]["64"] + 1e-9
-    assert cli.main(["time", *own]) == 0
+    assert cli.main(place.command("time")) == 0
     assert "with 64 at the same time" in capsys.readouterr().out
 
 
 def test_the_log_of_a_build_is_printed_and_one_that_is_not_there_refused(
-    tmp_path: Path, own: list[str], capsys: pytest.CaptureFixture[str]
+    place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = Place(tmp_path)
-    place.run()
-    capsys.readouterr()
+    place.recipe()
     log = place.store.folder(ALPHA) / "build.log"
+    log.parent.mkdir(parents=True)
     log.write_text("a line of the build\n")
-    assert cli.main(["log", "xenial/alpha", *own]) == 0
+    assert cli.main(place.command("log", "xenial/alpha")) == 0
     assert capsys.readouterr().out == "a line of the build\n"
-    assert cli.main(["log", "zesty/alpha", *own]) == 3
+    assert cli.main(place.command("log", "zesty/alpha")) == 3
     assert "there is no log of a build of zesty/alpha" in capsys.readouterr().err
 
 
-def test_a_running_builds_log_is_followed_to_its_last_line(tmp_path: Path, own: list[str]) -> None:
-    place = Place(tmp_path)
+def test_a_running_builds_log_is_followed_to_its_last_line(place: Place) -> None:
     place.recipe()
     scratch = place.store.scratch(ALPHA)
     beside = scratch.parent / f".build-{scratch.name}.12345678"
     log = beside / "result/build.log"
     log.parent.mkdir(parents=True)
     log.write_text("first\n")
-    command = [sys.executable, "-m", "backport.cli", "log", "xenial/alpha", "--follow", *own]
+    words = place.command("log", "xenial/alpha", "--follow")
+    command = [sys.executable, "-m", "backport.cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
         assert follower.stdout.readline() == "first\n"
@@ -96,9 +91,11 @@ def test_a_running_builds_log_is_followed_to_its_last_line(tmp_path: Path, own: 
 
 
 def test_a_recipe_is_found_from_a_folder_below_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    place = Place(tmp_path)
     place.recipe()
     below = tmp_path / "recipe/patches/alpha"
     monkeypatch.chdir(below)

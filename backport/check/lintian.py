@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.builder import as_builder
-from backport.check import finding, tables
-from backport.check.ceiling import TOOLS, Ceiling
+from backport.check import finding
+from backport.check.ceiling import DATA, TOOLS, Ceiling, entries
 from backport.check.finding import Finding, Severity
 from backport.engine.process import require, run
 from backport.errors import MachineError
@@ -124,7 +124,7 @@ def findings(
 
 @functools.cache
 def _judged_errors() -> frozenset[str]:
-    lines = (tables.DATA / "lintian-errors.txt").read_text("utf-8").splitlines()
+    lines = (DATA / "lintian-errors.txt").read_text("utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
 
 
@@ -132,7 +132,7 @@ def _not_yet(tag: Tag, ceiling: Ceiling) -> str:
     """Why a tag does not hold for the series; "" where it does, or that is not known."""
     if tag.name == "debian-revision-not-well-formed" and "~standin" in tag.context:
         return "the version is for testing only, and is never uploaded"
-    for entry in tables.entries("lintian"):
+    for entry in entries("lintian"):
         if entry.form.search(tag.text) and ceiling.has(entry.tool, entry.since) is False:
             came = f"{TOOLS[entry.tool]} {entry.since}"
             return f"nothing to do in {ceiling.series}: it asks for what came with {came}"

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport.check import finding, python_code, tables
+from backport.check import finding, python_code
 from backport.check.binaries import Binary, Member
-from backport.check.ceiling import Ceiling
+from backport.check.ceiling import Ceiling, Entry, entries
 from backport.check.lines import directives, logical_lines
-from backport.check.tables import Entry
 from backport.source import relations
 from backport.source.relations import Relation
 from backport.source.text import control_paragraphs, read_text
@@ -152,7 +151,7 @@ def _check_relations(paragraph: Deb822, ceiling: Ceiling) -> None:
 
 def _need(part: Relation) -> Entry | None:
     """What a relation asks of a tool; None if that is not known to be above any version."""
-    for entry in tables.entries("relation"):
+    for entry in entries("relation"):
         if entry.form.search(part.name):
             return entry
     tool = _PACKAGES.get(part.name)

@@ -15,8 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from backport.check import finding
-from backport.check.ceiling import Ceiling
-from backport.check.tables import Entry
+from backport.check.ceiling import Ceiling, Entry
 
 # Packages of Ubuntu that bring a module of Python 3 to Python 2.
 _PYTHON2_PACKAGES = {

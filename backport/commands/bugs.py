@@ -6,17 +6,21 @@ import argparse
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import InputError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import OBSOLETE_SERIES
+from backport.launchpad.archive.publications import Records
+from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug import plan as bug_plan
+from backport.launchpad.bug import sponsor as sponsoring
+from backport.launchpad.bug.changes import change_json
+from backport.launchpad.bug.comments import milestone
+from backport.launchpad.bug.plan import WantedBug
 from backport.recipe import reader
 from backport.recipe.model import Recipe
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.bug.plan import WantedBug
 
 _REFUSED = 6
 
@@ -50,10 +54,6 @@ def register(subs: Subparsers) -> None:
 
 def bug(args: argparse.Namespace) -> int:
     """Show the bug and the difference; with --set make it as wanted."""
-    from backport.launchpad.bug import model as bugs  # noqa: PLC0415 - launchpadlib takes its time
-    from backport.launchpad.bug import plan as bug_plan  # noqa: PLC0415
-    from backport.launchpad.bug.changes import change_json  # noqa: PLC0415
-
     recipe = reader.load(args.recipe, outside=args.outside)
     number = common.bug_number(recipe)
     with closing(_client(args, login=args.set)) as client:
@@ -77,9 +77,6 @@ def bug(args: argparse.Namespace) -> int:
 
 def sponsor(args: argparse.Namespace) -> int:
     """Attach what is missing and subscribe the team, after a question."""
-    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
-    from backport.launchpad.bug import sponsor as sponsoring  # noqa: PLC0415
-
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     number = common.bug_number(recipe)
     work = common.work_folder(args, recipe)
@@ -106,16 +103,10 @@ def sponsor(args: argparse.Namespace) -> int:
 
 
 def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-
     return LaunchpadlibClient(args.cache / "launchpad", login=login)
 
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> WantedBug:
-    from backport.launchpad.archive.publication import OBSOLETE_SERIES  # noqa: PLC0415
-    from backport.launchpad.bug.comments import milestone  # noqa: PLC0415
-    from backport.launchpad.bug.plan import WantedBug  # noqa: PLC0415
-
     work = common.work_folder(args, recipe)
     comments = [
         milestone(recipe, work, client.root, name) for name in dict.fromkeys(args.milestone)
@@ -147,16 +138,10 @@ def _message(path: Path) -> str:
 
 
 def _agreed(args: argparse.Namespace, count: int) -> bool:
-    """Ask on the terminal.
-
-    Raises:
-        UsageError: nobody is there to answer.
-    """
     if args.yes:
         return True
     if not sys.stdin.isatty():
         raise UsageError(
             "nobody is there to be asked", where="--yes", advice="say --yes to make the changes"
         )
-    print(f"Make {count} change{'s' if count > 1 else ''} on Launchpad? [y/N] ", end="", flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return common.agreed(f"Make {count} change{'s' if count > 1 else ''} on Launchpad?")

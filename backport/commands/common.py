@@ -14,11 +14,11 @@ from backport.engine import schedule
 from backport.engine.events import Note
 from backport.engine.store import Store
 from backport.errors import BackportError, RecipeError, UsageError
-from backport.recipe import upgrade_order, versions
+from backport.recipe import versions
 from backport.recipe.model import Recipe
-from backport.recipe.versions import ArchiveVersions
 from backport.run import ui
 from backport.run.plan import Selection
+from backport.sru import bundle, run_record
 
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -201,35 +201,12 @@ def pairs(args: argparse.Namespace, recipe: Recipe) -> list[tuple[str, str]]:
     ]
 
 
-def archive_versions(
-    recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]
-) -> ArchiveVersions:
-    """What each series has of each source, by Launchpad or by the recipe."""
-    work = work_folder(args, recipe)
-    return upgrade_order.archive_versions(recipe, args.cache, work, offline=args.offline, note=tell)
-
-
 def as_made(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     """The recipe with the versions that the last run has made; as it is where nothing was run."""
-    from backport.sru import run_record  # noqa: PLC0415 - only a few commands need it
-
     work = work_folder(args, recipe)
     if not (work / run_record.FILE).is_file():
         return recipe
     return versions.as_made(recipe, run_record.read(work).versions)
-
-
-def check_pins(recipe: Recipe, args: argparse.Namespace, tell: Callable[[str], None]) -> None:
-    """Hold the pinned .dsc files against Launchpad's records of them, kept ones included."""
-    from contextlib import closing  # noqa: PLC0415
-
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.archive import debdiff  # noqa: PLC0415
-    from backport.launchpad.archive.publications import Records  # noqa: PLC0415
-
-    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
-        asked = None if args.offline else client
-        debdiff.check_pins(recipe, Records(args.cache, asked), tell)
 
 
 def tell(args: argparse.Namespace, data: Mapping[str, object], text: str) -> None:
@@ -248,14 +225,18 @@ def note(text: str, args: argparse.Namespace) -> None:
         print(ui.event_line(Note(text)), file=sys.stderr)
 
 
+def agreed(question: str) -> bool:
+    """Ask on the terminal; stdout may be a file."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def remake_evidence(args: argparse.Namespace, store: Store) -> None:
     """Make the last run's evidence again, with what Launchpad has said since.
 
     Says where it is, or on stderr why there is none; that does not undo what the command has
     found out. Where nothing was run yet there is nothing to make.
     """
-    from backport.sru import bundle, run_record  # noqa: PLC0415 - only a few commands need it
-
     if not (store.work / run_record.FILE).is_file():
         return
     try:

@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backport.commands import common
 from backport.commands.common import Subparsers
@@ -15,9 +14,9 @@ from backport.engine import verdict
 from backport.engine.store import Store
 from backport.errors import UsageError
 from backport.recipe import reader
-
-if TYPE_CHECKING:
-    from backport.sru.check import Checked
+from backport.run import actions
+from backport.sru import bundle, check, rerun, run_record
+from backport.sru.check import Checked
 
 
 def register(subs: Subparsers) -> None:
@@ -61,9 +60,6 @@ def evidence(args: argparse.Namespace) -> int:
 
 
 def _make(args: argparse.Namespace) -> int:
-    from backport.run import actions  # noqa: PLC0415
-    from backport.sru import bundle, run_record  # noqa: PLC0415
-
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     with store.locked():
@@ -78,8 +74,6 @@ def _make(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from backport.sru import check  # noqa: PLC0415
-
     checked = check.check(args.file)
     data = {
         "event": "checked",
@@ -96,8 +90,6 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _rerun(args: argparse.Namespace) -> int:
-    from backport.sru import rerun  # noqa: PLC0415
-
     work = args.work.resolve() if args.work else None
     again = rerun.rerun(args.file, args.rerun, args.cache, work=work, offline=args.offline)
     recorded, now = verdict.to_json(again.recorded), verdict.to_json(again.now)

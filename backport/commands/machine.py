@@ -9,11 +9,21 @@ import time
 from dataclasses import asdict
 
 from backport import doctor as machine
+from backport.build import sbuild
+from backport.builder import sandbox
+from backport.check import lintian
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine import outputs
+from backport.engine.step import StepId
 from backport.engine.store import Store
-from backport.errors import BackportError, UsageError
+from backport.environments import localrepo, prepared
+from backport.errors import BackportError, InputError, UsageError
+from backport.launchpad.upload import dput
 from backport.recipe import reader
+from backport.run import clean as cleaning
+from backport.testbed import host, lxc
+from backport.testbed.lxc import Testbed
 
 
 def register(subs: Subparsers) -> None:
@@ -35,11 +45,6 @@ def register(subs: Subparsers) -> None:
 
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
-    from backport.builder import sandbox  # noqa: PLC0415
-    from backport.check import lintian  # noqa: PLC0415
-    from backport.launchpad.upload import dput  # noqa: PLC0415
-    from backport.testbed import host  # noqa: PLC0415
-
     work = args.work or args.recipe.parent / "build"
     found = [
         *machine.missing_programs(),
@@ -76,19 +81,37 @@ def _has_old_series(args: argparse.Namespace) -> bool:
 
 
 def shell(args: argparse.Namespace) -> int:
-    """Open a shell in the chroot that a failed build left, else in a testbed of the series."""
-    from backport.run import shell as look  # noqa: PLC0415
+    """Open a root shell in the chroot that a failed build left, else in a testbed of the series.
 
+    The testbed has all that was built set up in apt.
+
+    Raises:
+        InputError: the series has not been built yet.
+    """
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
-    return look.shell(recipe, Store(common.work_folder(args, recipe)), args.series, args.source)
+    store, series, source = Store(common.work_folder(args, recipe)), args.series, args.source
+    kept = sorted(outputs.kept_chroot(store, series, source).glob("*/bin"))
+    if kept:
+        return sbuild.shell(kept[0].parent)
+    folder = store.folder(StepId("base", series))
+    if not (folder / prepared.FILE).is_file():
+        raise InputError(
+            f"there is no testbed for {series} yet",
+            where=str(store.work),
+            advice=f"run: backport build --series {series} --source {source}",
+        )
+    base = prepared.read(folder)
+    builds = [store.folder(StepId("build", series, one.name)) for one in recipe.sources]
+    debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
+    with store.temporary(f"shell/{series}") as scratch:
+        built = localrepo.publish(debs, scratch / "built")
+        with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
+            return lxc.shell(testbed)
 
 
 def clean(args: argparse.Namespace) -> int:
     """Remove old steps and bases, and what a kill left; never the evidence."""
-    from backport.build import sbuild  # noqa: PLC0415
-    from backport.run import clean as cleaning  # noqa: PLC0415
-
     if not 0 <= args.older_than < math.inf:
         raise UsageError("this is no number of days", where="--older-than", advice="give 0 or more")
     recipe = reader.load(args.recipe, outside=args.outside)

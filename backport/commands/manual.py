@@ -1,11 +1,20 @@
-"""The commands that the parser itself makes: the man page and the shells' completion."""
+"""The commands that say what the program itself knows: explain, man, completion."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
+import shtab
+from argparse_manpage.manpage import Manpage
+
+from backport import __version__
+from backport.check import rules
+from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.errors import UsageError
 
 SHELLS = ("bash", "zsh", "tcsh", "fish")
 _FILES = ("recipe", "file", "evidence", "out", "keyring", "matrix", "message", "dsc")
@@ -14,6 +23,10 @@ _FOLDERS = ("work", "cache")
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
+    sub = common.add(subs, "explain", explain, "say what a rule of the checks means")
+    sub.add_argument(
+        "rule", nargs="?", default="", metavar="RULE", help="a finding's rule (default: all)"
+    )
     for name, function, text in (
         ("man", man, "print the man page"),
         ("completion", completion, "print what a shell completes command lines with"),
@@ -26,11 +39,26 @@ def register(subs: Subparsers) -> None:
             sub.add_argument("shell", choices=SHELLS, help="the shell")
 
 
+def explain(args: argparse.Namespace) -> int:
+    """Print what a rule means, or the list of all rules."""
+    if not args.rule:
+        for rule in rules.RULES.values():
+            print(json.dumps(asdict(rule)) if args.json else f"{rule.name:26}{rule.title}")
+        return 0
+    if args.rule not in rules.RULES:
+        raise UsageError(
+            f"there is no rule {args.rule!r}",
+            where="explain",
+            advice="see all of them with: backport explain; a tag of lintian's: "
+            "lintian-explain-tags TAG",
+        )
+    rule = rules.RULES[args.rule]
+    print(json.dumps(asdict(rule)) if args.json else rules.explain(args.rule))
+    return 0
+
+
 def man(args: argparse.Namespace) -> int:
     """Print the man page of all commands: man-pages(7), section 1."""
-    from argparse_manpage.manpage import Manpage  # noqa: PLC0415
-
-    from backport import __version__  # noqa: PLC0415
 
     parser = args.parser()
     parser.man_short_description = "make, prove and upload an Ubuntu stable release update"
@@ -47,9 +75,6 @@ def man(args: argparse.Namespace) -> int:
 
 def completion(args: argparse.Namespace) -> int:
     """Print a shell's completion, made from the parser."""
-    import shtab  # noqa: PLC0415
-
-    from backport.check import rules  # noqa: PLC0415
 
     parser = args.parser()
     for action in _actions(parser):

@@ -7,22 +7,25 @@ import json
 import os
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from debian.debian_support import Version
 
 from backport.commands import common, waiting
 from backport.engine import verdict
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.autopkgtest import results, service, verdicts
+from backport.launchpad.autopkgtest.results import AskedControl
+from backport.launchpad.autopkgtest.service import Request
+from backport.launchpad.autopkgtest.verdicts import ServiceRun
+from backport.launchpad.upload import ppa as ppas
+from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.autopkgtest.results import AskedControl
-    from backport.launchpad.autopkgtest.service import Request
-    from backport.launchpad.autopkgtest.verdicts import ServiceRun
-    from backport.launchpad.upload.ppa import PpaName
+from backport.testbed.matrix import test_names
+from backport.transport import Limits
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
 # What the service has for current series; unconfirmed for older ones.
@@ -56,11 +59,6 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.autopkgtest import results, service, verdicts  # noqa: PLC0415
-    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
-    from backport.transport import Limits  # noqa: PLC0415
-
     recipe = recipe_file.load(args.recipe, matrix=args.matrix)
     common.selection(args, recipe)
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
@@ -107,13 +105,12 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             print(f"All of it is in {path}.")
     common.remake_evidence(args, store)
-    return _exit_code(args, tested + controls)
+    failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
+    return 4 if any(isinstance(one.verdict, failing) for one in tested + controls) else 0
 
 
 def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:
     """The recipe's tests of a source package."""
-    from backport.testbed.matrix import test_names  # noqa: PLC0415
-
     control = recipe.source(request.source).tests / "control"
     return test_names(control) if control.is_file() else ()
 
@@ -122,8 +119,6 @@ def _controls(
     recipe: Recipe, request: Request, shipped: tuple[str, ...]
 ) -> list[list[AskedControl]]:
     """The controls of the tests that the package ships, those on the same variant together."""
-    from backport.launchpad.autopkgtest.results import AskedControl  # noqa: PLC0415
-
     by_variant: dict[str, list[AskedControl]] = {}
     for row in recipe.matrix:
         if row.source == request.source and row.name in shipped and not row.matrix:
@@ -135,8 +130,6 @@ def _controls(
 
 
 def _newest(client: LaunchpadlibClient, ppa: PpaName, request: Request) -> str:
-    from debian.debian_support import Version  # noqa: PLC0415
-
     found = [
         record.version
         for record in client.published_sources(request.source, ppa=ppa)
@@ -156,8 +149,3 @@ def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.N
             name = f"{one.series}/{one.source} on {one.arch}"
             name = f"control of {one.test} ({name})" if one.control else name
             print(f"{name}: {verdict.kind(one.verdict)}: {verdict.text(one.verdict)}")
-
-
-def _exit_code(args: argparse.Namespace, every: list[ServiceRun]) -> int:
-    failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
-    return 4 if any(isinstance(one.verdict, failing) for one in every) else 0

@@ -6,21 +6,24 @@ import argparse
 import json
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from backport.commands import common, waiting
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.environment import poll_seconds
+from backport.launchpad.archive.publications import archive_versions
+from backport.launchpad.builds.states import Builds, SourceVersion
+from backport.launchpad.builds.wait import Wait
+from backport.launchpad.upload import checks, dput, gather, tests_passed
+from backport.launchpad.upload import ppa as ppas
+from backport.launchpad.upload import send as uploading
+from backport.launchpad.upload.checks import UploadPlan
+from backport.launchpad.upload.dput import Server
+from backport.launchpad.upload.ppa import Ppa, PpaName
 from backport.recipe import reader, upgrade_order, versions
 from backport.recipe.model import Recipe
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.launchpad.builds.states import SourceVersion
-    from backport.launchpad.upload.checks import UploadPlan
-    from backport.launchpad.upload.dput import Server
-    from backport.launchpad.upload.ppa import PpaName
 
 
 def register(subs: Subparsers) -> None:
@@ -64,10 +67,6 @@ def register(subs: Subparsers) -> None:
 
 def upload(args: argparse.Namespace) -> int:
     """Plan, check, sign and send; the next call goes on from where this one ended."""
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.upload import dput  # noqa: PLC0415 - launchpadlib takes its time to load
-    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415
-
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     common.bug_number(recipe)
@@ -103,14 +102,6 @@ def _upload(
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
-    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
-    from backport.launchpad.archive.publications import archive_versions  # noqa: PLC0415
-    from backport.launchpad.builds.states import Builds, SourceVersion  # noqa: PLC0415
-    from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
-    from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
-    from backport.launchpad.upload import send as uploading  # noqa: PLC0415
-    from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
-
     for one in args.rejected:
         if not uploading.mark_rejected(store.work, str(name), client.root, one):
             raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
@@ -125,7 +116,8 @@ def _upload(
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     needed = recipe.with_needs(tuple(args.source) or tuple(one.name for one in recipe.sources))
     sources = tuple(source.name for source in recipe.sources if source.name in needed)
-    key, key_trouble = gather.signer(args.key or signing_key(recipe), account)
+    maintainers = f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
+    key, key_trouble = gather.signer(args.key or recipe.key or maintainers, account)
     gatherer = gather.Gatherer(
         recipe=recipe,
         store=store,
@@ -156,7 +148,7 @@ def _upload(
     ]
     if not plan.to_send:
         return plan, there
-    if args.ask and not _agreed():
+    if args.ask and not common.agreed("Upload this?"):
         print("Nothing was uploaded.", file=sys.stderr)
         return plan, []
     assert key is not None, "the check of the key has held"
@@ -181,20 +173,7 @@ def _upload(
     return plan, there
 
 
-def _agreed() -> bool:
-    """Ask on the terminal; stdout may be a file."""
-    print("Upload this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def signing_key(recipe: Recipe) -> str:
-    """The key of the recipe: the one that it names, else that of its maintainer's address."""
-    return recipe.key or f"<{recipe.maintainer.rpartition('<')[2].rstrip('>')}>"
-
-
 def _show(plan: UploadPlan, args: argparse.Namespace) -> None:
-    from backport.launchpad.upload import checks  # noqa: PLC0415
-
     if args.json:
         print(json.dumps(plan.to_json()), flush=True)
     elif args.ask or not args.quiet:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.launchpad.archive import first_recipe, pin
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import plan as planning
 from backport.run import plan_text
@@ -21,10 +22,12 @@ def register(subs: Subparsers) -> None:
     common.add_offline(sub)
     sub.add_argument("--long", action="store_true", help="plan what only a long run does, too")
     common.add_matrix(sub)
-    sub = common.add(subs, "pin", pin, "fill the archive's .dsc files into the recipe")
+    sub = common.add(subs, "pin", pin.command, "fill the archive's .dsc files into the recipe")
     common.select_sources(sub)
     sub.add_argument("--update", action="store_true", help="replace the pins that are there")
-    sub = common.add(subs, "init", init, "write a first recipe for other source packages")
+    sub = common.add(
+        subs, "init", first_recipe.command, "write a first recipe for other source packages"
+    )
     sub.set_defaults(looks_above=False)
     sub.add_argument(
         "names",
@@ -62,11 +65,14 @@ def plan(args: argparse.Namespace) -> int:
     """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
     recipe = reader.load(args.recipe, outside=args.outside, matrix=args.matrix)
     selection = common.selection(args, recipe)
-    for pin in (pin for source in recipe.sources for pin in source.pins):
-        if (found := dsc.at_hand(pin, args.cache)) is not None:
+    for pinned in (one for source in recipe.sources for one in source.pins):
+        if (found := dsc.at_hand(pinned, args.cache)) is not None:
             dsc.require_format(dsc.read_dsc(found))
     notes: list[str] = []
-    archive = common.archive_versions(recipe, args, notes.append)
+    work = common.work_folder(args, recipe)
+    archive = upgrade_order.archive_versions(
+        recipe, args.cache, work, offline=args.offline, note=notes.append
+    )
     recipe = versions.with_chosen(recipe, archive)
     steps = planning.make(recipe, selection, "")
     if args.json:
@@ -77,17 +83,3 @@ def plan(args: argparse.Namespace) -> int:
         print(plan_text.as_text(recipe, archive, steps))
     upgrade_order.refuse_downward(recipe, archive)
     return 0
-
-
-def pin(args: argparse.Namespace) -> int:
-    """Fill the pins of the archive's .dsc files into the recipe."""
-    from backport.launchpad.archive import pin as pinning  # noqa: PLC0415
-
-    return pinning.command(args)
-
-
-def init(args: argparse.Namespace) -> int:
-    """Write a first recipe for other source packages."""
-    from backport.launchpad.archive import first_recipe  # noqa: PLC0415
-
-    return first_recipe.command(args)

@@ -6,20 +6,26 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 
 from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
-from backport.engine import execute
+from backport.engine import execute, system_errors
 from backport.engine.events import Note
 from backport.engine.step import StepId
 from backport.engine.store import Result, Store
 from backport.engine.verdict import Passed
 from backport.environments import choose, prepared
+from backport.errors import BackportError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import debdiff
+from backport.launchpad.archive.publications import Records
 from backport.recipe import reader, upgrade_order, versions
 from backport.run import actions, summary, ui
 from backport.run import plan as planning
-from backport.sru import bundle
+from backport.sru import bundle, run_record
 
 
 def register(subs: Subparsers) -> None:
@@ -64,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
     if getattr(args, "on", "local") == "ppa":
         return ppa_tests.run(args)
-    began = time.time()
+    began, tell = time.time(), partial(common.note, args=args)
     recipe = reader.load(args.recipe, outside=args.outside, matrix=getattr(args, "matrix", ()))
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
@@ -72,18 +78,23 @@ def run(args: argparse.Namespace) -> int:
     base, note = choose.choose(
         recipe, named, offline=args.offline, before=prepared.kind_in(store), series=selection.series
     )
-    archive = common.archive_versions(recipe, args, lambda text: common.note(text, args))
+    archive = upgrade_order.archive_versions(
+        recipe, args.cache, store.work, offline=args.offline, note=tell
+    )
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     if args.until == "fetch":
-        common.check_pins(recipe, args, lambda text: common.note(text, args))
+        with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
+            records = Records(args.cache, None if args.offline else client)
+            debdiff.check_pins(recipe, records, tell)
     base_inputs = {series.name: base.inputs(series) for series in recipe.series}
     steps = planning.make(recipe, selection, base.kind, base_inputs)
     options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
     table = actions.Actions(recipe, store, base, options).table()
     shown_base = base.kind if args.until in ("build", "check", "test") else ""
     made = {(row.source, row.series): row.built for row in versions.table(recipe, archive)}
-    evidence, problem = "", None
+    evidence = ""
+    problem: BackportError | None = None
     with store.locked():
         with ui.shown(common.how(args)) as sink:
             actions.tidy(store, args.cache, lambda text: sink(Note(text)))
@@ -103,9 +114,13 @@ def run(args: argparse.Namespace) -> int:
         )
         summary.write(told, store.work / "summary.json")
         if args.until == "test":
-            evidence, problem = bundle.after_run(
-                recipe, steps, results, versions=made, store=store, cache=args.cache
-            )
+            record = run_record.make(steps, results, made, recipe)
+            try:
+                with system_errors.refusals(store.work):
+                    record.write(store.work)
+                    evidence = str(bundle.make(recipe, store, record, args.cache).archive)
+            except BackportError as error:  # a run that went well has not failed because of that
+                problem = error
     text = summary.as_text(told, str(store.work))
     text += f"\nEvidence: {evidence}" if evidence else ""
     common.tell(args, {"event": "summary", **asdict(told)}, text)

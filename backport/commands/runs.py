@@ -1,4 +1,4 @@
-"""The commands that look at a run: log, time."""
+"""The commands that look at what a run made: log, time, debdiff."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import argparse
 import json
 import sys
 import time
+from contextlib import closing
 
+from backport.build import sbuild
 from backport.commands import common
 from backport.commands.common import Subparsers
+from backport.engine import schedule
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.errors import InputError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import debdiff as archive_diff
+from backport.launchpad.archive.publications import Records
 from backport.recipe import reader
+from backport.sru import run_record
 
 _WORKERS = (1, 2, 4, 8, 16, 24, 64)
 # How long to wait before the log of a running build is read again, in seconds.
@@ -27,12 +34,14 @@ def register(subs: Subparsers) -> None:
         "--follow", action="store_true", help="go on with a running build's log until it ends"
     )
     common.add(subs, "time", times, "show where the time of the last run went")
+    text = "compare the source packages with what each series has, by Launchpad's records"
+    sub = common.add(subs, "debdiff", debdiff, text)
+    common.select(sub)
+    common.add_offline(sub)
 
 
 def log(args: argparse.Namespace) -> int:
     """Print the log of a build; with --follow until the build has ended."""
-    from backport.build import sbuild  # noqa: PLC0415
-
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     series, _, built = args.build.partition("/")
@@ -60,9 +69,6 @@ def log(args: argparse.Namespace) -> int:
 
 def times(args: argparse.Namespace) -> int:
     """Show the time of each kind of step, the critical path, and what more workers save."""
-    from backport.engine import schedule  # noqa: PLC0415
-    from backport.sru import run_record  # noqa: PLC0415
-
     work = common.work_folder(args, reader.load(args.recipe, outside=args.outside))
     record = run_record.read(work)
     store = Store(work)
@@ -90,4 +96,21 @@ def times(args: argparse.Namespace) -> int:
     print("\nBy the same lengths the run takes:")
     for number, total in made.total.items():
         print(f"  {total:6.0f} s  with {number} at the same time")
+    return 0
+
+
+def debdiff(args: argparse.Namespace) -> int:
+    """Write a debdiff for every source package that a series has in another version."""
+    recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
+    store = Store(common.work_folder(args, recipe))
+    pairs = common.pairs(args, recipe)
+    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client, store.locked():
+        asked: LaunchpadlibClient | None = None if args.offline else client
+        records = Records(args.cache, asked)
+        for pair in pairs:
+            made = archive_diff.compare(
+                recipe, pair, records, store.work, args.cache, offline=args.offline
+            )
+            files = f"\n  {made.path}\n  lines to read: {made.weight}" if made.path else ""
+            common.tell(args, {"event": "debdiff", **made.record}, f"{made.told}{files}")
     return 0

@@ -8,29 +8,31 @@ import json
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backport import atomic
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine import records
+from backport.environments import choose
 from backport.errors import InputError, StepError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
 from backport.recipe import reader, versions
-from backport.recipe.model import Recipe
+from backport.run import ui
+from backport.run.actions import Options
 from backport.source.files import sha256_of
-
-if TYPE_CHECKING:
-    from backport.launchpad.api.client import LaunchpadlibClient
-    from backport.sru.checklist_data import Checklist
-    from backport.sru.facts import Facts
-    from backport.sru.report_data import Report
+from backport.sru import check, checklist, checklist_data, comment, facts, proposed
+from backport.sru import report as reports
+from backport.sru.checklist_data import Checklist
+from backport.sru.facts import Facts
+from backport.sru.report_data import Report
 
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     text = "show what is done and missing until the update is verified, by what evidence"
     sub = common.add(subs, "verify", verify, text)
-    _add_evidence(sub, "read this folder of evidence (default: the newest)")
+    text = "read this folder of evidence (default: the newest)"
+    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
     sub.add_argument(
         "--base",
@@ -43,22 +45,15 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
     common.add_offline(sub)
     sub = common.add(subs, "report", report, "write the report of the update as one page")
-    _add_evidence(sub, "read this evidence, a folder or a .tar.zst file (default: the newest)")
+    text = "read this evidence, a folder or a .tar.zst file (default: the newest)"
+    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
     sub.add_argument(
         "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
     )
 
 
-def _add_evidence(sub: argparse.ArgumentParser, text: str) -> None:
-    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
-
-
 def verify(args: argparse.Namespace) -> int:
     """Print the checklist, write it for the report, and post it when asked."""
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.sru import check, checklist, comment, facts  # noqa: PLC0415
-    from backport.sru import report as reports  # noqa: PLC0415
-
     if args.offline and (args.post or args.test):
         raise UsageError("this needs Launchpad", where="--offline", advice="leave it out")
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
@@ -68,7 +63,10 @@ def verify(args: argparse.Namespace) -> int:
             _packed(args, work)  # before Launchpad is asked for nothing
         known = facts.NOT_ASKED if args.offline else facts.read(recipe, client)
         if args.test:
-            _test(args, recipe, work, known)
+            base, _ = choose.choose(recipe, args.base)
+            options = Options(args.cache)
+            with ui.shown(common.how(args)) as sink:
+                proposed.run(recipe, known, work, base, options, jobs=args.jobs, sink=sink)
         folder, sha256 = _packed(args, work)
         found = check.sound(folder, "it proves nothing")
         recipe = versions.as_made(recipe, found.versions)
@@ -112,8 +110,6 @@ def _post(
     comments: dict[str, str],
 ) -> None:
     """Post what is proposed, and tell what was written."""
-    from backport.sru import comment  # noqa: PLC0415
-
     tags = known.bug.tags if known.bug is not None else ()
     done = [tag for tag in tags if tag.startswith("verification-done-")]
     if done and not made.tags:
@@ -126,30 +122,14 @@ def _post(
             advice="the checklist says what is missing",
         )
     else:
-        for one in comment.post(client, known.bug, made.tags, comments):
-            data = {"event": "posted", "series": one.series, "posted": one.written}
-            words = " and ".join(one.written) or "nothing: all was there already"
-            common.tell(args, data, f"Posted for {one.series}: {words}.")
-
-
-def _test(args: argparse.Namespace, recipe: Recipe, work: Path, known: Facts) -> None:
-    from backport.environments import choose  # noqa: PLC0415
-    from backport.run import ui  # noqa: PLC0415
-    from backport.run.actions import Options  # noqa: PLC0415
-    from backport.sru import proposed  # noqa: PLC0415
-
-    proposed.published(recipe, known)  # before anything is prepared
-    base, _ = choose.choose(recipe, args.base)
-    with ui.shown(common.how(args)) as sink:
-        proposed.run(recipe, known, work, base, Options(args.cache), jobs=args.jobs, sink=sink)
+        for series, written in comment.post(client, known.bug, made.tags, comments).items():
+            data = {"event": "posted", "series": series, "posted": written}
+            words = " and ".join(written) or "nothing: all was there already"
+            common.tell(args, data, f"Posted for {series}: {words}.")
 
 
 def report(args: argparse.Namespace) -> int:
     """Write the page, or print it as Markdown."""
-    from backport.sru import check  # noqa: PLC0415
-    from backport.sru import report as reports  # noqa: PLC0415
-    from backport.sru.checklist_data import Checklist  # noqa: PLC0415
-
     path = args.evidence
     if path is None:
         # Evidence from elsewhere says itself what it is about, and needs no recipe.
@@ -175,8 +155,6 @@ def report(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, made: Report, evidence: Path) -> None:
     """Write the page beside the evidence."""
-    from backport.sru import report as reports  # noqa: PLC0415
-
     out = atomic.write(evidence.with_name(f"{evidence.name}.html"), reports.as_html(made))
     common.tell(args, {"event": "report", "path": out}, f"The report is in {out}")
 
@@ -212,8 +190,6 @@ def _packed(args: argparse.Namespace, work: Path) -> tuple[Path, str]:
 def _tell(
     args: argparse.Namespace, made: Checklist, comments: dict[str, str], known: Facts
 ) -> None:
-    from backport.sru import checklist_data  # noqa: PLC0415
-
     if args.json:
         data = {**asdict(made), "troubles": known.troubles, "comments": comments}
         print(json.dumps({"event": "checklist", **data}))

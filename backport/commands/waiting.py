@@ -7,16 +7,19 @@ import json
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
 from backport.errors import InputError, UsageError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.environment import poll_seconds
+from backport.launchpad.builds import wait as waiting
+from backport.launchpad.builds.states import Builds, SourceVersion
+from backport.launchpad.upload import journal
+from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
-
-if TYPE_CHECKING:
-    from backport.launchpad.builds.states import SourceVersion
 
 _FAILED = 4
 _MINUTES, _RETRIES = 240.0, 3
@@ -43,32 +46,19 @@ def register(subs: Subparsers) -> None:
     )
 
 
-def wait(args: argparse.Namespace) -> int:
-    """Wait; 0 if all is published, 4 if something failed or the time is over."""
-    return _wait(args, args.minutes, args.retries)
-
-
 def after_upload(args: argparse.Namespace, uploads: list[SourceVersion]) -> int:
     """Wait for these uploads, as the command does without options; `args` are those of `upload`."""
-    return _wait(args, _MINUTES, _RETRIES, uploads)
+    return wait(
+        argparse.Namespace(**{**vars(args), "minutes": _MINUTES, "retries": _RETRIES}), uploads
+    )
 
 
-def _wait(
-    args: argparse.Namespace,
-    minutes: float,
-    retries: int,
-    uploads: list[SourceVersion] | None = None,
-) -> int:
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.api.environment import poll_seconds  # noqa: PLC0415
-    from backport.launchpad.builds import wait as waiting  # noqa: PLC0415
-    from backport.launchpad.builds.states import Builds  # noqa: PLC0415
-    from backport.launchpad.upload import ppa as ppas  # noqa: PLC0415 - launchpadlib takes its time
-
+def wait(args: argparse.Namespace, uploads: list[SourceVersion] | None = None) -> int:
+    """Wait; 0 if all is published, 4 if something failed or the time is over."""
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     interval = poll_seconds(waiting.Bounds.interval)
-    if not 0 < minutes < 1e6:
+    if not 0 < args.minutes < 1e6:
         raise UsageError("this is no time to wait", where="--minutes", advice="give minutes")
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     work = common.work_folder(args, recipe)
@@ -80,12 +70,12 @@ def _wait(
         elif not (args.quiet and passes and data["event"] not in ("failed", "note")):
             print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
-    with closing(LaunchpadlibClient(args.cache / "launchpad", login=retries > 0)) as client:
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.retries > 0)) as client:
         if uploads is None:
             uploads, notes = recorded(args, work, str(ppa), client.root)
             for text in notes:
                 tell({"event": "note", "text": text}, f"note: {text}")
-        bounds = waiting.Bounds(minutes * 60, interval, max(0, retries))
+        bounds = waiting.Bounds(args.minutes * 60, interval, max(0, args.retries))
         ended = waiting.Wait(Builds(client, ppa), str(ppa), work, tell, bounds).run(uploads)
     common.remake_evidence(args, Store(work))
     return 0 if ended == waiting.ALL_PUBLISHED else _FAILED
@@ -99,9 +89,6 @@ def recorded(
     Raises:
         InputError: nothing was.
     """
-    from backport.launchpad.builds.states import SourceVersion  # noqa: PLC0415
-    from backport.launchpad.upload import journal  # noqa: PLC0415
-
     newest = journal.newest(
         one
         for one in journal.read(work, ppa, root)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backport.build import layers, sbuild
 from backport.builder import sandbox
+from backport.check import steps
 from backport.engine import process, records
 from backport.engine.execute import REGISTRY, Action
 from backport.engine.outputs import DEPENDENCIES, built_debs, kept_chroot, one_file
@@ -174,7 +175,7 @@ class Actions:
         with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
             if debs:
-                repositories.insert(0, self._publish(debs, scratch))
+                repositories.insert(0, localrepo.publish(debs, scratch / "built"))
             result = sbuild.build(
                 dsc,
                 chroot=base.chroot,
@@ -196,8 +197,6 @@ class Actions:
 
     def check(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
         """Look for what is wrong with an update, and write down what was found."""
-        from backport.check import steps  # noqa: PLC0415 - only a run that checks needs it
-
         with self.store.temporary(f"work/{step.id}") as scratch:
             return steps.action(self.recipe, step, out, needs, scratch)
 
@@ -220,7 +219,7 @@ class Actions:
         def on(folders: Iterable[Path], place: Path) -> Verdict:
             with self.store.temporary(f"repository/{step.id}") as scratch:
                 there = {
-                    "built": self._publish(built_debs(folders), scratch),
+                    "built": localrepo.publish(built_debs(folders), scratch / "built"),
                     "base": base.repository,
                 }
                 needed = matrix.installed_for(tests, step.id.test)
@@ -246,9 +245,6 @@ class Actions:
             old = on((needs[need] for need in needs if need.source in before), out / BEFORE)
             verdict = compared(verdict, old, row.before)
         return Outcome(verdict)
-
-    def _publish(self, debs: list[Path], scratch: Path) -> Path:
-        return localrepo.publish(debs, scratch / "built")
 
 
 def _from_layer(verdict: Verdict, layer: layers.Layer | None) -> Verdict:

@@ -11,23 +11,23 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from backport import __version__, atomic
-from backport.engine import records, system_errors, verdict
-from backport.engine.step import Step, StepId, hash_text
-from backport.engine.store import RECORD, Record, Result, Store
+from backport.engine import records, verdict
+from backport.engine.step import Step, hash_text
+from backport.engine.store import RECORD, Record, Store
 from backport.environments import prepared
-from backport.errors import BackportError, InputError, reading
+from backport.errors import InputError, reading
 from backport.launchpad.api import credentials
 from backport.output import printable
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.source.files import sha256_of
-from backport.sru import archive, check, manifest, run_record, scrub
+from backport.sru import archive, check, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
@@ -62,32 +62,6 @@ class Made:
     fresh: bool
 
 
-def after_run(
-    recipe: Recipe,
-    steps: Mapping[StepId, Step],
-    results: Mapping[StepId, Result],
-    *,
-    versions: Mapping[tuple[str, str], str],
-    store: Store,
-    cache: Path,
-) -> tuple[str, BackportError | None]:
-    """Write the run's record, and make its evidence unless that is there.
-
-    Returns the path of the evidence's archive, or why there is none: a run that went well has
-    not failed because of that, but it must be told.
-
-    Parameters:
-        versions: the version of each (source, series). cache: the folder of downloads.
-    """
-    record = run_record.make(steps, results, versions, recipe)
-    try:
-        with system_errors.refusals(store.work):
-            record.write(store.work)
-            return str(make(recipe, store, record, cache).archive), None
-    except BackportError as error:
-        return "", error
-
-
 def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     """Make the evidence of a run below ``evidence/`` in the work folder, unless it is there.
 
@@ -100,7 +74,10 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     """
     home = store.work / FOLDER
     known = _made(home)
-    key = _key(run, store.work, recipe)
+    others = _records(store.work, recipe)
+    digests = [(str(path.relative_to(store.work)), sha256_of(path)) for path in others]
+    # It changes with the run, and with the records of other commands.
+    key = hash_text(json.dumps([run.key, digests]))
     if key in known:
         name, digest = known[key]
         before = Made(home / name, home / f"{name}{archive.SUFFIX}", digest, fresh=False)
@@ -162,11 +139,12 @@ class _Collector:
             name = f"{check.RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
-        bases = [
-            _base(step.id.series, store)
-            for step in run.steps
-            if step.id.kind == "base" and (store.folder(step.id) / prepared.FILE).is_file()
-        ]
+        bases = []
+        for step in (step.id for step in run.steps if step.id.kind == "base"):
+            if (store.folder(step) / prepared.FILE).is_file():
+                base = prepared.read(store.folder(step))
+                differing = tuple(astuple(one) for one in base.differing)
+                bases.append(BaseRecord(step.series, base.kind, base.suite, differing))
         contents = Manifest(
             update=recipe.name,
             bug=recipe.bug,
@@ -318,18 +296,6 @@ def _records(work: Path, recipe: Recipe) -> Iterator[Path]:
             name = str(path.relative_to(work)).partition("/")[2]
             if path.is_file() and (name == "summary.json" or name.startswith(tuple(own))):
                 yield path
-
-
-def _key(run: RunRecord, work: Path, recipe: Recipe) -> str:
-    """Changes with the run, and with the records of other commands."""
-    digests = [(str(path.relative_to(work)), sha256_of(path)) for path in _records(work, recipe)]
-    return hash_text(json.dumps([run.key, digests]))
-
-
-def _base(series: str, store: Store) -> BaseRecord:
-    base = prepared.read(store.folder(StepId("base", series)))
-    differing = tuple(astuple(one) for one in base.differing)
-    return BaseRecord(series, base.kind, base.suite, differing)
 
 
 def _made(home: Path) -> dict[str, tuple[str, str]]:

@@ -14,7 +14,6 @@ from functools import cached_property
 from backport.engine.step import StepId
 from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.launchpad.bug.data import Bug
-from backport.recipe import versions
 from backport.recipe.bug import SruException
 from backport.recipe.model import Recipe
 from backport.sru import manifest, proof, template
@@ -62,12 +61,8 @@ class _List:
     now: datetime
 
     @cached_property
-    def pairs(self) -> list[tuple[str, str]]:
-        return uploads(self.recipe)
-
-    @cached_property
     def ours(self) -> Mapping[tuple[str, str], str]:
-        return {(row.source, row.series): row.ours for row in versions.table(self.recipe, {})}
+        return uploads(self.recipe)
 
     @property
     def place(self) -> str:
@@ -82,7 +77,7 @@ class _List:
         """Every line, the bug's first."""
         yield from self._bug()
         for series in self.recipe.series:
-            pairs = [pair for pair in self.pairs if pair[1] == series.name]
+            pairs = [pair for pair in self.ours if pair[1] == series.name]
             for pair in pairs:
                 yield from self._package(pair)
             if pairs:
@@ -113,7 +108,7 @@ class _List:
             f"bug-template; {exception.page}" if exception else "bug-template", address,
             advice="Fill it in: backport bug." if lacks else "",
         )  # fmt: skip
-        for source in dict.fromkeys(source for source, _ in self.pairs):
+        for source in dict.fromkeys(source for source, _ in self.ours):
             task = bug.task(source)
             released = task is not None and task.status == "Fix Released"
             yield Item(
@@ -123,7 +118,7 @@ class _List:
                 "requirements, development release first", address,
                 advice="" if released else "A person has to see that it is fixed there first.",
             )  # fmt: skip
-        for pair in self.pairs:
+        for pair in self.ours:
             if bug.task(*pair) is None:
                 yield Item(
                     "missing", _place(pair), "The bug has a task for it", "There is none.",
@@ -221,8 +216,8 @@ class _List:
         yield from self._tag(series)
         later = [one.name for one in self.recipe.series]
         for name in later[later.index(series) + 1 :]:
-            for source, there in self.pairs:
-                if there == name and (source, series) in self.pairs:
+            for source, there in self.ours:
+                if there == name and (source, series) in self.ours:
                     yield self._later(source, series, name)
 
     def _tag(self, series: str) -> Iterator[Item]:
@@ -277,7 +272,7 @@ class _List:
                     advice=_full(item.advice) if item.advice else "",
                 )  # fmt: skip
                 continue
-            for series in (series for source, series in self.pairs if source == item.source):
+            for series in (series for source, series in self.ours if source == item.source):
                 proved = [
                     one for one in self.proofs[series]
                     if not one.lacks and one.step.source == item.source and one.test in item.tests
@@ -309,7 +304,7 @@ class _List:
         for series in (one.name for one in self.recipe.series):
             needed, done = f"verification-needed-{series}", f"verification-done-{series}"
             proofs = self.proofs[series]
-            pairs = [pair for pair in self.pairs if pair[1] == series]
+            pairs = [pair for pair in self.ours if pair[1] == series]
             published = [
                 (there := self.facts.in_pocket(pair, "Proposed")) is not None
                 and (there.version, there.status) == (self.ours[pair], "Published")

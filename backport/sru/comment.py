@@ -11,7 +11,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,21 +125,13 @@ def _recorded(folder: Path, step: StepRecord) -> list[tuple[str, ...]]:
     return []
 
 
-@dataclass(frozen=True)
-class Posted:
-    """What was written for a series, of its comment and its tags; what was there already is not."""
-
-    series: str
-    written: tuple[str, ...]
-
-
 def post(
     client: LaunchpadlibClient,
     seen: Bug,
     changes: tuple[TagChange, ...],
     comments: Mapping[str, str],
-) -> tuple[Posted, ...]:
-    """Write the comment and the tags of each series that are not there yet.
+) -> dict[str, tuple[str, ...]]:
+    """Write the comment and the tags of each series that are not there yet; returns what it wrote.
 
     Parameters:
         seen: the bug as it was when the tags were proposed.
@@ -150,7 +142,7 @@ def post(
             it, and what was written for others stays.
         RemoteError: Launchpad refused, or cannot be reached; the next call goes on from there.
     """
-    posted = []
+    posted: dict[str, tuple[str, ...]] = {}
     for change in changes:
         now = bugs.read(client, seen.number)
         _unchanged(client, seen, now, change)
@@ -161,8 +153,8 @@ def post(
         if not _is_done(now, change):
             _tag(client, seen, change)
             written.append("tags")
-        posted.append(Posted(change.series, tuple(written)))
-    return tuple(posted)
+        posted[change.series] = tuple(written)
+    return posted
 
 
 def _is_done(bug: Bug, change: TagChange) -> bool:

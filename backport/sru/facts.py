@@ -109,6 +109,6 @@ def read(recipe: Recipe, client: LaunchpadlibClient, now: datetime | None = None
     return Facts(moment, bug, publications, binaries, updates, tuple(dict.fromkeys(troubles)))
 
 
-def uploads(recipe: Recipe) -> list[Pair]:
-    """The pairs that the update uploads."""
-    return [(row.source, row.series) for row in versions.table(recipe, {}) if row.ours]
+def uploads(recipe: Recipe) -> dict[Pair, str]:
+    """The versions that the update uploads."""
+    return {(row.source, row.series): row.ours for row in versions.table(recipe, {}) if row.ours}

@@ -20,7 +20,6 @@ from backport.engine.verdict import Passed
 from backport.environments.base import Base
 from backport.errors import InputError
 from backport.launchpad.builds.published import PublishedBinary
-from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan as planning
 from backport.run.actions import Actions, Options, tidy
@@ -28,7 +27,7 @@ from backport.run.plan import Selection
 from backport.source import fetch
 from backport.source.files import same_file
 from backport.sru import bundle, run_record
-from backport.sru.facts import Facts, Pair
+from backport.sru.facts import Facts, Pair, uploads
 
 FOLDER = "proposed"
 
@@ -62,7 +61,7 @@ def published(recipe: Recipe, facts: Facts) -> dict[Pair, tuple[PublishedBinary,
     Raises:
         InputError: there is none, so that nothing can be tested; or a file has no sha256.
     """
-    ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+    ours = uploads(recipe)
     by_pair = {}
     for pair, files in facts.binaries.items():
         there = facts.in_pocket(pair, "Proposed")
@@ -110,7 +109,7 @@ def run(
     with store.locked():
         tidy(store, options.cache, lambda text: sink(Note(text)))
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
-        ours = {(row.source, row.series): row.ours for row in versions.table(recipe, {})}
+        ours = uploads(recipe)
         record = run_record.make(steps, results, {pair: ours[pair] for pair in files}, recipe)
         record.write(store.work)
         bundle.make(recipe, store, record, options.cache)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backport.check import finding
 from backport.check.finding import Finding
-from backport.engine import verdict
+from backport.engine import programs, verdict
 from backport.engine.step import StepId
 from backport.errors import BackportError
 from backport.launchpad.autopkgtest import verdicts
@@ -25,18 +25,13 @@ from backport.source.weight import Weight
 from backport.sru import check, manifest, sections
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.report_parts import (
-    STATES,
-    Cell,
-    Chip,
-    Line,
-    Overall,
-    Pair,
-    Patch,
-    Shown,
-    href,
-    log_of,
-)
+from backport.sru.report_parts import STATES, Cell, Chip, Line, Overall, Pair, Patch, Shown, href
+
+# What tells best how a step went; the record of its commands is there for every step that ran.
+_LOGS = (
+    "build.log", "log", "source.log", "lintian.log", "second-build.log", "lifecycle.log",
+    programs.FILE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -200,8 +195,12 @@ class Report:
         return posixpath.normpath(href(f"{self.link}/..", name)) if self.link else ""
 
     def log(self, step: StepRecord) -> str:
-        """The link to a step's log; "" for a step that never began."""
-        return self.href(log_of(step, self.manifest.files))
+        """The link to a step's log, else to its first file; "" for a step that never began."""
+        if not step.folder:
+            return ""
+        named = (f"{step.folder}/{name}" for name in _LOGS)
+        below = (name for name in self.manifest.files if name.startswith(f"{step.folder}/"))
+        return next((link for name in (*named, *below) if (link := self.href(name))), "")
 
     def _chip(self, step: StepRecord, text: str = "") -> Chip:
         """The verdict of a step, with a link to its log."""

@@ -6,19 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from backport.engine import programs
 from backport.source.dep3 import Dep3
 from backport.source.weight import Weight
-from backport.sru.manifest import Content, StepRecord
 from backport.sru.sections import Section
 
 STATES = ("failed", "broken", "skipped", "passed")
 """The kinds of verdicts, the worst first."""
-# What tells best how a step went; the record of its commands is there for every step that ran.
-_LOGS = (
-    "build.log", "log", "source.log", "lintian.log", "second-build.log", "lifecycle.log",
-    programs.FILE,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,12 +110,3 @@ class Overall:
 def href(link: str, name: str) -> str:
     """The link to a file below the folder that `link` leads to; "" where that is ""."""
     return f"{link}/{quote(name)}" if link else ""
-
-
-def log_of(step: StepRecord, files: Mapping[str, Content]) -> str:
-    """The path of a step's log in the evidence; else that of its first file, "" for none."""
-    if not step.folder:
-        return ""
-    named = (f"{step.folder}/{name}" for name in _LOGS)
-    below = (name for name in files if name.startswith(f"{step.folder}/"))
-    return next((name for name in (*named, *below) if name in files), "")

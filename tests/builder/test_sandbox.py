@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport.builder.sandbox import Bind, command, stage_script, step_down
-from backport.builder.user import Builder, find_builder
+from backport.builder.user import Builder, SubordinateIds, find_builder, read_range
 from backport.engine.process import run
 
 
@@ -30,15 +30,6 @@ def inside(builder: Builder, folder: Path, script: str) -> str:
     done = run(command(builder, folder / "script"))
     assert done.exit_code == 0, done.output
     return done.output
-
-
-def test_there_is_no_network_interface_but_a_loopback_that_is_down(
-    builder: Builder, tmp_path: Path
-) -> None:
-    links = inside(builder, tmp_path, "ip -o link").splitlines()
-
-    assert len(links) == 1
-    assert "lo: <LOOPBACK>" in links[0]
 
 
 def test_the_stage_shows_what_is_bound_and_vanishes_with_the_sandbox(
@@ -67,3 +58,19 @@ def test_the_build_user_has_no_more_rights_than_it_needs(builder: Builder, tmp_p
     # setuid and setgid (capability.h: 7 and 6), and those in its own namespace alone.
     allowed = {0} if os.geteuid() == 0 else {0, 0xC0}
     assert int(shown.split()[1], 16) in allowed
+
+
+@pytest.fixture
+def subuid(tmp_path: Path) -> Path:
+    file = tmp_path / "subuid"
+    file.write_text("anna:100000:65536\n\n# a remark\nbroken:x:1\nbert:1000000:65536\n")
+    return file
+
+
+def test_the_range_of_a_user_is_read(subuid: Path) -> None:
+    assert read_range(subuid, "bert") == SubordinateIds(1000000, 65536)
+
+
+@pytest.mark.parametrize("name", ["carla", "broken", "# a remark", "bert:1000000"])
+def test_a_user_without_a_whole_line_has_no_range(subuid: Path, name: str) -> None:
+    assert read_range(subuid, name) is None

@@ -30,7 +30,6 @@ class Lives:
 
     found: Mapping[str, list[Finding]]
     upgrades: Mapping[str, list[Finding]]
-    log: str
 
 
 def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, str]) -> Package:
@@ -64,4 +63,4 @@ def lead_lives(root: Path, folder: Path) -> Lives:
             for one in old:
                 name = f"old-{one.name}"
                 upgrades[one.name] = list(lifecycle.upgrade(clone, name, [one], new))
-    return Lives(found, upgrades, log.read_text())
+    return Lives(found, upgrades)

@@ -9,7 +9,6 @@ from backport.check import lifecycle
 from backport.check.lifecycle import Package
 from backport.recipe import model as update
 from backport.recipe.model import Published, Recipe
-from tests.check.lives import Lives
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
@@ -79,16 +78,3 @@ def test_what_is_newer_or_the_same_is_nothing_to_upgrade_from(
 ) -> None:
     some = [Package(name, version, Path("x.deb")) for name, version in map(str.split, there)]
     assert lifecycle.are_older(some, OWN) is older
-
-
-def test_a_fault_names_the_package_what_failed_and_the_log(lives: Lives) -> None:
-    (broken,) = lives.found["unfit"]
-    assert (broken.rule, broken.severity, broken.place) == ("install-fails", "error", "unfit")
-    assert "cannot be installed" in broken.why
-    assert broken.advice == "see lifecycle.log"
-    left = {one.why for one in lives.found["untidy"] if one.rule == "purge-leaves-files"}
-    assert left == {
-        "after the purge /var/lib/untidy is still there",
-        "after the purge /etc/untidy is still there",
-    }
-    assert "[exit 0]" in lives.log

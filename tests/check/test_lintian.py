@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from backport.check.ceiling import Ceiling
 from backport.check.lintian import Tag, read
 from backport.engine.process import Runner
 from backport.errors import MachineError
-from tests.check.trees import toolchain
+from tests.check import trees
 from tests.support.source_builder import PackageSpec, build_dsc
 
 OUTPUT = """\
@@ -21,10 +22,6 @@ N: a remark
 O: small: overridden
 M: small: masked
 """
-
-
-def ceiling(**tools: str) -> Ceiling:
-    return Ceiling("xenial", toolchain(**tools))
 
 
 def test_a_line_is_read_with_its_package_context_and_place() -> None:
@@ -42,37 +39,36 @@ def test_a_line_is_read_with_its_package_context_and_place() -> None:
     )
 
 
-def test_a_tag_that_asks_for_a_newer_tool_than_the_series_has_is_a_note() -> None:
-    tag = read(OUTPUT)[0]
-    (note,) = lintian.findings([tag], ceiling(), None)
-    assert note.severity == "info"
-    assert "dh-python 3.20190307" in note.advice
-    (error,) = lintian.findings([tag], ceiling(dh_python="5.20220819"), None)
-    assert error.fails
-    (unknown,) = lintian.findings([tag], ceiling(dh_python=""), None)
-    assert unknown.fails
+NEWER = read(OUTPUT)[0]
+KNOWN = Tag("error", "small", "source", "no-copyright-file", "x", "debian/rules:3")
+MOVED = replace(KNOWN, pointer="debian/rules:9")
+BINARY = Tag("error", "small", "", "no-copyright-file", "", "usr/bin/x")
+LATER = replace(BINARY, name="a-tag-of-2030")
+HAS = trees.XENIAL["dh-python"]
 
 
-def test_what_the_base_has_is_not_new() -> None:
-    tag = Tag("error", "small", "source", "no-copyright-file", "x", "debian/rules:3")
-    moved = Tag("error", "small", "source", "no-copyright-file", "x", "debian/rules:9")
-    (known,) = lintian.findings([moved], ceiling(), [tag])
-    assert (known.new, known.fails) == (False, False)
-    assert lintian.findings([moved], ceiling(), [])[0].fails
-
-
-def test_an_error_in_a_binary_package_is_a_warning_where_the_base_was_not_built() -> None:
-    tag = Tag("error", "small", "", "no-copyright-file", "", "usr/bin/x")
-    assert lintian.findings([tag], ceiling(), [])[0].severity == "warning"
-    assert lintian.findings([tag], ceiling(), None)[0].fails
-
-
-def test_an_error_of_a_later_lintian_is_a_note_until_it_is_judged() -> None:
-    (note,) = lintian.findings(
-        [Tag("error", "small", "", "a-tag-of-2030", "", "")], ceiling(), None
-    )
-    assert (note.severity, note.fails) == ("info", False)
-    assert f"not judged yet: lintian {lintian.REVIEWED}" in note.advice
+@pytest.mark.parametrize(
+    ("tag", "dh_python", "base", "expected", "advice"),
+    [
+        # It asks for a newer tool than the series has; which one that has may not be known.
+        (NEWER, HAS, None, ("info", False), "dh-python 3.20190307"),
+        (NEWER, "5.20220819", None, ("error", True), ""),
+        (NEWER, "", None, ("error", True), ""),
+        # What the base has is not new; its binary packages were not built.
+        (MOVED, HAS, [KNOWN], ("error", False), ""),
+        (MOVED, HAS, [], ("error", True), ""),
+        (BINARY, HAS, [], ("warning", False), ""),
+        (BINARY, HAS, None, ("error", True), ""),
+        # A later lintian's.
+        (LATER, HAS, None, ("info", False), f"not judged yet: lintian {lintian.REVIEWED}"),
+    ],
+)
+def test_a_tag_is_an_error_where_the_series_and_the_base_make_it_one(
+    tag: Tag, dh_python: str, base: list[Tag] | None, expected: tuple[str, bool], advice: str
+) -> None:
+    ceiling = Ceiling("xenial", trees.toolchain(dh_python=dh_python))
+    (found,) = lintian.findings([tag], ceiling, base)
+    assert ((found.severity, found.fails), advice in found.advice) == (expected, True)
 
 
 def test_lintian_finds_what_is_wrong_with_a_real_source_package(tmp_path: Path) -> None:

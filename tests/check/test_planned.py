@@ -55,18 +55,6 @@ def test_a_run_that_names_its_tests_leads_no_lives_and_one_without_checks_has_no
     assert {step.id.kind for step in steps.values()} & {"check", "test", "build"} == {"build"}
 
 
-def test_the_second_build_has_what_the_first_one_had_and_its_result(recipe: Recipe) -> None:
-    steps = planned(recipe, Selection(long=True))
-    again, build = steps["check/xenial/beta.reproducible"], steps["build/xenial/beta"]
-    assert set(again.needs) == {*build.needs, build.id}
-
-
-def test_a_source_package_is_checked_before_it_is_built(recipe: Recipe) -> None:
-    name = "check/xenial/beta.source"
-    for until, there in (("source", False), ("build", True), ("check", True)):
-        assert (name in planned(recipe, Selection(until=until))) == there
-
-
 def test_a_file_of_an_overlay_changes_the_checks_of_its_source(recipe: Recipe) -> None:
     before = {name: step_key(one, {}) for name, one in checks(recipe).items()}
     write_files(recipe.source("beta").patches / "overlay.zesty", {"beta.install": "a b\n"})

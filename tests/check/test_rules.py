@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from debian.debian_support import Version
 
 from backport.check import (
     changes,
@@ -22,7 +24,7 @@ from backport.check import (
     steps,
 )
 from backport.check.binaries import Binary
-from backport.check.ceiling import Ceiling
+from backport.check.ceiling import DATA, TOOLS, Ceiling, entries
 from backport.check.finding import Finding
 from backport.check.installed import Installed
 from backport.check.lifecycle import Package
@@ -363,3 +365,14 @@ def test_every_rule_is_explained_and_says_where_it_is_written() -> None:
         assert rule.text.endswith(".")
         assert rule.title in rules.explain(name)
         assert rule.reference in rules.explain(name)
+
+
+def test_every_entry_has_a_rule_a_tool_that_is_compared_a_version_and_a_source() -> None:
+    files = [tomllib.loads(path.read_text()) for path in DATA.glob("*.toml")]
+    for where in {table["where"] for file in files for table in file.values()}:
+        assert entries(where)
+        for entry in entries(where):
+            assert entry.tool in TOOLS
+            assert entry.rule in rules.RULES
+            assert Version(entry.since).upstream_version[0].isdigit()
+            assert "{" not in entry.source

@@ -25,6 +25,13 @@ from tests.support.recipes import Spec
 from tests.support.source_builder import PackageSpec, build_dsc
 
 
+def actions_in(place: Path, recipe: model.Recipe) -> tuple[actions.Actions, Path]:
+    """The actions for a recipe, and an empty folder for a step."""
+    (place / "out").mkdir()
+    options = actions.Options(place / "cache")
+    return actions.Actions(recipe, Store(place / "work"), Ubuntu(), options), place / "out"
+
+
 def result(verdict: Verdict, *tests: OneTest) -> TestResult:
     return TestResult(verdict, tests)
 
@@ -79,10 +86,7 @@ def test_a_pinned_test_source_is_taken_as_it_is(tmp_path: Path) -> None:
     base = BasePin("1.0-1", dsc.name, "0" * 64, path=str(dsc))
     package = replace(recipe.sources[0], name="old", base=base, upstream=None)
     recipe = replace(recipe, test_sources=(model.TestSource("old-before", package, "before"),))
-    store = Store(tmp_path / "work")
-    table = actions.Actions(recipe, store, Ubuntu(), actions.Options(tmp_path / "cache"))
-    out = tmp_path / "out"
-    out.mkdir()
+    table, out = actions_in(tmp_path, recipe)
     step = Step(StepId("source", "xenial", "old-before"))
     fetched = {StepId("fetch", source="old-before"): dsc.parent}
     outcome = table.source(step, out, fetched)
@@ -119,11 +123,9 @@ def test_what_is_built_for_other_series_only_is_the_archives() -> None:
 
 
 def test_the_step_keeps_the_dependencies_of_an_earlier_run_that_had_more(tmp_path: Path) -> None:
-    recipe, store = recipes.load(tmp_path / "recipe", Spec()), Store(tmp_path / "work")
-    table = actions.Actions(recipe, store, Ubuntu(), actions.Options(tmp_path / "cache"))
+    table, out = actions_in(tmp_path, recipes.load(tmp_path / "recipe", Spec()))
     step = Step(StepId("dependencies"))
-    out, before = tmp_path / "out", tmp_path / "work/dependencies"
-    out.mkdir()
+    before = tmp_path / "work/dependencies"
     before.mkdir(parents=True)
 
     def collected() -> Dependencies:

@@ -45,14 +45,13 @@ def base(store: Store, series: str, home: Path, key: str, age: float = 0.0) -> N
     step(store, f"base/{series}", age, {prepared.FILE: json.dumps(data, default=str)})
 
 
+PARTS = ("chroot-{}.tar", "testbed-{}", "base-{}", "modules-{}", "pool-{}.json")
+
+
 def leftovers(home: Path, *keys: str) -> None:
-    home.mkdir(parents=True, exist_ok=True)
     for key in keys:
-        (home / f"chroot-{key}.tar").touch()
-        (home / f"testbed-{key}" / "etc").mkdir(parents=True)
-        (home / f"base-{key}").mkdir()
-        (home / f"modules-{key}").mkdir()
-        (home / f"pool-{key}.json").touch()
+        for part in PARTS:
+            (home / part.format(key)).mkdir(parents=True)
 
 
 def gone(store: Store, before: float) -> list[str]:
@@ -84,37 +83,19 @@ def test_an_artifact_that_is_named_like_a_record_is_no_step(store: Store) -> Non
     assert gone(store, time.time() - DAY) == []
 
 
-def test_a_base_that_a_present_step_names_stays(store: Store) -> None:
-    home = store.work / "bases" / "stand-in"
-    leftovers(home, "one", "two")
-    base(store, "xenial", home, "two")
-    for left in ("modules-two", "pool-two.json"):
-        os.utime(home / left, (2e9, 2e9))  # the newest
-    future = time.time() + 40 * DAY  # all of them are old then, and so is no step that is new
-    os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
-    assert gone(store, future - 1) == [
-        f"bases/stand-in/{name}"
-        for name in ("chroot-one.tar", "testbed-one", "base-one", "modules-one", "pool-one.json")
-    ]
-
-
-def test_with_its_last_step_a_base_goes_too(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("age", "steps", "key"), [(-40.0, [], "one"), (50.0, ["base/xenial"], "two")]
+)
+def test_a_base_goes_unless_a_step_that_stays_names_it(
+    store: Store, age: float, steps: list[str], key: str
+) -> None:
     home = store.work / "bases" / "ubuntu" / "xenial"
-    leftovers(home, "one")
-    base(store, "xenial", home, "one", age=50.0)
-    assert gone(store, time.time() + DAY) == [
-        "base/xenial",
-        *(
-            f"bases/ubuntu/xenial/{name}"
-            for name in (
-                "chroot-one.tar",
-                "testbed-one",
-                "base-one",
-                "modules-one",
-                "pool-one.json",
-            )
-        ),
-    ]
+    leftovers(home, *{key, "two"})
+    base(store, "xenial", home, "two", age)
+    for left in ("modules-two", "pool-two.json") if key == "one" else ():
+        os.utime(home / left, (2e9, 2e9))  # the newest
+    parts = [f"bases/ubuntu/xenial/{part.format(key)}" for part in PARTS]
+    assert gone(store, time.time() + DAY) == [*steps, *parts]
 
 
 def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
@@ -122,10 +103,8 @@ def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:
     leftovers(home, "one")
     (home / "testbed-one" / "testbed-inner").mkdir()
     (home / "testbed-one" / ".new-inner").mkdir()
-    base(store, "xenial", home, "one")
-    future = time.time() + DAY
-    os.utime(store.folder(step_id("base/xenial")) / RECORD, (future, future))
-    assert not any("inner" in name for name in gone(store, future - 1))
+    base(store, "xenial", home, "one", age=-2.0)
+    assert not any("inner" in name for name in gone(store, time.time() + DAY))
 
 
 def test_what_a_kill_left_half_made_goes_at_any_age(store: Store) -> None:

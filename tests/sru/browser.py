@@ -7,8 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +19,22 @@ addEventListener("load", async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   const wide = [...document.body.querySelectorAll("*")]
     .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
-    .filter(one => !one.closest(".only-read, thead"))
-    .map(one => one.outerHTML.slice(0, 120));
+    .filter(one => !one.closest(".only-read, thead"));
+  const overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const told = document.createElement("pre");
   told.id = "told";
   told.textContent = JSON.stringify({
     width: innerWidth,
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    wide: wide,
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
-    violations: found.violations.map(
-      one => [one.id, one.help, one.nodes.map(node => node.html.slice(0, 160))]),
+    faults: [
+      ...found.violations.map(one => [one.id, one.nodes.map(node => node.html.slice(0, 160))]),
+      ...wide.map(one => ["too wide", one.outerHTML.slice(0, 120)]),
+      ...[overflow].filter(pixels => pixels > 0),
+    ],
   });
   document.body.append(told);
 });
 """
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the browser found: pixels that are wider than the window, and axe's violations."""
-
-    width: int
-    overflow: int
-    wide: Sequence[str]
-    dark: bool
-    violations: Sequence[Any]
 
 
 def _program() -> str:
@@ -57,8 +45,11 @@ def _program() -> str:
     pytest.skip("no Chromium is installed: apt install chromium, or snap install chromium")
 
 
-def look(page: Path, width: int, *, dark: bool = False) -> Look:
-    """Open a copy of a page beside it, with axe-core in it, in a window of that width."""
+def look(page: Path, width: int, *, dark: bool = False) -> Any:
+    """Open a copy of a page beside it, with axe-core in it, in a window of that width.
+
+    Returns the `width`, whether it is `dark`, and the `faults`: axe's, and what is too wide.
+    """
     text = page.read_text()
     assert "<script" not in text
     inside = f"<script>{_AXE.read_text()}</script><script>{_LOOK}</script></body>"
@@ -79,4 +70,4 @@ def look(page: Path, width: int, *, dark: bool = False) -> Look:
         copy.unlink()
     match = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert match, "axe-core did not come to an end"
-    return Look(**json.loads(html.unescape(match[1])))
+    return json.loads(html.unescape(match[1]))

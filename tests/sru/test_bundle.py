@@ -14,7 +14,6 @@ import pytest
 from backport.engine.process import run as run_program
 from backport.errors import InputError
 from backport.launchpad.api import credentials
-from backport.run import clean
 from backport.sru import archive, bundle, check, manifest, run_record, scrub
 from tests.sru.runs import Place
 from tests.support.source_builder import write_files
@@ -108,13 +107,6 @@ def test_an_artifacts_name_is_written_out_where_it_commands_and_a_link_is_not_fo
     assert check.load(made.folder).links == {f"steps/{LOG}/link": "/etc/hostname"}
     assert not (folder / "link").exists()
     assert check.check(made.archive).faults == ()
-
-
-def test_clean_never_removes_evidence(place: Place) -> None:
-    made = place.evidence()
-    gone = list(clean.old(place.store, 1e12))
-    assert gone
-    assert not [path for path in gone if path.is_relative_to(made.folder.parent)]
 
 
 # ------------------------------------------------------------------------------- refusals

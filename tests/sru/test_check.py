@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from backport import cli
 from backport.errors import InputError
 from backport.sru import archive, check, manifest
+from tests.fuzz.readers import LARGE, MANIFEST, STEP
 from tests.sru.runs import Place
 
 LOG = "steps/test/xenial/alpha.smoke/log"
@@ -143,6 +144,59 @@ def test_a_manifest_that_agrees_with_itself_and_not_with_its_steps_is_faulty(
 ) -> None:
     rewrite(copy, change)
     assert said in faults(copy)
+
+
+# ----------------------- manifests whose hash is right, but that say what no evidence may
+
+FILE = {"size": 1, "sha256": "0" * 64}
+
+
+def manifest_text(data: dict[str, Any]) -> bytes:
+    """The manifest with its own hash."""
+    plain = {key: value for key, value in data.items() if key != "sha256"}
+    whole = {**plain, "sha256": manifest.digest_of({**plain, "format": manifest.FORMAT})}
+    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+
+
+def test_the_manifest_that_is_changed_here_is_right() -> None:
+    assert manifest.read(manifest_text(MANIFEST), "manifest.json").update == "small"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"update": ".."}, "is no name of an update"),
+        ({"update": "a/b"}, "is no name of an update"),
+        ({"update": "a\x1b[2J"}, "is no name of an update"),
+        *(
+            ({"files": {name: FILE}}, "is no path of evidence")
+            for name in ("", ".", "..", "a/../b", "/a", "a//b", "a\0b", "a\nb", "a" * 256, "\u202e")
+        ),
+        ({"links": {"../a": "b"}}, "is no path of evidence"),
+        ({"matrix": ["../a"]}, "is no path of evidence"),
+        ({"recipe": "/etc/passwd"}, "is no path of evidence"),
+        ({"steps": [{**STEP, "folder": "../a"}]}, "is no path of evidence"),
+        ({"steps": [{**STEP, "kind": "other"}]}, "is no step"),
+        ({"steps": [{**STEP, "started": 1e300}]}, "is no step"),
+        ({"steps": {"a": STEP}}, "not a list"),
+        ({"steps": [{**STEP, "needs": "build"}]}, "not a list"),
+        ({"steps": [{**STEP, "outputs": []}]}, "not an object"),
+        ({"files": {"a": {**FILE, "sha256": "0"}}}, "is no sha256"),
+        ({"files": {"a": {**FILE, "size": -1}}}, "is no sha256"),
+        ({"files": LARGE}, "is larger than a file beside a recipe may be"),
+        ({"versions": ["1.0-1"]}, "not an object"),
+        ({"more": 1}, "unknown key"),
+        ({"format": 1}, "has the format 1, and this toolkit reads"),
+    ],
+)
+def test_what_no_evidence_may_say_is_refused(change: dict[str, Any], said: str) -> None:
+    data = {**MANIFEST, **change}
+    content = manifest_text(data)
+    if "format" in change:
+        content = content.replace(b'"format": 3', b'"format": 1')
+    with pytest.raises(InputError, match=said) as caught:
+        manifest.read(content, "manifest.json")
+    assert caught.value.where == "manifest.json"
 
 
 # ---------------------------------------------------------------------------- the command

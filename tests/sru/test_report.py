@@ -241,10 +241,8 @@ def test_what_is_not_of_this_evidence_is_refused(place: Place) -> None:
 def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width: int) -> None:
     page, _ = full_page(rich)
     for dark in (False, True):
-        look = browser.look(page, width, dark=dark)
-        assert (look.width, look.dark) == (width, dark)
-        assert look.violations == []
-        assert (look.overflow, look.wide) == (0, [])
+        seen = browser.look(page, width, dark=dark)
+        assert seen == {"width": width, "dark": dark, "faults": []}
 
 
 # ------------------------------------------------------------------- Markdown and the command
