@@ -13,7 +13,7 @@ from debian.deb822 import Deb822
 
 from backport.engine import process
 from backport.errors import InputError, reading
-from backport.source.members import Member as TarMember
+from backport.source.members import Member
 from backport.source.members import members as tar_members
 
 # A file above this is no script, unit or module that anybody wrote.
@@ -22,7 +22,7 @@ _MOST_PATHS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Member:
+class PackagedFile:
     """One file of a package: `path` without the leading slash, `mode` its permissions."""
 
     path: str
@@ -67,16 +67,16 @@ class Binary:
         return {entry.name: entry.info.isdir() for entry in self._entries("--fsys-tarfile")}
 
     @cached_property
-    def files(self) -> tuple[Member, ...]:
+    def files(self) -> tuple[PackagedFile, ...]:
         """The regular files that are small enough to be text."""
         return tuple(self._texts("--fsys-tarfile"))
 
-    def _texts(self, part: str) -> Iterator[Member]:
+    def _texts(self, part: str) -> Iterator[PackagedFile]:
         for entry in self._entries(part):
             if entry.info.isfile() and entry.info.size <= _LARGEST:
-                yield Member(entry.name, entry.info.mode & 0o7777, entry.content())
+                yield PackagedFile(entry.name, entry.info.mode & 0o7777, entry.content())
 
-    def _entries(self, part: str) -> Iterator[TarMember]:
+    def _entries(self, part: str) -> Iterator[Member]:
         with tempfile.TemporaryDirectory() as folder:
             unpacked = Path(folder) / "part.tar"
             done = process.run(["dpkg-deb", part, self.deb], log=unpacked)

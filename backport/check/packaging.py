@@ -9,7 +9,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from backport.check import finding, python_code
-from backport.check.binaries import Binary, Member
+from backport.check.binaries import Binary, PackagedFile
 from backport.check.ceiling import Ceiling, Entry, entries
 from backport.check.lines import directives, logical_lines
 from backport.source import relations
@@ -176,7 +176,7 @@ def _check_policy(source: Deb822, ceiling: Ceiling) -> None:
         ceiling.uses(entry, "debian/control, Standards-Version")
 
 
-def _language(file: Member, text: str, depends: set[str]) -> str:
+def _language(file: PackagedFile, text: str, depends: set[str]) -> str:
     """The Python that runs a file of a package: ``python2``, ``python3`` or "" for none."""
     if file.path.startswith("usr/share/doc/"):  # examples are for reading
         return ""

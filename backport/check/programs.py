@@ -50,7 +50,7 @@ _ADVICE = "install it with the package, or depend on the package that has it"
 
 
 @dataclass(frozen=True)
-class Use:
+class ProgramUse:
     """A program that a file runs: an absolute path, or a name that is looked for in `path`.
 
     It is `guarded` where the file tests whether it is there, or does not mind if it is not.
@@ -90,7 +90,7 @@ def check(packages: Iterable[Binary], installed: Installed) -> Iterator[Finding]
                     yield one
 
 
-def _judge(use: Use, place: str, package: str, installed: Installed) -> Finding | None:
+def _judge(use: ProgramUse, place: str, package: str, installed: Installed) -> Finding | None:
     there, lacking = installed.needed(package)
     if installed.has(use.places, there):
         return None
@@ -125,7 +125,7 @@ def _files(package: Binary) -> Iterator[tuple[str, str]]:
             yield file.path, file.content.decode("utf-8", "replace")
 
 
-def _uses(name: str, text: str) -> Iterator[Use]:
+def _uses(name: str, text: str) -> Iterator[ProgramUse]:
     if UNIT.match(name):
         yield from of_unit(text)
     elif name.startswith("etc/cron.d/"):
@@ -134,7 +134,7 @@ def _uses(name: str, text: str) -> Iterator[Use]:
         yield from of_script(text, _CRONTAB_PATH if _CRON_FOLDER.match(name) else "")
 
 
-def of_unit(text: str) -> Iterator[Use]:
+def of_unit(text: str) -> Iterator[ProgramUse]:
     """The programs that a systemd unit runs.
 
     Raises:
@@ -164,12 +164,12 @@ def of_unit(text: str) -> Iterator[Use]:
             program = re.sub(r"%(.)", lambda one: "%" if one[1] == "%" else "*", program)
             guarded = "-" in prefix[0] or program in tested
             if program and "$" not in program and not program.startswith("*"):
-                yield Use(program, _SYSTEMD_PATH, guarded)
+                yield ProgramUse(program, _SYSTEMD_PATH, guarded)
             for use in _of_argument([program, *command[1:]], _SYSTEMD_PATH):
                 yield replace(use, guarded=use.guarded or guarded)
 
 
-def of_cron_table(text: str) -> Iterator[Use]:
+def of_cron_table(text: str) -> Iterator[ProgramUse]:
     """The programs that a file in /etc/cron.d runs.
 
     Raises:
@@ -187,7 +187,7 @@ def of_cron_table(text: str) -> Iterator[Use]:
             yield from of_shell(command, path)
 
 
-def of_script(text: str, path: str) -> Iterator[Use]:
+def of_script(text: str, path: str) -> Iterator[ProgramUse]:
     """The programs that a script runs: its interpreter and, of a shell script, what it names.
 
     Parameters:
@@ -198,12 +198,12 @@ def of_script(text: str, path: str) -> Iterator[Use]:
     """
     shebang = _SHEBANG.match(text)
     if shebang:
-        yield Use(shebang[1])
+        yield ProgramUse(shebang[1])
     if shebang and _SHELL.fullmatch(shebang[1]):
         yield from of_shell(text, path)
 
 
-def of_shell(text: str, path: str) -> list[Use]:
+def of_shell(text: str, path: str) -> list[ProgramUse]:
     """The programs that shell commands run; parameters and errors as of `of_script`."""
     commands, functions = read_shell(text)
     found = []
@@ -218,7 +218,7 @@ def of_shell(text: str, path: str) -> list[Use]:
         form = r"/[^$*?\[]+" if not path else r"/[^$*?\[]+|(?!\d+$)[A-Za-z0-9][\w.+-]*"
         known = _BUILT_IN.fullmatch(program) or program in functions
         if re.fullmatch(form, program) and not known:
-            found.append(Use(program, path))
+            found.append(ProgramUse(program, path))
         found += _of_argument(rest, path)
     tested = {word for words in commands for word in _tested(words)}
     names = {word.rpartition("/")[2] for word in tested}
@@ -270,7 +270,7 @@ def read_shell(text: str) -> tuple[list[list[str]], set[str]]:
     return commands, functions
 
 
-def _of_argument(words: list[str], path: str) -> list[Use]:
+def _of_argument(words: list[str], path: str) -> list[ProgramUse]:
     """The programs in the text that a shell is given with -c."""
     if not words or not _SHELL.fullmatch(words[0]) or "-c" not in words[:-1]:
         return []

@@ -38,7 +38,7 @@ _CONDITIONS = re.compile(
 
 
 @dataclass(frozen=True)
-class Use:
+class Feature:
     """Something that a file uses, and `since` when Python 3 has it.
 
     `kind` is ``syntax`` or ``module``; `module` is the module that a name is in, "" for syntax.
@@ -94,7 +94,7 @@ def check(
         ceiling.uses(entry, f"{place}:{use.line}")
 
 
-def uses(text: str) -> list[Use]:
+def uses(text: str) -> list[Feature]:
     """What a file uses that not every Python has, one for each name and construct.
 
     Names count where the code has no other way; syntax counts everywhere.
@@ -109,9 +109,9 @@ def uses(text: str) -> list[Use]:
     # The syntax tree does not tell a number such as 1_000 from others.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NUMBER and "_" in token.string:
-            found.append(Use("syntax", token.start[0], "underscores in numbers", "3.6"))
+            found.append(Feature("syntax", token.start[0], "underscores in numbers", "3.6"))
     found += [use for use in _found(_Pruned().visit(tree), text) if use.kind == "module"]
-    first: dict[tuple[str, str], Use] = {}
+    first: dict[tuple[str, str], Feature] = {}
     for use in sorted(found, key=lambda one: one.line):
         first.setdefault((use.kind, use.what), use)
     return list(first.values())
@@ -130,7 +130,7 @@ def grammar(line: str) -> str:
     return "python3" if match[2] == "3" else "python2"
 
 
-def _found(tree: ast.AST, text: str) -> Iterator[Use]:
+def _found(tree: ast.AST, text: str) -> Iterator[Feature]:
     """What vermin finds, but for what 2.7 and every Python 3 have."""
     import vermin  # noqa: PLC0415 - it takes its time, and few commands need it
     from vermin.formats.parsable_format import ParsableFormat  # noqa: PLC0415
@@ -150,7 +150,7 @@ def _found(tree: ast.AST, text: str) -> Iterator[Use]:
         match = _NAME.match(what)
         kind = "module" if match or _LOOKED_UP.search(what) else "syntax"
         name, module = (match["name"], match["module"]) if match else (what, "")
-        yield Use(kind, int(line or 0), name, python3, module, known)
+        yield Feature(kind, int(line or 0), name, python3, module, known)
 
 
 class _Pruned(ast.NodeTransformer):

@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Relation:
+class Claim:
     """One claim of the proof: `lower` sorts below `higher` (dpkg's order, Policy 5.6.12).
 
     `confirmed` is whether both versions are: ours by the recipe, the archive's by a record. With
@@ -225,7 +225,7 @@ def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Relation, ...]:
+def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Claim, ...]:
     """Every relation that an upgrade relies on; the update is refused if one does not hold.
 
     These are: the archive's version < ours, or our upload is there already; what a series has <
@@ -238,7 +238,7 @@ def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Relation, ...]:
         of_source = [row for row in rows if row.source == source.name]
         relations += _between_series(of_source)
         relations += [
-            Relation(row.ours, source.next_version, f"{_name(row)} < next in Debian", True)
+            Claim(row.ours, source.next_version, f"{_name(row)} < next in Debian", True)
             for row in of_source
             if row.ours and source.next_version
         ]
@@ -267,24 +267,24 @@ def _confirmed(row: Row) -> bool:
     return bool(row.archive and row.archive.confirmed)
 
 
-def _within_series(row: Row) -> Iterator[Relation]:
+def _within_series(row: Row) -> Iterator[Claim]:
     if row.ours and row.archive and row.archive.version:
         claim = "already published" if row.published else "archive < ours"
-        yield Relation(
+        yield Claim(
             row.archive.version, row.ours, f"{_name(row)}: {claim}", _confirmed(row), row.published
         )
 
 
-def _between_series(rows: list[Row]) -> Iterator[Relation]:
+def _between_series(rows: list[Row]) -> Iterator[Claim]:
     for index, earlier in enumerate(rows):
         for later in rows[index + 1 :]:
             if earlier.result and later.result and (earlier.ours or later.ours):
                 confirmed = all(bool(row.ours) or _confirmed(row) for row in (earlier, later))
                 what = f"{earlier.source}: {earlier.series} < {later.series}"
-                yield Relation(earlier.result, later.result, what, confirmed)
+                yield Claim(earlier.result, later.result, what, confirmed)
 
 
-def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) -> Iterator[Relation]:
+def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) -> Iterator[Claim]:
     for retired in recipe.retired:
         for series in retired.series:
             old = archive.get((retired.name, series))
@@ -293,4 +293,4 @@ def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) ->
             for row in rows:
                 if row.source in retired.by and row.series == series and row.ours:
                     what = f"{retired.name} < {row.source} in {series}"
-                    yield Relation(old.version, row.ours, what, bool(old.confirmed))
+                    yield Claim(old.version, row.ours, what, bool(old.confirmed))

@@ -55,7 +55,7 @@ class Member:
             return stream.read() if stream else b""
 
 
-class _Bounded(io.RawIOBase):
+class _LimitedReader(io.RawIOBase):
     """A stream that gives neither more at once nor more in all than the limits.
 
     tarfile reads an extended header at once, whatever size it claims to have.
@@ -94,7 +94,7 @@ def members(
         source.seek(0)
         opener: Any = next((one for start, one in _PACKED if first.startswith(start)), None)
         unpacked = opener(source) if opener else source
-        with _whole(), tarfile.open(fileobj=_Bounded(unpacked), mode="r:") as tar:
+        with _whole(), tarfile.open(fileobj=_LimitedReader(unpacked), mode="r:") as tar:
             for count, info in enumerate(tar):
                 if count >= number or info.offset_data + info.size > total:
                     raise ValueError(f"it has more than {number} members or {total // MIB} MiB")

@@ -25,7 +25,17 @@ from backport.source.weight import Weight
 from backport.sru import check, manifest, sections
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.report_parts import STATES, Cell, Chip, Line, Overall, Pair, Patch, Shown, href
+from backport.sru.report_parts import (
+    STATES,
+    Cell,
+    Chip,
+    Overall,
+    Pair,
+    Patch,
+    Shown,
+    SourceRow,
+    href,
+)
 
 # What tells best how a step went; the record of its commands is there for every step that ran.
 _LOGS = (
@@ -99,10 +109,12 @@ class Report:
         return {state: kinds.count(state) for state in STATES}
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[SourceRow, ...]:
         """The matrix of sources and series."""
         lines = (
-            Line(one.name, one.version, tuple(self._cell(one.name, name) for name in self.series))
+            SourceRow(
+                one.name, one.version, tuple(self._cell(one.name, name) for name in self.series)
+            )
             for one in self.recipe.sources
         )
         return tuple(line for line in lines if any(cell.version for cell in line.cells))

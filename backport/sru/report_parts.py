@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class SourceRow:
     """A source package over all series."""
 
     source: str

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backport.check import packaging
-from backport.check.binaries import Binary, Member
+from backport.check.binaries import Binary, PackagedFile
 from backport.check.ceiling import Ceiling
 from backport.errors import InputError
 from tests.build.packages import make_deb
@@ -20,7 +20,7 @@ def test_the_members_and_the_control_of_a_package_are_read(tmp_path: Path) -> No
     assert found.control["Depends"] == "other"
     assert found.scripts == {"postinst": "#!/bin/sh\n"}
     assert found.paths == {".": True, "usr": True, "usr/bin": True, "usr/bin/sound": False}
-    assert found.files == (Member("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
+    assert found.files == (PackagedFile("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
 
 
 @pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\nshort"])

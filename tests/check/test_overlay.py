@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backport.check import overlay
-from backport.check.binaries import Binary, Member
+from backport.check.binaries import Binary, PackagedFile
 from tests.build.packages import make_deb
 from tests.check.trees import tree
 
@@ -96,6 +96,6 @@ def test_a_compressed_file_is_the_overlays_too(tmp_path: Path) -> None:
     debian = tree(tmp_path, {"small.NEWS": news}) / "debian"
     package = Binary(make_deb(tmp_path, "small", "1.0"))
     assert len(list(overlay.check(["small.NEWS"], debian, [package]))) == 1
-    packed = Member("usr/share/doc/small/NEWS.Debian.gz", 0o644, gzip.compress(news.encode()))
+    packed = PackagedFile("usr/share/doc/small/NEWS.Debian.gz", 0o644, gzip.compress(news.encode()))
     package.files = (packed,)
     assert list(overlay.check(["small.NEWS"], debian, [package])) == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backport.errors import RecipeError
 from backport.recipe import versions
 from backport.recipe.model import Published, Recipe, Series, Source, Variant
-from backport.recipe.versions import ArchiveVersions, Relation
+from backport.recipe.versions import ArchiveVersions, Claim
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec, recipe_versions
 
@@ -279,8 +279,8 @@ def test_a_revision_of_the_recipe_is_the_last_number_and_says_why(tmp_path: Path
 
 @given(ANY, ANY)
 def test_only_the_same_version_counts_as_published(lower: str, higher: str) -> None:
-    assert Relation(lower, higher, "", True, published=True).holds == dpkg(lower, "eq", higher)
-    assert Relation(lower, higher, "", True).holds == dpkg(lower, "lt", higher)
+    assert Claim(lower, higher, "", True, published=True).holds == dpkg(lower, "eq", higher)
+    assert Claim(lower, higher, "", True).holds == dpkg(lower, "lt", higher)
 
 
 def goes_down(recipe: Recipe, archive: ArchiveVersions) -> bool:
