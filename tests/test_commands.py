@@ -142,9 +142,6 @@ def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place
     assert any("no record confirms that alpha_" in note["text"] for note in notes)
 
 
-# ------------------------------------------------------------------ pin and init
-
-
 # ------------------------------------------------------------------ clean
 
 

@@ -107,7 +107,7 @@ def _upload(
     from backport.launchpad.archive.publications import archive_versions  # noqa: PLC0415
     from backport.launchpad.builds.states import Builds, SourceVersion  # noqa: PLC0415
     from backport.launchpad.builds.wait import Wait  # noqa: PLC0415
-    from backport.launchpad.upload import checks, gather, tests_passed  # noqa: PLC0415
+    from backport.launchpad.upload import checks, gather  # noqa: PLC0415
     from backport.launchpad.upload import send as uploading  # noqa: PLC0415
     from backport.launchpad.upload.ppa import Ppa  # noqa: PLC0415
 
@@ -132,7 +132,7 @@ def _upload(
         client=client,
         ppa=ppa,
         archive=archive,
-        tested=tests_passed.compare(recipe, store, series),
+        tested=gather.still_passed(recipe, store, series),
         key_trouble=key_trouble,
         asked_series=tuple(args.series),
         forced=args.force,
