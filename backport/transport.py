@@ -136,14 +136,9 @@ class Response(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the headers."""
         super().begin()
-        if self.coding and not self.coded:
+        if self.headers.get("Content-Encoding", "identity") != "identity" and not self.coded:
             # Nobody asked for it, and unpacked it could have any size.
             raise _BoundsError("sends a compressed answer, which was not asked for")
-
-    @property
-    def coding(self) -> str:
-        """How it is compressed; "" for not."""
-        return self.headers.get("Content-Encoding", "").replace("identity", "")
 
     def pieces(self) -> Iterator[bytes]:
         """The body.

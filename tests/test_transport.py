@@ -17,11 +17,6 @@ def refused(url: str, limits: Limits = ONCE) -> UnansweredError:
     return caught.value
 
 
-def test_a_file_is_read_whole() -> None:
-    with RawServer([HEAD, b"one ", b"two"]) as server:
-        assert transport.content(server.url, ONCE) == b"one two"
-
-
 @pytest.mark.parametrize(
     ("sent", "said"),
     [

@@ -16,7 +16,7 @@ from backport.launchpad.api.environment import poll_seconds
 from backport.launchpad.archive.publications import archive_versions
 from backport.launchpad.builds.states import Builds, SourceVersion
 from backport.launchpad.builds.wait import Wait
-from backport.launchpad.upload import checks, dput, gather, tests_passed
+from backport.launchpad.upload import checks, dput, gather
 from backport.launchpad.upload import ppa as ppas
 from backport.launchpad.upload import send as uploading
 from backport.launchpad.upload.checks import UploadPlan
@@ -124,7 +124,7 @@ def _upload(
         client=client,
         ppa=ppa,
         archive=archive,
-        tested=tests_passed.compare(recipe, store, series),
+        tested=gather.still_passed(recipe, store, series),
         key_trouble=key_trouble,
         asked_series=tuple(args.series),
         forced=args.force,

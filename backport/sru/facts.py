@@ -14,7 +14,7 @@ from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.description import hide
-from backport.launchpad.builds.published import PublishedBinary, read_binaries
+from backport.launchpad.builds.states import PublishedBinary, read_binaries
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 

@@ -19,7 +19,7 @@ from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Passed
 from backport.environments.base import Base
 from backport.errors import InputError
-from backport.launchpad.builds.published import PublishedBinary
+from backport.launchpad.builds.states import PublishedBinary
 from backport.recipe.model import Recipe
 from backport.run import plan as planning
 from backport.run.actions import Actions, Options, tidy

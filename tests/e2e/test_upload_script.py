@@ -33,7 +33,7 @@ from tests.support.launchpad_server.world_builds import Farm
 from tests.support.launchpad_server.world_ppa import Ppas
 from tests.support.upload_server import FtpServer, SftpServer
 from tests.support.upload_server.case import OWNER, PPA, SECRET, TOKEN, write_credentials
-from tests.support.upload_server.fixtures import fingerprint_of, public_keyring, world
+from tests.support.upload_server.fixtures import fingerprint_of, world
 from tests.support.upload_server.intake import Intake
 
 SERIES = "noble"
@@ -137,7 +137,7 @@ def launchpad(place: Place, gnupg: Path, tmp_path: Path) -> Iterator[Launchpad]:
     secret = tmp_path / "passphrase"
     secret.write_text(PASSPHRASE)
     secret.chmod(0o600)
-    intake = Intake(ppas, public_keyring(tmp_path / "public", gnupg))
+    intake = Intake(ppas, gnupg)
     with StandIn(there) as standin, FtpServer(intake) as ftp, SftpServer(intake) as sftp:
         variables = {
             "BACKPORT_LAUNCHPAD_ROOT": standin.root,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,9 +12,8 @@ from backport.launchpad.api.credentials import VARIABLE
 from backport.transport import Limits
 from tests.launchpad.scene import scene
 from tests.support.launchpad_server import StandIn, World
-from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.upload_server.case import write_credentials
-from tests.support.upload_server.fixtures import case, upload_template
+from tests.support.upload_server.fixtures import case, gnupg_home, new_key, upload_template
 
 __all__ = ["case", "scene", "upload_template"]
 
@@ -87,60 +82,11 @@ def writer(
     client.close()
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Throw-away keys in a home of their own; `keyring` holds the first two for gpgv."""
-
-    home: Path
-    keyring: Path
-
-    def sign(self, text: bytes, who: str) -> bytes:
-        when = ["--faked-system-time", "20170115T000000!"] if who == "expired" else []
-        return self.gpg(*when, "--local-user", f"{who}@example.org", "--clearsign", given=text)
-
-    def gpg(self, *args: str, given: bytes = b"") -> bytes:
-        command = ["gpg", "--homedir", str(self.home), "--batch", "--quiet", "--no-tty"]
-        command += ["--pinentry-mode", "loopback", "--passphrase", "", *args]
-        done = subprocess.run(command, input=given, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
-
-
 @pytest.fixture(scope="session")
-def keys() -> Iterator[Keys]:
-    # The agent's socket lies in here, and a socket's path may have 107 characters (unix(7)).
-    home = Path(tempfile.mkdtemp(prefix="gpg-"))
-    home.chmod(0o700)
-    made = Keys(home, home / "keyring.gpg")
-    try:
-        for who, start, life in (
-            ("good", (), "0"),
-            ("expired", ("--faked-system-time", "20170101T000000!"), "30d"),
-            ("stranger", (), "0"),
-        ):
-            name = f"{who} <{who}@example.org>"
-            made.gpg(*start, "--quick-generate-key", name, "ed25519", "sign", life)
-        known = made.gpg("--export", "good@example.org", "expired@example.org")
-        made.keyring.write_bytes(known)
-        yield made
-    finally:
-        subprocess.run(
-            ["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"],
-            check=False,
-            capture_output=True,
-        )
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture
-def signed(keys: Keys, tmp_path: Path) -> Callable[[str, str, str], dict[str, bytes]]:
-    """Makes a source package whose .dsc is signed by good, expired or stranger."""
-
-    def make(source: str, version: str, who: str) -> dict[str, bytes]:
-        folder = tmp_path / "archive" / source
-        dsc = build_dsc(PackageSpec(source, version), folder)
-        files = {path.name: path.read_bytes() for path in folder.iterdir()}
-        files[dsc.name] = keys.sign(files[dsc.name], who)
-        return files
-
-    return make
+def keys() -> Iterator[Path]:
+    """A GNUPGHOME with keys of good@example.org, expired@ and stranger@."""
+    with gnupg_home() as home:
+        new_key(home, "good")
+        new_key(home, "expired", "30d", "--faked-system-time", "20170101T000000!")
+        new_key(home, "stranger")
+        yield home

@@ -41,7 +41,7 @@ def read(standin: StandIn, tmp_path: Path) -> Read:
     """Reads what the service has of the request."""
 
     def read() -> ServiceRun:
-        reader = results.Reader(f"{standin.root}results", QUICK, lambda _: None)
+        reader = results.Reader(f"{standin.root}results", QUICK)
         return results.read(reader, REQUEST, ("smoke", "race"), Store(tmp_path))
 
     return read
@@ -55,28 +55,20 @@ def test_the_address_names_release_architecture_package_ppa_and_trigger() -> Non
     )
 
 
-def test_the_list_of_results_is_read_newest_first_and_other_lines_are_left_out() -> None:
-    listing = """xenial/amd64/a/app/20261120_101010_abcde@/log.gz
-xenial/amd64/a/app/20261120_101010_abcde@/result.tar
-xenial/i386/liba/liba/20261122_000000@
-xenial/i386/a/app/20261123_000000@
-xenial/amd64/a/app/20261122_000000@
-nonsense
-<html>
-../../etc/20261122_000000@/result.tar
-"""
-    assert service.runs(listing, REQUEST) == [
-        "xenial/amd64/a/app/20261122_000000@",
-        "xenial/amd64/a/app/20261120_101010_abcde@",
-    ]
-
-
 def test_the_newest_result_of_this_very_version_is_kept_like_a_step(
     read: Read, world: World, tmp_path: Path
 ) -> None:
     put(world, "20261121_000000_aaaaa", result_tar(4, VERSION, "smoke PASS\nrace FAIL it lost\n"))
     put(world, "20261122_000000_bbbbb", result_tar(0, VERSION, PASS), log=log_gz(PASS))
     put(world, "20261123_000000_ccccc", result_tar(4, "0.9-1", "smoke FAIL old\n"))
+    for other in ("i386/a/app", "amd64/liba/liba"):
+        put(
+            world,
+            "20261124_000000",
+            result_tar(4, VERSION, "smoke FAIL\n"),
+            where=f"xenial/{other}",
+        )
+    world.files["/results/autopkgtest-xenial-me-sru/"] += b"nonsense\n<html>\n../../etc/2@/x\n"
     tested = read()
     assert tested.verdict == Passed("2 tests")
     assert tested.result.endswith("/xenial/amd64/a/app/20261122_000000_bbbbb@")

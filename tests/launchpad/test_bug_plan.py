@@ -123,22 +123,3 @@ def test_a_comment_that_is_there_is_not_posted_again(there: str) -> None:
     wanted = replace(WANTED, comments=("Uploaded.\nAll of it.\n",))
     assert make(FULL, wanted).changes == (AddComment("Uploaded.\nAll of it."),)
     assert make(replace(FULL, comments=("x", there)), wanted).changes == ()
-
-
-def test_the_difference_of_the_description_is_shown_line_by_line() -> None:
-    shown = str(SetDescription("a\nb", "a\nc"))
-    assert shown.startswith("change the description:\n")
-    assert "    -b\n    +c" in shown
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("duplicate_of", 1, "the bug is a duplicate of bug 1"),
-        ("private", True, "the bug is private"),
-        ("locked", True, "the bug is locked"),
-    ],
-)
-def test_a_bug_that_is_no_good_for_an_update_is_told(field: str, value: Any, said: str) -> None:
-    (note,) = make(replace(FULL, **{field: value}), WANTED).notes
-    assert note.startswith(said)

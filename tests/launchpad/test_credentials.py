@@ -183,15 +183,3 @@ def test_a_token_is_not_sent_to_another_root(tmp_path: Path) -> None:
     assert TOKEN in credentials.load(file, "https://api.launchpad.net/")
     with pytest.raises(InputError, match=r"are for https://api.launchpad.net/"):
         credentials.load(file, "https://api.staging.launchpad.net/")
-
-
-def test_the_environment_names_the_file_of_the_login(
-    here: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert here.standin.world.tokens is not None
-    here.standin.world.tokens.add(TOKEN)
-    file = write_credentials(tmp_path / "ci", here.standin.root)
-    monkeypatch.setenv(credentials.VARIABLE, str(file))
-
-    assert here.open(person=False) == "tester"
-    assert not here.file.exists()

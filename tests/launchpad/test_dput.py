@@ -86,10 +86,10 @@ def test_dput_ng_is_refused_where_the_classic_dput_is_not_unpacked(
     assert dput.check() == []
 
 
-def test_dput_refuses_another_series_and_an_unsigned_file(  # type: ignore[no-untyped-def]
-    tmp_path: Path, keys, monkeypatch: pytest.MonkeyPatch
+def test_dput_refuses_another_series_and_an_unsigned_file(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GNUPGHOME", str(keys.home))
+    monkeypatch.setenv("GNUPGHOME", str(keys))
     unsigned = described(tmp_path / "in")
     sign_upload(unsigned, find_key("good@example.org"), tmp_path / "out")
     changes, to = tmp_path / "out" / unsigned.name, Server("ftp", "127.0.0.1", 9)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,11 +16,10 @@ from backport.launchpad.archive.publications import Records
 from backport.recipe import reader
 from backport.recipe.model import Published
 from backport.recipe.releases import debian_of_its_time
+from tests.launchpad.conftest import MakeClient
 from tests.support.launchpad_server import StandIn, World
-from tests.support.source_builder import CONTROL, PackageSpec, build_dsc
+from tests.support.source_builder import CONTROL, PackageSpec, build_dsc, package_files
 
-MakeClient = Callable[..., LaunchpadlibClient]
-Signed = Callable[[str, str, str], dict[str, bytes]]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -77,18 +76,11 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     ("source", "expected"), [("hello-sru", "2.10-1"), ("hello-sru/yakkety", "1.3-1")]
 )
 def test_without_a_dsc_the_newest_published_version_is_pinned_or_that_of_a_series(
-    *,
-    client: LaunchpadlibClient,
-    world: World,
-    tmp_path: Path,
-    signed: Signed,
-    source: str,
-    expected: str,
+    client: LaunchpadlibClient, world: World, tmp_path: Path, source: str, expected: str
 ) -> None:
     for series, version in (("bionic", "2.9-1"), ("bionic", "2.10-1"), ("yakkety", "1.3-1")):
-        files = signed("hello-sru", version, "good")
-        own = {name: one for name, one in files.items() if f"_{version[:-2]}" in name}
-        world.publish(series, "hello-sru", version, pocket="Updates", files=own)
+        files = package_files("hello-sru", version, tmp_path / "archive")
+        world.publish(series, "hello-sru", version, pocket="Updates", files=files)
     base = reader.load(write(tmp_path, client, source=source)).source("hello-sru").base
     assert base is not None
     assert base.version == expected
@@ -112,17 +104,6 @@ def test_without_launchpad_a_recipe_needs_a_dsc_and_assumes_no_version(
     path = write(tmp_path, make_client(root=gone.root), dsc=dsc)
     assert reader.load(path).one_series("xenial").archive == {}
     assert 'hello-sru = { note = "not known: write' in path.read_text()
-
-
-@pytest.mark.parametrize("name", ["backport.toml", "autopkgtest/matrix/installed"])
-def test_a_file_that_exists_is_not_overwritten(tmp_path: Path, dsc: Path, name: str) -> None:
-    path = tmp_path / "new" / name
-    path.parent.mkdir(parents=True)
-    path.write_text("mine")
-    with pytest.raises(UsageError, match="it is not overwritten"):
-        write(tmp_path, None, dsc=dsc)
-    assert [one for one in (tmp_path / "new").rglob("*") if one.is_file()] == [path]
-    assert path.read_text() == "mine"
 
 
 def packages(folder: Path, relations: Mapping[str, str]) -> tuple[Path, ...]:

@@ -57,18 +57,10 @@ def test_the_total_time_is_a_limit_of_its_own(standin: StandIn, connection: http
     assert len(standin.requests) == 2
 
 
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 65536, None], "sends more than the limit|broke off"),
-        ([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"], "compressed answer"),
-    ],
-    ids=["endless header", "compressed"],
-)
-def test_an_answer_that_could_fill_the_memory_is_given_up(
-    connection: httplib2.Http, sent: list[bytes | None], said: str
+def test_a_compressed_answer_could_fill_the_memory_and_is_given_up(
+    connection: httplib2.Http,
 ) -> None:
-    with RawServer(sent) as server:
-        request = LimitedRequest(connection, Limits(size=1_000_000, attempts=1))
-        with pytest.raises(UnansweredError, match=said):
+    with RawServer([b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"]) as server:
+        request = LimitedRequest(connection, Limits(attempts=1))
+        with pytest.raises(UnansweredError, match="compressed answer"):
             request(server.url)

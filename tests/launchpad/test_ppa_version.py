@@ -1,25 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from debian.debian_support import Version
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backport.errors import InputError
-from backport.launchpad.upload.ppa import number_of, parse_name, ppa_version
-
-UPDATES = st.from_regex(
-    r"[0-9](\.[0-9]{1,2}){0,2}-[0-9]((ubuntu|~ubuntu)0?\.1[46]\.04\.1)?", fullmatch=True
-)
-
-
-@given(UPDATES, st.integers(1, 999))
-def test_it_sorts_below_the_update_and_numbers_go_up(update: str, number: int) -> None:
-    ours = Version(ppa_version(update, number))
-
-    assert ours < Version(update)
-    assert ours < Version(ppa_version(update, number + 1))
-    assert number_of(str(ours), update) == number
+from backport.launchpad.upload.ppa import number_of, parse_name
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import (
+    ServiceRun,
     ServiceTest,
     ServiceTests,
-    UploadedVersions,
+    Summary,
     sent_of,
     service_tests,
 )
@@ -28,54 +29,38 @@ from tests.support.uploads import upload_record
 
 UPDATE = "1.0-1ubuntu0.16.04.1"
 VERSION = f"{UPDATE}~ppa1"
-SENT = {("app", "xenial"): UploadedVersions(UPDATE, frozenset({VERSION}))}
+SENT = {("app", "xenial"): frozenset({VERSION})}
 STEP = StepId("test", "xenial", "app", test="race")
 CONTROL = StepId("test", "xenial", "app", "unpatched", "race-control")
 LOST = Failed("test", "it lost")
 
 
-def row(made: Verdict, arch: str = "amd64", **more: Any) -> dict[str, Any]:
+def row(made: Verdict, arch: str = "amd64", **more: Any) -> ServiceRun:
     """A run of two tests, of which one came to that."""
     whole = made if isinstance(made, (Failed, Broken)) else Passed("2 tests")
     address = f"https://autopkgtest.example.org/{arch}"
-    return {
-        "source": "app", "series": "xenial", "arch": arch, "version": VERSION,
-        "request": "https://request.example.org/", "result": address,
-        "log_address": f"{address}/log.gz", "trigger": f"app/{VERSION}",
-        **verdict.to_json(whole),
-        "each": {"race": verdict.to_json(made), "smoke": verdict.to_json(Passed())},
-    } | more  # fmt: skip
+    run = ServiceRun("app", "xenial", arch, VERSION, whole, address, f"{address}/log.gz")
+    each = {"race": made, "smoke": Passed()}
+    return replace(run, trigger=f"app/{VERSION}", each=each, **more)
 
 
-def control(made: Verdict, version: str = f"{UPDATE}~unpatched1", **more: Any) -> dict[str, Any]:
-    """The control of one of them."""
-    found = row(made) | {"test": "race", "control": "race-control", "variant": "unpatched"}
-    for name in ("each", "request", "verdict", "detail", "stage", "log"):
-        found.pop(name, None)
-    return found | {"version": version} | verdict.to_json(made) | more
+def control(version: str) -> ServiceRun:
+    """The control of one of them, which has seen the harm."""
+    control = {"test": "race", "control": "race-control", "variant": "unpatched"}
+    harm = Passed("it sees the harm")
+    return replace(row(Passed()), each={}, version=version, verdict=harm, **control)
 
 
-def data(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
-    return {
-        "format": verdicts.FORMAT, "ppa": "ppa:me/sru", "control_ppa": "",
-        "launchpad": "https://lp/", "tests": list(rows), "controls": list(controls),
-    }  # fmt: skip
-
-
-def said_of(*rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()) -> ServiceTests:
+def said_of(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> ServiceTests:
+    """What counts, by a summary that was written and read."""
+    summary = Summary("ppa:me/sru", "", "https://lp/", rows, controls)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / verdicts.SUMMARY
-        path.parent.mkdir()
-        path.write_text(json.dumps(data(*rows, controls=controls)))
-        summary = verdicts.read_summary(Path(folder))
-    assert summary is not None
-    assert summary.to_json() == data(*rows, controls=controls)
+        summary.write(Path(folder))
+        assert verdicts.read_summary(Path(folder)) == summary
     return service_tests(summary, SENT)
 
 
-def counted(
-    *rows: dict[str, Any], controls: tuple[dict[str, Any], ...] = ()
-) -> dict[StepId, ServiceTest]:
+def counted(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> dict[StepId, ServiceTest]:
     return dict(said_of(*rows, controls=controls).tests)
 
 
@@ -112,31 +97,23 @@ def test_what_is_said_of_anything_else_counts_for_nothing(
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["amd64", "arm64", "i386", "s390x"]),
             st.sampled_from([Passed(), LOST, Broken("no testbed"), Skipped("no IPv6")]),
-            st.sampled_from([VERSION, UPDATE, f"{UPDATE}~ppa2"]),
+            st.sampled_from([VERSION, UPDATE]),
         ),
-        unique_by=lambda one: one[0],
+        max_size=4,
     )
 )
 def test_the_worst_of_the_runs_of_this_version_that_tested_it_decides(
-    runs: list[tuple[str, Verdict, str]],
+    runs: list[tuple[Verdict, str]],
 ) -> None:
-    found = counted(*(row(made, arch, version=version) for arch, made, version in runs)).get(STEP)
-    mine = {
-        arch: verdict.kind(made)
-        for arch, made, version in runs
-        if version == VERSION and not isinstance(made, Skipped)
-    }
-    assert (found is not None) == bool(mine)
-    if found is not None:
-        kinds = (kind for kind in ("failed", "broken", "passed") if kind in mine.values())
-        worst = next(kinds)
-        assert verdict.kind(found.verdict) == worst
-        assert mine[found.worst.arch] == worst
+    rows = (row(made, f"a{n}", version=version) for n, (made, version) in enumerate(runs))
+    found = counted(*rows).get(STEP)
+    kinds = [verdict.kind(made) if version == VERSION else "" for made, version in runs]
+    worst = next((kind for kind in ("failed", "broken", "passed") if kind in kinds), "")
+    assert (verdict.kind(found.verdict) if found else "") == worst
+    if found:
+        assert kinds[int(found.worst.arch[1:])] == worst
         assert found.worst.arch in verdict.text(found.verdict)
-        assert found.worst.log_address.endswith(f"/{found.worst.arch}/log.gz")
-        assert found.origin == f"ppa: {', '.join(mine)}"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +130,7 @@ def test_the_worst_of_the_runs_of_this_version_that_tested_it_decides(
 def test_a_control_counts_only_with_the_variant_of_this_very_version(
     version: str, counts: bool
 ) -> None:
-    found = counted(row(Passed()), controls=(control(Passed("it sees the harm"), version),))
+    found = counted(row(Passed()), controls=(control(version),))
     assert (CONTROL in found) is counts
     if counts:
         assert found[CONTROL].verdict == Passed(
@@ -182,13 +159,12 @@ def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
     assert found == (SENT if known else {})
 
 
-@pytest.mark.parametrize("more", [{"format": 1}, {"tests": [row(Passed()) | {"verdict": "good"}]}])
+@pytest.mark.parametrize("more", [{"format": 1}, {"tests": [{"verdict": "good"}]}])
 def test_a_summary_that_is_damaged_is_an_error_and_not_an_empty_one(
     tmp_path: Path, more: dict[str, Any]
 ) -> None:
-    path = tmp_path / verdicts.SUMMARY
-    path.parent.mkdir()
-    path.write_text(json.dumps(data() | more))
+    path = Summary("", "", "", (), ()).write(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
     with pytest.raises(InputError, match="cannot be read"):
         verdicts.read(tmp_path, {})
 

@@ -53,6 +53,8 @@ def test_an_upload_arrives_signed_names_the_bug_and_differs_in_the_version_alone
 def test_a_dry_run_prints_the_same_plan_and_what_is_there_is_not_sent_again(case: Case) -> None:
     case.ready()
 
+    assert case.run("upload", "--ask").exit_code == 2, "nobody is there to be asked"
+    assert case.standin.requests == []
     dry = case.upload("--dry-run")
     read = case.run("upload", "--dry-run")
     assert (case.intake.sessions, case.records()) == ([], [])
@@ -110,7 +112,7 @@ def test_a_version_that_was_ever_used_with_other_content_is_burned(case: Case, s
     case.ready()
     old = Arrived("greeter", f"{VERSION}~ppa4", "noble", case.fingerprint, {"x": b"x"}, ())
     if status == "Rejected":
-        case.ppas.reject_later(ARCHIVE, old)
+        case.ppas.queue(ARCHIVE, old, "Rejected")
     else:
         case.ppas.publish(ARCHIVE, old, status=status)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import pty
 
 from tests.support.launchpad_server.world import Entry
 from tests.support.launchpad_server.world_builds import Farm, ends
@@ -28,44 +25,30 @@ def send(case: Case) -> Entry:
     return publication
 
 
-def published(case: Case) -> None:
-    """Upload, and let the farm build and publish it."""
+def test_what_was_uploaded_is_waited_for_and_goes_into_the_evidence_of_the_same_recipe(
+    case: Case,
+) -> None:
     publication = send(case)
     farm = Farm(case.world)
     farm.build(publication)
     farm.now = 2000.0
 
-
-def test_what_was_uploaded_is_waited_for_and_goes_into_the_evidence(case: Case) -> None:
-    published(case)
+    text = case.recipe.read_text()
+    case.recipe.write_text(text.replace("Greet the series.", "Greet it."))
+    ran = case.run("wait", "--json")
+    assert (ran.exit_code, ran.events[-1]["event"]) == (0, "waited")
+    assert ran.err.startswith("no evidence: source/noble/greeter: the recipe, or what lies beside")
+    case.recipe.write_text(text)
 
     ran = case.run("wait", "--json")
-    again = case.run("wait", "--json")
 
     assert ran.exit_code == 0, ran.err
     assert [event["event"] for event in ran.events] == ["build", "published", "waited", "evidence"]
-    assert again.events[-1] == ran.events[-1], "the evidence is the same"
     records = case.work / "evidence/latest/records"
-    kept = json.loads((records / "published/noble/greeter.json").read_text())
-    (binary,) = kept["binaries"]
-    assert binary["file"] == f"greeter_{VERSION}_amd64.deb"
-    assert binary["sha256"] == hashlib.sha256(f"greeter {VERSION}".encode()).hexdigest()
     sent = json.loads((records / f"uploads/noble_greeter_{VERSION}.json").read_text())
     assert (sent["state"], sent["version"]) == ("accepted", VERSION)
     for path in (case.work / "evidence").rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
-
-
-def test_a_wait_without_evidence_says_why_and_has_waited_all_the_same(case: Case) -> None:
-    published(case)
-    case.recipe.write_text(case.recipe.read_text().replace("Greet the series.", "Greet it."))
-
-    ran = case.run("wait", "--json")
-
-    assert ran.exit_code == 0
-    assert ran.events[-1]["event"] == "waited"
-    assert ran.err.startswith("no evidence: source/noble/greeter: the recipe, or what lies beside")
-    assert (case.work / "published/noble/greeter.json").is_file()
 
 
 def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits_where_it_has_sent(
@@ -82,30 +65,6 @@ def test_a_build_that_fails_is_the_exit_code_of_an_upload_that_waits_where_it_ha
     assert ran.item("noble/greeter")["action"] == "is there"
     assert ran.exit_code == 4, ran.out
     assert (dry.exit_code, [event["event"] for event in dry.events]) == (0, ["plan"])
-
-
-def test_it_asks_on_a_terminal_only_where_something_is_left_to_send(case: Case) -> None:
-    case.ready()
-    before = len(case.standin.requests)
-    ran = case.run("upload", "--ask")
-    assert (ran.exit_code, len(case.standin.requests)) == (2, before)
-    assert "nobody is there to be asked" in ran.err
-
-    keyboard, terminal = pty.openpty()
-    with os.fdopen(terminal) as stdin:
-        case.monkeypatch.setattr("sys.stdin", stdin)
-        os.write(keyboard, b"n\n")
-        ran = case.run("upload", "--ask", "--quiet")
-        assert ran.exit_code == 0
-        assert f"1. noble/greeter {VERSION}: upload" in ran.out
-        assert ran.err.endswith("Upload this? [y/N] Nothing was uploaded.\n")
-        assert case.in_ppa() == []
-        os.write(keyboard, b"y\n")
-        assert case.run("upload", "--ask").exit_code == 0
-        assert case.in_ppa() == [("greeter", "noble", VERSION)]
-        # Nobody answers now: a question would never end.
-        assert "Upload this?" not in case.run("upload", "--ask").err
-    os.close(keyboard)
 
 
 def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(

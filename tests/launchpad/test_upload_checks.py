@@ -30,22 +30,15 @@ def refused(case: Case, *args: str, check: str, exit_code: int) -> str:
     return str(said["detail"])
 
 
-def change_recipe(case: Case, before: str, after: str) -> None:
-    text = case.recipe.read_text()
-    assert before in text
-    case.recipe.write_text(text.replace(before, after))
-
-
-def hide_base(case: Case) -> None:
-    for entry in case.world.all("source_package_publishing_history"):
-        if entry.values["archive_link"] == "/debian/+archive/primary":
-            del case.world.entries[entry.path]
+def changed(before: str, after: str) -> Callable[[Case], object]:
+    """Changes the recipe."""
+    return lambda case: case.recipe.write_text(case.recipe.read_text().replace(before, after))
 
 
 @pytest.mark.parametrize(
     ("prepare", "check", "exit_code", "said"),
     [
-        (lambda case: change_recipe(case, "bug = ", 'as-of = "2026-01-01"\nbug = '),
+        (changed("bug = ", 'as-of = "2026-01-01"\nbug = '),
          "archive", 3, "as of 2026-01-01"),
         (lambda case: case.ppas.publish(ARCHIVE, Arrived(
             "greeter", "1.0-1~older", "noble", case.fingerprint, {ORIG: b"other"}, ()),
@@ -53,11 +46,13 @@ def hide_base(case: Case) -> None:
          "tarball", 3, f"the PPA (noble) has another {ORIG} (sha256 "),
         (lambda case: case.world.publish("jammy", "greeter", "1.0-1", files={ORIG: b"other"}),
          "tarball", 3, f"the archive (jammy) has another {ORIG}"),
-        (hide_base, "base", 3, "has no record of greeter 1.0-1"),
+        (lambda case: [case.world.entries.pop(one.path)
+         for one in case.world.all("source_package_publishing_history")],
+         "base", 3, "has no record of greeter 1.0-1"),
         (lambda case: case.world.publish(
             "jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"}),
          "base", 3, "ubuntu's 1.0-1 is another"),
-        (lambda case: change_recipe(case, "bug = ", 'key = "stranger@example.org"\nbug = '),
+        (changed("bug = ", 'key = "stranger@example.org"\nbug = '),
          "key", 5, "Launchpad's account tester does not have the key"),
         (lambda case: case.ppas.uploaders.update({ARCHIVE: {"somebody-else"}}),
          "account", 6, "no upload rights"),
@@ -87,43 +82,38 @@ def test_a_failed_test_holds_it_back_unless_forced_with_a_reason(case: Case) -> 
     assert record["steps"]["test/noble/greeter.says"] == "failed: tests: it says nothing"
 
 
-def helper_is_tested(case: Case, *rows: tuple[str, bytes]) -> None:
-    """The farm has tested the helper of the PPA, on these architectures, and it was read."""
-    for arch, tar in rows:
-        put(
-            case.world, "20261122_000000_aaaaa", tar, ppa=f"{OWNER}-{PPA}",
-            where=f"noble/{arch}/h/helper", log=log_gz("says PASS\n"),
-        )  # fmt: skip
-    case.monkeypatch.setenv("BACKPORT_AUTOPKGTEST_RESULTS", f"{case.standin.root}results")
-    ran = case.run(
-        "test", "--on", "ppa", "--source", "helper", *(f"--arch={arch}" for arch, _ in rows)
-    )
-    assert ran.exit_code in (0, 4), ran.err
-
-
-def with_helper(case: Case, *failing: str) -> None:
-    """The helper is in the PPA, forced; the greeter that needs it is not."""
+def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> None:
     case.sources = {"greeter": ("helper",), "helper": ()}
-    case.failing = failing
+    case.failing = ("test/noble/helper.says",)
     case.ready()
     ran = case.upload("--source", "helper", "--force", "this machine is too small")
     assert ran.exit_code == 0, ran.err
-
-
-def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> None:
-    with_helper(case, "test/noble/helper.says")
     said = case.upload("--dry-run").check("noble/greeter", "tests")
     assert "(test/noble/helper.says: failed: tests: it says nothing)" in said["detail"]
     version = f"{VERSION}~ppa1"
-    helper_is_tested(case, ("amd64", result_tar(0, version, "says PASS\n", source="helper")))
+    put(
+        case.world, "20261122_000000_aaaaa", result_tar(0, version, "says PASS\n", source="helper"),
+        ppa=f"{OWNER}-{PPA}", where="noble/amd64/h/helper", log=log_gz("says PASS\n"),
+    )  # fmt: skip
+    case.monkeypatch.setenv("BACKPORT_AUTOPKGTEST_RESULTS", f"{case.standin.root}results")
+    ran = case.run("test", "--on", "ppa", "--source", "helper", "--arch", "amd64")
+    assert ran.exit_code == 0, ran.err
 
-    # What the farm says of another PPA or version neither helps nor harms.
+    # What the farm says of another PPA or version does not help; one that failed there harms.
     path = case.work / "ppa-test/summary.json"
     good = json.loads(path.read_text())
-    other = [good["tests"][0] | {"version": f"{VERSION}~ppa2"}, *good["tests"][1:]]
-    for change in ({"ppa": "ppa:other/one"}, {"tests": other}):
+    (row,) = good["tests"]
+    lost = {"verdict": "failed", "stage": "test", "detail": "it lost"}
+    failed = row | {"arch": "arm64", "each": {"says": lost}}
+    for change, text in (
+        ({"ppa": "ppa:other/one"}, "it says nothing"),
+        ({"tests": [row | {"version": f"{VERSION}~ppa2"}]}, "it says nothing"),
+        ({"tests": [row, failed]}, "test: it lost (Ubuntu's autopkgtest service, arm64"),
+    ):
         path.write_text(json.dumps(good | change))
-        assert case.upload("--dry-run").exit_code == 4
+        ran = case.upload("--dry-run")
+        assert ran.exit_code == 4
+        assert text in ran.check("noble/greeter", "tests")["detail"]
     path.write_text(json.dumps(good))
     ran = case.upload()
 
@@ -142,22 +132,6 @@ def test_a_pass_on_the_farm_stands_in_place_of_a_local_failure(case: Case) -> No
     assert isinstance(
         evidence.service_tests(folder, evidence.load(folder)).tests[step].verdict, Passed
     )
-
-
-def test_an_architecture_that_failed_on_the_farm_holds_the_rest_back(case: Case) -> None:
-    with_helper(case)
-    version = f"{VERSION}~ppa1"
-    good = result_tar(0, version, "says PASS\n", source="helper")
-    bad = result_tar(4, version, "says FAIL it lost\n", source="helper")
-    helper_is_tested(case, ("amd64", good), ("arm64", bad))
-
-    ran = case.upload()
-
-    assert ran.exit_code == 4
-    detail = ran.check("noble/greeter", "tests")["detail"]
-    assert "test/noble/helper.says: failed: test: it lost (Ubuntu's autopkgtest service" in detail
-    assert "arm64" in detail
-    assert len(case.records()) == 1
 
 
 def test_a_package_that_was_tampered_with_is_made_anew(case: Case) -> None:
@@ -201,48 +175,24 @@ def test_one_refusal_keeps_the_whole_update_back(case: Case) -> None:
     assert case.intake.sessions == []
 
 
-def no_bug(case: Case) -> None:
-    change_recipe(case, "bug = ", "bug = 0 # ")
-
-
-def no_ppa(case: Case) -> None:
-    change_recipe(case, 'ppa = "tester/greetings"', 'ppa = ""')
-
-
-def another_ppa(case: Case) -> None:
-    change_recipe(case, "tester/greetings", "tester/nothing")
-
-
-def changed_since(case: Case) -> None:
-    change_recipe(case, "Greet the series.", "Greet the series loudly.")
-
-
-def version_is_taken(case: Case) -> None:
-    case.world.publish("noble", "greeter", VERSION, pocket="Proposed")
-
-
-def wrong_clock(case: Case) -> None:
-    case.standin.clock_offset = -7200.0
-
-
-def wrong_server(case: Case) -> None:
-    case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", "ftp://ppa.launchpad.net")
-
-
 @pytest.mark.parametrize(
     ("prepare", "exit_code", "said"),
     [
-        (no_bug, 3, "the recipe names no bug; write the Launchpad bug's number."),
-        (no_ppa, 3, "names no PPA"),
-        (another_ppa, 6, "does not know it (404)"),
-        (changed_since, 3, "source/noble/greeter: it is not run since something changed; make, "),
-        (version_is_taken, 3, "make, build and test the update with: backport run."),
-        (wrong_clock, 5, "this machine's clock is 120 minutes ahead of Launchpad's"),
-        (wrong_server, 2, "ppa.launchpad.net is no upload server for the PPAs of http://127.0.0.1"),
+        (changed("bug = ", "bug = 0 # "), 3, "names no bug; write the Launchpad bug's number."),
+        (changed("tester/greetings", ""), 3, "names no PPA"),
+        (changed("tester/greetings", "tester/nothing"), 6, "does not know it (404)"),
+        (changed("the series.", "all."), 3, "greeter: it is not run since something changed"),
+        (lambda case: case.world.publish("noble", "greeter", VERSION, pocket="Proposed"),
+         3, "make, build and test the update with: backport run."),
+        (lambda case: setattr(case.standin, "clock_offset", -7200.0),
+         5, "this machine's clock is 120 minutes ahead of Launchpad's"),
+        (lambda case: case.monkeypatch.setenv("BACKPORT_UPLOAD_SERVER", "ftp://ppa.launchpad.net"),
+         2, "ppa.launchpad.net is no upload server for the PPAs of http://127.0.0.1"),
     ],
-)
+    ids=["no bug", "no PPA", "unknown PPA", "changed", "taken", "clock", "server"],
+)  # fmt: skip
 def test_an_upload_that_leads_nowhere_ends_before_the_plan(
-    case: Case, prepare: Callable[[Case], None], exit_code: int, said: str
+    case: Case, prepare: Callable[[Case], object], exit_code: int, said: str
 ) -> None:
     case.ready()
     prepare(case)

@@ -18,9 +18,8 @@ from backport.launchpad.upload.checks import (
     item_of,
     order,
 )
-from backport.launchpad.upload.source import PpaSource, unmet
+from backport.launchpad.upload.source import PpaSource
 from backport.recipe.model import BasePin, Change, Published, Source
-from backport.source.relations import Relation
 from tests.support.recipes import SourceSpec, Spec, load
 from tests.support.uploads import upload_record
 
@@ -150,13 +149,3 @@ def test_the_order_is_by_need_and_series(tmp_path: Path) -> None:
     assert pairs == [
         ("alpha", "yakkety"), ("alpha", "xenial"), ("beta", "yakkety"), ("beta", "xenial"),
     ]  # fmt: skip
-
-
-def test_relations_are_met_by_the_ppas_own_versions() -> None:
-    met = [Relation("b", ">=", f"{UPDATE}~"), Relation("b", "=", VERSION), Relation("c", ">=", "9")]
-    bad = [Relation("b", ">=", UPDATE), Relation("b", ">>", VERSION)]
-    other = replace(MADE, binaries=("b",))
-
-    found = unmet(replace(MADE, relations=(*met, *bad)), [MADE, other])
-
-    assert found == tuple(f"{one}, where the PPA has {VERSION}" for one in bad)

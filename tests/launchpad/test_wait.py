@@ -77,11 +77,6 @@ class Scene:
         every = [one["phase"] for one in self.told("build") if one["arch"] == arch]
         return list(dict.fromkeys(every))
 
-    def record(self) -> dict[str, Any]:
-        """What is kept of the published packages."""
-        data: dict[str, Any] = json.loads((self.work / "published/xenial/app.json").read_text())
-        return data
-
 
 @pytest.fixture
 def scene(standin: StandIn, world: World, tmp_path: Path, writer: LaunchpadlibClient) -> Scene:
@@ -116,7 +111,7 @@ def test_the_versions_and_hashes_of_the_binaries_are_kept_for_the_evidence(scene
     for arch in ("amd64", "i386"):
         scene.farm.build(there, arch, binaries={"app-doc": b"all"}, indep=True)
     scene.wait()
-    record = scene.record()
+    record = json.loads((scene.work / "published/xenial/app.json").read_text())
     assert (record["version"], record["ppa"]) == ("1.0-1~ppa1", "ppa:me/sru")
     assert [build["arch"] for build in record["builds"]] == ["amd64", "i386"] * 2
     files = [(binary["file"], binary["arch"], binary["size"]) for binary in record["binaries"]]
@@ -282,6 +277,6 @@ def test_the_tail_of_a_log_is_read_or_a_line_says_why_not(
     if fault:
         standin.faults.add(Fault(**{"on": name, "times": -1, **fault}))
     limits = replace(QUICK, silence=0.3, attempts=2)
-    found = wait.tail(f"{standin.root}{name}" if name else "", 3, limits, lambda _: None)
+    found = wait.tail(f"{standin.root}{name}" if name else "", 3, limits)
     assert expected in "".join(found[-1:])
     assert len(found) <= 4

@@ -13,7 +13,7 @@ from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.autopkgtest.verdicts import ServiceRun, Summary
 from backport.launchpad.bug.data import Bug, Task
-from backport.launchpad.builds.published import PublishedBinary
+from backport.launchpad.builds.states import PublishedBinary
 from backport.launchpad.upload import journal
 from backport.sru import check
 from backport.sru.checklist import make

@@ -148,6 +148,12 @@ def build_dsc(spec: PackageSpec, folder: Path) -> Path:
     return folder / f"{spec.name}_{spec.file_version}.dsc"
 
 
+def package_files(name: str, version: str, folder: Path) -> dict[str, bytes]:
+    """The files of a source package, its .dsc included, by name; made below `folder`."""
+    made = build_dsc(PackageSpec(name, version), folder / f"{name}-{version}").parent
+    return {path.name: path.read_bytes() for path in made.iterdir()}
+
+
 def patch_text(
     path: str, before: str, after: str, *, header: str | None = None, context: int = 3
 ) -> str:

@@ -48,7 +48,6 @@ class LaunchpadlibClient:
         self._limits = limits or Limits()
         self._session: Any = None
         self._known: dict[str, Any] = {}
-        self._out_of_reach: UnansweredError | None = None
 
     def series_status(self, series: str) -> str:
         """The status of an Ubuntu series, such as Supported or Obsolete."""
@@ -217,14 +216,8 @@ class LaunchpadlibClient:
         # launchpadlib takes a third of a second to load, more than a run with nothing to do.
         from backport.launchpad.api import http, login  # noqa: PLC0415
 
-        if self._out_of_reach is not None:
-            raise self._out_of_reach
         if self._session is None:
-            try:
-                http.reach(self.root, self._limits)
-            except UnansweredError as error:
-                self._out_of_reach = error
-                raise
+            http.reach(self.root, self._limits)
             self._session = login.session(self.root, self._cache, self._limits, login=self._login)
         return self._session
 

@@ -25,7 +25,7 @@ from backport.source import dsc as dsc_file
 _IN_JSON = ("source", "pin", "publication", "signature")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Where Debian's packages debian-keyring and ubuntu-keyring put the keys of uploaders.
-KEYRINGS = tuple(
+_KEYRINGS = tuple(
     Path("/usr/share/keyrings") / name
     for name in (
         "debian-keyring.gpg",
@@ -69,7 +69,6 @@ def pin(
     *,
     sources: Sequence[str] = (),
     update: bool = False,
-    keyrings: Sequence[Path] = KEYRINGS,
 ) -> tuple[list[FoundSource], str]:
     """Pin the .dsc of every source that has none, all or nothing.
 
@@ -80,7 +79,6 @@ def pin(
         cache: the folder of downloads.
         sources: only these; every source of the recipe when empty.
         update: also look up the sources that are pinned already.
-        keyrings: the keys that signatures are checked with.
 
     Raises:
         UsageError: a name in `sources` is not in the recipe.
@@ -102,7 +100,7 @@ def pin(
         for series, version in _unpinned(source, update=update):
             if sources and source.name not in sources:
                 continue
-            one = find(source.name, version, records, cache, keyrings=keyrings)
+            one = find(source.name, version, records, cache)
             if one is None:
                 raise InputError(
                     f"Launchpad has no record of {version} in Ubuntu's or Debian's archive",
@@ -146,9 +144,7 @@ def command(args: argparse.Namespace) -> int:
     return 0
 
 
-def find(
-    source: str, version: str, records: Records, cache: Path, *, keyrings: Sequence[Path] = KEYRINGS
-) -> FoundSource | None:
+def find(source: str, version: str, records: Records, cache: Path) -> FoundSource | None:
     """Find one version of a source in Ubuntu's archive, then in Debian's, and fetch it.
 
     None where no archive ever had that version.
@@ -164,7 +160,7 @@ def find(
     base = base_of(publication)
     path = dsc_file.fetch_base(base, cache, source=source)
     same_hashes(publication, path)
-    signature = dsc_file.signature(path, keyrings)
+    signature = dsc_file.signature(path, _KEYRINGS)
     return FoundSource(source, base, publication, signature, path)
 
 

@@ -7,7 +7,7 @@ Each result becomes a folder ``ppa-test/SERIES/SOURCE@ARCH`` like that of any ot
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,6 @@ class Reader:
 
     root: str
     limits: Limits
-    sleep: Callable[[float], None] = time.sleep
     _lists: dict[str, str] = field(default_factory=dict)
 
     def newest(self, request: Request) -> ServiceResult | None:
@@ -84,7 +83,7 @@ class Reader:
     def _fetch(self, url: str) -> bytes | None:
         """A file; None if the server does not have it."""
         try:
-            return transport.content(url, self.limits, self.sleep)
+            return transport.content(url, self.limits)
         except UnansweredError as error:
             if error.status == 404:
                 return None

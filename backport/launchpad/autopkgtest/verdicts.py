@@ -22,6 +22,7 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import reading
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
+from backport.launchpad.upload.ppa import update_of
 
 FOLDER = "ppa-test"
 SUMMARY = f"{FOLDER}/summary.json"
@@ -210,29 +211,18 @@ class ServiceTests:
     runs: tuple[tuple[ServiceRun, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class UploadedVersions:
-    """What in a PPA is this very source package: its versions there, and the update's own."""
-
-    update: str
-    versions: frozenset[str]
-
-
-def sent_of(
-    uploads: Iterable[UploadRecord], own: Mapping[Pair, str]
-) -> dict[Pair, UploadedVersions]:
-    """What was uploaded of these very source packages.
+def sent_of(uploads: Iterable[UploadRecord], own: Mapping[Pair, str]) -> dict[Pair, frozenset[str]]:
+    """The versions in a PPA of these very source packages.
 
     Parameters:
         own: the sha256 of the update's own .dsc, by source and series.
     """
-    sent: dict[Pair, UploadedVersions] = {}
+    sent: dict[Pair, frozenset[str]] = {}
     for upload in uploads:
         pair = (upload.source, upload.series)
         arrived = upload.state in ("sent", "accepted")
         if arrived and upload.made_of and upload.made_of == own.get(pair):
-            before = sent[pair].versions if pair in sent else frozenset()
-            sent[pair] = UploadedVersions(upload.update, before | {upload.version})
+            sent[pair] = sent.get(pair, frozenset()) | {upload.version}
     return sent
 
 
@@ -252,16 +242,16 @@ def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
     return service_tests(summary, sent_of(uploads, own))
 
 
-def service_tests(summary: Summary, sent: Mapping[Pair, UploadedVersions]) -> ServiceTests:
+def service_tests(summary: Summary, sent: Mapping[Pair, frozenset[str]]) -> ServiceTests:
     """The tests of a summary, and every run.
 
     Parameters:
-        sent: what in the PPA is this very source package.
+        sent: the versions in the PPA of this very source package.
     """
     by_test: dict[tuple[str, str, str, str], list[ServiceRun]] = {}
     runs = []
     for run in (*summary.tests, *summary.controls):
-        why_not = _why_not(run, sent.get(run.pair))
+        why_not = _why_not(run, sent.get(run.pair, frozenset()))
         runs.append((run, why_not))
         each = {run.control: run.verdict} if run.variant else run.each
         for name, made in each.items() if not why_not else ():
@@ -272,17 +262,18 @@ def service_tests(summary: Summary, sent: Mapping[Pair, UploadedVersions]) -> Se
     return ServiceTests({one.step: one for one in every}, tuple(runs))
 
 
-def _why_not(run: ServiceRun, sent: UploadedVersions | None) -> str:
+def _why_not(run: ServiceRun, sent: frozenset[str]) -> str:
     """Why a run does not count; "" if it does."""
     if not run.result:
         return "no result"
-    if sent is None:
+    if not sent:
         return "not of this source package"
     if not run.variant:
-        return "" if run.version in sent.versions else "another version"
-    if is_variant_of(run.version, sent.update, run.variant):
+        return "" if run.version in sent else "another version"
+    update = update_of(min(sent))
+    if is_variant_of(run.version, update, run.variant):
         return ""
-    return f"{run.version} is not {run.variant} of {sent.update}"
+    return f"{run.version} is not {run.variant} of {update}"
 
 
 def is_variant_of(version: str, update: str, variant: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backport.errors import InputError
-from backport.launchpad.builds import published
+from backport.launchpad.builds import states
 from backport.launchpad.upload import journal
 from backport.launchpad.upload import ppa as ppas
 from backport.recipe.model import Recipe
@@ -38,7 +38,7 @@ def milestone(recipe: Recipe, work: Path, root: str, name: str) -> str:
             if upload := newest.get((series.name, source.name)):
                 line = f"{series.name}: {source.name} {upload.version}"
                 if name == "published":
-                    builds = published.read(work, upload).builds
+                    builds = states.read(work, upload).builds
                     line += f" (built on {', '.join(sorted(build.arch for build in builds))})"
                 lines.append(line)
     if not lines[-1]:

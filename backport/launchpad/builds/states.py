@@ -1,16 +1,21 @@
-"""The builds of an upload on Launchpad: what they are, and what their states mean.
+"""The builds of an upload on Launchpad, what their states mean, and what is published of them.
 
-The names of the states are those of Launchpad's web service (``buildstate`` of a build).
+The names of the states are those of Launchpad's web service (``buildstate`` of a build). What is
+published is kept as JSON below ``published/``; the evidence takes versions and hashes from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from backport.engine import records
+from backport.errors import InputError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.builds.published import PublishedBinary, read_binaries
+from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import PpaName
 
 # What a row of source, series and architecture can be in.
@@ -24,6 +29,8 @@ FAILED = "failed"
 ABSENT = "not there yet"
 GONE = "gone"
 MOVING = (QUEUED, BUILDING, PUBLISHING, ABSENT, FARM)
+FOLDER = "published"
+_FORMAT = 2
 
 _PHASES = {
     "Needs building": QUEUED,
@@ -109,20 +116,19 @@ class Builds:
     """
 
     def __init__(self, client: LaunchpadlibClient, ppa: PpaName) -> None:
-        self._client = client
+        self.client = client
         self._ppa = ppa
-        self.root = client.root
 
     def status(self, upload: SourceVersion) -> Seen:
         """How the upload and its builds stand."""
 
         def question(session: Any) -> Seen:
             archive = session.load(self._ppa.path)
-            records = archive.getPublishedSources(
+            there = archive.getPublishedSources(
                 source_name=upload.source, version=upload.version, exact_match=True
             )
             series = f"/{upload.series}"
-            own = (one for one in records if str(one.distro_series_link).endswith(series))
+            own = (one for one in there if str(one.distro_series_link).endswith(series))
             record = next(own, None)
             if record is None:
                 return Seen("")
@@ -137,11 +143,7 @@ class Builds:
                 tuple(_build(build, states.get(str(build.self_link), [])) for build in builds),
             )
 
-        return self._client.ask(f"the builds of {upload}", question)
-
-    def binaries(self, upload: SourceVersion, link: str) -> tuple[PublishedBinary, ...]:
-        """The published binary packages of the source publication at `link`, with their hashes."""
-        return read_binaries(self._client, str(upload), link)
+        return self.client.ask(f"the builds of {upload}", question)
 
     def retry(self, upload: SourceVersion, build: Build) -> None:
         """Ask the farm to build it once more."""
@@ -150,7 +152,7 @@ class Builds:
             session.load(build.link).retry()
 
         what = f"the build of {upload} on {build.arch}"
-        self._client.ask(what, question, doing="started again")
+        self.client.ask(what, question, doing="started again")
 
 
 def _build(entry: Any, binaries: list[str]) -> Build:
@@ -165,3 +167,98 @@ def _build(entry: Any, binaries: list[str]) -> Build:
         can_be_retried=bool(entry.can_be_retried),
         published=bool(binaries) and all(binary == "Published" for binary in binaries),
     )
+
+
+@dataclass(frozen=True)
+class PublishedBinary:
+    """A published binary package. `sha256` may be "" where Launchpad does not say it.
+
+    `arch` is that of the file's name, such as ``all``; size in bytes; `phased` is the share of
+    users in percent that get an update, None for all of them.
+    """
+
+    package: str
+    version: str
+    arch: str
+    file: str
+    size: int
+    sha256: str
+    url: str
+    phased: int | None = None
+
+
+def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
+    """The published binary packages of launchpadlib's record of a source package.
+
+    A package for all architectures is published in each of them, and listed once. Debug symbols
+    (.ddeb) are no packages of the archive: they are published elsewhere.
+    """
+    binaries: dict[str, PublishedBinary] = {}
+    known: set[tuple[str, str]] = set()
+    for record in source.getPublishedBinaries():
+        name = (str(record.binary_package_name), str(record.binary_package_version))
+        if record.status not in ("Published", "Pending"):
+            continue
+        if not record.architecture_specific:
+            if name in known:
+                continue
+            known.add(name)
+        phased = record.phased_update_percentage
+        for urls in record.binaryFileUrls(include_meta=True):
+            url = str(urls["url"])
+            file = unquote(urlsplit(url).path.rpartition("/")[2])
+            if file.endswith(".ddeb"):
+                continue
+            binaries[file] = PublishedBinary(
+                *name,
+                arch=file.rpartition(".")[0].rpartition("_")[2],
+                file=file,
+                size=int(urls["size"]),
+                sha256=str(urls.get("sha256") or ""),
+                url=url,
+                phased=None if phased is None else int(phased),
+            )
+    return tuple(binaries[file] for file in sorted(binaries))
+
+
+def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[PublishedBinary, ...]:
+    """The published binary packages of the source publication at `link`, which is called `what`."""
+    return client.ask(
+        f"the binary packages of {what}", lambda session: binaries_of(session.load(link))
+    )
+
+
+@dataclass(frozen=True)
+class PublishedSource:
+    """A source package in a series of a PPA, with all of its builds and binaries."""
+
+    source: str
+    series: str
+    version: str
+    ppa: str
+    root: str
+    builds: tuple[Build, ...]
+    binaries: tuple[PublishedBinary, ...]
+
+
+def write(work: Path, record: PublishedSource) -> Path:
+    """Keep a record, by one rename."""
+    return records.save(_path(work, record), record, _FORMAT)
+
+
+def read(work: Path, upload: UploadRecord) -> PublishedSource:
+    """The record of that very upload.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path, advice = _path(work, upload), "run: backport wait"
+    what = f"{upload.series}/{upload.source} {upload.version} is not known to be published"
+    record = records.load(PublishedSource, path, what=what, advice=advice, form=_FORMAT)
+    if (record.version, record.ppa, record.root) != (upload.version, upload.ppa, upload.root):
+        raise InputError(what, where=str(path), advice=advice)
+    return record
+
+
+def _path(work: Path, of: PublishedSource | UploadRecord) -> Path:
+    return work / FOLDER / of.series / f"{of.source}.json"

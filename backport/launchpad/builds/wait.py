@@ -15,7 +15,7 @@ from typing import Any
 from backport import transport
 from backport.errors import RemoteError
 from backport.launchpad.api.errors import RefusedError
-from backport.launchpad.builds import published, states
+from backport.launchpad.builds import states
 from backport.launchpad.builds.states import Build, Builds, Seen, SourceVersion, phase
 from backport.launchpad.upload.journal import NOT_TAKEN
 from backport.transport import MIB, Limits, UnansweredError
@@ -170,7 +170,8 @@ class Wait:
     def _judge(self, upload: SourceVersion, build: Build, seen: Seen) -> str:
         upload_failed = build.state == "Failed to upload"
         log = build.upload_log if upload_failed and build.upload_log else build.log
-        current = phase(build, self._tail(build.upload_log) if upload_failed else ())
+        ended = tail(build.upload_log, _LOG_LINES, self.limits) if upload_failed else []
+        current = phase(build, ended)
         detail = build.dependencies if current == states.DEPENDENCY else ""
         if current == states.FARM:
             current, detail = self._again(upload, build)
@@ -180,7 +181,7 @@ class Wait:
             current, detail = states.PUBLISHING, f"the source package is {seen.status.lower()}"
         row = BuildRow(upload, build.arch, current, build.state, detail)
         if self._show(row) and current == states.FAILED:
-            last = self._tail(log)
+            last = tail(log, _LOG_LINES, self.limits)
             data = {"event": "failed", **row.to_json(), "web": build.web, "log": log, "tail": last}
             lines = [f"{upload} on {build.arch}: {build.state}", f"  {build.web}", f"  {log}"]
             self.tell(data, "\n".join(lines + [f"  | {line}" for line in last]))
@@ -200,9 +201,6 @@ class Wait:
             return states.FAILED, f"a problem of the build farm; {error}"
         return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
 
-    def _tail(self, log: str) -> list[str]:
-        return tail(log, _LOG_LINES, self.limits, self.sleep)
-
     def _show(self, row: BuildRow) -> bool:
         """Keep the row; whether it is another one than before."""
         key = (row.upload, row.arch)
@@ -213,25 +211,20 @@ class Wait:
         return True
 
     def _record(self, upload: SourceVersion, seen: Seen) -> None:
-        record = published.PublishedSource(
-            source=upload.source,
-            series=upload.series,
-            version=upload.version,
+        client = self.builds.client
+        record = states.PublishedSource(
+            **asdict(upload),
             ppa=self.ppa,
-            root=self.builds.root,
-            builds=tuple(
-                published.Built(build.arch, build.web, build.log) for build in seen.builds
-            ),
-            binaries=self.builds.binaries(upload, seen.link),
+            root=client.root,
+            builds=seen.builds,
+            binaries=states.read_binaries(client, str(upload), seen.link),
         )
         data = {"event": "published", **asdict(upload)}
-        data["record"] = str(published.write(self.work, record))
+        data["record"] = str(states.write(self.work, record))
         self.tell(data, f"{upload}: all builds and binary packages are published")
 
 
-def tail(
-    url: str, lines: int, limits: Limits, sleep: Callable[[float], None] = time.sleep
-) -> list[str]:
+def tail(url: str, lines: int, limits: Limits) -> list[str]:
     """The last lines of a log on Launchpad, or one line that says why there are none.
 
     Launchpad keeps logs gzipped and serves them as such, or unpacks them on the way. That a log
@@ -241,7 +234,7 @@ def tail(
         return ["(there is no log)"]
     ended = ""
     try:
-        content = transport.content(url, limits, sleep)
+        content = transport.content(url, limits)
         if content.startswith(b"\x1f\x8b"):
             unpack = zlib.decompressobj(wbits=31)
             content = unpack.decompress(content, _LARGEST_LOG)

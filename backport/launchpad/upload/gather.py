@@ -6,33 +6,31 @@ import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from graphlib import TopologicalSorter
 
 from debian.debian_support import Version
 
 from backport.engine import verdict
 from backport.engine.step import StepId
-from backport.engine.store import Store
+from backport.engine.store import Result, Store, step_key
 from backport.engine.verdict import Passed
+from backport.environments import choose, prepared
 from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
-from backport.launchpad.autopkgtest.verdicts import (
-    ServiceTest,
-    UploadedVersions,
-    read_summary,
-    service_tests,
-)
+from backport.launchpad.autopkgtest.verdicts import ServiceTest, read_summary, service_tests
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
 from backport.launchpad.upload.checks import Candidate
 from backport.launchpad.upload.ppa import Account, Ppa, number_of, ppa_version
 from backport.launchpad.upload.signing import Key
 from backport.launchpad.upload.source import PpaSource
-from backport.launchpad.upload.tests_passed import Tested
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Recipe
 from backport.recipe.versions import ArchiveVersions
+from backport.run import plan as planning
+from backport.run.plan import Selection
 from backport.source.files import sha256_of
 
 
@@ -49,6 +47,65 @@ def signer(wanted: str, account: Account) -> tuple[Key | None, str]:
         "with gpg --keyserver keyserver.ubuntu.com --send-keys, and enter the fingerprint at "
         f"https://launchpad.net/~{account.name}/+editpgpkeys"
     )
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The steps of a run, with the result of each that is up to date.
+
+    `states` says "passed" for each of those, or why not; `base` is the kind of base that the
+    packages were built and tested on, "" where there is none.
+    """
+
+    results: Mapping[StepId, Result]
+    states: Mapping[StepId, str]
+    base: str
+
+    def of(self, source: str, series: str) -> dict[StepId, str]:
+        """The state of a source's build and checks and of every test with it: "passed", or why not.
+
+        The tests of a series install all that was built for it, so each is one with this source;
+        so does the check that installs, upgrades, removes and purges all packages.
+        """
+        which = [StepId("build", series, source)]
+        which += [
+            step
+            for step in self.states
+            if step.series == series
+            and (step.kind == "test" or (step.kind == "check" and step.source in (source, "")))
+        ]
+        return {one: self.states.get(one, "not in the plan") for one in which}
+
+
+def still_passed(recipe: Recipe, store: Store, series: tuple[str, ...]) -> Tested:
+    """Which steps of the store still hold for the recipe as it is now: nothing is run."""
+    kind = prepared.kind_in(store)
+    base_inputs: dict[str, dict[str, str]] = {}
+    if kind:
+        base, _ = choose.choose(recipe, kind, offline=True)
+        base_inputs = {one.name: base.inputs(one) for one in recipe.series}
+    steps = planning.make(recipe, Selection(series), kind, base_inputs)
+    results: dict[StepId, Result] = {}
+    states: dict[StepId, str] = {}
+    graph = {step_id: step.needs for step_id, step in steps.items()}
+    for step_id in TopologicalSorter(graph).static_order():
+        step = steps[step_id]
+        missing = [need for need in step.needs if need not in results]
+        last = store.last(step_id)
+        if missing:
+            states[step_id] = f"{missing[0]} is not up to date"
+            continue
+        key = step_key(step, {need: results[need].digest for need in step.needs})
+        fresh = store.fresh(step_id, key)
+        if fresh is not None:
+            results[step_id], states[step_id] = fresh, "passed"
+        elif last is None:
+            states[step_id] = "never run"
+        elif last.key == key:
+            states[step_id] = f"{verdict.kind(last.verdict)}: {verdict.text(last.verdict)}"
+        else:
+            states[step_id] = "not run since something changed"
+    return Tested(results, states, kind)
 
 
 @dataclass
@@ -211,7 +268,7 @@ class Gatherer:
         if summary is None or (summary.ppa, summary.launchpad) != here:
             return {}
         sent = {
-            (one.source.name, one.series): UploadedVersions(one.update, frozenset({one.version}))
+            (one.source.name, one.series): frozenset({one.version})
             for one in candidates
             if one.made is not None
         }

@@ -28,8 +28,7 @@ from backport.source.text import read_text, write_text
 PASSPHRASE_VARIABLE = "BACKPORT_GPG_PASSPHRASE_FILE"
 _SHA256 = "Checksums-Sha256"
 # Fields of gpg's --with-colons output (GnuPG's doc/DETAILS).
-_VALIDITY, _CAPABILITIES, _TOKEN = 1, 11, 14
-_STUB = "#"
+_VALIDITY, _CAPABILITIES = 1, 11
 _WHY = {"e": "has expired", "r": "is revoked", "d": "is disabled", "i": "is invalid"}
 
 
@@ -48,8 +47,7 @@ def find_key(wanted: str) -> Key:
         wanted: a fingerprint, a key ID, or an address such as that of the maintainer.
 
     Raises:
-        MachineError: gpg has no such key, its secret part is elsewhere, or it cannot sign any
-            more; the message says which.
+        MachineError: gpg has no such key, or it cannot sign any more; the message says which.
     """
     done = _gpg("--with-colons", "--list-secret-keys", "--", wanted)
     keys = _parsed(done.output) if done.exit_code == 0 else []
@@ -77,21 +75,11 @@ def _parsed(colons: str) -> list[tuple[Key, str]]:
     for text in re.split(r"^(?=sec:)", colons, flags=re.MULTILINE)[1:]:
         block = [line.split(":") + [""] * 20 for line in text.splitlines()]
         first = {fields[0]: fields[9] for fields in reversed(block)}
-        keys.append((Key(first.get("fpr", ""), first.get("uid", "")), _trouble(block)))
+        primary, trouble = block[0], ""
+        if "S" not in primary[_CAPABILITIES]:  # what the whole key can do now
+            trouble = _WHY.get(primary[_VALIDITY], "cannot sign any more, or never could")
+        keys.append((Key(first.get("fpr", ""), first.get("uid", "")), trouble))
     return keys
-
-
-def _trouble(block: list[list[str]]) -> str:
-    """What hinders a key to sign; "" if nothing does."""
-    primary = block[0]
-    if "S" not in primary[_CAPABILITIES]:  # what the whole key can do now
-        return _WHY.get(primary[_VALIDITY], "cannot sign any more, or never could")
-    here = any(
-        "s" in row[_CAPABILITIES] and row[_VALIDITY] not in _WHY and row[_TOKEN] != _STUB
-        for row in block
-        if row[0] in ("sec", "ssb")
-    )
-    return "" if here else "has its secret part elsewhere"
 
 
 def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:

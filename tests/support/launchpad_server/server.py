@@ -186,14 +186,7 @@ class StandIn:
             return self.page(entries(), path, query, kind)
         if entry is None:
             return _text(404, f"Object: <stand-in>, name: '{path}'")
-        return self._entry(method, entry, headers, body)
-
-    def _entry(self, method: str, entry: Entry, headers: Any, body: bytes) -> Answer:
-        if method == "PATCH":
-            return self._patch(entry, headers, body)
-        if method != "GET":
-            return _text(405, f"{method} is not allowed here.")
-        return self._whole(200, entry)
+        return self._patch(entry, headers, body) if method == "PATCH" else self._whole(200, entry)
 
     def _whole(self, status: int, entry: Entry) -> Answer:
         data = json.dumps(self.represent(entry)).encode()
@@ -203,12 +196,7 @@ class StandIn:
         if wadl.MEDIA_TYPE in (headers.get("Accept") or ""):
             fresh = {"Cache-Control": "max-age=604800"}
             return Answer(200, wadl.document(self.base), wadl.MEDIA_TYPE, fresh)
-        data = {
-            f"{one.collection}_collection_link": self.link(one.collection)
-            for one in TYPES.values()
-            if one.collection
-        }
-        data["me_link"] = self.link("/people/+me")
+        data = {"me_link": self.link("/people/+me")}
         data["resource_type_link"] = f"{self.base}#service-root"
         return Answer(200, json.dumps(data).encode())
 

@@ -23,12 +23,11 @@ _KINDS = (
 )
 # What the world can carry out; a client that asks for anything else fails at once.
 _OPERATIONS = (
-    *("getSeries", "getPublishedSources", "getPackageUploads", "checkUpload"),
+    *("getPublishedSources", "getPackageUploads", "checkUpload"),
     *("sourceFileUrls", "getPublishedBinaries", "binaryFileUrls", "getBuilds", "retry"),
     *("addTask", "addNomination", "getNominations", "newMessage"),
     *("addAttachment", "subscribe", "canApprove", "approve"),
 )
-_COLLECTIONS = {"distributions": "distribution", "people": "person", "bugs": "bug"}
 # Fields by their representation; a choice has its values behind a colon.
 _NEWER = {
     "archive-full": ("permit_obsolete_series_uploads",),
@@ -58,14 +57,12 @@ class Field:
 class Type:
     """A resource type.
 
-    `operations` are the named ones by method and name, with whether each returns a collection;
-    `collection` is the name of the type's top-level collection, "" for none.
+    `operations` are the named ones by method and name, with whether each returns a collection.
     """
 
     name: str
     fields: tuple[Field, ...]
     operations: Mapping[tuple[str, str], bool]
-    collection: str
     web: bool
 
 
@@ -73,7 +70,7 @@ def _pruned() -> Element:
     """The document without words, and without the types that no test needs."""
     text = resources.files("launchpadlib.testing").joinpath("launchpad-wadl.xml").read_bytes()
     document = ElementTree.fromstring(text)
-    kept = {"service-root", "service-root-json", "HostedFile", "ScalarValue", *_COLLECTIONS}
+    kept = {"service-root", "service-root-json", "HostedFile", "ScalarValue"}
     ends = ("", "-page-resource", "-page", "-full", "-diff")
     kept |= {f"{kind}{end}" for kind in _KINDS for end in ends}
     for one in list(document):
@@ -145,7 +142,6 @@ def _types(document: Element) -> Iterator[Type]:
                 if key not in _ALWAYS
             ),
             dict(_operations(by_id[kind])),
-            next((name for name, one in _COLLECTIONS.items() if one == kind), ""),
             "web_link" in params,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import threading
@@ -74,10 +73,6 @@ class World:
         # Pages outside the web service: the fields of a form give status and text.
         self.pages: dict[str, Callable[[Mapping[str, Any]], tuple[int, str]]] = {}
         self._next = 1000
-        for kind in TYPES.values():
-            if kind.collection:
-                every = functools.partial(self.all, kind.name)
-                self.collections[f"/{kind.collection}"] = (kind.collection, every)
 
     def number(self) -> int:
         """A number that was not given before."""
@@ -186,14 +181,6 @@ class World:
         return entry
 
 
-def _get_series(world: World, distribution: Entry, given: Mapping[str, Value]) -> Value:
-    wanted = given["name_or_version"]
-    for one in world.all("distro_series"):
-        if one.path == f"{distribution.path}/{wanted}":
-            return one
-    raise DeniedError(404, f"No such distribution series: '{wanted}'.")
-
-
 def _published_sources(world: World, archive: Entry, given: Mapping[str, Value]) -> Value:
     equal = {
         "source_name": "source_package_name",
@@ -227,7 +214,6 @@ def _file_urls(world: World, publication: Entry, _: Mapping[str, Value]) -> Valu
 
 
 _OPERATIONS: dict[tuple[str, str], Operate] = {
-    ("distribution", "getSeries"): _get_series,
     ("archive", "getPublishedSources"): _published_sources,
     ("distro_series", "getPackageUploads"): _package_uploads,
     ("source_package_publishing_history", "sourceFileUrls"): _file_urls,

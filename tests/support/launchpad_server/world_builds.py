@@ -15,14 +15,6 @@ from urllib.parse import quote
 from .world import DeniedError, Entry, Value, World
 
 _WHEN = "2026-11-23T10:00:00.000000+00:00"
-_RETRIABLE = (
-    "Failed to build",
-    "Dependency wait",
-    "Chroot problem",
-    "Failed to upload",
-    "Cancelled build",
-)
-
 GOOD = (
     (0.0, "Needs building"),
     (60.0, "Currently building"),
@@ -145,7 +137,7 @@ class Farm:
         at, state = passed[-1]
         values = job.entry.values
         values["buildstate"] = state
-        values["can_be_retried"] = state in _RETRIABLE
+        values["can_be_retried"] = state not in dict(GOOD).values()
         values["dependencies"] = job.dependencies if state == "Dependency wait" else None
         started = any(one == "Currently building" for _, one in passed)
         if started and job.log is not None and state != "Currently building":

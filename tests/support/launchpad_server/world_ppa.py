@@ -1,7 +1,7 @@
 """PPAs in the stand-in's world: people with keys, the login, uploads, their builds, rejections.
 
-The rules of an upload are modelled on Launchpad's (lp.archiveuploader): who may upload, which
-series takes uploads, versions that only go up and are used once, tarballs that never change.
+An upload is dropped without a word where nobody has the key, and rejected where its version was
+used before (lp.archiveuploader).
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
-
-from debian.debian_support import Version
 
 from .world import DeniedError, Entry, Value, World
 from .world_builds import Farm
 
 _WHEN = "2026-11-23T12:00:00.000000+00:00"
-_OPEN = ("Supported", "Current Stable Release", "Active Development", "Pre-release Freeze")
 
 
 @dataclass(frozen=True)
@@ -78,38 +74,33 @@ class Ppas:
         entry.values |= {"name": name, "display_name": name.capitalize(), "is_valid": True}
         entry.values["gpg_keys_collection_link"] = keys
         self.keys[name] = [fingerprint.upper() for fingerprint in fingerprints]
-
-        def every() -> list[Entry]:
-            return [
-                self.world.entries.get(f"{path}/+gpg-keys/{key}")
-                or self.world.add(
-                    "gpg_key", f"{path}/+gpg-keys/{key}", fingerprint=key, keyid=key[-8:]
-                )
-                for key in self.keys[name]
-            ]
-
-        self.world.collections[keys] = ("gpg_key-page-resource", every)
+        every = [
+            self.world.add("gpg_key", f"{path}/+gpg-keys/{key}", fingerprint=key, keyid=key[-8:])
+            for key in self.keys[name]
+        ]
+        self.world.collections[keys] = ("gpg_key-page-resource", lambda: every)
         return entry
 
-    def ppa(self, owner: str, name: str, uploaders: Iterable[str] = ()) -> Entry:
-        """Add a PPA; its owner and the `uploaders` may upload."""
+    def ppa(self, owner: str, name: str) -> Entry:
+        """Add a PPA; its owner may upload."""
         path = f"/~{owner}/+archive/ubuntu/{name}"
-        self.uploaders[path] = {owner, *uploaders}
+        self.uploaders[path] = {owner}
         return self.world.archive(path, f"~{owner}/ubuntu/{name}")
 
     def receive(self, folder: PurePosixPath, upload: Arrived) -> Entry | None:
         """Take an upload into the PPA whose folder it came to; None where it is rejected."""
         with self.world.lock:
-            try:
-                archive = self._archive_of(folder)
-                self._check(archive, upload)
-            except RejectedError as error:
-                self._reject(folder, upload, str(error))
+            owner, _, name = str(folder).partition("/ubuntu/")
+            archive = f"/{owner}/+archive/ubuntu/{name}"
+            if not any(upload.signer in keys for keys in self.keys.values()):
+                self.dropped.append(f"{upload.source} {upload.version}: whose is {upload.signer}?")
                 return None
-            except UnverifiedError as error:
-                self.dropped.append(f"{upload.source} {upload.version}: {error}")
+            if reason := self.refuse or self._used(archive, upload):
+                self.mails.append(f"{upload.source} {upload.version}: {reason}")
+                if self.records_rejections:
+                    self.queue(archive, upload, "Rejected")
                 return None
-            return self.publish(archive.path, upload, status="Published" if not self.steps else "")
+            return self.publish(archive, upload, status="Published" if not self.steps else "")
 
     def publish(self, archive: str, upload: Arrived, *, status: str = "Published") -> Entry:
         """Publish a source package in an archive; `status` "" begins as Pending."""
@@ -132,7 +123,7 @@ class Ppas:
                 and values["status"] in ("Published", "Pending")
             ):
                 values |= {"status": "Superseded", "date_superseded": _WHEN}
-        self._queue(archive, upload, "Done")
+        self.queue(archive, upload, "Done")
         if status in ("", "Published"):
             self.farm.take(entry, publish_after=self.steps)
             state = self.builds.get(upload.source, "Successfully built")
@@ -146,68 +137,16 @@ class Ppas:
             self.farm.advance()
         return entry
 
-    def reject_later(self, archive: str, upload: Arrived) -> None:
-        """A person rejects an upload: there is a record of it in the queue."""
-        self._queue(archive, upload, "Rejected")
+    def _used(self, archive: str, upload: Arrived) -> str:
+        """Why a version cannot be taken; "" if it is new in the archive."""
+        fields = ("archive_link", "source_package_name", "source_package_version")
+        wanted = (archive, upload.source, upload.version)
+        every = self.world.all("source_package_publishing_history")
+        used = any(tuple(one.values[field] for field in fields) == wanted for one in every)
+        return f"Source {upload.source} {upload.version} is already in the archive." if used else ""
 
-    def _archive_of(self, folder: PurePosixPath) -> Entry:
-        """The archive that a folder of the upload server stands for."""
-        owner, _, name = str(folder).partition("/ubuntu/")
-        found = self.world.entries.get(f"/{owner}/+archive/ubuntu/{name}")
-        if found is None:
-            raise RejectedError(f"{folder} is no place for an upload of the signer.")
-        return found
-
-    def _check(self, archive: Entry, upload: Arrived) -> None:
-        if self.refuse:
-            raise RejectedError(self.refuse)
-        signers = [name for name, keys in self.keys.items() if upload.signer in keys]
-        if not signers:
-            raise UnverifiedError(f"The key {upload.signer} is not registered in Launchpad.")
-        if signers[0] not in self.uploaders[archive.path]:
-            raise RejectedError(f"{signers[0]} has no upload rights to this PPA.")
-        series = self.world.entries.get(f"/ubuntu/{upload.series}")
-        if series is None:
-            raise RejectedError(f"Unable to find distroseries: {upload.series}")
-        ended = series.values["status"] == "Obsolete"
-        permitted = ended and archive.values["permit_obsolete_series_uploads"]
-        if series.values["status"] not in _OPEN and not permitted:
-            raise RejectedError(f"{upload.series} is {series.values['status']}.")
-        older = [
-            one
-            for one in self.world.all("source_package_publishing_history")
-            if one.values["archive_link"] == archive.path
-            and one.values["source_package_name"] == upload.source
-        ]
-        for one in older:
-            version = str(one.values["source_package_version"])
-            if version == upload.version:
-                raise RejectedError(f"Source {upload.source} {version} is already in the archive.")
-            same = one.values["distro_series_link"] == f"/ubuntu/{upload.series}"
-            live = one.values["status"] in ("Published", "Pending")
-            if same and live and Version(version) >= Version(upload.version):
-                raise RejectedError(
-                    f"Version older than that in the archive. {upload.version} <= {version}"
-                )
-        self._check_files(upload)
-
-    def _check_files(self, upload: Arrived) -> None:
-        """A file of the same name has the same content, in the PPA and in the primary archive."""
-        ours = {quote(name): content for name, content in upload.files.items()}
-        for path in self.world.files_of.keys() & self.world.entries.keys():
-            for web, content in self.world.files_of[path]:
-                name = web.rpartition("/")[2]
-                if ours.get(name, content) != content:
-                    raise RejectedError(
-                        f"File {name} already exists, but uploaded version has different contents."
-                    )
-
-    def _reject(self, folder: PurePosixPath, upload: Arrived, reason: str) -> None:
-        self.mails.append(f"{upload.source} {upload.version}: {reason}")
-        if self.records_rejections:
-            self._queue(self._archive_of(folder).path, upload, "Rejected")
-
-    def _queue(self, archive: str, upload: Arrived, status: str) -> None:
+    def queue(self, archive: str, upload: Arrived, status: str) -> None:
+        """Add the queue's record of an upload."""
         self.world.add(
             "package_upload",
             f"/ubuntu/{upload.series}/+upload/{self.world.number()}",

@@ -168,7 +168,8 @@ class Case:
         self.publish_bases(made.root)
         if usual:
             if new:
-                assert made.upload("--dry-run").exit_code == 0
+                ran = made.upload("--dry-run")
+                assert ran.exit_code == 0, ran.out + ran.err
                 self.standin.requests.clear()
             shutil.copytree(self.template, self.root, dirs_exist_ok=True)
 

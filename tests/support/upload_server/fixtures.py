@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,28 +18,37 @@ from .case import OWNER, PPA, SERIES, Case, write_credentials
 from .ftp import FtpServer
 from .intake import Intake
 
-if TYPE_CHECKING:
-    from tests.launchpad.conftest import Keys
+
+@contextmanager
+def gnupg_home() -> Iterator[Path]:
+    """A GNUPGHOME of its own, whose agent ends with it."""
+    # The agent's socket lies in here, and a socket's path may have 107 characters (unix(7)).
+    home = Path(tempfile.mkdtemp(prefix="gpg-"))
+    try:
+        yield home
+    finally:
+        end_agent(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
-def gpg(home: Path, *args: str, given: bytes = b"") -> bytes:
-    """Run gpg, without an agent, with a GNUPGHOME; its output."""
-    command = ["gpg", "--batch", "--quiet", "--no-tty", "--no-autostart", "--homedir", str(home)]
-    done = subprocess.run([*command, *args], input=given, capture_output=True, check=True)
-    return done.stdout
+def end_agent(home: Path) -> None:
+    """Let gpg's agent forget what it knows."""
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "gpg-agent"], check=False)
 
 
-def public_keyring(home: Path, secret_home: Path) -> Path:
-    """A GNUPGHOME with what a keyserver would know of another."""
-    home.mkdir(mode=0o700)
-    gpg(home, "--import", given=gpg(secret_home, "--export"))
-    return home
+def new_key(home: Path, who: str, life: str = "0", *options: str, passphrase: str = "") -> None:
+    """Make a key that signs, of WHO@example.org."""
+    command = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    command += ["--passphrase", passphrase, *options, "--quick-generate-key"]
+    name = f"{who} <{who}@example.org>"
+    subprocess.run([*command, name, "ed25519", "sign", life], check=True, capture_output=True)
 
 
 def fingerprint_of(home: Path, who: str) -> str:
     """The fingerprint of the primary key of an address."""
-    listed = gpg(home, "--with-colons", "--list-keys", who).decode().splitlines()
-    return next(line for line in listed if line.startswith("fpr:")).split(":")[9]
+    command = ["gpg", "--homedir", home, "--batch", "--with-colons", "--list-keys", who]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return next(line for line in listed.splitlines() if line.startswith("fpr:")).split(":")[9]
 
 
 def world() -> World:
@@ -59,15 +70,15 @@ def upload_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def case(
-    tmp_path: Path, keys: Keys, upload_template: Path, request: pytest.FixtureRequest
+    tmp_path: Path, keys: Path, upload_template: Path, request: pytest.FixtureRequest
 ) -> Iterator[Case]:
     """A small update with the servers that it is uploaded to; `ready` writes the recipe."""
     made = world()
     ppas = Ppas(made)
-    fingerprint = fingerprint_of(keys.home, "good@example.org")
+    fingerprint = fingerprint_of(keys, "good@example.org")
     ppas.person(OWNER, [fingerprint])
     ppas.ppa(OWNER, PPA)
-    intake = Intake(ppas, public_keyring(tmp_path / "keyserver", keys.home))
+    intake = Intake(ppas, keys)
     root, home = tmp_path / "recipe", tmp_path / "home"
     root.mkdir()
     home.mkdir()
@@ -91,7 +102,7 @@ def case(
             "BACKPORT_UPLOAD_SERVER": ftp.address,
             "BACKPORT_POLL_SECONDS": "0.05",
             "BACKPORT_LAUNCHPAD_CREDENTIALS": str(login),
-            "GNUPGHOME": str(keys.home),
+            "GNUPGHOME": str(keys),
             "HOME": str(home),
         }.items():
             case.monkeypatch.setenv(name, value)

@@ -15,7 +15,7 @@ from tests.support.launchpad_server.world_ppa import Arrived, Ppas, RejectedErro
 
 
 class Intake:
-    """Takes what came in; `keyring` is a GNUPGHOME with the public keys that Launchpad knows.
+    """Takes what came in; `keyring` is a GNUPGHOME with the keys that Launchpad knows.
 
     `sessions` lists what each connection brought, as names of files; without `verifies` no
     signature can be verified. `cut` names a part of a file's name after whose
@@ -68,12 +68,10 @@ class Intake:
             files[path.name] = content = path.read_bytes() if path.is_file() else b""
             if hashlib.sha256(content).hexdigest() != entry["sha256"]:
                 raise RejectedError(f"File {path.name} is not the file that the changes lists.")
-        described = [name for name in files if name.endswith(".dsc")]
-        if len(described) != 1:
-            raise RejectedError("The upload has no .dsc.")
-        if self._signer(changes.parent / described[0]) != signer:
-            raise RejectedError(f"File {described[0]} is signed by somebody else.")
-        dsc = Dsc(files[described[0]])
+        (described,) = (name for name in files if name.endswith(".dsc"))
+        if self._signer(changes.parent / described) != signer:
+            raise RejectedError(f"File {described} is signed by somebody else.")
+        dsc = Dsc(files[described])
         for entry in dsc["Checksums-Sha256"]:
             if hashlib.sha256(files.get(str(entry["name"]), b"")).hexdigest() != entry["sha256"]:
                 raise RejectedError(f"Unable to find {entry['name']} in upload or distribution.")
