@@ -30,6 +30,7 @@ from backport.sru.checklist_data import Checklist
 from backport.testbed import reports
 from tests.fuzz.strategies import damaged, damaged_json
 from tests.support.recipes import Spec, write
+from tests.support.source_builder import write_files
 
 Read = Callable[[Path], object]
 
@@ -138,16 +139,16 @@ def _control(path: Path) -> object:
     return control.relations(text)
 
 
-def _tests(path: Path) -> object:
-    folder = path.parent / "tests"
-    folder.mkdir()
-    for name in ("smoke", "other", "third"):
-        (folder / name).write_text("#!/bin/sh\n")
-    shutil.copy(path, folder / "control")
-    debian = path.parent / "debian"
-    (debian / "tests").mkdir(parents=True)
-    shutil.copy(path, debian / "tests" / "control")
-    return dep8.add_tests(folder, debian)
+def _tests(path: Path) -> str:
+    """Read it as the tests of the recipe, and as those of the base."""
+    plain = write_files(path.parent / "plain", {"control": "Tests: plain\n", "plain": ""})
+    damaged = write_files(path.parent / "damaged", dict.fromkeys(("smoke", "other", "third"), ""))
+    shutil.copy(path, damaged / "control")
+    for place, base in (("first", plain), ("second", damaged)):
+        debian = path.parent / place
+        shutil.copytree(base, debian / "tests")
+        dep8.add_tests(damaged if base is plain else plain, debian)
+    return (debian / "tests/control").read_text("utf-8", "surrogateescape")
 
 
 def _patch(path: Path) -> object:
