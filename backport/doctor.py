@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport.system_packages import PROGRAMS
+
 PARTS = {
     "source packages": (),
     "builds": ("source packages",),
@@ -29,21 +31,6 @@ class Missing:
     what: str
     why: str
     command: str
-
-
-def _programs(file: Path) -> tuple[tuple[str, str, str], ...]:
-    """Each program of the list, with its package and what does not work without it."""
-    rows = (line.split(maxsplit=2) for line in file.read_text("utf-8").splitlines())
-    return tuple(
-        (program, package, why)
-        for package, programs, why in (row for row in rows if row and row[0] != "#")
-        for program in programs.split(",")
-        if program != "-"
-    )
-
-
-PROGRAMS = _programs(Path(__file__).parent / "data" / "system-packages.txt")
-"""The programs of the list that scripts/install installs; `launchpad.dput` looks for dput."""
 
 
 def missing_programs(among: Collection[str] = ()) -> Iterator[Missing]:

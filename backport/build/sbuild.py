@@ -26,13 +26,14 @@ from backport.builder import as_builder, sandbox
 from backport.builder.user import Builder, find_builder
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
-from backport.engine.process import Completed, require, run
+from backport.engine.process import Completed, run
 from backport.engine.verdict import Broken, Failed, Passed
 from backport.environments import apt_setup
 from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
 from backport.source.dsc import read_dsc
 from backport.source.files import set_plain_modes
+from backport.system_packages import require
 
 LOG = "build.log"
 INSIDE = "/srv/backport"
@@ -89,8 +90,8 @@ def build(
         MachineError: a program or right is missing.
     """
     started = time.monotonic()
-    require("sbuild", "sbuild")
-    require("ip", "iproute2")
+    require("sbuild")
+    require("ip")
     files = _source_files(dsc)
     if not chroot.is_file():
         raise InputError("the chroot's tarball does not exist", where=str(chroot))

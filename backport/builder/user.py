@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.errors import MachineError
 
 BUILD_USER = "backport-build"
@@ -76,7 +76,7 @@ def _make_build_user() -> pwd.struct_passwd:
         return pwd.getpwnam(BUILD_USER)
     except KeyError:
         command = (
-            require("useradd", "passwd"), "--system", "--add-subids-for-system", "--user-group",
+            "useradd", "--system", "--add-subids-for-system", "--user-group",
             "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin",
             BUILD_USER,
         )  # fmt: skip

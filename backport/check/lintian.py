@@ -18,8 +18,9 @@ from backport.builder import as_builder
 from backport.check import finding
 from backport.check.ceiling import DATA, TOOLS, Ceiling, entries
 from backport.check.finding import Finding, Severity
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.errors import MachineError
+from backport.system_packages import require
 
 REVIEWED = "2.116.3"
 """The lintian that data/lintian.toml and data/lintian-errors.txt were reviewed for."""
@@ -72,7 +73,7 @@ def run_lintian(files: Sequence[Path], log: Path) -> tuple[Tag, ...]:
     args += ["--profile", "ubuntu/main", "--suppress-tags", "bad-distribution-in-changes-file"]
     env = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "TZ": "UTC"}
     with tempfile.TemporaryDirectory(prefix="lintian-") as scratch:
-        command = [require("lintian", "lintian"), *args, *map(str, files)]
+        command = [require("lintian"), *args, *map(str, files)]
         env["HOME"] = scratch
         done = as_builder.run(command, Path(scratch), reads=files, env=env, timeout=900)
     log.write_text(done.output, encoding="utf-8")

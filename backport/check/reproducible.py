@@ -18,7 +18,7 @@ from backport.build import sbuild
 from backport.check import finding
 from backport.check.finding import Finding
 from backport.engine.outputs import built_debs, one_file
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.engine.step import Step, StepId
 from backport.engine.verdict import Passed
 from backport.engine.verdict import text as verdict_text
@@ -28,6 +28,7 @@ from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.source import package
 from backport.source.files import sha256_of
+from backport.system_packages import require
 
 LOG = "second-build.log"
 _SHOWN = 3
@@ -147,7 +148,7 @@ def diffoscope(one: Path, other: Path, report: Path) -> tuple[str, ...]:
     Raises:
         MachineError: diffoscope is not installed.
     """
-    program = require("diffoscope", "diffoscope-minimal")
+    program = require("diffoscope")
     args = ["--no-progress", "--exclude-directory-metadata=yes", "--text", str(report)]
     run([program, *args, one, other], timeout=600)
     text = report.read_text("utf-8", "replace") if report.is_file() else ""

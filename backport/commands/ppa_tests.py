@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
                 other = replace(request, version=version, ppa=second)
                 update = ppas.update_of(request.version)
                 controls += results.control(reader, other, asked, update, store)
-        summary = verdicts.Summary(
+        summary = verdicts.ServiceSummary(
             str(ppa), str(second or ""), client.root, tuple(tested), tuple(controls)
         ).after(before)
         path = summary.write(store.work)

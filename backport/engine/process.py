@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -267,20 +266,6 @@ def _started(
         ) from error
     except PermissionError as error:
         raise MachineError(f"cannot run {command[0]}: permission denied") from error
-
-
-def require(program: str, package: str) -> str:
-    """The path of `program`.
-
-    Raises:
-        MachineError: it is not installed; the advice names the Debian package.
-    """
-    path = shutil.which(program)
-    if path is None:
-        raise MachineError(
-            f"the program {program} is not installed", advice=f"run: sudo apt install {package}"
-        )
-    return path
 
 
 def end_left(folder: Path) -> list[str]:

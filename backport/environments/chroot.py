@@ -17,8 +17,9 @@ from shlex import quote
 from backport import namespaces
 from backport.doctor import has_memory_for_a_system
 from backport.engine import system_errors
-from backport.engine.process import require, run, taking_down
+from backport.engine.process import run, taking_down
 from backport.errors import StepError
+from backport.system_packages import require
 
 BASE_PLACE = "/srv/backport/base"
 """Where the base's repository is seen in every chroot and testbed."""
@@ -207,7 +208,7 @@ def _make(
     with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=near) as scratch:
         mmdebstrap = [
             # Not --quiet, which keeps to itself why a maintainer script failed.
-            require("mmdebstrap", "mmdebstrap"),
+            require("mmdebstrap"),
             "--mode=root",
             f"--variant={variant}",
             f"--include={','.join(include)}",
@@ -239,7 +240,7 @@ def _make(
 
 
 def _become_root() -> list[str]:
-    return [] if os.geteuid() == 0 else [require("sudo", "sudo"), "-n"]
+    return [] if os.geteuid() == 0 else [require("sudo"), "-n"]
 
 
 # dpkg's own words stand after those of a maintainer script.

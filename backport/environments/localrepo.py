@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backport.engine import system_errors
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.engine.step import hash_text
 from backport.errors import InputError, StepError
 from backport.source.files import same_file, set_plain_modes, settle, sha256_of
+from backport.system_packages import require
 
 _INDEX_OPTIONS = (
     # One strong hash is enough to check, and a large pool is read faster.
@@ -85,8 +86,7 @@ def write_deb(tree: Path, control: Mapping[str, str], folder: Path, *, epoch: in
     # Packages for this machine alone: quick to pack and to unpack.
     options = ("--root-owner-group", "--uniform-compression", "-Zgzip", "-z1")
     done = run(
-        [require("dpkg-deb", "dpkg"), *options, "--build", tree, target],
-        env={"SOURCE_DATE_EPOCH": str(epoch)},
+        ["dpkg-deb", *options, "--build", tree, target], env={"SOURCE_DATE_EPOCH": str(epoch)}
     )
     if done.exit_code != 0:
         target.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def write_deb(tree: Path, control: Mapping[str, str], folder: Path, *, epoch: in
 
 
 def _write_index(folder: Path) -> None:
-    ftparchive = require("apt-ftparchive", "apt-utils")
+    ftparchive = require("apt-ftparchive")
     done = run([ftparchive, *_INDEX_OPTIONS, "packages", "."], cwd=folder)
     system_errors.refuse_full(done.output, folder)
     stanzas = [part for part in done.output.split("\n\n") if part.startswith("Package: ")]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from backport.engine.process import Completed, require, run
+from backport.engine.process import Completed, run
 from backport.environments import apt_reasons
 from backport.errors import BackportError, InputError
 from backport.source.fetch import cached, fetch
@@ -316,7 +316,7 @@ class PrivateApt:
     def _run(
         self, program: str, *args: str, cwd: Path | None = None, timeout: float = 600.0
     ) -> Completed:
-        return run([require(program, "apt"), *args], cwd=cwd, env=self._env, timeout=timeout)
+        return run([program, *args], cwd=cwd, env=self._env, timeout=timeout)
 
     def _why(self, done: Completed, doing: str) -> BackportError:
         return apt_reasons.why(done.output, doing, self._where, self._folder.parent)

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from pathlib import Path
 from types import ModuleType
 
-from backport.engine.process import require, run, wait_for
+from backport.engine.process import run, wait_for
 from backport.environments import chroot, localrepo
 from backport.environments.base import Dependencies, not_own
 from backport.environments.mirror import Pool
@@ -108,7 +108,7 @@ def alone(home: Path) -> Iterator[None]:
 
 def architecture() -> str:
     """The Debian architecture of this machine; MachineError: dpkg is not installed."""
-    return run([require("dpkg", "dpkg"), "--print-architecture"]).output.strip()
+    return run(["dpkg", "--print-architecture"]).output.strip()
 
 
 def code_hash(*modules: ModuleType) -> str:

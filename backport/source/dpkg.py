@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.builder import as_builder
-from backport.engine.process import require
 from backport.errors import StepError
+from backport.system_packages import require
 
 _ORIGIN = "Vendor: Ubuntu\nVendor-URL: https://www.ubuntu.com/\nParent: Debian\n"
 # What a user's environment could change in the files that are made.
@@ -40,7 +40,7 @@ class Dpkg:
             StepError: dpkg-source refuses; a patch that needs fuzz is such a case.
         """
         options = ["--no-check", "--no-copy", *([] if patches else ["--skip-patches"])]
-        self._run("dpkg-source", "dpkg-dev", [*options, "-x", dsc, folder.absolute()], reads=[dsc])
+        self._run("dpkg-source", [*options, "-x", dsc, folder.absolute()], reads=[dsc])
 
     def build(self, tree: Path, format: str = "3.0 (quilt)") -> None:
         """Make the source package of a tree, beside it, where the orig tarball is.
@@ -52,7 +52,7 @@ class Dpkg:
         # The format 1.0 knows gzip alone.
         options = [] if format == "1.0" else ["-Zxz", "-z6"]
         options += ["--abort-on-upstream-changes"] if "quilt" in format else []
-        self._run("dpkg-source", "dpkg-dev", [*options, "-b", tree.name], cwd=tree.parent)
+        self._run("dpkg-source", [*options, "-b", tree.name], cwd=tree.parent)
 
     def changes(self, tree: Path, out: Path, *, since: str) -> None:
         """Write the source .changes (dpkg-genchanges(1)), which includes the orig tarball.
@@ -66,7 +66,7 @@ class Dpkg:
             StepError: dpkg-genchanges fails.
         """
         span = [f"-v{since}"] if since else []
-        self._run("dpkg-genchanges", "dpkg-dev", ["-S", "-sa", "-q", *span, f"-O{out}"], cwd=tree)
+        self._run("dpkg-genchanges", ["-S", "-sa", "-q", *span, f"-O{out}"], cwd=tree)
 
     def debdiff(self, old: Path, new: Path, out: Path) -> None:
         """Write the differences of two source packages, which debdiff(1) unpacks unpatched.
@@ -76,14 +76,11 @@ class Dpkg:
         """
         # Exit status 1 only says that there are differences.
         words = ["--no-conf", "--quiet"]
-        self._run(
-            "debdiff", "devscripts", [*words, old, new], accept=(0, 1), reads=[old, new], out=out
-        )
+        self._run("debdiff", [*words, old, new], accept=(0, 1), reads=[old, new], out=out)
 
     def _run(
         self,
         program: str,
-        package: str,
         args: Sequence[str | Path],
         *,
         cwd: Path | None = None,
@@ -91,7 +88,7 @@ class Dpkg:
         reads: Sequence[Path] = (),
         out: Path | None = None,
     ) -> None:
-        command: list[str | Path] = [require(program, package), *args]
+        command: list[str | Path] = [require(program), *args]
         if out is not None:
             # What a program says on standard error, such as gpgv's remarks, is no part of a file.
             command = ["sh", "-c", 'exec "$@" >"$0"', out.absolute(), *command]

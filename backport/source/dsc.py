@@ -12,7 +12,7 @@ from typing import Literal
 from debian.deb822 import Dsc
 
 from backport.engine import owner, records
-from backport.engine.process import require, wait_for
+from backport.engine.process import wait_for
 from backport.errors import InputError, reading
 from backport.recipe.model import BasePin
 from backport.recipe.version_strings import upstream_part
@@ -20,6 +20,7 @@ from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
 from backport.source.files import folder_texts, same_file, sha256_of
 from backport.source.members import members
+from backport.system_packages import require
 
 HOME = "dsc"
 """The folder of the cache with each .dsc beside its files."""
@@ -202,7 +203,7 @@ def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     content = dsc.read_bytes()
     if b"-----BEGIN PGP SIGNED MESSAGE-----" not in content:
         return Signature("none", detail="the file carries no signature")
-    require("gpgv", "gpgv")
+    require("gpgv")
     present = [str(keyring.resolve()) for keyring in keyrings if keyring.is_file()]
     found = Dsc(content).get_gpg_info(present or ["/dev/null"])
     if "BADSIG" in found or not {*_STATES, "ERRSIG"} & found.keys():

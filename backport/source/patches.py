@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.errors import InputError
 from backport.recipe.patch_folder import series_lines
 from backport.source import dep3, diff
+from backport.system_packages import require
 
 # What patch(1) says where it did anything but apply every hunk as it stands.
 _NOT_EXACT = re.compile(
@@ -148,7 +149,7 @@ def _run_patch(path: Path, name: str, tree: Path) -> None:
     # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
     words = ["--batch", "--forward", "--strip=1", "--unified", "--version-control=never"]
     words += ["--no-backup-if-mismatch", "--remove-empty-files", "--reject-file=-", "--fuzz=0"]
-    command = [require("patch", "patch"), *words, f"--input={path.resolve()}"]
+    command = [require("patch"), *words, f"--input={path.resolve()}"]
     env = {"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"}
     done = run(command, cwd=tree, env=env)
     said = _NOT_EXACT.search(done.output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from backport.builder import as_builder
-from backport.engine.process import require
 from backport.errors import InputError
 
 # dpkg-source(1): the compressions of an orig tarball.
@@ -40,7 +39,7 @@ def unpack(tarball: Path, folder: Path) -> Path:
     inner.mkdir(parents=True)
     options = ["--no-same-owner", "--no-same-permissions"]
     result = as_builder.run(
-        [require("tar", "tar"), *options, "--extract", "--file", tarball],
+        ["tar", *options, "--extract", "--file", tarball],
         inner.resolve(),
         reads=[tarball],
         env={"LC_ALL": "C.UTF-8", "TAR_OPTIONS": ""},

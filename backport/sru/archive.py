@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from backport.engine.process import require
 from backport.errors import InputError, MachineError
 from backport.sru.manifest import is_inside
+from backport.system_packages import require
 
 SUFFIX = ".tar.zst"
 MOST_FILES = 20_000
@@ -31,7 +31,7 @@ def pack(folder: Path, target: Path, name: str) -> Path:
     Raises:
         MachineError: zstd is not there, or the disk is full.
     """
-    zstd = require("zstd", "zstd")
+    zstd = require("zstd")
     command = [zstd, "-q", "-6", "--single-thread", "--check", "-f", "-o", str(target)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin is not None and child.stderr is not None
@@ -64,7 +64,7 @@ def unpack(source: Path, out: Path) -> Path:
             was met), it would write outside of `out`, or it is larger than evidence may be.
         MachineError: zstd is not there, or the system refuses to write.
     """
-    command = [require("zstd", "zstd"), "-q", "-d", "-c", "--", str(source)]
+    command = [require("zstd"), "-q", "-d", "-c", "--", str(source)]
     place, fault, tops = "the beginning", "", set()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stderr is not None

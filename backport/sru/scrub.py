@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine.process import require
+from backport.system_packages import require
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.I)
 # These identify nobody, though they may be some machine's name or home.
@@ -240,7 +240,7 @@ def _unzstd(content: io.BytesIO) -> io.BytesIO:
     with tempfile.TemporaryFile() as file:
         file.write(content.getbuffer())
         file.seek(0)
-        command = [require("zstd", "zstd"), "-q", "-d", "-c"]
+        command = [require("zstd"), "-q", "-d", "-c"]
         with subprocess.Popen(
             command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as child:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backport.engine import owner
-from backport.engine.process import Completed, require
+from backport.engine.process import Completed
 from backport.engine.process import run as run_program
 from backport.environments import chroot
 from backport.errors import InputError, UsageError
+from backport.system_packages import require
 from backport.testbed import matrix
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult, judge, read_summary
@@ -53,7 +54,7 @@ def run(
         InputError: the tests are not what they have to be. UsageError: `only` names a test that
         is not there. MachineError: a program or right is missing.
     """
-    require("autopkgtest", "autopkgtest")
+    require("autopkgtest")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
     try:
@@ -112,7 +113,7 @@ def _command(
     # When the toolkit dies, autopkgtest is told so, and takes its clone down (setpriv(1)). The
     # clones' names are autopkgtest's: one that is used again clashes with its own removal.
     return [
-        require("setpriv", "util-linux"), "--pdeathsig", "TERM", "--",
+        require("setpriv"), "--pdeathsig", "TERM", "--",
         "autopkgtest",
         "--no-built-binaries",
         "--no-auto-control",

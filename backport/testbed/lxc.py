@@ -26,8 +26,9 @@ from debian.deb822 import Deb822
 from backport.build.layers import Layer
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner
-from backport.engine.process import require, run, taking_down
+from backport.engine.process import run, taking_down
 from backport.errors import InputError, MachineError
+from backport.system_packages import require
 from backport.testbed import host, seal
 from backport.testbed.host import as_root, must, prepare_host
 from backport.testbed.setup import INSIDE, PLACE, write_testbed_setup
@@ -86,7 +87,7 @@ class Testbed:
                 f"this machine lacks {lack}",
                 advice="boot it without the kernel parameter cgroup_no_v1, or use --base stand-in",
             )
-        require("lxc-copy", "lxc")
+        require("lxc-copy")
         folders = [self.root, *([self.layer.folder] if self.layer else [])]
         self._seals = [seal.of_root(folder) for folder in folders]
         self._seals += [seal.of_repository(repository) for repository in self.repositories.values()]
@@ -224,7 +225,7 @@ def containers() -> Path:
     Raises:
         MachineError: LXC is not installed.
     """
-    require("lxc-config", "lxc")
+    require("lxc-config")
     return Path(must(["lxc-config", "lxc.lxcpath"]).output.strip() or "/var/lib/lxc")
 
 

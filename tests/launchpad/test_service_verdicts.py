@@ -19,9 +19,9 @@ from backport.errors import InputError
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import (
     ServiceRun,
+    ServiceSummary,
     ServiceTest,
     ServiceTests,
-    Summary,
     sent_of,
     service_tests,
 )
@@ -53,7 +53,7 @@ def control(version: str) -> ServiceRun:
 
 def said_of(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> ServiceTests:
     """What counts, by a summary that was written and read."""
-    summary = Summary("ppa:me/sru", "", "https://lp/", rows, controls)
+    summary = ServiceSummary("ppa:me/sru", "", "https://lp/", rows, controls)
     with tempfile.TemporaryDirectory() as folder:
         summary.write(Path(folder))
         assert verdicts.read_summary(Path(folder)) == summary
@@ -163,7 +163,7 @@ def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
 def test_a_summary_that_is_damaged_is_an_error_and_not_an_empty_one(
     tmp_path: Path, more: dict[str, Any]
 ) -> None:
-    path = Summary("", "", "", (), ()).write(tmp_path)
+    path = ServiceSummary("", "", "", (), ()).write(tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
     with pytest.raises(InputError, match="cannot be read"):
         verdicts.read(tmp_path, {})

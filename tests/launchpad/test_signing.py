@@ -27,7 +27,7 @@ def locked_home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def good(keys: Path, monkeypatch: pytest.MonkeyPatch) -> signing.Key:
+def good(keys: Path, monkeypatch: pytest.MonkeyPatch) -> signing.SigningKey:
     monkeypatch.setenv("GNUPGHOME", str(keys))
     return find_key("good@example.org")
 

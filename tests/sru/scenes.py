@@ -11,7 +11,7 @@ from typing import Any
 
 from backport.engine.verdict import Passed, Skipped, Verdict
 from backport.launchpad.archive.publication import Publication
-from backport.launchpad.autopkgtest.verdicts import ServiceRun, Summary
+from backport.launchpad.autopkgtest.verdicts import ServiceRun, ServiceSummary
 from backport.launchpad.bug.data import Bug, Task
 from backport.launchpad.builds.states import PublishedBinary
 from backport.launchpad.upload import journal
@@ -154,4 +154,4 @@ def serve(where: Place, *rows: ServiceRun, made_of: str = "") -> None:
         (work / row.file).parent.mkdir(parents=True, exist_ok=True)
         (work / row.file).write_bytes(gzip.compress(f"tested on {row.arch}\n".encode(), mtime=0))
     controls = tuple(row for row in rows if row.variant)
-    Summary("ppa:me/sru", "", "https://lp.example.org/", tests, controls).write(work)
+    ServiceSummary("ppa:me/sru", "", "https://lp.example.org/", tests, controls).write(work)

@@ -6,8 +6,9 @@ import fcntl
 import os
 from pathlib import Path
 
-from backport.engine.process import require, run
+from backport.engine.process import run
 from backport.environments.standin import debian_suites
+from backport.system_packages import require
 from backport.testbed.host import as_root
 
 
@@ -27,7 +28,7 @@ def made_once(place: Path, suite: str, *options: str) -> Path:
             run(as_root(["rm", "-rf", fresh]))
             suites = debian_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
             lines = [one.line([str(one.keyring)]) for one in suites]
-            words = [require("mmdebstrap", "mmdebstrap"), *options, suite, fresh, *lines]
+            words = [require("mmdebstrap"), *options, suite, fresh, *lines]
             done = run(as_root(words), timeout=1800)
             assert done.exit_code == 0, done.tail(20)
             fresh.rename(place)

@@ -78,7 +78,7 @@ class ServiceRun:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ServiceSummary:
     """All that the service said of a PPA; `launchpad` is the service root that has the PPA."""
 
     ppa: str
@@ -98,7 +98,7 @@ class Summary:
         """Keep it in the work folder, by one rename."""
         return atomic.write(work / SUMMARY, json.dumps(self.to_json(), indent=1) + "\n")
 
-    def after(self, old: Summary | None) -> Summary:
+    def after(self, old: ServiceSummary | None) -> ServiceSummary:
         """This one, with what earlier calls read of other series and architectures.
 
         A result that was read once stays, also when its throw-away PPA is gone, until there is
@@ -132,7 +132,7 @@ def _cell(one: ServiceRun) -> tuple[str, ...]:
     return (*one.pair, one.arch, one.test, one.control, one.variant)
 
 
-def read_summary(folder: Path) -> Summary | None:
+def read_summary(folder: Path) -> ServiceSummary | None:
     """The summary below a folder of records; None where there is none.
 
     Raises:
@@ -148,7 +148,7 @@ def read_summary(folder: Path) -> Summary | None:
             raise ValueError("it is of another format")
         for row in (*data["tests"], *data["controls"]):
             row["verdict"] = {key: row.pop(key) for key in _VERDICT if key in row}
-        summary: Summary = records.decode(Summary, data)
+        summary: ServiceSummary = records.decode(ServiceSummary, data)
         return summary
 
 
@@ -242,7 +242,7 @@ def read(folder: Path, own: Mapping[Pair, str]) -> ServiceTests:
     return service_tests(summary, sent_of(uploads, own))
 
 
-def service_tests(summary: Summary, sent: Mapping[Pair, frozenset[str]]) -> ServiceTests:
+def service_tests(summary: ServiceSummary, sent: Mapping[Pair, frozenset[str]]) -> ServiceTests:
     """The tests of a summary, and every run.
 
     Parameters:

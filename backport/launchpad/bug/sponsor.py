@@ -38,7 +38,7 @@ class Debdiff:
 
 
 @dataclass(frozen=True)
-class Missing:
+class Needed:
     """What the bug lacks: debdiffs, and the subscription of the team."""
 
     debdiffs: tuple[Debdiff, ...]
@@ -89,7 +89,7 @@ def find(
     return debdiffs, notes
 
 
-def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> Missing:
+def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> Needed:
     """What the bug lacks. A debdiff is there if its name and its content are.
 
     Raises:
@@ -98,7 +98,7 @@ def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]
     """
     titles = {one.title for one in debdiffs}
 
-    def question(session: Any) -> Missing:
+    def question(session: Any) -> Needed:
         bug = session.load(f"bugs/{number}")
         attached = {
             (str(entry.title), entry.data.open().read())
@@ -107,7 +107,7 @@ def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]
         }
         people = {str(one.person_link).rpartition("/")[2] for one in bug.subscriptions}
         lacking = (one for one in debdiffs if (one.title, one.path.read_bytes()) not in attached)
-        return Missing(tuple(lacking), f"~{TEAM}" not in people)
+        return Needed(tuple(lacking), f"~{TEAM}" not in people)
 
     try:
         return client.ask(f"the attachments of bug {number}", question)

@@ -15,12 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backport.doctor import Missing
-from backport.engine.process import Completed, require, run
+from backport.engine.process import Completed, run
 from backport.errors import InputError, MachineError, UsageError
 from backport.launchpad.api.environment import PRODUCTION
 from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import listed
 from backport.source.text import read_text
+from backport.system_packages import require
 
 SERVER_VARIABLE = "BACKPORT_UPLOAD_SERVER"
 SSH_VARIABLE = "BACKPORT_SSH_OPTIONS"
@@ -161,7 +162,7 @@ def check() -> list[Missing]:
 def _dput() -> str:
     # Where the package would take dput-ng away, scripts/install unpacks it there.
     unpacked = Path(sys.prefix, "dput/usr/bin/dput")
-    program = str(unpacked) if unpacked.exists() else require("dput", "dput")
+    program = str(unpacked) if unpacked.exists() else require("dput")
     shown = run([program, "--version"], timeout=60.0).output
     if not re.search(r"^dput \d", shown, re.MULTILINE):
         raise MachineError(
@@ -213,7 +214,7 @@ def _sftp(
     changes: Path, to: Server, ppa: PpaName, account: str, *, log: Path, seconds: float
 ) -> Transfer:
     """Carry the files with OpenSSH's sftp, the .changes last."""
-    program = require("sftp", "openssh-client")
+    program = require("sftp")
     names = [*listed(read_text(changes)), changes.name]
     # A leading ~ would be taken for a home; Launchpad's server makes the folders itself.
     batch = "".join(f"put {name} ./{ppa.incoming}{name}\n" for name in names)

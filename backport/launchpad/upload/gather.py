@@ -24,7 +24,7 @@ from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
 from backport.launchpad.upload.checks import Candidate
 from backport.launchpad.upload.ppa import Account, Ppa, number_of, ppa_version
-from backport.launchpad.upload.signing import Key
+from backport.launchpad.upload.signing import SigningKey
 from backport.launchpad.upload.source import PpaSource
 from backport.recipe import versions
 from backport.recipe.model import BasePin, Recipe
@@ -34,7 +34,7 @@ from backport.run.plan import Selection
 from backport.source.files import sha256_of
 
 
-def signer(wanted: str, account: Account) -> tuple[Key | None, str]:
+def signer(wanted: str, account: Account) -> tuple[SigningKey | None, str]:
     """The key that signs, and why it cannot sign an upload of the account; "" if it can."""
     try:
         key = signing.find_key(wanted)

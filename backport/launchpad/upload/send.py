@@ -17,7 +17,7 @@ from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpl
 from backport.launchpad.upload.dput import Server, Transfer
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import PpaName
-from backport.launchpad.upload.signing import Key
+from backport.launchpad.upload.signing import SigningKey
 from backport.source.files import sha256_of
 
 Notify = Callable[[Mapping[str, Any]], None]
@@ -50,7 +50,7 @@ class Sender:
     ppa: PpaName
     plan: UploadPlan
     server: Server
-    key: Key
+    key: SigningKey
     candidates: Mapping[str, Candidate]
     builds: Wait
     notify: Notify

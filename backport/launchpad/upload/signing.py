@@ -20,10 +20,11 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
-from backport.engine.process import Completed, require, run
+from backport.engine.process import Completed, run
 from backport.errors import InputError, MachineError, reading
 from backport.source.files import sha256_of
 from backport.source.text import read_text, write_text
+from backport.system_packages import require
 
 PASSPHRASE_VARIABLE = "BACKPORT_GPG_PASSPHRASE_FILE"
 _SHA256 = "Checksums-Sha256"
@@ -33,14 +34,14 @@ _WHY = {"e": "has expired", "r": "is revoked", "d": "is disabled", "i": "is inva
 
 
 @dataclass(frozen=True)
-class Key:
+class SigningKey:
     """A key that can sign: the fingerprint of its primary key, and its user ID."""
 
     fingerprint: str
     user: str
 
 
-def find_key(wanted: str) -> Key:
+def find_key(wanted: str) -> SigningKey:
     """The secret key that signs.
 
     Parameters:
@@ -69,7 +70,7 @@ def find_key(wanted: str) -> Key:
     )
 
 
-def _parsed(colons: str) -> list[tuple[Key, str]]:
+def _parsed(colons: str) -> list[tuple[SigningKey, str]]:
     """The keys of gpg's listing, each with what hinders it to sign; "" if nothing does."""
     keys = []
     for text in re.split(r"^(?=sec:)", colons, flags=re.MULTILINE)[1:]:
@@ -78,11 +79,11 @@ def _parsed(colons: str) -> list[tuple[Key, str]]:
         primary, trouble = block[0], ""
         if "S" not in primary[_CAPABILITIES]:  # what the whole key can do now
             trouble = _WHY.get(primary[_VALIDITY], "cannot sign any more, or never could")
-        keys.append((Key(first.get("fpr", ""), first.get("uid", "")), trouble))
+        keys.append((SigningKey(first.get("fpr", ""), first.get("uid", "")), trouble))
     return keys
 
 
-def sign_upload(changes: Path, key: Key, out: Path) -> dict[str, str]:
+def sign_upload(changes: Path, key: SigningKey, out: Path) -> dict[str, str]:
     """Copy an upload's files to a folder, signed there; the sha256 of each file, by name.
 
     Parameters:
@@ -127,7 +128,7 @@ def _with_new_hashes(text: str, file: Path) -> str:
     return str(changes.dump())
 
 
-def _clearsign(path: Path, key: Key) -> None:
+def _clearsign(path: Path, key: SigningKey) -> None:
     """Sign a file in place, as OpenPGP clear text (RFC 9580, 7)."""
     signed = path.with_name(f"{path.name}.asc")
     how = ["--local-user", key.fingerprint, "--digest-algo", "SHA512", "--armor", "--textmode"]
@@ -139,7 +140,7 @@ def _clearsign(path: Path, key: Key) -> None:
     signed.replace(path)
 
 
-def _refusal(done: Completed, key: Key) -> MachineError:
+def _refusal(done: Completed, key: SigningKey) -> MachineError:
     """gpg's refusal in one sentence; its text holds no passphrase."""
     lines = [line for line in done.output.splitlines() if line.startswith("gpg: ")]
     why = lines[-1].removeprefix("gpg: ").rstrip(".") if lines else f"exit {done.exit_code}"
@@ -155,7 +156,7 @@ def _refusal(done: Completed, key: Key) -> MachineError:
 
 def _gpg(*args: str, timeout: float = 60.0) -> Completed:
     return run(
-        [require("gpg", "gpg"), "--batch", "--no-tty", "--yes", *_passphrase(), *args],
+        [require("gpg"), "--batch", "--no-tty", "--yes", *_passphrase(), *args],
         env={"LC_ALL": "C.UTF-8", "LANGUAGE": "", **_terminal()},
         timeout=timeout,
     )
