@@ -58,7 +58,8 @@ tar --numeric-owner --exclude='./dev/*' -xf "$1/chroot.tar" -C "$root"
 {_IN_SYSTEM}tar --numeric-owner --one-file-system -C "$root" -cf - . >&3
 """
 
-# Relative names: a path may have what the options of overlayfs give a meaning.
+# Relative names: a path may have what the options of overlayfs give a meaning. Volatile: dpkg waits
+# for the disk at each package, and nobody needs this layer if the machine fails before it is done.
 _MAKE_ROOT = f"""\
 set -e
 umask 022
@@ -67,7 +68,7 @@ root=$1/merged
 exec 4>names
 mkdir -m 0755 root work merged r0
 mount --bind "$2" r0
-mount -t overlay -o "lowerdir=../$3,upperdir=root,workdir=work" layer merged
+mount -t overlay -o "lowerdir=../$3,upperdir=root,workdir=work,volatile" layer merged
 {_IN_SYSTEM}umount --recursive merged r0
 rmdir merged r0
 rm -rf work

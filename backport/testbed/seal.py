@@ -15,19 +15,17 @@ from backport.environments import apt_setup
 from backport.errors import MachineError
 from backport.source.files import sha256_of
 
-_State = tuple[int, ...]
-
 
 @dataclass(frozen=True)
 class Seal:
-    """The state of a folder: what `lstat` says of each file below it.
+    """The state of a folder: a hash of what `lstat` says of each file below it.
 
     Parameters:
         hashes: the sha256 of files that others may link to, which changes their time too.
     """
 
     folder: Path
-    files: Mapping[str, _State]
+    files: Mapping[str, int]
     hashes: Mapping[str, str]
 
     def check(self) -> None:
@@ -63,8 +61,8 @@ def of_repository(folder: Path) -> Seal:
     return Seal(folder, _states(folder), hashes)
 
 
-def _states(folder: Path) -> dict[str, _State]:
-    return {os.path.relpath(entry.path, folder): _state(entry) for entry in _below(folder)}
+def _states(folder: Path) -> dict[str, int]:
+    return {entry.path[len(f"{folder}/") :]: _state(entry) for entry in _below(folder)}
 
 
 def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
@@ -78,6 +76,8 @@ def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
             yield from _below(entry.path)
 
 
-def _state(entry: os.DirEntry[str]) -> _State:
+def _state(entry: os.DirEntry[str]) -> int:
     stat = entry.stat(follow_symlinks=False)
-    return (stat.st_ino, stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size, stat.st_ctime_ns)
+    return hash(
+        (stat.st_ino, stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size, stat.st_ctime_ns)
+    )

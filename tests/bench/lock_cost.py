@@ -90,7 +90,8 @@ def measure(work: Path, series: str) -> dict[str, Any]:
             testbed.set_up(clone)
             inside = testbed.place("built")
             script = (
-                "apt-get install -qq certbot python-cryptography >&2 && exec python2.7 -B "
+                "apt-get install -qq certbot python-cryptography >&2 && "
+                f"PYTHONPATH={inside}/tests/lib:{inside}/tests/matrix/matrix_lib exec python2.7 -B "
                 f"{inside}/tests/{_INSIDE} --tests {inside}/tests "
                 f"--unpatched {inside}/unpatched/usr/lib/python2.7/dist-packages"
             )

@@ -61,7 +61,7 @@ binary binary-arch: build
 	dpkg-deb --root-owner-group --build debian/tmp ..
 .PHONY: build build-arch build-indep clean binary binary-arch binary-indep
 """
-TEST = "Tests: says\nDepends: @{depends}\nRestrictions: allow-stderr\n"
+TEST = "Tests: {names}\nDepends: @{depends}\nRestrictions: allow-stderr\n"
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,25 @@ class Small:
     """A source package that builds in seconds.
 
     `commands` are run by its build, one a line; `test` is the text of its DEP-8 test ``says``
-    (without one it runs the program), which installs `test_depends` beside the package.
+    (without one it runs the program), which installs `test_depends` beside the package. With
+    `second_test` it has another one, ``greets``.
     """
 
     name: str = "greeter"
     commands: str = "true"
     test: str = ""
     test_depends: str = ""
+    second_test: str = ""
 
     @property
     def spec(self) -> PackageSpec:
         """The package as the source builder takes it."""
         name, lines = self.name, "\n".join(f"\t{line}" for line in self.commands.splitlines())
         more = f", {self.test_depends}" if self.test_depends else ""
+        second = {"tests/greets!": f"#!/bin/sh\n{self.second_test}\n"} if self.second_test else {}
+        tests = TEST.format(
+            names=", ".join(["says", *(["greets"] if second else [])]), depends=more
+        )
         return PackageSpec(
             name=name,
             version="1.0-1",
@@ -90,8 +96,9 @@ class Small:
                 "control": CONTROL.format(name=name),
                 "rules!": RULES.format(commands=lines),
                 "compat": "13\n",
-                "tests/control": TEST.format(depends=more),
+                "tests/control": tests,
                 "tests/says!": f"#!/bin/sh\nset -e\n{self.test or f'{name} | grep -q hello'}\n",
+                **second,
             },
         )
 

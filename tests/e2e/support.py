@@ -98,7 +98,6 @@ def environment() -> dict[str, str]:
         "BACKPORT_LAUNCHPAD_ROOT": "http://127.0.0.1:9/",
         "DEBFULLNAME": "A Tester",
         "DEBEMAIL": "tester@example.org",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
     }
 

@@ -30,8 +30,9 @@ SLOW = Small("slow", commands="echo now; sleep 4", test="echo now; sleep 4")
 LIMIT = 900.0
 """Seconds after which a run that has not come to where it is to be ended is a failure."""
 ENDS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
-# What a plain run of the tests sends in a build and in a test; elsewhere it is SIGKILL alone.
-PLAIN = {"build": ENDS, "test": ENDS[1:]}
+# What a plain run of the tests sends, and where; tests/test_cli.py has the other signals. With
+# --long all are sent, everywhere.
+PLAIN = {"base": ENDS[2:], "build": ENDS[1:], "test": ENDS[1:], "evidence": ENDS[2:]}
 
 
 @dataclass
@@ -180,12 +181,16 @@ def alive(family: dict[int, str]) -> list[list[str]]:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("name", MOMENTS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "ends" in metafunc.fixturenames:
+        ends = dict.fromkeys(MOMENTS, ENDS) if metafunc.config.getoption("--long") else PLAIN
+        metafunc.parametrize(("name", "ends"), ends.items(), ids=ends)
+
+
 def test_after_any_end_nothing_is_left_and_the_next_run_goes_on(
-    done: Place, name: str, pytestconfig: pytest.Config
+    done: Place, name: str, ends: tuple[signal.Signals, ...]
 ) -> None:
     moment = MOMENTS[name]
-    ends = ENDS if pytestconfig.getoption("--long") else PLAIN.get(name, ENDS[2:])
     shutil.rmtree(done.work / moment.step)
     made = [*done.work.glob("bases/stand-in/chroot-*.tar")] if name == "base" else []
     for path in made:
