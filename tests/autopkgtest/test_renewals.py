@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.autopkgtest.support import NAME, library, new_key
+from tests.autopkgtest.support import library
 
 renewals: Any = library("renewals")
+NAME = "www.example.org"
 # A later pyOpenSSL warns of what the one in the testbeds has nothing else for.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -107,7 +108,7 @@ def make_lineage(config: Path) -> None:
     for directory in (archive / NAME, live / NAME, renewal):
         directory.mkdir(parents=True)
     for number in VERSIONS:
-        key, issuer = new_key(), new_key()
+        key, issuer = (rsa.generate_private_key(65537, 2048) for _ in range(2))
         chain = certificate("CA", issuer, "CA", issuer, ca=True)
         cert = certificate(NAME, key, "CA", issuer, ca=False)
         private = key.private_bytes(
@@ -215,7 +216,7 @@ def another_key(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
         (remove_all, {"files"}),
         (lambda config: (config / "archive" / NAME / "cert3.pem.tmp").touch(), {"files"}),
@@ -229,8 +230,8 @@ def another_key(config: Path) -> None:
     ],
 )
 def test_each_thing_that_can_be_wrong_has_a_finding_of_its_own(
-    config: Path, change: Callable[[Path], object], found: set[str]
+    config: Path, change: Callable[[Path], object], expected: set[str]
 ) -> None:
     change(config)
 
-    assert kinds(config) == found
+    assert kinds(config) == expected
