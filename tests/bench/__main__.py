@@ -23,13 +23,12 @@ from backport.engine.verdict import Passed
 from backport.environments import localrepo, prepared
 from backport.errors import BackportError
 from backport.recipe import reader
-from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.run.plan import Selection
 from tests.bench import cores, figures, lock_cost
 from tests.support.steps import planned
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CHANGED = "python-certbot"
+RECIPE = CHECKOUT / "backport.toml"
 
 
 class BenchError(Exception):
@@ -46,7 +45,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the runs are made: `home` has a copy of the recipe and the work folder."""
+    """Where the runs are made: `home` has the work folder."""
 
     home: Path
     cache: Path
@@ -54,22 +53,9 @@ class Bench:
     series: tuple[str, ...]
 
     @property
-    def recipe(self) -> Path:
-        """The copy of the recipe."""
-        return self.home / "recipe" / "backport.toml"
-
-    @property
     def work(self) -> Path:
         """The work folder of the runs that are measured."""
         return self.home / "work"
-
-    def prepare(self) -> None:
-        """Copy the recipe with its patches and tests: one patch will be changed."""
-        shutil.rmtree(self.recipe.parent, ignore_errors=True)
-        self.recipe.parent.mkdir(parents=True)
-        shutil.copy2(CHECKOUT / "backport.toml", self.recipe)
-        for name in ("patches", "autopkgtest"):
-            shutil.copytree(CHECKOUT / name, self.recipe.parent / name)
 
     def run(self, command: str, *, peak: Path | None = None) -> Measured:
         """Run a command of the toolkit.
@@ -78,7 +64,7 @@ class Bench:
             BenchError: it did not end with 0.
         """
         module = ["tests.bench.measured", str(peak)] if peak else ["backport.cli"]
-        args = ["--recipe", self.recipe, "--work", self.work, "--cache", self.cache]
+        args = ["--recipe", RECIPE, "--work", self.work, "--cache", self.cache]
         args += ["--base", self.base, "--json"]
         args += [word for name in self.series for word in ("--series", name)]
         started = time.monotonic()
@@ -100,18 +86,14 @@ class Bench:
             raise BenchError(f"backport {command} ended with {child.returncode}; see {self.work}")
         return Measured(seconds, begun, cores.idle_shares(ticks, cores.read()))
 
-    def measured_series(self) -> str:
-        """The series whose packages are measured: the first."""
-        return next(iter(self.series or [reader.load(self.recipe).series[0].name]))
-
-    def steps(self, until: str) -> dict[str, Step]:
-        """The plan of the runs."""
-        selection = Selection(series=self.series, until=until)
-        return planned(reader.load(self.recipe), selection, self.base)
+    def steps(self) -> dict[str, Step]:
+        """The steps of a run until its builds."""
+        selection = Selection(series=self.series, until="build")
+        return planned(reader.load(RECIPE), selection, self.base)
 
     def build_needs(self) -> dict[str, list[str]]:
         """The builds, and the builds that each one waits for."""
-        steps = self.steps("build")
+        steps = self.steps()
         return {
             name: [str(need) for need in step.needs if need.kind == "build"]
             for name, step in steps.items()
@@ -127,7 +109,7 @@ class Bench:
         Raises:
             BenchError: a build failed.
         """
-        steps, needs = self.steps("build"), self.build_needs()
+        steps, needs = self.steps(), self.build_needs()
         out = self.home / "loop"
         if out.exists():
             remove_tree(out)
@@ -178,23 +160,15 @@ class Bench:
             raise BenchError(f"not only builds were begun: {', '.join(begun)}")
         return seconds, sum(install_seconds(self.work / name) for name in begun)
 
-    def lengths(self) -> tuple[dict[str, float], float]:
-        """The seconds of the last run's steps by their kind, and of its longest chain of steps."""
-        command = [sys.executable, "-m", "backport.cli", "time", "--json"]
-        command += ["--recipe", str(self.recipe), "--work", str(self.work)]
-        told = json.loads(
-            subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
-        )
-        kinds = {kind: of_kind["seconds"] for kind, of_kind in told["kinds"].items()}
-        return kinds, sum(seconds for _, seconds in told["path"])
-
     def round(self) -> figures.Round:
         """Measure one round.
 
         Packages that are built again are tested again, so the run with nothing changed comes first.
         """
         cold, peak = self.cold()
-        kinds, path = self.lengths()
+        # Where its time went, for a figure that is beyond its limit.
+        command = [sys.executable, "-m", "backport.cli", "time", "--work", str(self.work)]
+        subprocess.run([*command, "--recipe", str(RECIPE)], cwd=CHECKOUT, check=True)
         same = self.again()
         builds, with_layers = self.builds()
         loop, without = self.loop()
@@ -205,39 +179,8 @@ class Bench:
             builds=builds,
             loop=loop,
             peak=peak,
-            kinds=kinds,
-            path=path,
             installs=(with_layers, without),
         )
-
-    def change(self) -> tuple[frozenset[str], frozenset[str], int]:
-        """Change a patch: the steps that run again, those that depend on it, and all."""
-        steps = self.steps("build")
-        source = reader.load(self.recipe).source(CHANGED)
-        patches = [
-            name
-            for series in source.series
-            for name in patch_names(quilt_series_file(source, series))
-        ]
-        path = source.patches / patches[0]
-        path.write_text(f"Reviewed-by: A Bench <bench@example.org>\n{path.read_text()}")
-        sources = {
-            name
-            for name, step in steps.items()
-            if step.id.kind == "source" and step.id.source == CHANGED and not step.id.variant
-        }
-        # The dependencies are read from the source packages anew, and comes to the same.
-        expected = {*sources, "dependencies"}
-        while more := {
-            name
-            for name, step in steps.items()
-            if step.id.kind == "build"
-            and expected - {"dependencies"} & set(map(str, step.needs))
-            and name not in expected
-        }:
-            expected |= more
-        begun = self.run("build").begun
-        return frozenset(begun), frozenset(expected), len(steps)
 
 
 def install_seconds(build: Path) -> float:
@@ -258,38 +201,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.rounds < 1:
         parser.error("--rounds is a number from 1 on")
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     print(
         f"{os.cpu_count()} cores, load {load} (the last 1, 5 and 15 minutes), {args.rounds} rounds"
     )
     bench = Bench(args.work.resolve(), args.cache.resolve(), args.base, tuple(args.series))
     try:
-        bench.prepare()
         rounds: list[figures.Round] = []
         for _ in range(args.rounds):
-            one = bench.round()
-            rounds.append(one)
+            measured = bench.round()
+            rounds.append(measured)
             print(
-                f"round {len(rounds)}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "
-                f"{one.builds:.1f} s, in a loop {sum(one.loop.values()):.1f} s",
+                f"round {len(rounds)}: cold {measured.cold:.1f} s, again {measured.same:.2f} s, "
+                f"builds {measured.builds:.1f} s, in a loop {sum(measured.loop.values()):.1f} s",
                 flush=True,
             )
-        rerun, expected, all_steps = bench.change()
     except BenchError as error:
         print(f"scripts/bench: {error}.", file=sys.stderr)
         return 4
-    rows = figures.table(
-        rounds, bench.build_needs(), rerun=rerun, expected=expected, number=all_steps
-    )
+    rows = figures.table(rounds, bench.build_needs())
     try:
-        rows += lock_cost.rows(lock_cost.measure(bench.work, bench.measured_series()))
+        first = args.series[0] if args.series else reader.load(RECIPE).series[0].name
+        rows += lock_cost.rows(lock_cost.measure(bench.work, first))
     except BackportError as error:
         print(f"{figures.as_text(rows)}\nscripts/bench: {error}", file=sys.stderr)
         return 4
     print(figures.as_text(rows))
-    for what, names in (("not expected", rerun - expected), ("missing", expected - rerun)):
-        if names:
-            print(f"{what}: {', '.join(sorted(names))}")
     return 4 if any(row.within is False for row in rows) else 0
 
 

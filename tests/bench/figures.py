@@ -24,8 +24,7 @@ class Round:
     `cold` is a whole run in an empty work folder (its downloads are there), `same` the run after
     it, `builds` all builds on a prepared base; `loop` maps each build to the time that it takes
     when nothing runs beside it. `peak` is the memory of the toolkit's own process, in kB. `idle`
-    is the share of the cold run, from the last base on, in which each core had nothing to do;
-    `kinds` are the seconds of that run's steps by their kind, `path` those of its longest chain.
+    is the share of the cold run, from the last base on, in which each core had nothing to do.
     `installs` is how long the builds installed their dependencies: with layers at hand, and in the
     loop, which has none.
     """
@@ -36,23 +35,17 @@ class Round:
     builds: float
     loop: Mapping[str, float]
     peak: int
-    kinds: Mapping[str, float]
-    path: float
     installs: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; `within` is None for what is told and not judged.
-
-    `made_of` says of what the figure is made, for the reader of one beyond its limit.
-    """
+    """A line of the table; `within` is None for what is told and not judged."""
 
     what: str
     measured: str
     limit: str
     within: bool | None
-    made_of: str = ""
 
 
 def longest_chain(seconds: Mapping[str, float], needs: Mapping[str, Sequence[str]]) -> float:
@@ -68,75 +61,49 @@ def longest_chain(seconds: Mapping[str, float], needs: Mapping[str, Sequence[str
     return max(ends.values(), default=0.0)
 
 
-def table(
-    rounds: Sequence[Round],
-    needs: Mapping[str, Sequence[str]],
-    *,
-    rerun: frozenset[str],
-    expected: frozenset[str],
-    number: int,
-) -> list[Row]:
+def table(rounds: Sequence[Round], needs: Mapping[str, Sequence[str]]) -> list[Row]:
     """The table: medians over the rounds, each ratio taken within one round.
 
     Parameters:
         needs: the builds that each build waits for.
-        rerun: the steps that ran again when a patch had changed, out of `number`.
-        expected: the steps that depend on that patch.
     """
     cores = len(rounds[0].idle)
-    cold = median(one.cold for one in rounds)
-    idle = [median(one.idle[core] for one in rounds) for core in range(cores)]
-    same = median(one.same for one in rounds)
-    share = median(one.same / one.cold for one in rounds)
-    builds = median(one.builds for one in rounds)
-    loop = median(one.builds / sum(one.loop.values()) for one in rounds)
-    install = median(layered / max(1, bare) for layered, bare in (one.installs for one in rounds))
+    idle = [median(each.idle[core] for each in rounds) for core in range(cores)]
+    loop = median(each.builds / sum(each.loop.values()) for each in rounds)
+    install = median(layered / max(1, bare) for layered, bare in (each.installs for each in rounds))
     # All builds together need the longest chain, and their work shared out over the cores.
-    least = [max(longest_chain(one.loop, needs), sum(one.loop.values()) / cores) for one in rounds]
-    floor = median(one.builds / seconds for one, seconds in zip(rounds, least, strict=True))
-    peak = max(one.peak for one in rounds) / 1024
-    last, busy = rounds[-1], cold * (1 - sum(idle) / cores)
-    work = sum(last.kinds.values())
-    kinds = ", ".join(
-        f"{kind} {seconds / work:.0%}"
-        for kind, seconds in sorted(last.kinds.items(), key=lambda item: -item[1])
-    )
-    of_run = (
-        f"its work keeps {cores} cores busy for {busy:.0f} s, and its longest chain of steps takes "
-        f"{last.path:.0f} s; by kind: {kinds}"
-    )
-    of_builds = (
-        f"without layers the builds have {sum(last.loop.values()):.0f} s of work and a longest "
-        f"chain of {longest_chain(last.loop, needs):.0f} s: {cores} cores need {least[-1]:.0f} s, "
-        f"{least[-1] / sum(last.loop.values()):.2f} of the loop; {last.installs[1]:.0f} s of the "
-        f"work install; {last.installs[0]:.0f} s with layers, for packages of the update"
-    )
+    least = [
+        max(longest_chain(each.loop, needs), sum(each.loop.values()) / cores) for each in rounds
+    ]
+    floor = median(each.builds / seconds for each, seconds in zip(rounds, least, strict=True))
     return [
-        _row("cold run", cold, COLD_SECONDS, "{:.0f} s", of_run),
+        _row("cold run", median(each.cold for each in rounds), COLD_SECONDS, "{:.0f} s"),
         *(
-            _row(f"… core {n} idle", share, IDLE_SHARE, "{:.0%}", of_run)
-            for n, share in enumerate(idle)
+            _row(f"… core {core} idle", share, IDLE_SHARE, "{:.0%}")
+            for core, share in enumerate(idle)
         ),
-        _row("run with nothing changed", same, SAME_SECONDS, "{:.2f} s"),
-        _row("… of the cold run", share, SAME_SHARE, "{:.2%}"),
-        Row("builds, base prepared", f"{builds:.1f} s", "", None),
-        _row("… of a plain loop of sbuild", loop, LOOP_SHARE, "{:.2f}", of_builds),
         _row(
-            f"… of the least that {cores} cores can need", floor, FLOOR_SHARE, "{:.2f}", of_builds
+            "run with nothing changed",
+            median(each.same for each in rounds),
+            SAME_SECONDS,
+            "{:.2f} s",
         ),
-        _row("… installing, of that without layers", install, INSTALL_SHARE, "{:.0%}", of_builds),
-        Row(
-            "steps after a change of one patch",
-            f"{len(rerun)} of {number}",
-            f"{len(expected)}",
-            rerun == expected,
+        _row(
+            "… of the cold run",
+            median(each.same / each.cold for each in rounds),
+            SAME_SHARE,
+            "{:.2%}",
         ),
-        _row("peak memory", peak, MEMORY_MB, "{:.0f} MB"),
+        Row("builds, base prepared", f"{median(each.builds for each in rounds):.1f} s", "", None),
+        _row("… of a plain loop of sbuild", loop, LOOP_SHARE, "{:.2f}"),
+        _row(f"… of the least that {cores} cores can need", floor, FLOOR_SHARE, "{:.2f}"),
+        _row("… installing, of that without layers", install, INSTALL_SHARE, "{:.0%}"),
+        _row("peak memory", max(each.peak for each in rounds) / 1024, MEMORY_MB, "{:.0f} MB"),
     ]
 
 
-def _row(what: str, measured: float, limit: float, form: str, made_of: str = "") -> Row:
-    return Row(what, form.format(measured), form.format(limit), measured <= limit, made_of)
+def _row(what: str, measured: float, limit: float, form: str) -> Row:
+    return Row(what, form.format(measured), form.format(limit), measured <= limit)
 
 
 def as_text(rows: Sequence[Row]) -> str:
@@ -145,13 +112,7 @@ def as_text(rows: Sequence[Row]) -> str:
     cells = [("", "measured", "limit", "")]
     cells += [(row.what, row.measured, row.limit or "-", words[row.within]) for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    lines = [
+    return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
-    ]
-    missed: dict[str, list[str]] = {}
-    for row in rows:
-        if row.within is False and row.made_of:
-            missed.setdefault(row.made_of, []).append(row.what.removeprefix("… "))
-    lines += [f"{' and '.join(names)}: {made_of}." for made_of, names in missed.items()]
-    return "\n".join(lines)
+    )

@@ -32,11 +32,11 @@ _INSIDE = "matrix/matrix_lib/lock_cost.py"
 
 def rows(data: Mapping[str, Any]) -> list[Row]:
     """The lines of the table, each with its limit, by what the script inside has printed."""
-    found = []
+    lines = []
     for what, kind in (("time", "wall"), ("processor time", "processor")):
-        ratios = [one["patched"][kind] / one["unpatched"][kind] for one in data["pairs"]]
+        ratios = [pair["patched"][kind] / pair["unpatched"][kind] for pair in data["pairs"]]
         low, middle, high = quantiles(ratios, n=4, method="inclusive")
-        found.append(
+        lines.append(
             Row(
                 f"renew with nothing due, {what}, patched / not",
                 f"{middle:.3f} (half of {len(ratios)} pairs: {low:.3f} to {high:.3f})",
@@ -45,7 +45,7 @@ def rows(data: Mapping[str, Any]) -> list[Row]:
             )
         )
     takeovers, waiting = data["takeovers"], data["waiting"]
-    found.append(
+    lines.append(
         Row(
             "takeover after the release",
             f"{median(takeovers):.3f} s, at most {max(takeovers):.3f} s of {len(takeovers)}",
@@ -53,7 +53,7 @@ def rows(data: Mapping[str, Any]) -> list[Row]:
             max(takeovers) <= TAKEOVER_SECONDS,
         )
     )
-    found.append(
+    lines.append(
         Row(
             f"{waiting['processes']} waiting processes, of one core",
             f"{waiting['share']:.2%} in {waiting['seconds']:.0f} s (load {data['load'][0]:.1f})",
@@ -61,7 +61,7 @@ def rows(data: Mapping[str, Any]) -> list[Row]:
             waiting["share"] < WAITING_SHARE,
         )
     )
-    return found
+    return lines
 
 
 def measure(work: Path, series: str) -> dict[str, Any]:

@@ -35,9 +35,9 @@ GOOD: dict[str, Any] = {
     ],
 )
 def test_a_figure_beyond_its_limit_is_named(change: dict[str, Any], beyond: list[int]) -> None:
-    found = rows({**GOOD, **change})
-    assert len(found) == 4
-    assert [number for number, row in enumerate(found) if row.within is False] == beyond
+    lines = rows({**GOOD, **change})
+    assert len(lines) == 4
+    assert [number for number, row in enumerate(lines) if row.within is False] == beyond
 
 
 def test_the_median_is_shown_with_the_half_of_the_pairs_around_it() -> None:
