@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,13 @@ def library(name: str) -> Any:
         if folder not in sys.path:
             sys.path.insert(0, folder)
     return importlib.import_module(name)
+
+
+def session(name: str, webroot: Path) -> Any:
+    """What a session of `acme_sessions` has seen, with a CA of its own."""
+    command = [*WITH_ACME, str(HERE / "acme_sessions.py"), name, str(webroot)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
+    return json.loads(done.stdout)
 
 
 def result(code: int = 0, err: str = "", out: str = "", late: bool = False) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.autopkgtest.support import HERE, WITH_ACME
+from tests.autopkgtest.support import HERE, session
 
 # What certbot 0.10.2 does not read, and the CA leaves out.
 LEFT_OUT = {
@@ -29,13 +28,6 @@ LEFT_OUT = {
     "validationRecord",
 }
 NAMES = ["www.example.org", "mail.www.example.org"]
-
-
-def session(name: str, webroot: Path) -> Any:
-    """What a session of `acme_sessions` has seen."""
-    command = [*WITH_ACME, str(HERE / "acme_sessions.py"), name, str(webroot)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
-    return json.loads(done.stdout)
 
 
 def shape(value: Any) -> Any:
