@@ -123,7 +123,7 @@ def test_a_row_may_have_what_the_archive_of_its_series_has(tmp_path: Path) -> No
     tables = TABLES | {"beta-0.5": TABLES["beta-0.5"] | {"series": ["xenial"]}}
     path_of(tmp_path, tables)
     content["test-source"] = tables
-    recipe = recipes.load_data(tmp_path, replace(SPEC, matrix=(*SPEC.matrix, row)), content)
+    recipe = recipes.load(tmp_path, replace(SPEC, matrix=(*SPEC.matrix, row)), content)
     for kind, wanted in (("stand-in", {"build/xenial/beta-0.5"}), ("ubuntu", set())):
         steps = planned(recipe, Selection(tests=("move",)), kind)
         for name in ("xenial/alpha.move", "xenial/alpha.harm"):
@@ -159,7 +159,7 @@ def with_pinned(root: Path, **row: Any) -> Recipe:
     content = recipes.data(replace(SPEC, matrix=()))
     content["test-source"] = tables
     content["matrix"]["test"] = [{"name": "smoke", "source": "alpha"} | row]
-    return recipes.load_data(root, replace(SPEC, matrix=()), content)
+    return recipes.load(root, replace(SPEC, matrix=()), content)
 
 
 def test_a_pinned_test_source_has_the_version_of_its_dsc(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from study import admins
 
 
 def test_each_distribution_says_where_it_comes_from() -> None:
-    for one in admins.load():
-        assert len(one.source) > 20
-        assert sum(one.hours()) >= 1 - 1e-9
+    for distribution in admins.load():
+        assert len(distribution.source) > 20
+        assert sum(distribution.hours()) >= 1 - 1e-9
 
 
 def test_the_rarest_pair_lies_twelve_hours_apart_where_the_fewest_jobs_are() -> None:
-    by_name = {one.name: one for one in admins.load()}
+    by_name = {distribution.name: distribution for distribution in admins.load()}
     first, second = by_name["survey"].rarest_pair()
     assert second - first == 12
     shares = by_name["survey"].hours()
@@ -21,7 +21,7 @@ def test_the_rarest_pair_lies_twelve_hours_apart_where_the_fewest_jobs_are() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ("", "no distribution"),
         ("[a]\ntitle = 'x'", "a title and a source"),
@@ -31,8 +31,8 @@ def test_the_rarest_pair_lies_twelve_hours_apart_where_the_fewest_jobs_are() -> 
         ("[a", "cannot be read"),
     ],
 )
-def test_a_wrong_distribution_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_distribution_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "hours.toml"
     path.write_text(text)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=sentence):
         admins.load(path)

@@ -57,7 +57,7 @@ def test_other_machines_chunks_are_merged_once(tmp_path: Path) -> None:
     kept(tmp_path / "theirs", seed="b")
     assert len(campaign.merge(tmp_path / "mine", [tmp_path / "theirs"])) == 1
     assert campaign.merge(tmp_path / "mine", [tmp_path / "theirs"]) == ()
-    assert {one.seed for one in campaign.load(tmp_path / "mine")} == {"a", "b"}
+    assert {chunk.seed for chunk in campaign.load(tmp_path / "mine")} == {"a", "b"}
 
 
 def test_two_results_of_the_same_trials_are_refused_and_nothing_is_copied(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_results_of_a_build_farm_are_taken_in_as_they_are_left_there(tmp_pat
         out.mkdir(parents=True)
         (out / "campaign.json").write_text(json.dumps(result(seed=seed, asked=120)))
     taken = campaign.merge(tmp_path / "mine", [tmp_path / "farm"])
-    assert {one.seed for one in taken} == {"farm-1", "farm-2"}
+    assert {chunk.seed for chunk in taken} == {"farm-1", "farm-2"}
     whole = campaign.total(campaign.load(tmp_path / "mine"), "")
     assert (whole.trials, len(whole.chunks)) == (300, 3)
     assert campaign.next_first(whole.chunks, "farm-1") == 120
@@ -118,9 +118,9 @@ def test_the_field_test_is_exported_as_a_tree_for_any_autopkgtest(
 ) -> None:
     words = ["campaign", "--recipe", str(RECIPE), "--work", str(tmp_path / "work")]
     assert main([*words, "--export", str(tmp_path / "tree"), "--seed", "farm-1"]) == 0
-    said = capsys.readouterr().out
-    assert f"autopkgtest {tmp_path / 'tree'} --test-name=campaign " in said
-    assert "--seed farm-1 --first 0 --trials 250" in said
+    printed = capsys.readouterr().out
+    assert f"autopkgtest {tmp_path / 'tree'} --test-name=campaign " in printed
+    assert "--seed farm-1 --first 0 --trials 250" in printed
     control = tmp_path / "tree" / "debian" / "tests" / "control"
     assert {"campaign", "campaign-control"} <= set(matrix.test_names(control))
     tests = control.parent

@@ -16,7 +16,7 @@ def test_a_trial_is_drawn_from_its_seed_and_number_alone() -> None:
 
 def test_the_draws_reach_every_command_kills_and_hooks() -> None:
     plans = [campaign_plan.draw("s", number, ("nginx",)) for number in range(600)]
-    processes = [process for plan in plans for process in plan["processes"]]
+    processes = [one for plan in plans for one in plan["processes"]]
     assert {one["command"] for one in processes} == {name for name, _ in campaign_plan.COMMANDS}
     assert any("kill_after" in one for one in processes)
     assert any("hooks" in one for one in processes)
@@ -34,10 +34,12 @@ def test_installs_reach_both_servers_beside_every_other_command() -> None:
     plans = [campaign_plan.draw("s", number, ("apache", "nginx")) for number in range(1500)]
     beside: dict[str, set[str]] = {}
     for plan in plans:
-        for one in plan["processes"]:
-            if one["command"] == "install":
-                others = [other for other in plan["processes"] if other is not one]
-                beside.setdefault(one["server"], set()).update(other["command"] for other in others)
+        for process in plan["processes"]:
+            if process["command"] == "install":
+                others = [other for other in plan["processes"] if other is not process]
+                beside.setdefault(process["server"], set()).update(
+                    other["command"] for other in others
+                )
     names = {name for name, _ in campaign_plan.COMMANDS}
     assert beside == {"apache": names, "nginx": names}
 
@@ -68,21 +70,21 @@ def row(path: str, place: str, *held: str) -> dict[str, Any]:
 
 def test_two_writes_of_a_path_without_a_common_lock_are_a_finding() -> None:
     rows = [row("/etc/nginx/a", "one"), row("/etc/nginx/a", "two", "/config")]
-    found = study_pairs.findings(rows)
-    assert [one["places"] for one in found] == [["one", "one"], ["one", "two"]]
+    findings = study_pairs.findings(rows)
+    assert [finding["places"] for finding in findings] == [["one", "one"], ["one", "two"]]
 
 
 def test_writes_under_one_lock_are_ordered_unless_it_is_another_directorys() -> None:
     rows = [row("/etc/nginx/a", "one", "/config"), row("/work/b", "two", "/config")]
     assert study_pairs.findings(rows) == []
     # Two certbots with other directories share the server's alone.
-    (found,) = study_pairs.findings(rows, "/etc/nginx")
-    assert found["path"] == "/etc/nginx/a"
+    (finding,) = study_pairs.findings(rows, "/etc/nginx")
+    assert finding["path"] == "/etc/nginx/a"
     assert study_pairs.findings([row("/etc/nginx/a", "one", "/etc/nginx")], "/etc/nginx") == []
 
 
 def test_each_path_has_a_consequence_of_its_own_kind() -> None:
-    said = {
+    consequences = {
         study_pairs.consequence(path)
         for path in (
             "/work/temp_checkpoint/FILEPATHS", "/work/backups/IN_PROGRESS/NEW_FILES",
@@ -90,7 +92,7 @@ def test_each_path_has_a_consequence_of_its_own_kind() -> None:
             "/config/live/a/cert.pem", "/somewhere/else",
         )
     }  # fmt: skip
-    assert len(said) == 6
+    assert len(consequences) == 6
 
 
 def test_the_order_of_writes_keeps_repeats_together() -> None:

@@ -52,8 +52,8 @@ def test_it_reads_what_was_measured_and_writes_tables_and_plots(
     )
     put(tmp_path, "b", measurement("patched", sample([pair("fine", 0.2)] * 20, [])))
     assert run(tmp_path) == 0
-    said = capsys.readouterr().out
-    assert "Odds per renewal, measured, tmpfs" in said
+    printed = capsys.readouterr().out
+    assert "Odds per renewal, measured, tmpfs" in printed
     data = json.loads((tmp_path / "risk" / "risk.json").read_text())
     case = data["cases"][-1]
     assert case["renewal"]["length"] == 4.0

@@ -12,14 +12,14 @@ PACKAGE = timer("OnCalendar=*-*-* 00,12:00:00\nRandomizedDelaySec=3600\nAccuracy
 
 def test_one_fixed_and_one_even_start_meet_as_the_hour_says() -> None:
     # From either side, in one of two hours; what falls due in the half hour between is safe.
-    found = odds(PACKAGE, cron("30 0,12 * * * certbot renew"), Renewal(9, 0.05))
-    assert found.collision == pytest.approx(18 / 3600, rel=0.02)
-    assert found.write_race == pytest.approx(0.1 / 3600, rel=0.02)
+    chance = odds(PACKAGE, cron("30 0,12 * * * certbot renew"), Renewal(9, 0.05))
+    assert chance.collision == pytest.approx(18 / 3600, rel=0.02)
+    assert chance.write_race == pytest.approx(0.1 / 3600, rel=0.02)
 
 
 def test_jobs_that_never_come_near_never_meet() -> None:
-    found = odds(PACKAGE, cron("25 6 * * * certbot renew"), Renewal(300, 1))
-    assert (found.collision, found.write_race) == (0, 0)
+    chance = odds(PACKAGE, cron("25 6 * * * certbot renew"), Renewal(300, 1))
+    assert (chance.collision, chance.write_race) == (0, 0)
 
 
 def test_two_jobs_at_the_same_fixed_second_always_meet() -> None:
@@ -37,8 +37,8 @@ def test_whole_seconds_make_a_narrow_window_likelier_than_a_continuous_clock() -
 
 def test_a_difference_of_many_draws_is_exact_where_terms_cancel() -> None:
     # 0.1 s in the middle of 12 h, a minute and twice a second: plainly 0.1 / 43200.
-    found = Difference(-20000.0, (1.0,), (43200.0, 60.0, 1.0, 1.0))
-    assert found.within(-0.05, 0.05) == pytest.approx(0.1 / 43200, rel=1e-9)
+    difference = Difference(-20000.0, (1.0,), (43200.0, 60.0, 1.0, 1.0))
+    assert difference.within(-0.05, 0.05) == pytest.approx(0.1 / 43200, rel=1e-9)
 
 
 @given(
@@ -55,10 +55,10 @@ def test_the_probability_of_all_is_one_and_parts_add_up(
             sum(weights[k] for k in range(len(weights)) if 0 <= n - k < size) / size
             for n in range(len(weights) + size - 1)
         ]
-    found = Difference(-20.0, tuple(weights), tuple(smooth))
+    difference = Difference(-20.0, tuple(weights), tuple(smooth))
     far = 20.0 + sum(whole) + sum(smooth) + 1
-    assert found.within(-far, far) == pytest.approx(1.0)
-    low, high = found.within(-far, middle), found.within(middle, far)
+    assert difference.within(-far, far) == pytest.approx(1.0)
+    low, high = difference.within(-far, middle), difference.within(middle, far)
     if -far < middle < far:
         assert low + high == pytest.approx(1.0)
 
@@ -95,10 +95,10 @@ def test_the_same_seed_plays_the_same() -> None:
 
 
 def test_upstreams_five_figures_are_reproduced_to_one_digit() -> None:
-    by_name = {one.name: one for one in admins.load()}
-    found = figures.reproduce(by_name["same"], by_name["uniform"])
-    assert len(found.figures) == 5
-    for figure in found.figures:
+    by_name = {distribution.name: distribution for distribution in admins.load()}
+    reproduction = figures.reproduce(by_name["same"], by_name["uniform"])
+    assert len(reproduction.figures) == 5
+    for figure in reproduction.figures:
         assert figure.reproduced, figure
         digits = [figures.one_digit(value) for value in (figure.upstream, figure.model)]
         assert digits[0] == digits[1] or figure.upstream < 1
@@ -106,9 +106,15 @@ def test_upstreams_five_figures_are_reproduced_to_one_digit() -> None:
 
 def test_a_figure_that_is_off_is_not_called_reproduced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "LENGTH_SECONDS", 4.0)
-    by_name = {one.name: one for one in admins.load()}
-    found = figures.reproduce(by_name["same"], by_name["uniform"])
-    assert [figure.reproduced for figure in found.figures] == [False, False, True, True, True]
+    by_name = {distribution.name: distribution for distribution in admins.load()}
+    reproduction = figures.reproduce(by_name["same"], by_name["uniform"])
+    assert [figure.reproduced for figure in reproduction.figures] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(

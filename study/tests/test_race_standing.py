@@ -99,16 +99,16 @@ def rows(base: Path, kind: str, number: int = 1) -> list[Any]:
 
 
 def test_each_run_is_a_process_that_goes_on_from_where_the_options_are_read(tmp_path: Path) -> None:
-    found = rows(tmp_path, "well", number=3)
+    ended = rows(tmp_path, "well", number=3)
     assert (tmp_path / "read").read_text() == "options\n"
-    assert [status >> 8 for _, status, _ in found] == [3] * 6
-    said = [path.read_text().split() for path in sorted(tmp_path.glob("out.?.?"))]
-    assert len({tuple(words[2:4]) for words in said}) == len(said) == 6, (
+    assert [status >> 8 for _, status, _ in ended] == [3] * 6
+    printed = [path.read_text().split() for path in sorted(tmp_path.glob("out.?.?"))]
+    assert len({tuple(words[2:4]) for words in printed}) == len(printed) == 6, (
         "a process and session each"
     )
-    assert all(words[0] == "prepared" and words[2] == words[3] for words in said)
-    assert len({words[4] for words in said}) == 6, "each draws numbers of its own"
-    assert {words[5] for words in said} == {"2"}, "what it makes known is made known once"
+    assert all(words[0] == "prepared" and words[2] == words[3] for words in printed)
+    assert len({words[4] for words in printed}) == 6, "each draws numbers of its own"
+    assert {words[5] for words in printed} == {"2"}, "what it makes known is made known once"
     assert len(list(tmp_path.glob("out.?.?.end"))) == 6
 
 
@@ -203,14 +203,16 @@ print(*[models.Response(text).apparent_encoding for text in (b"{}", b"0\\x82\\x0
 """
 
 
-@pytest.mark.parametrize(("factor", "said"), [("1", "guessed guessed"), ("0.05", "guessed None")])
+@pytest.mark.parametrize(
+    ("factor", "encodings"), [("1", "guessed guessed"), ("0.05", "guessed None")]
+)
 def test_only_the_encoding_of_certificates_is_not_guessed_and_only_where_shortened(
-    factor: str, said: str, tmp_path: Path
+    factor: str, encodings: str, tmp_path: Path
 ) -> None:
     (tmp_path / "requests").mkdir()
     (tmp_path / "requests" / "__init__.py").touch()
     (tmp_path / "requests" / "models.py").write_text(RESPONSE)
-    assert ask(GUESS, tmp_path, factor).strip() == said
+    assert ask(GUESS, tmp_path, factor).strip() == encodings
 
 
 ROLL = """
@@ -236,12 +238,12 @@ for name in sorted(os.listdir(base)):
 
 
 def test_logs_are_renamed_as_ever_however_they_are_looked_for(tmp_path: Path) -> None:
-    said = []
+    names = []
     for factor in ("1", "0.05"):
         (tmp_path / factor).mkdir()
-        said.append(ask(ROLL, tmp_path / factor, factor).split())
-    assert said[0] == said[1]
-    assert said[0] == ["log.1=4", "log.2=3", "log.3=2", "log.other="]
+        names.append(ask(ROLL, tmp_path / factor, factor).split())
+    assert names[0] == names[1]
+    assert names[0] == ["log.1=4", "log.2=3", "log.3=2", "log.other="]
 
 
 CRYPTO = """

@@ -20,12 +20,12 @@ def test_a_measurement_with_all_its_pairs_is_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "said"),
+    ("cut", "sentence"),
     [
         (measurement(6, 7), "slow disk, sleep full: only 6 of 7 pairs were run within 90 s"),
         (measurement(7, 7, late=2), "slow disk, sleep full: 2 of 7 pairs had not ended in time"),
     ],
 )
-def test_a_pair_that_is_left_out_or_cut_off_is_told(one: dict[str, Any], said: str) -> None:
-    (found,) = race_test.shortfalls([measurement(7, 7), one])
-    assert found.startswith(said)
+def test_a_pair_that_is_left_out_or_cut_off_is_told(cut: dict[str, Any], sentence: str) -> None:
+    (shortfall,) = race_test.shortfalls([measurement(7, 7), cut])
+    assert shortfall.startswith(sentence)

@@ -9,9 +9,9 @@ PACKAGING = Path(__file__).parents[2] / "patches" / "python-certbot" / "debian"
 
 
 def test_the_packages_own_cron_file_sleeps_up_to_an_hour_twice_a_day() -> None:
-    found = cron_file((PACKAGING / "certbot.cron.d").read_text())
-    assert [start.second % 43200 for start in found.starts] == [0, 0]
-    assert found.without_systemd_only
+    schedule = cron_file((PACKAGING / "certbot.cron.d").read_text())
+    assert [start.second % 43200 for start in schedule.starts] == [0, 0]
+    assert schedule.without_systemd_only
 
 
 def test_a_line_as_debian_wrote_it_is_read() -> None:
@@ -19,9 +19,9 @@ def test_a_line_as_debian_wrote_it_is_read() -> None:
         r"0 */12 * * * root test -x /usr/bin/certbot -a \! -d /run/systemd/system "
         r"&& perl -e 'sleep int(rand(3600))' && certbot -q renew"
     )
-    found = cron(line, user_field=True)
-    assert found.starts == (Start(0, (3600,)), Start(43200, (3600,)))
-    assert found.without_systemd_only
+    schedule = cron(line, user_field=True)
+    assert schedule.starts == (Start(0, (3600,)), Start(43200, (3600,)))
+    assert schedule.without_systemd_only
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def test_the_control_names_the_modules_of_the_update_s_tests_that_are_imported(
     wanted = shipped.imported(TESTS) & known.keys()
     while wanted - expected:
         expected |= wanted
-        found = [known[name].read_text() for name in wanted]
+        texts = [known[name].read_text() for name in wanted]
         (tmp_path / "wanted").mkdir(exist_ok=True)
-        for number, text in enumerate(found):
+        for number, text in enumerate(texts):
             (tmp_path / "wanted" / f"{number}.py").write_text(text)
         wanted = shipped.imported(tmp_path / "wanted") & known.keys()
     named = {path.name for path in (tmp_path / "tests" / "lib").glob("*.py")}

@@ -29,8 +29,8 @@ def test_races_are_within_the_limit_from_twenty_times_the_plain_pairs_on(
 
 
 def test_the_medians_of_the_samples_are_told_with_what_the_cores_give() -> None:
-    told = [row.measured for row in rows(read(data(50.0), 2))]
-    assert told == [
+    measured = [row.measured for row in rows(read(data(50.0), 2))]
+    assert measured == [
         "50,000 against 1,000: 50.0 times",
         "50,000 against 2,500: 20.0 times",
         "1.50 against 0.075: 20.0 times",
@@ -46,8 +46,8 @@ def test_a_measurement_without_samples_is_no_answer(empty: object) -> None:
 
 def test_trials_and_interleavings_are_told_by_the_second_and_core() -> None:
     orders = {"pairs": [{"runs": 90, "seconds": 2.0}, {"runs": 30, "seconds": 1.0}]}
-    found = other_rows(read_others({"trials_an_hour": 7200.0}, orders, 2))
-    assert [row.measured for row in found] == ["1.00", "20.0"]
+    lines = other_rows(read_others({"trials_an_hour": 7200.0}, orders, 2))
+    assert [row.measured for row in lines] == ["1.00", "20.0"]
 
 
 @pytest.mark.parametrize("orders", [{"pairs": []}, {}, None])

@@ -1,7 +1,7 @@
 """A certbot as far as concurrent-renew sees one: obtains, renews, locks or does not.
 
-What is tested with it is the driver, under the toolkit's own Python.  The environment does not
-reach it (the driver passes on almost none): how it behaves comes before the command:
+What is tested with it is the driver.  The environment does not reach it (the driver passes on
+almost none): how it behaves comes before the command, and `with_acme` runs it:
 
     fake_certbot.py [locked|unlocked|alone-broken] COMMAND OPTIONS...
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import fcntl
 import json
 import os
@@ -18,68 +17,55 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from tests.autopkgtest import support
-
-KINDS = ("cert", "privkey", "chain", "fullchain")
-PEM = serialization.Encoding.PEM
+from acme import client, jose
+from acme_client import authorize, issue, registered
 
 
-def write_version(config: Path, name: str, number: int, client: support.Client) -> None:
+def write_version(options: argparse.Namespace, number: int, acme: Any, authorization: Any) -> None:
     """Ask for a certificate and write it as a version of the lineage."""
-    key = support.new_key()
-    der = client.certificate(name, key=key).body
-    cert = x509.load_der_x509_certificate(der).public_bytes(PEM)
-    issuer = client.ask("GET", "/acme/issuer-cert").body
-    chain = x509.load_der_x509_certificate(issuer).public_bytes(PEM)
-    private = key.private_bytes(
-        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    contents = zip(KINDS, (cert, private, chain, cert + chain), strict=True)
-    for kind, content in contents:
+    name = authorization.body.identifier.value
+    key, certificate, chain = issue(acme, [authorization], name)
+    contents = {
+        "cert": certificate,
+        "privkey": key,
+        "chain": chain,
+        "fullchain": certificate + chain,
+    }
+    for kind, content in contents.items():
         # As certbot does: a version that another process has written meanwhile is an error.
-        with (config / "archive" / name / f"{kind}{number}.pem").open("xb") as target:
+        archived = options.config_dir / "archive" / name / f"{kind}{number}.pem"
+        with archived.open("xb") as target:
             target.write(content)
-        link = config / "live" / name / f"{kind}.pem"
+        link = options.config_dir / "live" / name / f"{kind}.pem"
         link.unlink(missing_ok=True)
-        link.symlink_to(f"../../archive/{name}/{kind}{number}.pem")
+        link.symlink_to(f"../../archive/{name}/{archived.name}")
 
 
 def obtain(options: argparse.Namespace) -> None:
     """Obtain the first version."""
-    config: Path = options.config_dir
-    port = int(options.server.split(":")[2].split("/")[0])
-    client = support.Client(port)
-    client.register()
-    client.authorize(options.webroot_path, options.domain)
-    for part in ("accounts", f"archive/{options.domain}", f"live/{options.domain}", "renewal"):
+    config, name = options.config_dir, options.domain
+    for part in (f"archive/{name}", f"live/{name}", "renewal"):
         (config / part).mkdir(parents=True)
     options.work_dir.mkdir()
     options.logs_dir.mkdir()
-    private = client.key.private_bytes(
-        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (config / "accounts" / "key.pem").write_bytes(private)
-    write_version(config, options.domain, 1, client)
-    known = {"port": port, "webroot": str(options.webroot_path)}
-    (config / "renewal" / f"{options.domain}.conf").write_text(json.dumps(known))
+    acme = registered(options.server)
+    write_version(options, 1, acme, authorize(acme, options.webroot_path, name))
+    account = {"server": options.server, "webroot": str(options.webroot_path)}
+    account["key"] = acme.key.json_dumps()
+    (config / "renewal" / f"{name}.conf").write_text(json.dumps(account))
 
 
 def peers(config: Path) -> set[str]:
     """The processes that renew in this configuration or are about to."""
-    found = set()
+    renewing = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().split(b"\0")
             if b"renew" in words and str(config).encode() in words:
-                found.add(path.parent.name)
-    return found
+                renewing.add(path.parent.name)
+    return renewing
 
 
 def meet(config: Path) -> None:
@@ -96,26 +82,18 @@ def meet(config: Path) -> None:
 
 
 def renew(options: argparse.Namespace, manner: str) -> None:
-    """Renew what is due, or all."""
-    config: Path = options.config_dir
-    [conf] = (config / "renewal").glob("*.conf")
-    name = conf.stem
-    newest = max(int(path.stem[4:]) for path in (config / "archive" / name).glob("cert*"))
-    certificate = x509.load_pem_x509_certificate(
-        (config / "archive" / name / f"cert{newest}.pem").read_bytes()
-    )
-    left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-    if left > datetime.timedelta(days=30) and not options.force_renewal:
+    """Renew what is due, which the first version is, or all."""
+    (conf,) = (options.config_dir / "renewal").glob("*.conf")
+    archive = options.config_dir / "archive" / conf.stem
+    newest = max(int(path.stem[4:]) for path in archive.glob("cert*"))
+    if newest > 1 and not options.force_renewal:
         return
-    known = json.loads(conf.read_text())
-    private = (config / "accounts" / "key.pem").read_bytes()
-    key = serialization.load_pem_private_key(private, None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    client = support.Client(known["port"], key)
-    client.authorize(Path(known["webroot"]), name)
+    account = json.loads(conf.read_text())
+    acme = client.Client(account["server"], jose.JWKRSA.json_loads(account["key"]))
+    authorization = authorize(acme, Path(account["webroot"]), conf.stem)
     if manner == "unlocked":
-        meet(config)
-    write_version(config, name, newest + 1, client)
+        meet(options.config_dir)
+    write_version(options, newest + 1, acme, authorization)
 
 
 @contextlib.contextmanager
@@ -139,8 +117,7 @@ def main(arguments: list[str]) -> int:
     for option in ("-m", "--server", "--http-01-port"):
         parser.add_argument(option)
     parser.add_argument("-d", dest="domain")
-    parser.add_argument("--webroot-path", type=Path)
-    for option in ("--config-dir", "--work-dir", "--logs-dir"):
+    for option in ("--config-dir", "--work-dir", "--logs-dir", "--webroot-path"):
         parser.add_argument(option, type=Path)
     options = parser.parse_args(rest)
     if "certonly" in options.words:

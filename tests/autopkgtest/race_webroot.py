@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "autopkgtest" / "matrix" / "matrix_lib"))
 
 import acme_ca
 import harm

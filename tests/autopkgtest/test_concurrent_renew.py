@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.autopkgtest.conftest import WITH_ACME
+from tests.autopkgtest.support import HERE, WITH_ACME
 
-HERE = Path(__file__).resolve().parent
-FAKE = [sys.executable, "-B", str(HERE / "fake_certbot.py")]
+FAKE = [*WITH_ACME, str(HERE / "fake_certbot.py")]
 
 
 def race(kind: str, artifacts: Path, *certbot: str) -> tuple[int, dict[str, Any], str]:
@@ -33,7 +31,7 @@ def test_with_a_lock_no_process_fails(tmp_path: Path) -> None:
 
     assert (code, result["outcome"]) == (0, "passed")
     assert (result["failed_processes"], result["total_processes"]) == (0, 8)
-    assert {one["case"]: one["versions_after"] for one in result["cases"]} == {
+    assert {case["case"]: case["versions_after"] for case in result["cases"]} == {
         "due-webroot-own": [1, 2],
         "forced-webroot-own": [1, 2, 3, 4, 5],
     }
@@ -44,8 +42,8 @@ def test_without_a_lock_it_fails_and_keeps_the_logs(tmp_path: Path) -> None:
     code, result, printed = race("test", tmp_path, *FAKE, "unlocked")
 
     assert (code, result["outcome"]) == (1, "failed")
-    assert all(one["failed"] == 3 for one in result["cases"])
-    assert {one["kind"] for one in result["cases"][0]["findings"]} >= {"exit", "output", "issued"}
+    assert all(case["failed"] == 3 for case in result["cases"])
+    assert {case["kind"] for case in result["cases"][0]["findings"]} >= {"exit", "output", "issued"}
     assert "File exists" in printed
     assert (tmp_path / "due-webroot-own").is_dir()
 
@@ -54,7 +52,7 @@ def test_the_control_sees_the_harm_in_every_case(tmp_path: Path) -> None:
     code, control, _ = race("control", tmp_path, *FAKE, "unlocked")
 
     assert (code, control["outcome"], control["rounds"]) == (0, "harm-seen", 2)
-    assert [one["rounds"][-1]["harm"] for one in control["cases"]] == [["file-exists"]] * 2
+    assert [case["rounds"][-1]["harm"] for case in control["cases"]] == [["file-exists"]] * 2
 
 
 def test_the_control_on_a_locked_certbot_sees_no_harm_in_all_its_rounds(tmp_path: Path) -> None:

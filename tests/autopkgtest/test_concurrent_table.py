@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.autopkgtest.support import library
+from tests.autopkgtest.support import library, race, result
 
 table = library("concurrent_table")
 harm = library("harm")
@@ -18,24 +18,8 @@ newer = library("newer_certbot")
 TAKEN = newer.REFUSES + "."
 
 
-def result(code: int = 0, text: str = "") -> Any:
-    return renewals.Result(["certbot"], code, "", text, 1.5, False)
-
-
-def observed(results: list[Any], case: Any = None, **changes: Any) -> Any:
-    whole = {
-        "case": case or renewals.Case("due", "webroot", "own"),
-        "results": results,
-        "before": [1],
-        "after": [1, 2],
-        "issued": 1,
-        "lineage": [],
-    }
-    return renewals.Race(**{**whole, **changes})
-
-
 def test_a_row_counts_who_failed_who_spoke_and_who_was_refused() -> None:
-    seen = observed([result(), result(1, TAKEN), result(1, "no such file")])
+    seen = race(results=[result(), result(1, TAKEN), result(1, "no such file")])
     row = table.row("certbot 0.14.2", seen, renewals.judge(seen))
     assert (row["processes"], row["failed"], row["spoke"], row["refused"]) == (3, 2, 2, 1)
     assert row["case"] == "due-webroot-own"
@@ -58,7 +42,7 @@ def test_a_row_counts_who_failed_who_spoke_and_who_was_refused() -> None:
 def test_the_later_certbot_renews_once_and_refuses_the_others(
     results: list[Any], changes: dict[str, Any], expected: bool
 ) -> None:
-    assert table.newer_is_as_documented(observed(results, **changes)) is expected
+    assert table.newer_is_as_documented(race(results=results, **changes)) is expected
 
 
 def test_every_case_is_in_the_table_with_two_five_and_twenty_processes() -> None:
@@ -85,14 +69,6 @@ def test_every_case_is_in_the_table_with_two_five_and_twenty_processes() -> None
 )
 def test_what_processes_do_to_each_other_at_one_web_server_is_harm(text: str, kind: str) -> None:
     assert kind in harm.classify_text(text)[0]
-
-
-def test_without_the_later_certbot_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(newer.VARIABLE, str(tmp_path))
-    with pytest.raises(newer.Missing, match=r"install certbot-upstream-0\.14"):
-        newer.command()
 
 
 def test_a_server_that_is_not_installed_is_said_in_one_sentence(

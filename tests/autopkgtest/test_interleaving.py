@@ -155,28 +155,26 @@ def test_a_writer_without_a_step_cannot_be_stepped(tmp_path: Path) -> None:
         run(Pair(lambda _: None), tmp_path)
 
 
-def explored(
-    pair: Pair, folder: Path, switches: int, *, reduce: bool = True, symmetric: bool = True
-) -> Any:
+def explored(pair: Pair, folder: Path, switches: int, *, reduce: bool = True) -> Any:
     place = place_of(folder)
     with engine.Writers(pair, place) as writers:
-        alone = [len(one.steps(one.order.first)) for one in writers.alone]
+        alone = [len(execution.steps(execution.order.first)) for execution in writers.alone]
         explorer = orders.Explorer(
             lambda order: measures._run_one(pair, writers, place, order),
             alone,
             switches,
             reduce=reduce,
-            symmetric=symmetric,
+            symmetric=pair.writers[0] is pair.writers[1],
         )
         explorer.explore()
     return explorer
 
 
 def counted(explorer: Any, switches: int) -> Counter[Any]:
-    found: Counter[Any] = Counter()
+    outcomes: Counter[Any] = Counter()
     for points, many in explorer.orders(switches):
-        found[explorer.outcome(points)] += many
-    return found
+        outcomes[explorer.outcome(points)] += many
+    return outcomes
 
 
 def test_all_orders_with_one_switch_are_counted(tmp_path: Path) -> None:
@@ -188,9 +186,9 @@ def test_all_orders_with_one_switch_are_counted(tmp_path: Path) -> None:
 def test_with_a_lock_no_order_is_bad_and_some_are_blocked(tmp_path: Path) -> None:
     explorer = explored(Pair(locked(add_one, "lock")), tmp_path, 2)
     for switches in (1, 2):
-        found = counted(explorer, switches)
-        assert set(found) <= {("fine",), ("fine", "blocked")}
-        assert found[("fine", "blocked")]
+        outcomes = counted(explorer, switches)
+        assert set(outcomes) <= {("fine",), ("fine", "blocked")}
+        assert outcomes[("fine", "blocked")]
 
 
 def copy_and_add(data: Path) -> None:
@@ -204,14 +202,24 @@ def copy_and_add(data: Path) -> None:
         target.write("x")
 
 
+def look_and_add(data: Path) -> None:
+    os.path.exists(data / "nothing")  # noqa: PTH110
+    add_one(data)
+
+
 @pytest.mark.parametrize(
-    "writer", [copy_and_add, locked(copy_and_add, "lock")], ids=["free", "locked"]
+    "pair",
+    [
+        Pair(copy_and_add),
+        Pair(locked(copy_and_add, "lock")),
+        # Two different writers do not exchange their roles.
+        Pair(look_and_add, copy_and_add),
+    ],
+    ids=["free", "locked", "different"],
 )
-def test_what_is_known_without_a_run_is_what_a_run_would_give(
-    tmp_path: Path, writer: Writer
-) -> None:
-    few = explored(Pair(writer), tmp_path, 2)
-    every = explored(Pair(writer), tmp_path, 2, reduce=False)
+def test_what_is_known_without_a_run_is_what_a_run_would_give(tmp_path: Path, pair: Pair) -> None:
+    few = explored(pair, tmp_path, 2)
+    every = explored(pair, tmp_path, 2, reduce=False)
     assert few.runs < every.runs
     for switches in range(3):
         assert sorted(few.orders(switches)) == sorted(every.orders(switches))
@@ -219,19 +227,6 @@ def test_what_is_known_without_a_run_is_what_a_run_would_give(
         assert few.infeasible(switches) == every.infeasible(switches)
         for points, _ in every.orders(switches):
             assert few.outcome(points) == every.outcome(points)
-
-
-def test_two_different_writers_do_not_exchange_their_roles(tmp_path: Path) -> None:
-    def look_and_add(data: Path) -> None:
-        os.path.exists(data / "nothing")  # noqa: PTH110
-        add_one(data)
-
-    pair = Pair(look_and_add, copy_and_add)
-    few = explored(pair, tmp_path, 2, symmetric=False)
-    every = explored(pair, tmp_path, 2, symmetric=False, reduce=False)
-    assert few.runs < every.runs
-    for points, _ in every.orders(2):
-        assert few.outcome(points) == every.outcome(points)
 
 
 def test_a_process_that_ends_early_makes_orders_infeasible(tmp_path: Path) -> None:
@@ -252,9 +247,9 @@ def test_parts_of_the_orders_make_up_the_whole(tmp_path: Path) -> None:
     result = measures.measure(pair, lambda base: place_of(Path(base)), str(tmp_path), plan)
     whole = explored(pair, tmp_path, 2)
     for row in result["switches"][:3]:
-        found = counted(whole, row["switches"])
-        assert row["orders"] == sum(found.values())
-        assert row["bad"] == row["orders"] - found[("fine",)]
+        outcomes = counted(whole, row["switches"])
+        assert row["orders"] == sum(outcomes.values())
+        assert row["bad"] == row["orders"] - outcomes[("fine",)]
     assert "wrongly_known" not in result
     assert result["switches"][3]["how"] == "a sample"
     assert result["switches"][3]["orders"] + result["switches"][3]["infeasible"] == 5
@@ -265,11 +260,11 @@ def noted(folder: Path, action: Callable[[], Any]) -> list[Any]:
     """The steps of an action in a process of its own."""
     pair = Pair(lambda _: action())
     with engine.Writers(pair, place_of(folder)) as writers:
-        found = []
+        steps = []
         for name, path, reads, changes in writers.alone[0].segments[0].steps:
             cut = [tuple(one[len(str(folder)) :] for one in part) for part in (reads, changes)]
-            found.append((name, path[len(str(folder)) :], *cut))
-        return found
+            steps.append((name, path[len(str(folder)) :], *cut))
+        return steps
 
 
 def test_a_step_follows_the_links_that_its_call_follows(tmp_path: Path) -> None:
@@ -321,7 +316,7 @@ def test_paths_outside_are_no_steps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "together"),
+    ("step", "other", "together"),
     [
         (("stat", "a", ("a",), ()), ("stat", "a", ("a",), ()), False),
         (("stat", "a", ("a",), ()), ("unlink", "a", ("a",), ("a", "/")), True),
@@ -331,10 +326,10 @@ def test_paths_outside_are_no_steps(tmp_path: Path) -> None:
     ],
 )
 def test_steps_conflict_where_one_changes_what_the_other_touches(
-    one: Any, other: Any, together: bool
+    step: Any, other: Any, together: bool
 ) -> None:
-    assert gates.conflict(one, other) is together
-    assert gates.conflict(other, one) is together
+    assert gates.conflict(step, other) is together
+    assert gates.conflict(other, step) is together
 
 
 def pair_of(bad: int = 0, **changes: Any) -> dict[str, Any]:
@@ -365,22 +360,3 @@ def test_an_outcome_needs_orders_and_a_control_all_kinds_of_harm(
     result = {"pairs": pairs, "outcome": "broken"}
     runs.judge(library("interleaving_lineage"), result, control)
     assert result["outcome"] == outcome
-
-
-def lacking(pair: Any) -> list[str]:
-    """What a module of writers has not, of what `interleaving_engine` and its test ask for."""
-    assert set(pair.HARM) <= set(pair.BAD)
-    assert pair.REASONS
-    asked = "prepare make_place watched warm_up write reset outcome lead SYMMETRIC GROUPS"
-    return [word for word in asked.split() if not hasattr(pair, word)]
-
-
-def test_the_writers_have_what_the_engine_asks_for() -> None:
-    assert lacking(library("interleaving_lineage")) == []
-
-
-def test_directories_are_made_so_that_a_dictionary_keeps_their_order(tmp_path: Path) -> None:
-    (tmp_path / "config" / "kept").mkdir(parents=True)
-    library("interleaving_lineage").make_alike(str(tmp_path), ("logs", "config", "work"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config", "logs", "work"]
-    assert (tmp_path / "config" / "kept").is_dir()

@@ -252,4 +252,4 @@ def test_unit_tests_pass_only_with_the_locks_own_among_them(
 ) -> None:
     unit_tests: Any = library("lock_unit_tests")
     result = library("renewals").Result(["python2.7"], code, "", text, 9.1, False)
-    assert [one.kind for one in unit_tests.judged(result)] == kinds
+    assert [finding.kind for finding in unit_tests.judged(result)] == kinds

@@ -5,21 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
-from tests.autopkgtest.support import NAME, library, new_key
+from tests.autopkgtest.support import library, session
+from tests.support.processes import eventually, started
 
 renewals: Any = library("renewals")
+NAME = "www.example.org"
 # A later pyOpenSSL warns of what the one in the testbeds has nothing else for.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -74,11 +70,7 @@ def test_at_the_limit_a_process_and_its_children_are_killed() -> None:
 
     assert (slow.timed_out, slow.returncode) == (True, -9)
     assert (quick.timed_out, quick.returncode) == (False, 3)
-    child = Path("/proc") / slow.stdout.strip() / "stat"
-    deadline = time.monotonic() + 30
-    while child.exists() and ") Z " not in child.read_text():
-        assert time.monotonic() < deadline, "the child outlived the limit"
-        time.sleep(0.02)
+    eventually("the child has ended", lambda: not started(int(slow.stdout)))
 
 
 # ---------------------------------------------------------------- lineages
@@ -86,44 +78,22 @@ def test_at_the_limit_a_process_and_its_children_are_killed() -> None:
 KINDS = renewals.KINDS
 VERSIONS = (1, 2, 3)
 FILES = [f"{kind}{number}.pem" for kind in KINDS for number in VERSIONS]
-PEM = serialization.Encoding.PEM
-
-
-def certificate(
-    name: str, key: rsa.RSAPrivateKey, issuer: str, issuer_key: rsa.RSAPrivateKey, ca: bool
-) -> bytes:
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, issuer)]
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1])
-    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(90))
-    builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(PEM)
-
-
-def make_lineage(config: Path) -> None:
-    """Write a lineage of three versions, each from an issuer of its own, as certbot does."""
-    archive, live, renewal = (config / part for part in ("archive", "live", "renewal"))
-    for directory in (archive / NAME, live / NAME, renewal):
-        directory.mkdir(parents=True)
-    for number in VERSIONS:
-        key, issuer = new_key(), new_key()
-        chain = certificate("CA", issuer, "CA", issuer, ca=True)
-        cert = certificate(NAME, key, "CA", issuer, ca=False)
-        private = key.private_bytes(
-            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        for kind, content in zip(KINDS, (cert, private, chain, cert + chain), strict=True):
-            (archive / NAME / f"{kind}{number}.pem").write_bytes(content)
-    for kind in KINDS:
-        (live / NAME / f"{kind}.pem").symlink_to(f"../../archive/{NAME}/{kind}{VERSIONS[-1]}.pem")
-    (renewal / f"{NAME}.conf").write_text("version = 0.10.2\n")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = tmp_path_factory.mktemp("lineage") / "config"
-    make_lineage(config)
+    """A lineage of three versions, each from an issuer of its own, as certbot writes it."""
+    config = tmp_path_factory.mktemp("lineage")
+    archive, live, renewal = (config / part for part in ("archive", "live", "renewal"))
+    for directory in (archive / NAME, live / NAME, renewal):
+        directory.mkdir(parents=True)
+    for number in VERSIONS:
+        key, cert, chain = session("issued", config)["0"]
+        for kind, content in zip(KINDS, (cert, key, chain, cert + chain), strict=True):
+            (archive / NAME / f"{kind}{number}.pem").write_text(content)
+    for kind in KINDS:
+        (live / NAME / f"{kind}.pem").symlink_to(f"../../archive/{NAME}/{kind}{VERSIONS[-1]}.pem")
+    (renewal / f"{NAME}.conf").write_text("version = 0.10.2\n")
     return config
 
 
@@ -215,7 +185,7 @@ def another_key(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
         (remove_all, {"files"}),
         (lambda config: (config / "archive" / NAME / "cert3.pem.tmp").touch(), {"files"}),
@@ -229,8 +199,8 @@ def another_key(config: Path) -> None:
     ],
 )
 def test_each_thing_that_can_be_wrong_has_a_finding_of_its_own(
-    config: Path, change: Callable[[Path], object], found: set[str]
+    config: Path, change: Callable[[Path], object], expected: set[str]
 ) -> None:
     change(config)
 
-    assert kinds(config) == found
+    assert kinds(config) == expected

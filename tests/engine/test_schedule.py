@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from backport.engine.schedule import chains, lengths
-from backport.engine.step import Step
-from tests.support.steps import step_id
+from backport.engine.step import Step, StepId
 
 
 def test_of_two_builds_the_one_that_a_long_test_waits_for_comes_first() -> None:
-    order = tuple(
-        map(step_id, ("build/xenial/b", "test/xenial/b.long", "build/xenial/a", "test/xenial/a.s"))
-    )
+    order = tuple(StepId(kind, "xenial", name) for name in "ba" for kind in ("build", "test"))
     build_b, long, build_a, short = order
     steps = (
         Step(build_a),

@@ -84,7 +84,7 @@ def made(home: Path, archive: UbuntuArchive, key_home: Path) -> Made:
     with archive.served() as uri:
         content = recipes.data(spec)
         content["series"][SERIES]["mirror"] = seen_at(uri).mirror
-        recipe = recipes.load_data(home / "recipe", spec, content)
+        recipe = recipes.load(home / "recipe", spec, content)
         series = recipe.one_series(SERIES)
         return Made(
             recipe, base, base.prepare(series, DEPENDENCIES, home / "bases", home / "cache")

@@ -29,8 +29,9 @@ from backport.sru import check, manifest, run_record, sections
 from backport.sru.checklist_data import Checklist
 from backport.testbed import reports
 from tests.fuzz.strategies import damaged, damaged_json
+from tests.support import source_builder
 from tests.support.recipes import Spec, write
-from tests.support.source_builder import write_files
+from tests.support.source_builder import patch_text, write_files
 
 Read = Callable[[Path], object]
 
@@ -74,19 +75,11 @@ Files:
  %(md5)s 10 tiny_1.0.orig.tar.gz
  %(md5)s 20 tiny_1.0-1.debian.tar.xz
 """ % {b"hash": b"0" * 64, b"md5": b"0" * 32}
-CONTROL = b"""\
-Source: tiny
-Maintainer: A B <a@example.org>
-# a comment
-Build-Depends: debhelper (>= 9),
-               libc6-dev [amd64] <!nocheck>,
-
-Package: tiny
-Architecture: any
-Depends: ${shlibs:Depends}, tiny-data (= ${source:Version}) | other
-Description: a package
- It is small.
-"""
+CONTROL = (
+    source_builder.CONTROL.format(name="tiny")
+    .replace("python-all", "libc6-dev [amd64] <!nocheck>,")
+    .encode()
+)
 CHANGELOG = b"""\
 tiny (1:1.0-1) unstable; urgency=medium
 
@@ -95,27 +88,8 @@ tiny (1:1.0-1) unstable; urgency=medium
  -- A B <a@example.org>  Mon, 23 Nov 2026 12:00:00 +0000
 """
 TESTS = b"Tests: smoke, other\nDepends: @, procps\nRestrictions: allow-stderr\n\nTests: third\n"
-PATCH = b"""\
-Description: a change
-Author: A B <a@example.org>
-Bug-Ubuntu: https://bugs.launchpad.net/bugs/1
---- a/README
-+++ b/README
-@@ -1,3 +1,3 @@
- one
--two
-+2
- three
-"""
-ENTRY = changelog.make_entry(
-    package="tiny",
-    version="1:1.0-1ubuntu1",
-    series="xenial",
-    items=["Mend it."],
-    bug=1,
-    maintainer="A B <a@example.org>",
-    date="Mon, 23 Nov 2026 12:00:00 +0000",
-)
+PATCH = patch_text("README", "one\ntwo\nthree\n", "one\n2\nthree\n").encode()
+ENTRY = CHANGELOG.decode().replace("1.0-1", "1.0-1ubuntu1")
 
 
 def _recipe(path: Path) -> object:
@@ -178,8 +152,8 @@ def _store(path: Path) -> object:
     store = Store(path.parent.parent)
     notes: list[str] = []
     step_id = StepId(path.parent.name)
-    found = store.fresh(step_id, "k", notes.append)
-    assert found is None or not notes
+    fresh = store.fresh(step_id, "k", notes.append)
+    assert fresh is None or not notes
     return store.last(step_id), store.seconds(step_id)
 
 
@@ -279,7 +253,8 @@ READERS = (
     _text("dsc", "tiny_1.0-1.dsc", dsc.read_dsc, DSC, DSC.replace(b" 10 ", b" ten "),
           DSC.replace(b"A B", b"\xc4 B"), DSC.split(b"Files:")[0] + b"Files: x\n"),
     _text("control", "control", _control, CONTROL, b"Source:\x80\n",
-          CONTROL.replace(b"small", b"\xe9"), CONTROL.replace(b"A B", b"A\xc2\x85 B")),
+          CONTROL.replace(b"nothing", b"\xe9"),
+          CONTROL.replace(b"Testers", b"Test\xc2\x85ers")),
     _text("changelog", "changelog", lambda path: changelog.prepend(ENTRY, path.read_bytes()),
           CHANGELOG, CHANGELOG.replace(b"(1:", b"(\0001:")),
     _text("DEP-8 control", "control", _tests, TESTS, b"Tests: " + b"9" * 5000,

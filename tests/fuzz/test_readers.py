@@ -33,7 +33,7 @@ def ends_well(reader: Reader, content: bytes) -> None:
             assert error.exit_code == 3
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_the_sample_can_be_read(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "work" / reader.file
     path.parent.mkdir(parents=True)
@@ -41,7 +41,7 @@ def test_the_sample_can_be_read(reader: Reader, tmp_path: Path) -> None:
     assert reader.read(path) is not None
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda one: one.name)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_no_damage_ends_in_a_traceback(reader: Reader, request: pytest.FixtureRequest) -> None:
     end = time.monotonic() + request.config.getoption("--fuzz")
 
@@ -57,8 +57,8 @@ def test_no_damage_ends_in_a_traceback(reader: Reader, request: pytest.FixtureRe
 
 @pytest.mark.parametrize(
     ("reader", "content"),
-    [pytest.param(one, seed, id=f"{one.name} {n}") for one in READERS
-     for n, seed in enumerate(one.seeds)],
+    [pytest.param(reader, seed, id=f"{reader.name} {n}") for reader in READERS
+     for n, seed in enumerate(reader.seeds)],
 )  # fmt: skip
 def test_what_once_ended_in_a_traceback_does_no_more(reader: Reader, content: bytes) -> None:
     ends_well(reader, content)

@@ -130,16 +130,12 @@ def _carry(source: Path, target: Path) -> None:
 
 def _tarball(suite: str) -> Path:
     """A minimal system of the suite, packed."""
+    # How this machine's apt reaches a mirror.
+    dump = run(["apt-config", "dump"]).output.splitlines()
     settings = HOME / f"{suite}.apt"
-    settings.write_text(_apt_settings())
+    settings.write_text("".join(f"{line}\n" for line in dump if line.startswith("Acquire::")))
     options = ("--variant=minbase", "--include=ca-certificates", f"--aptopt={settings}")
     return made_once(HOME / f"{suite}.tar", suite, *options)
-
-
-def _apt_settings() -> str:
-    """How this machine's apt reaches a mirror."""
-    dump = run(["apt-config", "dump"]).output.splitlines()
-    return "".join(f"{line}\n" for line in dump if line.startswith("Acquire::"))
 
 
 def _must(command: list[str | Path]) -> None:

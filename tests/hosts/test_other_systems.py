@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can enter a
 @pytest.fixture(scope="module", params=["trixie", "sid"])
 def system(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine on which scripts/install has installed all that the tests need."""
-    with machine(request.param) as made:
-        installed = made.run("scripts/install", "test")
+    with machine(request.param) as other:
+        installed = other.run("scripts/install", "test")
         assert installed.exit_code == 0, installed.tail()
-        yield made
-    assert str(made.root) not in Path("/proc/mounts").read_text()
+        yield other
+    assert str(other.root) not in Path("/proc/mounts").read_text()
 
 
 def test_the_unit_layer_passes(system: Machine) -> None:
@@ -53,4 +53,4 @@ def test_the_main_job_passes_and_makes_the_same_source_packages(
 def source_files(work: Path) -> dict[str, str]:
     """What is uploaded of the source packages, by their hashes."""
     files = tree_hashes(work / "source").items()
-    return {name: one for name, one in files if not name.endswith((".json", ".jsonl"))}
+    return {name: digest for name, digest in files if not name.endswith((".json", ".jsonl"))}

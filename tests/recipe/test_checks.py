@@ -110,7 +110,7 @@ def pin(version: str) -> dict[str, str]:
 def test_a_series_without_a_base_of_its_own_has_the_common_one(tmp_path: Path) -> None:
     content = recipes.data(TWO)
     content["source"]["alpha"]["base"] = pin("1.0-1") | {"yakkety": pin("2.0-1")}
-    source = recipes.load_data(tmp_path, TWO, content).source("alpha")
+    source = recipes.load(tmp_path, TWO, content).source("alpha")
     assert [source.in_series(name).debian_version for name in source.series] == ["1.0-1", "2.0-1"]
 
 

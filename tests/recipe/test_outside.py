@@ -22,7 +22,7 @@ def test_a_version_that_is_not_known_is_not_one_that_the_series_lacks(tmp_path: 
         "alpha": {"note": "nobody has looked"},
         "beta": {"version": "", "note": "the name is younger"},
     }
-    archive = recipes.load_data(tmp_path, TWO, content).one_series("xenial").archive
+    archive = recipes.load(tmp_path, TWO, content).one_series("xenial").archive
     assert {name: one.version for name, one in archive.items()} == {"beta": ""}
 
 

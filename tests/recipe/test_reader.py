@@ -50,7 +50,7 @@ def test_an_item_of_the_changelog_may_hold_in_some_series_only(tmp_path: Path) -
 def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
     content = recipes.data(TWO)
     content["source"]["alpha"] |= {"series": "xenial", "changes": "The only item."}
-    alpha = recipes.load_data(tmp_path, TWO, content).source("alpha")
+    alpha = recipes.load(tmp_path, TWO, content).source("alpha")
     assert (alpha.series, alpha.changes) == (("xenial",), (Change("The only item."),))
 
 
@@ -153,7 +153,7 @@ def test_what_is_left_out_follows_from_the_place_and_the_version(
     content = recipes.data(spec)
     table = {**content["source"]["alpha"], **changes}
     content["source"]["alpha"] = {key: one for key, one in table.items() if one is not None}
-    source = recipes.load_data(tmp_path, spec, content).source("alpha")
+    source = recipes.load(tmp_path, spec, content).source("alpha")
 
     def place(path: str) -> str:
         return str(tmp_path / path) if path else ""

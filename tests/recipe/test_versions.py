@@ -354,7 +354,7 @@ def test_a_version_that_a_recipe_may_hold_is_one_for_dpkg(folder: Path, text: st
     content = recipes.data(Spec())
     content["source"]["alpha"]["version"] = text
     try:
-        recipes.load_data(folder, Spec(), content)
+        recipes.load(folder, Spec(), content)
     except RecipeError:
         return
     command = ["dpkg", "--validate-version", "--", text]

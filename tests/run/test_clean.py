@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from backport.engine import owner
+from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
 from backport.environments import prepared
 from backport.environments.base import PreparedBase
 from backport.run import clean
-from tests.support.steps import step_id
 
 DAY = 86400.0
 
@@ -31,8 +31,9 @@ def step(store: Store, name: str, age: float = 0.0, files: dict[str, str] | None
     for path, text in (files or {}).items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_text(text)
-    store.commit(step_id(name), "key", Outcome(Passed()), scratch, time.time())
-    folder = store.folder(step_id(name))
+    step_id = StepId(*name.split("/"))
+    store.commit(step_id, "key", Outcome(Passed()), scratch, time.time())
+    folder = store.folder(step_id)
     when = time.time() - age * DAY
     os.utime(folder / RECORD, (when, when))
     return folder

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import socketserver
 import threading
 from collections.abc import Sequence
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
 
 
-class RawServer:
+class RawServer(socketserver.TCPServer):
     """The server, as a context manager; `url` is its address.
 
     Parameters:
@@ -20,44 +20,38 @@ class RawServer:
     """
 
     def __init__(self, sent: Sequence[bytes | None], pause: float = 0.0) -> None:
-        self._sent = sent
-        self._pause = pause
-        self._end = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.sent = sent
+        self.pause = pause
+        self.ended = threading.Event()
         self.connections = 0
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
 
     def __enter__(self) -> RawServer:
-        self._thread.start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
-        # A blocked accept() ends by this and not by close().
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
+        self.ended.set()
+        self.shutdown()
+        self.server_close()
 
-    def _serve(self) -> None:
-        while not self._end.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            with connection, contextlib.suppress(OSError):
-                connection.settimeout(5.0)
-                connection.recv(65536)
-                self._answer(connection)
 
-    def _answer(self, connection: socket.socket) -> None:
+class _Answer(socketserver.BaseRequestHandler):
+    server: RawServer
+
+    def handle(self) -> None:
+        self.server.connections += 1
         last = b""
-        for piece in self._sent:
-            while piece is None and not self._end.is_set():
-                connection.sendall(last)
-                self._end.wait(self._pause)
-            last = piece or b""
-            connection.sendall(last)
-            self._end.wait(self._pause)
+        with contextlib.suppress(OSError):
+            self.request.settimeout(5.0)
+            self.request.recv(65536)
+            for piece in self.server.sent:
+                while piece is None and not self.server.ended.is_set():
+                    self._send(last)
+                last = piece or b""
+                self._send(last)
+
+    def _send(self, piece: bytes) -> None:
+        self.request.sendall(piece)
+        self.server.ended.wait(self.server.pause)

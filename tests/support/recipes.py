@@ -132,8 +132,8 @@ def _in(row: Mapping[str, Any], source: str) -> bool:
 def _controls(spec: Spec) -> Iterator[str]:
     for row in spec.matrix:
         controls = row.get("control", [])
-        for one in [controls] if isinstance(controls, Mapping) else controls:
-            yield one["test"]
+        for control in [controls] if isinstance(controls, Mapping) else controls:
+            yield control["test"]
 
 
 def write_tests(folder: Path, names: Iterable[str]) -> None:
@@ -147,13 +147,8 @@ def write_tests(folder: Path, names: Iterable[str]) -> None:
             (folder / name).write_text("#!/bin/sh\n")
 
 
-def load(root: Path, spec: Spec) -> Recipe:
-    """Write the recipe and read it back."""
-    return load_file(write(root, spec))
-
-
-def load_data(root: Path, spec: Spec, content: Mapping[str, Any]) -> Recipe:
-    """Write the recipe with that content and read it back."""
+def load(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> Recipe:
+    """Write the recipe as `write` does and read it back."""
     return load_file(write(root, spec, content))
 
 

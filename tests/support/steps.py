@@ -11,27 +11,11 @@ from backport.run import plan
 from backport.run.plan import Selection
 
 _Value = TypeVar("_Value")
-# Checks of a whole series.
-_ALONE = ("lifecycle", "review")
-
-
-def step_id(name: str) -> StepId:
-    """The step of a name such as ``build/xenial/alpha+plain`` or ``test/xenial/alpha.smoke``."""
-    kind, *rest = name.split("/")
-    if kind == "base":
-        return StepId(kind, *rest)
-    last, _, variant = (rest or [""])[-1].partition("+")
-    test = ""
-    if kind in ("test", "check") and "." in last:
-        last, _, test = last.rpartition(".")
-    elif kind == "check" and last in _ALONE:
-        last, test = "", last
-    return StepId(kind, rest[0] if len(rest) > 1 else "", last, variant, test)
 
 
 def by_name(steps: Mapping[StepId, _Value]) -> dict[str, _Value]:
     """What is kept by step, by the steps' names."""
-    return {str(one): value for one, value in steps.items()}
+    return {str(step_id): value for step_id, value in steps.items()}
 
 
 def names(steps: Iterable[StepId]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def made_once(place: Path, suite: str, *options: str) -> Path:
             fresh = place.with_name(f"new-{place.name}")
             run(as_root(["rm", "-rf", fresh]))
             suites = debian_suites(suite)[: 1 if suite == "sid" else 2]  # sid has no -security
-            lines = [one.line([str(one.keyring)]) for one in suites]
+            lines = [source.line([str(source.keyring)]) for source in suites]
             words = [require("mmdebstrap"), *options, suite, fresh, *lines]
             done = run(as_root(words), timeout=1800)
             assert done.exit_code == 0, done.tail(20)

@@ -88,32 +88,24 @@ def refusal_of(root: Path, change: Change, spec: Spec = TWO) -> str:
     return refusal(recipes.write(root, spec, content))
 
 
-def _inner(content: dict[str, Any], key: str) -> tuple[Any, str | int]:
-    """The table or array that holds a key such as ``matrix.test[1].name``, and its key there."""
-    parts: list[str | int] = [
+def put(key: str, to: Any) -> Change:
+    """A change: set the value under a key such as ``matrix.test[1].name``; None takes it out."""
+    *tables, last = [
         int(part) - 1 if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key)
     ]
-    found: Any = content
-    for part in parts[:-1]:
-        found = found[part]
-    return found, parts[-1]
-
-
-def put(key: str, to: Any) -> Change:
-    """A change: set the value under this key."""
 
     def change(content: dict[str, Any]) -> None:
-        table, last = _inner(content, key)
-        table[last] = to
+        table: Any = content
+        for part in tables:
+            table = table[part]
+        if to is None:
+            del table[last]
+        else:
+            table[last] = to
 
     return change
 
 
 def take(key: str) -> Change:
     """A change: take this key out."""
-
-    def change(content: dict[str, Any]) -> None:
-        table, last = _inner(content, key)
-        del table[last]
-
-    return change
+    return put(key, None)
