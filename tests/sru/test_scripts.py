@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source_builder import write_files
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 COMMAND = """#!/bin/sh
 echo "$@" >arguments
@@ -27,12 +29,8 @@ exit $(cat code 2>/dev/null || echo 0)
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "scripts").mkdir()
+    write_files(tmp_path, {"scripts/install!": "#!/bin/sh\n", ".venv/bin/backport!": COMMAND})
     shutil.copy(SCRIPTS / "build", tmp_path / "scripts")
-    for path, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", COMMAND)):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-        (tmp_path / path).chmod(0o755)
     return tmp_path
 
 
