@@ -7,7 +7,6 @@ import lzma
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,11 +232,3 @@ def test_names_and_paths_are_taken_out_as_words_whatever_stands_before_them(
     # What names nobody may be in a package.
     monkeypatch.setenv("HOME", "/root")
     assert scrub.seen(b"vm in /root", scrub.needles({})) == ""
-
-
-def test_a_folder_that_the_recipe_names_by_a_way_up_is_there_once(place: Place) -> None:
-    recipe = place.recipe()
-    way_up = recipe.root / "autopkgtest" / ".." / "patches" / "alpha"
-    twin = replace(recipe.source("alpha"), name="twin", patches=way_up)
-    named = replace(recipe, sources=(*recipe.sources, twin))
-    assert [*bundle._input_files(named)] == [*bundle._input_files(recipe)]

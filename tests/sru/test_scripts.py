@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import eventually
 from tests.support.source_builder import write_files
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -44,13 +45,6 @@ def start(checkout: Path, *args: str, wait: str = "0") -> subprocess.Popen[str]:
     )
 
 
-def begun(checkout: Path) -> None:
-    end = time.monotonic() + 60
-    while not (checkout / "begun").exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("code", [0, 3, 4, 5, 6])
 def test_it_prints_the_summary_alone_keeps_all_events_and_ends_as_the_command(
     checkout: Path, code: int
@@ -72,7 +66,7 @@ def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
 ) -> None:
     (checkout / "wait").touch()
     with start(checkout) as first:
-        begun(checkout)
+        eventually("it runs", (checkout / "begun").exists)
         with start(checkout, wait=wait) as second:
             if wait == "0":
                 out, err = second.communicate()
@@ -91,7 +85,7 @@ def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
 def test_a_signal_ends_the_command_and_frees_the_checkout(checkout: Path) -> None:
     (checkout / "hang").touch()
     with start(checkout) as first:
-        begun(checkout)
+        eventually("it runs", (checkout / "begun").exists)
         first.send_signal(signal.SIGTERM)
         first.communicate()
     assert first.returncode == 143
