@@ -143,11 +143,7 @@ NOTE, WARNING = "info small: ", "warning small: "
         ("daily", "if which small; then\n/usr/bin/small\nfi", (NOTE, "")),
         ("postinst", "if [ -e /usr/lib/small/run ]; then /usr/lib/small/run; fi", (NOTE, "")),
         ("unit", "/usr/bin/other", (WARNING, "which is in other; small does not depend on that")),
-        (
-            "unit",
-            "/usr/bin/run",
-            (WARNING, "the base lacks lost (>= 1) | gone, which may have it"),
-        ),
+        ("unit", "/usr/bin/run", (WARNING, "the base lacks lost (>= 1) | gone, which may have it")),
         ("postinst", "echo 'a", (f"{WARNING}postinst: it cannot be read as a shell script: ", "")),
     ],
 )
