@@ -65,13 +65,6 @@ def test_a_command_line_that_is_wrong_ends_with_2(
     ("arguments", "expected"),
     [
         (["run", "--jobs", "0"], "--jobs: this is no number of jobs; give 1 or more"),
-        *(
-            (
-                ["clean", "--older-than", days],
-                "--older-than: this is no number of days; give 0 or more",
-            )
-            for days in ("-1", "nan", "inf")
-        ),
         (
             ["shell", "--series", "xenial", "--source", "beta"],
             "--source: the recipe has no source 'beta'; name one of alpha",
@@ -102,8 +95,8 @@ def test_a_recipe_that_is_missing_or_wrong_ends_with_3_and_one_sentence(
     content["source"]["alpha"]["sereis"] = []
     path = recipes.write(tmp_path, Spec(), content)
     assert cli.main(["run", "--offline", "--recipe", str(path)]) == 3
-    said = "backport: backport.toml: source.alpha.sereis: this key is unknown; write series.\n"
-    assert capsys.readouterr() == ("", said)
+    message = "backport: backport.toml: source.alpha.sereis: this key is unknown; write series.\n"
+    assert capsys.readouterr() == ("", message)
 
 
 def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str]) -> None:
@@ -113,8 +106,8 @@ def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str
     with subprocess.Popen(words, env=env, cwd=ROOT, stdout=write, stderr=subprocess.PIPE) as child:
         os.close(write)
         assert child.stderr is not None
-        said = child.stderr.read().decode()
-    assert "Traceback" not in said
+        err = child.stderr.read().decode()
+    assert "Traceback" not in err
     assert child.returncode == 141
 
 
@@ -166,10 +159,10 @@ def test_a_signal_ends_the_run_and_its_programs_and_the_next_run_goes_on(
     ) as child:
         running = int(wait_for(tmp_path / "ready", child))
         child.send_signal(number)
-        _, said = child.communicate()
+        _, err = child.communicate()
     assert child.returncode == code
-    assert said.splitlines()[-1] == "backport: interrupted; the next run goes on from here."
-    assert "Traceback" not in said
+    assert err.splitlines()[-1] == "backport: interrupted; the next run goes on from here."
+    assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.kill(running, 0)
     work = tmp_path / "build"

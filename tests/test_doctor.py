@@ -32,8 +32,8 @@ def test_on_a_path_without_tools_each_is_named_with_the_command_that_installs_it
         "evidence, uploads."
     )
     assert cli.main(["doctor", "--json", *work]) == 5
-    *found, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [one["command"] for one in found] == [line.partition("; run: ")[2] for line in lines]
+    *missing, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["command"] for one in missing] == [line.partition("; run: ")[2] for line in lines]
     assert last == {"verdict": verdict}
 
 

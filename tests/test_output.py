@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
@@ -52,19 +49,3 @@ def test_the_filter_leaves_no_trace_behind(capsys: pytest.CaptureFixture[str]) -
     assert (sys.stdout, sys.stderr) == before
     captured = capsys.readouterr()
     assert commands_in(captured.out + captured.err) == []
-
-
-def test_a_terminal_gets_no_command_but_the_tables_own(tmp_path: Path) -> None:
-    recipe = write(tmp_path, Spec())
-    recipe.write_text(recipe.read_text().replace("small", "sm\\u001b[2Jall"))
-    master, slave = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "backport.cli", "plan", "--recipe", str(recipe), "--offline"],
-        stdout=slave, stderr=slave, check=False,
-    )  # fmt: skip
-    os.close(slave)
-    said = os.read(master, 65536)
-    os.close(master)
-    assert done.returncode == 3
-    assert b"\\x1b[2J" in said
-    assert b"\x1b" not in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,28 +15,19 @@ from backport.engine import schedule
 from backport.engine.step import Step, StepId
 from tests.sru.runs import Place
 
-BASE, ALPHA = StepId("base", "xenial"), StepId("build", "xenial", "alpha")
-STEPS = {
-    step.id: step
-    for step in (
-        Step(BASE),
-        Step(ALPHA, (BASE,)),
-        Step(StepId("build", "xenial", "beta"), (BASE,)),
-        Step(StepId("test", "xenial", "alpha", test="smoke"), (ALPHA,)),
-    )
-}
-SECONDS = dict(zip(STEPS, (10.0, 20.0, 15.0, 5.0), strict=True))
+ALPHA = StepId("build", "xenial", "alpha")
 
 
 def test_more_workers_make_a_run_shorter_until_its_longest_chain() -> None:
-    made = schedule.replay(STEPS, SECONDS, (1, 2, 64))
+    base, beta = replace(ALPHA, kind="base", source=""), replace(ALPHA, source="beta")
+    smoke = replace(ALPHA, kind="test", test="smoke")
+    needs = {base: (), ALPHA: (base,), beta: (base,), smoke: (ALPHA,)}
+    steps = {step: Step(step, needs[step]) for step in needs}
+    seconds = dict(zip(steps, (10.0, 20.0, 15.0, 5.0), strict=True))
+    made = schedule.replay(steps, seconds, (1, 2, 64))
     assert made.total == {1: 50.0, 2: 35.0, 64: 35.0}
     assert (made.work, sum(length for _, length in made.path)) == (50.0, 35.0)
-    assert [str(step_id) for step_id, _ in made.path] == [
-        "base/xenial",
-        "build/xenial/alpha",
-        "test/xenial/alpha.smoke",
-    ]
+    assert [step for step, _ in made.path] == [base, ALPHA, smoke]
 
 
 @pytest.fixture

@@ -57,9 +57,9 @@ class Binary:
     @cached_property
     def scripts(self) -> Mapping[str, str]:
         """The files beside the control file, such as ``postinst``, by name."""
-        found = {one.path: one.content for one in self._texts("--ctrl-tarfile")}
-        found.pop("control", None)
-        return {name: text.decode("utf-8", "replace") for name, text in found.items()}
+        texts = {one.path: one.content for one in self._texts("--ctrl-tarfile")}
+        texts.pop("control", None)
+        return {name: text.decode("utf-8", "replace") for name, text in texts.items()}
 
     @cached_property
     def paths(self) -> Mapping[str, bool]:

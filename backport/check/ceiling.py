@@ -92,15 +92,15 @@ class Ceiling:
         came = f"{entry.what} came with {name} {entry.since}"
         if has is None:
             why = f"{came}, and which one {self.series} has is not known"
-            found = finding.make("toolchain-unknown", "warning", place, why, self._write(tool))
+            new = finding.make("toolchain-unknown", "warning", place, why, self._write(tool))
         else:
             known = self.toolchain[tool]
             version = known.version if known.confirmed else f"{known.version} (not confirmed)"
             why, advice = f"{came}; {self.series} has {version}", "do without it in this series"
-            found = finding.make(
+            new = finding.make(
                 entry.rule, entry.severity, place, why, advice, reference=entry.source
             )
-        self.findings.append(found)
+        self.findings.append(new)
 
     def not_known(self) -> tuple[Finding, ...]:
         """A note for every tool whose version in the series the recipe does not know."""

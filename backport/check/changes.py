@@ -51,7 +51,7 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
         spoken: the new entries of the changelog.
     """
     had, has = (tree_hashes(tree / "debian") for tree in (old, new))
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for name in sorted(had.keys() | has.keys()):
         if had.get(name) == has.get(name) or name in ("changelog", "patches/series"):
             continue
@@ -62,14 +62,14 @@ def packaging(old: Path, new: Path, spoken: str) -> tuple[Finding, ...]:
             # control.in makes control: what changed in both is said once.
             texts = (read_text(tree / "debian" / name) for tree in (old, new))
             unsaid = (one for one in _control_changes(*texts) if not _says(spoken, one))
-            found += [_unexplained("control", f"{one} changed") for one in unsaid]
+            findings += [_unexplained("control", f"{one} changed") for one in unsaid]
         elif name.startswith("tests/"):
             # One item speaks of all tests, so one finding asks for it.
             if not _words(spoken) & _TESTS:
-                found.append(_unexplained("tests", "its files changed"))
+                findings.append(_unexplained("tests", "its files changed"))
         elif not _speaks_of(spoken, name):
-            found.append(_unexplained(name, f"it {deed}"))
-    return tuple(dict.fromkeys(found))
+            findings.append(_unexplained(name, f"it {deed}"))
+    return tuple(dict.fromkeys(findings))
 
 
 def _unexplained(name: str, what: str) -> Finding:
@@ -84,7 +84,7 @@ def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tu
         new, old: the patches of the package and of its base, by their names.
         spoken: the new entries of the changelog.
     """
-    said, found = _words(spoken), []
+    words, findings = _words(spoken), []
     for name, path in new.items():
         place, text = f"debian/patches/{name}", path.read_text("utf-8", "replace")
         before = old.get(name)
@@ -93,23 +93,23 @@ def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tu
         if name.startswith("debian-changes") or "automatically" in text.partition("\n---")[0]:
             why = "dpkg-source made it of a change outside debian/ that no patch of a name has"
             advice = "make a patch with a header of it"
-            found.append(finding.make("change-outside-debian", "error", place, why, advice))
+            findings.append(finding.make("change-outside-debian", "error", place, why, advice))
             continue
         try:
             header, _ = diff.parse(text)
         except diff.DiffError as error:
             why = f"it is no patch: {error}"
-            found.append(finding.make("not-parsed", "error", place, why, "make it anew"))
+            findings.append(finding.make("not-parsed", "error", place, why, "make it anew"))
             continue
         read = dep3.read(header)
         for fault in dep3.faults(read):
             why = f"the header {fault}"
             advice = "complete its header"
-            found.append(finding.make("patch-without-dep3", "error", place, why, advice))
+            findings.append(finding.make("patch-without-dep3", "error", place, why, advice))
         about = _words(f"{Path(name).stem} {read.description}") - _EMPTY
-        if name not in spoken and len(about & said) < min(2, len(about)):
-            found.append(_unexplained(f"patches/{name}", "the patch is new"))
-    return tuple(found)
+        if name not in spoken and len(about & words) < min(2, len(about)):
+            findings.append(_unexplained(f"patches/{name}", "the patch is new"))
+    return tuple(findings)
 
 
 def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -153,11 +153,11 @@ def _names(spoken: str, name: str) -> bool:
 
 def _speaks_of(spoken: str, name: str) -> bool:
     """Whether a file of debian/ is spoken of: by its name, its kind, its folder or its package."""
-    path, said = Path(name), _words(spoken)
+    path, words = Path(name), _words(spoken)
     names = [path.name, path.stem, path.name.partition(".")[0], *path.parts[:-1]]
     if any(_names(spoken, one) for one in names):
         return True
-    return any(_words(one) and _words(one) <= said for one in (*names, path.suffix))
+    return any(_words(one) and _words(one) <= words for one in (*names, path.suffix))
 
 
 def _control_changes(old: str, new: str) -> Iterable[str]:
@@ -182,5 +182,5 @@ def _control_changes(old: str, new: str) -> Iterable[str]:
 
 def paragraphs(control_file: str) -> dict[str, Deb822]:
     """The paragraphs of debian/control by their package; the first one is ``source``."""
-    found = control_paragraphs(control_file)
-    return {paragraph.get("Package", "source"): paragraph for paragraph in found}
+    paragraphs = control_paragraphs(control_file)
+    return {paragraph.get("Package", "source"): paragraph for paragraph in paragraphs}

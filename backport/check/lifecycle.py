@@ -43,15 +43,6 @@ _LOGS = re.compile(r"/var/log/(?!apt|dpkg|alternatives|journal|syslog|auth|daemo
 
 
 @dataclass(frozen=True)
-class Package:
-    """A binary package: its name, version and file."""
-
-    name: str
-    version: str
-    deb: Path
-
-
-@dataclass(frozen=True)
 class Clone:
     """A running clone of a testbed, and the log of what is done in it."""
 
@@ -105,23 +96,23 @@ def check(
     if base.older is not None and are_older(there := packages(base.older), own):
         groups.insert(0, (ARCHIVE, there))
         repositories[ARCHIVE] = base.older
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with Testbed(base.testbed_root, repositories) as testbed:
         with testbed.booted() as name:
             clone = Clone(name, testbed, out / LOG)
             clone.use(("new", "base"))
             for package in own:
-                found += life(clone, package, {one.name for one in own})
+                findings += life(clone, package, {one.name for one in own})
         for repository, old in groups:
             with testbed.booted() as name:
                 clone = Clone(name, testbed, out / LOG)
-                found += upgrade(clone, repository, old, own)
+                findings += upgrade(clone, repository, old, own)
     series = recipe.one_series(step.id.series)
-    return (*found, *not_tried(series, made, [old for _, old in groups]))
+    return (*findings, *not_tried(series, made, [old for _, old in groups]))
 
 
 def not_tried(
-    series: Series, made: Mapping[str, Sequence[Package]], groups: Iterable[Sequence[Package]]
+    series: Series, made: Mapping[str, Sequence[Binary]], groups: Iterable[Sequence[Binary]]
 ) -> Iterator[Finding]:
     """A note for each package that no set has an older version of.
 
@@ -142,17 +133,16 @@ def not_tried(
             yield finding.make("no-older-version", severity, one.name, why, advice)
 
 
-def packages(folder: Path) -> list[Package]:
+def packages(folder: Path) -> list[Binary]:
     """The binary packages in a build's folder."""
-    debs = [Binary(deb) for deb in sorted(folder.glob("*.deb"))]
-    return [Package(one.name, one.version, one.deb) for one in debs]
+    return [Binary(deb) for deb in sorted(folder.glob("*.deb"))]
 
 
 def older(
-    recipe: Recipe, builds: Mapping[str, list[Package]], own: Sequence[Package]
-) -> Iterator[list[Package]]:
+    recipe: Recipe, builds: Mapping[str, list[Binary]], own: Sequence[Binary]
+) -> Iterator[list[Binary]]:
     """Sets of older packages: those of the test sources of one upstream version."""
-    sets: dict[str, list[Package]] = {}
+    sets: dict[str, list[Binary]] = {}
     for name in builds:
         if (test_source := recipe.test_source(name)) is not None:
             sets.setdefault(test_source.package.version, []).extend(builds[name])
@@ -161,14 +151,14 @@ def older(
             yield sets[version]
 
 
-def are_older(some: Iterable[Package], own: Iterable[Package]) -> bool:
+def are_older(some: Iterable[Binary], own: Iterable[Binary]) -> bool:
     """Whether they have an older version of one of our packages, and no newer one of any."""
     ours = {one.name: Version(one.version) for one in own}
     both = [one for one in some if one.name in ours]
     return bool(both) and all(Version(one.version) < ours[one.name] for one in both)
 
 
-def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
+def life(clone: Clone, package: Binary, own: set[str]) -> Iterator[Finding]:
     """Install, remove and purge one package.
 
     Parameters:
@@ -202,7 +192,7 @@ def life(clone: Clone, package: Package, own: set[str]) -> Iterator[Finding]:
 
 
 def upgrade(
-    clone: Clone, repository: str, old: Sequence[Package], own: Sequence[Package]
+    clone: Clone, repository: str, old: Sequence[Binary], own: Sequence[Binary]
 ) -> Iterator[Finding]:
     """Install the older packages, then do what a user's machine does with the update.
 
@@ -229,10 +219,10 @@ def upgrade(
         yield _fault("upgrade-fails", place, audit or "the upgrade fails", done)
         return
     has = clone.versions(names)
-    for one in own:
-        if one.name in had and has.get(one.name) != one.version:
-            now = has.get(one.name) or "not installed"
-            why = f"after the upgrade {one.name} is {now}, not {one.version}"
+    for package in own:
+        if package.name in had and has.get(package.name) != package.version:
+            now = has.get(package.name) or "not installed"
+            why = f"after the upgrade {package.name} is {now}, not {package.version}"
             advice = "see why apt keeps it back, in lifecycle.log"
             yield finding.make("upgrade-fails", "error", place, why, advice)
 

@@ -59,7 +59,7 @@ def of_source(recipe: Recipe, made: StepId) -> Step:
     """
     step_id = replace(made, kind="check", test=SOURCE)
     needs = (StepId("fetch", source=made.source), made)
-    return _step(step_id, needs, recipe=_said(recipe, made.source, made.series))
+    return _step(step_id, needs, recipe=_recipe_text(recipe, made.source, made.series))
 
 
 def steps(
@@ -88,8 +88,8 @@ def steps(
     ]
     for step in builds:
         fetched = StepId("fetch", source=step.id.source)
-        said = _said(recipe, step.id.source, step.id.series)
-        yield _step(replace(step.id, kind="check"), (fetched, *step.needs, step.id), recipe=said)
+        text = _recipe_text(recipe, step.id.source, step.id.series)
+        yield _step(replace(step.id, kind="check"), (fetched, *step.needs, step.id), recipe=text)
     varied = variation.SCRIPT + variation.PATH
     for step in builds if long else builds[:1]:
         fetched = StepId("fetch", source=step.id.source)
@@ -101,8 +101,8 @@ def steps(
         own = tuple(step.id for step in builds if step.id.series == series)
         if limits != Review():
             made_in = tuple(replace(build, kind="source") for build in own)
-            said = json.dumps([limits.source, limits.all])
-            yield _step(StepId("check", series, test=REVIEW), made_in, limits=said)
+            text = json.dumps([limits.source, limits.all])
+            yield _step(StepId("check", series, test=REVIEW), made_in, limits=text)
         if lives:
             before = (
                 build
@@ -112,9 +112,9 @@ def steps(
                 and (long or build.source in older.get(series, ()))
             )
             archive = recipe.one_series(series).archive
-            said = json.dumps({name: archive[name].version for name in sorted(archive)})
+            text = json.dumps({name: archive[name].version for name in sorted(archive)})
             needs = (StepId("base", series), *own, *before)
-            yield _step(StepId("check", series, test=LIFECYCLE), needs, archive=said)
+            yield _step(StepId("check", series, test=LIFECYCLE), needs, archive=text)
 
 
 def over(limits: Review, weights: Mapping[str, Weight]) -> Iterator[tuple[str, str]]:
@@ -123,8 +123,8 @@ def over(limits: Review, weights: Mapping[str, Weight]) -> Iterator[tuple[str, s
     Parameters:
         weights: the weight of each source package in that series.
     """
-    for source, one in weights.items():
-        yield from ((source, why) for why in one.over(limits.source))
+    for source, lines in weights.items():
+        yield from ((source, why) for why in lines.over(limits.source))
     every = weight.together(weights)
     yield from (("all source packages", why) for why in every.over(limits.all))
 
@@ -135,12 +135,12 @@ def _step(step_id: StepId, needs: tuple[StepId, ...], **reads: str) -> Step:
     return Step(step_id, needs, (*inputs, ("checks", _version_of_checks())))
 
 
-def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
+def _recipe_text(recipe: Recipe, source_name: str, series_name: str) -> str:
     """What the checks of a source package and of its binary packages read of the recipe."""
     series, source = recipe.one_series(series_name), recipe.source(source_name)
     source = source.in_series(series_name)
     later = [one for one in recipe.series if Version(one.version) > Version(series.version)]
-    said = {
+    parts = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
         "overlay": sorted(overlay_files(source, series_name)),
         "base": source.base.version if source.base else "",
@@ -151,7 +151,7 @@ def _said(recipe: Recipe, source_name: str, series_name: str) -> str:
         "edits": [repr(edit) for edit in (*source.control, *source.packaging)],
         "retired": [repr(one) for one in recipe.retired],
     }
-    return json.dumps(said, sort_keys=True)
+    return json.dumps(parts, sort_keys=True)
 
 
 @functools.cache

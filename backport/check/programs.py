@@ -140,13 +140,13 @@ def of_unit(text: str) -> Iterator[ProgramUse]:
     Raises:
         ValueError: a shell script in it cannot be read.
     """
-    found = list(directives(text))
+    lines = list(directives(text))
     tested = {
         value.removeprefix("|")
-        for _, name, value in found
+        for _, name, value in lines
         if name in _CONDITIONS and not value.removeprefix("|").startswith("!")
     }
-    for _, name, value in found:
+    for _, name, value in lines:
         if name.removeprefix("Exec") not in _EXEC or not name.startswith("Exec"):
             continue
         try:
@@ -206,7 +206,7 @@ def of_script(text: str, path: str) -> Iterator[ProgramUse]:
 def of_shell(text: str, path: str) -> list[ProgramUse]:
     """The programs that shell commands run; parameters and errors as of `of_script`."""
     commands, functions = read_shell(text)
-    found = []
+    uses = []
     for words in commands:
         program, rest = words[0], list(words)
         while rest and rest[0] in _RUNNING:
@@ -218,8 +218,8 @@ def of_shell(text: str, path: str) -> list[ProgramUse]:
         form = r"/[^$*?\[]+" if not path else r"/[^$*?\[]+|(?!\d+$)[A-Za-z0-9][\w.+-]*"
         known = _BUILT_IN.fullmatch(program) or program in functions
         if re.fullmatch(form, program) and not known:
-            found.append(ProgramUse(program, path))
-        found += _of_argument(rest, path)
+            uses.append(ProgramUse(program, path))
+        uses += _of_argument(rest, path)
     tested = {word for words in commands for word in _tested(words)}
     names = {word.rpartition("/")[2] for word in tested}
 
@@ -228,7 +228,7 @@ def of_shell(text: str, path: str) -> list[ProgramUse]:
         name = program.rpartition("/")[2]
         return program in tested or name in tested or (program == name and name in names)
 
-    return [replace(one, guarded=one.guarded or is_tested(one.program)) for one in found]
+    return [replace(one, guarded=one.guarded or is_tested(one.program)) for one in uses]
 
 
 def read_shell(text: str) -> tuple[list[list[str]], set[str]]:

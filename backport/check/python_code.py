@@ -70,7 +70,7 @@ def check(
         depends: packages that are there with it; one may bring a module to Python 2.
     """
     try:
-        found = uses(text)
+        features = uses(text)
     except (SyntaxError, ValueError) as error:
         if language == "python3":
             why = f"this Python cannot read it: {getattr(error, 'msg', error)}"
@@ -78,7 +78,7 @@ def check(
             advice = "look whether the series' Python can"
             ceiling.findings.append(finding.make("not-parsed", "warning", where, why, advice))
         return
-    for use in found:
+    for use in features:
         if use.module in own:
             continue
         # All of it came with 3.0 or later, which is above every Python 2.
@@ -105,14 +105,14 @@ def uses(text: str) -> list[Feature]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the file's literals, not of ours
         tree = ast.parse(text)
-    found = [use for use in _found(tree, text) if use.kind == "syntax"]
+    features = [use for use in _found(tree, text) if use.kind == "syntax"]
     # The syntax tree does not tell a number such as 1_000 from others.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NUMBER and "_" in token.string:
-            found.append(Feature("syntax", token.start[0], "underscores in numbers", "3.6"))
-    found += [use for use in _found(_Pruned().visit(tree), text) if use.kind == "module"]
+            features.append(Feature("syntax", token.start[0], "underscores in numbers", "3.6"))
+    features += [use for use in _found(_Pruned().visit(tree), text) if use.kind == "module"]
     first: dict[tuple[str, str], Feature] = {}
-    for use in sorted(found, key=lambda one: one.line):
+    for use in sorted(features, key=lambda one: one.line):
         first.setdefault((use.kind, use.what), use)
     return list(first.values())
 

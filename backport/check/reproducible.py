@@ -111,16 +111,16 @@ def findings(
     It is not new where all that differs in it differs between two builds of the base too.
     """
 
-    found = []
-    for name, one in update.items():
+    results = []
+    for name, difference in update.items():
         theirs = base[name].places if name in base else ()
-        new = [place for place in one.places if place not in theirs]
-        why = f"two builds differ: {', '.join((new or one.places)[:_SHOWN])}"
+        new = [place for place in difference.places if place not in theirs]
+        why = f"two builds differ: {', '.join((new or difference.places)[:_SHOWN])}"
         why += "" if new else "; so do two builds of the base"
-        advice = f"see {one.report}" if one.report else "read both logs"
-        made = finding.make("not-reproducible", "error", one.deb, why, advice)
-        found.append(dataclasses.replace(made, new=bool(new)))
-    return tuple(found)
+        advice = f"see {difference.report}" if difference.report else "read both logs"
+        made = finding.make("not-reproducible", "error", difference.deb, why, advice)
+        results.append(dataclasses.replace(made, new=bool(new)))
+    return tuple(results)
 
 
 def compare(first: Path, second: Path, out: Path) -> dict[str, Difference]:
@@ -129,17 +129,19 @@ def compare(first: Path, second: Path, out: Path) -> dict[str, Difference]:
     Parameters:
         out: where diffoscope's answers go, as PACKAGE.diffoscope.txt.
     """
-    found = {}
+    differences = {}
     names = {path.name for folder in (first, second) for path in folder.glob("*.deb")}
     for name in sorted(names):
         one, other, package_name = first / name, second / name, name.partition("_")[0]
         if not (one.is_file() and other.is_file()):
             which = "first" if one.is_file() else "second"
-            found[package_name] = Difference(name, (f"only the {which} build makes it",))
+            differences[package_name] = Difference(name, (f"only the {which} build makes it",))
         elif sha256_of(one) != sha256_of(other):
             report = out / f"{package_name}.diffoscope.txt"
-            found[package_name] = Difference(name, diffoscope(one, other, report), report.name)
-    return found
+            differences[package_name] = Difference(
+                name, diffoscope(one, other, report), report.name
+            )
+    return differences
 
 
 def diffoscope(one: Path, other: Path, report: Path) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ What only Launchpad knows, such as the bug's text as it is there, is not asked h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from debian.debian_support import Version
 
 from backport.check import changes, finding
 from backport.check.finding import Finding
+from backport.launchpad.bug import description
+from backport.launchpad.bug import template as bug_template
 from backport.recipe.model import Recipe, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, overtaken
@@ -48,7 +49,7 @@ class Upload:
 def check(upload: Upload) -> tuple[Finding, ...]:
     """All rules on one upload."""
     rules = (_bug, _version, _later, _overtaken, _new_source, _binaries, _dependencies, _unrelated)
-    return (*(found for rule in rules for found in rule(upload)), *template(upload.recipe))
+    return (*(one for rule in rules for one in rule(upload)), *template(upload.recipe))
 
 
 def _bug(upload: Upload) -> Iterable[Finding]:
@@ -115,14 +116,9 @@ def template(recipe: Recipe) -> Iterable[Finding]:
         advice = "write it under [bug], or complete the bug on Launchpad"
         yield finding.make("sru-not-checked", "info", place, why, advice)
         return
-    for text, heading in (
-        (bug.impact, "Impact"),
-        (bug.test_plan, "Test Plan"),
-        (bug.problems, "Where problems could occur"),
-    ):
-        if re.search(r"\bTODO\b", text):
-            why = f"the section [ {heading} ] is not filled in"
-            yield finding.make("bug-template", "error", place, why, "write it")
+    for fault in bug_template.faults(description.merged("", bug)):
+        why = f"the section {fault}"
+        yield finding.make("bug-template", "error", place, why, "write it")
 
 
 def _overtaken(upload: Upload) -> Iterable[Finding]:

@@ -54,16 +54,16 @@ def action(
     """
     match step.id.test:
         case planned.SOURCE:
-            found = check_source(recipe, step, needs, scratch)
+            findings = check_source(recipe, step, needs, scratch)
         case planned.REPRODUCIBLE:
-            found = reproducible.check(recipe, step, needs, out, scratch)
+            findings = reproducible.check(recipe, step, needs, out, scratch)
         case planned.LIFECYCLE:
-            found = lifecycle.check(recipe, step, needs, out, scratch)
+            findings = lifecycle.check(recipe, step, needs, out, scratch)
         case planned.REVIEW:
-            found = review(recipe.review, needs)
+            findings = review(recipe.review, needs)
         case _:
-            found = check_built(recipe, step, needs, out, scratch)
-    return outcome(found, out)
+            findings = check_built(recipe, step, needs, out, scratch)
+    return outcome(findings, out)
 
 
 def outcome(findings: tuple[Finding, ...], out: Path) -> Outcome:
@@ -89,7 +89,7 @@ def check_source(
     info = dsc_files.read_dsc(dsc)
     dpkg.unpack(dsc, tree, patches=False)
     base = None
-    found: list[Finding] = []
+    findings: list[Finding] = []
     limit, had = (Ceiling(series.name, series.toolchain) for _ in range(2))
     packaging.check_tree(tree, limit)
     limit.check("archive", dsc.name, ((0, file.name) for file in info.files))
@@ -100,28 +100,28 @@ def check_source(
         base_info = dsc_files.read_dsc(base_dsc)
         had.check("archive", base_dsc.name, ((0, file.name) for file in base_info.files))
         before = {file.name: file.sha256 for file in base_info.files}
-        found += changes.other_upstream(
+        findings += changes.other_upstream(
             {name: before[name] for name in base_info.origs()},
             {file.name: file.sha256 for file in info.files},
         )
-    found += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
+    findings += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
     own = {
         name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
     }
     if own and info.format != dsc_files.QUILT:
         why = f"the format {info.format} has no quilt series: {', '.join(own)} is applied"
         advice = "read it in the debdiff"
-        found.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
+        findings.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
     text = (tree / "debian" / "changelog").read_text("utf-8")
     spoken = changes.new_entries(text, source.base.version if source.base else "")
     if base is not None:
-        found += changes.packaging(base, tree, spoken)
+        findings += changes.packaging(base, tree, spoken)
     # Without a base, our own packaging is what the update's patches come on top of.
     had_patches = changes.quilt(base or source.patches)
-    found += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
+    findings += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
     made = one_file(made_in, "*_source.changes")
-    found += sru.check(sru.Upload(recipe, source, series, tree, made, base))
-    return finding.ordered(found)
+    findings += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    return finding.ordered(findings)
 
 
 def check_built(
@@ -140,17 +140,17 @@ def check_built(
     built = [Binary(deb) for deb in debs]
     # What the source package has is told of by its own check.
     packaging.check_debs(built, limit, packaging.texts(tree))
-    found = [*limit.findings, *_programs(built, update, base)]
-    found += overlay.check(overlay_files(source, step.id.series), tree / "debian", built)
+    findings = [*limit.findings, *_programs(built, update, base)]
+    findings += overlay.check(overlay_files(source, step.id.series), tree / "debian", built)
     made = one_file(made_in, "*_source.changes")
     logs = [scratch / f"lintian-{name}.log" for name in ("update", "base")]
     tags, base_tags = lintian.run_lintian([made, *debs], logs[0]), None
     if source.base is not None:
         base_tags = lintian.run_lintian([fetched / source.base.dsc], logs[1])
-    found += lintian.findings(tags, limit, base_tags)
+    findings += lintian.findings(tags, limit, base_tags)
     log = "".join(path.read_text() for path in logs if path.is_file())
     (out / LINTIAN_LOG).write_text(log)
-    return finding.ordered(found)
+    return finding.ordered(findings)
 
 
 def _source_steps(step: Step) -> tuple[StepId, StepId]:
@@ -162,8 +162,8 @@ def _programs(built: list[Binary], update: list[Path], base: PreparedBase) -> tu
     older = sorted(base.older.glob("*.deb")) if base.older else []
     before = Installed(older, base.repository)
     had = [before.own[one.name] for one in built if one.name in before.own]
-    found = programs.check(built, Installed(update, base.repository))
-    return finding.against_base(found, programs.check(had, before))
+    findings = programs.check(built, Installed(update, base.repository))
+    return finding.against_base(findings, programs.check(had, before))
 
 
 def review(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:

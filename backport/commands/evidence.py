@@ -106,14 +106,14 @@ def _rerun(args: argparse.Namespace) -> int:
 
 
 def _as_text(checked: Checked) -> str:
-    found = checked.manifest
-    kinds = Counter(verdict.kind(step.verdict) for step in found.steps)
+    contents = checked.manifest
+    kinds = Counter(verdict.kind(step.verdict) for step in contents.steps)
     ended = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    bases = sorted({f"{base.kind} ({base.suite})" for base in found.bases})
+    bases = sorted({f"{base.kind} ({base.suite})" for base in contents.bases})
     state = f"{len(checked.faults)} faults" if checked.faults else "whole and unchanged"
     lines = [
-        f"Evidence {found.name}, for LP: #{found.bug}: {state}.",
-        f"{len(found.files)} files; {len(found.steps)} steps: {ended}. "
+        f"Evidence {contents.name}, for LP: #{contents.bug}: {state}.",
+        f"{len(contents.files)} files; {len(contents.steps)} steps: {ended}. "
         f"Base: {', '.join(bases) or 'none'}.",
     ]
     if checked.sha256:

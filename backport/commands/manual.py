@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import shtab
 from argparse_manpage.manpage import Manpage
@@ -15,10 +16,6 @@ from backport.check import rules
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import UsageError
-
-SHELLS = ("bash", "zsh", "tcsh", "fish")
-_FILES = ("recipe", "file", "evidence", "out", "keyring", "matrix", "message", "dsc")
-_FOLDERS = ("work", "cache")
 
 
 def register(subs: Subparsers) -> None:
@@ -36,7 +33,7 @@ def register(subs: Subparsers) -> None:
         )
         sub.set_defaults(function=function, subcommand=sub)
         if name == "completion":
-            sub.add_argument("shell", choices=SHELLS, help="the shell")
+            sub.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell")
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -59,7 +56,6 @@ def explain(args: argparse.Namespace) -> int:
 
 def man(args: argparse.Namespace) -> int:
     """Print the man page of all commands: man-pages(7), section 1."""
-
     parser = args.parser()
     parser.man_short_description = "make, prove and upload an Ubuntu stable release update"
     data = {
@@ -75,13 +71,11 @@ def man(args: argparse.Namespace) -> int:
 
 def completion(args: argparse.Namespace) -> int:
     """Print a shell's completion, made from the parser."""
-
     parser = args.parser()
     for action in _actions(parser):
-        if action.dest in _FOLDERS:
-            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        elif action.dest in _FILES:
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
+        if action.type is Path:
+            kind = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE
+            action.complete = kind  # type: ignore[attr-defined]
         elif action.dest == "rule":
             action.choices = tuple(rules.RULES)
     print(str(shtab.complete(parser, shell=args.shell)).rstrip("\n"))

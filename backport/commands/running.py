@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -14,9 +13,7 @@ from backport.commands import common, ppa_tests
 from backport.commands.common import Subparsers
 from backport.engine import execute, system_errors
 from backport.engine.events import Note
-from backport.engine.step import StepId
-from backport.engine.store import Result, Store
-from backport.engine.verdict import Passed
+from backport.engine.store import Store
 from backport.environments import choose, prepared
 from backport.errors import BackportError
 from backport.launchpad.api.client import LaunchpadlibClient
@@ -101,17 +98,9 @@ def run(args: argparse.Namespace) -> int:
             if note:
                 sink(Note(note))
             results = execute.run(steps, table, store, jobs=args.jobs, sink=sink, base=shown_base)
-        suite, differing = _prepared(results, store)
-        told = summary.make(
-            recipe,
-            steps,
-            results,
-            made,
-            base=shown_base,
-            suite=suite,
-            differing=differing,
-            seconds=time.time() - began,
-        )
+        bases = prepared.by_series(store, steps).values()
+        seconds = time.time() - began
+        told = summary.make(recipe, steps, results, made, bases=bases, seconds=seconds)
         summary.write(told, store.work / "summary.json")
         if args.until == "test":
             record = run_record.make(steps, results, made, recipe)
@@ -129,19 +118,3 @@ def run(args: argparse.Namespace) -> int:
         print(f"no evidence: {problem}", file=sys.stderr)
         return code or problem.exit_code
     return code
-
-
-def _prepared(
-    results: Mapping[StepId, Result], store: Store
-) -> tuple[str, tuple[tuple[str, str, str], ...]]:
-    """What the bases of this run come from, and where their versions are not the series'."""
-    suites: list[str] = []
-    differing: list[tuple[str, str, str]] = []
-    for step_id, result in results.items():
-        if step_id.kind == "base" and isinstance(result.verdict, Passed):
-            ready = prepared.read(store.folder(step_id))
-            suites.append(ready.suite)
-            differing += [
-                (one.package, one.series_version, one.base_version) for one in ready.differing
-            ]
-    return ", ".join(dict.fromkeys(suites)), tuple(dict.fromkeys(differing))

@@ -48,14 +48,14 @@ def log(args: argparse.Namespace) -> int:
     source, _, variant = built.partition("+")
     build = StepId("build", series, source, variant)
     running = store.work / "scratch" / str(build).replace("/", "_")
-    found = sbuild.running_log(running) or store.folder(build) / sbuild.LOG
-    if not found.is_file():
+    file = sbuild.running_log(running) or store.folder(build) / sbuild.LOG
+    if not file.is_file():
         raise InputError(
             f"there is no log of a build of {args.build}",
             where=str(store.work),
             advice="name one as SERIES/SOURCE; a variant's as SERIES/SOURCE+VARIANT",
         )
-    with found.open(encoding="utf-8", errors="replace") as stream:
+    with file.open(encoding="utf-8", errors="replace") as stream:
         while True:
             # Asked before the text is read: what the build wrote last is not lost.
             goes_on = args.follow and running.is_dir()

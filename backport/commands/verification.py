@@ -24,6 +24,7 @@ from backport.sru import check, checklist, checklist_data, comment, facts, propo
 from backport.sru import report as reports
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
+from backport.sru.proof import Proofs
 from backport.sru.report_data import Report
 
 
@@ -68,17 +69,11 @@ def verify(args: argparse.Namespace) -> int:
             with ui.shown(common.how(args)) as sink:
                 proposed.run(recipe, known, work, base, options, jobs=args.jobs, sink=sink)
         folder, sha256 = _packed(args, work)
-        found = check.sound(folder, "it proves nothing")
-        recipe = versions.as_made(recipe, found.versions)
-        service = check.service_tests(folder, found).tests
-        made = checklist.make(recipe, found, known, sha256=sha256, service=service)
-        made = _kept(made, known, folder)
-        comments = {
-            series.name: comment.make(
-                recipe, folder, found, known, checklist=made, series=series.name, service=service
-            )
-            for series in recipe.series
-        }
+        evidence = check.sound(folder, "it proves nothing")
+        recipe = versions.as_made(recipe, evidence.versions)
+        proofs = Proofs(recipe, folder, evidence, known, sha256)
+        made = _kept(checklist.make(proofs), known, folder)
+        comments = {one.name: comment.make(proofs, made, one.name) for one in recipe.series}
         _tell(args, made, comments, known)
         _write(args, reports.make(folder, checklist=made), folder)
         if args.post and not args.dry_run:
@@ -166,12 +161,12 @@ def _newest(work: Path, *, proposed: bool) -> Path:
         InputError: there is none.
     """
     places = [work / "proposed" / "evidence" / "latest", work / "evidence" / "latest"]
-    found = [path.resolve() for path in places if path.exists()]
-    if not found:
+    folders = [path.resolve() for path in places if path.exists()]
+    if not folders:
         raise InputError(
             "there is no evidence yet", where=str(work / "evidence"), advice="run: backport run"
         )
-    return found[0] if proposed else max(found, key=lambda path: path.stat().st_mtime)
+    return folders[0] if proposed else max(folders, key=lambda path: path.stat().st_mtime)
 
 
 def _packed(args: argparse.Namespace, work: Path) -> tuple[Path, str]:

@@ -143,7 +143,7 @@ class Store:
             return None
         with reading(path, what="its record is damaged", advice="run: backport run"):
             record: Record = records.decode(Record, records.read_json(path))
-            if (record.name, record.digest) != (str(step_id), _digest(record.outputs)):
+            if (record.name, record.digest) != (str(step_id), outputs_digest(record.outputs)):
                 raise ValueError("its parts do not agree")
             return record
 
@@ -197,7 +197,7 @@ class Store:
             key,
             outcome.verdict,
             outcome.exit_code,
-            _digest(outputs),
+            outputs_digest(outputs),
             round(time.time() - started, 3),
             round(started, 3),
             outputs,
@@ -229,7 +229,8 @@ def _result(step_id: StepId, record: Record, *, reused: bool = True) -> Result:
     )
 
 
-def _digest(outputs: Mapping[str, File]) -> str:
+def outputs_digest(outputs: Mapping[str, File]) -> str:
+    """One hash over the outputs of a step."""
     return hash_text(json.dumps([(path, entry[2]) for path, entry in outputs.items()]))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from backport.engine import records
+from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.environments.base import PreparedBase
 from backport.errors import InputError
@@ -31,6 +33,12 @@ def read(folder: Path) -> PreparedBase:
     """
     what, advice = "the record of this base is damaged", "remove its folder"
     return records.load(PreparedBase, folder / FILE, what=what, advice=advice)
+
+
+def by_series(store: Store, steps: Iterable[StepId]) -> dict[str, PreparedBase]:
+    """The bases that steps of a run have prepared, by their series; other steps do not count."""
+    folders = {step.series: store.folder(step) for step in steps if step.kind == "base"}
+    return {name: read(folder) for name, folder in folders.items() if (folder / FILE).is_file()}
 
 
 def kind_in(store: Store) -> str:

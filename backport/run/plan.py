@@ -51,7 +51,7 @@ def _source_step(
     quilt_series = quilt_series_file(source, series, variant)
     published = recipe.one_series(series).archive.get(name)
     control = with_versions(recipe, source, recipe.one_series(series), variant).control
-    said = {
+    parts = {
         "version": source.version,
         "base": source.base.version if source.base else "",
         "changes": source.changes_in(series),
@@ -64,11 +64,11 @@ def _source_step(
         "since": published.version if published else "",
     }
     if source.packaging:
-        said["packaging"] = [asdict(edit) for edit in source.packaging]
+        parts["packaging"] = [asdict(edit) for edit in source.packaging]
     if name != source.name:
-        said["package"] = (source.name, source.debian_version)
+        parts["package"] = (source.name, source.debian_version)
     inputs = {
-        "recipe": hash_text(_json(said)),
+        "recipe": hash_text(_json(parts)),
         "patches": hash_tree(source.patches, patch_names(quilt_series)),
         "quilt series": hash_text(quilt_series.read_text() if quilt_series else ""),
         "tests": hash_tree(source.tests),
@@ -141,9 +141,9 @@ def _test_steps(
     base = StepId("base", series)
     old = [one for one in builds if one.series == series and one.source in before - beside]
     row = (test.name, test.timeout, *([test.before] if test.before else ()))
-    said = (("row", hash_text(_json(row))),)
+    row_input = (("row", hash_text(_json(row))),)
     matrix = (
-        *said,
+        *row_input,
         ("matrix", hash_tree(test.folder.path)),
         *(("library", hash_tree(one)) for one in test.folder.library),
     )
@@ -151,7 +151,7 @@ def _test_steps(
     yield Step(
         StepId("test", series, test.source, test=test.name),
         (*own, *plain, *old),
-        matrix if test.matrix else said,
+        matrix if test.matrix else row_input,
         limit=test.timeout,
     )
     # A control may run the test that is shipped.
@@ -239,13 +239,13 @@ def make(
 
 def _sources(recipe: Recipe, closure: set[str], older: Mapping[str, set[str]]) -> dict[str, Source]:
     """What is built: the sources and test sources of `closure`, and the older ones by series."""
-    found = {source.name: source for source in recipe.sources if source.name in closure}
-    for one in recipe.test_sources:
-        if one.name in closure:
-            found[one.name] = one.package
-        elif series := tuple(name for name, names in older.items() if one.name in names):
-            found[one.name] = replace(one.package, series=series)
-    return found
+    built = {source.name: source for source in recipe.sources if source.name in closure}
+    for test_source in recipe.test_sources:
+        if test_source.name in closure:
+            built[test_source.name] = test_source.package
+        elif series := tuple(name for name, names in older.items() if test_source.name in names):
+            built[test_source.name] = replace(test_source.package, series=series)
+    return built
 
 
 def _inputs_of_dependencies(recipe: Recipe) -> tuple[tuple[str, str], ...]:

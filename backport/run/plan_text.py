@@ -47,13 +47,13 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[StepId, Ste
 
 def _weights(recipe: Recipe, steps: Mapping[StepId, Step]) -> dict[str, dict[str, Weight]]:
     """What somebody has to read of each source package, by series."""
-    found: dict[str, dict[str, Weight]] = {}
+    weights: dict[str, dict[str, Weight]] = {}
     for series in recipe.series:
         for source in recipe.sources:
             if StepId("source", series.name, source.name) in steps:
                 one = weight.of_recipe(recipe, source, series)
-                found.setdefault(series.name, {})[source.name] = one
-    return found
+                weights.setdefault(series.name, {})[source.name] = one
+    return weights
 
 
 def _review(recipe: Recipe, steps: Mapping[StepId, Step]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from backport.engine import verdict
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Passed, Skipped
+from backport.environments.base import Differing, PreparedBase
 from backport.recipe.model import Recipe
 
 
@@ -69,15 +70,15 @@ class Cause:
 class Summary:
     """A whole run.
 
-    `differing` lists the base's packages whose versions are not the series': package, the
-    series' version ("" if not known), the base's. `testing_only` are the sources that were made
-    from our own packaging, `other` the steps that did not pass and belong to no line, `counts`
-    the tests by verdict, `found` the warnings and notes of the checks that passed.
+    `base` and `suite` are what it was built and tested on, `differing` the packages of that whose
+    versions are not the series'. `testing_only` are the sources that were made from our own
+    packaging, `other` the steps that did not pass and belong to no line, `counts` the tests by
+    verdict, `found` the warnings and notes of the checks that passed.
     """
 
     base: str
     suite: str
-    differing: tuple[tuple[str, str, str], ...]
+    differing: tuple[Differing, ...]
     testing_only: tuple[str, ...]
     lines: tuple[Line, ...]
     other: tuple[TestLine, ...]
@@ -93,9 +94,7 @@ def make(
     results: Mapping[StepId, Result],
     versions: Mapping[tuple[str, str], str],
     *,
-    base: str = "",
-    suite: str = "",
-    differing: Iterable[tuple[str, str, str]] = (),
+    bases: Iterable[PreparedBase] = (),
     seconds: float = 0.0,
 ) -> Summary:
     """Sum up a run.
@@ -103,9 +102,7 @@ def make(
     Parameters:
         recipe: the update; its order of series, then of sources, is the order of the lines.
         versions: the version of each (source, series) that the update makes.
-        base: the kind of base that was used, "" for none.
-        suite: what the base's packages come from.
-        differing: see `Summary`.
+        bases: what the packages were built and tested on.
         seconds: how long the run took.
     """
     causes = _causes(steps, results)
@@ -127,25 +124,26 @@ def make(
         and not isinstance(result.verdict, Passed)
     )
     counts = dict.fromkeys(("passed", "failed", "skipped", "broken"), 0)
-    found = Counter[str]()
+    findings = Counter[str]()
     for step_id, result in results.items():
         if step_id.kind == "test":
             counts[verdict.kind(result.verdict)] += 1
         if step_id.kind == "check" and isinstance(result.verdict, Passed):
             for number, word in re.findall(r"(\d+) (warning|note)", result.verdict.detail):
-                found[word] += int(number)
+                findings[word] += int(number)
     made = {line.source for line in lines}
     own_packaging = tuple(one.name for one in recipe.sources if not one.pins and one.name in made)
+    bases = tuple(bases)
     return Summary(
-        base,
-        suite,
-        tuple(differing),
+        ", ".join(dict.fromkeys(one.kind for one in bases)),
+        ", ".join(dict.fromkeys(one.suite for one in bases)),
+        tuple(dict.fromkeys(one for base in bases for one in base.differing)),
         own_packaging,
         tuple(lines),
         other,
         causes,
         counts,
-        dict(found),
+        dict(findings),
         round(seconds, 1),
     )
 
@@ -258,8 +256,8 @@ def as_text(summary: Summary, work: str) -> str:
         steps = _number(len(cause.skipped), "step")
         text.append(f"  {steps} skipped since: {cause.step} {cause.verdict}")
     if summary.found:
-        found = sorted(summary.found.items(), reverse=True)
-        told = " and ".join(_number(number, word) for word, number in found)
+        numbers = sorted(summary.found.items(), reverse=True)
+        told = " and ".join(_number(number, word) for word, number in numbers)
         text.append(
             f"The checks found {told}, in findings.json in the folders of {work}/check/; what a "
             "rule means is told by: backport explain RULE"
@@ -267,11 +265,15 @@ def as_text(summary: Summary, work: str) -> str:
     if summary.base:
         suite = f" ({summary.suite})" if summary.suite else ""
         text.append(f"Base of builds and tests: {summary.base}{suite}.")
-    known = sorted({one for one in summary.differing if one[1]})
+    known = sorted(
+        f"{one.package} {one.base_version} ({one.series_version})"
+        for one in summary.differing
+        if one.series_version
+    )
     if known:
-        names = ", ".join(f"{name} {has} ({wants})" for name, wants, has in known)
+        names = ", ".join(known)
         text.append(f"Versions of the base that differ (from the series' version): {names}.")
-    if unknown := {package for package, wants, _ in summary.differing if not wants}:
+    if unknown := {one.package for one in summary.differing if not one.series_version}:
         text.append(
             f"For {_number(len(unknown), 'package')} of the base the series' version is not "
             "known; summary.json lists them."

@@ -12,8 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from backport import __version__, atomic
@@ -31,7 +30,6 @@ from backport.sru import archive, check, manifest, scrub
 from backport.sru.manifest import BaseRecord, Content, Manifest, StepRecord
 from backport.sru.run_record import FOLDER, RunRecord
 
-MADE = "made.json"
 LATEST = "latest"
 # What other commands know of this update: uploads, what is published, the PPA's tests, the
 # difference to what the series have.
@@ -73,17 +71,15 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
             not what its step left, or a step of the run is not there any more. Nothing is made.
     """
     home = store.work / FOLDER
-    known = _made(home)
     others = _records(store.work, recipe)
     digests = [(str(path.relative_to(store.work)), sha256_of(path)) for path in others]
     # It changes with the run, and with the records of other commands.
-    key = hash_text(json.dumps([run.key, digests]))
-    if key in known:
-        name, digest = known[key]
-        before = Made(home / name, home / f"{name}{archive.SUFFIX}", digest, fresh=False)
-        if before.archive.is_file() and (before.folder / manifest.FILE).is_file():
-            _point(home, name)
-            return before
+    known = home / f".key-{hash_text(json.dumps([run.key, digests]))}"
+    folder = known.resolve()
+    target = folder.with_name(f"{folder.name}{archive.SUFFIX}")
+    if target.is_file() and (folder / manifest.FILE).is_file():
+        atomic.link(home / LATEST, folder.name)
+        return Made(folder, target, sha256_of(target), fresh=False)
     recipe = versions.as_made(recipe, run.versions)
     if other := check.other_inputs(recipe, {step.id: step.inputs for step in run.steps}):
         raise InputError(
@@ -93,10 +89,8 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
         )
     home.mkdir(parents=True, exist_ok=True)
     folders = {"WORK": store.work, "CACHE": cache, "RECIPE": recipe.root}
-    secrets = scrub.kept_secrets(credentials.place())
-    needles = scrub.needles(
-        {name: path.resolve() for name, path in folders.items()}, secrets=secrets
-    )
+    paths = {name: path.resolve() for name, path in folders.items()}
+    needles = scrub.needles(paths, scrub.kept_secrets(credentials.place()))
     scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
     try:
         told = _Collector(scratch, needles).collect(recipe, store, run)
@@ -113,10 +107,9 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
         for left in home.glob(f".new-*{archive.SUFFIX}"):
             left.unlink()
         raise
-    known[key] = (told.name, sha256_of(target))
-    atomic.write(home / MADE, json.dumps(known, indent=1) + "\n")
-    _point(home, told.name)
-    return Made(folder, target, known[key][1], fresh=True)
+    for link in (known, home / LATEST):
+        atomic.link(link, told.name)
+    return Made(folder, target, sha256_of(target), fresh=True)
 
 
 class _Collector:
@@ -139,17 +132,15 @@ class _Collector:
             name = f"{check.RECORDS}/{path.relative_to(store.work)}"
             self._put(name, path, path.read_bytes(), fixed=False)
         steps = [self._step(step, store, run) for step in run.steps]
-        bases = []
-        for step in (step.id for step in run.steps if step.id.kind == "base"):
-            if (store.folder(step) / prepared.FILE).is_file():
-                base = prepared.read(store.folder(step))
-                differing = tuple(astuple(one) for one in base.differing)
-                bases.append(BaseRecord(step.series, base.kind, base.suite, differing))
+        bases = prepared.by_series(store, (step.id for step in run.steps))
         contents = Manifest(
             update=recipe.name,
             bug=recipe.bug,
             toolkit=__version__,
-            bases=tuple(bases),
+            bases=tuple(
+                BaseRecord(series, base.kind, base.suite, base.differing)
+                for series, base in bases.items()
+            ),
             versions=run.versions,
             steps=tuple(steps),
             files=dict(sorted(self._files.items())),
@@ -168,15 +159,9 @@ class _Collector:
 
     def _step(self, step: Step, store: Store, run: RunRecord) -> StepRecord:
         key, kind, _ = run.ended[str(step.id)]
-        folder = store.folder(step.id)
-        common = (
-            str(step.id), step.id.kind, step.id.series, step.id.source, step.id.test,
-            step.id.variant, step.control, tuple(str(need) for need in step.needs), step.inputs,
-        )  # fmt: skip
         if not key:
-            # It could not begin: what it needs did not pass.
-            reason = "a step that it needs did not pass"
-            return StepRecord(*common, "", verdict.Skipped(reason), 0, "", 0.0, 0.0, {}, "")
+            skipped = verdict.Skipped("a step that it needs did not pass")
+            return StepRecord(step, Record(str(step.id), "", skipped, 0, "", 0.0, 0.0, {}))
         record = store.record(step.id)
         if record is None or (record.key, verdict.kind(record.verdict)) != (key, kind):
             raise InputError(
@@ -184,28 +169,17 @@ class _Collector:
                 where=str(step.id),
                 advice="run: backport run",
             )
-        inside = f"steps/{step.id}"
+        done, folder = StepRecord(step, record), store.folder(step.id)
         for path in sorted(folder.rglob("*")):
             relative = str(path.relative_to(folder))
             if path.is_symlink():
-                self._links[f"{inside}/{relative}"] = str(path.readlink())
+                self._links[f"{done.folder}/{relative}"] = str(path.readlink())
             elif path.is_file() and relative != RECORD:
                 content = self._whole(step, path, relative, record)
                 fixed = step.id.kind in _FIXED and relative in record.outputs
-                self._put(
-                    f"{inside}/{printable(relative, lines=False)}", path, content, fixed=fixed
-                )
-        return StepRecord(
-            *common,
-            key,
-            record.verdict,
-            record.exit_code,
-            record.digest,
-            record.started,
-            record.seconds,
-            {path: entry[2] for path, entry in record.outputs.items()},
-            inside,
-        )
+                name = f"{done.folder}/{printable(relative, lines=False)}"
+                self._put(name, path, content, fixed=fixed)
+        return done
 
     def _whole(self, step: Step, path: Path, relative: str, record: Record) -> bytes:
         """A file's content, held against what it was when the step ended."""
@@ -252,8 +226,7 @@ class _Collector:
         target.chmod(0o755 if executable else 0o644)
         self._files[name] = Content(
             len(scrubbed.content),
-            hashlib.sha256(scrubbed.content).hexdigest() if scrubbed.removed else digest,
-            digest if scrubbed.removed else "",
+            hashlib.sha256(scrubbed.content).hexdigest(),
             executable,
             scrubbed.removed,
         )
@@ -269,8 +242,8 @@ def _input_files(recipe: Recipe) -> Iterator[Path]:
     folders = {one.package.patches for one in recipe.test_sources}
     for source in recipe.sources:
         folders |= {source.patches, source.tests, source.tests.parent / "lib"}
-    for one in recipe.matrix_folders:
-        folders |= {one.path, *one.library}
+    for tests in recipe.matrix_folders:
+        folders |= {tests.path, *tests.library}
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     named = {*recipe.matrix_files, *((recipe.stand_in,) if recipe.stand_in else ())}
     # A file of rows may name a folder by a way up: ``../patches/alpha``.
@@ -296,19 +269,3 @@ def _records(work: Path, recipe: Recipe) -> Iterator[Path]:
             name = str(path.relative_to(work)).partition("/")[2]
             if path.is_file() and (name == "summary.json" or name.startswith(tuple(own))):
                 yield path
-
-
-def _made(home: Path) -> dict[str, tuple[str, str]]:
-    """The name and the archive's sha256 of what was made before, by its key."""
-    made: dict[str, tuple[str, str]] = {}
-    with suppress(InputError), reading(home / MADE):
-        made = records.decode(dict[str, tuple[str, str]], records.read_json(home / MADE))
-    return made
-
-
-def _point(home: Path, name: str) -> None:
-    """Let `latest` lead to the folder of that name."""
-    link = home / LATEST
-    if link.is_symlink() and str(link.readlink()) == name:
-        return
-    atomic.link(link, name)

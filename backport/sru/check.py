@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backport.engine import owner, programs, records
 from backport.engine.step import StepId
+from backport.engine.store import outputs_digest, step_key
 from backport.errors import InputError, reading
 from backport.launchpad.autopkgtest import verdicts
 from backport.launchpad.autopkgtest.verdicts import ServiceTests
@@ -58,7 +59,7 @@ def opened(path: Path) -> Iterator[Path]:
     Raises:
         InputError: there is no evidence there, or the archive is damaged.
     """
-    if path.is_dir():
+    if (path / manifest.FILE).is_file():
         yield path
         return
     if not path.is_file():
@@ -75,15 +76,8 @@ def load(folder: Path) -> Manifest:
     Raises:
         InputError: it is missing, damaged or was changed.
     """
-    path = folder / manifest.FILE
-    if not path.exists():
-        raise InputError(
-            f"this is no evidence: it has no {manifest.FILE}",
-            where=str(folder),
-            advice="name the folder or .tar.zst file that `backport evidence` made",
-        )
     with reading(manifest.FILE, advice="get the evidence anew"):
-        return manifest.read(records.read_bytes(path), manifest.FILE)
+        return manifest.read(records.read_bytes(folder / manifest.FILE), manifest.FILE)
 
 
 def recipe_of(inputs: Path, contents: Manifest) -> Recipe:
@@ -128,15 +122,32 @@ def service_tests(folder: Path, evidence: Manifest) -> ServiceTests:
         InputError: a record is damaged.
     """
     own = {
-        (step.source, step.series): digest
+        (step.id.source, step.id.series): digest
         for step in evidence.steps
-        if step.kind == "source" and not step.variant
+        if step.id.kind == "source" and not step.id.variant
         for name, digest in step.outputs.items()
         if name.endswith(".dsc")
     }
     every = verdicts.read(folder / RECORDS, own)
     # The summary of a work folder may have runs of another recipe.
     return replace(every, runs=tuple(run for run in every.runs if run[0].pair in own))
+
+
+def commands(folder: Path, step: StepRecord) -> list[tuple[str, ...]]:
+    """The arguments of each command that a step ran, as far as there is a record of them.
+
+    Parameters:
+        folder: the evidence's folder.
+
+    Raises:
+        InputError: the record cannot be read.
+    """
+    path = folder / step.folder / programs.FILE
+    if not path.is_file():
+        return []
+    with reading(path):
+        lines = map(json.loads, records.read_bytes(path).splitlines())
+        return [records.decode(tuple[str, ...], line["args"]) for line in lines if "args" in line]
 
 
 def check(path: Path) -> Checked:
@@ -193,35 +204,34 @@ def _files(folder: Path, contents: Manifest) -> Iterator[Fault]:
 
 def _steps(folder: Path, contents: Manifest) -> Iterator[Fault]:
     """What the steps say of each other, and whether each left what its kind leaves."""
-    digests = {one.name: one.digest for one in contents.steps}
+    digests = {one.id: one.record.digest for one in contents.steps}
     for step in contents.steps:
-        if missing := [need for need in step.needs if need not in digests]:
-            yield Fault(step.name, f"the step that it needs is not there: {missing[0]}")
+        name, record, needs = str(step), step.record, step.step.needs
+        if missing := [need for need in needs if need not in digests]:
+            yield Fault(name, f"the step that it needs is not there: {missing[0]}")
             continue
-        if not step.key:
+        if not record.key:
             if step.passed:
-                yield Fault(step.name, "it passed, but it has no key: it never ran")
+                yield Fault(name, "it passed, but it has no key: it never ran")
             continue
-        if step.passed and step.key != step.expected_key(digests):
-            yield Fault(step.name, "its key is not that of its inputs: evidence of another run")
-        if step.digest != step.expected_digest():
-            yield Fault(step.name, "its outputs are not those that its hash speaks of")
-        for name, digest in step.outputs.items():
-            content = contents.files.get(f"{step.folder}/{name}")
-            if content is None or (content.recorded or content.sha256) != digest:
-                yield Fault(f"{step.folder}/{name}", "it is not the output that its step recorded")
+        read = {need: digests[need] for need in needs}
+        if step.passed and record.key != step_key(step.step, read):
+            yield Fault(name, "its key is not that of its inputs: evidence of another run")
+        if record.digest != outputs_digest(record.outputs):
+            yield Fault(name, "its outputs are not those that its hash speaks of")
+        for output, digest in step.outputs.items():
+            path = f"{step.folder}/{output}"
+            content = contents.files.get(path)
+            if content is None or (content.sha256 != digest and not content.removed):
+                yield Fault(path, "it is not the output that its step recorded")
         yield from _logs(step, folder, contents)
 
 
 def _logs(step: StepRecord, folder: Path, contents: Manifest) -> Iterator[Fault]:
-    log = _LOGS.get(step.kind)
+    log = _LOGS.get(step.id.kind)
     if log and step.passed and f"{step.folder}/{log}" not in contents.files:
-        yield Fault(step.name, f"it passed, but its log is missing: {log}")
-    name = f"{step.folder}/{programs.FILE}"
-    if name in contents.files:
-        try:
-            with reading(name):
-                for line in records.read_bytes(folder / name).splitlines():
-                    json.loads(line)
-        except InputError:
-            yield Fault(name, "the record of its commands cannot be read")
+        yield Fault(str(step), f"it passed, but its log is missing: {log}")
+    try:
+        commands(folder, step)
+    except InputError:
+        yield Fault(f"{step.folder}/{programs.FILE}", "the record of its commands cannot be read")

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from backport.engine.step import StepId
-from backport.launchpad.autopkgtest.verdicts import ServiceTest
+from backport.launchpad.bug import template
 from backport.launchpad.bug.data import Bug
 from backport.recipe.bug import SruException
 from backport.recipe.model import Recipe
-from backport.sru import manifest, proof, template
+from backport.sru import manifest
 from backport.sru.checklist_data import Checklist, Item, State, TagChange
 from backport.sru.facts import Facts, uploads
-from backport.sru.manifest import Manifest
-from backport.sru.proof import Proof
+from backport.sru.proof import Proof, Proofs
 
 AGEING_DAYS = 7
 _BUG = "https://bugs.launchpad.net/bugs/{}"
@@ -28,28 +26,17 @@ _EXCUSES = "https://ubuntu-archive-team.ubuntu.com/proposed-migration/{}/update_
 _PENDING = "https://ubuntu-archive-team.ubuntu.com/pending-sru.html"
 
 
-def make(
-    recipe: Recipe,
-    evidence: Manifest,
-    facts: Facts,
-    *,
-    sha256: str,
-    now: datetime | None = None,
-    service: Mapping[StepId, ServiceTest] | None = None,
-) -> Checklist:
+def make(known: Proofs, now: datetime | None = None) -> Checklist:
     """The checklist of an update.
 
     Parameters:
-        evidence: the evidence, checked. sha256: of its archive. now: the time, in UTC.
-        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
+        now: the time, in UTC.
     """
-    proofs = {
-        series.name: proof.tests(recipe, evidence, facts, series.name, service)
-        for series in recipe.series
-    }
-    decided = _List(recipe, facts, proofs, sha256, now or datetime.now(UTC))
+    recipe, facts = known.recipe, known.facts
+    proofs = {series.name: known.of(series.name) for series in recipe.series}
+    decided = _List(recipe, facts, proofs, known.sha256, now or datetime.now(UTC))
     items, tags = tuple(decided.items()), tuple(decided.tags())
-    return Checklist(recipe.bug, evidence.name, sha256, facts.asked, items, tags)
+    return Checklist(recipe.bug, known.evidence.name, known.sha256, facts.asked, items, tags)
 
 
 @dataclass(frozen=True)
@@ -201,17 +188,17 @@ class _List:
                 "The recipe has no test for this series.", "reference/sru-verification",
                 manifest.FILE,
             )  # fmt: skip
-        for one in proofs:
+        for proof in proofs:
             yield Item(
-                "missing" if one.lacks else "done",
-                _place((one.step.source, series)),
-                f"{one.test} passed with the packages in {series}-proposed",
-                _full(one.lacks) if one.lacks
+                "missing" if proof.lacks else "done",
+                _place((proof.step.source, series)),
+                f"{proof.test} passed with the packages in {series}-proposed",
+                _full(proof.lacks) if proof.lacks
                 else "The files that were tested are the published ones, by sha256.",
                 "reference/sru-verification",
-                one.log or manifest.FILE,
-                one.sha256,
-                one.advice,
+                proof.log or manifest.FILE,
+                proof.sha256,
+                proof.advice,
             )  # fmt: skip
         yield from self._tag(series)
         later = [one.name for one in self.recipe.series]
@@ -280,9 +267,9 @@ class _List:
                 if not proved:
                     why = "No test of the evidence proves it."
                     yield Item("missing", series, item.what, why, page, manifest.FILE)
-                for one in proved[:1]:
-                    why = f"{one.test} of {item.source} does it."
-                    yield Item("done", series, item.what, why, page, one.log, one.sha256)
+                for proof in proved[:1]:
+                    why = f"{proof.test} of {item.source} does it."
+                    yield Item("done", series, item.what, why, page, proof.log, proof.sha256)
 
     def _comment(self) -> Item:
         posted = self.facts.bug is not None and any(

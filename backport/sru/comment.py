@@ -7,59 +7,41 @@ the meantime nothing is written: a person has to look at what they mean.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backport.engine import programs, records, verdict
+from backport.engine import verdict
 from backport.engine.step import StepId
-from backport.errors import InputError, reading
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.errors import ConflictError
-from backport.launchpad.autopkgtest.verdicts import ServiceTest
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug.changes import AddComment
 from backport.launchpad.bug.data import Bug
 from backport.output import printable
-from backport.recipe.model import Recipe
+from backport.sru import check
 from backport.sru.checklist_data import Checklist, TagChange
-from backport.sru.facts import Facts
-from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.proof import tests
+from backport.sru.manifest import Manifest
+from backport.sru.proof import Proofs
 
 
-def make(
-    recipe: Recipe,
-    folder: Path,
-    evidence: Manifest,
-    facts: Facts,
-    *,
-    checklist: Checklist,
-    series: str,
-    service: Mapping[StepId, ServiceTest] | None = None,
-) -> str:
+def make(known: Proofs, checklist: Checklist, series: str) -> str:
     """The comment on one series. It says only what the evidence and Launchpad say.
 
     It names the versions as ``apt policy`` does, as SRU documentation, reference/sru-verification
     asks for. The same evidence gives the same text.
-
-    Parameters:
-        folder: the evidence's folder.
-        service: the tests of Ubuntu's autopkgtest service that stand in place of local ones.
     """
+    evidence = known.evidence
     change = next((tag for tag in checklist.tags if tag.series == series), None)
-    proofs = tests(recipe, evidence, facts, series, service)
     title = "Verification done" if change else "Verification NOT complete"
     lines = [f"{title} for {series}.", ""]
     lines += ["Packages tested, as apt policy has them:"]
-    lines += _policy(recipe, evidence, facts, series)
+    lines += _policy(known, series)
     lines += ["", "Tests:"]
-    for proof in proofs:
-        ran = (service or {}).get(proof.step) or evidence.step(proof.step)
+    for proof in known.of(series):
+        ran = known.service.get(proof.step) or evidence.step(proof.step)
         outcome = ""
         if ran is not None:
             detail = verdict.text(ran.verdict)
@@ -69,7 +51,7 @@ def make(
             lines.append(f"    does not count: {proof.lacks}")
         if proof.sha256:
             lines.append(f"    log sha256 {proof.sha256}")
-    commands = _commands(folder, evidence, series)
+    commands = _commands(known.folder, evidence, series)
     if commands:
         lines += ["", "Commands:", *(f"  {command}" for command in commands)]
     base = evidence.base(series)
@@ -81,12 +63,12 @@ def make(
     return printable("\n".join(lines))
 
 
-def _policy(recipe: Recipe, evidence: Manifest, facts: Facts, series: str) -> list[str]:
+def _policy(known: Proofs, series: str) -> list[str]:
     lines: list[str] = []
-    place = recipe.one_series(series)
-    for source in recipe.sources:
+    facts, place = known.facts, known.recipe.one_series(series)
+    for source in known.recipe.sources:
         pair = (source.name, series)
-        build = evidence.step(StepId("build", series, source.name))
+        build = known.evidence.step(StepId("build", series, source.name))
         if build is None:
             continue
         there = facts.in_pocket(pair, "Proposed")
@@ -108,21 +90,13 @@ def _policy(recipe: Recipe, evidence: Manifest, facts: Facts, series: str) -> li
 
 def _commands(folder: Path, evidence: Manifest, series: str) -> list[str]:
     """The commands that ran the tests: those with autopkgtest in them."""
-    shown: list[str] = []
-    for step in evidence.steps:
-        if (step.kind, step.series) == ("test", series) and not step.control:
-            recorded = _recorded(folder, step)
-            shown += [shlex.join(words) for words in recorded if "autopkgtest" in words]
-    return shown
-
-
-def _recorded(folder: Path, step: StepRecord) -> list[tuple[str, ...]]:
-    path = folder / step.folder / programs.FILE
-    with suppress(InputError), reading(path):
-        lines = records.read_bytes(path).splitlines()
-        found = [json.loads(line).get("args", []) for line in lines]
-        return [records.decode(tuple[str, ...], one) for one in found]
-    return []
+    return [
+        shlex.join(words)
+        for step in evidence.steps
+        if (step.id.kind, step.id.series) == ("test", series) and not step.step.control
+        for words in check.commands(folder, step)
+        if "autopkgtest" in words
+    ]
 
 
 def post(

@@ -54,8 +54,8 @@ class Facts:
         """
         lists = {
             name: {
-                f"{series}/{source}": [asdict(one) for one in found]
-                for (source, series), found in getattr(self, name).items()
+                f"{series}/{source}": [asdict(one) for one in entries]
+                for (source, series), entries in getattr(self, name).items()
             }
             for name in ("publications", "binaries", "updates")
         }

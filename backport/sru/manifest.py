@@ -14,14 +14,16 @@ from functools import cached_property
 from typing import Any
 
 from backport.engine import records, verdict
-from backport.engine.step import KINDS, StepId, hash_text
-from backport.engine.verdict import Verdict
+from backport.engine.step import KINDS, Step, StepId
+from backport.engine.store import Record
+from backport.engine.verdict import Passed, Verdict
+from backport.environments.base import Differing
 from backport.errors import InputError, reading
 from backport.output import printable
 from backport.recipe.keys import UPDATE_NAME
 
 FILE = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LAST_SECOND = 253402300800  # the end of the year 9999
 _ANEW = "get the evidence anew"
@@ -31,77 +33,63 @@ _ANEW = "get the evidence anew"
 class Content:
     """A file of the evidence: its size in bytes, sha256, and whether it may be run.
 
-    Where something was taken out of it (`removed`: what, how often), `recorded` is the sha256
-    that it had when its step ended; else "".
+    `removed` says what was taken out of it, and how often.
     """
 
     size: int
     sha256: str
-    recorded: str = ""
     executable: bool = False
     removed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """A step as the store recorded it.
+    """A step, and what the store recorded of it; the record of one that never began has no key."""
 
-    `inputs` are names and hashes of what it read beside the outputs of `needs`; `outputs` maps
-    each output to its sha256 when the step ended. `started` is in seconds since 1970, `seconds`
-    how long it took. `folder` is where its files are in the evidence.
-    """
+    step: Step
+    record: Record
 
-    name: str
-    kind: str
-    series: str
-    source: str
-    test: str
-    variant: str
-    control: bool
-    needs: tuple[str, ...]
-    inputs: tuple[tuple[str, str], ...]
-    key: str
-    verdict: Verdict
-    exit_code: int
-    digest: str
-    started: float
-    seconds: float
-    outputs: Mapping[str, str]
-    folder: str
+    def __str__(self) -> str:
+        """The step's name."""
+        return str(self.step.id)
 
     @property
     def id(self) -> StepId:
         """Which step it is."""
-        return StepId(self.kind, self.series, self.source, self.variant, self.test)
+        return self.step.id
 
-    def expected_digest(self) -> str:
-        """The hash over the outputs, as the store makes it."""
-        return hash_text(json.dumps(sorted([path, one] for path, one in self.outputs.items())))
-
-    def expected_key(self, digests: Mapping[str, str]) -> str:
-        """The key that the step's inputs and the outputs of its needs make."""
-        read = (need for need in self.needs if not need.startswith("check/"))
-        mine = sorted((need, digests[need]) for need in read)
-        return hash_text(json.dumps([self.name, self.inputs, mine]))
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+        return self.record.verdict
 
     @property
     def passed(self) -> bool:
         """Whether it passed; skipped or broken is not passed."""
-        return verdict.kind(self.verdict) == "passed"
+        return isinstance(self.verdict, Passed)
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """Each output, with its sha256 when the step ended."""
+        return {path: entry[2] for path, entry in self.record.outputs.items()}
+
+    @property
+    def folder(self) -> str:
+        """Where its files are in the evidence; "" where it never began."""
+        return f"steps/{self}" if self.record.key else ""
 
 
 @dataclass(frozen=True)
 class BaseRecord:
     """What a series' packages were built and tested on.
 
-    `differing` lists the packages whose versions are not the series' (package, the series'
-    version or "", the base's).
+    `differing` are the packages whose versions are not the series'.
     """
 
     series: str
     kind: str
     suite: str
-    differing: tuple[tuple[str, str, str], ...]
+    differing: tuple[Differing, ...]
 
 
 @dataclass(frozen=True)
@@ -136,7 +124,7 @@ class Manifest:
 
     def step(self, step: StepId | str) -> StepRecord | None:
         """The record of a step, by its id or by its name."""
-        return next((one for one in self.steps if one.name == str(step)), None)
+        return next((one for one in self.steps if str(one) == str(step)), None)
 
     def base(self, series: str) -> BaseRecord | None:
         """The base of a series."""
@@ -149,10 +137,10 @@ class Manifest:
 
     def data(self) -> dict[str, Any]:
         """The manifest as JSON data, without its own hash."""
-        steps = [{**asdict(step), "verdict": verdict.to_json(step.verdict)} for step in self.steps]
-        data = {**asdict(self), "steps": steps, "format": FORMAT}
-        plain: dict[str, Any] = json.loads(json.dumps(data))
-        return plain
+        data: dict[str, Any] = json.loads(json.dumps({**asdict(self), "format": FORMAT}))
+        for told, step in zip(data["steps"], self.steps, strict=True):
+            told["record"]["verdict"] = verdict.to_json(step.verdict)
+        return data
 
 
 def read(content: bytes, where: str) -> Manifest:
@@ -201,8 +189,7 @@ def _check_form(contents: Manifest) -> None:
     """Raise ValueError where a name that becomes a path, a hash or a time has not its form."""
     if not UPDATE_NAME.allows(contents.update):
         raise ValueError(f"{contents.update!r:.60} is no name of an update")
-    folders = [one.folder for one in contents.steps if one.folder]
-    for path in (*contents.files, *contents.links, *contents.matrix, contents.recipe, *folders):
+    for path in (*contents.files, *contents.links, *contents.matrix, contents.recipe):
         if not is_inside(path):
             raise ValueError(f"{path!r:.60} is no path of evidence")
     for path, content in contents.files.items():
@@ -212,10 +199,10 @@ def _check_form(contents: Manifest) -> None:
         if not _SHA256.fullmatch(content.sha256) or content.size < 0:
             raise ValueError(f"{content.sha256!r:.70} is no sha256")
     for step in contents.steps:
-        if step.kind not in KINDS or not all(
-            0 <= one < _LAST_SECOND for one in (step.started, step.seconds)
-        ):
-            raise ValueError(f"{step.name!r:.60} is no step")
+        times = (step.record.started, step.record.seconds)
+        known = step.id.kind in KINDS and is_inside(str(step))
+        if not known or not all(0 <= one < _LAST_SECOND for one in times):
+            raise ValueError(f"{str(step)!r:.60} is no step")
 
 
 def digest_of(data: Mapping[str, Any]) -> str:

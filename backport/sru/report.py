@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,8 @@ def as_html(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """The same for a comment on the bug: no links into files, since nobody else has them."""
-    lines = [line.rstrip() for line in _render("report.md.j2", report).splitlines()]
-    text: list[str] = []
-    for line in lines:
-        if line or (text and text[-1]):
-            text.append(line)
-    return "\n".join(text).strip("\n") + "\n"
+    text = "\n".join(line.rstrip() for line in _render("report.md.j2", report).splitlines())
+    return re.sub("\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
 def _render(template: str, report: Report) -> str:

@@ -25,17 +25,7 @@ from backport.source.weight import Weight
 from backport.sru import check, manifest, sections
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.report_parts import (
-    STATES,
-    Cell,
-    Chip,
-    Overall,
-    Pair,
-    Patch,
-    Shown,
-    SourceRow,
-    href,
-)
+from backport.sru.report_parts import STATES, Cell, Chip, Overall, Pair, Patch, Shown, href
 
 # What tells best how a step went; the record of its commands is there for every step that ran.
 _LOGS = (
@@ -89,8 +79,8 @@ class Report:
         """The verdict over all steps; what the service said of a test stands in its place."""
         states: dict[str, list[tuple[str, str]]] = {state: [] for state in STATES}
         for step in self.manifest.steps:
-            chip = self.in_place.get(step.name) or self._chip(step)
-            states[chip.state].append((step.name, chip.link))
+            chip = self.in_place.get(str(step)) or self._chip(step)
+            states[chip.state].append((str(step), chip.link))
         worst = next((state for state in STATES if states[state]), "skipped")
         missing = "no check ran" if not self.checks_run else ""
         if not any(self.counts.values()):
@@ -103,21 +93,19 @@ class Report:
     @cached_property
     def counts(self) -> Mapping[str, int]:
         """How many tests ended how."""
-        ended = {one.id: one.verdict for one in self.manifest.steps if one.kind == "test"}
+        ended = {one.id: one.verdict for one in self.manifest.steps if one.id.kind == "test"}
         ended |= {step: one.verdict for step, one in self.service.tests.items()}
         kinds = [verdict.kind(one) for one in ended.values()]
         return {state: kinds.count(state) for state in STATES}
 
     @cached_property
-    def lines(self) -> tuple[SourceRow, ...]:
-        """The matrix of sources and series."""
-        lines = (
-            SourceRow(
-                one.name, one.version, tuple(self._cell(one.name, name) for name in self.series)
-            )
-            for one in self.recipe.sources
+    def matrix(self) -> tuple[tuple[Source, tuple[Cell, ...]], ...]:
+        """The source packages that were made, each with its cells in the order of the series."""
+        rows = (
+            (source, tuple(self._cell(source.name, name) for name in self.series))
+            for source in self.recipe.sources
         )
-        return tuple(line for line in lines if any(cell.version for cell in line.cells))
+        return tuple(row for row in rows if any(cell.version for cell in row[1]))
 
     def patches(self, source: Source) -> Iterator[Patch]:
         """The quilt patches of one of the update's own packages."""
@@ -149,11 +137,11 @@ class Report:
         """What the tests left for the report among their artifacts."""
         shown = []
         for step in self.manifest.steps:
-            for name in self.manifest.files if step.kind == "test" and step.folder else ():
+            for name in self.manifest.files if step.id.kind == "test" and step.folder else ():
                 folder, _, file = name.rpartition("/")
                 if folder == f"{step.folder}/artifacts" and sections.FILE.fullmatch(file):
-                    test = f"{step.test} in {step.series}"
-                    test += f" ({step.variant})" if step.variant else ""
+                    test = f"{step.id.test} in {step.id.series}"
+                    test += f" ({step.id.variant})" if step.id.variant else ""
                     section = sections.read(self.folder / name)
                     shown.append(Shown(section, test, self._chip(step), self.href(name)))
         return tuple(shown)
@@ -172,30 +160,29 @@ class Report:
     @cached_property
     def findings(self) -> tuple[tuple[Finding, str, str], ...]:
         """What the checks found, where, and the link to it; the new errors first."""
-        found = []
-        for step in self.manifest.steps:
+        findings = []
+        for step in self.checks_run:
             name = f"{step.folder}/{finding.FILE}"
-            if step.kind == "check" and name in self.manifest.files:
-                try:
-                    read = finding.read(self.folder / name)
-                except BackportError:
-                    continue  # of another version of the toolkit: the check's own log is linked
-                where = ", ".join(filter(None, (step.source, step.series)))
-                found += [(one, where, self.href(name)) for one in read]
+            try:
+                read = finding.read(self.folder / name)
+            except BackportError:
+                continue  # of another version of the toolkit: the check's own log is linked
+            where = ", ".join(filter(None, (step.id.source, step.id.series)))
+            findings += [(one, where, self.href(name)) for one in read]
         rank = {severity: place for place, severity in enumerate(finding.SEVERITIES)}
-        found.sort(key=lambda one: (not one[0].fails, not one[0].new, rank[one[0].severity]))
-        return tuple(found)
+        findings.sort(key=lambda one: (not one[0].fails, not one[0].new, rank[one[0].severity]))
+        return tuple(findings)
 
     @cached_property
-    def checks(self) -> int:
-        """The number of checks."""
-        return sum(one.kind == "check" for one in self.manifest.steps)
+    def checks(self) -> tuple[StepRecord, ...]:
+        """The checks."""
+        return tuple(one for one in self.manifest.steps if one.id.kind == "check")
 
     @cached_property
-    def checks_run(self) -> int:
-        """The number of checks that left findings."""
-        steps = (one for one in self.manifest.steps if one.kind == "check")
-        return sum(f"{one.folder}/{finding.FILE}" in self.manifest.files for one in steps)
+    def checks_run(self) -> tuple[StepRecord, ...]:
+        """The checks that left findings."""
+        files = self.manifest.files
+        return tuple(one for one in self.checks if f"{one.folder}/{finding.FILE}" in files)
 
     def href(self, name: str) -> str:
         """The link to a file of the evidence; "" for one that it does not have."""
@@ -218,40 +205,41 @@ class Report:
         """The verdict of a step, with a link to its log."""
         state = verdict.kind(step.verdict)
         link = self.href(f"{step.folder}/{finding.FILE}") or self.log(step)
-        return Chip(state, text or state, link, verdict.text(step.verdict), step.seconds)
+        return Chip(state, text or state, link, verdict.text(step.verdict), step.record.seconds)
 
     def _chip_of(self, step: StepId) -> Chip | None:
         record = self.manifest.step(step)
         return self._chip(record) if record is not None else None
 
-    def _service_chip(self, one: ServiceTest, text: str = "") -> Chip:
+    def _service_chip(self, test: ServiceTest, text: str = "") -> Chip:
         """The service's verdict of a test, with its origin in words and a link to its log."""
-        state = verdict.kind(one.verdict)
-        words, link = f"{text or state} ({one.origin})", self._record(one.worst)
-        return Chip(state, words, link, verdict.text(one.verdict))
+        state = verdict.kind(test.verdict)
+        words, link = f"{text or state} ({test.origin})", self._record(test.worst)
+        return Chip(state, words, link, verdict.text(test.verdict))
 
     def _cell(self, source: str, series: str) -> Cell:
         made = self.manifest.step(StepId("source", series, source))
         if made is None:
             return Cell(series)
-        own = [one for one in self.manifest.steps if (one.series, one.source) == (series, source)]
+        pair = (series, source)
+        own = [one for one in self.manifest.steps if (one.id.series, one.id.source) == pair]
         tests = {}
-        for one in own:
-            if one.kind == "test":
-                text = one.test + (f" (control, {one.variant or 'same'})" if one.control else "")
-                tests[one.id] = self._chip(one, text)
-        for step, there in self.service.tests.items():
-            if (there.series, there.source) == (series, source):
+        for step in own:
+            if step.id.kind == "test":
+                control = f" (control, {step.id.variant or 'same'})" if step.step.control else ""
+                tests[step.id] = self._chip(step, step.id.test + control)
+        for step_id, there in self.service.tests.items():
+            if (there.series, there.source) == pair:
                 mark = f" (control, {there.variant})" if there.variant else ""
-                text = tests[step].text if step in tests else there.test + mark
-                tests[step] = self._service_chip(there, text)
+                text = tests[step_id].text if step_id in tests else there.test + mark
+                tests[step_id] = self._service_chip(there, text)
         return Cell(
             series,
             self.manifest.versions.get(f"{series}/{source}", ""),
             self._chip(made),
             self._chip_of(StepId("build", series, source)),
             tuple(tests.values()),
-            tuple(self._chip(one, one.test or "checks") for one in own if one.kind == "check"),
+            tuple(self._chip(one, one.id.test or "checks") for one in own if one in self.checks),
             self._weight(made),
         )
 

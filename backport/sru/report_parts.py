@@ -42,15 +42,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class SourceRow:
-    """A source package over all series."""
-
-    source: str
-    upstream: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
 class Patch:
     """A quilt patch: its header, and the series that have it."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from backport.build.sbuild import remove_tree
 from backport.engine import owner, verdict
 from backport.engine.outputs import DEPENDENCIES
-from backport.engine.step import Step, StepId
+from backport.engine.step import StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Verdict
 from backport.environments import choose, prepared
@@ -69,8 +69,8 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
 
 def _wanted(evidence: Manifest, name: str) -> StepRecord:
     record = evidence.step(name)
-    if record is None or not record.key or record.kind == "base":
-        ran = [one.name for one in evidence.steps if one.key and one.kind != "base"]
+    if record is None or not record.folder or record.id.kind == "base":
+        ran = [one for one in evidence.steps if one.folder and one.id.kind != "base"]
         raise UsageError(
             f"the evidence has no step {name!r} that ran and can run again",
             where="--rerun",
@@ -91,23 +91,22 @@ def _run(
     beside = scratch / check.INPUTS
     shutil.copytree(folder / check.INPUTS, beside)
     recipe = versions.as_made(check.recipe_of(beside, evidence), evidence.versions)
-    if check.other_inputs(recipe, {record.id: record.inputs}):
+    step, kind = record.step, record.id.kind
+    if check.other_inputs(recipe, {step.id: step.inputs}):
         raise InputError(
             "the inputs in the evidence are not those that this step has read",
-            where=record.name,
+            where=str(record),
             advice=f"use the toolkit that made it ({evidence.toolkit}), or get the evidence anew",
         )
-    needed = [need for need in map(evidence.step, record.needs) if need is not None]
-    needs = {one.id: _need(one.id, folder, evidence, work) for one in needed}
-    step = Step(record.id, tuple(needs), record.inputs, record.control)
+    needs = {need: _need(need, folder, evidence, work) for need in step.needs}
     store = Store(scratch / "work")
-    if record.kind == "dependencies":
+    if kind == "dependencies":
         # A run keeps the dependencies of an earlier one, where they will do.
         store.folder(step.id).mkdir(parents=True)
         shutil.copy(folder / record.folder / DEPENDENCIES, store.folder(step.id))
     base, _ = choose.choose(recipe, "stand-in")  # none is prepared here
     out = store.scratch(step.id)
-    return Actions(recipe, store, base, options).table()[record.kind](step, out, needs), out
+    return Actions(recipe, store, base, options).table()[kind](step, out, needs), out
 
 
 def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
@@ -116,10 +115,10 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
         path = out / name
         if path.is_file() and sha256_of(path) == digest:
             same.append(name)
-        elif not (path.is_file() and path.suffix in _DATED and record.kind == "build"):
+        elif not (path.is_file() and path.suffix in _DATED and record.id.kind == "build"):
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
-    return Again(record.name, record.verdict, outcome.verdict, tuple(same), tuple(different))
+    return Again(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:
@@ -136,8 +135,9 @@ def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> 
             advice="name a work folder that has it with --work; `backport run` prepares it",
         )
     base = prepared.read(there)
-    mine = {(one.package, one.base_version) for one in base.differing}
-    theirs = {(package, version) for package, _, version in recorded.differing}
+    mine, theirs = (
+        {(one.package, one.base_version) for one in known.differing} for known in (base, recorded)
+    )
     if (base.kind, base.suite) != (recorded.kind, recorded.suite) or mine != theirs:
         package, version = min(mine ^ theirs, default=(base.kind, base.suite))
         raise InputError(

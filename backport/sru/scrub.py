@@ -98,35 +98,26 @@ def kept_secrets(path: Path) -> tuple[str, ...]:
     )
 
 
-def needles(
-    folders: Mapping[str, Path],
-    *,
-    environ: Mapping[str, str] | None = None,
-    host: str = "",
-    home: Path | None = None,
-    secrets: Sequence[str] = (),
-) -> tuple[Needle, ...]:
+def needles(folders: Mapping[str, Path], secrets: Sequence[str] = ()) -> tuple[Needle, ...]:
     """What this machine and this user have that must not leave it; the longest comes first.
+
+    Environment variables that are named like a secret are one.
 
     Parameters:
         folders: folders by the name that takes their place, such as ``WORK``.
-        environ: the environment; variables named like a secret are one.
-        host: the machine's name. home: the user's home folder.
         secrets: more values that must not be there.
     """
-    environ = os.environ if environ is None else environ
-    host = host or socket.gethostname()
-    home = home or Path.home()
     every = [
         Needle(str(path), "a path of this machine", f"${name}") for name, path in folders.items()
     ]
-    every.append(Needle(str(home), "the home path", "~"))
+    every.append(Needle(str(Path.home()), "the home path", "~"))
+    host = socket.gethostname()
     names = {host, host.partition(".")[0]} - {"", *_NOBODY}
     every += [Needle(name, "the host name", _HOST) for name in names]
-    values = {value for name, value in environ.items() if _SECRET_NAME.search(name)} | {*secrets}
+    values = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
     every += [
         Needle(value, "a secret of the environment", "[removed]")
-        for value in values
+        for value in values | {*secrets}
         if len(value) >= _SHORTEST_SECRET and not Path(value).exists()
     ]
     return tuple(
@@ -142,7 +133,7 @@ class Scrubbed:
     removed: Mapping[str, int]
 
 
-def scrub(content: bytes, found: Sequence[Needle]) -> Scrubbed:
+def scrub(content: bytes, needles: Sequence[Needle]) -> Scrubbed:
     """Take out of a text all that must not leave the machine.
 
     Raises:
@@ -152,11 +143,11 @@ def scrub(content: bytes, found: Sequence[Needle]) -> Scrubbed:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        if what := seen(content, found):
+        if what := seen(content, needles):
             raise ValueError(what) from None
         return Scrubbed(content, {})
     removed: dict[str, int] = {}
-    for needle in found:
+    for needle in needles:
         if needle.text in text:
             # A secret is one wherever it stands; a name is one as a word only.
             if needle.instead == "[removed]":
@@ -171,12 +162,12 @@ def scrub(content: bytes, found: Sequence[Needle]) -> Scrubbed:
         text, number = pattern.subn(instead, text)
         if number:
             removed[what] = removed.get(what, 0) + number
-    if what := _in_text(text, found):
+    if what := _in_text(text, needles):
         raise ValueError(what)
     return Scrubbed(text.encode() if removed else content, removed)
 
 
-def seen(content: bytes, found: Sequence[Needle]) -> str:
+def seen(content: bytes, needles: Sequence[Needle]) -> str:
     """What a file holds that must not leave the machine, compressed or not; "" for nothing.
 
     A file that cannot be changed is asked this. What names nobody may be there: the home of root,
@@ -185,7 +176,7 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
     Raises:
         ValueError: it is packed, and too large to be looked into.
     """
-    identifying = _identifying(found)
+    identifying = _identifying(needles)
     for layer in _layers(content):
         try:
             what = _in_text(layer.decode("utf-8"), identifying)
@@ -197,18 +188,18 @@ def seen(content: bytes, found: Sequence[Needle]) -> str:
     return ""
 
 
-def _identifying(found: Sequence[Needle]) -> list[Needle]:
+def _identifying(needles: Sequence[Needle]) -> list[Needle]:
     """What a package may not hold: no home of root, no host name that is an ordinary word."""
     return [
         one
-        for one in found
+        for one in needles
         if one.text not in _NOBODY
         and (one.instead != _HOST or (len(one.text) >= 6 and not re.fullmatch("[a-z]+", one.text)))
     ]
 
 
-def _in_text(text: str, found: Sequence[Needle]) -> str:
-    for needle in found:
+def _in_text(text: str, needles: Sequence[Needle]) -> str:
+    for needle in needles:
         secret = needle.instead == "[removed]"
         if needle.text in text and (secret or needle.pattern.search(text)):
             return needle.what

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.check import lifecycle
+from backport.check.binaries import Binary
 from backport.check.finding import Finding
-from backport.check.lifecycle import Clone, Package
+from backport.check.lifecycle import Clone
 from backport.environments import localrepo
 from backport.testbed.lxc import Testbed
 from tests.build.packages import make_deb, make_repository
@@ -28,19 +29,18 @@ OLD = ("sound", "unfit")
 class Lives:
     """The findings by package, and those of the upgrades by the older package's name."""
 
-    found: Mapping[str, list[Finding]]
+    findings: Mapping[str, list[Finding]]
     upgrades: Mapping[str, list[Finding]]
 
 
-def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, str]) -> Package:
+def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, str]) -> Binary:
     """A .deb with maintainer scripts of one line each."""
     files = {
         f"DEBIAN/{script}!": f"#!/bin/sh\nset -e\n{text}\n"
         for script, text in scripts.items()
         if script != "depends"
     }
-    deb = make_deb(folder, name, version, scripts.get("depends", ""), files=files)
-    return Package(name, version, deb)
+    return Binary(make_deb(folder, name, version, scripts.get("depends", ""), files=files))
 
 
 def lead_lives(root: Path, folder: Path) -> Lives:
@@ -51,16 +51,16 @@ def lead_lives(root: Path, folder: Path) -> Lives:
     for name, packages in (("new", new), *((f"old-{one.name}", [one]) for one in old)):
         debs = [package.deb for package in packages]
         repositories[name] = localrepo.publish(debs, folder / name)
-    log, found, upgrades = folder / "log", {}, {}
+    log, findings, upgrades = folder / "log", {}, {}
     with Testbed(root, repositories) as testbed:
         with testbed.booted() as clone_name:
             clone = Clone(clone_name, testbed, log)
             clone.use(("new", "base"))
             for one in new:
-                found[one.name] = list(lifecycle.life(clone, one, set(NEW)))
+                findings[one.name] = list(lifecycle.life(clone, one, set(NEW)))
         with testbed.booted() as clone_name:
             clone = Clone(clone_name, testbed, log)
             for one in old:
                 name = f"old-{one.name}"
                 upgrades[one.name] = list(lifecycle.upgrade(clone, name, [one], new))
-    return Lives(found, upgrades)
+    return Lives(findings, upgrades)

@@ -14,13 +14,13 @@ from tests.check.trees import toolchain
 
 def test_the_members_and_the_control_of_a_package_are_read(tmp_path: Path) -> None:
     files = {"DEBIAN/postinst!": "#!/bin/sh\n", "usr/bin/sound!": "#!/bin/sh\ntrue\n"}
-    found = Binary(make_deb(tmp_path, "sound", "1.0", "other", files=files))
-    assert found.name == "sound"
-    assert found.members == ("debian-binary", "control.tar.gz", "data.tar.gz")
-    assert found.control["Depends"] == "other"
-    assert found.scripts == {"postinst": "#!/bin/sh\n"}
-    assert found.paths == {".": True, "usr": True, "usr/bin": True, "usr/bin/sound": False}
-    assert found.files == (PackagedFile("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
+    package = Binary(make_deb(tmp_path, "sound", "1.0", "other", files=files))
+    assert package.name == "sound"
+    assert package.members == ("debian-binary", "control.tar.gz", "data.tar.gz")
+    assert package.control["Depends"] == "other"
+    assert package.scripts == {"postinst": "#!/bin/sh\n"}
+    assert package.paths == {".": True, "usr": True, "usr/bin": True, "usr/bin/sound": False}
+    assert package.files == (PackagedFile("usr/bin/sound", 0o755, b"#!/bin/sh\ntrue\n"),)
 
 
 @pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\nshort"])
@@ -53,11 +53,11 @@ def of_files(folder: Path, files: dict[str, str], depends: str = "") -> list[str
 def test_a_file_is_read_as_what_its_place_makes_it(
     tmp_path: Path, path: str, text: str, rule: str
 ) -> None:
-    found = of_files(tmp_path, {path: text})
+    findings = of_files(tmp_path, {path: text})
     if not rule:
-        assert found == []
+        assert findings == []
     else:
-        (one,) = found
+        (one,) = findings
         assert one.startswith(f"{rule} small: {path.removesuffix('!')}:")
 
 

@@ -67,15 +67,15 @@ def test_a_changed_file_has_to_be_spoken_of(
 def test_what_control_and_control_in_have_both_is_one_finding(tmp_path: Path) -> None:
     old = tree(tmp_path, {"control.in": trees.CONTROL}, name="old")
     new = tree(tmp_path, {"control.in": ED, "control": ED}, name="new")
-    (found,) = changes.packaging(old, new, "Be faster.")
-    assert (found.place, found.fails) == ("debian/control", True)
-    assert found.why.startswith("Depends: ed changed, ")
+    (finding,) = changes.packaging(old, new, "Be faster.")
+    assert (finding.place, finding.fails) == ("debian/control", True)
+    assert finding.why.startswith("Depends: ed changed, ")
 
 
 def test_a_patch_that_dpkg_source_made_is_a_change_without_a_patch(tmp_path: Path) -> None:
     files = {"patches/debian-changes": "Description: x\n", "patches/series": "debian-changes\n"}
-    (found,) = changes.patches(changes.quilt(tree(tmp_path, files)), {}, "x")
-    assert (found.rule, found.fails) == ("change-outside-debian", True)
+    (finding,) = changes.patches(changes.quilt(tree(tmp_path, files)), {}, "x")
+    assert (finding.rule, finding.fails) == ("change-outside-debian", True)
 
 
 def test_a_patch_of_the_base_is_not_looked_at_again(tmp_path: Path) -> None:

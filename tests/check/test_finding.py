@@ -27,20 +27,22 @@ FINDINGS = st.builds(
 
 @given(st.lists(FINDINGS))
 def test_what_is_written_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, found: list[Finding]
+    tmp_path_factory: pytest.TempPathFactory, findings: list[Finding]
 ) -> None:
     path = tmp_path_factory.mktemp("findings") / finding.FILE
-    finding.write(found, path)
-    assert finding.read(path) == tuple(found)
+    finding.write(findings, path)
+    assert finding.read(path) == tuple(findings)
 
 
 @given(st.lists(FINDINGS), st.lists(FINDINGS))
-def test_what_the_base_has_as_often_is_not_new(found: list[Finding], base: list[Finding]) -> None:
-    marked = finding.against_base(found, base)
+def test_what_the_base_has_as_often_is_not_new(
+    findings: list[Finding], base: list[Finding]
+) -> None:
+    marked = finding.against_base(findings, base)
     assert [dataclasses.replace(one, new=True) for one in marked] == [
-        dataclasses.replace(one, new=True) for one in found
+        dataclasses.replace(one, new=True) for one in findings
     ]
-    for key in {(one.rule, one.why) for one in found}:
+    for key in {(one.rule, one.why) for one in findings}:
         mine = [one for one in marked if (one.rule, one.why) == key]
         had = sum((one.rule, one.why) == key for one in base)
         assert sum(one.new for one in mine) == max(0, len(mine) - had)
@@ -57,17 +59,9 @@ def test_the_counts_leave_out_what_is_not_new() -> None:
 GOOD = dataclasses.asdict(finding.make("new-source", "error", "here", "so", "do"))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{}",
-        json.dumps([{**GOOD, "rule": "no-such-rule"}]),
-        json.dumps([{**GOOD, "severity": "fatal"}]),
-    ],
-)
-def test_a_file_that_is_no_findings_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("fault", [{"rule": "no-such-rule"}, {"severity": "fatal"}])
+def test_a_file_that_is_no_findings_is_refused(tmp_path: Path, fault: dict[str, str]) -> None:
     path = tmp_path / finding.FILE
-    path.write_text(text)
+    path.write_text(json.dumps([{**GOOD, **fault}]))
     with pytest.raises(InputError, match=r"findings\.json: the findings cannot be read"):
         finding.read(path)

@@ -6,45 +6,50 @@ from pathlib import Path
 import pytest
 
 from backport.check import lifecycle
-from backport.check.lifecycle import Package
+from backport.check.binaries import Binary
 from backport.recipe import model as update
-from backport.recipe.model import Published, Recipe
+from backport.recipe.model import Published
+from tests.build.packages import make_deb
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
-OWN = [Package("alpha", "2.0", Path("a.deb")), Package("beta", "2.0", Path("b.deb"))]
+
+def packages(folder: Path, *told: str) -> list[Binary]:
+    """Packages of these names and versions."""
+    return [Binary(make_deb(folder, *one.split())) for one in told]
 
 
-def recipe_with(root: Path, **versions: str) -> Recipe:
-    """A recipe with test sources of these names and upstream versions."""
-    recipe = recipes.load(root, Spec(sources=(SourceSpec("alpha"),)))
-    source = recipe.sources[0]
-    tests = tuple(
-        update.TestSource(name, replace(source, version=version), "for a test")
-        for name, version in versions.items()
-    )
-    return replace(recipe, test_sources=tests)
+@pytest.fixture
+def own(tmp_path: Path) -> list[Binary]:
+    return packages(tmp_path / "own", "alpha 2.0", "beta 2.0")
 
 
-def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(tmp_path: Path) -> None:
-    recipe = recipe_with(tmp_path, old_a="0.4", old_b="0.4", mid="0.8", new="3.0", other="0.1")
-    builds = {
-        "old_a": [Package("alpha", "0.4-1", Path("x.deb"))],
-        "old_b": [Package("beta", "0.4-1", Path("x.deb")), Package("gone", "0.4-1", Path("x"))],
-        "mid": [Package("alpha", "0.8-1", Path("x.deb"))],
-        "new": [Package("alpha", "3.0-1", Path("x.deb"))],
-        "other": [Package("unknown", "0.1-1", Path("x.deb"))],
-        "alpha": OWN,
+def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(
+    tmp_path: Path, own: list[Binary]
+) -> None:
+    sources = {
+        "old-a": ("0.4", "alpha 0.4-1"),
+        "old-b": ("0.4", "beta 0.4-1", "gone 0.4-1"),
+        "mid": ("0.8", "alpha 0.8-1"),
+        "new": ("3.0", "alpha 3.0-1"),
+        "other": ("0.1", "unknown 0.1-1"),
     }
-    groups = list(lifecycle.older(recipe, builds, OWN))
-    assert [[(one.name, one.version) for one in group] for group in groups] == [
-        [("alpha", "0.4-1"), ("beta", "0.4-1"), ("gone", "0.4-1")],
-        [("alpha", "0.8-1")],
+    recipe = recipes.load(tmp_path, Spec(sources=(SourceSpec("alpha"),)))
+    tests = (
+        update.TestSource(name, replace(recipe.sources[0], version=version), "for a test")
+        for name, (version, *_) in sources.items()
+    )
+    recipe = replace(recipe, test_sources=tuple(tests))
+    builds = {name: packages(tmp_path / name, *made) for name, (_, *made) in sources.items()}
+    groups = list(lifecycle.older(recipe, {**builds, "alpha": own}, own))
+    assert [[f"{one.name} {one.version}" for one in group] for group in groups] == [
+        ["alpha 0.4-1", "beta 0.4-1", "gone 0.4-1"],
+        ["alpha 0.8-1"],
     ]
 
 
 @pytest.mark.parametrize(
-    ("has", "tried", "found"),
+    ("has", "tried", "expected"),
     [
         ("", ["alpha", "beta"], []),
         ("", ["alpha"], [("info", "beta")]),
@@ -55,13 +60,13 @@ def test_the_test_sources_of_one_version_are_a_set_if_they_are_older(tmp_path: P
     ],
 )
 def test_an_upgrade_that_was_not_tried_though_the_archive_has_the_source_is_a_warning(
-    has: str, tried: list[str], found: list[tuple[str, str]]
+    tmp_path: Path, own: list[Binary], has: str, tried: list[str], expected: list[tuple[str, str]]
 ) -> None:
     xenial = update.Series("xenial", "16.04", archive={"source": Published(has)})
-    older = [Package(name, "0.4-1", Path("x.deb")) for name in tried]
-    left = list(lifecycle.not_tried(xenial, {"source": OWN}, [older]))
-    assert [(one.severity, one.place) for one in left] == found
-    assert all((f"of source, which has {has} there" in one.why) == bool(has) for one in left)
+    older = packages(tmp_path / "older", *(f"{name} 0.4-1" for name in tried))
+    findings = list(lifecycle.not_tried(xenial, {"source": own}, [older]))
+    assert [(one.severity, one.place) for one in findings] == expected
+    assert all((f"of source, which has {has} there" in one.why) == bool(has) for one in findings)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,6 @@ def test_an_upgrade_that_was_not_tried_though_the_archive_has_the_source_is_a_wa
     ],
 )
 def test_what_is_newer_or_the_same_is_nothing_to_upgrade_from(
-    there: list[str], older: bool
+    tmp_path: Path, own: list[Binary], there: list[str], older: bool
 ) -> None:
-    some = [Package(name, version, Path("x.deb")) for name, version in map(str.split, there)]
-    assert lifecycle.are_older(some, OWN) is older
+    assert lifecycle.are_older(packages(tmp_path / "there", *there), own) is older

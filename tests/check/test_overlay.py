@@ -19,16 +19,16 @@ BUILT = "#!/bin/sh\nset -e\necho mine\n\n# Automatically added\ntrue\n"
 UNIT = "[Service]\nExecStart=/bin/true\n"
 
 
-def found(
+def findings_of(
     root: Path, overlaid: Mapping[str, str], packed: Mapping[str, str] | None = None
 ) -> list[str]:
     """What is found of an overlay's files where the package `small` has the files `packed`."""
     debian = tree(root, overlaid) / "debian"
     package = Binary(make_deb(root, "small", "1.0", files=packed or {}))
     names = [name.removesuffix("!") for name in overlaid if name != "rules!"]
-    found = list(overlay.check(names, debian, [package]))
-    assert all(one.fails for one in found)
-    return [f"{one.place}: {one.why}" for one in found]
+    findings = list(overlay.check(names, debian, [package]))
+    assert all(one.fails for one in findings)
+    return [f"{one.place}: {one.why}" for one in findings]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def found(
 def test_a_file_that_had_no_effect_is_an_error(
     tmp_path: Path, name: str, text: str, why: str
 ) -> None:
-    assert found(tmp_path, {name: text}) == [f"debian/{name.removesuffix('!')}: {why}"]
+    assert findings_of(tmp_path, {name: text}) == [f"debian/{name.removesuffix('!')}: {why}"]
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,13 @@ def test_a_file_that_had_no_effect_is_an_error(
 def test_a_file_that_is_in_the_package_or_used_by_the_build_passes(
     tmp_path: Path, overlaid: Mapping[str, str], packed: Mapping[str, str]
 ) -> None:
-    assert found(tmp_path, overlaid, packed) == []
+    assert findings_of(tmp_path, overlaid, packed) == []
 
 
 def test_a_name_in_a_comment_or_in_another_name_is_no_use_by_the_build(tmp_path: Path) -> None:
     rules = "x: # debian/helper\n\tdebian/helper.sh my-debian/helper helper\n"
-    assert found(tmp_path, {"helper!": SCRIPT, "rules!": rules}) == [f"debian/helper: {NOWHERE}"]
+    files = {"helper!": SCRIPT, "rules!": rules}
+    assert findings_of(tmp_path, files) == [f"debian/helper: {NOWHERE}"]
 
 
 def test_a_compressed_file_is_the_overlays_too(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return index(folder)
 
 
-def found(root: Path, base: Path, files: Mapping[str, str], depends: str = "") -> list[str]:
+def findings_of(root: Path, base: Path, files: Mapping[str, str], depends: str = "") -> list[str]:
     """What is found in the package `small`; the update has the packages library and other, too."""
     small = make_deb(root, "small", "2.0", depends, files=files)
     library = make_deb(root, "library", "2.0", "helper", files={"usr/lib/library/run!": PROGRAM})
@@ -94,7 +94,7 @@ def of(kind: str, text: str) -> Mapping[str, str]:
 def test_a_program_in_no_package_is_an_error(
     tmp_path: Path, base: Path, kind: str, text: str, program: str
 ) -> None:
-    (one,) = found(tmp_path, base, of(kind, text), "further")
+    (one,) = findings_of(tmp_path, base, of(kind, text), "further")
     assert one.startswith("error small: ")
     assert one.endswith(
         f" it runs {program}, which is neither in small nor in a package that small needs"
@@ -111,6 +111,8 @@ def test_a_program_in_no_package_is_an_error(
         ("cron", "test -d /run/x -a \\! -e /y && perl -e 'sleep int(rand(3))' && helper%/nothing"),
         ("cron", "awk x /nothing; /usr/sbin/sendmail root"),
         ("cron", "cd / && { helper; } >/dev/null 2>&1 # /nothing"),
+        # Another package of the update has it.
+        ("cron", "[ -x /usr/bin/other ] && /usr/bin/other"),
         ("daily", "own() { rm x; }\nown; further\necho /nothing; cat <<X\n/nothing\nX"),
         ("postinst", "/usr/lib/deep/tool; /usr/bin/rm x\ncase $1 in /nothing) nothing;; esac"),
         ("postinst", "not-looked-up; rm -f /nothing; $RUN; /usr/lib/$1/x; [ ! -e /nothing ]"),
@@ -124,52 +126,39 @@ def test_a_program_of_the_package_or_of_what_it_needs_passes(
         files["usr/lib/%i/tool!"] = PROGRAM
     if "cat <<" in text:
         files["usr/bin/cat!"] = PROGRAM
-    assert found(tmp_path, base, files, "library, mta | nothing, systemd") == []
+    assert findings_of(tmp_path, base, files, "library, mta | nothing, systemd") == []
+
+
+NOTE, WARNING = "info small: ", "warning small: "
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"),
+    ("kind", "text", "expected"),
     [
-        ("unit", "-/usr/lib/small/run"),
-        ("unit", "/usr/lib/small/run\n[Unit]\nConditionFileIsExecutable=/usr/lib/small/run"),
-        ("cron", "test -x /usr/lib/small/run -a x && /usr/lib/small/run"),
-        ("cron", "[ -x /usr/bin/small ] && small"),
-        ("daily", "if which small; then\n/usr/bin/small\nfi"),
-        ("postinst", "if [ -e /usr/lib/small/run ]; then /usr/lib/small/run; fi"),
+        # It is tested for.
+        ("unit", "-/usr/lib/small/run", (NOTE, "")),
+        ("unit", "/small\n[Unit]\nConditionFileIsExecutable=/small", (NOTE, "")),
+        ("cron", "test -x /usr/lib/small/run -a x && /usr/lib/small/run", (NOTE, "")),
+        ("cron", "[ -x /usr/bin/small ] && small", (NOTE, "")),
+        ("daily", "if which small; then\n/usr/bin/small\nfi", (NOTE, "")),
+        ("postinst", "if [ -e /usr/lib/small/run ]; then /usr/lib/small/run; fi", (NOTE, "")),
+        ("unit", "/usr/bin/other", (WARNING, "which is in other; small does not depend on that")),
+        ("unit", "/usr/bin/run", (WARNING, "the base lacks lost (>= 1) | gone, which may have it")),
+        ("postinst", "echo 'a", (f"{WARNING}postinst: it cannot be read as a shell script: ", "")),
     ],
 )
-def test_a_program_that_is_tested_for_is_a_note(
-    tmp_path: Path, base: Path, kind: str, text: str
+def test_a_program_that_may_be_there_is_no_error(
+    tmp_path: Path, base: Path, kind: str, text: str, expected: tuple[str, str]
 ) -> None:
-    (one,) = found(tmp_path, base, of(kind, text))
-    assert one.startswith("info small: ")
-
-
-def test_a_program_of_the_update_that_nothing_depends_on_is_a_warning(
-    tmp_path: Path, base: Path
-) -> None:
-    (one,) = found(tmp_path, base, of("unit", "/usr/bin/other"))
-    assert one.startswith("warning small: ")
-    assert one.endswith("it runs /usr/bin/other, which is in other; small does not depend on that")
-    guarded = of("cron", "[ -x /usr/bin/other ] && /usr/bin/other")
-    assert found(tmp_path / "guarded", base, guarded) == []
-
-
-def test_where_the_base_lacks_a_dependency_it_is_a_warning(tmp_path: Path, base: Path) -> None:
-    (one,) = found(tmp_path, base, of("unit", "/usr/bin/run"), "helper, lost (>= 1) | gone")
-    assert one.startswith("warning small: ")
-    assert one.endswith("; the base lacks lost (>= 1) | gone, which may have it")
+    (one,) = findings_of(tmp_path, base, of(kind, text), "helper, lost (>= 1) | gone")
+    assert one.startswith(expected[0])
+    assert one.endswith(expected[1])
 
 
 def test_a_link_that_the_packages_own_script_makes_is_there(tmp_path: Path, base: Path) -> None:
     postinst = "#!/bin/sh\nupdate-alternatives --install /usr/bin/run run /usr/lib/library/run 5\n"
     files = {**of("unit", "/usr/bin/run"), "DEBIAN/postinst!": postinst}
-    assert found(tmp_path / "made", base, files, "library") == []
+    assert findings_of(tmp_path / "made", base, files, "library") == []
     # That a script names a path does not make it.
     files["DEBIAN/postinst!"] = "#!/bin/sh\nrm -f /usr/bin/run\n"
-    assert len(found(tmp_path / "named", base, files, "library")) == 1
-
-
-def test_a_script_that_cannot_be_read_is_said(tmp_path: Path, base: Path) -> None:
-    (script,) = found(tmp_path, base, of("postinst", "echo 'a"))
-    assert script.startswith("warning small: postinst: it cannot be read as a shell script: ")
+    assert len(findings_of(tmp_path / "named", base, files, "library")) == 1

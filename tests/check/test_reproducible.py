@@ -41,10 +41,10 @@ def test_a_package_that_tells_how_it_was_built_is_not_the_same_in_a_varied_build
         assert isinstance(result.verdict, Passed), result.tail
 
     differ = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
-    (found,) = reproducible.findings(differ, {})
+    (finding,) = reproducible.findings(differ, {})
 
-    assert found.fails
-    assert (found.rule, found.advice) == ("not-reproducible", "see teller.diffoscope.txt")
+    assert finding.fails
+    assert (finding.rule, finding.advice) == ("not-reproducible", "see teller.diffoscope.txt")
     report = (tmp_path / "teller.diffoscope.txt").read_text()
     for number in range(len(TELLTALES.splitlines())):
         assert f"/srv/{number}" in report
@@ -60,15 +60,15 @@ def test_a_package_that_only_one_build_makes_is_said(tmp_path: Path) -> None:
     make_deb(tmp_path / "two", "extra", "1.0")
     differ = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
     assert differ == {"extra": Difference("extra_1.0_all.deb", ("only the second build makes it",))}
-    (found,) = reproducible.findings(differ, {})
-    assert (found.place, found.advice) == ("extra_1.0_all.deb", "read both logs")
+    (finding,) = reproducible.findings(differ, {})
+    assert (finding.place, finding.advice) == ("extra_1.0_all.deb", "read both logs")
 
 
 UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
 
 
 @pytest.mark.parametrize(
-    ("base", "new", "said"),
+    ("base", "new", "why"),
     [
         ({}, True, "two builds differ: ./usr/bin/a, a.1"),
         ({"other": UPDATE}, True, "two builds differ: ./usr/bin/a, a.1"),
@@ -81,7 +81,7 @@ UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
     ],
 )
 def test_what_differs_in_the_base_too_is_not_new(
-    base: dict[str, Difference], new: bool, said: str
+    base: dict[str, Difference], new: bool, why: str
 ) -> None:
-    (found,) = reproducible.findings({"a": UPDATE}, base)
-    assert (found.new, found.why, found.severity) == (new, said, "error")
+    (finding,) = reproducible.findings({"a": UPDATE}, base)
+    assert (finding.new, finding.why, finding.severity) == (new, why, "error")

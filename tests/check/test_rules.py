@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import pytest
 from debian.debian_support import Version
@@ -27,7 +28,6 @@ from backport.check.binaries import Binary
 from backport.check.ceiling import DATA, TOOLS, Ceiling, entries
 from backport.check.finding import Finding
 from backport.check.installed import Installed
-from backport.check.lifecycle import Package
 from backport.check.lintian import Tag
 from backport.engine.step import StepId
 from backport.recipe.model import ControlEdit, Review, Series
@@ -50,6 +50,14 @@ class World:
 
 
 Case = Callable[[World], Iterable[Finding]]
+Rest = ParamSpec("Rest")
+
+
+def case(function: Callable[Concatenate[World, Rest], Iterable[Finding]]) -> Callable[Rest, Case]:
+    """What makes a case of the function's other parameters; the world comes later."""
+    return lambda *args, **more: lambda world: function(world, *args, **more)
+
+
 TAG = Tag("error", "small", "source", "a-tag", "context", "debian/rules:3")
 
 
@@ -81,105 +89,91 @@ def of_python(text: str, grammar: str = "python3") -> Case:
     return lambda _world: python_above(text, grammar)
 
 
-def of_patch(header: str | None, spoken: str = "change main") -> Case:
-    def found(world: World) -> Iterable[Finding]:
-        patch = patch_text("main.txt", "a\n", "b\n", header=header)
-        files = {"patches/x.patch": patch, "patches/series": "x.patch\n"}
-        return changes.patches(changes.quilt(tree(world.root, files)), {}, spoken)
-
-    return found
+@case
+def of_patch(world: World, header: str | None, spoken: str = "change main") -> Iterable[Finding]:
+    patch = patch_text("main.txt", "a\n", "b\n", header=header)
+    files = {"patches/x.patch": patch, "patches/series": "x.patch\n"}
+    return changes.patches(changes.quilt(tree(world.root, files)), {}, spoken)
 
 
 def of_orig(content: str) -> Case:
     return lambda _world: changes.other_upstream({"a.orig.tar.gz": "1"}, {"a.orig.tar.gz": content})
 
 
-def of_changelog(spoken: str) -> Case:
-    files = {"small.install": "a usr/bin\n"}
-    return lambda world: changes.packaging(
-        tree(world.root, name="old"), tree(world.root, files, name="new"), spoken
-    )
+@case
+def of_changelog(world: World, spoken: str) -> Iterable[Finding]:
+    new = tree(world.root, {"small.install": "a usr/bin\n"}, name="new")
+    return changes.packaging(tree(world.root, name="old"), new, spoken)
 
 
-def of_tarball(name: str) -> Case:
-    def found(_world: World) -> Iterable[Finding]:
-        ceiling = Ceiling("xenial", toolchain())
-        ceiling.check("archive", "small.dsc", [(0, name)])
-        return ceiling.findings
-
-    return found
+@case
+def of_tarball(_world: World, name: str) -> Iterable[Finding]:
+    ceiling = Ceiling("xenial", toolchain())
+    ceiling.check("archive", "small.dsc", [(0, name)])
+    return ceiling.findings
 
 
-def of_weight(limits: Review, *lines: int) -> Case:
-    def found(world: World) -> Iterable[Finding]:
-        needs = {}
-        for number, count in enumerate(lines):
-            folder = world.root / str(number)
-            folder.mkdir()
-            weight.write(Weight((Part("debian/rules", "packaging", count),)), folder / weight.FILE)
-            needs[StepId("source", "xenial", f"small-{number}")] = folder
-        return steps.review(limits, needs)
-
-    return found
+@case
+def of_weight(world: World, limits: Review, *lines: int) -> Iterable[Finding]:
+    needs = {}
+    for number, count in enumerate(lines):
+        folder = world.root / str(number)
+        folder.mkdir()
+        weight.write(Weight((Part("debian/rules", "packaging", count),)), folder / weight.FILE)
+        needs[StepId("source", "xenial", f"small-{number}")] = folder
+    return steps.review(limits, needs)
 
 
-def of_unit(program: str) -> Case:
-    def found(world: World) -> Iterable[Finding]:
-        unit = f"[Service]\nExecStart={program}\n"
-        files = {"usr/bin/small!": "x\n", "lib/systemd/system/small.service": unit}
-        deb = make_deb(world.root, "small", "1.0", files=files)
-        installed = Installed([deb], make_repository(world.root / "base", {"nothing": "1.0"}))
-        return programs.check([Binary(deb)], installed)
-
-    return found
+@case
+def of_unit(world: World, program: str) -> Iterable[Finding]:
+    unit = f"[Service]\nExecStart={program}\n"
+    files = {"usr/bin/small!": "x\n", "lib/systemd/system/small.service": unit}
+    deb = make_deb(world.root, "small", "1.0", files=files)
+    installed = Installed([deb], make_repository(world.root / "base", {"nothing": "1.0"}))
+    return programs.check([Binary(deb)], installed)
 
 
-def of_overlay(name: str) -> Case:
-    def found(world: World) -> Iterable[Finding]:
-        debian = tree(world.root, {name: "a b\n"}) / "debian"
-        return overlay.check([name], debian, [Binary(make_deb(world.root, "small", "1.0"))])
-
-    return found
+@case
+def of_overlay(world: World, name: str) -> Iterable[Finding]:
+    debian = tree(world.root, {name: "a b\n"}) / "debian"
+    return overlay.check([name], debian, [Binary(make_deb(world.root, "small", "1.0"))])
 
 
-def of_builds(first: str, second: str) -> Case:
-    def found(world: World) -> Iterable[Finding]:
-        for folder, text in (("one", first), ("two", second)):
-            (world.root / folder).mkdir()
-            make_deb(world.root / folder, "small", "1.0", depends=text)
-        differ = reproducible.compare(world.root / "one", world.root / "two", world.root)
-        return reproducible.findings(differ, {})
-
-    return found
+@case
+def of_builds(world: World, *depends: str) -> Iterable[Finding]:
+    first, second = (world.root / str(number) for number in range(2))
+    for folder, text in zip((first, second), depends, strict=True):
+        folder.mkdir()
+        make_deb(folder, "small", "1.0", depends=text)
+    return reproducible.findings(reproducible.compare(first, second, world.root), {})
 
 
+@case
 def of_upload(
+    world: World,
     change: uploads.Change = lambda recipe: recipe,
     control: ControlEdit | None = None,
     *,
     mend: Callable[[sru.Upload], None] = lambda _upload: None,
-) -> Case:
+) -> Iterable[Finding]:
     """The rules of the SRU process on a package that was made on a base of the archive's."""
-
-    def found(world: World) -> Iterable[Finding]:
-        upload = uploads.load(world.made(control), world.root / "upload", change, control)
-        mend(upload)
-        return sru.check(upload)
-
-    return found
+    upload = uploads.load(world.made(control), world.root / "upload", change, control)
+    mend(upload)
+    return sru.check(upload)
 
 
 def life(name: str) -> Case:
-    return lambda world: world.lives().found[name]
+    return lambda world: world.lives().findings[name]
 
 
 def upgrade(name: str) -> Case:
     return lambda world: world.lives().upgrades[name]
 
 
-def untried(*older: Package) -> Case:
-    own = {"small": [Package("small", "2.0", Path("small.deb"))]}
-    return lambda _world: lifecycle.not_tried(Series("xenial", "16.04"), own, [older])
+@case
+def untried(world: World, *older: str) -> Iterable[Finding]:
+    own, *before = (Binary(make_deb(world.root, "small", one)) for one in ("2.0", *older))
+    return lifecycle.not_tried(Series("xenial", "16.04"), {"small": [own]}, [before])
 
 
 FILELOCK = ControlEdit("small", "Depends", "the lock", add=("python-filelock",))
@@ -281,7 +275,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
     "upgrade-fails": ([upgrade("unfit")], [upgrade("sound")]),
     "remove-fails": ([life("stubborn")], [life("sound")]),
     "purge-leaves-files": ([life("untidy")], [life("sound")]),
-    "no-older-version": ([untried()], [untried(Package("small", "1.0", Path("old.deb")))]),
+    "no-older-version": ([untried()], [untried("1.0")]),
     "bug-reference": (
         [
             of_upload(mend=uploads.edit("changelog", "LP: #", "see ")),
@@ -353,9 +347,9 @@ def test_there_is_a_case_for_every_rule_and_for_no_other() -> None:
 def test_a_rule_finds_what_breaks_it_and_nothing_beside(
     rule: str, worlds: Callable[[], World]
 ) -> None:
-    for cases, found in zip(CASES[rule], (True, False), strict=True):
+    for cases, breaks in zip(CASES[rule], (True, False), strict=True):
         for case in cases:
-            assert (rule in {one.rule for one in case(worlds())}) == found
+            assert (rule in {one.rule for one in case(worlds())}) == breaks
 
 
 def test_every_rule_is_explained_and_says_where_it_is_written() -> None:

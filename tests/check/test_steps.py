@@ -87,17 +87,17 @@ def checked(
 
 
 def test_a_sound_update_has_no_error_and_the_faults_of_its_base_are_not_new(tmp_path: Path) -> None:
-    outcome, found = checked(tmp_path, "Wait for the lock in src/main.txt.")
-    assert [one for one in found if one.fails] == []
-    (old,) = [one for one in found if "RestartSteps" in one.why]
+    outcome, findings = checked(tmp_path, "Wait for the lock in src/main.txt.")
+    assert [one for one in findings if one.fails] == []
+    (old,) = [one for one in findings if "RestartSteps" in one.why]
     assert (old.severity, old.new) == ("error", False)
     assert isinstance(outcome.verdict, Passed)
 
 
 def test_what_is_newer_than_the_series_and_not_spoken_of_fails(tmp_path: Path) -> None:
     edit = ControlEdit("source", "Build-Depends", "it", add=("debhelper (>= 12)",))
-    outcome, found = checked(tmp_path, "Say hello.", control=(edit,))
-    rules = {one.rule for one in found if one.fails}
+    outcome, findings = checked(tmp_path, "Say hello.", control=(edit,))
+    rules = {one.rule for one in findings if one.fails}
     assert rules == {"newer-build-dependency", "unexplained-change"}
     assert isinstance(outcome.verdict, Failed)
     assert "errors" in outcome.verdict.detail
@@ -111,8 +111,8 @@ def test_a_program_that_is_not_there_is_new_unless_the_archives_package_lacks_it
     lost = {"DEBIAN/postinst!": LOST}
     make_deb(tmp_path / "older", "small", "0.9-1", files=lost)
     older = tmp_path / "older" if lacks_too else None
-    _, found = checked(tmp_path, "Wait for the lock in src/main.txt.", files=lost, older=older)
-    assert {one.rule for one in found if one.fails} == (
+    _, findings = checked(tmp_path, "Wait for the lock in src/main.txt.", files=lost, older=older)
+    assert {one.rule for one in findings if one.fails} == (
         set() if lacks_too else {"program-not-installed"}
     )
 
@@ -120,10 +120,10 @@ def test_a_program_that_is_not_there_is_new_unless_the_archives_package_lacks_it
 def test_the_check_says_where_the_patches_are_applied_and_reads_their_headers(
     tmp_path: Path,
 ) -> None:
-    _, found = checked(tmp_path, "Say hello.", spec=made.NATIVE, version="1.0ubuntu0.16.04.1")
-    (applied,) = [one for one in found if one.rule == "change-outside-debian"]
+    _, findings = checked(tmp_path, "Say hello.", spec=made.NATIVE, version="1.0ubuntu0.16.04.1")
+    (applied,) = [one for one in findings if one.rule == "change-outside-debian"]
     assert (applied.severity, "lock.patch is applied" in applied.why) == ("info", True)
-    assert [one.place for one in found if one.rule == "unexplained-change"] == [
+    assert [one.place for one in findings if one.rule == "unexplained-change"] == [
         "debian/patches/lock.patch"
     ]
 
@@ -136,6 +136,6 @@ def test_a_patch_of_our_own_packaging_is_none_of_the_updates(tmp_path: Path) -> 
     (folder / "own.patch").write_text(patch)
     (folder / "series").write_text("own.patch\n")
     source = made.make_own(tmp_path / "own", recipe, orig).dsc.parent
-    _, found = action(tmp_path, recipe, orig.parent, source, planned.SOURCE)
-    assert "toolchain-unknown" in {one.rule for one in found}
-    assert [one for one in found if "own.patch" in one.place] == []
+    _, findings = action(tmp_path, recipe, orig.parent, source, planned.SOURCE)
+    assert "toolchain-unknown" in {one.rule for one in findings}
+    assert [one for one in findings if "own.patch" in one.place] == []

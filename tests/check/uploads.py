@@ -54,7 +54,7 @@ def only_xenial(later: str) -> Change:
 
 
 def with_bug(problems: str) -> Change:
-    text = BugText("Renewals fail.", "Renew twice at once.", problems)
+    text = BugText("Renewals at the same time fail.", "Renew twice at the same time.", problems)
     return lambda recipe: replace(recipe, bug_text=text)
 
 

@@ -222,28 +222,29 @@ def _manifest(path: Path) -> object:
     return check.check(path.parent)
 
 
-STEP = {
-    "name": "test/xenial/alpha.smoke", "kind": "test", "series": "xenial", "source": "alpha",
-    "test": "smoke", "variant": "", "control": False, "needs": ["build/xenial/alpha"],
-    "inputs": [["recipe", "0"]], "key": "k", "verdict": PASSED, "exit_code": 0, "digest": "d",
-    "started": 1.5, "seconds": 2.5, "outputs": {"log": "0" * 64},
-    "folder": "steps/test/xenial/alpha.smoke",
+STEP: dict[str, Any] = {
+    "step": {
+        "id": {
+            "kind": "test", "series": "xenial", "source": "alpha", "variant": "", "test": "smoke"},
+        "needs": [], "inputs": [["recipe", "0"]], "control": False, "limit": 0},
+    "record": {
+        "name": "test/xenial/alpha.smoke", "key": "k", "verdict": PASSED, "exit_code": 0,
+        "digest": "d", "started": 1.5, "seconds": 2.5, "outputs": {"log": [3, 1, "0" * 64]},
+        "logs": None},
 }  # fmt: skip
 MANIFEST = {
     "update": "small", "bug": 1, "toolkit": "0", "format": manifest.FORMAT,
     "bases": [{"series": "xenial", "kind": "stand-in", "suite": "Debian",
-               "differing": [["a", "1", "2"]]}],
+               "differing": PREPARED["differing"]}],
     "versions": {"xenial/alpha": "1.0-1"}, "steps": [STEP],
     "files": {"steps/test/xenial/alpha.smoke/log": {
-        "size": 3, "sha256": "0" * 64, "recorded": "", "executable": False, "removed": {"x": 1}}},
+        "size": 3, "sha256": "0" * 64, "executable": False, "removed": {"x": 1}}},
     "links": {"a": "b"}, "recipe": "backport.toml", "matrix": ["m.toml"],
     "sha256": "",
 }  # fmt: skip
 LARGE = {"inputs/a": {"size": 1 << 30, "sha256": "0" * 64}}
 RUN = {
-    "steps": [{
-        "id": {key: STEP[key] for key in ("kind", "series", "source", "variant", "test")},
-        "needs": [], "inputs": [["recipe", "0"]], "control": False, "limit": 0}],
+    "steps": [STEP["step"]],
     "ended": {"test/xenial/alpha.smoke": ["k", "passed", 1.5]},
     "versions": {"xenial/alpha": "1.0-1"}, "matrix": [],
 }  # fmt: skip
@@ -275,7 +276,8 @@ READERS = (
     _json("record of a run", run_record.FILE, lambda path: run_record.read(path.parent), RUN),
     _json("manifest", manifest.FILE, _manifest, MANIFEST,
           json.dumps({**MANIFEST, "files": LARGE}).encode(),
-          json.dumps({**MANIFEST, "steps": [{**STEP, "started": 1e300}]}).encode(),
+          json.dumps({**MANIFEST, "steps": [
+              {**STEP, "record": {**STEP["record"], "started": 1e300}}]}).encode(),
           json.dumps({**MANIFEST, "versions": ["1.0-1"]}).encode(),
           json.dumps({**MANIFEST, "links": {"a\0b": ""}}).encode()),
     _json("findings", finding.FILE, finding.read, [FINDING]),

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from backport.engine.step import KINDS, Step
-from backport.engine.store import step_key
 from backport.recipe.model import Change, Recipe, Upstream
 from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
-from tests.support.steps import by_name, names
+from tests.support.steps import by_name, changed, names
 from tests.support.steps import planned as made
 
 ALL = Selection()
@@ -45,12 +44,6 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def of_kind(steps: dict[str, Step], kind: str) -> list[str]:
     return [name for name, step in steps.items() if step.id.kind == kind]
-
-
-def changed(before: dict[str, Step], after: dict[str, Step]) -> set[str]:
-    """The steps whose own inputs differ between two plans of the same steps."""
-    assert list(before) == list(after)
-    return {name for name in before if step_key(before[name], {}) != step_key(after[name], {})}
 
 
 # ------------------------------------------------------------------ the graph

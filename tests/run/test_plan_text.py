@@ -69,21 +69,42 @@ Steps: 2 fetch, 3 source, 1 dependencies, 2 base, 3 build, 9 check"""
     ]
 
 
-def test_a_version_that_nobody_has_seen_is_unconfirmed(recipe: Recipe) -> None:
-    archive = dict(recipe_versions(recipe))
-    archive["alpha", "xenial"] = Published("0.9-1", note="a guess")
-    shown = text(recipe, archive)
-    assert "archive: 0.9-1 (unconfirmed: a guess)" in shown
-    assert "[alpha in xenial: archive < ours]  (unconfirmed)" in shown
+OURS = "1.0-1~ubuntu16.04.1"
+LATER = Published("2.0-1", "a record")
 
 
-def test_our_own_upload_in_the_archive_reads_as_published(recipe: Recipe) -> None:
-    archive = dict(recipe_versions(recipe))
-    ours = "1.0-1~ubuntu16.04.1"
-    archive["alpha", "xenial"] = Published(ours, "a record", ours=True)
-    shown = text(recipe, archive)
-    assert f"archive: {ours} (a record); already published" in shown
-    assert f"  ok    {ours} = {ours}  [alpha in xenial: already published]" in shown
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {"xenial": Published("0.9-1", note="a guess")},
+            [
+                "archive: 0.9-1 (unconfirmed: a guess)",
+                "[alpha in xenial: archive < ours]  (unconfirmed)",
+            ],
+        ),
+        (
+            {"xenial": Published(OURS, "a record", ours=True)},
+            [
+                f"archive: {OURS} (a record); already published",
+                f"  ok    {OURS} = {OURS}  [alpha in xenial: already published]",
+            ],
+        ),
+        (
+            {"xenial": LATER, "yakkety": LATER},
+            [
+                f"  WRONG 2.0-1 < {OURS}  [alpha in xenial: archive < ours]",
+                "  WRONG: beta in yakkety runs with alpha 1.0, but the series has 2.0-1",
+            ],
+        ),
+    ],
+)
+def test_what_the_archive_has_and_how_it_is_known_is_shown(
+    recipe: Recipe, changed: dict[str, Published], expected: list[str]
+) -> None:
+    archive = {("alpha", series): published for series, published in changed.items()}
+    shown = text(recipe, {**recipe_versions(recipe), **archive})
+    assert [line for line in expected if line not in shown] == []
 
 
 def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -> None:
@@ -104,12 +125,3 @@ def test_what_is_more_to_read_than_the_recipe_allows_is_marked(recipe: Recipe) -
     xenial, yakkety = data["review"]
     assert (xenial["series"], xenial["lines"]["alpha"]["tests"]) == ("xenial", 3)
     assert [place for place, _ in yakkety["warnings"]] == ["beta"]
-
-
-def test_what_goes_wrong_is_marked(recipe: Recipe) -> None:
-    archive = dict(recipe_versions(recipe))
-    archive["alpha", "xenial"] = Published("2.0-1", "a record")
-    archive["alpha", "yakkety"] = Published("2.0-1", "a record")
-    shown = text(recipe, archive)
-    assert "  WRONG 2.0-1 < 1.0-1~ubuntu16.04.1  [alpha in xenial: archive < ours]" in shown
-    assert "  WRONG: beta in yakkety runs with alpha 1.0, but the series has 2.0-1" in shown

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
+from backport.environments.base import Differing, PreparedBase
 from backport.recipe.model import Recipe
 from backport.run import plan, summary
 from backport.run.plan import Selection
@@ -32,6 +31,7 @@ SPEC = Spec(
 
 
 ALPHA = StepId("build", "xenial", "alpha")
+NOWHERE = Path("/nowhere")
 
 
 @pytest.fixture
@@ -55,10 +55,9 @@ def ended(steps: dict[StepId, Step], verdicts: dict[str, Verdict]) -> dict[StepI
 def made(
     recipe: Recipe,
     verdicts: dict[str, Verdict] | None = None,
-    until: str = "test",
-    differing: tuple[tuple[str, str, str], ...] = (),
+    differing: tuple[Differing, ...] = (),
 ) -> Summary:
-    steps = plan.make(recipe, Selection(until=until), "stand-in")
+    steps = plan.make(recipe, Selection(), "stand-in")
     return summary.make(
         recipe,
         steps,
@@ -68,9 +67,7 @@ def made(
             for source in recipe.sources
             for series in recipe.series
         },
-        base="stand-in",
-        suite="Debian bullseye",
-        differing=differing,
+        bases=[PreparedBase("stand-in", "Debian bullseye", NOWHERE, NOWHERE, NOWHERE, differing)],
         seconds=61.0,
     )
 
@@ -98,34 +95,38 @@ Tests: 7 passed, 0 failed, 0 skipped, 0 broken. Time: 61 s. Files: /w"""
     assert summary.as_text(made(recipe), "/w") == expected
 
 
-def test_what_the_checks_found_is_counted_and_its_place_is_named(recipe: Recipe) -> None:
-    found = {
-        "check/xenial/gamma": Passed("1 warning, 15 notes"),
-        "check/xenial/gamma.source": Passed("5 notes"),
-        "check/yakkety/gamma": Passed("2 warnings"),
-        "check/yakkety/alpha": Passed("no findings"),
-        # Of all packages of a series together.
-        "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
-    }
-    told = made(recipe, found)
-    assert json.loads(json.dumps(asdict(told)))["found"] == {"warning": 4, "note": 23}
-    text = " ".join(summary.as_text(told, "/w").split())
-    assert (
-        "The checks found 4 warnings and 23 notes, in findings.json in the folders of /w/check/"
-        in text
-    )
-    assert "backport explain RULE" in text
+FAILED = Failed("check", "1 error; the first: debian/compat: too new (newer-debhelper-level)")
 
 
-@pytest.mark.parametrize("name", ["check/xenial/gamma", "check/xenial/gamma.source"])
-def test_a_check_that_failed_says_why(recipe: Recipe, name: str) -> None:
-    failed = Failed("check", "1 error; the first: debian/compat: too new (newer-debhelper-level)")
-    told = made(recipe, {name: failed})
-    (line,) = [one for one in told.lines if one.check == "failed"]
-    assert (line.series, line.source, line.folder) == ("xenial", "gamma", name)
-    text = summary.as_text(told, "/w")
-    assert "xenial/gamma: check: 1 error" in text
-    assert (f"skipped since: {name} failed" in text) == name.endswith(".source")
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (
+            {
+                "check/xenial/gamma": Passed("1 warning, 15 notes"),
+                "check/xenial/gamma.source": Passed("5 notes"),
+                "check/yakkety/gamma": Passed("2 warnings"),
+                "check/yakkety/alpha": Passed("no findings"),
+                # Of all packages of a series together.
+                "check/yakkety/lifecycle": Passed("1 warning, 3 notes"),
+            },
+            "The checks found 4 warnings and 23 notes, in findings.json in the folders of /w/check",
+        ),
+        (
+            {"check/xenial/gamma": FAILED},
+            f"xenial/gamma: check: {FAILED.detail} see /w/check/xenial/gamma Base",
+        ),
+        ({"check/xenial/gamma.source": FAILED}, "skipped since: check/xenial/gamma.source failed"),
+        (
+            {"test/xenial/gamma.race": Skipped("needs a network")},
+            "xenial/gamma race skipped: needs a network see /w/test/xenial/gamma.race Base",
+        ),
+    ],
+)
+def test_what_was_found_or_did_not_pass_is_said_with_its_place(
+    recipe: Recipe, verdicts: dict[str, Verdict], expected: str
+) -> None:
+    assert expected in " ".join(summary.as_text(made(recipe, verdicts), "/w").split())
 
 
 def test_what_was_skipped_over_several_steps_names_where_it_began(recipe: Recipe) -> None:
@@ -155,17 +156,9 @@ def test_a_test_of_a_test_source_that_did_not_pass_is_said_beside_the_lines(reci
     assert "test/xenial/theirs.smoke failed: test: it is wrong" in text
 
 
-def test_a_test_that_skipped_itself_keeps_its_own_reason(recipe: Recipe) -> None:
-    told = made(recipe, {"test/xenial/gamma.race": Skipped("needs a network")})
-    assert told.causes == ()
-    lines = summary.as_text(told, "/w").splitlines()
-    assert "  xenial/gamma race skipped: needs a network" in lines
-    assert "      see /w/test/xenial/gamma.race" in lines
-
-
 def test_only_packages_with_a_known_version_of_the_series_are_named(recipe: Recipe) -> None:
-    differing = (("python-six", "1.10.0-3", "1.15.0-1"), ("apache2", "", "2.4"), ("nginx", "", "1"))
-    told = made(recipe, differing=differing)
+    versions = (("python-six", "1.10.0-3", "1.15.0-1"), ("apache2", "", "2.4"), ("nginx", "", "1"))
+    told = made(recipe, differing=tuple(Differing(*one) for one in versions))
     text = summary.as_text(told, "/w")
     assert "differ (from the series' version): python-six 1.15.0-1 (1.10.0-3)." in text
     assert "For 2 packages of the base the series' version is not known" in text

@@ -1,57 +1,38 @@
-"""The links of a page: where they lead, and which rows of its tables have none."""
+"""The links of a page of ours: where they lead, and which rows of its tables have none."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
+import html
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 
-@dataclass
+@dataclass(frozen=True)
 class Row:
     """A row of a table's body: the section that it is in, its words, and its links."""
 
     section: str
-    text: str = ""
-    links: list[str] = field(default_factory=list)
+    text: str
+    links: list[str]
 
 
-class Links(HTMLParser):
-    """What a page leads to, and the names (`ids`) and kinds (`tags`) of its parts."""
+class Links:
+    """What a page leads to, the names (`ids`) and kinds (`tags`) of its parts, and its rows."""
 
     def __init__(self, page: Path) -> None:
-        super().__init__()
-        self.page = page
-        self.links: list[str] = []
-        self.ids: set[str] = set()
-        self.tags: set[str] = set()
-        self.rows: list[Row] = []
-        self._section, self._body = "", False
-        self.feed(page.read_text())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.tags.add(tag)
-        found = [str(values[name]) for name in ("href", "src") if values.get(name)]
-        self.links += found
-        if values.get("id"):
-            self.ids.add(str(values["id"]))
-        if tag == "section":
-            self._section = str(values["aria-labelledby"])
-        elif tag == "tbody":
-            self._body = True
-        elif tag == "tr" and self._body:
-            self.rows.append(Row(self._section))
-        elif self._body and self.rows:
-            self.rows[-1].links += found
-
-    def handle_endtag(self, tag: str) -> None:
-        self._body = self._body and tag != "tbody"
-
-    def handle_data(self, data: str) -> None:
-        if self._body and self.rows:
-            self.rows[-1].text += data
+        text = page.read_text()
+        self.page, self.links = page, _links(text)
+        self.ids = set(re.findall(r' id="([^"]*)"', text))
+        self.tags = set(re.findall(r"<(\w+)", text))
+        self.rows = [
+            Row(name, html.unescape(re.sub("<[^>]*>", "", row)), _links(row))
+            for name, section in _parts(text, r'<section aria-labelledby="(\w+)">(.*?)</section>')
+            for body in _parts(section, "<tbody>(.*?)</tbody>")
+            for row in _parts(body, "<tr>(.*?)</tr>")
+        ]
 
     @property
     def inside(self) -> list[str]:
@@ -63,3 +44,11 @@ class Links(HTMLParser):
         files = [one for one in self.inside if not (self.page.parent / unquote(one)).is_file()]
         parts = [link for link in self.links if link.startswith("#") and link[1:] not in self.ids]
         return files + parts
+
+
+def _parts(text: str, pattern: str) -> list[Any]:
+    return re.findall(pattern, text, re.DOTALL)
+
+
+def _links(text: str) -> list[str]:
+    return [html.unescape(link) for link in re.findall(r' (?:href|src)="([^"]*)"', text)]

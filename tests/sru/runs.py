@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backport.check import finding
@@ -17,6 +17,8 @@ from backport.engine.process import run as run_program
 from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Broken, Passed, Skipped, Verdict
+from backport.environments import prepared
+from backport.environments.base import Differing, PreparedBase
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.run import plan as planning
@@ -135,16 +137,12 @@ class Place:
 
     def _base(self, step: Step, out: Path) -> tuple[str, ...]:
         place = self.store.work / "bases"
-        differing = [{"package": "python", "series_version": "2.7.11-1", "base_version": "2.7.18"}]
-        prepared = {
-            "kind": self.kind,
-            "suite": "Debian bullseye" if self.kind == "stand-in" else f"Ubuntu {step.id.series}",
-            "repository": str(place / "repository"),
-            "chroot": str(place / "chroot.tar"),
-            "testbed_root": str(place / "testbed"),
-            "differing": differing if self.kind == "stand-in" else [],
-        }
-        return _written(out, {"prepared.json": json.dumps(prepared)})
+        base = PreparedBase(self.kind, f"Ubuntu {step.id.series}", place, place, place)
+        if self.kind == "stand-in":
+            differing = (Differing("python", "2.7.11-1", "2.7.18"),)
+            base = replace(base, suite="Debian bullseye", differing=differing)
+        prepared.write(base, out)
+        return (prepared.FILE,)
 
     def _build(self, step: Step, out: Path) -> tuple[str, ...]:
         name = f"{step.id.source}_{self.version(step.id.series)}{step.id.variant}_all.deb"

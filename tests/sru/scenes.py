@@ -15,11 +15,12 @@ from backport.launchpad.autopkgtest.verdicts import ServiceRun, ServiceSummary
 from backport.launchpad.bug.data import Bug, Task
 from backport.launchpad.builds.states import PublishedBinary
 from backport.launchpad.upload import journal
-from backport.sru import check
+from backport.sru import check, comment
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist
 from backport.sru.facts import Facts
 from backport.sru.manifest import Manifest
+from backport.sru.proof import Proofs
 from tests.sru.runs import SPEC, Place
 from tests.support.recipes import SourceSpec
 from tests.support.uploads import upload_record
@@ -99,11 +100,18 @@ def manifest(where: Place) -> Manifest:
     return check.load(where.evidence().folder)
 
 
-def checklist(where: Place, known: Facts) -> Checklist:
+def proofs(where: Place, known: Facts) -> Proofs:
     folder = where.evidence().folder
-    found = check.load(folder)
-    there = check.service_tests(folder, found).tests
-    return make(where.recipe(), found, known, sha256="e" * 64, now=NOW, service=there)
+    return Proofs(where.recipe(), folder, check.load(folder), known, "e" * 64)
+
+
+def checklist(where: Place, known: Facts) -> Checklist:
+    return make(proofs(where, known), NOW)
+
+
+def comment_of(where: Place, known: Facts) -> str:
+    """The comment on xenial."""
+    return comment.make(proofs(where, known), checklist(where, known), "xenial")
 
 
 # ------------------------------------------------------------------- the autopkgtest service

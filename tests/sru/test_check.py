@@ -3,8 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backport import cli
+from backport.engine.step import StepId
 from backport.errors import InputError
 from backport.sru import archive, check, manifest
 from tests.fuzz.readers import LARGE, MANIFEST, STEP
@@ -77,33 +78,26 @@ def test_any_changed_bit_of_the_manifest_is_seen(folder: Path, place: float, bit
         manifest.read(bytes(content), "manifest.json")
 
 
-@given(place=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=8)
-def test_any_changed_byte_of_the_archive_is_seen(folder: Path, place: float) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        packed = repacked(folder, Path(scratch))
-        content = bytearray(packed.read_bytes())
-        content[int(place * len(content))] ^= 0xFF
-        packed.write_bytes(content)
-        try:
-            found = check.check(packed)
-        except InputError:
-            return
-        assert found.faults
-
-
-def test_an_archive_that_is_cut_off_is_refused_with_the_place(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda old: old[:-40], r"damaged or cut off at \S+"),
+        (lambda old: old[:-40] + bytes([old[-40] ^ 1]) + old[-39:], "no usable evidence"),
+    ],
+)
+def test_an_archive_that_is_cut_off_or_changed_is_refused(
+    folder: Path, tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+) -> None:
     packed = repacked(folder, tmp_path)
-    packed.write_bytes(packed.read_bytes()[:-40])
-    with pytest.raises(InputError, match=r"damaged or cut off at \S+"):
+    packed.write_bytes(damage(packed.read_bytes()))
+    with pytest.raises(InputError, match=message):
         check.check(packed)
 
 
 def test_what_is_no_evidence_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no evidence here"):
-        check.check(tmp_path / "nothing")
-    with pytest.raises(InputError, match=r"it has no manifest\.json"):
-        check.check(tmp_path)
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(InputError, match="there is no evidence here"):
+            check.check(path)
 
 
 # ------------------------------------------------------ manifests that agree with themselves
@@ -113,7 +107,7 @@ def rewrite(copy: Path, change: Callable[[dict[str, Any], dict[str, Any]], objec
     """Change a manifest as somebody would who also mends its hash; `change` has the steps too."""
     path = copy / manifest.FILE
     data = json.loads(path.read_text())
-    change(data, {step["name"]: step for step in data["steps"]})
+    change(data, {step["record"]["name"]: step for step in data["steps"]})
     del data["sha256"]
     data["sha256"] = manifest.digest_of(data)
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
@@ -123,27 +117,27 @@ SMOKE, BUILD = "test/xenial/alpha.smoke", "build/xenial/alpha"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (lambda _, steps: steps[BUILD].update(needs=["base/xenial"]),
+        (lambda _, steps: steps[BUILD]["step"].update(needs=[asdict(StepId("base", "xenial"))]),
          f"{BUILD}: its key is not that of its inputs: evidence of another run"),
-        (lambda _, steps: steps[BUILD].update(needs=["build/xenial/beta"]),
-         f"{BUILD}: the step that it needs is not there: build/xenial/beta"),
-        (lambda _, steps: steps[BUILD].update(outputs={}),
+        (lambda _, steps: steps[BUILD]["step"].update(needs=[asdict(StepId("fetch", source="b"))]),
+         f"{BUILD}: the step that it needs is not there: fetch/b"),
+        (lambda _, steps: steps[BUILD]["record"].update(outputs={}),
          f"{BUILD}: its outputs are not those that its hash speaks of"),
-        (lambda _, steps: steps[BUILD].update(outputs={"a.deb": "0" * 64}),
+        (lambda _, steps: steps[BUILD]["record"].update(outputs={"a.deb": [1, 1, "0" * 64]}),
          f"steps/{BUILD}/a.deb: it is not the output that its step recorded"),
-        (lambda _, steps: steps[SMOKE].update(key=""),
+        (lambda _, steps: steps[SMOKE]["record"].update(key=""),
          f"{SMOKE}: it passed, but it has no key: it never ran"),
         (lambda data, _: data["files"].pop(LOG),
          f"{SMOKE}: it passed, but its log is missing: log"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_agrees_with_itself_and_not_with_its_steps_is_faulty(
-    copy: Path, change: Callable[[dict[str, Any], dict[str, Any]], object], said: str
+    copy: Path, change: Callable[[dict[str, Any], dict[str, Any]], object], message: str
 ) -> None:
     rewrite(copy, change)
-    assert said in faults(copy)
+    assert message in faults(copy)
 
 
 # ----------------------- manifests whose hash is right, but that say what no evidence may
@@ -158,16 +152,19 @@ def manifest_text(data: dict[str, Any]) -> bytes:
     return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
 
+def of_step(part: str, **values: object) -> dict[str, Any]:
+    """A change of the manifest: its step has other values in one of its parts."""
+    return {"steps": [{**STEP, part: {**STEP[part], **values}}]}
+
+
 def test_the_manifest_that_is_changed_here_is_right() -> None:
     assert manifest.read(manifest_text(MANIFEST), "manifest.json").update == "small"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"update": ".."}, "is no name of an update"),
-        ({"update": "a/b"}, "is no name of an update"),
-        ({"update": "a\x1b[2J"}, "is no name of an update"),
         *(
             ({"files": {name: FILE}}, "is no path of evidence")
             for name in ("", ".", "..", "a/../b", "/a", "a//b", "a\0b", "a\nb", "a" * 256, "\u202e")
@@ -175,26 +172,22 @@ def test_the_manifest_that_is_changed_here_is_right() -> None:
         ({"links": {"../a": "b"}}, "is no path of evidence"),
         ({"matrix": ["../a"]}, "is no path of evidence"),
         ({"recipe": "/etc/passwd"}, "is no path of evidence"),
-        ({"steps": [{**STEP, "folder": "../a"}]}, "is no path of evidence"),
-        ({"steps": [{**STEP, "kind": "other"}]}, "is no step"),
-        ({"steps": [{**STEP, "started": 1e300}]}, "is no step"),
-        ({"steps": {"a": STEP}}, "not a list"),
-        ({"steps": [{**STEP, "needs": "build"}]}, "not a list"),
-        ({"steps": [{**STEP, "outputs": []}]}, "not an object"),
+        (of_step("step", id={"kind": "test", "series": ".."}), "is no step"),
+        (of_step("step", id={"kind": "other"}), "is no step"),
+        (of_step("record", started=1e300), "is no step"),
         ({"files": {"a": {**FILE, "sha256": "0"}}}, "is no sha256"),
         ({"files": {"a": {**FILE, "size": -1}}}, "is no sha256"),
         ({"files": LARGE}, "is larger than a file beside a recipe may be"),
-        ({"versions": ["1.0-1"]}, "not an object"),
         ({"more": 1}, "unknown key"),
         ({"format": 1}, "has the format 1, and this toolkit reads"),
     ],
 )
-def test_what_no_evidence_may_say_is_refused(change: dict[str, Any], said: str) -> None:
+def test_what_no_evidence_may_say_is_refused(change: dict[str, Any], message: str) -> None:
     data = {**MANIFEST, **change}
     content = manifest_text(data)
     if "format" in change:
-        content = content.replace(b'"format": 3', b'"format": 1')
-    with pytest.raises(InputError, match=said) as caught:
+        content = content.replace(b'"format": 4', b'"format": 1')
+    with pytest.raises(InputError, match=message) as caught:
         manifest.read(content, "manifest.json")
     assert caught.value.where == "manifest.json"
 
@@ -207,10 +200,10 @@ def test_the_command_tells_what_it_found_and_ends_with_3_where_something_is_wron
 ) -> None:
     packed = repacked(copy, tmp_path)
     assert cli.main(["evidence", "check", str(packed)]) == 0
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     for words in ("whole and unchanged", "stand-in (Debian bullseye)",
                   hashlib.sha256(packed.read_bytes()).hexdigest()):  # fmt: skip
-        assert words in said
+        assert words in out
     (copy / LOG).write_text("")
     assert cli.main(["evidence", "check", str(copy), "--json"]) == 3
     data = json.loads(capsys.readouterr().out)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from backport.engine.verdict import Broken, Failed, Skipped, Verdict
+from backport.launchpad.bug import template
 from backport.recipe.bug import ExceptionItem, SruException
-from backport.sru import check, comment, manifest, template
+from backport.sru import manifest
 from backport.sru.checklist import make
 from backport.sru.checklist_data import Checklist, Item, as_text
 from backport.sru.facts import NOT_ASKED, Facts
@@ -20,32 +19,19 @@ XENIAL = ("alpha", "xenial")
 Change = Callable[[Facts], Facts]
 
 
-@pytest.fixture
-def ubuntu(place: Place) -> Place:
-    return scenes.place(place)
-
-
 def items(made: Checklist, words: str, place: str = "") -> list[Item]:
     return [item for item in made.items if words in item.what and place in item.place]
 
 
 def one_item(made: Checklist, words: str, place: str = "") -> Item:
-    (found,) = items(made, words, place)
-    return found
+    (item,) = items(made, words, place)
+    return item
 
 
 def leads_somewhere(where: Place, made: Checklist) -> bool:
     """Whether each line leads to a file of the evidence or to an address."""
     known = {*scenes.manifest(where).files, manifest.FILE}
     return all(one.evidence in known or one.evidence.startswith("https://") for one in made.items)
-
-
-def comment_of(where: Place, known: Facts) -> str:
-    folder = where.evidence().folder
-    made = scenes.checklist(where, known)
-    return comment.make(
-        where.recipe(), folder, check.load(folder), known, checklist=made, series="xenial"
-    )
 
 
 # ------------------------------------------------------------------- what proves, and what not
@@ -75,9 +61,9 @@ def test_tests_that_passed_on_the_stand_in_only_prove_nothing(place: Place) -> N
     assert {(item.state, item.why) for item in tests} == {
         ("missing", "Passed on stand-in (Debian bullseye) only, not on Ubuntu.")
     }
-    found = one_item(made, "tagged verification-done-xenial")
-    assert (found.state, found.why) == ("person", "It is, but not by this evidence.")
-    text = comment_of(standin, known)
+    item = one_item(made, "tagged verification-done-xenial")
+    assert (item.state, item.why) == ("person", "It is, but not by this evidence.")
+    text = scenes.comment_of(standin, known)
     assert text.startswith("Verification NOT complete for xenial.")
     assert "Origin: built locally, NOT the published file" in text
     assert "does not count: passed on stand-in (Debian bullseye) only" in text
@@ -137,7 +123,7 @@ def _tags(*tags: str) -> Change:
 
 
 # What Launchpad may say; and, where the proof itself is gone, why.
-LACKS: tuple[tuple[Change, str], ...] = (
+@pytest.mark.parametrize(("lack", "why"), [
     (_published(version="1.0-1ubuntu0.99"),
      "xenial-proposed has 1.0-1ubuntu0.99: evidence of another version"),
     (_published(status="Superseded"), "alpha is not in xenial-proposed"),
@@ -149,10 +135,7 @@ LACKS: tuple[tuple[Change, str], ...] = (
     (_tags(), ""),
     (_tags(*scenes.NEEDED, "verification-failed-xenial"), ""),
     (_tags(*scenes.NEEDED, "regression-proposed"), ""),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("lack", "why"), LACKS)
+])  # fmt: skip
 def test_each_lack_alone_keeps_xenial_from_being_proposed(
     ubuntu: Place, lack: Change, why: str
 ) -> None:
@@ -160,19 +143,9 @@ def test_each_lack_alone_keeps_xenial_from_being_proposed(
     assert [one.series for one in scenes.checklist(ubuntu, sound).tags] == [*scenes.SERIES]
     made = scenes.checklist(ubuntu, lack(sound))
     assert "xenial" not in [tag.series for tag in made.tags]
+    assert leads_somewhere(ubuntu, made)
     smoke = one_item(made, "smoke passed", "xenial")
     assert (why in smoke.why, smoke.state) == (True, "missing" if why else "done")
-
-
-@given(lacks=st.lists(st.sampled_from([lack for lack, _ in LACKS]), min_size=1, unique=True))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_lacking_xenial_is_not_proposed(ubuntu: Place, lacks: list[Change]) -> None:
-    known = scenes.facts(ubuntu)
-    for lack in lacks:
-        known = lack(known)
-    made = scenes.checklist(ubuntu, known)
-    assert "xenial" not in [tag.series for tag in made.tags]
-    assert leads_somewhere(ubuntu, made)
 
 
 # ---------------------------------------------------------------------------- the bug itself
@@ -207,11 +180,12 @@ EXCEPTION = SruException(
 def test_what_the_exception_asks_for_is_proved_by_its_tests_in_each_series(ubuntu: Place) -> None:
     ubuntu.verdicts["test/yakkety/alpha.renew"] = Skipped("no IPv6 here")
     known = scenes.facts(ubuntu)
-    found, recipe = scenes.manifest(ubuntu), replace(ubuntu.recipe(), exception=EXCEPTION)
-    made = make(recipe, found, known, sha256="e" * 64, now=scenes.NOW)
+    proofs = scenes.proofs(ubuntu, known)
+    recipe, files = replace(proofs.recipe, exception=EXCEPTION), proofs.evidence.files
+    made = make(replace(proofs, recipe=recipe), scenes.NOW)
     done, missing = items(made, "Two renewals ended well")
     assert (done.place, done.state, done.why) == ("xenial", "done", "renew of alpha does it.")
-    assert done.sha256 == found.files[done.evidence].sha256
+    assert done.sha256 == files[done.evidence].sha256
     assert (missing.place, missing.state) == ("yakkety", "missing")
     assert missing.evidence == manifest.FILE
     by_hand = one_item(made, "Somebody has looked at it")
@@ -241,8 +215,8 @@ def _private(known: Facts) -> Facts:
 
 
 def _commented(known: Facts) -> Facts:
-    said = (f"tested, sha256 {'e' * 64}",)
-    return replace(known, bug=replace(scenes.bug(), comments=said))
+    comments = (f"tested, sha256 {'e' * 64}",)
+    return replace(known, bug=replace(scenes.bug(), comments=comments))
 
 
 @pytest.mark.parametrize(
@@ -265,13 +239,13 @@ def test_what_is_asked_for_beside_the_tests_is_told_as_far_as_it_is_known(
     ubuntu: Place, change: Change, words: str, state: str, why: str
 ) -> None:
     made = scenes.checklist(ubuntu, change(scenes.facts(ubuntu)))
-    found = next(item for item in items(made, words) if item.place in ("alpha in xenial", "LP: #1"))
-    assert found.state == state
-    assert found.why.startswith(why)
+    item = next(item for item in items(made, words) if item.place in ("alpha in xenial", "LP: #1"))
+    assert item.state == state
+    assert item.why.startswith(why)
 
 
 def test_the_comment_names_versions_origin_tests_and_the_evidences_hash(ubuntu: Place) -> None:
-    text = comment_of(ubuntu, scenes.facts(ubuntu))
+    text = scenes.comment_of(ubuntu, scenes.facts(ubuntu))
     version = ubuntu.version("xenial")
     assert text.startswith("Verification done for xenial.\n")
     assert f"alpha:\n  Installed: {version}\n  Origin: " in text

@@ -89,13 +89,13 @@ def full_page(place: Place) -> tuple[Path, Path]:
 
 def test_the_page_needs_no_script_and_nothing_but_its_evidence(rich: Place) -> None:
     page, folder = full_page(rich)
-    found, text = Links(page), page.read_text()
-    assert not found.tags & {"script", "link", "iframe", "object", "embed", "base"}
+    links, text = Links(page), page.read_text()
+    assert not links.tags & {"script", "link", "iframe", "object", "embed", "base"}
     images = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]*)" alt="A curve">', text)
     assert [base64.b64decode(one).decode() for one in images] == [CURVE]
     assert [word for word in ("url(", "@import") if word in text] == []
-    assert len(found.inside) > 30
-    assert found.dead() == []
+    assert len(links.inside) > 30
+    assert links.dead() == []
     for step in (SMOKE, "source/xenial/alpha", "check/xenial/alpha"):
         shutil.rmtree(folder / "steps" / step)
         assert any(f"{folder.name}/steps/{step}/" in link for link in Links(page).dead()), step
@@ -105,22 +105,22 @@ def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(ric
     rich.verdicts[SMOKE] = Skipped("no IPv6 here")
     rich.verdicts["build/yakkety/alpha"] = Failed("build", "it does not compile", "build.log")
     page, folder = full_page(rich)
-    found = check.load(folder)
+    contents = check.load(folder)
     rows = Links(page).rows
     for section, number in (
-        ("evidence", len(found.steps)),
+        ("evidence", len(contents.steps)),
         ("checklist", 4),
-        ("findings", sum(step.kind == "check" and bool(step.key) for step in found.steps)),
+        ("findings", sum(step.id.kind == "check" and bool(step.folder) for step in contents.steps)),
         ("matrix", 1),
     ):
         assert sum(row.section == section for row in rows) == number, section
     without = [row for row in rows if not row.links and row.section not in ("shown", "weight")]
     assert all("never" in row.text and row.section == "evidence" for row in without)
-    never = {step.name for step in found.steps if not step.key}
+    never = {str(step) for step in contents.steps if not step.folder}
     assert {row.text.split()[0] for row in without} == never != set()
     for row in (row for row in rows if row.section == "evidence" and row.links):
         name = row.text.split()[0].replace("+", "%2B")
-        assert row.links[0].startswith(f"{found.name}/steps/{name}/"), row.text
+        assert row.links[0].startswith(f"{contents.name}/steps/{name}/"), row.text
 
 
 # ---------------------------------------------------------------------------- what is shown
@@ -211,8 +211,8 @@ def test_findings_are_shown_and_new_errors_come_first(place: Place) -> None:
     text = page_of(place, folder).read_text()
     assert text.index("a new fault") < text.index("a small fault") < text.index("an old fault")
     # Checks that did not run are no clean checks.
-    checks = [step for step in check.load(folder).steps if step.kind == "check"]
-    ran = sum(bool(one.key) for one in checks)
+    checks = [step for step in check.load(folder).steps if step.id.kind == "check"]
+    ran = sum(bool(one.folder) for one in checks)
     assert 0 < ran < len(checks)
     counted = f"{3 * ran} findings in all; {len(checks) - ran} of {len(checks)} checks did not run"
     assert f"{ran} new errors<small>{counted}" in text

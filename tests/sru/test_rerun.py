@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport.engine import execute
-from backport.engine.step import hash_text
-from backport.engine.store import Store
+from backport.engine.store import RECORD, Outcome, Store
 from backport.environments import choose
 from backport.errors import BackportError, InputError, UsageError
 from backport.recipe import reader, versions
@@ -25,6 +23,7 @@ from tests.sru.runs import Place
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.source_builder import PackageSpec, orig_tarball, write_files
+from tests.support.steps import step_id
 
 SOURCE = "source/xenial/alpha"
 
@@ -63,12 +62,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
         "patches/alpha/debian/source/format": "3.0 (quilt)\n",
         "patches/common/shared!": "#!/bin/sh\ntrue\n",
         "autopkgtest/alpha/smoke": "#!/bin/sh\ntrue\n",
+        "more/slow/control": "Tests: more-slow, study-slow\nDepends: @\n",
     }
     for name in ("more", "study"):
         row = {"name": f"{name}-slow", "source": "alpha", "matrix": True}
-        files[f"{name}/tests.toml"] = recipes.toml({"matrix": {"tests": "slow", "test": [row]}})
-        files[f"{name}/slow/control"] = f"Tests: {name}-slow\nDepends: @\n"
-        files[f"{name}/slow/{name}-slow"] = "#!/bin/sh\n"
+        rows = {"matrix": {"tests": "../more/slow", "test": [row]}}  # named by a way up
+        files[f"{name}/tests.toml"] = recipes.toml(rows)
+        files[f"more/slow/{name}-slow"] = "#!/bin/sh\n"
     write_files(path.parent, files)
     (path.parent / "patches/alpha/debian/shared").symlink_to("../../common/shared")
     recipe = reader.load(path, matrix=[path.parent / "study/tests.toml"])
@@ -96,34 +96,32 @@ def test_what_needs_no_base_is_made_again_from_the_evidence_alone_with_the_same_
 
 def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(real: Real) -> None:
     assert real.record.recipe(real.recipe.path, ()) == real.recipe
-    found = check.load(real.made.folder)
-    assert found.matrix == ("more/tests.toml", "study/tests.toml")
-    named = {f"inputs/{place}/slow/control" for place in ("more", "study")}
-    named |= {f"inputs/{name}" for name in ("standin.toml", *found.matrix)}
-    assert named <= found.files.keys()
-    recipe = check.recipe_of(real.made.folder / check.INPUTS, found)
+    contents = check.load(real.made.folder)
+    assert contents.matrix == ("more/tests.toml", "study/tests.toml")
+    for name in ("more/slow/control", "standin.toml", *contents.matrix):
+        assert f"inputs/{name}" in contents.files
+    recipe = check.recipe_of(real.made.folder / check.INPUTS, contents)
     assert [row.name for row in recipe.matrix] == ["more-slow", "study-slow"]
 
 
 def test_an_output_that_is_not_made_again_is_different(real: Real, tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    shutil.copytree(real.store.work, work, ignore=shutil.ignore_patterns("evidence"))
-    folder = work / SOURCE
-    (packed,) = folder.glob("*.debian.tar.xz")
+    store, step = Store(tmp_path / "work"), step_id(SOURCE)
+    shutil.copytree(real.store.work, store.work, ignore=shutil.ignore_patterns("evidence"))
+    record = store.record(step)
+    assert record is not None
+    scratch = shutil.move(store.folder(step), tmp_path / "scratch")
+    (scratch / RECORD).unlink()
+    (packed,) = scratch.glob("*.debian.tar.xz")
     packed.write_bytes(packed.read_bytes() + b"more")
-    record = json.loads((folder / "step.json").read_text())
-    entry = record["outputs"][packed.name]
-    entry[0], entry[2] = packed.stat().st_size, hashlib.sha256(packed.read_bytes()).hexdigest()
-    told = [(name, one[2]) for name, one in sorted(record["outputs"].items())]
-    record["digest"] = hash_text(json.dumps(told))
-    (folder / "step.json").write_text(json.dumps(record))
-    made = bundle.make(real.recipe, Store(work), real.record, real.cache)
+    outcome = Outcome(record.verdict, tuple(record.outputs))
+    store.commit(step, record.key, outcome, scratch, record.started)
+    made = bundle.make(real.recipe, store, real.record, real.cache)
     again = rerun.rerun(made.archive, SOURCE, real.cache, work=None)
     assert (again.agrees, again.different) == (False, (packed.name,))
 
 
 @pytest.mark.parametrize(
-    ("step", "error", "said"),
+    ("step", "error", "message"),
     [
         # The small runs' files are no real packages: a real step fails on them.
         ("source/xenial/alpha", InputError, "tar cannot unpack it"),
@@ -133,43 +131,43 @@ def test_an_output_that_is_not_made_again_is_different(real: Real, tmp_path: Pat
     ],
 )
 def test_a_step_that_cannot_be_done_from_the_evidence_says_why(
-    place: Place, step: str, error: type[BackportError], said: str
+    place: Place, step: str, error: type[BackportError], message: str
 ) -> None:
     made = place.evidence()
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         rerun.rerun(made.archive, step, place.cache, work=None)
 
 
 @pytest.mark.parametrize(
-    ("kind", "python", "said"),
+    ("kind", "python", "message"),
     [
         ("ubuntu", "2.7.18", r"only one of them has python 2\.7\.18"),
         ("stand-in", "2.7.9", r"only one of them has python 2\.7\."),
     ],
 )
 def test_another_base_is_refused(
-    place: Place, tmp_path: Path, kind: str, python: str, said: str
+    place: Place, tmp_path: Path, kind: str, python: str, message: str
 ) -> None:
     made = place.evidence()
     other = Place(tmp_path / "other", kind=kind)
     other.run()
     prepared = other.store.work / "base/xenial/prepared.json"
     prepared.write_text(prepared.read_text().replace("2.7.18", python))
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
 
 
 def test_inputs_that_the_step_has_not_read_are_refused(real: Real, tmp_path: Path) -> None:
     # Whoever changes the recipe and makes all hashes anew has still not run that step with it.
     folder = shutil.copytree(real.made.folder, tmp_path / "copy")
-    found = check.load(folder)
+    contents = check.load(folder)
     name = "inputs/patches/alpha/debian/rules"
     content = (folder / name).read_bytes() + b"\n# another\n"
     (folder / name).write_bytes(content)
     mended = replace(
-        found.files[name], size=len(content), sha256=hashlib.sha256(content).hexdigest()
+        contents.files[name], size=len(content), sha256=hashlib.sha256(content).hexdigest()
     )
-    changed = replace(found, files={**found.files, name: mended})
+    changed = replace(contents, files={**contents.files, name: mended})
     (folder / manifest.FILE).write_text(changed.to_text())
     assert check.check(folder).faults == ()
     with pytest.raises(InputError, match="are not those that this step has read"):

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import eventually
+from tests.support.source_builder import write_files
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 COMMAND = """#!/bin/sh
 echo "$@" >arguments
@@ -27,12 +30,8 @@ exit $(cat code 2>/dev/null || echo 0)
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "scripts").mkdir()
+    write_files(tmp_path, {"scripts/install!": "#!/bin/sh\n", ".venv/bin/backport!": COMMAND})
     shutil.copy(SCRIPTS / "build", tmp_path / "scripts")
-    for path, text in (("scripts/install", "#!/bin/sh\n"), (".venv/bin/backport", COMMAND)):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-        (tmp_path / path).chmod(0o755)
     return tmp_path
 
 
@@ -44,13 +43,6 @@ def start(checkout: Path, *args: str, wait: str = "0") -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def begun(checkout: Path) -> None:
-    end = time.monotonic() + 60
-    while not (checkout / "begun").exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("code", [0, 3, 4, 5, 6])
@@ -74,7 +66,7 @@ def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
 ) -> None:
     (checkout / "wait").touch()
     with start(checkout) as first:
-        begun(checkout)
+        eventually("it runs", (checkout / "begun").exists)
         with start(checkout, wait=wait) as second:
             if wait == "0":
                 out, err = second.communicate()
@@ -93,7 +85,7 @@ def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
 def test_a_signal_ends_the_command_and_frees_the_checkout(checkout: Path) -> None:
     (checkout / "hang").touch()
     with start(checkout) as first:
-        begun(checkout)
+        eventually("it runs", (checkout / "begun").exists)
         first.send_signal(signal.SIGTERM)
         first.communicate()
     assert first.returncode == 143
