@@ -48,7 +48,7 @@ def missing_room(folder: Path, gigabytes: float = 6.0) -> Iterator[Missing]:
         yield Missing(
             f"room: {free:.1f} GB free in {existing}",
             f"builds: a cold run needs {gigabytes:.0f} GB",
-            "backport clean, or name another folder with --work",
+            "backport clean --older-than 0, or name another folder with --work",
         )
 
 

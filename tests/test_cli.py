@@ -65,6 +65,13 @@ def test_a_command_line_that_is_wrong_ends_with_2(
     ("arguments", "expected"),
     [
         (["run", "--jobs", "0"], "--jobs: this is no number of jobs; give 1 or more"),
+        *(
+            (
+                ["clean", "--older-than", days],
+                "--older-than: this is no number of days; give 0 or more",
+            )
+            for days in ("-1", "nan", "inf")
+        ),
         (
             ["shell", "--series", "xenial", "--source", "beta"],
             "--source: the recipe has no source 'beta'; name one of alpha",
@@ -95,8 +102,8 @@ def test_a_recipe_that_is_missing_or_wrong_ends_with_3_and_one_sentence(
     content["source"]["alpha"]["sereis"] = []
     path = recipes.write(tmp_path, Spec(), content)
     assert cli.main(["run", "--offline", "--recipe", str(path)]) == 3
-    message = "backport: backport.toml: source.alpha.sereis: this key is unknown; write series.\n"
-    assert capsys.readouterr() == ("", message)
+    said = "backport: backport.toml: source.alpha.sereis: this key is unknown; write series.\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str]) -> None:
@@ -106,8 +113,8 @@ def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str
     with subprocess.Popen(words, env=env, cwd=ROOT, stdout=write, stderr=subprocess.PIPE) as child:
         os.close(write)
         assert child.stderr is not None
-        err = child.stderr.read().decode()
-    assert "Traceback" not in err
+        said = child.stderr.read().decode()
+    assert "Traceback" not in said
     assert child.returncode == 141
 
 
@@ -159,10 +166,10 @@ def test_a_signal_ends_the_run_and_its_programs_and_the_next_run_goes_on(
     ) as child:
         running = int(wait_for(tmp_path / "ready", child))
         child.send_signal(number)
-        _, err = child.communicate()
+        _, said = child.communicate()
     assert child.returncode == code
-    assert err.splitlines()[-1] == "backport: interrupted; the next run goes on from here."
-    assert "Traceback" not in err
+    assert said.splitlines()[-1] == "backport: interrupted; the next run goes on from here."
+    assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):
         os.kill(running, 0)
     work = tmp_path / "build"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backport import cli
+from backport.engine.store import RECORD
 from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
@@ -48,8 +51,8 @@ class Place:
         """The exit code and what went to stdout and stderr."""
         common = ["--recipe", str(self.root / recipes.FILE), "--cache", str(self.root / "cache")]
         code = cli.main([*args, *common])
-        captured = self._capsys.readouterr()
-        return code, captured.out, captured.err
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def test_a_path_that_goes_down_is_refused(place: Place, command: list[str]) -> N
     assert not (place.root / "build").exists()
 
 
-def test_source_makes_the_packages_and_a_second_run_as_json_uses_them(place: Place) -> None:
+def test_source_makes_the_packages_and_a_second_run_uses_them(place: Place) -> None:
     code, out, _ = place("source")
     assert code == 0
     assert "source passed" in out
@@ -112,22 +115,34 @@ def test_source_makes_the_packages_and_a_second_run_as_json_uses_them(place: Pla
         ("xenial", "passed"),
         ("yakkety", "passed"),
     ]
-    code, out, err = place("source", "--json")
-    assert (code, err) == (0, "")
+    code, out, _ = place("source", "--json")
+    ends = [event for event in events(out) if event["event"] == "finished"]
+    assert code == 0
+    assert [end["reused"] for end in ends] == [True] * 3
+
+
+def test_as_json_a_run_prints_notes_as_events_and_nothing_on_stderr(place: Place) -> None:
+    code, out, err = place("fetch", "--json")
     told = events(out)
-    kinds = [event["event"] for event in told]
-    assert {*kinds[: kinds.index("planned")]} == {"note"}
-    assert "the connection is refused" in told[0]["text"]
+    assert (code, err) == (0, "")
+    kinds = [one["event"] for one in told]
+    notes = told[: kinds.index("planned")]
+    assert {note["event"] for note in notes} == {"note"}
     assert kinds[-1] == "summary"
-    assert [event["reused"] for event in told if event["event"] == "finished"] == [True] * 3
+    assert "the connection is refused" in notes[0]["text"]
+    assert any("no record confirms that alpha_" in note["text"] for note in notes)
 
 
-def test_clean_removes_the_steps_and_what_a_kill_left(place: Place) -> None:
+def test_clean_removes_old_steps_or_shows_which(place: Place) -> None:
     place("fetch", "--offline")
     work = place.root / "build"
-    (work / ".making-1").mkdir()
-    code, out, _ = place("clean", "--json")
-    assert (code, [event["event"] for event in events(out)]) == (0, ["note", "removed"])
+    os.utime(work / "fetch/alpha" / RECORD, (time.time() - 40 * 86400,) * 2)
+    (work / "scratch/.making-1").mkdir(parents=True)
+    code, out, _ = place("clean", "--older-than", "30", "--dry-run")
+    assert code == 0
+    assert f"would remove {work / 'fetch/alpha'}" in out
+    assert (work / "fetch/alpha").is_dir()
+    _, out, _ = place("clean", "--older-than", "30", "--json")
+    assert [event["event"] for event in events(out)] == ["removed"] * 2
     assert not (work / "fetch/alpha").exists()
-    assert not (work / ".making-1").exists()
     assert (work / "summary.json").is_file()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import time
 from dataclasses import asdict
 
 from backport import doctor as machine
@@ -16,10 +18,9 @@ from backport.engine import outputs
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.environments import localrepo, prepared
-from backport.errors import BackportError, InputError
+from backport.errors import BackportError, InputError, UsageError
 from backport.launchpad.upload import dput
 from backport.recipe import reader
-from backport.run import actions
 from backport.run import clean as cleaning
 from backport.testbed import host, lxc
 from backport.testbed.lxc import Testbed
@@ -31,13 +32,21 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "shell", shell, "open a shell in a kept chroot or a testbed")
     sub.add_argument("--series", required=True, metavar="NAME", help="of this series")
     sub.add_argument("--source", required=True, metavar="NAME", help="of this source package")
-    common.add(subs, "clean", clean, "remove all that a run makes again, never the evidence")
+    sub = common.add(subs, "clean", clean, "remove old steps, never the evidence")
+    sub.add_argument(
+        "--older-than",
+        type=float,
+        required=True,
+        metavar="DAYS",
+        help="remove what no run has used for so long",
+    )
+    sub.add_argument("--dry-run", action="store_true", help="show what would go; remove nothing")
 
 
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
     work = args.work or args.recipe.parent / "build"
-    lacking = [
+    found = [
         *machine.missing_programs(),
         *machine.missing_room(work),
         *machine.missing_memory(),
@@ -45,13 +54,13 @@ def doctor(args: argparse.Namespace) -> int:
         *dput.check(),
         *host.check(old_systemd=_has_old_series(args)),
     ]
-    missing = list({one.what: one for one in lacking}.values())
+    missing = list({one.what: one for one in found}.values())
     told = machine.verdict(missing)
-    for lack in missing:
+    for one in missing:
         if args.json:
-            print(json.dumps(asdict(lack)))
+            print(json.dumps(asdict(one)))
         else:
-            print(f"missing: {lack.what} ({lack.why}); run: {lack.command}")
+            print(f"missing: {one.what} ({one.why}); run: {one.command}")
     if (version := lintian.installed()) not in ("", lintian.REVIEWED):
         note = f"lintian is {version}; an error that {lintian.REVIEWED} does not have is a note"
         print(json.dumps({"note": note}) if args.json else f"note: {note}")
@@ -102,12 +111,22 @@ def shell(args: argparse.Namespace) -> int:
 
 
 def clean(args: argparse.Namespace) -> int:
-    """Remove steps and bases, and what a kill left; never the evidence."""
+    """Remove old steps and bases, and what a kill left; never the evidence."""
+    if not 0 <= args.older_than < math.inf:
+        raise UsageError("this is no number of days", where="--older-than", advice="give 0 or more")
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
+    before = time.time() - args.older_than * 86400
     with store.locked():
-        actions.tidy(store, args.cache, lambda text: common.note(text, args))
-        for path in cleaning.made(store):
-            sbuild.remove_tree(path)
-            common.tell(args, {"event": "removed", "path": path}, f"removed {path}")
+        left = cleaning.left_by_kills(args.cache, remove=not args.dry_run)
+        for path in list(cleaning.old(store, before)):
+            if not args.dry_run:
+                if path.is_dir() and not path.is_symlink():
+                    sbuild.remove_tree(path)
+                else:
+                    path.unlink()
+            left.append(str(path))
+    for what in left:
+        data = {"event": "removed", "path": what, "dry_run": args.dry_run}
+        common.tell(args, data, f"{'would remove' if args.dry_run else 'removed'} {what}")
     return 0

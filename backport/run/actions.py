@@ -295,7 +295,7 @@ def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:
     """End and remove what earlier runs left when they were broken off; `note` is told of each."""
     for line in process.end_left(store.work / REGISTRY):
         note(f"ended what an interrupted run had left running: {line}")
-    for what in clean.left_by_kills(cache):
+    for what in clean.left_by_kills(cache, remove=True):
         note(f"removed what an interrupted run had left: {what}")
     for path in (*(store.work / "scratch").glob("*"), *clean.unfinished(store)):
         note(f"removed what an interrupted run had left: {path}")
@@ -336,9 +336,9 @@ def run_relations(dsc: Path) -> set[str]:
     as ``${python:Depends}`` brings is a build-dependency too), and the Depends of its tests.
     """
     texts = dsc_files.debian_texts(dsc)
-    relations = set(test_depends(texts.get("tests/control", "")))
+    found = set(test_depends(texts.get("tests/control", "")))
     for paragraph in control_paragraphs(texts["control"]):
         for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
             parts = (part.strip() for part in paragraph.get(field, "").split(","))
-            relations |= {part for part in parts if part and "$" not in part}
-    return relations
+            found |= {part for part in parts if part and "$" not in part}
+    return found

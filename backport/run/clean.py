@@ -1,10 +1,12 @@
-"""What is removed from a work folder and beside it: what kills left, and what can be made again.
+"""What `backport clean` removes: old steps, bases that no step names, what kills left behind.
 
-The evidence, the summary, and all that is not known here stay.
+Only what the toolkit makes again by itself is ever touched. The evidence, the summary, and all
+that is not known here stay.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,49 +15,105 @@ from pathlib import Path
 from backport.engine import owner
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
-from backport.environments import chroot
-from backport.errors import MachineError
+from backport.environments import chroot, prepared
+from backport.errors import InputError, MachineError
 from backport.source import dsc, fetch
 from backport.testbed import lxc
 
+# What the two bases keep below bases/KIND/ or bases/KIND/SERIES/; all of it can be made again.
+_BASE = (
+    "chroot-*.tar", "testbed-*", "base-*", "older-*", "system-*", "modules-*", "pool-*.json",
+    "layer-*",
+)  # fmt: skip
 _UNFINISHED = (".making-*", ".new-*", ".comparing-*", ".signing-*")
 
 
-def made(store: Store) -> Iterator[Path]:
-    """The folders of all steps, the bases and what ``--keep`` left, while nobody uses the store."""
-    for kind in KINDS:
-        for pattern in ("", "*/", "*/*/"):
-            records = sorted((store.work / kind).glob(f"{pattern}{RECORD}"))
-            yield from (record.parent for record in records)
-    for folder in (store.work / "bases", store.work / "kept"):
-        if not folder.is_symlink():
-            yield from sorted(folder.glob("*"))
+def old(store: Store, before: float) -> Iterator[Path]:
+    """The files and folders that can go, each once; nobody else may use the store meanwhile.
+
+    Parameters:
+        before: seconds since 1970; what is as old or older goes. What a killed run left half
+            made goes at any age.
+    """
+    removed = [path for path in _steps(store) if (path / RECORD).stat().st_mtime <= before]
+    yield from removed
+    yield from unfinished(store)
+    yield from _bases(store, {*removed}, before)
 
 
-def left_by_kills(cache: Path) -> list[str]:
-    """Remove what killed runs left outside of their work folders: testbeds and temporary folders.
+def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
+    """What killed runs left outside of their work folders: testbeds and temporary folders.
 
     Parameters:
         cache: the folder of downloads.
+        remove: whether to remove it.
 
     Those of live runs do not count. Where nobody may look for testbeds, there is none of ours.
     """
     folders = owner.left_temporary(cache / fetch.PARTS, cache / dsc.HOME)
-    for folder in folders:
-        chroot.remove(folder)
-        folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
-    removed = [str(folder) for folder in folders]
+    found = [str(folder) for folder in folders]
     with suppress(MachineError):
         if shutil.which("lxc-config"):
-            removed += [f"the testbed {name}" for name in lxc.clean_leftovers()]
-    return removed
+            names = lxc.clean_leftovers() if remove else lxc.left_over()
+            found += [f"the testbed {name}" for name in names]
+    for folder in folders if remove else ():
+        chroot.remove(folder)
+        folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
+    return found
+
+
+def _steps(store: Store) -> Iterator[Path]:
+    """The folders of all steps: those whose record has their own name.
+
+    An artifact of a test may be named like a record, so the name is not enough.
+    """
+    for kind in KINDS:
+        for pattern in ("", "*/", "*/*/"):
+            for record in sorted((store.work / kind).glob(f"{pattern}{RECORD}")):
+                name = str(record.parent.relative_to(store.work))
+                try:
+                    known = json.loads(record.read_text())["name"]
+                except (OSError, ValueError, LookupError, TypeError):
+                    known = ""
+                if known == name:
+                    yield record.parent
 
 
 def unfinished(store: Store) -> Iterator[Path]:
     """What killed runs left half made; nobody else may use the store meanwhile."""
-    folders = [store.work, *(path for path in store.work.glob("*") if not path.is_symlink())]
-    if store.work / "bases" in folders:  # never what is inside of a testbed
-        folders += [*store.work.glob("bases/*"), *store.work.glob("bases/ubuntu/*")]
-    for folder in folders:
+    own = [path for path in sorted(store.work.glob("*")) if not path.is_symlink()]
+    homes = _homes(store) if store.work / "bases" in own else ()
+    for folder in (store.work, *own, *homes):
         for pattern in _UNFINISHED:
             yield from sorted(folder.glob(pattern))
+
+
+def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
+    """Parts of prepared bases that are old, and that no base step names which stays."""
+    named: set[Path] = set()
+    for step in _steps(store):
+        if step not in removed and (step / prepared.FILE).is_file():
+            with suppress(InputError):  # such a step runs anew
+                base = prepared.read(step)
+                parts = (base.chroot, base.testbed_root, base.repository, base.older)
+                named |= {part.resolve() for part in parts if part is not None}
+    for home in _homes(store):
+        for path in (path for pattern in _BASE for path in sorted(home.glob(pattern))):
+            if path.resolve() not in named and _time(path) <= before:
+                yield path
+
+
+def _homes(store: Store) -> Iterator[Path]:
+    """The folders that hold bases; never what is inside of a testbed."""
+    for folder in sorted((store.work / "bases").glob("*")):
+        if folder.is_dir():
+            yield folder
+            for inner in sorted(folder.iterdir()):
+                if inner.is_dir() and not any(inner.match(pattern) for pattern in (*_BASE, ".*")):
+                    yield inner
+
+
+def _time(path: Path) -> float:
+    """When it was put there: a testbed's root has the time stamp that its archive says."""
+    stat = path.lstat()
+    return max(stat.st_mtime, stat.st_ctime)
