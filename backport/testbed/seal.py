@@ -7,7 +7,7 @@ write changes the time of a file's last change (inode(7), ctime), which nobody c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +64,13 @@ def of_repository(folder: Path) -> Seal:
 
 
 def _states(folder: Path) -> dict[str, _State]:
-    return {os.path.relpath(entry.path, folder): _state(entry) for entry in _below(folder)}
-
-
-def _below(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    try:
-        entries = list(os.scandir(folder))
-    except (PermissionError, FileNotFoundError):  # root's own, or gone
-        return
-    for entry in entries:
-        yield entry
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path)
-
-
-def _state(entry: os.DirEntry[str]) -> _State:
-    stat = entry.stat(follow_symlinks=False)
-    return (stat.st_ino, stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size, stat.st_ctime_ns)
+    """The state of each file below a folder but in those that nobody else may read."""
+    states: dict[str, _State] = {}
+    for top, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = f"{top}/{name}"
+            stat = os.lstat(path)
+            states[os.path.relpath(path, folder)] = (
+                stat.st_ino, stat.st_mode, stat.st_uid, stat.st_gid, stat.st_size, stat.st_ctime_ns
+            )  # fmt: skip
+    return states
