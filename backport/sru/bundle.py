@@ -210,7 +210,7 @@ class _Collector:
     def _whole(self, step: Step, path: Path, relative: str, record: Record) -> bytes:
         """A file's content, held against what it was when the step ended."""
         content = path.read_bytes()
-        entry = record.outputs.get(relative) or (record.logs or {}).get(relative)
+        entry = record.outputs.get(relative) or record.logs.get(relative)
         if entry is None or hashlib.sha256(content).hexdigest() != entry[2]:
             was = "was put there" if entry is None else "was changed or cut off"
             raise InputError(
