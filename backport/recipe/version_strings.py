@@ -136,9 +136,8 @@ def _delta(
 
 def _own_backport(base: str, release: str) -> str:
     """`base` without its last number, if it is a backport to that very series."""
-    found = _BACKPORT.search(base)
     prefix = base.rstrip("0123456789")
-    return prefix if found and prefix.endswith(f"{release}.") else ""
+    return prefix if _BACKPORT.search(base) and prefix.endswith(f"{release}.") else ""
 
 
 def _same(own: str, version: str) -> bool:
