@@ -106,11 +106,11 @@ def reading(
     try:
         yield
     except OSError as error:
-        said = f"{what}: {error.strerror or error}"
+        sentence = f"{what}: {error.strerror or error}"
         if error.errno in (None, *_NO_FILE):
-            raise kind(said, where=str(where), advice=advice) from error
+            raise kind(sentence, where=str(where), advice=advice) from error
         advice = "look at its permissions, and at the disk"
-        raise MachineError(said, where=str(where), advice=advice) from error
+        raise MachineError(sentence, where=str(where), advice=advice) from error
     except UNREADABLE as error:
         raise kind(f"{what}: {_reason(error)}", where=str(where), advice=advice) from error
 

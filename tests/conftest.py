@@ -28,7 +28,7 @@ UNIT = tuple(
         "check": "changes finding planned python_code",
         "engine": "schedule step verdict",
         "launchpad": "bug_plan bug_text ppa_version",
-        "recipe": "checks edit matrix_files outside reader refused releases",
+        "recipe": "checks edit matrix_files reader refused releases",
         "run": "plan plan_text summary ui",
         "source": "changelog control dep3 dep8 relations",
         "testbed": "matrix reports result",

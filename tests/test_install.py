@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backport import atomic
 from backport.environments import localrepo
-from tests.environments.packages import EPOCH, make_deb
+from tests.build.packages import make_deb
 
 CHECKOUT = Path(__file__).parents[1]
 SCRIPT = CHECKOUT / "scripts/install"
@@ -94,7 +94,7 @@ def make_dput(folder: Path, conflicts: str) -> None:
         "Maintainer": "Nobody <nobody@example.org>", "Depends": "gpg", "Conflicts": conflicts,
         "Description": "uploads",
     }  # fmt: skip
-    localrepo.write_deb(tree, control, folder, epoch=EPOCH)
+    localrepo.write_deb(tree, control, folder, epoch=0)
 
 
 def test_what_dput_would_take_away_stays_and_dput_is_only_unpacked(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_where_nothing_stands_against_it_dput_is_installed(tmp_path: Path) -> No
 
 def test_what_stands_against_a_package_is_named_and_nothing_is_removed(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "old-builder", lacking="sbuild")
-    make_deb(machine.debs, "sbuild", Conflicts="old-builder")
+    make_deb(machine.debs, "sbuild", fields="Conflicts: old-builder\n")
 
     done = machine.install()
 

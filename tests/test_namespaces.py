@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,9 @@ def inside(script: str, **options: object) -> Completed:
 def mapped() -> dict[str, object]:
     """A user namespace of the build user's, in which every id keeps its number."""
     builder = find_builder()
-    users, groups = builder.subuids, builder.subgids
     return {
-        "users": [Range(builder.uid, builder.uid), Range(users.first, users.first, users.count)],
-        "groups": [Range(builder.gid, builder.gid), Range(groups.first, groups.first, 65536)],
+        "users": [Range(builder.uid, builder.uid), builder.subuids],
+        "groups": [Range(builder.gid, builder.gid), builder.subgids],
         "run_as": (builder.uid, builder.gid) if builder.switch else None,
     }
 
@@ -63,14 +63,14 @@ def test_a_user_keeps_the_numbers_of_all_ids_or_is_root_inside_and_may_mount(
     mapped: dict[str, object],
 ) -> None:
     builder = find_builder()
-    users, groups = builder.subuids, builder.subgids
-    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {users.first} /mnt/file; "
+    first = builder.subuids.outside
+    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {first} /mnt/file; "
                   "stat -c %u /mnt/file", keep_capabilities=True, **mapped)  # fmt: skip
-    assert done.output == f"inside-alone\n{builder.uid}\n{users.first}\n"
+    assert done.output == f"inside-alone\n{builder.uid}\n{first}\n"
 
     ranges = {
-        "users": [Range(0, users.first, users.count)],
-        "groups": [Range(0, groups.first, groups.count)],
+        "users": [replace(builder.subuids, inside=0)],
+        "groups": [replace(builder.subgids, inside=0)],
     }
     done = inside(f"{MOUNT}; id -u", root_inside=True, **{**mapped, **ranges})
     assert done.output == "inside-alone\n0\n"

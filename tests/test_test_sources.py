@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backport.errors import RecipeError
-from backport.recipe import reader, versions
+from backport.recipe import reader
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection
 from tests.support import recipes
@@ -82,7 +82,7 @@ def test_a_test_source_is_read_with_its_version_as_it_stands(recipe: Recipe) -> 
     one = recipe.test_source("beta-0.5")
     assert one is not None
     assert (one.package.name, one.package.version) == ("beta", "0.5")
-    assert versions.test_source_version(one.package)[0] == "0.5-3"
+    assert one.package.debian_version == "0.5-3"
     assert recipe.built("beta-0.5") is one.package
     assert recipe.built("beta").version == "1.0"
 

@@ -206,18 +206,18 @@ def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list
     >>> external(["debhelper (>= 9)", "python-b"], {"python-b": ["python-c (>= 1)", "python-b"]})
     ['debhelper (>= 9)', 'python-c (>= 1)']
     """
-    found: set[str] = set()
+    needed: set[str] = set()
     seen: set[str] = set()
     left = list(relations)
     while left:
         relation = left.pop()
         name = _name(relation)
         if name not in own:
-            found.add(relation)
+            needed.add(relation)
         elif name not in seen:
             seen.add(name)
             left += own[name]
-    return sorted(found)
+    return sorted(needed)
 
 
 def _relations(paragraph: Deb822, fields: Iterable[str]) -> list[str]:
@@ -256,11 +256,7 @@ def _in_chroot(
     tarball: Path, base: Path, builder: Builder, stage: Path, scratch: Path
 ) -> list[str]:
     """The command that makes ``chroot.tar`` and ``names``, as root of the build user's ids."""
-    binds = [
-        sandbox.Bind(tarball.resolve(), "chroot.tar"),
-        sandbox.Bind(scratch / "setup", "setup"),
-        sandbox.Bind(base.resolve(), "r0"),
-    ]
+    binds = {"chroot.tar": tarball.resolve(), "setup": scratch / "setup", "r0": base.resolve()}
     enter = sandbox.as_root_inside(builder, ["/bin/sh", str(stage / "setup" / "make"), str(stage)])
     # Root's own program has to be read before it changes the user; a user's keeps two rights.
     step_down = "" if builder.switch else sandbox.step_down(builder)

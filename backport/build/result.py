@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from backport.build.layers import Layer
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
@@ -39,24 +38,9 @@ STATUSES: dict[int, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class BuildResult:
-    """One build of one source package.
-
-    `folder` is where the files are; `debs`, `changes` and `buildinfo` are names in it, empty
-    where the build did not pass; `log` is there in every case. `tail` are the last lines of what
-    the failed stage printed. `chroot` is the kept chroot of a build that did not pass, `layer`
-    is what it started from, if it did.
-    """
+    """How one build of one source package ended, and the layer that it started from, if any."""
 
     verdict: Verdict
-    folder: Path
-    log: str
-    seconds: float
-    stage: str = ""
-    debs: tuple[str, ...] = ()
-    changes: str = ""
-    buildinfo: str = ""
-    tail: str = ""
-    chroot: Path | None = None
     layer: Layer | None = None
 
 
@@ -82,8 +66,8 @@ def judge(exit_code: int, summary: dict[str, str], *, timed_out: bool = False) -
     if timed_out:
         return Failed("timeout", "the build took longer than its time limit")
     if status not in STATUSES.get(exit_code, frozenset()):
-        said = f"status {status}" if status else "no summary"
-        return Broken(f"sbuild ended with exit code {exit_code} and {said}")
+        shown = f"status {status}" if status else "no summary"
+        return Broken(f"sbuild ended with exit code {exit_code} and {shown}")
     if status == "successful":
         return Passed()
     if status == "skipped":
@@ -97,9 +81,9 @@ def tail(log: str, lines: int = _TAIL_LINES) -> str:
     """The last lines that the build itself printed, without what sbuild adds afterwards."""
     end = len(log)
     for mark in ("\nBuild finished at ", "\n| Cleanup "):
-        found = log.rfind(mark, 0, end)
-        if found >= 0:
-            end = found
+        place = log.rfind(mark, 0, end)
+        if place >= 0:
+            end = place
             break
     kept = [
         line.rstrip()

@@ -11,10 +11,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
@@ -27,7 +26,7 @@ from backport.builder.user import Builder, find_builder
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
 from backport.engine.process import Completed, run
-from backport.engine.verdict import Broken, Failed, Passed
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import apt_setup
 from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
@@ -46,15 +45,13 @@ _SESSIONS = 2
 class BuildOptions:
     """How to build, not what.
 
-    `keep` leaves the chroot of a build that does not pass, for a shell, in the folder `keep_at`
-    (without one: beside the results); `nocheck` leaves the package's own tests out; `layered`
-    starts from a chroot that has the build-dependencies (see `layers`); `memory` unpacks the chroot
-    into memory (None: when there is enough of it); `varied` builds under another path, user, umask,
-    locale and time zone.
+    The chroot of a build that does not pass is left in the folder `keep`, for a shell; `nocheck`
+    leaves the package's own tests out; `layered` starts from a chroot that has the
+    build-dependencies (see `layers`); `memory` unpacks the chroot into memory (None: when there is
+    enough of it); `varied` builds under another path, user, umask, locale and time zone.
     """
 
-    keep: bool = False
-    keep_at: Path | None = None
+    keep: Path | None = None
     nocheck: bool = False
     layered: bool = False
     memory: bool | None = None
@@ -82,14 +79,12 @@ def build(
         series: what the .changes names as its distribution.
         timeout: seconds for the whole build.
 
-    Returns:
-        The result; only a build that passed has packages. The log is there in every case.
+    Only a build that passed leaves packages there. The log is there in every case.
 
     Raises:
         InputError: the .dsc or a repository is not what it has to be.
         MachineError: a program or right is missing.
     """
-    started = time.monotonic()
     require("sbuild")
     require("ip")
     files = _source_files(dsc)
@@ -118,20 +113,19 @@ def build(
         log = result / LOG
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
-            judged = _judge(completed, result, log)
-            if judged.stage != "create-session":
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if read_summary(text).get("Fail-Stage") != "create-session":
                 break
+        verdict = _judge(completed, text, result)
         if builder.switch:
             as_builder.give(result, os.geteuid(), os.getegid())
-        kept = None
-        if not isinstance(judged.verdict, Passed):
+        if not isinstance(verdict, Passed):
             for name in {path.name for path in result.iterdir()} - {LOG}:
                 (result / name).unlink()
             if options.keep:
-                place = options.keep_at or out.with_name(f"{out.name}.chroot")
-                kept = _keep(scratch, place)
+                _keep(scratch, options.keep)
         _swap(result, out, scratch)
-    return replace(judged, folder=out, chroot=kept, layer=layer, seconds=time.monotonic() - started)
+    return BuildResult(verdict, layer)
 
 
 def remove_tree(folder: Path) -> None:
@@ -185,7 +179,8 @@ class _Plan:
         vary = self.scratch / "setup" / "vary"
         vary.write_text(variation.SCRIPT)
         vary.chmod(0o755)
-        (self.scratch / "enter").write_text(self._script(dsc, series, keep=options.keep))
+        script = self._script(dsc, series, keep=options.keep is not None)
+        (self.scratch / "enter").write_text(script)
 
     def _config(self, options: BuildOptions) -> str:
         binds = [("setup", "setup")] + [(f"r{i}", str(i)) for i in range(len(self.repositories))]
@@ -232,22 +227,14 @@ class _Plan:
         return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
 
     def _script(self, dsc: str, series: str, *, keep: bool) -> str:
-        binds = [
-            sandbox.Bind(self.chroot.resolve(), "chroot.tar"),
-            sandbox.Bind((self.scratch / "source").resolve(), "source"),
-            sandbox.Bind((self.scratch / "setup").resolve(), "setup"),
-            sandbox.Bind((self.scratch / "result").resolve(), "result"),
-            *(sandbox.Bind(path.resolve(), f"r{i}") for i, path in enumerate(self.repositories)),
-        ]
-        own = ["home"]
-        if self.in_memory:
-            own.append("chroot")
-        else:
-            (self.scratch / "chroot").mkdir()
-            binds.append(sandbox.Bind((self.scratch / "chroot").resolve(), "chroot"))
-        if keep:
-            (self.scratch / "kept").mkdir()
-            binds.append(sandbox.Bind((self.scratch / "kept").resolve(), "kept"))
+        own = ["home", "chroot"] if self.in_memory else ["home"]
+        made = [*([] if self.in_memory else ["chroot"]), *(["kept"] if keep else [])]
+        for name in made:
+            (self.scratch / name).mkdir()
+        folders = ["source", "setup", "result", *made]
+        binds = {"chroot.tar": self.chroot.resolve()}
+        binds |= {name: (self.scratch / name).resolve() for name in folders}
+        binds |= {f"r{i}": path.resolve() for i, path in enumerate(self.repositories)}
         for name in ("result", "chroot"):
             if self.builder.switch and (self.scratch / name).is_dir():
                 os.chown(self.scratch / name, self.builder.uid, self.builder.gid)
@@ -262,18 +249,16 @@ class _Plan:
         variables = " ".join(f"{key}={quote(value)}" for key, value in environment.items())
         command = f"sbuild --dist={quote(series)} {quote(str(self.stage / 'source' / dsc))}"
         layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="60%")
+        # What is in memory ends with the sandbox.
+        keep_it = f"[ $status = 0 ] || cp -a {quote(str(self.stage / 'chroot'))}/. "
+        keep_it += f"{quote(str(self.stage / 'kept'))}\n"
         # sh stays: it is process 1 of the sandbox, and has to outlive the change of user.
         return (
             f"set -eu\numask 022\nunset TMPDIR\n{layout}cd {quote(str(self.stage / 'result'))}\n"
             f"status=0\n{sandbox.step_down(self.builder)} env -i {variables} {command} "
             f"|| status=$?\n"
-            f"{self._keep_line() if keep else ''}exit $status\n"
+            f"{keep_it if keep else ''}exit $status\n"
         )
-
-    def _keep_line(self) -> str:
-        """Save a failed build's chroot: what is in memory ends with the sandbox."""
-        chroot, kept = quote(str(self.stage / "chroot")), quote(str(self.stage / "kept"))
-        return f"[ $status = 0 ] || cp -a {chroot}/. {kept}\n"
 
 
 def _perl(value: Path | str) -> str:
@@ -308,55 +293,41 @@ def _scratch(out: Path) -> Iterator[tuple[Path, Path]]:
             remove_tree(scratch)
 
 
-def _judge(completed: Completed, folder: Path, log: Path) -> BuildResult:
-    text = log.read_text(encoding="utf-8", errors="replace")
-    summary = read_summary(text)
-    verdict = judge(completed.exit_code, summary, timed_out=completed.timed_out)
-    last = tail(text)
+def _judge(completed: Completed, text: str, folder: Path) -> Verdict:
+    verdict = judge(completed.exit_code, read_summary(text), timed_out=completed.timed_out)
     if isinstance(verdict, Passed):
-        checked = _products(folder)
-        if not isinstance(checked, Broken):
-            debs, changes, buildinfo = checked
-            return BuildResult(
-                Passed(f"{len(debs)} packages"), folder, LOG, 0.0,
-                debs=debs, changes=changes, buildinfo=buildinfo,
-            )  # fmt: skip
-        verdict = checked
-    elif isinstance(verdict, Failed) and verdict.stage != "timeout":
-        verdict = Failed(verdict.stage, reason(last), LOG)
-    elif isinstance(verdict, Broken):
-        verdict = Broken(f"{verdict.detail}: {reason(last)}", LOG)
-    stage = verdict.stage if isinstance(verdict, Failed) else summary.get("Fail-Stage", "")
-    return BuildResult(verdict, folder, LOG, 0.0, stage=stage, tail=last)
+        return _products(folder)
+    if isinstance(verdict, Failed) and verdict.stage != "timeout":
+        return Failed(verdict.stage, reason(tail(text)), LOG)
+    if isinstance(verdict, Broken):
+        return Broken(f"{verdict.detail}: {reason(tail(text))}", LOG)
+    return verdict
 
 
-def _products(folder: Path) -> tuple[tuple[str, ...], str, str] | Broken:
-    """The packages, .changes and .buildinfo; Broken where the .changes and the files differ."""
-    found = sorted(folder.glob("*.changes"))
-    if len(found) != 1:
-        return Broken(f"sbuild says successful, but left {len(found)} .changes files", LOG)
-    changes = Changes(found[0].read_text("utf-8", "replace"))
+def _products(folder: Path) -> Passed | Broken:
+    """How many packages there are; Broken where the .changes and the files differ."""
+    paths = sorted(folder.glob("*.changes"))
+    if len(paths) != 1:
+        return Broken(f"sbuild says successful, but left {len(paths)} .changes files", LOG)
+    changes = Changes(paths[0].read_text("utf-8", "replace"))
     entries = {str(entry["name"]): int(entry["size"]) for entry in changes["Files"]}
     for name, size in entries.items():
         if not (folder / name).is_file() or (folder / name).stat().st_size != size:
-            return Broken(f"{found[0].name} names {name}, which is missing or of another size", LOG)
-    debs = tuple(sorted(name for name in entries if name.endswith((".deb", ".ddeb", ".udeb"))))
-    buildinfo = next((name for name in entries if name.endswith(".buildinfo")), "")
+            return Broken(f"{paths[0].name} names {name}, which is missing or of another size", LOG)
+    debs = [name for name in entries if name.endswith((".deb", ".ddeb", ".udeb"))]
     if not debs:
-        return Broken(f"{found[0].name} names no package", LOG)
-    return debs, found[0].name, buildinfo
+        return Broken(f"{paths[0].name} names no package", LOG)
+    return Passed(f"{len(debs)} packages")
 
 
-def _keep(scratch: Path, place: Path) -> Path | None:
-    """Move the failed build's chroot to `place`; None where none was unpacked."""
-    roots = [path for path in (scratch / "kept").glob("*") if path.is_dir()]
-    if len(roots) != 1:
-        return None
-    if place.exists():
-        remove_tree(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    (scratch / "kept").rename(place)
-    return place / roots[0].name
+def _keep(scratch: Path, place: Path) -> None:
+    """Move the failed build's chroot to `place`, if one was unpacked."""
+    kept = scratch / "kept"
+    if any(path.is_dir() for path in kept.glob("*")):
+        if place.exists():
+            remove_tree(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        kept.rename(place)
 
 
 def _swap(result: Path, out: Path, scratch: Path) -> None:

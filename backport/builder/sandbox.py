@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,14 +28,6 @@ _SETTINGS = {
     "kernel.apparmor_restrict_unprivileged_userns": 0,
     "kernel.unprivileged_userns_clone": 1,
 }
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A file or folder of the machine, and the name that it has below the stage."""
-
-    source: Path
-    name: str
 
 
 def command(builder: Builder, script: Path) -> list[str]:
@@ -59,10 +51,9 @@ def inside(builder: Builder, args: Sequence[str]) -> list[str]:
     if builder.switch:
         return make()
     # Every id under its own number: files keep their owners in the new user namespace.
-    users, groups = builder.subuids, builder.subgids
     return make(
-        users=[Range(builder.uid, builder.uid), Range(users.first, users.first, users.count)],
-        groups=[Range(builder.gid, builder.gid), Range(groups.first, groups.first, groups.count)],
+        users=[Range(builder.uid, builder.uid), builder.subuids],
+        groups=[Range(builder.gid, builder.gid), builder.subgids],
         keep_capabilities=True,
     )
 
@@ -81,8 +72,8 @@ def check() -> list[Missing]:
             return [Missing(error.what, "builds", error.advice.removeprefix("run: "))]
     if done.exit_code == 0:
         return []
-    said = done.output.partition("\n")[0]
-    return [Missing(f"mounts in a namespace of its own: {said}", "builds", _permit())]
+    refusal = done.output.partition("\n")[0]
+    return [Missing(f"mounts in a namespace of its own: {refusal}", "builds", _permit())]
 
 
 def require_all() -> None:
@@ -119,13 +110,13 @@ def step_down(builder: Builder) -> str:
 
 
 def stage_script(
-    stage: Path, binds: Sequence[Bind], own: Sequence[str], builder: Builder, *, size: str
+    stage: Path, binds: Mapping[str, Path], own: Sequence[str], builder: Builder, *, size: str
 ) -> str:
     """The part of the script that lays out the stage.
 
     Parameters:
         stage: an empty folder that everybody may walk through.
-        binds: what is to be seen below the stage.
+        binds: the files and folders that are to be seen below the stage, by their names there.
         own: folders to make there, for the build user; they are in memory.
         size: what the folders in memory may take at most (tmpfs(5)).
     """
@@ -136,11 +127,11 @@ def stage_script(
         lines.append(f"mkdir -m 0755 {shlex.quote(str(stage / name))}")
         if builder.switch:
             lines.append(f"chown {builder.uid}:{builder.gid} {shlex.quote(str(stage / name))}")
-    for bind in binds:
-        target = shlex.quote(str(stage / bind.name))
-        make = "mkdir" if bind.source.is_dir() else "touch"
+    for name, source in binds.items():
+        target = shlex.quote(str(stage / name))
+        make = "mkdir" if source.is_dir() else "touch"
         lines.append(f"{make} {target}")
-        lines.append(f"mount --bind {shlex.quote(str(bind.source))} {target}")
+        lines.append(f"mount --bind {shlex.quote(str(source))} {target}")
     return "\n".join(lines) + "\n"
 
 
@@ -155,11 +146,10 @@ def chroot_shell(builder: Builder, chroot: Path, words: Sequence[str]) -> list[s
 
 def as_root_inside(builder: Builder, words: Sequence[str]) -> list[str]:
     """The command that runs another one as root of the build user's subordinate ids; no network."""
-    users, groups = builder.subuids, builder.subgids
     return namespaces.command(
         words,
-        users=[Range(0, users.first, users.count)],
-        groups=[Range(0, groups.first, groups.count)],
+        users=[replace(builder.subuids, inside=0)],
+        groups=[replace(builder.subgids, inside=0)],
         run_as=(builder.uid, builder.gid) if builder.switch else None,
         root_inside=True,
         network=False,
@@ -169,10 +159,9 @@ def as_root_inside(builder: Builder, words: Sequence[str]) -> list[str]:
 
 def remover(builder: Builder, folder: Path) -> list[str]:
     """The command with which an ordinary user removes a folder and the chroots in it."""
-    users, groups = builder.subuids, builder.subgids
     return namespaces.command(
         ["rm", "-rf", str(folder)],
-        users=[Range(0, builder.uid), Range(1, users.first, users.count)],
-        groups=[Range(0, builder.gid), Range(1, groups.first, groups.count)],
+        users=[Range(0, builder.uid), replace(builder.subuids, inside=1)],
+        groups=[Range(0, builder.gid), replace(builder.subgids, inside=1)],
         root_inside=True,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from backport.engine.process import run
 from backport.errors import MachineError
+from backport.namespaces import Range
 
 BUILD_USER = "backport-build"
 _SUBUID, _SUBGID = Path("/etc/subuid"), Path("/etc/subgid")
@@ -21,22 +22,17 @@ _RANGE = 65536
 
 
 @dataclass(frozen=True)
-class SubordinateIds:
-    """A range of user or group numbers that a user may map (subuid(5))."""
-
-    first: int
-    count: int
-
-
-@dataclass(frozen=True)
 class Builder:
-    """Who runs sbuild. `switch` says that the toolkit is root and has to become this user."""
+    """Who runs sbuild. `switch` says that the toolkit is root and has to become this user.
+
+    `subuids` and `subgids` are the ids that he may map, each under its own number (subuid(5)).
+    """
 
     name: str
     uid: int
     gid: int
-    subuids: SubordinateIds
-    subgids: SubordinateIds
+    subuids: Range
+    subgids: Range
     switch: bool
 
 
@@ -51,11 +47,11 @@ def find_builder() -> Builder:
     return _of(pwd.getpwuid(os.geteuid()), switch=False)
 
 
-def read_range(file: Path, name: str) -> SubordinateIds | None:
+def read_range(file: Path, name: str) -> Range | None:
     """The first range of the user `name` in /etc/subuid or /etc/subgid (subuid(5))."""
     text = file.read_text() if file.is_file() else ""
-    found = re.search(rf"(?m)^{re.escape(name)}:(\d+):(\d+)\s*$", text)
-    return SubordinateIds(int(found[1]), int(found[2])) if found else None
+    line = re.search(rf"(?m)^{re.escape(name)}:(\d+):(\d+)\s*$", text)
+    return Range(int(line[1]), int(line[1]), int(line[2])) if line else None
 
 
 def _of(entry: pwd.struct_passwd, *, switch: bool) -> Builder:

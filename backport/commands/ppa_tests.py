@@ -24,7 +24,8 @@ from backport.launchpad.upload import ppa as ppas
 from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
-from backport.testbed.matrix import test_names
+from backport.source.dep8 import named_tests
+from backport.source.text import read_text
 from backport.transport import Limits
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:
     """The recipe's tests of a source package."""
     control = recipe.source(request.source).tests / "control"
-    return test_names(control) if control.is_file() else ()
+    return tuple(named_tests(read_text(control))) if control.is_file() else ()
 
 
 def _controls(

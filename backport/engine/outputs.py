@@ -17,8 +17,8 @@ def kept_chroot(store: Store, series: str, source: str) -> Path:
 
 def one_file(folder: Path, pattern: str) -> Path:
     """The one file of that pattern in a step's folder."""
-    (found,) = folder.glob(pattern)
-    return found
+    (file,) = folder.glob(pattern)
+    return file
 
 
 def built_debs(folders: Iterable[Path]) -> list[Path]:

@@ -31,8 +31,8 @@ def load(kind: type[T], path: Path, *, what: str, advice: str, form: int = 0) ->
         data = read_json(path)
         if form and data.pop("format") != form:
             raise ValueError("it is of another format")
-        found: T = decode(kind, data)
-        return found
+        record: T = decode(kind, data)
+        return record
 
 
 def save(path: Path, record: Any, form: int) -> Path:
@@ -82,25 +82,25 @@ def decode(kind: Any, data: Any, place: str = "it") -> Any:
     """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
-        found = data
+        value = data
     elif is_dataclass(kind):
-        found = _dataclass(kind, data, place)
+        value = _dataclass(kind, data, place)
     elif origin in (UnionType, Union):
-        found = _union(args, data, place)
+        value = _union(args, data, place)
     elif origin is tuple:
-        found = _tuple(args, data, place)
+        value = _tuple(args, data, place)
     elif origin is frozenset:
-        found = frozenset(_tuple((*args, ...), data, place))
+        value = frozenset(_tuple((*args, ...), data, place))
     elif origin in (dict, Mapping):
         _require(dict, data, place, "an object")
-        found = {name: decode(args[1], one, f"{place}.{name}") for name, one in data.items()}
+        value = {name: decode(args[1], one, f"{place}.{name}") for name, one in data.items()}
     elif origin is Literal:
         if data not in args:
             raise _wrong(place, data, f"one of {', '.join(args)}")
-        found = data
+        value = data
     else:
-        found = _plain(kind, data, place)
-    return found
+        value = _plain(kind, data, place)
+    return value
 
 
 def _tuple(kinds: tuple[Any, ...], data: Any, place: str) -> tuple[Any, ...]:

@@ -61,7 +61,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Record:
-    """What ``step.json`` holds of a step; `logs` is None where an older toolkit ran it."""
+    """What ``step.json`` holds of a step."""
 
     name: str
     key: str
@@ -71,7 +71,7 @@ class Record:
     seconds: float
     started: float
     outputs: Mapping[str, File]
-    logs: Mapping[str, File] | None = None
+    logs: Mapping[str, File]
 
 
 def step_key(step: Step, digests: Mapping[StepId, str]) -> str:
@@ -240,8 +240,6 @@ def _is_whole(path: Path, size: int, digest: str) -> bool:
 
 
 def _describe(path: Path) -> File:
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not an output")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     stat = path.stat()

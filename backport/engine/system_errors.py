@@ -97,13 +97,13 @@ def behind(reason: Verdict, folder: Path, exit_codes: Collection[int] = ()) -> M
         folder: the step's.
         exit_codes: how its programs ended.
     """
-    said = [verdict.text(reason)]
+    words = [verdict.text(reason)]
     for path in sorted(folder.glob("*log")):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as log:
                 log.seek(max(0, path.stat().st_size - _TAIL))
-                said.append(log.read(_TAIL).decode("utf-8", "replace"))
-    text = "\n".join(said)
+                words.append(log.read(_TAIL).decode("utf-8", "replace"))
+    text = "\n".join(words)
     for place in (folder, tempfile.gettempdir()):
         if used_up(place):
             return full(place)

@@ -85,8 +85,8 @@ def why(output: str, doing: str, where: str, folder: Path) -> BackportError:
     for pattern, kind, advice in _MEANINGS:
         if telling := [line for line in lines if pattern.search(line)]:
             # apt says it more than once; the longest line has the file and the reason.
-            said = max(telling, key=len)
-            return kind(f"{doing} failed: {_PREFIX.sub('', said)}", where=where, advice=advice)
+            reason = max(telling, key=len)
+            return kind(f"{doing} failed: {_PREFIX.sub('', reason)}", where=where, advice=advice)
     errors = [line for line in lines if line.startswith("E:")]
-    said = (errors or lines[-1:] or ["apt printed nothing"])[0]
-    return InputError(f"{doing} failed: {_PREFIX.sub('', said)}", where=where)
+    reason = (errors or lines[-1:] or ["apt printed nothing"])[0]
+    return InputError(f"{doing} failed: {_PREFIX.sub('', reason)}", where=where)

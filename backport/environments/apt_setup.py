@@ -44,18 +44,13 @@ def packages(repository: Path) -> list[Deb822]:
         return control_paragraphs(read_text(index))
 
 
-def sources_list(places: Sequence[str]) -> str:
-    """The sources.list for repositories at these absolute paths inside, the preferred first."""
-    return "".join(f"deb [trusted=yes] file:{place} ./\n" for place in places)
-
-
 def preferences(repositories: Sequence[Path]) -> str:
     """The pins of all repositories but the last: an earlier one is above a later one."""
     own = repositories[:-1]
     pins: dict[str, int] = {}
     for position, repository in enumerate(own):
-        for one in packages(repository):
-            pin = f"Package: {one['Package']}\nPin: version {one['Version']}\n"
+        for package in packages(repository):
+            pin = f"Package: {package['Package']}\nPin: version {package['Version']}\n"
             pins.setdefault(pin, PIN + len(own) - 1 - position)
     return "\n".join(f"{pin}Pin-Priority: {priority}\n" for pin, priority in pins.items())
 
@@ -86,7 +81,7 @@ fi
 apt-get -q update
 """
     files = {
-        "sources.list": sources_list(places),
+        "sources.list": "".join(f"deb [trusted=yes] file:{place} ./\n" for place in places),
         "preferences": preferences(repositories),
         "apt.conf": _APT_CONF,
         "apply": script,

@@ -102,8 +102,8 @@ def collect(
                         f"the archive has {', '.join(gone)} in another version than on the "
                         "recipe's day: what starts from that one is not tried",
                     )
-            found = _brought(apt, groups, wanted, cache, older=older_for_lost)
-        known = _Manifest(found, notes)
+            debs_by_group = _brought(apt, groups, wanted, cache, older=older_for_lost)
+        known = _Manifest(debs_by_group, notes)
         records.save(manifest, known, _FORM)
     return Pool(
         {
@@ -123,12 +123,12 @@ def _brought(
     older: bool,
 ) -> _Groups:
     while True:
-        found = {"required": apt.required()}
-        found |= {group: apt.closure(relations) for group, relations in groups.items()}
+        brought = {"required": apt.required()}
+        brought |= {group: apt.closure(relations) for group, relations in groups.items()}
         for group, names in if_there.items():
-            found[group] = apt.closure(apt.present(names), or_less=True)
+            brought[group] = apt.closure(apt.present(names), or_less=True)
         try:
-            debs = {deb for group in found.values() for deb in group if not deb.local}
+            debs = {deb for group in brought.values() for deb in group if not deb.local}
             apt.download(sorted(debs, key=lambda deb: deb.apt_name), cache)
         except LostFileError as error:
             if not older:
@@ -137,4 +137,4 @@ def _brought(
             for deb in error.debs:
                 apt.refuse(deb.package, deb.version)
         else:
-            return found
+            return brought

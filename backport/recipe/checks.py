@@ -6,13 +6,12 @@ import graphlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from backport.errors import RecipeError
 from backport.recipe import outside
 from backport.recipe.keys import Fault
-from backport.recipe.model import MatrixTest, Recipe, Source
-from backport.recipe.patch_folder import patch_names, quilt_series_files
+from backport.recipe.model import Recipe, Source
+from backport.recipe.patch_folder import patch_names, quilt_series_files, series_faults
 from backport.recipe.version_strings import upstream_part
 from backport.recipe.versions import versions_named
 
@@ -169,13 +168,8 @@ def _patches(recipe: Recipe, source: Source, where: str) -> Iterator[Fault]:
             what = f"{file.name} is for {name!r}, which is neither a series nor a variant of this "
             yield where, f"{what}recipe nor an upstream version", f"rename or remove {file}"
         listed |= {*patch_names(file)}
-        for patch in patch_names(file):
-            if Path(patch).is_absolute() or ".." in Path(patch).parts:
-                what = f"{file.name} lists {patch}, which leads out of {patches}"
-                yield where, what, "put the patch there"
-            if not (patches / patch).is_file():
-                what = f"{file.name} lists {patch}, which is not in {patches}"
-                yield where, what, "add the patch or take its line out"
+        for place, what, advice in series_faults(file):
+            yield where, f"{place}: {what}", advice
     for path in sorted(patches.glob("*.patch")):
         if path.name not in listed:
             what = f"{path.name} stands in no series file, so nothing applies it"
@@ -248,14 +242,9 @@ def _matrix(recipe: Recipe) -> Iterator[Fault]:
         yield from _known(row.extra, test_sources, f"{where}.with", "test source")
         before = (row.before,) if row.before else ()
         yield from _known(before, test_sources, f"{where}.before", "test source")
-        for key, name in _test_names(row):
+        tests = dict.fromkeys(control.test for control in row.controls)
+        for key, name in (("name", row.name), *(("control.test", test) for test in tests)):
             taken[row.source, name] += 1
             if taken[row.source, name] > 1:
                 what = f"{row.source} has a test {name!r} already"
                 yield f"{where}.{key}", what, "take this row out, or name another test"
-
-
-def _test_names(row: MatrixTest) -> Iterator[tuple[str, str]]:
-    yield "name", row.name
-    for name in dict.fromkeys(control.test for control in row.controls):
-        yield "control.test", name

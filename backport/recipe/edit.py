@@ -121,14 +121,13 @@ def replace_file(path: Path, old: str, new: str) -> None:
     Raises:
         InputError: somebody else changed the file in the meantime, or it cannot be written.
     """
+    if read_text(path) != old:
+        raise InputError(
+            "the recipe was changed by somebody else meanwhile, and nothing was written",
+            where=str(path),
+            advice="run the command again",
+        )
     try:
-        # newline="" everywhere: line ends are a part of the layout.
-        if _read(path) != old:
-            raise InputError(
-                "the recipe was changed by somebody else meanwhile, and nothing was written",
-                where=str(path),
-                advice="run the command again",
-            )
         atomic.write(path, new, mode=path.stat().st_mode & 0o777)
     except OSError as error:
         raise InputError(f"it cannot be written: {error.strerror}", where=str(path)) from error
@@ -141,11 +140,7 @@ def read_text(path: Path) -> str:
         InputError: it cannot be read.
     """
     try:
-        return _read(path)
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"it cannot be read: {error}", where=str(path)) from error
-
-
-def _read(path: Path) -> str:
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()

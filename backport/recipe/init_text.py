@@ -84,15 +84,16 @@ def first_recipe(
         sources=sources,
         series=[
             {
-                "name": one,
-                "version": known[one],
-                "mirror": mirror(one, day),
+                "name": codename,
+                "version": known[codename],
+                "mirror": mirror(codename, day),
                 "archive": {
-                    source.name: _published(archive.get((source.name, one))) for source in sources
+                    source.name: _published(archive.get((source.name, codename)))
+                    for source in sources
                 },
-                "toolchain": toolchains.get(one, {}),
+                "toolchain": toolchains.get(codename, {}),
             }
-            for one in ordered
+            for codename in ordered
         ],
     )
 
@@ -176,8 +177,8 @@ def _rendered(file: str, /, **values: object) -> str:
 def _published(seen: Published | None) -> dict[str, str]:
     if seen is None or not (seen.version or seen.confirmed):
         return {"note": _NOT_KNOWN}
-    said = {"version": seen.version, "confirmed": seen.confirmed, "note": seen.note}
-    return {key: value for key, value in said.items() if value or key == "version"}
+    fields = {"version": seen.version, "confirmed": seen.confirmed, "note": seen.note}
+    return {key: value for key, value in fields.items() if value or key == "version"}
 
 
 def _toml(value: str | list[str]) -> str:

@@ -372,10 +372,10 @@ class Recipe(Update):
 
     def with_needs(self, names: Iterable[str]) -> set[str]:
         """These sources and test sources, and all that they need, over any number of steps."""
-        found = list(dict.fromkeys(names))
-        for name in found:
-            found += [need for need in self.built(name).needs if need not in found]
-        return set(found)
+        needed = list(dict.fromkeys(names))
+        for name in needed:
+            needed += [need for need in self.built(name).needs if need not in needed]
+        return set(needed)
 
     def test_sources_of(self, row: MatrixTest) -> tuple[TestSource, ...]:
         """The test sources that a row of the matrix names."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +12,8 @@ from backport.recipe.keys import Fault
 from backport.recipe.model import Recipe, Source
 from backport.recipe.releases import releases
 from backport.recipe.toml_table import Folders
+from backport.source import dep8
 from backport.source.dsc import debian_texts, read_dsc
-from backport.source.text import control_paragraphs
 
 # Launchpad's names of the pockets, as they stand behind a series' name.
 _POCKETS = ("proposed", "updates", "security", "backports")
@@ -115,7 +114,7 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
     control = folder / "control"
     ours: dict[str, str] = {}
     if control.is_file():
-        ours = dep8_tests(control.read_text("utf-8", "surrogateescape"))
+        ours = dep8.named_tests(control.read_text("utf-8", "surrogateescape"))
     known = [*ours, *theirs]
     if test not in known:
         near = _near(test, known)
@@ -134,32 +133,15 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
 
 def _of_bases(source: Source) -> list[str] | None:
     """The tests that the source's bases have; None where one of them is not at hand."""
-    found: list[str] = []
+    tests: list[str] = []
     for pin in source.pins:
         dsc = Path(pin.path or "/nonexistent")
         names = [file.name for file in read_dsc(dsc).files] if dsc.is_file() else []
         if not any(".debian.tar." in name and (dsc.parent / name).is_file() for name in names):
             # A local one that is missing ends every command that builds: it is told here.
             return [] if pin.path and not dsc.is_file() else None
-        found += dep8_tests(debian_texts(dsc).get("tests/control", ""))
-    return found
-
-
-def dep8_tests(control: str) -> dict[str, str]:
-    """The tests that a control file of DEP-8 names, each with its Tests-Directory ("" for none).
-
-    A Test-Command has no file; without a name autopkgtest numbers it.
-    """
-    found: dict[str, str] = {}
-    commands = 0
-    for paragraph in control_paragraphs(control):
-        names = paragraph.get("Tests", "").replace(",", " ").split()
-        found |= dict.fromkeys(names, paragraph.get("Tests-Directory", ""))
-        if "Test-Command" in paragraph:
-            given = re.search(r"\btest-name=([^\s,]+)", paragraph.get("Features", ""))
-            commands += not given
-            found[given[1] if given else f"command{commands}"] = "."
-    return found
+        tests += dep8.named_tests(debian_texts(dsc).get("tests/control", ""))
+    return tests
 
 
 def _near(name: str, known: Iterable[str]) -> str:

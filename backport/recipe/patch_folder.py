@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,13 +38,13 @@ def overlay_files(source: Source, series: str) -> dict[str, Path]:
     ``overlay.SERIES/`` for that one; a file there wins. What editors and Python leave behind is
     left out.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in (source.patches / "overlay", source.patches / f"overlay.{series}"):
         for path in sorted(folder.rglob("*")):
             parts = [*path.relative_to(folder).parts]
             if not path.is_dir() and not LEFT_OUT("", parts):
-                found["/".join(parts)] = path
-    return found
+                files["/".join(parts)] = path
+    return files
 
 
 def patch_names(quilt_series: Path | None) -> tuple[str, ...]:
@@ -57,6 +58,32 @@ def series_lines(quilt_series: Path) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if words := line.partition("#")[0].split():
             yield number, words
+
+
+def series_faults(quilt_series: Path) -> Iterator[tuple[str, str, str]]:
+    """What is wrong in a quilt series file: the place, the sentence and the advice.
+
+    Each line names a patch below the file's folder, with no option but ``-p1``.
+    """
+    for number, (patch, *options) in series_lines(quilt_series):
+        place = f"{quilt_series.name}, line {number}"
+        if any(option != "-p1" for option in options):
+            what = f"{patch} has the options {' '.join(options)}"
+            yield place, what, "make the patch with -p1; dpkg-source knows nothing else"
+        for what, advice in path_faults(patch):
+            yield place, what, advice
+        if not (quilt_series.parent / patch).is_file():
+            what = f"it lists {patch}, and there is no such file"
+            yield place, what, "add the patch or take its line out"
+
+
+def path_faults(path: str) -> Iterator[tuple[str, str]]:
+    """Why a relative path may not be used, each with an advice."""
+    parts = path.split("/")
+    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
+        yield f"{path[:60]!r} is no path", "name a file"
+    if path.startswith("/") or ".." in parts:
+        yield f"the path {path} leaves its folder", "name a file below it"
 
 
 def quilt_series_files(patches: Path) -> Iterator[Path]:

@@ -33,6 +33,7 @@ from backport.recipe.update import Update
 from backport.recipe.version_strings import upstream_part
 
 T = TypeVar("T")
+_STRINGS = tuple[str, ...]
 
 
 def load(
@@ -124,7 +125,7 @@ def _source(name: str, table: Table, *, unpinned: bool) -> Source:
     first = next(iter(pins.values())) if pins and "" not in pins else None
     version = table.get("version", Version, upstream_part(first.version) if first else MISSING)
     needed = table.table("needs-upstream")
-    same = tuple(need for need, said in table.plain("needs-upstream").items() if said == "same")
+    same = tuple(need for need, value in table.plain("needs-upstream").items() if value == "same")
     upstream = None
     if table.has("upstream") or not pins:
         upstream = _upstream(table.table("upstream"), version)
@@ -139,7 +140,7 @@ def _source(name: str, table: Table, *, unpinned: bool) -> Source:
         upstream=upstream,
         same_upstream=same,
         needs_upstream={
-            need: (version,) if need in same else needed.strings(need) for need in needed
+            need: (version,) if need in same else needed.get(need, _STRINGS) for need in needed
         },
         patches=table.get("patches", Path, table.folders.start / "patches" / name),
         tests=table.get("tests", Path, table.folders.start / "autopkgtest" / name),
@@ -160,7 +161,7 @@ def _by_series(table: Table, key: str, read: Callable[[Table], T]) -> dict[str, 
 
 def _upstream(table: Table, version: str) -> Upstream:
     """Read where an orig tarball comes from: a path, PyPI or an address, with its sha256."""
-    path, project = table.string("path", ""), table.string("pypi", "")
+    path, project = table.get("path", str, ""), table.get("pypi", str, "")
     name = Path(path).name or (f"{project}-{version}.tar.gz" if project else "")
     return table.read(Upstream, defaults={"file": name} if name else {})
 
@@ -169,7 +170,7 @@ def _base(table: Table, *, unpinned: bool = False) -> BasePin:
     """Read the pin of a .dsc."""
     if unpinned and [*table] == ["version"]:
         return BasePin(table.get("version", Version), dsc="", sha256="")
-    name = Path(table.string("path", "")).name
+    name = Path(table.get("path", str, "")).name
     return table.read(BasePin, defaults={"dsc": name} if name else {})
 
 
@@ -212,12 +213,12 @@ def _tests_of_file(path: Path, root: Path, allowed: tuple[Path, ...]) -> _Tests:
 
 def _matrix_tests(table: Table, folder: MatrixFolder) -> Iterator[MatrixTest]:
     """A row of the file: a test for each of its sources."""
-    for source in table.strings("source"):
+    for source in table.get("source", _STRINGS):
         yield table.read(MatrixTest, source=source, folder=folder, where=table.where)
 
 
 def _variant(name: str, table: Table) -> Variant:
-    patched = table.strings("with-patches", ())
+    patched = table.get("with-patches", _STRINGS, ())
     defaults = {"sources": ()} if patched else {}
     variant = table.read(Variant, name=name, where=table.where, defaults=defaults)
     return replace(variant, sources=(*variant.sources, *patched))
@@ -234,8 +235,8 @@ def _test_source(name: str, table: Table) -> TestSource:
         debian_version=base.version
         if base
         else table.get("debian-version", Version, f"{version}-1"),
-        series=table.strings("series"),
-        needs=table.strings("needs", ()),
+        series=table.get("series", _STRINGS),
+        needs=table.get("needs", _STRINGS, ()),
         upstream=None if base else _upstream(table.table("upstream"), version),
         base=base,
         patches=start / "none"

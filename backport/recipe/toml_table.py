@@ -49,8 +49,8 @@ def _check_values(value: Any, depth: int = 0) -> None:
     if isinstance(value, int) and abs(value) >> 31:
         raise ValueError("it has a whole number of more than 32 bits")
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inner:
-        _check_values(one, depth + 1)
+    for item in inner:
+        _check_values(item, depth + 1)
 
 
 @dataclass(frozen=True)
@@ -134,27 +134,27 @@ class Table:
         if origin is Annotated:
             if Pinned in args:
                 return str(self._path(value, key, pinned=True)) if value else ""
-            found = self._decode(args[0], value, key, advice)
-            self._check_form(kind, found, key)
+            decoded = self._decode(args[0], value, key, advice)
+            self._check_form(kind, decoded, key)
         elif origin in (UnionType, Union):
             (inner,) = (arg for arg in args if arg is not NoneType)
-            found = None if value == "" else self._decode(inner, value, key, advice)
+            decoded = None if value == "" else self._decode(inner, value, key, advice)
         elif origin is tuple:
             items = value if isinstance(value, list) else [value]
             places = [f"{key}[{n}]" for n in range(1, len(items) + 1)] if items is value else [key]
-            found = tuple(self._decode(args[0], *pair) for pair in zip(items, places, strict=True))
+            decoded = tuple(map(self._decode, [args[0]] * len(items), items, places))
         elif origin is Mapping:
-            found = self._mapping(args, value, key)
+            decoded = self._mapping(args, value, key)
         elif is_dataclass(kind):
-            found = self._record(kind, value, key)
+            decoded = self._record(kind, value, key)
         elif origin is Literal:
             if value not in args:
                 advice = f"write one of {', '.join(args)}"
                 raise self._wrong(key, f"{value!r} is not known here", advice)
-            found = value
+            decoded = value
         else:
-            found = self._plain(kind, value, key, advice)
-        return found
+            decoded = self._plain(kind, value, key, advice)
+        return decoded
 
     def _plain(self, kind: Any, value: Any, key: str, advice: str) -> Any:
         if kind is Table:
@@ -214,18 +214,6 @@ class Table:
     def _inner(self, value: Any, key: str) -> Table:
         return Table(self._decode(dict, value, key), self.place(key), self.folders)
 
-    def string(self, key: str, default: Any = MISSING) -> str:
-        """The string under `key`; raises as `get` does."""
-        return str(self.get(key, str, default))
-
-    def strings(self, key: str, default: Any = MISSING) -> tuple[str, ...]:
-        """The list of strings under `key`; raises as `get` does."""
-        return tuple(self.get(key, tuple[str, ...], default))
-
-    def mapping(self, key: str) -> dict[str, str]:
-        """The table of strings under `key`; empty where it is missing."""
-        return dict(self.get(key, Mapping[str, str], {}))
-
     def has(self, key: str) -> bool:
         """Whether `key` is there; it counts as read, and so as known."""
         self._read.add(key)
@@ -273,7 +261,7 @@ class Table:
 def _keys(kind: Any) -> dict[str, tuple[str, Any, Any]]:
     """The fields of a dataclass that are keys: the key's name, the type and the default of each."""
     types = get_type_hints(kind, include_extras=True)
-    found = {}
+    keys = {}
     for field in fields(kind):
         if field.metadata.get("key", True):
             marks = get_args(types[field.name])[1:]
@@ -282,5 +270,5 @@ def _keys(kind: Any) -> dict[str, tuple[str, Any, Any]]:
             if field.default_factory is not MISSING:
                 default = field.default_factory()
             key = named[0] if named else field.name.replace("_", "-")
-            found[field.name] = (key, types[field.name], default)
-    return found
+            keys[field.name] = (key, types[field.name], default)
+    return keys

@@ -33,12 +33,12 @@ def archive_versions(
 
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
         asked = None if offline else client
-        found = publications.archive_versions(recipe, asked, cache, note=note, work=work)
+        published = publications.archive_versions(recipe, asked, cache, note=note, work=work)
     for source in recipe.sources:
         for series in source.series:
-            if said := versions.overtaken(source, series, found.get((source.name, series))):
-                note(f"{said}; start from it with: backport pin --update --source {source.name}")
-    return _unchanged(recipe, found, Store(work))
+            if warning := versions.overtaken(source, series, published.get((source.name, series))):
+                note(f"{warning}; start from it with: backport pin --update --source {source.name}")
+    return _unchanged(recipe, published, Store(work))
 
 
 def _unchanged(recipe: Recipe, archive: ArchiveVersions, store: Store) -> ArchiveVersions:

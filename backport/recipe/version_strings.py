@@ -63,10 +63,10 @@ def stem(base: str) -> str:
     ('1.0-1ubuntu0', '1.0-1ubuntu0', '1.0-1ubuntu2')
     """
     plain = _UNCHANGED.sub("", base)
-    if found := _ALMOST_NATIVE.fullmatch(plain):
-        return found[1]
-    if found := _DELTA.fullmatch(plain):
-        return f"{found['before']}{found['x'] or '0'}"
+    if parts := _ALMOST_NATIVE.fullmatch(plain):
+        return parts[1]
+    if parts := _DELTA.fullmatch(plain):
+        return f"{parts['before']}{parts['x'] or '0'}"
     return plain if "ubuntu" in plain.rpartition("-")[2] else f"{plain}ubuntu0"
 
 
@@ -136,9 +136,8 @@ def _delta(
 
 def _own_backport(base: str, release: str) -> str:
     """`base` without its last number, if it is a backport to that very series."""
-    found = _BACKPORT.search(base)
     prefix = base.rstrip("0123456789")
-    return prefix if found and prefix.endswith(f"{release}.") else ""
+    return prefix if _BACKPORT.search(base) and prefix.endswith(f"{release}.") else ""
 
 
 def _same(own: str, version: str) -> bool:
@@ -149,5 +148,5 @@ def _last(prefix: str, versions: Collection[str]) -> int:
     """The highest number behind a prefix; 0 where there is none."""
     form = re.compile(rf"{re.escape(prefix)}([0-9]+)(?:[.+].*)?")
     return max(
-        (int(found[1]) for version in versions if (found := form.fullmatch(version))), default=0
+        (int(match[1]) for version in versions if (match := form.fullmatch(version))), default=0
     )

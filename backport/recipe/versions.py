@@ -172,11 +172,6 @@ def built_version(source: Source, series: Series, variant: str = "") -> tuple[st
     return (f"{version}~{variant}1", f"variant {variant}") if variant else (version, rule)
 
 
-def test_source_version(source: Source) -> tuple[str, str]:
-    """The version of a test source, which is given as it stands, and that in words."""
-    return source.debian_version, "for tests only, never uploaded"
-
-
 def with_versions(
     recipe: Recipe, source: Source, series: Series, variant: Variant | None = None
 ) -> Source:
@@ -187,7 +182,7 @@ def with_versions(
     """
 
     def fill(text: str) -> str:
-        return _MADE.sub(lambda found: made(found[1]), text)
+        return _MADE.sub(lambda match: made(match[1]), text)
 
     def made(name: str) -> str:
         of = variant.name if variant and name in variant.sources else ""

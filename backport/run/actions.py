@@ -94,7 +94,7 @@ class Actions:
         plain = self.recipe.built(step.id.source).in_series(step.id.series)
         source = versions.with_versions(self.recipe, plain, series, variant)
         if test_source:
-            version, rule = versions.test_source_version(source)
+            version, rule = source.debian_version, "for tests only, never uploaded"
         else:
             version, rule = versions.built_version(source, series, step.id.variant)
         published = series.archive.get(step.id.source)
@@ -183,8 +183,9 @@ class Actions:
                 out=out,
                 series=step.id.series,
                 options=sbuild.BuildOptions(
-                    keep=self.options.keep,
-                    keep_at=kept_chroot(self.store, step.id.series, step.id.source),
+                    keep=kept_chroot(self.store, step.id.series, step.id.source)
+                    if self.options.keep
+                    else None,
                     # What the package's own tests say of a variant helps nobody.
                     nocheck=bool(step.id.variant),
                     layered=True,

@@ -1,8 +1,7 @@
 """Recorded changes of debian/control; what they do not name keeps every byte.
 
-The file is read and written with python-debian's format-preserving parser. Within a field the
-relations are edited as text, so that line breaks, alignment, comments and a leading or trailing
-comma stay as the field has them.
+The file is read and written with python-debian's format-preserving parser, so that line breaks,
+alignment, comments and a leading or trailing comma stay as the field has them.
 """
 
 from __future__ import annotations
@@ -10,9 +9,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
-from debian._deb822_repro import Deb822FileElement, Deb822ParagraphElement, parse_deb822_file
+from debian._deb822_repro import (
+    LIST_COMMA_SEPARATED_INTERPRETATION,
+    Deb822FileElement,
+    Deb822ParagraphElement,
+    parse_deb822_file,
+)
 
 from backport.errors import InputError, reading
 from backport.recipe.model import ControlEdit
@@ -30,26 +33,13 @@ _NONE = "this is no control file"
 _COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class _Item:
-    """What stands between two commas: blanks and comments around a relation, or no relation."""
-
-    before: str
-    relation: str
-    after: str
-
-    def __str__(self) -> str:
-        return self.before + self.relation + self.after
-
-
 def edit_control(
     text: str, edits: Sequence[ControlEdit], series: str, *, file: str = "debian/control"
 ) -> str:
     """The text of a control file with the edits that hold for `series`.
 
     An added relation goes to the end of its field, unless an equal one is there; a field that is
-    missing is made, before a binary package's Description. A dropped relation takes the comment
-    lines right above it along; a field that loses its last relation goes.
+    missing is made, before a binary package's Description; one that loses its last relation goes.
 
     Raises:
         InputError: the file or an edit cannot be read, or what an edit replaces or drops is not
@@ -103,7 +93,7 @@ def parse(text: str, file: str) -> Deb822FileElement:
 
 def relations(value: str) -> tuple[str, ...]:
     """The relations in a field's value, in their normal form, in order."""
-    return tuple(normal(item.relation) for item in _items(value) if item.relation)
+    return tuple(normal(part) for part in _COMMENT.sub("", value).split(",") if part.strip())
 
 
 def normal(relation: str) -> str:
@@ -128,30 +118,19 @@ def _apply(parsed: Deb822FileElement, edit: ControlEdit, file: str) -> None:
                 where=where,
                 advice='write it like "libmd-dev (>= 1.1)" (Debian Policy 7.1)',
             )
-    element = paragraph.get_kvpair_element(edit.field, use_get=True)
-    value = element.value_element.convert_to_text() if element is not None else ""
-    items = _items(value)
-    for old, new in edit.replace.items():
-        places = _places(items, old, edit, where)
-        items = [
-            replace(item, relation=new) if place in places else item
-            for place, item in enumerate(items)
-        ]
-    for relation in edit.drop:
-        items = _drop(items, _places(items, relation, edit, where))
+    is_new = edit.field not in paragraph
+    for old, new in (*edit.replace.items(), *((relation, "") for relation in edit.drop)):
+        _change(paragraph, edit, where, old, new)
+    value = _text(paragraph, edit.field)
     for relation in edit.add:
-        items = _add(items, relation)
-    new_value = ",".join(map(str, items))
-    if new_value == value:
-        return
-    if not any(item.relation for item in items):
+        if normal(relation) not in relations(value):
+            value = _with_one_more(value, relation)
+    if value and not relations(value):
         paragraph.remove_kvpair_element(edit.field)
-        return
-    if not new_value.endswith("\n"):
-        new_value += "\n"
-    paragraph.set_field_from_raw_string(edit.field, new_value)
-    if element is None and "Description" in paragraph:
-        paragraph.order_before(edit.field, "Description")
+    elif value != _text(paragraph, edit.field):
+        paragraph.set_field_from_raw_string(edit.field, value)
+        if is_new and "Description" in paragraph:
+            paragraph.order_before(edit.field, "Description")
 
 
 def _paragraph(parsed: Deb822FileElement, name: str, file: str) -> Deb822ParagraphElement:
@@ -168,63 +147,40 @@ def _paragraph(parsed: Deb822FileElement, name: str, file: str) -> Deb822Paragra
     )
 
 
-def _items(value: str) -> list[_Item]:
-    """Cut a field's value at its commas; the joined items are the value."""
-    if not value:
-        return []
-    # Commas in comment lines separate nothing.
-    masked = _COMMENT.sub(lambda match: "#" * (len(match[0]) - 1) + "\n", value)
-    items, start = [], 0
-    for end in [*(match.start() for match in re.finditer(",", masked)), len(value)]:
-        items.append(_item(value[start:end]))
-        start = end + 1
-    return items
+def _text(paragraph: Deb822ParagraphElement, field: str) -> str:
+    """A field's value with every byte that it has; "" where the field is missing."""
+    element = paragraph.get_kvpair_element(field, use_get=True)
+    return str(element.value_element.convert_to_text()) if element is not None else ""
 
 
-def _item(text: str) -> _Item:
-    before = re.match(r"(?:^#.*\n|\s)*", text, re.MULTILINE)
-    assert before is not None  # an empty match is one
-    rest = text[before.end() :]
-    relation = re.split(r"(?:\s|\n#.*)*\Z", rest, maxsplit=1)[0]
-    return _Item(before[0], relation, rest[len(relation) :])
+def _change(
+    paragraph: Deb822ParagraphElement, edit: ControlEdit, where: str, old: str, new: str
+) -> None:
+    """Put a relation in the place of another one, or with "" none."""
+    there = relations(_text(paragraph, edit.field))
+    if normal(old) in there:
+        fields = paragraph.as_interpreted_dict_view(LIST_COMMA_SEPARATED_INTERPRETATION)
+        with fields[edit.field] as values:
+            for place in [*values.iter_value_references()]:
+                if normal(place.value) == normal(old) and new:
+                    place.value = new
+                elif normal(place.value) == normal(old):
+                    place.remove()
+    elif not edit.optional:
+        raise InputError(
+            f"the relation {normal(old)!r} is not there; there is: {', '.join(there) or 'nothing'}",
+            where=where,
+            advice="mend the recipe's control edit",
+        )
 
 
-def _places(items: Sequence[_Item], relation: str, edit: ControlEdit, where: str) -> list[int]:
-    wanted = normal(relation)
-    places = [place for place, item in enumerate(items) if normal(item.relation) == wanted]
-    if places or edit.optional:
-        return places
-    there = [normal(item.relation) for item in items if item.relation]
-    raise InputError(
-        f"the relation {wanted!r} is not there; there is: {', '.join(there) or 'nothing'}",
-        where=where,
-        advice="mend the recipe's control edit",
-    )
-
-
-def _drop(items: list[_Item], places: Sequence[int]) -> list[_Item]:
-    for place in reversed(places):
-        gone = items[place]
-        items = [*items[:place], *items[place + 1 :]]
-        if place == 0 and items and not _COMMENT.search(items[0].before) and items[0].relation:
-            items[0] = replace(items[0], before=gone.before)
-        elif place == len(items) and items:
-            items[-1] = replace(items[-1], after=gone.after)
-    return items
-
-
-def _add(items: list[_Item], relation: str) -> list[_Item]:
-    there = [item for item in items if item.relation]
-    if normal(relation) in {normal(item.relation) for item in there}:
-        return items
-    if not there:
-        return [_Item(" ", relation, "\n")]
-    before = _COMMENT.sub("", there[-1].before)
-    if len(there) == 1 and "\n" not in before:
-        before = " "
-    if not items[-1].relation:
-        # A trailing comma: the last item is the blank behind it.
-        return [*items[:-1], _Item(before, relation, there[-1].after), items[-1]]
-    last = there[-1]
-    inner = _COMMENT.sub("", there[-2].after) if len(there) > 1 else ""
-    return [*items[:-1], replace(last, after=inner), _Item(before, relation, last.after)]
+def _with_one_more(value: str, relation: str) -> str:
+    """A field's value with a relation at its end, set off like the one before it."""
+    if not relations(value):
+        return f" {relation}\n"
+    body = value.rstrip(", \t\n")
+    bare = _COMMENT.sub("", body)
+    joints = re.findall(r"\s*,\s*", bare)
+    start = bare[: len(bare) - len(bare.lstrip())]
+    joint = joints[-1] if joints else f",{start}" if "\n" in start else ", "
+    return body + joint + relation + value[len(body) :]

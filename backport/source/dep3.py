@@ -65,14 +65,14 @@ def _fields(lines: Sequence[str]) -> list[tuple[str, str]]:
 
 def faults(header: Dep3) -> tuple[str, ...]:
     """What the header lacks, each as words that go after "the header"; none is well."""
-    found = []
+    lacking = []
     if not header.description:
-        found.append("has no Description or Subject")
+        lacking.append("has no Description or Subject")
     if not (header.author or header.origin):
-        found.append("has no Author, From or Origin")
+        lacking.append("has no Author, From or Origin")
     if not header.bug:
-        found.append("refers to no Launchpad bug (Bug-Ubuntu or LP: #N)")
+        lacking.append("refers to no Launchpad bug (Bug-Ubuntu or LP: #N)")
     for name, value in header.fields:
         if name.lower() == "last-update" and not _DATE.fullmatch(value.strip()):
-            found.append(f"has a Last-Update that is no date: {value.strip()!r}")
-    return tuple(found)
+            lacking.append(f"has a Last-Update that is no date: {value.strip()!r}")
+    return tuple(lacking)

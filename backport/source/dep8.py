@@ -17,7 +17,7 @@ from debian._deb822_repro import Deb822ParagraphElement
 from backport.errors import InputError
 from backport.source import control
 from backport.source.files import LEFT_OUT
-from backport.source.text import read_text, write_text
+from backport.source.text import control_paragraphs, read_text, write_text
 
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
 # A file's name without a folder.
@@ -80,6 +80,23 @@ def add_tests(tests: Path, debian: Path) -> None:
     write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text)}")
 
 
+def named_tests(control: str) -> dict[str, str]:
+    """The tests that a control file names, each with its Tests-Directory ("" for none).
+
+    A Test-Command has no file; without a name autopkgtest numbers it.
+    """
+    tests: dict[str, str] = {}
+    commands = 0
+    for paragraph in control_paragraphs(control):
+        names = paragraph.get("Tests", "").replace(",", " ").split()
+        tests |= dict.fromkeys(names, paragraph.get("Tests-Directory", ""))
+        if "Test-Command" in paragraph:
+            given = re.search(r"\btest-name=([^\s,]+)", paragraph.get("Features", ""))
+            commands += not given
+            tests[given[1] if given else f"command{commands}"] = "."
+    return tests
+
+
 def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
     """Copy a folder of tests, and below ``lib`` what it names of the library.
 
@@ -95,8 +112,8 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
     shutil.copytree(tests, to, ignore=LEFT_OUT, dirs_exist_ok=True)
     for name in " ".join(_LIBRARY.findall(text)).split():
         known = folders if _NAME.fullmatch(name) else ()
-        found = [folder / name for folder in known if (folder / name).is_file()]
-        if not found:
+        files = [folder / name for folder in known if (folder / name).is_file()]
+        if not files:
             raise InputError(
                 f"it names {name} as a file of the tests' library, and "
                 f"{' and '.join(map(str, folders))} has none",
@@ -104,7 +121,7 @@ def copy_tests(tests: Path, to: Path, library: Sequence[Path] = ()) -> None:
                 advice="add it there, or take the name out of the line # lib:",
             )
         (to / "lib").mkdir(exist_ok=True)
-        shutil.copy2(found[0], to / "lib" / name)
+        shutil.copy2(files[0], to / "lib" / name)
     write_text(to / "control", _LIBRARY.sub("", text))
 
 

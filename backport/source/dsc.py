@@ -205,18 +205,18 @@ def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
         return Signature("none", detail="the file carries no signature")
     require("gpgv")
     present = [str(keyring.resolve()) for keyring in keyrings if keyring.is_file()]
-    found = Dsc(content).get_gpg_info(present or ["/dev/null"])
-    if "BADSIG" in found or not {*_STATES, "ERRSIG"} & found.keys():
+    status = Dsc(content).get_gpg_info(present or ["/dev/null"])
+    if "BADSIG" in status or not {*_STATES, "ERRSIG"} & status.keys():
         raise InputError(
-            f"its signature is bad ({' '.join(found.get('BADSIG', ['gpgv finds none']))})",
+            f"its signature is bad ({' '.join(status.get('BADSIG', ['gpgv finds none']))})",
             where=dsc.name,
             advice="do not use it: fetch it from the archive again and pin its hash",
         )
     for word, (state, remark) in _STATES.items():
-        if word in found:
-            key_id, *who = found[word]
+        if word in status:
+            key_id, *who = status[word]
             return Signature(state, key_id, remark + " ".join(who))
-    key_id, code = found["ERRSIG"][0], [*found["ERRSIG"], *"??????"][5]
+    key_id, code = status["ERRSIG"][0], [*status["ERRSIG"], *"??????"][5]
     why = "the key is not in the keyring" if code == "9" else f"not checkable, code {code}"
     return Signature("unknown key", key_id, why)
 

@@ -44,27 +44,27 @@ def fetch(place: str, sha256: str, cache: Path, *, name: str, offline: bool = Fa
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} is no name for a fetched file", where=place)
-    if found := cached(cache, sha256, name):
-        return found
-    if not _REMOTE.match(place):
-        if not Path(place).is_file():
-            raise InputError(
-                "there is no such file", where=place, advice="mend the path in the recipe"
-            )
-        with owner.temporary("", cache / PARTS) as folder:
-            shutil.copyfile(place, folder / "part")
-            return _keep(folder / "part", place, sha256, cache, name)
-    if offline:
+    if path := cached(cache, sha256, name):
+        return path
+    remote = _REMOTE.match(place)
+    if remote and offline:
         raise _offline(name, place)
+    if not remote and not Path(place).is_file():
+        advice = "mend the path in the recipe"
+        raise InputError("there is no such file", where=place, advice=advice)
     with owner.temporary("", cache / PARTS) as folder:
-        _download(place, folder / "part")
-        return _keep(folder / "part", place, sha256, cache, name)
+        part = folder / "part"
+        if remote:
+            _download(place, part)
+        else:
+            shutil.copyfile(place, part)
+        return _keep(part, place, sha256, cache, name)
 
 
 def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) -> Path:
     """The upstream tarball of a recipe; raises as `fetch` does."""
-    if found := cached(cache, upstream.sha256, upstream.file):
-        return found
+    if path := cached(cache, upstream.sha256, upstream.file):
+        return path
     place = upstream.path or upstream.url
     if upstream.pypi:
         from backport.environments import pypi  # noqa: PLC0415 - needed only when not in the cache
@@ -87,10 +87,10 @@ def _offline(name: str, where: str) -> RemoteError:
 
 
 def _keep(part: Path, place: str, sha256: str, cache: Path, name: str) -> Path:
-    found = sha256_of(part)
-    if found != sha256:
+    actual = sha256_of(part)
+    if actual != sha256:
         raise HashMismatchError(
-            f"{name} has the sha256 {found}, and {sha256} is pinned; nothing was kept",
+            f"{name} has the sha256 {actual}, and {sha256} is pinned; nothing was kept",
             where=place,
             advice="find out which of the two is right before you change the pin",
         )

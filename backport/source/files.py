@@ -61,16 +61,16 @@ def tree_hashes(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
     Parameters:
         but: names at the top of `folder` that are left out.
     """
-    found = {}
+    hashes = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if name.parts[0] in but or (path.is_dir() and not path.is_symlink()):
             continue
         if path.is_symlink():
-            found[str(name)] = f"-> {path.readlink()}"
+            hashes[str(name)] = f"-> {path.readlink()}"
         else:
-            found[str(name)] = sha256_of(path) if path.is_file() else "a pipe, socket or device"
-    return found
+            hashes[str(name)] = sha256_of(path) if path.is_file() else "a pipe, socket or device"
+    return hashes
 
 
 def folder_texts(folder: Path) -> dict[str, str]:

@@ -22,8 +22,8 @@ def check(control: str, version: str, source: str) -> None:
         InputError: there is such a package; the advice is the control edit to write.
     """
     upstream = version.rpartition("-")[0] or version  # with its epoch, see deb-substvars(5)
-    said = {"source:Version": version, "binary:Version": version}
-    said["source:Upstream-Version"] = upstream
+    variables = {"source:Version": version, "binary:Version": version}
+    variables["source:Upstream-Version"] = upstream
     packages = {
         paragraph["Package"]: paragraph
         for paragraph in control_paragraphs(control)
@@ -31,31 +31,28 @@ def check(control: str, version: str, source: str) -> None:
     }
 
     def relations(name: str, *fields: str) -> list[list[Relation]]:
-        return [group for field in fields for group in groups(packages[name].get(field, ""), said)]
+        values = (packages[name].get(field, "") for field in fields)
+        return [group for value in values for group in groups(value, variables)]
 
     for package in packages:
         needed = [package]
         for name in needed:
             # Of several alternatives another one may be installed.
-            direct = [
-                relation[0].name
-                for relation in relations(name, "Pre-Depends", "Depends")
-                if not relation[1:]
-            ]
+            depends = relations(name, "Pre-Depends", "Depends")
+            direct = [group[0].name for group in depends if not group[1:]]
             needed += [one for one in direct if one in packages and one not in needed]
         names = {package, *(one.name for group in relations(package, "Provides") for one in group)}
         for other in needed[1:]:
             for field in ("Breaks", "Conflicts"):
-                for one in (one for group in relations(other, field) for one in group):
+                for excluded in (one for group in relations(other, field) for one in group):
                     # A version in a relation asks for the package itself.
-                    if one.name not in names or (one.operator and one.name != package):
-                        continue
-                    if one.holds_for(version):
+                    meant = {package} if excluded.operator else names
+                    if excluded.name in meant and excluded.holds_for(version):
                         raise InputError(
                             f"{package} {version} can never be installed: it depends on {other}, "
-                            f"which has {field}: {one}",
+                            f"which has {field}: {excluded}",
                             where=f"debian/control of {source}",
                             advice=f"write into the recipe's [[source.{source}.control]]: "
                             f'paragraph = "{other}", field = "{field}", '
-                            f'replace = {{ "{one}" = "{one.name} (<< {upstream}~)" }}',
+                            f'replace = {{ "{excluded}" = "{excluded.name} (<< {upstream}~)" }}',
                         )

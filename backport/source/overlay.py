@@ -35,13 +35,15 @@ _TAKEN = {
 }
 
 
-def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str]) -> tuple[str, ...]:
+def lay_over(
+    source: Source, series: str, debian: Path, words: Mapping[str, str]
+) -> tuple[str, ...]:
     """Put the overlay of a source into `debian`, and take out what the recipe takes out.
 
     Parameters:
         series: the Ubuntu series that the package is for.
         debian: the folder debian/ of the unpacked base.
-        said: what ``{NAME}`` stands for in a file NEWS, by name.
+        words: what ``{NAME}`` stands for in a file NEWS, by name.
 
     Returns a note for the reviewer on every file of the base that changed.
 
@@ -65,7 +67,7 @@ def lay_over(source: Source, series: str, debian: Path, said: Mapping[str, str])
             continue
         _put(name, path, debian, name in replaced, where)
         if name.rpartition("/")[2].rpartition(".")[2] == "NEWS":
-            _fill(debian / name, path, said)
+            _fill(debian / name, path, words)
         if name in replaced:
             notes.append(f"debian/{name} was replaced: {replaced[name]}")
     if BINARY in files:
@@ -122,15 +124,15 @@ def _put(name: str, path: Path, debian: Path, replaced: bool, where: str) -> Non
     shutil.copy(path, target)
 
 
-def _fill(target: Path, path: Path, said: Mapping[str, str]) -> None:
+def _fill(target: Path, path: Path, words: Mapping[str, str]) -> None:
     def value(match: re.Match[str]) -> str:
-        if match[1] not in said:
+        if match[1] not in words:
             raise InputError(
                 f"{match[0]} stands for nothing",
                 where=str(path),
-                advice=f"write one of {', '.join(f'{{{name}}}' for name in said)}",
+                advice=f"write one of {', '.join(f'{{{name}}}' for name in words)}",
             )
-        return said[match[1]]
+        return words[match[1]]
 
     write_text(target, _WORD.sub(value, read_text(path)))
 

@@ -123,9 +123,9 @@ def make(
             assert orig is not None, "the recipe's reader asks for the one or the other"
             _start_from_upstream(job, orig)
         apply_series(source.patches, patches, job.patched)
-        said = {"VERSION": version, "SERIES": series.name}
-        said |= {"MAINTAINER": recipe.maintainer, "DATE": recipe.date}
-        notes = lay_over(source, series.name, job.debian, said) + _edit_control(job)
+        words = {"VERSION": version, "SERIES": series.name}
+        words |= {"MAINTAINER": recipe.maintainer, "DATE": recipe.date}
+        notes = lay_over(source, series.name, job.debian, words) + _edit_control(job)
         applied = () if form == QUILT else patches
         if form == QUILT:
             _add_patches(job)

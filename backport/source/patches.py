@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backport.engine.process import run
 from backport.errors import InputError
-from backport.recipe.patch_folder import series_lines
+from backport.recipe.patch_folder import patch_names, path_faults, series_faults
 from backport.source import dep3, diff
 from backport.system_packages import require
 
@@ -26,25 +25,9 @@ def read_series(quilt_series: Path) -> tuple[str, ...]:
     Raises:
         InputError: a line has options other than ``-p1``, or names no file below the folder.
     """
-    names = []
-    for number, words in series_lines(quilt_series):
-        where = f"{quilt_series.name}, line {number}"
-        if any(option != "-p1" for option in words[1:]):
-            raise InputError(
-                f"{words[0]} has the options {' '.join(words[1:])}",
-                where=where,
-                advice="make the patch with -p1; dpkg-source knows nothing else",
-            )
-        for what, advice in _path_faults(words[0]):
-            raise InputError(what, where=where, advice=advice)
-        if not (quilt_series.parent / words[0]).is_file():
-            raise InputError(
-                f"it lists {words[0]}, and there is no such file",
-                where=where,
-                advice="add the patch or take its line out",
-            )
-        names.append(words[0])
-    return tuple(names)
+    for where, what, advice in series_faults(quilt_series):
+        raise InputError(what, where=where, advice=advice)
+    return patch_names(quilt_series)
 
 
 def apply_series(
@@ -115,7 +98,7 @@ def _faults(file: diff.FileDiff, target: str, tree: Path) -> Iterator[tuple[str,
             yield f"it changes the absolute path {path}", "make it with -p1"
         if not _inner(path):
             yield f"its path {path} has no folder to take off", "make it with -p1"
-        yield from _path_faults(_inner(path))
+        yield from path_faults(_inner(path))
     if {_inner(path) for path in named} != {target}:
         what = f"it gives one file two names, {file.old} and {file.new}"
         yield what, "refresh it with: quilt refresh -p1"
@@ -137,14 +120,6 @@ def _faults(file: diff.FileDiff, target: str, tree: Path) -> Iterator[tuple[str,
         yield what, "make a variant of the patch for this version"
 
 
-def _path_faults(path: str) -> Iterator[tuple[str, str]]:
-    parts = path.split("/")
-    if "\0" in path or any(len(os.fsencode(part)) > 255 for part in parts):
-        yield f"{path[:60]!r} is no path", "name a file"
-    if path.startswith("/") or ".." in parts:
-        yield f"the path {path} leaves its folder", "name a file below it"
-
-
 def _run_patch(path: Path, name: str, tree: Path) -> None:
     # The options of dpkg-source (Dpkg::Source::Patch), less its backup files.
     words = ["--batch", "--forward", "--strip=1", "--unified", "--version-control=never"]
@@ -152,12 +127,12 @@ def _run_patch(path: Path, name: str, tree: Path) -> None:
     command = [require("patch"), *words, f"--input={path.resolve()}"]
     env = {"LC_ALL": "C.UTF-8", "PATCH_GET": "0", "TZ": "UTC"}
     done = run(command, cwd=tree, env=env)
-    said = _NOT_EXACT.search(done.output)
-    if done.exit_code != 0 or said:
-        before = done.output[: said.start()] if said else done.output
+    remark = _NOT_EXACT.search(done.output)
+    if done.exit_code != 0 or remark:
+        before = done.output[: remark.start()] if remark else done.output
         file = before.rpartition("patching file ")[2].partition("\n")[0]
         raise InputError(
-            f"it does not fit {file} exactly: {said[0] if said else done.tail(3)}",
+            f"it does not fit {file} exactly: {remark[0] if remark else done.tail(3)}",
             where=name,
             advice="refresh it for this version with: quilt push -f, then quilt refresh",
         )

@@ -50,18 +50,18 @@ def first_names(value: str) -> list[str]:
     return [group[0].name for group in groups(re.sub(r"\([^()]*\)", "", value))]
 
 
-def groups(value: str, said: Mapping[str, str] | None = None) -> list[list[Relation]]:
+def groups(value: str, variables: Mapping[str, str] | None = None) -> list[list[Relation]]:
     """The relations of a field: groups of alternatives, any one of which will do.
 
     Parameters:
-        said: what substitution variables stand for, by name (deb-substvars(5)). A group with
+        variables: what substitution variables stand for, by name (deb-substvars(5)). A group with
             another one is left out.
 
     >>> groups("a (>= ${v}) | b:any [amd64], ${misc:Depends}", {"v": "1"})
     [[Relation(name='a', operator='>=', version='1'), Relation(name='b', operator='', version='')]]
     """
     text = re.sub(r"(?m)^\s*#.*$", "", value)
-    text = _SUBSTVAR.sub(lambda found: (said or {}).get(found[1], found[0]), text)
+    text = _SUBSTVAR.sub(lambda match: (variables or {}).get(match[1], match[0]), text)
     known = [part for part in text.split(",") if part.strip() and "$" not in part]
     parsed = PkgRelation.parse_relations(",".join(known)) if known else []
     return [

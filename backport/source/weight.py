@@ -85,20 +85,20 @@ def weigh(old: Mapping[str, str], new: Mapping[str, str]) -> Weight:
     Parameters:
         old, new: texts of files by their paths below debian/.
     """
-    found: list[Part] = []
+    parts: list[Part] = []
     for name, text in new.items():
         before = old.get(name, "")
         if text == before:
             continue
         if name.startswith("patches/") and not before and (inside := list(_of_patch(name, text))):
-            found += inside
+            parts += inside
             continue
         top = name.partition("/")[0]
         part = top if top in ("changelog", "patches", "tests") else "packaging"
         if name in ("patches/series", "patches/ubuntu.series"):
             part = "packaging"
-        found.append(Part(f"debian/{name}", part, _inserted(before, text)))
-    return Weight(tuple(one for one in found if one.lines))
+        parts.append(Part(f"debian/{name}", part, _inserted(before, text)))
+    return Weight(tuple(one for one in parts if one.lines))
 
 
 def _of_patch(name: str, text: str) -> Iterator[Part]:
@@ -130,8 +130,8 @@ def is_test(path: str) -> bool:
 def _inserted(before: str, after: str) -> int:
     if before and after.endswith(before):  # a changelog
         return len(diff.split_lines(after.removesuffix(before)))
-    one, other = diff.split_lines(before), diff.split_lines(after)
-    codes = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    old, new = diff.split_lines(before), diff.split_lines(after)
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return sum(end - start for kind, _, _, start, end in codes if kind in ("insert", "replace"))
 
 

@@ -161,7 +161,7 @@ class _Collector:
         key, kind, _ = run.ended[str(step.id)]
         if not key:
             skipped = verdict.Skipped("a step that it needs did not pass")
-            return StepRecord(step, Record(str(step.id), "", skipped, 0, "", 0.0, 0.0, {}))
+            return StepRecord(step, Record(str(step.id), "", skipped, 0, "", 0.0, 0.0, {}, {}))
         record = store.record(step.id)
         if record is None or (record.key, verdict.kind(record.verdict)) != (key, kind):
             raise InputError(
@@ -184,7 +184,7 @@ class _Collector:
     def _whole(self, step: Step, path: Path, relative: str, record: Record) -> bytes:
         """A file's content, held against what it was when the step ended."""
         content = path.read_bytes()
-        entry = record.outputs.get(relative) or (record.logs or {}).get(relative)
+        entry = record.outputs.get(relative) or record.logs.get(relative)
         if entry is None or hashlib.sha256(content).hexdigest() != entry[2]:
             was = "was put there" if entry is None else "was changed or cut off"
             raise InputError(

@@ -13,6 +13,8 @@ from backport.engine.process import Completed
 from backport.engine.process import run as run_program
 from backport.environments import chroot
 from backport.errors import InputError, UsageError
+from backport.source.dep8 import named_tests
+from backport.source.text import read_text
 from backport.system_packages import require
 from backport.testbed import matrix
 from backport.testbed.lxc import Testbed
@@ -90,7 +92,7 @@ def _source(
     control = tests / "control"
     if not control.is_file():
         raise InputError("no tests: neither a .dsc, nor a folder with control", where=str(tests))
-    names = matrix.test_names(control)
+    names = named_tests(read_text(control))
     if unknown := [name for name in only if name not in names]:
         raise UsageError(
             f"there is no test {unknown[0]}", where=str(control),
@@ -151,7 +153,7 @@ def _read(completed: Completed, folder: Path, only: Sequence[str], console: Path
         tests,
         wanted=only,
         timed_out=completed.timed_out,
-        said=_last_words(log),
+        last_words=_last_words(log),
     )
     return TestResult(verdict, tests)
 

@@ -118,13 +118,8 @@ class Testbed:
     ) -> None:
         with taking_down():
             _remove(self.name)
-        for one in self._seals:
-            one.check()
-
-    def place(self, name: str) -> str:
-        """The path inside of the repository of that name (KeyError where there is none)."""
-        self.repositories[name]
-        return f"{INSIDE}/{name}"
+        for sealed in self._seals:
+            sealed.check()
 
     def set_up(self, clone: str, names: Iterable[str] = ()) -> None:
         """Let apt in a clone see these repositories only; without names, all of them.
@@ -156,10 +151,6 @@ class Testbed:
         back = ["setpriv", f"--reuid={os.getuid()}", f"--regid={os.getgid()}", "--init-groups"]
         return as_root(host.with_first_version([*(back if os.geteuid() != 0 else ()), *args]))
 
-    def next_clone(self) -> str:
-        """A name for one more clone; it shows whose it is."""
-        return f"{self.name}-{next(self._numbers)}"
-
     def copy_options(self) -> list[str]:
         """What lxc-copy has to be told beside the names."""
         return ["--tmpfs"] if self.in_memory else []
@@ -171,7 +162,7 @@ class Testbed:
         Raises:
             MachineError: it does not start, or systemd does not come up in time.
         """
-        clone = self.next_clone()
+        clone = f"{self.name}-{next(self._numbers)}"
         start = ["lxc-copy", "-n", self.name, "-N", clone, "-e", *self.copy_options()]
         try:
             must(
@@ -213,9 +204,9 @@ def systemd_version(root: Path) -> int:
     status = root / "var/lib/dpkg/status"
     text = status.read_text(encoding="utf-8", errors="replace") if status.is_file() else ""
     for package in Deb822.iter_paragraphs(text, use_apt_pkg=False):
-        found = re.match(r"\d+", package.get("Version", ""))
-        if package.get("Package") == "systemd" and found:
-            return int(found[0])
+        version = re.match(r"\d+", package.get("Version", ""))
+        if package.get("Package") == "systemd" and version:
+            return int(version[0])
     raise InputError("no system with systemd", where=str(status))
 
 

@@ -1,11 +1,10 @@
-"""Tests as DEP-8 has them: their names, what they ask for, and a source tree around a folder."""
+"""Tests as DEP-8 has them: what they ask for, and a source tree around a folder of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from backport.errors import InputError, reading
 from backport.source import dsc
 from backport.source.dep8 import copy_tests
 from backport.source.files import set_plain_modes
@@ -31,33 +30,18 @@ matrix (0) UNRELEASED; urgency=low
 """
 
 
-def test_names(control: Path) -> tuple[str, ...]:
-    """The names of the tests in a control file of DEP-8.
-
-    Raises:
-        InputError: the file cannot be read, or names no test.
-    """
-    names: list[str] = []
-    with reading(control, what="the tests' control file cannot be read"):
-        for paragraph in control_paragraphs(read_text(control)):
-            names.extend(paragraph.get("Tests", "").replace(",", " ").split())
-    if not names:
-        raise InputError("the control file names no test", where=str(control))
-    return tuple(names)
-
-
 def depends(control: str, only: Sequence[str] = ()) -> tuple[str, ...]:
     """The relations in the Depends of a control file of DEP-8, each once; ``@`` stays as it is.
 
     Parameters:
         only: names of tests; without any, all of them.
     """
-    found: list[str] = []
+    relations: list[str] = []
     for paragraph in control_paragraphs(control):
         names = paragraph.get("Tests", "").replace(",", " ").split()
         if not only or {*only} & {*names}:
-            found += [part.strip() for part in paragraph.get("Depends", "@").split(",")]
-    return tuple(dict.fromkeys(part for part in found if part))
+            relations += [part.strip() for part in paragraph.get("Depends", "@").split(",")]
+    return tuple(dict.fromkeys(part for part in relations if part))
 
 
 def installed_for(tests: Path, name: str) -> list[str]:
@@ -71,13 +55,14 @@ def installed_for(tests: Path, name: str) -> list[str]:
     if tests.is_dir():
         return [part for part in depends(read_text(tests / "control"), [name]) if part[0] != "@"]
     texts = dsc.debian_texts(tests)
-    found: list[str] = []
+    relations: list[str] = []
     for part in depends(texts["tests/control"], [name]):
         if part == "@":
-            found += [package["Package"] for package in control_paragraphs(texts["control"])[1:]]
+            binaries = control_paragraphs(texts["control"])[1:]
+            relations += [binary["Package"] for binary in binaries]
         elif part[0] != "@":
-            found.append(part)
-    return found
+            relations.append(part)
+    return relations
 
 
 def wrap(
@@ -94,10 +79,8 @@ def wrap(
     Returns `tree`.
 
     Raises:
-        InputError: the folder is missing, or names a file of the library that is not there.
+        InputError: it names a file of the library that is not there.
     """
-    if not tests.is_dir():
-        raise InputError("the folder of tests does not exist", where=str(tests))
     inside = tree / "debian" / "tests"
     copy_tests(tests, inside, library)
     if beside is not None and beside.is_dir():

@@ -103,7 +103,7 @@ def judge(
     *,
     wanted: Sequence[str] = (),
     timed_out: bool = False,
-    said: str = "",
+    last_words: str = "",
 ) -> Verdict:
     """The verdict over a whole run.
 
@@ -112,7 +112,7 @@ def judge(
         tests: what the summary holds.
         wanted: the tests that were asked for by name; one without an answer is Broken.
         timed_out: the toolkit ended the run, because the testbed took too long.
-        said: autopkgtest's own last words, for the reader.
+        last_words: autopkgtest's own, for the reader.
     """
     trouble = ""
     if timed_out:
@@ -124,9 +124,9 @@ def judge(
     else:
         trouble = _disagreement(exit_code, tests, wanted)
     if exit_code == ERRONEOUS_PACKAGE and not tests:
-        return Failed("package", said or "autopkgtest calls the package erroneous")
+        return Failed("package", last_words or "autopkgtest calls the package erroneous")
     if trouble:
-        return Broken(f"{trouble}: {said}" if said else trouble)
+        return Broken(f"{trouble}: {last_words}" if last_words else trouble)
     return _sum(tests)
 
 

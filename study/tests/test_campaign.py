@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backport.errors import InputError
-from backport.testbed import matrix
+from backport.source import dep8
 from study import campaign
 from study.__main__ import main
 from study.field import Numbers, Wish
@@ -122,7 +122,7 @@ def test_the_field_test_is_exported_as_a_tree_for_any_autopkgtest(
     assert f"autopkgtest {tmp_path / 'tree'} --test-name=campaign " in printed
     assert "--seed farm-1 --first 0 --trials 250" in printed
     control = tmp_path / "tree" / "debian" / "tests" / "control"
-    assert {"campaign", "campaign-control"} <= set(matrix.test_names(control))
+    assert {"campaign", "campaign-control"} <= set(dep8.named_tests(control.read_text()))
     tests = control.parent
     assert (tests / "lib" / "renewals.py").is_file()
     assert (tests / "study_lib" / "campaign_run.py").is_file()

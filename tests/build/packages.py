@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.source_builder import write_files
+from tests.support.source_builder import PackageSpec, build_dsc, write_files
 
 CONTROL = """\
 Source: {name}
@@ -34,19 +34,12 @@ binary binary-indep: build
 	dpkg-deb --root-owner-group --build debian/tmp ..
 .PHONY: build build-arch build-indep clean binary binary-arch binary-indep
 """
-CHANGELOG = """\
-{name} (1.0) xenial; urgency=medium
-
-  * First.
-
- -- Nobody <nobody@example.org>  Thu, 01 Jun 2017 12:00:00 +0000
-"""
 
 
 def make_deb(
     folder: Path,
     name: str,
-    version: str,
+    version: str = "1.0",
     depends: str = "",
     *,
     files: Mapping[str, str] | None = None,
@@ -67,7 +60,7 @@ def make_deb(
         f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
         f"Maintainer: Nobody <nobody@example.org>\n{fields}Description: a package of the tests\n"
     )
-    deb = folder / f"{name}_{version}_all.deb"
+    deb = folder / f"{name}_{version.partition(':')[2] or version}_all.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(deb)]
     # The same package is the same file, whenever it is made.
     epoch = {**os.environ, "SOURCE_DATE_EPOCH": "0"}
@@ -104,27 +97,11 @@ def make_source(
 
     `tests` are files of debian/tests.
     """
-    tree = folder / f"{name}-1.0"
-    debian = tree / "debian"
-    (debian / "source").mkdir(parents=True)
     lines = "\n".join(f"\t{line}" for line in commands.splitlines())
     files = {
         "control": CONTROL.format(name=name, build_depends=build_depends),
-        "rules": RULES.format(commands=lines),
-        "changelog": CHANGELOG.format(name=name),
-        "source/format": "3.0 (native)\n",
-        **{f"tests/{file}": text for file, text in (tests or {}).items()},
+        "rules!": RULES.format(commands=lines),
     }
-    for file, text in files.items():
-        (debian / file).parent.mkdir(exist_ok=True)
-        (debian / file).write_text(text)
-        if file == "rules" or (file.startswith("tests/") and file != "tests/control"):
-            (debian / file).chmod(0o755)
-    subprocess.run(
-        ["dpkg-source", "-b", tree.name],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-    )
-    return folder / f"{name}_1.0.dsc"
+    for file, text in (tests or {}).items():
+        files[f"tests/{file}{'' if file == 'control' else '!'}"] = text
+    return build_dsc(PackageSpec(name, "1.0", {}, files, format="3.0 (native)"), folder)

@@ -1,17 +1,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from backport.build.result import BuildResult
-from backport.build.sbuild import BuildOptions, build
-from backport.engine.verdict import Failed, Passed
+from backport.build.layers import Layer
+from backport.build.sbuild import LOG, BuildOptions, build
+from backport.engine.verdict import Failed, Passed, Verdict
 from tests.build.bullseye import Bullseye
 from tests.build.packages import index, make_deb, make_repository, make_source
 
 INSTALLS_NOTHING = "Null resolver"
 PROBE = "dpkg-query --show --showformat='THERE $${Package} $${Version}\\n' "
+
+
+class Built(NamedTuple):
+    """How a build ended, on which layer, and its log."""
+
+    verdict: Verdict
+    layer: Layer | None
+    log: str
 
 
 class Builds:
@@ -25,22 +34,15 @@ class Builds:
         make_deb(self.base, "needed", "1.0", depends="below")
         index(self.base)
 
-    def __call__(self, name: str, build_depends: str, probe: str, *own: Path) -> BuildResult:
+    def __call__(self, name: str, build_depends: str, probe: str, *own: Path) -> Built:
         dsc = make_source(self.folder / name, commands=PROBE + probe, build_depends=build_depends)
-        return build(
-            dsc,
-            chroot=self.chroot,
-            repositories=[*own, self.base],
-            out=self.folder / "out" / name,
-            options=BuildOptions(layered=True, memory=True),
-        )
+        out, options = self.folder / "out" / name, BuildOptions(layered=True, memory=True)
+        repositories = [*own, self.base]
+        made = build(dsc, chroot=self.chroot, repositories=repositories, out=out, options=options)
+        return Built(made.verdict, made.layer, (out / LOG).read_text())
 
     def layers(self) -> list[str]:
         return sorted(path.parent.name for path in self.folder.glob("layer-*/chroot.tar"))
-
-
-def log(result: BuildResult) -> str:
-    return (result.folder / result.log).read_text()
 
 
 @pytest.fixture
@@ -56,10 +58,10 @@ def test_builds_with_one_set_of_dependencies_share_a_layer_and_install_nothing(
     third = builds("third", "fakeroot,\n needed", "below needed")
 
     for result in (first, second, third):
-        assert result.verdict == Passed("1 packages"), log(result)
-        assert "THERE needed 1.0" in log(result)
-        assert "Unpacking needed" not in log(result)
-        assert INSTALLS_NOTHING in log(result)
+        assert result.verdict == Passed("1 packages"), result.log
+        assert "THERE needed 1.0" in result.log
+        assert "Unpacking needed" not in result.log
+        assert INSTALLS_NOTHING in result.log
     assert first.layer and second.layer
     assert first.layer == third.layer
     assert builds.layers() == sorted({first.layer.name, second.layer.name})
@@ -71,8 +73,8 @@ def test_a_build_without_a_build_dependency_fails_though_a_layer_has_that_packag
     builds("whole", "fakeroot, needed", "needed")
     lacking = builds("lacking", "fakeroot, other", "needed")
 
-    assert isinstance(lacking.verdict, Failed), log(lacking)
-    assert "no packages found matching needed" in log(lacking)
+    assert isinstance(lacking.verdict, Failed), lacking.log
+    assert "no packages found matching needed" in lacking.log
     assert len(builds.layers()) == 2
 
 
@@ -83,19 +85,19 @@ def test_a_layer_has_what_an_own_package_needs_and_not_the_package(builds: Build
 
     result = builds("user", "fakeroot, ours", "below ours", own)
 
-    assert result.verdict == Passed("1 packages"), log(result)
+    assert result.verdict == Passed("1 packages"), result.log
     assert result.layer and [result.layer.name] == builds.layers()
-    assert "Unpacking ours" in log(result)
-    assert "Unpacking below" not in log(result)
-    assert INSTALLS_NOTHING not in log(result)
+    assert "Unpacking ours" in result.log
+    assert "Unpacking below" not in result.log
+    assert INSTALLS_NOTHING not in result.log
 
 
 def test_a_package_that_a_build_must_not_see_is_looked_for(builds: Builds) -> None:
     result = builds("user", "fakeroot, needed\nBuild-Conflicts: other", "needed")
 
-    assert result.verdict == Passed("1 packages"), log(result)
+    assert result.verdict == Passed("1 packages"), result.log
     assert result.layer is not None
-    assert INSTALLS_NOTHING not in log(result)
+    assert INSTALLS_NOTHING not in result.log
 
 
 @pytest.mark.parametrize(
@@ -118,14 +120,14 @@ def test_no_layer_is_used_where_an_own_package_has_a_say_in_what_is_installed(
 
     result = builds("user", f"fakeroot, {needed}", ours, own)
 
-    assert result.verdict == Passed("1 packages"), log(result)
+    assert result.verdict == Passed("1 packages"), result.log
     assert result.layer is None
-    assert f"THERE {ours} 1.0~ours" in log(result)
+    assert f"THERE {ours} 1.0~ours" in result.log
 
 
 def test_dependencies_that_cannot_be_installed_are_told_by_the_build(builds: Builds) -> None:
     result = builds("user", "fakeroot, missing", "below")
 
     assert isinstance(result.verdict, Failed)
-    assert "missing" in log(result)
+    assert "missing" in result.log
     assert builds.layers() == []

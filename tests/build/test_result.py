@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from backport.build.result import PACKAGE_STAGES, STATUSES, judge, read_summary, reason, tail
+from backport.build.result import STATUSES, judge, read_summary, reason, tail
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 
 RULE = "+" + "-" * 78 + "+"
@@ -99,13 +99,6 @@ def test_a_build_whose_time_was_over_failed_even_without_a_summary() -> None:
     assert judge(-9, {}, timed_out=True) == Failed(
         "timeout", "the build took longer than its time limit"
     )
-
-
-def test_no_stage_of_the_machine_is_blamed_on_the_package() -> None:
-    machine = {"abort", "apt-get-update", "check-space", "chroot-arch", "create-build-dir",
-               "create-session", "init", "lock-session", "run-chroot-setup-commands"}  # fmt: skip
-
-    assert not machine & PACKAGE_STAGES
 
 
 def test_the_summary_is_sbuilds_own_and_not_one_that_the_build_printed() -> None:

@@ -61,19 +61,20 @@ def test_a_source_is_built_offline_against_the_pinned_packages(
         series="xenial",
     )
 
-    log = (result.folder / result.log).read_text()
+    out = tmp_path / "out" / "tiny"
+    log = (out / sbuild.LOG).read_text()
     assert result.verdict == Passed("1 packages"), log
     assert "NET: " in log
     assert "NET: 0" not in log
     assert "needed\t1.0~ours" in log
     assert "OPTIONS: parallel=1\n" in log
-    assert result.debs == ("tiny_1.0_all.deb",)
-    assert "Distribution: xenial" in (result.folder / result.changes).read_text()
-    files = {path.name: path.stat() for path in result.folder.iterdir()}
-    assert set(files) == {*result.debs, result.changes, result.buildinfo, result.log}
+    (changes,) = out.glob("*.changes")
+    assert "Distribution: xenial" in changes.read_text()
+    files = {path.name: path.stat() for path in out.iterdir()}
+    (buildinfo,) = out.glob("*.buildinfo")
+    assert set(files) == {"tiny_1.0_all.deb", changes.name, buildinfo.name, sbuild.LOG}
     assert {stat.st_uid for stat in files.values()} == {os.geteuid()}
-    assert [path.name for path in result.folder.parent.iterdir()] == ["tiny"]
-    assert result.seconds > 0
+    assert [path.name for path in out.parent.iterdir()] == ["tiny"]
 
 
 def test_a_failing_upstream_test_fails_the_build_and_keeps_no_package(
@@ -87,20 +88,7 @@ def test_a_failing_upstream_test_fails_the_build_and_keeps_no_package(
     result = build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out")
 
     assert result.verdict == Failed("build", "FAILED (failures=1)", "build.log")
-    assert result.stage == "build"
-    assert "FAILED (failures=1)" in result.tail
-    assert "Build finished" not in result.tail
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["build.log"]
-
-
-def test_a_missing_build_dependency_is_named(base: Bullseye, tmp_path: Path, empty: Path) -> None:
-    dsc = make_source(tmp_path, build_depends="not-there (>= 1)")
-
-    result = build(dsc, chroot=base.chroot, repositories=[empty], out=tmp_path / "out")
-
-    assert isinstance(result.verdict, Failed)
-    assert result.verdict.stage == "install-deps"
-    assert "not-there" in result.verdict.detail
 
 
 def test_a_build_over_its_time_limit_failed_and_leaves_nothing_running(
@@ -120,19 +108,18 @@ def test_the_chroot_of_a_failed_build_is_kept_and_can_be_entered(
 ) -> None:
     dsc = make_source(open_folder, commands="echo here > /build/mark; exit 1")
 
-    result = build(
+    build(
         dsc,
         chroot=base.chroot,
         repositories=[empty],
         out=open_folder / "out",
-        options=BuildOptions(keep=True, keep_at=open_folder / "kept"),
+        options=BuildOptions(keep=open_folder / "kept"),
     )
 
-    assert result.chroot is not None
-    assert result.chroot.parent == open_folder / "kept"
+    (chroot,) = (open_folder / "kept").iterdir()
     test = ["sh", "-c", "test -e /build/mark && test $(id -u) = 0 && test -e /proc/self"]
-    assert sbuild.shell(result.chroot, test) == 0
-    assert sbuild.shell(result.chroot, ["false"]) == 1
+    assert sbuild.shell(chroot, test) == 0
+    assert sbuild.shell(chroot, ["false"]) == 1
     sbuild.remove_tree(open_folder / "kept")
     assert not (open_folder / "kept").exists()
 
@@ -148,7 +135,7 @@ def test_a_chroot_in_a_broken_tarball_is_no_failure_of_the_package(
     assert isinstance(result.verdict, Broken)
     assert "create-session" in result.verdict.detail
     # It is tried once more, since that is the machine's doing now and then.
-    assert (result.folder / result.log).read_text().count("Unpacking ") == 2
+    assert (tmp_path / "out" / sbuild.LOG).read_text().count("Unpacking ") == 2
 
 
 def test_a_source_without_one_of_its_files_is_refused(

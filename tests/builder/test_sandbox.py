@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backport.builder.sandbox import Bind, command, stage_script, step_down
-from backport.builder.user import Builder, SubordinateIds, find_builder, read_range
+from backport.builder.sandbox import command, stage_script, step_down
+from backport.builder.user import Builder, find_builder, read_range
 from backport.engine.process import run
-
-
-@pytest.fixture
-def builder() -> Builder:
-    return find_builder()
+from backport.namespaces import Range
 
 
 @pytest.fixture
@@ -33,12 +29,13 @@ def inside(builder: Builder, folder: Path, script: str) -> str:
 
 
 def test_the_stage_shows_what_is_bound_and_vanishes_with_the_sandbox(
-    builder: Builder, tmp_path: Path, stage: Path
+    tmp_path: Path, stage: Path
 ) -> None:
+    builder = find_builder()
     source = tmp_path / "a folder"
     source.mkdir()
     (source / "file").write_text("content\n")
-    binds = [Bind(source, "folder"), Bind(source / "file", "single")]
+    binds = {"folder": source, "single": source / "file"}
     layout = stage_script(stage, binds, ["own"], builder, size="10%")
 
     shown = inside(
@@ -52,7 +49,8 @@ def test_the_stage_shows_what_is_bound_and_vanishes_with_the_sandbox(
     assert list(stage.iterdir()) == []
 
 
-def test_the_build_user_has_no_more_rights_than_it_needs(builder: Builder, tmp_path: Path) -> None:
+def test_the_build_user_has_no_more_rights_than_it_needs(tmp_path: Path) -> None:
+    builder = find_builder()
     shown = inside(builder, tmp_path, f"{step_down(builder)} grep CapEff /proc/self/status\n")
 
     # setuid and setgid (capability.h: 7 and 6), and those in its own namespace alone.
@@ -68,7 +66,7 @@ def subuid(tmp_path: Path) -> Path:
 
 
 def test_the_range_of_a_user_is_read(subuid: Path) -> None:
-    assert read_range(subuid, "bert") == SubordinateIds(1000000, 65536)
+    assert read_range(subuid, "bert") == Range(1000000, 1000000, 65536)
 
 
 @pytest.mark.parametrize("name", ["carla", "broken", "# a remark", "bert:1000000"])

@@ -38,7 +38,7 @@ def test_a_package_that_tells_how_it_was_built_is_not_the_same_in_a_varied_build
             out=tmp_path / name,
             options=sbuild.BuildOptions(varied=varied),
         )
-        assert isinstance(result.verdict, Passed), result.tail
+        assert isinstance(result.verdict, Passed), result.verdict
 
     differ = reproducible.compare(tmp_path / "one", tmp_path / "two", tmp_path)
     (finding,) = reproducible.findings(differ, {})

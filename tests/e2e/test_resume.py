@@ -21,7 +21,7 @@ from backport.testbed.host import as_root
 from backport.testbed.lxc import containers
 from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
 from tests.e2e.support import CHECKOUT, Place, environment, forget_steps
-from tests.source.file_server import Stall, serve
+from tests.support.file_server import Stall, serve
 from tests.support.processes import command_line, started
 from tests.support.systems import home
 

@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine import execute
 from backport.engine.execute import Action
 from backport.engine.step import Step, StepId
-from backport.engine.store import Outcome, Result, Store
+from backport.engine.store import Outcome, Result
 from backport.engine.verdict import Passed
+from tests.engine.test_execute import Run, build, graph, step
 
-LOWER, UPPER = StepId("build", source="lower"), StepId("build", source="upper")
-STEPS = {LOWER: Step(LOWER), UPPER: Step(UPPER, (LOWER,))}
-WORK = 'cat needs/*/out >result/out 2>/dev/null; echo "$1" >>result/out'
-
-
-def here(step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
-    lines = [(folder / "out").read_text() for folder in needs.values()]
-    (out / "out").write_text("".join(lines) + f"{step.id.source}\n")
-    return Outcome(Passed(), ("out",))
+STEPS = graph(step("lower"), step("upper", "lower"))
+# What the steps of test_execute do.
+WORK = 'cat needs/*/out >result/out 2>/dev/null; echo "$1 " >>result/out'
 
 
 def on(machine: Path) -> Action:
@@ -42,10 +36,6 @@ def on(machine: Path) -> Action:
     return elsewhere
 
 
-def run(work: Path, action: Action) -> dict[StepId, Result]:
-    return execute.run(STEPS, {"build": action}, Store(work), jobs=2, sink=lambda _: None)
-
-
 def made(results: Mapping[StepId, Result]) -> list[tuple[str, str]]:
     return [(result.key, result.digest) for result in results.values()]
 
@@ -54,12 +44,13 @@ def made(results: Mapping[StepId, Result]) -> list[tuple[str, str]]:
 def test_a_result_from_elsewhere_counts_here_and_is_made_again_where_it_is_lost(
     tmp_path: Path, lost: str
 ) -> None:
-    remote = run(tmp_path / "work", on(tmp_path / "machine"))
-    assert made(remote) == made(run(tmp_path / "other", here))
+    run = Run(tmp_path / "work")
+    remote = run(STEPS, on(tmp_path / "machine"))
+    assert made(remote) == made(Run(tmp_path / "other")(STEPS))
 
-    again = run(tmp_path / "work", here)
+    again = run(STEPS)
     assert [result.reused for result in again.values()] == [True, True]
-    (Store(tmp_path / "work").folder(UPPER) / lost).unlink()
-    again = run(tmp_path / "work", here)
+    (run.store.folder(build("upper")) / lost).unlink()
+    again = run(STEPS)
     assert [result.reused for result in again.values()] == [True, False]
     assert made(again) == made(remote)

@@ -178,7 +178,7 @@ def test_an_output_that_is_no_file_is_an_error_and_commits_nothing(
     store: Store, missing: str
 ) -> None:
     scratch = store.scratch(BUILD)
-    with pytest.raises((FileNotFoundError, ValueError)):
+    with pytest.raises((FileNotFoundError, IsADirectoryError)):
         store.commit(BUILD, KEY, Outcome(Passed(), (missing,)), scratch, time.time())
     assert store.last(BUILD) is None
 

@@ -10,24 +10,16 @@ from backport.errors import InputError
 from tests.build.packages import make_repository
 
 
-@pytest.fixture
-def built(tmp_path: Path) -> Path:
-    return make_repository(tmp_path / "built", {"certbot": "0.10.2", "python-acme": "0.10.2~1"})
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return make_repository(tmp_path / "base", {"certbot": "0.30"})
-
-
 def priorities(text: str) -> dict[tuple[str, str], int]:
     found = re.findall(r"Package: (.+)\nPin: version (.+)\nPin-Priority: (\d+)\n", text)
     return {(package, version): int(priority) for package, version, priority in found}
 
 
 def test_an_earlier_repository_is_above_a_later_one_and_the_base_is_not_pinned(
-    built: Path, base: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    built = make_repository(tmp_path / "built", {"certbot": "0.10.2", "python-acme": "0.10.2~1"})
+    base = make_repository(tmp_path / "base", {"certbot": "0.30"})
     assert preferences([base]) == ""
     ours = {("certbot", "0.10.2"): PIN, ("python-acme", "0.10.2~1"): PIN}
     assert priorities(preferences([built, base])) == ours

@@ -15,14 +15,7 @@ from tests.support.raw_server import RawServer
 
 def recipe(*series: Series) -> Recipe:
     return Recipe(
-        name="update",
-        bug=1,
-        maintainer="A <a@example.org>",
-        date="",
-        path=Path("backport.toml"),
-        root=Path(),
-        series=series,
-        sources=(),
+        name="", bug=1, maintainer="", date="", path=Path(), root=Path(), series=series, sources=()
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from backport.environments import chroot, localrepo
 from backport.errors import BackportError, StepError
-from tests.environments.packages import make_deb, one_sentence
+from tests.build.packages import make_deb
+from tests.environments.packages import one_sentence
 
 
 @pytest.mark.parametrize(
@@ -23,21 +24,3 @@ def test_a_repository_that_lacks_packages_ends_in_a_sentence_and_leaves_nothing(
     assert isinstance(caught.value, StepError) or os.geteuid() != 0
     assert one_sentence(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        ("E: Unable to locate package x\nE: mmdebstrap failed\n", "Unable to locate package x"),
-        ("error: no file\ncannot build: python-x\nE: a hook failed\n", "cannot build: python-x"),
-        (
-            "ln: no folder\ndpkg: error processing archive /var/x_1%3a2_all.deb (--install):\n"
-            " new x package pre-installation script failed\nE: setup failed: E: env dpkg …\n",
-            "x: ln: no folder (new x package pre-installation script failed)",
-        ),
-        ("something\nlast\n", "last"),
-        ("", "it printed nothing"),
-    ],
-)
-def test_the_reason_is_what_failed_first(output: str, reason: str) -> None:
-    assert chroot._reason(output) == reason

@@ -8,7 +8,16 @@ from debian.deb822 import Packages
 from backport.environments import localrepo
 from backport.errors import InputError, StepError
 from backport.source.files import sha256_of, tree_hashes
-from tests.environments.packages import EPOCH, make_deb
+from tests.build.packages import make_deb
+
+CONTROL = {
+    "Package": "p",
+    "Version": "1:2-3",
+    "Architecture": "all",
+    "Maintainer": "Nobody <nobody@example.org>",
+    "Depends": "",
+    "Description": "d",
+}
 
 
 def test_a_repository_is_named_by_its_content_and_written_once(tmp_path: Path) -> None:
@@ -53,19 +62,11 @@ def test_a_package_is_the_same_bytes_whenever_it_is_built(tmp_path: Path) -> Non
         (tree / "file").write_text("content")
         (tree / "file").chmod(mask)
         (tree / "link").symlink_to("file")
-        control = {
-            "Package": "p",
-            "Version": "1:2-3",
-            "Architecture": "all",
-            "Maintainer": "Nobody <nobody@example.org>",
-            "Depends": "",
-            "Description": "d",
-        }
-        built.append(localrepo.write_deb(tree, control, tmp_path / folder, epoch=EPOCH))
+        built.append(localrepo.write_deb(tree, CONTROL, tmp_path / folder, epoch=0))
     assert built[0].name == "p_2-3_all.deb"
     assert built[0].read_bytes() == built[1].read_bytes()
 
 
 def test_a_package_with_a_wrong_field_names_the_package(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=r"^p: dpkg-deb failed"):
-        make_deb(tmp_path, "p", Depends="no, (relation")
+        localrepo.write_deb(tmp_path, CONTROL | {"Depends": "no, (relation"}, tmp_path, epoch=0)

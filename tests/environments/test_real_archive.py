@@ -126,8 +126,7 @@ def test_a_package_is_built_on_the_series_own_archive(home: Path, made: Made) ->
         out=home / "built",
         series=SERIES,
     )
-    assert isinstance(result.verdict, Passed), result.tail
-    assert [Path(deb).name for deb in result.debs] == ["tiny_1.0_all.deb"]
+    assert result.verdict == Passed("1 packages"), (home / "built" / sbuild.LOG).read_text()
 
     # The archive is gone by now: what is there is used, and stays as it is.
     before = {path: path.stat().st_mtime_ns for path in (prepared.chroot, prepared.testbed_root)}

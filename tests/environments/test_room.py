@@ -49,7 +49,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_nothing_is_half_written(
     size, cached, left = case
     archive.make_system()
     archive.make("tool")
-    archive.make("large", text=os.urandom(2**23).hex(), Priority="required")
+    archive.make("large", files={"large": os.urandom(2**23).hex()}, Priority="required")
     archive.sign()
     (tmp_path / "small").mkdir()
     become = [] if os.geteuid() == 0 else ["--map-root-user"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from backport.environments.private_apt import Suite
 from backport.environments.ubuntu import COMPONENTS
 from backport.recipe.model import Series
 from backport.source.files import same_file
-from tests.environments.packages import make_deb, served
+from tests.build.packages import make_deb
+from tests.environments.packages import served
 
 SERIES = "xenial"
 POCKETS = ("", "-updates", "-security")
@@ -43,10 +45,11 @@ class UbuntuArchive:
 
     def make(
         self, name: str, version: str = "1.0", *, pocket: str = "", component: str = "main",
-        **fields: str,
-    ) -> Path:  # fmt: skip
-        """Make a package with one file there."""
-        return make_deb(self._pool(pocket, component), name, version, **fields)
+        files: Mapping[str, str] | None = None, **fields: str,
+    ) -> None:  # fmt: skip
+        """Make a package there; `fields` are further control fields, such as ``Depends``."""
+        lines = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in fields.items())
+        make_deb(self._pool(pocket, component), name, version, files=files, fields=lines)
 
     def make_system(self) -> None:
         """Make a small package of each name that every chroot and testbed asks for."""

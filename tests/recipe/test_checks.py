@@ -27,11 +27,10 @@ def test_sources_that_need_each_other_are_refused_with_the_cycle(tmp_path: Path)
 def test_a_patch_that_is_listed_and_missing_is_refused(tmp_path: Path, series_file: str) -> None:
     spec = Spec(sources=(SourceSpec("alpha", quilt={series_file: ("one.patch", "two.patch")}),))
     path = recipes.write(tmp_path, spec)
-    folder = tmp_path / "patches" / "alpha"
-    (folder / "two.patch").unlink()
+    (tmp_path / "patches" / "alpha" / "two.patch").unlink()
     assert refusal(path) == (
-        f"backport.toml: source.alpha.patches: {series_file} lists two.patch, "
-        f"which is not in {folder}; add the patch or take its line out"
+        f"backport.toml: source.alpha.patches: {series_file}, line 2: it lists two.patch, and "
+        "there is no such file; add the patch or take its line out"
     )
 
 

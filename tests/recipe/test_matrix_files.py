@@ -10,10 +10,8 @@ import pytest
 from backport.errors import RecipeError
 from backport.recipe import reader
 from backport.recipe.model import MatrixFolder, Recipe
-from backport.run.plan import Selection
 from tests.support import recipes
 from tests.support.recipes import SHA256, SourceSpec, Spec
-from tests.support.steps import planned
 
 SPEC = Spec(
     sources=(SourceSpec("alpha"), SourceSpec("beta")),
@@ -76,24 +74,6 @@ def test_rows_variants_and_test_sources_come_from_another_file(
 def test_a_file_that_is_included_and_named_is_read_once(tmp_path: Path) -> None:
     recipe = load(tmp_path, MORE)
     assert reader.load(recipe.path, matrix=recipe.matrix_files) == recipe
-
-
-@pytest.mark.parametrize("changed", ["slow-tests/slow", "lib/shared.py"])
-def test_a_changed_test_or_file_of_its_library_is_another_step(
-    tmp_path: Path, changed: str
-) -> None:
-    recipe = load(tmp_path, MORE)
-
-    def inputs() -> dict[str, object]:
-        steps = planned(recipe, Selection(long=True))
-        return {name: steps[f"test/xenial/alpha.{name}"].inputs for name in ("smoke", "slow")}
-
-    before = inputs()
-    path = tmp_path / "more" / changed
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("#!/bin/sh\ntrue\n")
-    after = inputs()
-    assert [after[name] == before[name] for name in ("smoke", "slow")] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from backport.recipe.outside import dep8_tests
 from backport.recipe.reader import load
 from backport.source.files import sha256_of
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
+from tests.support.source_builder import PackageSpec, build_dsc
 from tests.support.wrong_recipes import TWO, put, refusal
 
 
@@ -64,35 +62,11 @@ def test_a_test_of_another_folder_is_left_to_the_testbed(tmp_path: Path) -> None
     assert load(path).matrix[0].name == "smoke"
 
 
-def test_a_command_has_the_name_that_autopkgtest_gives_it() -> None:
-    control = (
-        "Tests: a, b\nTests-Directory: t\n\nTest-Command: true\n\n"
-        "Test-Command: x\nFeatures: test-name=named, other\n\nTest-Command: false\n"
-    )
-    assert dep8_tests(control) == {
-        "a": "t",
-        "b": "t",
-        "command1": ".",
-        "named": ".",
-        "command2": ".",
-    }
-
-
 def local_base(root: Path, control: str) -> dict[str, str]:
     """A local .dsc whose packaging has that control file of tests; the pin for it."""
-    packed = root / "alpha_1.0-1.debian.tar.gz"
-    with tarfile.open(packed, "w:gz") as tar:
-        info = tarfile.TarInfo("debian/tests/control")
-        info.size = len(control)
-        tar.addfile(info, io.BytesIO(control.encode()))
-    size, sha256 = packed.stat().st_size, sha256_of(packed)
-    dsc = root / "alpha_1.0-1.dsc"
-    dsc.write_text(
-        "Format: 3.0 (quilt)\nSource: alpha\nVersion: 1.0-1\n"
-        f"Checksums-Sha256:\n {sha256} {size} {packed.name}\n"
-        f"Files:\n {'0' * 32} {size} {packed.name}\n"
-    )
-    return {"version": "1.0-1", "dsc": dsc.name, "sha256": sha256_of(dsc), "path": dsc.name}
+    dsc = build_dsc(PackageSpec("alpha", debian={"tests/control": control}), root / "base")
+    path = str(dsc.relative_to(root))
+    return {"version": "1.0-1", "dsc": dsc.name, "sha256": sha256_of(dsc), "path": path}
 
 
 BASED = Spec(

@@ -79,7 +79,7 @@ def test_a_link_out_of_a_folder_of_patches_is_refused(tmp_path: Path) -> None:
 def test_a_patch_that_a_series_file_names_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     path = written(tmp_path)
     (path.parent / "patches/alpha/series").write_text(f"a.patch\n{name}\n")
-    assert f"series lists {name}, which leads out of " in refusal(path)
+    assert f": series, line 2: the path {name} leaves its folder; " in refusal(path)
 
 
 def test_what_has_a_pinned_sha256_may_lie_anywhere(tmp_path: Path) -> None:

@@ -124,17 +124,6 @@ def test_every_round_of_a_delta_sorts_above_the_base_and_all_before_and_keeps_x(
         seen.append(version)
 
 
-@given(BASE, st.sampled_from(RELEASES), st.integers(1, 12))
-def test_a_base_that_is_the_last_round_counts_on_like_what_was_seen(
-    base: str, release: str, rounds: int
-) -> None:
-    seen = [base]
-    for _ in range(rounds):
-        version, _ = next_version(base, release, delta=True, several=False, seen=seen)
-        assert next_version(seen[-1], release, delta=True, several=False, seen=seen)[0] == version
-        seen.append(version)
-
-
 @given(BASE, st.lists(st.integers(0, 5), min_size=4, max_size=4))
 def test_one_base_in_several_series_ascends_with_them_in_any_round(
     base: str, rounds: list[int]

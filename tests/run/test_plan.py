@@ -102,6 +102,7 @@ CONTROLS = "test/*/beta.race-control+plain"
         ("patches/alpha/series", ("source/*/alpha",)),
         ("patches/alpha/series.1.0", ("source/*/alpha",)),
         ("patches/alpha/series.9.9", ()),
+        ("patches/alpha/overlay/note", ("source/*/alpha", "check/*/alpha", "check/*/alpha.source")),
         ("patches/beta/debian/rules", ("source/*/beta", "source/*/beta+plain")),
         ("patches/gamma/debian/control", ("source/xenial/gamma", "dependencies")),
         ("autopkgtest/gamma/smoke", ("source/xenial/gamma",)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.source.file_server import FileServer, serve
+from tests.support.file_server import FileServer, serve
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.source.dep8 import add_tests
+from backport.source.dep8 import add_tests, named_tests
 from tests.support.source_builder import write_files
 
 THEIRS = "Tests: theirs, other\nDepends: @\n# the end\n"
@@ -80,6 +80,15 @@ def test_a_tests_directory_is_where_the_test_is(tmp_path: Path) -> None:
         "\nTests: smoke\nTests-Directory: debian/tests/backport/deep\n\n"
         "Tests: unit\nTests-Directory: upstream/t\n"
     )
+
+
+def test_every_test_is_named_and_a_command_as_autopkgtest_names_it() -> None:
+    control = (
+        "Tests: a, b\nTests-Directory: t\n\nTest-Command: true\n\nTests: c\n\n"
+        "Test-Command: x\nFeatures: test-name=named, other\n\nTest-Command: false\n"
+    )
+    named = {"a": "t", "b": "t", "command1": ".", "c": "", "named": ".", "command2": "."}
+    assert named_tests(control) == named
 
 
 def test_a_test_with_the_name_of_one_of_the_base_is_refused(tmp_path: Path) -> None:

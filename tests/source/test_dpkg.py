@@ -7,6 +7,7 @@ import pytest
 
 from backport.errors import StepError
 from backport.source.dpkg import Dpkg, isolated
+from tests.environments.packages import end_agents, gpg, make_key
 from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
 
 
@@ -70,15 +71,12 @@ def test_a_debdiff_against_a_signed_package_begins_with_the_diff(
     dsc: Path, dpkg: Dpkg, tmp_path: Path
 ) -> None:
     home = tmp_path / "gnupg"
-    home.mkdir(mode=0o700)
-    gpg = ["gpg", f"--homedir={home}", "--batch", "--quiet", "--pinentry-mode=loopback"]
-    gpg.append("--passphrase=")
-    subprocess.run([*gpg, "--quick-generate-key", "Nobody", "ed25519"], check=True)
-    subprocess.run([*gpg, "--output", tmp_path / "signed", "--clearsign", dsc], check=True)
-    subprocess.run(["gpgconf", f"--homedir={home}", "--kill", "gpg-agent"], check=True)
+    make_key(home)
+    gpg(home, "--output", str(tmp_path / "signed"), "--clearsign", str(dsc))
+    end_agents()
     other = build_dsc(PackageSpec(debian={"small.docs": "README\n"}), tmp_path / "other")
     (tmp_path / "signed").replace(dsc)
     dpkg.debdiff(dsc, other, tmp_path / "out")
-    said = (tmp_path / "out").read_text()
-    assert said.startswith("diff -Nru small-1.0/debian/small.docs ")
-    assert "gpgv" not in said
+    text = (tmp_path / "out").read_text()
+    assert text.startswith("diff -Nru small-1.0/debian/small.docs ")
+    assert "gpgv" not in text

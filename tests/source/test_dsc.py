@@ -14,7 +14,7 @@ from backport.errors import HashMismatchError, InputError
 from backport.recipe.model import BasePin
 from backport.source.dsc import fetch_base, read_dsc, signature
 from backport.source.files import sha256_of
-from tests.source.file_server import Cut, FileServer
+from tests.support.file_server import Cut, FileServer
 from tests.support.source_builder import PackageSpec, build_dsc
 
 
@@ -75,13 +75,6 @@ def test_what_several_bring_at_once_stays_where_it_is(dsc: Path, tmp_path: Path)
         with ThreadPoolExecutor(4) as pool:
             for found in pool.map(bring, [tmp_path / f"cache{number}"] * 4):
                 assert found == hashes
-
-
-def test_a_dsc_of_another_hash_is_refused(dsc: Path, tmp_path: Path) -> None:
-    pin = pin_of(dsc)
-    dsc.write_text(dsc.read_text() + "\n")
-    with pytest.raises(HashMismatchError, match=pin.sha256):
-        fetch_base(pin, tmp_path / "cache")
 
 
 def test_a_file_of_another_hash_than_the_dsc_says_is_refused(dsc: Path, tmp_path: Path) -> None:

@@ -2,19 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from backport.engine.process import Runner
 from backport.environments import pypi
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
 from backport.source.fetch import fetch, fetch_upstream
-from tests.source.file_server import Cut, FileServer, Stall, Status
+from tests.support.file_server import Cut, FileServer, Status
 
 BODY = b"0123456789" * 20_000
 
@@ -51,26 +47,6 @@ def test_a_wrong_hash_keeps_nothing_and_names_both(server: FileServer, tmp_path:
         fetch(f"{server.url}/a", sha(BODY), tmp_path, name="a")
     assert sha(BODY) in str(caught.value)
     assert sha(b"other") in str(caught.value)
-    assert files_below(tmp_path) == []
-
-
-def test_a_fetch_that_is_stopped_ends_at_once_and_asks_no_more(
-    server: FileServer, tmp_path: Path
-) -> None:
-    server.faults = [Stall()]
-    runner = Runner()
-
-    def stop() -> None:
-        while not server.requests:
-            time.sleep(0.01)
-        runner.stop()
-
-    stopper = threading.Thread(target=stop)
-    stopper.start()
-    with runner.used(), pytest.raises(RemoteError, match="cannot be fetched"):
-        get(server, tmp_path)
-    stopper.join()
-    assert len(server.requests) == 1
     assert files_below(tmp_path) == []
 
 
@@ -126,21 +102,6 @@ def test_a_missing_local_file_is_named(tmp_path: Path) -> None:
 def test_a_name_that_leaves_the_cache_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="no name for a fetched file"):
         fetch(str(tmp_path), sha(BODY), tmp_path / "cache", name=name)
-
-
-def _fetch_in_process(url: str, cache: str) -> str:
-    return str(fetch(url, sha(BODY), Path(cache), name="a.tar.gz"))
-
-
-def test_processes_may_fetch_into_one_cache_at_once(server: FileServer, tmp_path: Path) -> None:
-    server.files["/a.tar.gz"] = BODY
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        found = pool.starmap(
-            _fetch_in_process, [(f"{server.url}/a.tar.gz", str(tmp_path))] * 8, chunksize=2
-        )
-    assert len(set(found)) == 1
-    assert files_below(tmp_path) == [Path(found[0])]
-    assert Path(found[0]).read_bytes() == BODY
 
 
 def test_a_project_on_the_index_is_resolved_once(

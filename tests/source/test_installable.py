@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.recipe.model import ControlEdit
 from backport.source import installable
-from tests.source.packages import BASE_VERSION, based, unpacked
+from tests.source.packages import BASE_VERSION, based
 from tests.support.source_builder import CONTROL, PackageSpec
 
 PLUGIN = PackageSpec(
@@ -21,9 +20,6 @@ TRANSITIONAL = {
         "Description: transitional package\n It can be removed.\n"
     )
 }
-MEND = ControlEdit(
-    "small", "Breaks", "it is ours", replace={"old-small": "old-small (<< 1.0~)"}, optional=True
-)
 
 
 def test_a_transitional_package_that_its_successor_breaks_is_refused(tmp_path: Path) -> None:
@@ -35,12 +31,6 @@ def test_a_transitional_package_that_its_successor_breaks_is_refused(tmp_path: P
         'paragraph = "small", field = "Breaks", replace = { "old-small" = "old-small (<< 1.0~)" }'
     )
     assert list((tmp_path / "out").glob("*")) == []
-
-
-def test_the_prepared_edit_mends_it(tmp_path: Path) -> None:
-    package = based(tmp_path, PLUGIN, patches=TRANSITIONAL, control=(MEND,))
-    control = (unpacked(package, tmp_path / "unpacked") / "debian" / "control").read_text()
-    assert "Breaks: old-small (<< 1.0~)\n" in control
 
 
 def of(**fields: str) -> str:

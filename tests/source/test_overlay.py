@@ -7,19 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine.step import StepId
 from backport.errors import InputError
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
-from backport.run import plan
 from backport.source.overlay import lay_over
 from tests.source.packages import OWN_VERSION, SPEC, make_on_base, make_own, own_packaging, unpacked
-from tests.support.source_builder import (
-    build_dsc,
-    make_recipe,
-    orig_tarball,
-    packaging,
-    write_files,
-)
+from tests.support.source_builder import build_dsc, make_recipe, packaging, write_files
 
 BASE = dataclasses.replace(
     SPEC, debian={"small.cron.d": "0 0 * * * root true\n", "small.postrm": "#!/bin/sh\nrm -rf /x\n"}
@@ -150,16 +142,3 @@ def test_the_news_has_the_packages_version_and_series(tmp_path: Path) -> None:
     text = (unpacked(package, tmp_path / "unpacked") / "debian/small.NEWS").read_text()
     assert text.startswith(f"small ({OWN_VERSION}) xenial; urgency=low\n")
     assert f"\n -- {recipe.maintainer}  {recipe.date}\n" in text
-
-
-def test_another_file_of_an_overlay_makes_the_source_anew(tmp_path: Path) -> None:
-    recipe = recipe_on(tmp_path, {})
-    orig_tarball(SPEC, tmp_path)
-    before = plan.make(recipe, plan.Selection(until="source"), "stand-in")
-    note = recipe.sources[0].patches / "overlay" / "note"
-    write_files(note.parent, {"note": "one\n"})
-    first = plan.make(recipe, plan.Selection(until="source"), "stand-in")
-    note.write_text("two\n")
-    second = plan.make(recipe, plan.Selection(until="source"), "stand-in")
-    step = StepId("source", "xenial", "small")
-    assert len({steps[step].inputs for steps in (before, first, second)}) == 3

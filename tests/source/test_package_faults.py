@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backport.errors import InputError, StepError
+from backport.errors import InputError
 from backport.recipe.model import Recipe
 from tests.source.packages import BASE_VERSION, QUILT, SPEC, make_on_base, make_own, own_packaging
 from tests.support.source_builder import (
-    CONTROL,
     PackageSpec,
     build_dsc,
     make_recipe,
@@ -66,12 +65,3 @@ def test_a_base_of_a_format_that_we_do_not_know_is_refused(tmp_path: Path) -> No
     dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (git)"))
     with pytest.raises(InputError, match=r"its format is 3\.0 \(git\); take a version of one of"):
         make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
-
-
-def test_a_failing_program_is_a_step_error_with_its_reason(tmp_path: Path) -> None:
-    recipe, orig = own_packaging(tmp_path)
-    (recipe.sources[0].patches / "debian/control").write_text(
-        CONTROL.format(name="other").replace("Package: other", "Package: Not A Name")
-    )
-    with pytest.raises(StepError, match="dpkg-source fails: "):
-        make_own(tmp_path, recipe, orig)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from backport.testbed.lxc import Testbed
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
 from tests.support.processes import eventually, running
+from tests.support.source_builder import write_files
 
 # What a path of a socket may have (unix(7)), with the byte that ends it.
 SOCKET_PATH = 108
@@ -50,21 +51,13 @@ getent hosts "$(hostname)" > "$AUTOPKGTEST_ARTIFACTS/own-name"
 """
 FILES = {
     "control": CONTROL,
-    "good": GOOD,
-    "bad": "#!/bin/sh\necho it is bad\nexit 3\n",
-    "skipping": "#!/bin/sh\nexit 77\n",
-    "slow": "#!/bin/sh\nsleep 765\n",
-    "online": "#!/bin/sh\n",
-    "uninstallable": "#!/bin/sh\n",
+    "good!": GOOD,
+    "bad!": "#!/bin/sh\necho it is bad\nexit 3\n",
+    "skipping!": "#!/bin/sh\nexit 77\n",
+    "slow!": "#!/bin/sh\nsleep 765\n",
+    "online!": "#!/bin/sh\n",
+    "uninstallable!": "#!/bin/sh\n",
 }
-
-
-def write_tests(folder: Path, files: Mapping[str, str]) -> Path:
-    folder.mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    return folder
 
 
 @pytest.fixture
@@ -88,7 +81,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
     testbed: Testbed, tmp_path: Path, temporary: Path
 ) -> None:
-    tests = write_tests(tmp_path / "matrix", FILES)
+    tests = write_files(tmp_path / "matrix", FILES)
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "shared").write_text("echo shared file\n")
 
@@ -127,7 +120,7 @@ def test_each_test_has_its_verdict_and_the_pinned_package_is_tested(
 
 def test_a_test_over_its_time_limit_failed(testbed: Testbed, tmp_path: Path) -> None:
     files = {**FILES, "control": CONTROL.replace("# lib: shared\n", "")}
-    tests = write_tests(tmp_path / "matrix", files)
+    tests = write_files(tmp_path / "matrix", files)
 
     result = run(tests, testbed=testbed, out=tmp_path / "out", only=["slow"], timeout=3)
 
@@ -150,7 +143,7 @@ def test_the_tests_of_a_source_package_are_run_and_only_those_asked_for(
 
 
 def test_a_test_that_does_not_exist_is_refused(testbed: Testbed, tmp_path: Path) -> None:
-    tests = write_tests(tmp_path / "matrix", FILES)
+    tests = write_files(tmp_path / "matrix", FILES)
 
     with pytest.raises(UsageError, match="there is no test other; choose from: good, bad"):
         run(tests, testbed=testbed, out=tmp_path / "out", only=["other"])

@@ -125,7 +125,7 @@ def test_without_the_hierarchy_of_the_first_version_systemd_freezes(
 from backport import errors
 lxc._SECOND_VERSION_SINCE = 0
 with Testbed(root, {}) as testbed:
-    clone = testbed.next_clone()
+    clone = f"{testbed.name}-1"
     host.must(["lxc-copy", "-n", testbed.name, "-N", clone, "-e", *testbed.copy_options()])
     try:
         lxc.wait_for_systemd(clone, 5)

@@ -14,7 +14,7 @@ from backport.testbed.lxc import Testbed
 from backport.testbed.matrix import installed_for
 from tests.build.bullseye import Bullseye
 from tests.build.packages import index, make_deb, make_repository
-from tests.testbed.test_autopkgtest import write_tests
+from tests.support.source_builder import write_files
 
 # A maintainer script changes files of the root too.
 NEEDED = {
@@ -34,8 +34,8 @@ find /etc /opt /srv/backport /usr /var/lib | grep -v '^/var/lib/\\(apt/lists\\|s
 TESTS = {
     "control": "Tests: whole\nDepends: needed, ours\nRestrictions: needs-root\n\n"
     "Tests: lacking\nDepends: ours-too\n",
-    "whole": STATE,
-    "lacking": "#!/bin/sh\ntest -e /etc/needed\n",
+    "whole!": STATE,
+    "lacking!": "#!/bin/sh\ntest -e /etc/needed\n",
 }
 
 
@@ -46,7 +46,7 @@ class OnPackages:
         self.folder = folder
         self.root = folder / "root"
         self.root.symlink_to(base.testbed_root)
-        self.tests = write_tests(folder / "tests", TESTS)
+        self.tests = write_files(folder / "tests", TESTS)
         self.repositories = {
             "built": make_repository(folder / "built", {"ours-too": "1.0"}),
             "base": make_repository(folder / "base", {"below": "1.0", "another": "1.0"}),

@@ -14,8 +14,11 @@ from backport.errors import InputError, MachineError
 from backport.testbed import lxc
 from backport.testbed.host import as_root, must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
+from backport.testbed.setup import INSIDE
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository
+
+PLACE = f"{INSIDE}/built"
 
 
 def inside(clone: str, command: str) -> str:
@@ -31,8 +34,8 @@ def test_a_clone_has_systemd_the_repositories_and_no_network(
     with Testbed(base.testbed_root, {"built": repository}) as testbed:
         with testbed.booted() as clone:
             state = inside(clone, "systemctl is-system-running")
-            mark = inside(clone, f"cat {testbed.place('built')}/mark")
-            written = inside(clone, f"touch {testbed.place('built')}/other || echo refused")
+            mark = inside(clone, f"cat {PLACE}/mark")
+            written = inside(clone, f"touch {PLACE}/other || echo refused")
             links = inside(clone, "ip -o link").splitlines()
             inside(clone, "touch /written-by-a-clone")
         present = containers() / testbed.name
@@ -97,8 +100,7 @@ def test_a_test_that_writes_to_the_machine_is_seen(base: Bullseye, tmp_path: Pat
         Testbed(base.testbed_root, {"built": repository}) as testbed,
         testbed.booted() as clone,
     ):
-        place = testbed.place("built")
-        inside(clone, f"mount -o remount,rw,bind {place} && echo >>{place}/Packages")
+        inside(clone, f"mount -o remount,rw,bind {PLACE} && echo >>{PLACE}/Packages")
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.errors import InputError
 from backport.testbed.matrix import depends, installed_for, wrap
-from backport.testbed.matrix import test_names as names_of
 
 CONTROL = "Tests: one, two\nDepends: tiny\n\nTests: three\nRestrictions: needs-root\n"
 
@@ -36,10 +34,6 @@ def test_a_folder_of_tests_becomes_a_source_tree(tests: Path, tmp_path: Path) ->
     assert (tree / "debian" / "changelog").read_text().startswith("matrix (0) ")
 
 
-def test_every_test_of_the_control_file_is_named(tests: Path) -> None:
-    assert names_of(tests / "control") == ("one", "two", "three")
-
-
 def test_what_a_test_asks_for_is_that_of_its_paragraph(tests: Path) -> None:
     (tests / "control").write_text(f"{CONTROL}Depends: @, tiny,\n  more (>= 1) | less\n")
 
@@ -60,15 +54,3 @@ def test_the_tested_packages_are_those_of_the_source_package(tmp_path: Path) -> 
 
     assert installed_for(tmp_path / "tiny_1.0-1.dsc", "one") == ["tiny", "tiny-doc"]
     assert installed_for(tmp_path / "tiny_1.0-1.dsc", "two") == ["tiny", "tiny-doc", "more"]
-
-
-def test_a_control_file_without_tests_is_refused(tests: Path) -> None:
-    (tests / "control").write_text("Depends: tiny\n")
-
-    with pytest.raises(InputError, match="names no test"):
-        names_of(tests / "control")
-
-
-def test_a_folder_of_tests_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="absent: the folder of tests does not exist"):
-        wrap(tmp_path / "absent", tmp_path / "tree")

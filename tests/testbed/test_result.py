@@ -49,7 +49,7 @@ RUNS: list[tuple[int, str, Verdict]] = [
 def test_the_exit_status_and_the_summary_give_the_verdict(
     exit_code: int, summary: str, verdict: Verdict
 ) -> None:
-    assert judge(exit_code, read_summary(summary), said="said") == verdict
+    assert judge(exit_code, read_summary(summary), last_words="said") == verdict
 
 
 @pytest.mark.parametrize("exit_code", [*range(21), -9, -15, 255])
@@ -89,22 +89,20 @@ def test_a_summary_that_says_something_else_than_the_status_is_broken(
     assert verdict.detail.startswith(f"exit status {exit_code} (")
 
 
-def test_a_test_that_was_asked_for_and_gave_no_answer_is_broken() -> None:
-    verdict = judge(0, read_summary(PASS), wanted=["smoke", "renew"])
-
-    assert verdict == Broken("no answer came from: renew")
-
-
-def test_a_broken_test_makes_the_run_broken() -> None:
-    verdict = judge(2, read_summary(PASS + "old   BROKEN no such file\n"))
-
-    assert verdict == Broken("old: no such file")
-
-
-def test_a_run_that_the_toolkit_ended_is_broken_whatever_passed_before() -> None:
-    verdict = judge(-15, read_summary(PASS), timed_out=True)
-
-    assert verdict == Broken("the testbed took longer than its time limit")
+@pytest.mark.parametrize(
+    ("exit_code", "summary", "wanted", "trouble"),
+    [
+        (0, PASS, ["smoke", "renew"], "no answer came from: renew"),
+        (2, PASS + "old   BROKEN no such file\n", [], "old: no such file"),
+        (-15, PASS, None, "the testbed took longer than its time limit"),
+    ],
+    ids=["no answer", "a broken test", "ended by the toolkit"],
+)
+def test_what_gave_no_answer_is_broken_whatever_passed(
+    exit_code: int, summary: str, wanted: list[str] | None, trouble: str
+) -> None:
+    tests = read_summary(summary)
+    assert judge(exit_code, tests, wanted=wanted or [], timed_out=wanted is None) == Broken(trouble)
 
 
 @pytest.mark.parametrize(

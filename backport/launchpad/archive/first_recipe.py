@@ -22,10 +22,10 @@ from backport.errors import InputError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
-from backport.recipe import init_text, outside
+from backport.recipe import init_text
 from backport.recipe.init_text import FirstSource
 from backport.recipe.model import BasePin, Published
-from backport.source import control
+from backport.source import control, dep8
 from backport.source import dsc as dsc_file
 from backport.source.files import sha256_of
 
@@ -172,7 +172,7 @@ def _sources(found: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
         packages = [re.split(r"[\s(:\[<|]", relation)[0] for relation in control.relations(text)]
         needed = dict.fromkeys(made[package] for package in packages if package in made)
         needs[one["Source"]] = tuple(name for name in needed if name != one["Source"])
-        tests = outside.dep8_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))
+        tests = dep8.named_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))
         first = FirstSource(one["Source"], pin, _main_package(one), tests=(*tests,))
         sources[first.name] = first
     try:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,28 @@ class Stall:
 
 @dataclass
 class FileServer:
-    """What is served by path, the faults of the next requests in order, and what was asked."""
+    """What is served by path, the faults of the next requests in order, and what was asked.
+
+    Files of `folder` are served too; of paths that have `cut` in them half is sent.
+    """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[Cut | Status | Stall] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    folder: Path | None = None
+    cut: str = ""
+
+    def body(self, path: str) -> bytes | None:
+        """What is served under a path."""
+        file = self.folder / unquote(path).lstrip("/") if self.folder else Path()
+        return file.read_bytes() if file.is_file() else self.files.get(path)
 
 
 @contextlib.contextmanager
-def serve() -> Iterator[FileServer]:
+def serve(folder: Path | None = None, cut: str = "") -> Iterator[FileServer]:
     """Serve until the block ends."""
-    state = FileServer()
+    state = FileServer(folder=folder, cut=cut)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -50,17 +62,20 @@ def serve() -> Iterator[FileServer]:
             if isinstance(fault, Status):
                 self.send_error(fault.code)
                 return
-            if self.path not in state.files:
+            body = state.body(self.path)
+            if body is None:
                 self.send_error(404)
                 return
-            body = state.files[self.path]
+            if state.cut and state.cut in self.path:
+                fault = Cut(len(body) // 2)
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if isinstance(fault, Stall):
                 self.connection.recv(1)
                 return
-            self.wfile.write(body[: fault.after if fault else len(body)])
+            with contextlib.suppress(ConnectionError):  # a client whose disk is full hangs up
+                self.wfile.write(body[: fault.after if fault else len(body)])
             self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:
