@@ -230,7 +230,7 @@ STEP: dict[str, Any] = {
     "record": {
         "name": "test/xenial/alpha.smoke", "key": "k", "verdict": PASSED, "exit_code": 0,
         "digest": "d", "started": 1.5, "seconds": 2.5, "outputs": {"log": [3, 1, "0" * 64]},
-        "logs": None},
+        "logs": {}},
 }  # fmt: skip
 MANIFEST = {
     "update": "small", "bug": 1, "toolkit": "0", "format": manifest.FORMAT,
