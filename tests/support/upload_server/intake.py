@@ -61,9 +61,9 @@ class Intake:
     def _checked(self, changes: Path) -> Arrived:
         """The upload, once its signatures and hashes are right."""
         signer = self._signer(changes)
-        said = Changes(changes.read_bytes())
+        fields = Changes(changes.read_bytes())
         files = {}
-        for entry in said["Checksums-Sha256"]:
+        for entry in fields["Checksums-Sha256"]:
             path = changes.parent / str(entry["name"])
             files[path.name] = content = path.read_bytes() if path.is_file() else b""
             if hashlib.sha256(content).hexdigest() != entry["sha256"]:
@@ -76,9 +76,9 @@ class Intake:
             if hashlib.sha256(files.get(str(entry["name"]), b"")).hexdigest() != entry["sha256"]:
                 raise RejectedError(f"Unable to find {entry['name']} in upload or distribution.")
         return Arrived(
-            source=str(said["Source"]),
-            version=str(said["Version"]),
-            series=str(said["Distribution"]),
+            source=str(fields["Source"]),
+            version=str(fields["Version"]),
+            series=str(fields["Distribution"]),
             signer=signer,
             files=files,
             binaries=tuple(word.strip() for word in str(dsc["Binary"]).split(",")),
@@ -92,7 +92,7 @@ class Intake:
             command += ["--no-autostart", "--status-fd", "1", "--output", str(out), "--verify"]
             command.append(str(path))
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-        found = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
-        if done.returncode != 0 or found is None or not self.verifies:
+        valid = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
+        if done.returncode != 0 or valid is None or not self.verifies:
             raise UnverifiedError(f"GPG verification of {path.name} failed.")
-        return found[1]
+        return valid[1]
