@@ -123,16 +123,14 @@ def test_wait_exits_4_with_the_end_of_the_log_when_a_build_failed(scene: Scene) 
         assert out.count(f"xenial/app {VERSION} amd64: failed\n") == 2 - ("--quiet" in words)
 
 
-def test_wait_refuses_what_is_no_time(scene: Scene) -> None:
+def test_wait_refuses_what_is_no_time_and_what_was_not_sent(scene: Scene) -> None:
     assert scene.run("wait", "--minutes", "0")[0] == 2
     for text in ("soon", "0", "-1", "inf"):
         scene.monkeypatch.setenv("BACKPORT_POLL_SECONDS", text)
         code, _, err = scene.run("wait")
         assert code == 2
         assert f"BACKPORT_POLL_SECONDS: {text!r} is no number" in err
-
-
-def test_wait_does_not_wait_for_what_was_not_sent(scene: Scene) -> None:
+    scene.monkeypatch.delenv("BACKPORT_POLL_SECONDS")
     record(scene.root, scene.standin.root, "broken")
     code, _, err = scene.run("wait")
     assert code == 3

@@ -34,10 +34,6 @@ class RejectedError(Exception):
     """The upload is refused, for this reason: Launchpad sends it in a mail."""
 
 
-class UnverifiedError(Exception):
-    """The signature cannot be verified: the upload is dropped, and nobody gets a mail."""
-
-
 class Ppas:
     """The people, keys and PPAs of a world.
 
