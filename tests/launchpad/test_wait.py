@@ -57,10 +57,10 @@ class Scene:
             self.events.append(dict(data))
             self.text += text + "\n"
 
-        clock = wait.Wait(
+        waiting = wait.Wait(
             self.client, PPA, self.work, tell, longest, 60.0, QUICK, lambda: self.farm.now, sleep
         )
-        return clock.run(uploads or (APP,))
+        return waiting.run(uploads or (APP,))
 
     def told(self, event: str) -> list[dict[str, Any]]:
         return [one for one in self.events if one["event"] == event]

@@ -75,16 +75,15 @@ class Sender:
     def _wait_for_needs(self, item: PlannedUpload) -> None:
         """Wait, as `backport wait` does, until all that an item needs is published."""
         needs = [
-            SourceVersion(one.source, one.series, one.version)
-            for one in self.plan.items
-            if one.name in item.needs and one.action != SKIP
+            SourceVersion(needed.source, needed.series, needed.version)
+            for needed in self.plan.items
+            if needed.name in item.needs and needed.action != SKIP
         ]
         if not needs:
             return
         self._tell("waits", item, f"waiting for {', '.join(map(str, needs))}")
-        ended = Wait(self.client, self.ppa, self.work, self.tell, self.longest, self.poll).run(
-            needs
-        )
+        waiting = Wait(self.client, self.ppa, self.work, self.tell, self.longest, self.poll)
+        ended = waiting.run(needs)
         if ended != ALL_PUBLISHED:
             raise (RemoteError if ended == "time limit" else StepError)(
                 f"{item.name} is not sent, since what it needs is not published ({ended})",
