@@ -18,7 +18,7 @@ def refused(url: str, limits: Limits = ONCE) -> UnansweredError:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ([HEAD, b"x" * 65536, None], "sends more than the limit"),
         ([b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", None], "broke off the connection"),
@@ -31,9 +31,9 @@ def refused(url: str, limits: Limits = ONCE) -> UnansweredError:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_answer_that_cannot_be_used_is_told(sent: list[bytes | None], said: str) -> None:
+def test_an_answer_that_cannot_be_used_is_told(sent: list[bytes | None], message: str) -> None:
     with RawServer(sent) as server:
-        assert said in refused(server.url, Limits(attempts=1, size=1_000_000)).what
+        assert message in refused(server.url, Limits(attempts=1, size=1_000_000)).what
 
 
 @pytest.mark.parametrize("sent", [[HEAD, b"x", None], [b"HTTP/1.1 200 OK\r\n", b"x", None]])
@@ -79,6 +79,12 @@ def test_a_fault_that_stays_or_lasts_too_long_is_not_asked_for_again(
     with RawServer([b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status]) as server:
         refused(server.url, Limits(attempts=2))
     assert server.connections == connections
+
+
+def test_no_attempt_begins_behind_the_limit_of_all_together() -> None:
+    with RawServer([b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"]) as server:
+        refused(server.url, Limits(attempts=100, first_wait=3.0, total=2.0))
+    assert server.connections == 2
 
 
 def test_an_error_of_ours_is_no_fault_of_the_server() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from backport.commands import common
@@ -16,13 +18,18 @@ from backport.launchpad.archive.publications import Records
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug import sponsor as sponsoring
-from backport.launchpad.bug.changes import change_json
-from backport.launchpad.bug.comments import milestone
-from backport.launchpad.bug.plan import WantedBug
+from backport.launchpad.bug.plan import BugPlan, WantedBug
+from backport.launchpad.builds import states
+from backport.launchpad.upload import journal
+from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
 from backport.recipe.model import Recipe
 
 _REFUSED = 6
+_MILESTONES = {
+    "uploaded": "These packages were uploaded to {} for testing:",
+    "published": "All builds of these packages are published in {}:",
+}
 
 
 def register(subs: Subparsers) -> None:
@@ -34,15 +41,9 @@ def register(subs: Subparsers) -> None:
         "--milestone",
         action="append",
         default=[],
-        choices=("uploaded", "published"),
+        choices=tuple(_MILESTONES),
         help="comment, once, on what was reached by the records of upload and wait; repeatable "
         "(default: none)",
-    )
-    sub.add_argument(
-        "--message",
-        type=Path,
-        metavar="FILE",
-        help="post this text as a comment, once (default: none)",
     )
     sub = common.add(
         subs, "sponsor", sponsor, "attach the debdiffs to the bug and subscribe the sponsors"
@@ -56,17 +57,15 @@ def bug(args: argparse.Namespace) -> int:
     """Show the bug and the difference; with --set make it as wanted."""
     recipe = reader.load(args.recipe, outside=args.outside)
     number = common.bug_number(recipe)
-    with closing(_client(args, login=args.set)) as client:
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.set)) as client:
         wanted = _wanted(args, recipe, client)
-        found = bugs.read(client, number, rights=args.set)
-        plan = bug_plan.make(found, wanted)
-        data = {"event": "bug", **found.to_json(), "notes": plan.notes}
-        data["changes"] = [change_json(change) for change in plan.changes]
-        common.tell(args, data, f"{found}\n{plan}")
+        there = bugs.read(client, number, rights=args.set)
+        plan = bug_plan.make(there, wanted)
+        common.tell(args, {"event": "bug", **asdict(there), **plan.to_json()}, f"{there}\n{plan}")
         if not args.set or not plan.changes or not _agreed(args, len(plan.changes)):
             return 0
-        applied = bugs.apply(client, found, wanted)
-        common.tell(args, applied.to_json(), str(applied))
+        applied = bugs.apply(client, there, wanted, partial(common.tell, args))
+        common.tell(args, {"event": "left", **applied.left.to_json()}, str(applied.left))
     if not applied.troubles and not applied.left.changes:
         return 0
     left = "the bug has changed meanwhile, and is not as wanted; run the command again"
@@ -80,39 +79,21 @@ def sponsor(args: argparse.Namespace) -> int:
     recipe = common.as_made(args, reader.load(args.recipe, outside=args.outside))
     number = common.bug_number(recipe)
     work = common.work_folder(args, recipe)
-    with closing(_client(args, login=not args.dry_run)) as client:
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=not args.dry_run)) as client:
         records = Records(args.cache, client)
         pairs = common.pairs(args, recipe)
         debdiffs, notes = sponsoring.find(recipe, pairs, records, work, args.cache)
-        for text in notes:
-            common.note(text, args)
-        todo = sponsoring.missing(client, number, debdiffs)
-        titles = [debdiff.title for debdiff in todo.debdiffs]
-        teams = [sponsoring.TEAM] if todo.subscription else []
-        lines = [f"to attach to bug {number}: {title}" for title in titles]
-        lines += [f"to subscribe: {team}" for team in teams]
-        if not todo:
-            lines = [f"bug {number} has every debdiff, and {sponsoring.TEAM} is subscribed."]
-        data = {"event": "sponsor", "number": number, "attach": titles, "subscribe": teams}
-        common.tell(args, data, "\n".join(lines))
-        if args.dry_run or not todo or not _agreed(args, len(todo)):
-            return 0
-        for done in sponsoring.carry_out(client, number, debdiffs):
-            common.tell(args, {"event": "done", "what": done}, f"done: {done}")
+        plan = BugPlan(sponsoring.missing(client, number, debdiffs), tuple(notes))
+        text = f"LP: #{number}\n{plan}"
+        common.tell(args, {"event": "sponsor", "number": number, **plan.to_json()}, text)
+        if not args.dry_run and plan.changes and _agreed(args, len(plan.changes)):
+            sponsoring.carry_out(client, number, debdiffs, partial(common.tell, args))
     return 0
-
-
-def _client(args: argparse.Namespace, *, login: bool) -> LaunchpadlibClient:
-    return LaunchpadlibClient(args.cache / "launchpad", login=login)
 
 
 def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient) -> WantedBug:
     work = common.work_folder(args, recipe)
-    comments = [
-        milestone(recipe, work, client.root, name) for name in dict.fromkeys(args.milestone)
-    ]
-    if args.message:
-        comments.append(_message(args.message))
+    comments = [_comment(recipe, work, client.root, name) for name in dict.fromkeys(args.milestone)]
     affected = {source.name: source.series for source in recipe.sources}
     affected.update({retired.name: retired.series for retired in recipe.retired})
     return WantedBug(
@@ -127,14 +108,30 @@ def _wanted(args: argparse.Namespace, recipe: Recipe, client: LaunchpadlibClient
     )
 
 
-def _message(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the message cannot be read: {error}", where=str(path)) from error
-    if not text:
-        raise InputError("the message is empty", where=str(path), advice="write the comment")
-    return text
+def _comment(recipe: Recipe, work: Path, root: str, milestone: str) -> str:
+    """The comment on a milestone, which the records have to have reached.
+
+    The same records give the same text, so that a comment that is there is known again.
+    """
+    ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
+    every = journal.read(work, str(ppa), root)
+    newest = journal.newest(one for one in every if one.state in ("sent", "accepted"))
+    lines = [_MILESTONES[milestone].format(ppa), ""]
+    for series in recipe.series:
+        for source in recipe.sources:
+            if upload := newest.get((series.name, source.name)):
+                line = f"{series.name}: {source.name} {upload.version}"
+                if milestone == "published":
+                    builds = states.read(work, upload).builds
+                    line += f" (built on {', '.join(sorted(build.arch for build in builds))})"
+                lines.append(line)
+    if not lines[-1]:
+        raise InputError(
+            f"nothing was uploaded to {ppa} yet",
+            where=str(work / journal.FOLDER),
+            advice="run: backport upload",
+        )
+    return "\n".join(lines)
 
 
 def _agreed(args: argparse.Namespace, count: int) -> bool:

@@ -17,7 +17,6 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.autopkgtest import results, service, verdicts
-from backport.launchpad.autopkgtest.results import AskedControl
 from backport.launchpad.autopkgtest.service import Request
 from backport.launchpad.autopkgtest.verdicts import ServiceRun
 from backport.launchpad.upload import ppa as ppas
@@ -84,14 +83,10 @@ def run(args: argparse.Namespace) -> int:
             shipped = _shipped(recipe, request)
             tested.append(results.read(reader, request, shipped, store))
             for asked in _controls(recipe, request, shipped):
-                version = _newest(client, second, request) if second else ""
-                if not second or not version:
-                    why = f"name a PPA with packages of the variant {asked[0].variant}: "
-                    why += "--control-ppa"
-                    if second:
-                        why = f"{second} has no {request.source} for {request.series}"
-                    controls += results.not_run(replace(request, version=""), asked, why)
+                if second is None:
+                    controls += asked
                     continue
+                version = _newest(client, second, request)
                 other = replace(request, version=version, ppa=second)
                 update = ppas.update_of(request.version)
                 controls += results.control(reader, other, asked, update, store)
@@ -116,27 +111,28 @@ def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:
     return tuple(named_tests(read_text(control))) if control.is_file() else ()
 
 
-def _controls(
-    recipe: Recipe, request: Request, shipped: tuple[str, ...]
-) -> list[list[AskedControl]]:
+def _controls(recipe: Recipe, request: Request, shipped: tuple[str, ...]) -> list[list[ServiceRun]]:
     """The controls of the tests that the package ships, those on the same variant together."""
-    by_variant: dict[str, list[AskedControl]] = {}
+    by_variant: dict[str, list[ServiceRun]] = {}
     for row in recipe.matrix:
-        if row.source == request.source and row.name in shipped and not row.matrix:
-            for one in row.controls:
-                if one.variant:
-                    asked = AskedControl(row.name, one.test, one.variant)
-                    by_variant.setdefault(one.variant, []).append(asked)
+        if row.source != request.source or row.name not in shipped or row.matrix:
+            continue
+        for control in row.controls:
+            if variant := control.variant:
+                why = f"name a PPA with packages of the variant {variant}: --control-ppa"
+                skipped = Skipped(f"control not run: {why}")
+                run = ServiceRun(*request.cell, "", skipped, test=row.name, variant=variant)
+                by_variant.setdefault(variant, []).append(replace(run, control=control.test))
     return list(by_variant.values())
 
 
 def _newest(client: LaunchpadlibClient, ppa: PpaName, request: Request) -> str:
-    found = [
+    versions = [
         record.version
         for record in client.published_sources(request.source, ppa=ppa)
         if record.series == request.series and record.in_archive
     ]
-    return str(max(found, key=Version)) if found else ""
+    return str(max(versions, key=Version)) if versions else ""
 
 
 def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.Namespace) -> None:
@@ -145,8 +141,8 @@ def _show(tested: list[ServiceRun], controls: list[ServiceRun], args: argparse.N
         print("To request these tests, open each address in a browser that is logged in to")
         print("Launchpad as somebody who may upload the package:")
         print("\n".join(f"  {address}" for address in unasked))
-    for one in (*(one for one in tested if one.result), *controls):
-        if not (args.quiet and isinstance(one.verdict, Passed)):
-            name = f"{one.series}/{one.source} on {one.arch}"
-            name = f"control of {one.test} ({name})" if one.control else name
-            print(f"{name}: {verdict.kind(one.verdict)}: {verdict.text(one.verdict)}")
+    for run in (*(run for run in tested if run.result), *controls):
+        if not (args.quiet and isinstance(run.verdict, Passed)):
+            name = f"{run.series}/{run.source} on {run.arch}"
+            name = f"control of {run.test} ({name})" if run.control else name
+            print(f"{name}: {verdict.kind(run.verdict)}: {verdict.text(run.verdict)}")

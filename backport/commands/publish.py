@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import closing
+from functools import partial
 
 from backport.commands import common, waiting
 from backport.commands.common import Subparsers
@@ -13,9 +14,8 @@ from backport.engine.store import Store
 from backport.errors import UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import poll_seconds
-from backport.launchpad.archive.publications import archive_versions
-from backport.launchpad.builds.states import Builds, SourceVersion
-from backport.launchpad.builds.wait import Wait
+from backport.launchpad.archive.publications import Records, archive_versions
+from backport.launchpad.builds.states import SourceVersion
 from backport.launchpad.upload import checks, dput, gather
 from backport.launchpad.upload import ppa as ppas
 from backport.launchpad.upload import send as uploading
@@ -38,9 +38,6 @@ def register(subs: Subparsers) -> None:
         help="sign with this gpg key (default: the recipe's, else the maintainer's)",
     )
     sub.add_argument(
-        "--method", choices=("ftp", "sftp"), default="", help="send by this protocol (default: ftp)"
-    )
-    sub.add_argument(
         "--force",
         default="",
         metavar="REASON",
@@ -54,13 +51,7 @@ def register(subs: Subparsers) -> None:
         help="take the next number, since a mail said that this upload was rejected; repeatable "
         "(default: none)",
     )
-    sub.add_argument(
-        "--minutes",
-        type=float,
-        default=60.0,
-        metavar="N",
-        help="wait at most so long until the PPA has it (default: %(default).0f)",
-    )
+    waiting.add_minutes(sub)
     sub.add_argument("--ask", action="store_true", help="show the plan and ask before it is sent")
     sub.add_argument("--wait", action="store_true", help="follow the builds then, as wait does")
 
@@ -71,20 +62,21 @@ def upload(args: argparse.Namespace) -> int:
     common.selection(args, recipe)
     common.bug_number(recipe)
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
-    if args.minutes <= 0:
-        raise UsageError("this is no number of minutes", where="--minutes")
+    seconds = waiting.longest(args)
     if args.ask and not args.dry_run and not sys.stdin.isatty():
         raise UsageError(
             "nobody is there to be asked", where="--ask", advice="leave it out to upload at once"
         )
     store = Store(common.work_folder(args, recipe))
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
-        server = dput.server(args.method, client.root)
+        server = dput.server(client.root)
         with store.locked():
-            plan, there = _upload(args, recipe, store, client=client, name=name, server=server)
+            plan, there = _upload(
+                args, recipe, store, client=client, name=name, server=server, longest=seconds
+            )
     if args.wait and there:
         # A series that was asked for by name and cannot be had is told after the others are done.
-        waited = waiting.after_upload(args, there)
+        waited = waiting.wait(args, there)
         return plan.exit_code or waited
     return plan.exit_code
 
@@ -97,20 +89,22 @@ def _upload(
     client: LaunchpadlibClient,
     name: PpaName,
     server: Server,
+    longest: float,
 ) -> tuple[UploadPlan, list[SourceVersion]]:
     """Plan and send; returns the plan, and what the PPA then has.
 
     None are returned where nothing was to be done: a dry run, a refusal, the answer no.
     """
-    for one in args.rejected:
-        if not uploading.mark_rejected(store.work, str(name), client.root, one):
-            raise UsageError(f"no upload {one!r} waits for an answer", where="--rejected")
+    for upload in args.rejected:
+        if not uploading.mark_rejected(store.work, str(name), client.root, upload):
+            raise UsageError(f"no upload {upload!r} waits for an answer", where="--rejected")
     ppa = Ppa(client, name)
     account = ppa.account()
     ppa.check_clock()
     ppa.check()
     # A kept answer is not good enough for an upload.
-    archive = archive_versions(recipe, client, args.cache, work=store.work, fresh=True)
+    records = Records(args.cache, client, fresh=True)
+    archive = archive_versions(recipe, records, work=store.work)
     upgrade_order.refuse_downward(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
@@ -123,6 +117,7 @@ def _upload(
         store=store,
         client=client,
         ppa=ppa,
+        records=records,
         archive=archive,
         tested=gather.still_passed(recipe, store, series),
         key_trouble=key_trouble,
@@ -160,10 +155,9 @@ def _upload(
         server=server,
         key=key,
         candidates=candidates,
-        builds=Wait(Builds(client, name), str(name), store.work, lambda *_: None),
-        notify=lambda event: common.tell(args, event, uploading.as_line(event)),
+        tell=partial(common.tell, args),
         poll=poll_seconds(30.0),
-        longest=args.minutes * 60,
+        longest=longest,
     )
     done = sender.run()
     names = [f"{upload.series}/{upload.source}={upload.version}" for upload in done]

@@ -66,8 +66,8 @@ def plan(args: argparse.Namespace) -> int:
     recipe = reader.load(args.recipe, outside=args.outside, matrix=args.matrix)
     selection = common.selection(args, recipe)
     for pinned in (one for source in recipe.sources for one in source.pins):
-        if (found := dsc.at_hand(pinned, args.cache)) is not None:
-            dsc.require_format(dsc.read_dsc(found))
+        if (file := dsc.at_hand(pinned, args.cache)) is not None:
+            dsc.require_format(dsc.read_dsc(file))
     notes: list[str] = []
     work = common.work_folder(args, recipe)
     archive = upgrade_order.archive_versions(

@@ -108,9 +108,10 @@ def debdiff(args: argparse.Namespace) -> int:
         asked: LaunchpadlibClient | None = None if args.offline else client
         records = Records(args.cache, asked)
         for pair in pairs:
-            made = archive_diff.compare(
+            record, path = archive_diff.compare(
                 recipe, pair, records, store.work, args.cache, offline=args.offline
             )
-            files = f"\n  {made.path}\n  lines to read: {made.weight}" if made.path else ""
-            common.tell(args, {"event": "debdiff", **made.record}, f"{made.told}{files}")
+            lines = ", ".join(f"{part} {count}" for part, count in record.get("lines", {}).items())
+            files = f"\n  {path}\n  lines to read: {lines}" if path else ""
+            common.tell(args, {"event": "debdiff", **record}, f"{record['told']}{files}")
     return 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from backport.commands import common
 from backport.commands.common import Subparsers
@@ -16,67 +16,68 @@ from backport.errors import InputError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import poll_seconds
 from backport.launchpad.builds import wait as waiting
-from backport.launchpad.builds.states import Builds, SourceVersion
+from backport.launchpad.builds.states import SourceVersion
 from backport.launchpad.upload import journal
 from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
 
 _FAILED = 4
-_MINUTES, _RETRIES = 240.0, 3
 
 
 def register(subs: Subparsers) -> None:
     """Add the command of this group."""
     sub = common.add(subs, "wait", wait, "follow the builds of what was uploaded to the PPA")
     common.select(sub)
+    add_minutes(sub)
+
+
+def add_minutes(sub: argparse.ArgumentParser) -> None:
+    """Add the option that limits a wait for builds."""
     sub.add_argument(
         "--minutes",
         type=float,
-        default=_MINUTES,
+        default=240.0,
         metavar="N",
-        help="wait at most so long (default: %(default).0f)",
-    )
-    sub.add_argument(
-        "--retries",
-        type=int,
-        default=_RETRIES,
-        metavar="N",
-        help="start a build again so often after a problem of the build farm (default: "
-        "%(default)s); with 0 no login is needed",
+        help="wait at most so long for builds (default: %(default).0f)",
     )
 
 
-def after_upload(args: argparse.Namespace, uploads: list[SourceVersion]) -> int:
-    """Wait for these uploads, as the command does without options; `args` are those of `upload`."""
-    return wait(
-        argparse.Namespace(**{**vars(args), "minutes": _MINUTES, "retries": _RETRIES}), uploads
-    )
+def longest(args: argparse.Namespace) -> float:
+    """The seconds that a wait for builds may take.
+
+    Raises:
+        UsageError: `--minutes` is no such time.
+    """
+    if not 0 < args.minutes < 1e6:
+        raise UsageError("this is no time to wait", where="--minutes", advice="give minutes")
+    return float(args.minutes) * 60
 
 
 def wait(args: argparse.Namespace, uploads: list[SourceVersion] | None = None) -> int:
-    """Wait; 0 if all is published, 4 if something failed or the time is over."""
+    """Wait; 0 if all is published, 4 if something failed or the time is over.
+
+    Parameters:
+        uploads: what is waited for; without it what the records of `upload` name.
+    """
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
-    interval = poll_seconds(waiting.Bounds.interval)
-    if not 0 < args.minutes < 1e6:
-        raise UsageError("this is no time to wait", where="--minutes", advice="give minutes")
+    interval, seconds = poll_seconds(60.0), longest(args)
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     work = common.work_folder(args, recipe)
 
-    def tell(data: dict[str, Any], text: str) -> None:
+    def tell(data: Mapping[str, object], text: str) -> None:
         passes = data.get("reason", waiting.ALL_PUBLISHED) == waiting.ALL_PUBLISHED
         if args.json:
             print(json.dumps(data), flush=True)
         elif not (args.quiet and passes and data["event"] not in ("failed", "note")):
             print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
-    with closing(LaunchpadlibClient(args.cache / "launchpad", login=args.retries > 0)) as client:
+    with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
         if uploads is None:
             uploads, notes = recorded(args, work, str(ppa), client.root)
             for text in notes:
                 tell({"event": "note", "text": text}, f"note: {text}")
-        bounds = waiting.Bounds(args.minutes * 60, interval, max(0, args.retries))
-        ended = waiting.Wait(Builds(client, ppa), str(ppa), work, tell, bounds).run(uploads)
+        ended = waiting.Wait(client, ppa, work, tell, seconds, interval).run(uploads)
     common.remake_evidence(args, Store(work))
     return 0 if ended == waiting.ALL_PUBLISHED else _FAILED
 
@@ -90,16 +91,16 @@ def recorded(
         InputError: nothing was.
     """
     newest = journal.newest(
-        one
-        for one in journal.read(work, ppa, root)
-        if one.series in (args.series or (one.series,))
-        and one.source in (args.source or (one.source,))
+        upload
+        for upload in journal.read(work, ppa, root)
+        if upload.series in (args.series or (upload.series,))
+        and upload.source in (args.source or (upload.source,))
     )
-    sent = [one for one in newest.values() if one.state in ("sent", "accepted")]
+    sent = [upload for upload in newest.values() if upload.state in ("sent", "accepted")]
     notes = [
-        f"{one.series}/{one.source} {one.version} is {one.state} and is not waited for"
-        for one in newest.values()
-        if one not in sent
+        f"{upload.series}/{upload.source} {upload.version} is {upload.state} and is not waited for"
+        for upload in newest.values()
+        if upload not in sent
     ]
     if not sent:
         raise InputError(

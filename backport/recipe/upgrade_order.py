@@ -32,8 +32,8 @@ def archive_versions(
     from backport.launchpad.archive import publications  # noqa: PLC0415 - not every command needs it
 
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
-        asked = None if offline else client
-        published = publications.archive_versions(recipe, asked, cache, note=note, work=work)
+        records = publications.Records(cache, None if offline else client)
+        published = publications.archive_versions(recipe, records, note=note, work=work)
     for source in recipe.sources:
         for series in source.series:
             if warning := versions.overtaken(source, series, published.get((source.name, series))):

@@ -10,16 +10,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backport.engine import verdict
 from backport.engine.step import StepId
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import ConflictError
+from backport.launchpad.api.client import ConflictError, LaunchpadlibClient
 from backport.launchpad.bug import model as bugs
-from backport.launchpad.bug.changes import AddComment
+from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.data import Bug
+from backport.launchpad.bug.plan import WantedBug
 from backport.output import printable
 from backport.sru import check
 from backport.sru.checklist_data import Checklist, TagChange
@@ -121,8 +122,10 @@ def post(
         now = bugs.read(client, seen.number)
         _unchanged(client, seen, now, change)
         written = []
-        if not now.has_comment(comments[change.series]):
-            bugs.carry_out(client, seen.number, AddComment(comments[change.series]))
+        wanted = WantedBug({}, frozenset(), comments=(comments[change.series],))
+        left = partial(bugs.to_change, client, seen.number, wanted)
+        for comment in bug_plan.make(now, wanted).changes:
+            bugs.carry_out(client, seen.number, comment, left)
             written.append("comment")
         if not _is_done(now, change):
             _tag(client, seen, change)

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backport.errors import RemoteError
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug.data import Bug

@@ -10,7 +10,6 @@ import os
 import pty
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,13 +26,19 @@ from tests.e2e.small_recipes import (
     matrix_row,
     say_in_the_changelog,
 )
-from tests.e2e.support import CHECKOUT, Place, Ran, environment, must
+from tests.e2e.support import CHECKOUT, Place, Ran, environment
 from tests.support.launchpad_server import StandIn
 from tests.support.launchpad_server.world_builds import Farm
 from tests.support.launchpad_server.world_ppa import Ppas
 from tests.support.upload_server import FtpServer, SftpServer
 from tests.support.upload_server.case import OWNER, PPA, SECRET, TOKEN, write_credentials
-from tests.support.upload_server.fixtures import fingerprint_of, world
+from tests.support.upload_server.fixtures import (
+    end_agent,
+    fingerprint_of,
+    gnupg_home,
+    new_key,
+    world,
+)
 from tests.support.upload_server.intake import Intake
 
 SERIES = "noble"
@@ -105,18 +110,10 @@ class Launchpad:
 @pytest.fixture
 def gnupg() -> Iterator[Path]:
     """A home with a key of the maintainer, that has a passphrase; no agent knows it."""
-    # The agent's socket lies in here, and a socket's path may have 107 characters (unix(7)).
-    home = Path(tempfile.mkdtemp(prefix="gpg-"))
-    gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"]
-    end = ["gpgconf", "--homedir", home, "--kill", "gpg-agent"]
-    who = "A Tester <tester@example.org>"
-    try:
-        must([*gpg, "--passphrase", PASSPHRASE, "--quick-generate-key", who, "ed25519", "sign"])
-        must(end)
+    with gnupg_home() as home:
+        new_key(home, "tester", passphrase=PASSPHRASE)
+        end_agent(home)
         yield home
-    finally:
-        subprocess.run(end, check=False, capture_output=True)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from backport.launchpad.api.credentials import VARIABLE
 from backport.transport import Limits
 from tests.launchpad.scene import scene
 from tests.support.launchpad_server import StandIn, World
+from tests.support.recipes import UBUNTU
+from tests.support.upload_server import fixtures
 from tests.support.upload_server.case import write_credentials
 from tests.support.upload_server.fixtures import case, gnupg_home, new_key, upload_template
 
@@ -23,14 +26,7 @@ QUICK = Limits(connect=2.0, silence=2.0, attempts=4, first_wait=0.01, longest_wa
 @pytest.fixture
 def world() -> World:
     """Ubuntu with four series and Debian with one; one source, published in several pockets."""
-    world = World()
-    world.distribution("ubuntu")
-    world.series("ubuntu", "xenial", "16.04", "Supported")
-    world.series("ubuntu", "yakkety", "16.10", "Obsolete")
-    world.series("ubuntu", "zesty", "17.04", "Obsolete")
-    world.series("ubuntu", "bionic", "18.04", "Supported")
-    world.distribution("debian")
-    world.series("debian", "sid", "", "Experimental")
+    world = fixtures.world({**UBUNTU, "bionic": "18.04"})
     world.publish("xenial", "hello-sru", "1.0-1", status="Superseded")
     world.publish("xenial", "hello-sru", "1.0-1ubuntu0.1", pocket="Updates")
     world.publish("yakkety", "hello-sru", "1.1-1", status="Obsolete")
@@ -51,17 +47,16 @@ MakeClient = Callable[..., LaunchpadlibClient]
 
 @pytest.fixture
 def make_client(standin: StandIn, tmp_path: Path) -> Iterator[MakeClient]:
-    made: list[LaunchpadlibClient] = []
+    with ExitStack() as stack:
 
-    def make(root: str = "", limits: Limits = QUICK) -> LaunchpadlibClient:
-        made.append(
-            LaunchpadlibClient(tmp_path / "launchpadlib", root=root or standin.root, limits=limits)
-        )
-        return made[-1]
+        def make(
+            root: str = "", limits: Limits = QUICK, *, login: bool = False
+        ) -> LaunchpadlibClient:
+            cache, root = tmp_path / "launchpadlib", root or standin.root
+            made = LaunchpadlibClient(cache, root=root, limits=limits, login=login)
+            return stack.enter_context(closing(made))
 
-    yield make
-    for one in made:
-        one.close()
+        yield make
 
 
 @pytest.fixture
@@ -71,15 +66,11 @@ def client(make_client: MakeClient) -> LaunchpadlibClient:
 
 @pytest.fixture
 def writer(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LaunchpadlibClient]:
+    make_client: MakeClient, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LaunchpadlibClient:
     """A client that is logged in."""
     monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
-    client = LaunchpadlibClient(
-        tmp_path / "launchpadlib", root=standin.root, limits=QUICK, login=True
-    )
-    yield client
-    client.close()
+    return make_client(login=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A bug, an upload that was built, and the commands `bug`, `sponsor` and `wait` on them."""
+"""A bug and an upload that was built, and the commands that follow an upload."""
 
 from __future__ import annotations
 
@@ -22,22 +22,36 @@ from tests.support.uploads import upload_record
 
 NUMBER = 77
 VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
-SPEC = Spec(sources=(SourceSpec("alpha", base="1.0-1", series=("xenial",)),), series=("xenial",))
+SPEC = Spec(
+    sources=(
+        SourceSpec("app", base="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
+    ),
+    series=("xenial",),
+    variants={"unpatched": ("app",)},
+    matrix=(
+        {"name": "smoke", "source": "app"},
+        {
+            "name": "race",
+            "source": "app",
+            "control": {"test": "race-control", "variant": "unpatched"},
+        },
+    ),
+)
 SECTIONS = {
     "impact": "It breaks.",
     "test-plan": "1. Break it.",
     "where-problems-could-occur": "It might break elsewhere.",
     "status": "In Progress",
 }
-COMMENT = "Ready for review."
-BUG = ("bug", "--set", "--yes", "--message", "message")
+COMMENT = f"These packages were uploaded to ppa:me/sru for testing:\n\nxenial: app {VERSION}"
+BUG = ("bug", "--set", "--yes", "--milestone", "uploaded")
 SPONSOR = ("sponsor", "--yes")
 WAIT = ("wait", "--quiet")
 
 
 def record(root: Path, launchpad: str, state: str = "accepted") -> None:
     """Let `upload` have left its record."""
-    journal.write(root / "build", upload_record("alpha", VERSION, root=launchpad, state=state))
+    journal.write(root / "build", upload_record("app", VERSION, root=launchpad, state=state))
 
 
 @dataclass
@@ -57,19 +71,18 @@ class Scene:
         self.capsys.readouterr()
         own = ("--recipe", str(self.root / "backport.toml"), "--cache", str(self.root / "cache"))
         code = main([words[0], *own, *words[1:]])
-        said = self.capsys.readouterr()
+        out, err = self.capsys.readouterr()
         for secret in (TOKEN, SECRET):
-            assert secret not in said.out + said.err
-        return code, said.out, said.err
+            assert secret not in out + err
+        return code, out, err
 
     def fails(self, *words: str) -> str:
         """Run a command that ends with exit code 6 and one sentence, which is returned."""
         code, _, err = self.run(*words)
-        errors = [line for line in err.splitlines() if not line.startswith("note: ")]
-        assert (code, len(errors)) == (6, 1), err
-        assert errors[0].startswith("backport: ")
-        assert errors[0].endswith(".")
-        return errors[0]
+        assert (code, err.count("\n")) == (6, 1), err
+        assert err.startswith("backport: ")
+        assert err.endswith(".\n")
+        return err
 
     def unchanged(self) -> bool:
         """Whether nothing but questions came since the requests were cleared."""
@@ -82,7 +95,7 @@ class Scene:
             self.bugs.comments(NUMBER).count(COMMENT),
             len(world.all("bug_attachment")),
             len(world.all("bug_subscription")),
-            (self.root / "build/published/xenial/alpha.json").is_file(),
+            (self.root / "build/published/xenial/app.json").is_file(),
         )
 
     def assert_goes_on(self, *words: str) -> None:
@@ -108,22 +121,22 @@ def scene(
 ) -> Scene:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
+    monkeypatch.setenv("BACKPORT_AUTOPKGTEST_RESULTS", f"{standin.root}results")
     monkeypatch.setenv(VARIABLE, str(write_credentials(tmp_path / "login", standin.root)))
     world.tokens = {TOKEN}
     bugs = Bugs(world)
-    bugs.add(NUMBER, "It breaks", "Since monday.", tasks=["alpha"])
+    bugs.add(NUMBER, "It breaks", "Since monday.", tasks=["app"])
     content = recipes.data(SPEC)
     content["update"] |= {"bug": NUMBER, "ppa": "me/sru"}
     content["bug"] = SECTIONS
     recipes.write(tmp_path, SPEC, content)
-    (tmp_path / "message").write_text(COMMENT)
     farm = Farm(world)
-    upload = farm.accept(farm.ppa("me", "sru"), "xenial", "alpha", VERSION)
+    upload = farm.accept(farm.ppa("me", "sru"), "xenial", "app", VERSION)
     record(tmp_path, standin.root)
-    made = tmp_path / "build/source/xenial/alpha"
+    made = tmp_path / "build/source/xenial/app"
     made.mkdir(parents=True)
-    (made / "alpha_1.0-1ubuntu0.16.04.1.dsc").write_text("")
-    (made / "alpha_1.0-1ubuntu0.16.04.1.debdiff").write_text("+x\n")
+    (made / "app_1.0-1ubuntu0.16.04.1.dsc").write_text("")
+    (made / "app_1.0-1ubuntu0.16.04.1.debdiff").write_text("+x\n")
     quick = partial(Limits, connect=20.0, attempts=2, first_wait=0.01, longest_wait=2.0)
     monkeypatch.setattr("backport.launchpad.api.client.Limits", quick)
     return Scene(tmp_path, standin, bugs, farm, upload, capsys, monkeypatch)

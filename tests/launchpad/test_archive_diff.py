@@ -1,4 +1,4 @@
-"""The debdiff against what the series has, by records of now or kept ones."""
+"""The debdiff and the next version, by what the records say that the series has."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from tests.launchpad.test_records import grow_old
 from tests.support.launchpad_server.world_bugs import Bugs
-from tests.support.source_builder import package_files
+from tests.support.source_builder import BUG, package_files
 from tests.support.upload_server.case import Case
 
-VERSION = "1.0-1ubuntu0.1"
+VERSION, SECOND = "1.0-1ubuntu0.1", "1.0-1ubuntu0.2"
 
 
 def ready(case: Case) -> None:
@@ -107,38 +107,68 @@ def test_offline_it_uses_the_kept_records_and_says_how_old_they_are(case: Case) 
     assert "noble has in Updates, 0.9-2 (" in ran.out
 
 
-def test_a_pinned_base_that_the_series_has_otherwise_is_an_error(case: Case) -> None:
-    ready(case)
-    case.world.publish("noble", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
-    ran = case.run("debdiff")
-    assert ran.exit_code == 3
-    assert "noble has another 1.0-1 than the pinned one, by the record's sha256" in ran.err
-
-
 def test_sponsors_get_the_debdiff_against_the_series(case: Case) -> None:
     ready(case)
     bugs = Bugs(case.world)
-    bugs.add(2100000, "Greet", "Please.", tasks=["greeter"])
+    bugs.add(BUG, "Greet", "Please.", tasks=["greeter"])
     publish(case, "0.9-1")
     ran = case.run("sponsor", "--yes")
     assert ran.exit_code == 0, ran.err
-    assert "greeter is compared with what noble has in Release, 0.9-1 (" in ran.err
-    (attached,) = bugs.below("bug_attachment", "/bugs/2100000")
+    assert "note: greeter is compared with what noble has in Release, 0.9-1 (" in ran.out
+    (attached,) = bugs.below("bug_attachment", f"/bugs/{BUG}")
     assert attached.values["title"] == f"greeter_{VERSION}.noble.debdiff"
     stored = case.world.files[f"/devel{attached.path}/data"].decode()
     own = next((case.work / "source/noble/greeter").glob("*.debdiff")).read_text()
     assert stored != own
-    assert "has every debdiff" in case.run("sponsor", "--yes").out
+    assert "nothing to change" in case.run("sponsor", "--yes").out
 
 
-def test_fetch_holds_the_pins_against_the_records(case: Case) -> None:
-    case.write()
+def test_fetch_and_debdiff_hold_the_pins_against_the_records(case: Case) -> None:
+    ready(case)
+    for entry in case.world.all("source_package_publishing_history"):
+        del case.world.entries[entry.path]
     for words in ((), ("--offline",)):
         ran = case.run("fetch", *words)
         assert ran.exit_code == 0, ran.err
         assert "no record confirms that greeter_1.0-1.dsc is the archive's" in ran.err
-    case.world.publish("jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
+    case.world.publish("noble", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"})
     grow_old(case.home / "cache", 72)
-    ran = case.run("fetch")
-    assert ran.exit_code == 3
-    assert "ubuntu has another 1.0-1 than the pinned one, by the record's sha256" in ran.err
+    for command, place in (("fetch", "ubuntu"), ("debdiff", "noble")):
+        ran = case.run(command)
+        assert ran.exit_code == 3
+        assert f"{place} has another 1.0-1 than the pinned one, by the record's sha256" in ran.err
+
+
+def row(case: Case) -> dict[str, Any]:
+    """What plan says of the package, with an empty cache of records."""
+    (case.home / "cache/launchpad-records.json").unlink(missing_ok=True)
+    ran = case.run("plan", "--json")
+    assert ran.exit_code == 0, ran.err
+    (planned,) = ran.events[-1]["versions"]
+    return dict(planned)
+
+
+def test_what_we_have_uploaded_stays_until_the_recipe_makes_something_else(case: Case) -> None:
+    case.ready()
+    case.world.publish("noble", "greeter", "1.0-1")
+    assert row(case)["ours"] == VERSION
+    made = case.work / "source/noble/greeter"
+    own = (f"greeter_{VERSION}.dsc", f"greeter_{VERSION}.debian.tar.xz")
+    names = [*own, "greeter_1.0.orig.tar.gz"]
+    files = {name: (made / name).read_bytes() for name in names}
+    others = files | {f"greeter_{VERSION}.debian.tar.xz": b"another content"}
+    other = case.world.publish("noble", "greeter", VERSION, pocket="Proposed", files=others)
+    there = row(case)
+    assert (there["ours"], there["published"]) == (SECOND, False)
+    del case.world.entries[other.path]
+    files[f"greeter_{VERSION}.dsc"] += b"signed by a sponsor"
+    case.world.publish("noble", "greeter", VERSION, pocket="Proposed", files=files)
+    there = row(case)
+    assert (there["ours"], there["published"]) == (VERSION, True)
+
+    patch = case.root / "patches/greeter/greet.patch"
+    patch.write_text(patch.read_text().replace("+greetings", "+greetings to all"))
+    there = row(case)
+    assert (there["ours"], there["published"]) == (SECOND, False)
+    assert case.run("source").exit_code == 0
+    assert (made / f"greeter_{SECOND}.dsc").is_file()

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backport.cli import main
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
@@ -17,18 +15,14 @@ from backport.launchpad.autopkgtest.service import Request, RunAnswer
 from backport.launchpad.autopkgtest.verdicts import ServiceRun
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.ppa import PpaName
-from backport.recipe import reader as recipe_file
 from backport.testbed.result import OneTest
 from tests.launchpad.conftest import QUICK
-from tests.support import recipes
+from tests.launchpad.scene import VERSION, Scene
 from tests.support.autopkgtest_results import log_gz, put, result_tar
 from tests.support.launchpad_server import Fault, StandIn, World
-from tests.support.launchpad_server.world_builds import Farm
-from tests.support.recipes import SourceSpec, Spec
 from tests.support.uploads import upload_record
 
 PPA = PpaName("me", "sru")
-VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
 REQUEST = Request("app", "xenial", "amd64", VERSION, PPA)
 PASS = "smoke PASS\nrace PASS\n"
 
@@ -92,7 +86,7 @@ def test_the_summary_is_taken_from_the_log_where_the_result_has_none(
 
 
 @pytest.mark.parametrize(
-    ("tar", "said"),
+    ("tar", "message"),
     [
         (result_tar(0, VERSION, "smoke PASS\n"), "no answer came from: race"),
         (b"no tar at all", "result.tar is damaged or ends early"),
@@ -102,13 +96,13 @@ def test_the_summary_is_taken_from_the_log_where_the_result_has_none(
     ],
 )
 def test_a_damaged_result_has_passed_nothing_and_no_older_one_hides_it(
-    read: Read, world: World, tar: bytes, said: str
+    read: Read, world: World, tar: bytes, message: str
 ) -> None:
     put(world, "20261121_000000", result_tar(0, VERSION, PASS))
     put(world, "20261122_000000", tar)
     tested = read()
     assert isinstance(tested.verdict, Broken)
-    assert said in tested.verdict.detail
+    assert message in tested.verdict.detail
     assert tested.each == dict.fromkeys(("smoke", "race"), tested.verdict)
 
 
@@ -156,49 +150,14 @@ def test_a_control_passes_only_when_the_test_itself_fails_without_the_patch(
     seen: Verdict | None, kind: type[Verdict]
 ) -> None:
     tests = (OneTest("race", seen),) if seen else ()
-    found = service.control_verdict("race", RunAnswer("1~unpatched1", (), 4, tests))
-    assert isinstance(found, kind)
+    made = service.control_verdict("race", RunAnswer("1~unpatched1", (), 4, tests))
+    assert isinstance(made, kind)
 
 
-# ------------------------------------------------------------------ the command
-
-SPEC = Spec(
-    sources=(
-        SourceSpec("app", base="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
-    ),
-    series=("xenial",),
-    variants={"unpatched": ("app",)},
-    matrix=(
-        {"name": "smoke", "source": "app"},
-        {
-            "name": "race",
-            "source": "app",
-            "control": {"test": "race-control", "variant": "unpatched"},
-        },
-    ),
-)
-
-
-@pytest.fixture
-def recipe(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
-    monkeypatch.setenv("BACKPORT_AUTOPKGTEST_RESULTS", f"{standin.root}results")
-    content: dict[str, Any] = recipes.data(SPEC)
-    content["update"]["ppa"] = "me/sru"
-    path = recipes.write(tmp_path, SPEC, content)
-    (tmp_path / "autopkgtest/app/control").write_text("Tests: smoke, race\nDepends: @\n")
-    matrix = tmp_path / "autopkgtest/matrix"
-    matrix.mkdir(parents=True, exist_ok=True)
-    (matrix / "control").write_text("Tests: race-control\nDepends: app\n")
-    recipe_file.load(path)
-    journal.write(tmp_path / "build", upload_record("app", VERSION, root=standin.root))
-    return path
-
-
-def run(recipe: Path, *more: str) -> int:
-    cache = str(recipe.parent / "cache")
-    words = ["test", "--on", "ppa", "--recipe", str(recipe), "--cache", cache, "--arch", "amd64"]
-    return main([*words, *more])
+def run(scene: Scene, *words: str) -> tuple[int, str]:
+    """Run ``backport test --on ppa`` for amd64: exit code and all output."""
+    code, out, err = scene.run("test", "--on", "ppa", "--arch", "amd64", *words)
+    return code, out + err
 
 
 CONTROL = ("--control-ppa", "me/throw-away")
@@ -206,83 +165,74 @@ WITHOUT = f"{VERSION}~unpatched1"
 HARM = "smoke PASS\nrace FAIL it lost\n"
 
 
-def kept(recipe: Path) -> dict[str, Any]:
+def kept(scene: Scene) -> dict[str, Any]:
     """The summary that was kept."""
-    data: dict[str, Any] = json.loads((recipe.parent / "build/ppa-test/summary.json").read_text())
+    data: dict[str, Any] = json.loads((scene.root / "build/ppa-test/summary.json").read_text())
     return data
 
 
-def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(recipe) == 0
-    out = capsys.readouterr().out
+def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(scene: Scene) -> None:
+    code, out = run(scene)
+    assert code == 0
     assert f"  {REQUEST.url}\n" in out
-    assert kept(recipe)["tests"][0]["verdict"] == "skipped"
-    assert not (recipe.parent / "build/ppa-test/xenial").exists()
     assert "control of race (xenial/app on amd64): skipped: control not run: name a PPA" in out
-    assert run(recipe, "--strict", "--quiet") == 4
+    assert kept(scene)["tests"][0]["verdict"]["verdict"] == "skipped"
+    assert not (scene.root / "build/ppa-test/xenial").exists()
+    assert run(scene, "--strict", "--quiet")[0] == 4
+    code, out = run(scene, "--control-ppa", "me/sru")
+    assert (code, "the control needs a PPA of its own" in out) == (2, True)
 
 
 def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
-    recipe: Path, world: World, capsys: pytest.CaptureFixture[str]
+    scene: Scene, world: World
 ) -> None:
     put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
-    farm = Farm(world)
-    archive = farm.ppa("me", "throw-away")
-    assert run(recipe, *CONTROL, "--strict") == 4
-    assert "control not run: ppa:me/throw-away has no app for xenial" in capsys.readouterr().out
-    other = farm.accept(archive, "xenial", "app", "1.0-1ubuntu0.16.04.9~unpatched1")
-    assert run(recipe, *CONTROL) == 0
-    assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in capsys.readouterr().out
+    archive = scene.farm.ppa("me", "throw-away")
+
+    def ran(*words: str, exit_code: int) -> str:
+        code, out = run(scene, *CONTROL, *words)
+        assert code == exit_code, out
+        return out
+
+    why = "control not run: ppa:me/throw-away has no app for xenial"
+    assert why in ran("--strict", exit_code=4)
+    other = scene.farm.accept(archive, "xenial", "app", "1.0-1ubuntu0.16.04.9~unpatched1")
+    assert "which is not unpatched of 1.0-1ubuntu0.16.04.1" in ran(exit_code=0)
     other.values["status"] = "Deleted"
-    farm.accept(archive, "xenial", "app", WITHOUT)
-    assert run(recipe, *CONTROL, "--strict") == 4
-    assert "no result yet" in capsys.readouterr().out
+    scene.farm.accept(archive, "xenial", "app", WITHOUT)
+    assert "no result yet" in ran("--strict", exit_code=4)
     put(world, "20261122_111111", result_tar(4, WITHOUT, HARM), ppa="me-throw-away")
-    assert run(recipe, *CONTROL, "--strict") == 0
-    out = capsys.readouterr().out
+    out = ran("--strict", exit_code=0)
     assert "xenial/app on amd64: passed: 2 tests" in out
     assert "control of race (xenial/app on amd64): passed: it sees the harm" in out
-    summary = kept(recipe)
+    summary = kept(scene)
     assert summary["tests"][0]["each"]["race"]["verdict"] == "passed"
-    assert Store(recipe.parent / "build").last("ppa-test/xenial/app@amd64+unpatched")
+    assert Store(scene.root / "build").last("ppa-test/xenial/app@amd64+unpatched")
     # The throw-away PPA may go.
     for entry in world.all("source_package_publishing_history"):
         entry.values["status"] = "Deleted"
-    assert run(recipe, *CONTROL) == 0
-    assert "has no app for xenial" in capsys.readouterr().out
-    (row,) = kept(recipe)["controls"]
+    assert "has no app for xenial" in ran(exit_code=0)
+    (row,) = kept(scene)["controls"]
     assert row == summary["controls"][0]
-    assert (row["verdict"], row["version"], row["control"]) == ("passed", WITHOUT, "race-control")
+    assert (row["version"], row["control"]) == (WITHOUT, "race-control")
 
 
 def test_a_call_for_one_architecture_keeps_what_is_known_of_the_others(
-    recipe: Path, world: World
+    scene: Scene, world: World
 ) -> None:
     put(world, "20261122_000000", result_tar(0, VERSION, PASS), log=log_gz(PASS))
     tar = result_tar(4, VERSION, "smoke FAIL it lost\nrace PASS\n")
     put(world, "20261122_000000", tar, where="xenial/arm64/a/app")
-    assert run(recipe) == 0
-    assert run(recipe, "--arch", "arm64") == 4
-    rows = {row["arch"]: row for row in kept(recipe)["tests"]}
-    assert {arch: row["verdict"] for arch, row in rows.items()} == {
-        "amd64": "passed",
-        "arm64": "failed",
-    }
-    assert rows["amd64"]["trigger"] == f"app/{VERSION}"
-    assert rows["amd64"]["log_address"] == f"{rows['amd64']['result']}/log.gz"
-    assert rows["arm64"]["log_address"] == ""
+    assert run(scene)[0] == 0
+    assert run(scene, "--arch", "arm64")[0] == 4
+    amd64, arm64 = kept(scene)["tests"]
+    assert (amd64["verdict"]["verdict"], arm64["verdict"]["verdict"]) == ("passed", "failed")
+    assert amd64["trigger"] == f"app/{VERSION}"
+    assert amd64["log_address"] == f"{amd64['result']}/log.gz"
+    assert (arm64["arch"], arm64["log_address"]) == ("arm64", "")
     # Another version of the source package: nothing of the old one stays.
-    old = journal.read(recipe.parent / "build", "ppa:me/sru", kept(recipe)["launchpad"])[0]
     fresh = f"{VERSION[:-1]}2"
-    journal.write(recipe.parent / "build", replace(old, version=fresh))
-    assert run(recipe) == 0
-    assert [(row["arch"], row["version"]) for row in kept(recipe)["tests"]] == [("amd64", fresh)]
-
-
-def test_a_control_in_the_updates_own_ppa_is_refused(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(recipe, "--control-ppa", "me/sru") == 2
-    assert "the control needs a PPA of its own" in capsys.readouterr().err
+    newer = upload_record("app", fresh, root=scene.standin.root)
+    journal.write(scene.root / "build", newer)
+    assert run(scene)[0] == 0
+    assert [(row["arch"], row["version"]) for row in kept(scene)["tests"]] == [("amd64", fresh)]

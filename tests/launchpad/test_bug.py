@@ -8,7 +8,9 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.bug import model as bugs
 from backport.launchpad.bug import plan as bug_plan
 from backport.launchpad.bug.changes import AddComment, AddTags, SetDescription, SetStatus
+from backport.launchpad.bug.data import Bug
 from backport.launchpad.bug.description import merged
+from backport.launchpad.bug.model import Applied
 from backport.launchpad.bug.plan import WantedBug
 from backport.recipe.bug import BugText
 from tests.support.launchpad_server import StandIn, World
@@ -28,9 +30,17 @@ NOTHING = WantedBug({}, frozenset())
 
 @pytest.fixture
 def there(world: World) -> Bugs:
-    found = Bugs(world)
-    found.add(NUMBER, "It breaks", "Since monday.", tags=["old"], tasks=["app"])
-    return found
+    there = Bugs(world)
+    there.add(NUMBER, "It breaks", "Since monday.", tags=["old"], tasks=["app"])
+    return there
+
+
+def applied(
+    client: LaunchpadlibClient, wanted: WantedBug = WANTED, *, shown: Bug | None = None
+) -> Applied:
+    """Make what is wanted of the bug as it is, or as it was shown."""
+    shown = shown or bugs.read(client, NUMBER, rights=True)
+    return bugs.apply(client, shown, wanted, lambda *_: None)
 
 
 def changed(standin: StandIn) -> list[str]:
@@ -41,10 +51,10 @@ def changed(standin: StandIn) -> list[str]:
 def test_a_bug_is_read_with_its_tasks_in_ubuntu(client: LaunchpadlibClient, world: World) -> None:
     target = {"bug_link": f"/bugs/{NUMBER}", "target_link": "/certbot"}
     world.add("bug_task", f"/certbot/+bug/{NUMBER}", status="New", **target)
-    found = bugs.read(client, NUMBER)
-    assert (found.title, found.description, found.tags) == ("It breaks", "Since monday.", ("old",))
-    assert [(task.source, task.series, task.status) for task in found.tasks] == [("app", "", "New")]
-    assert (found.comments, found.notes) == (("Since monday.",), ())
+    bug = bugs.read(client, NUMBER)
+    assert (bug.title, bug.description, bug.tags) == ("It breaks", "Since monday.", ("old",))
+    assert [(task.source, task.series, task.status) for task in bug.tasks] == [("app", "", "New")]
+    assert (bug.comments, bug.notes) == (("Since monday.",), ())
     bad = {"duplicate_of_link": "/bugs/1", "private": True, "lock_status": "Comment-only"}
     world.entries[f"/bugs/{NUMBER}"].values |= bad
     duplicate, private, locked = bug_plan.make(bugs.read(client, NUMBER), NOTHING).notes
@@ -55,9 +65,8 @@ def test_a_bug_is_read_with_its_tasks_in_ubuntu(client: LaunchpadlibClient, worl
 def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
     writer: LaunchpadlibClient, standin: StandIn, there: Bugs, world: World
 ) -> None:
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    assert applied.troubles == ()
-    assert applied.left.changes == ()
+    result = applied(writer)
+    assert (result.troubles, result.left.changes) == ((), ())
     assert world.entries["/bugs/77"].values["tags"] == ["old", "sru"]
     assert there.task(NUMBER, "lib").values["status"] == "New"
     assert there.task(NUMBER, "xenial/lib").values["status"] == "In Progress"
@@ -67,27 +76,25 @@ def test_all_that_is_wanted_is_set_and_repeating_it_changes_nothing(
     assert description.startswith("[ Impact ]\n\nIt breaks.\n\n[ Test Plan ]")
     assert description.endswith("[ Original Description ]\n\nSince monday.")
     standin.requests.clear()
-    again = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
-    assert (again.made, again.troubles) == ((), ())
+    assert applied(writer).troubles == ()
     assert changed(standin) == []
 
 
 def test_an_edit_by_somebody_else_since_it_was_shown_is_not_overwritten(
     writer: LaunchpadlibClient, there: Bugs, world: World
 ) -> None:
-    tasks = replace(WANTED, text=None, status="", comments=())
-    bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), tasks)
+    applied(writer, replace(WANTED, text=None, status="", comments=()))
     shown = bugs.read(writer, NUMBER)
     world.entries["/bugs/77"].values["description"] = "Since tuesday, says Jane."
     there.task(NUMBER, "xenial/app").values["status"] = "Triaged"
-    applied = bugs.apply(writer, shown, WANTED)
-    assert [type(change) for change, _ in applied.troubles] == [SetDescription, SetStatus]
-    assert all("changed by somebody else" in str(error) for _, error in applied.troubles)
+    result = applied(writer, shown=shown)
+    assert [type(change) for change, _ in result.troubles] == [SetDescription, SetStatus]
+    assert all("changed by somebody else" in str(error) for _, error in result.troubles)
     assert world.entries["/bugs/77"].values["description"] == "Since tuesday, says Jane."
     assert there.task(NUMBER, "xenial/app").values["status"] == "Triaged"
     assert there.task(NUMBER, "xenial/lib").values["status"] == "In Progress"
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
-    assert "Since tuesday" in str(applied.left.changes[0])
+    assert "Since tuesday" in str(result.left.changes[0])
 
 
 def test_an_edit_while_the_changes_are_made_is_left_for_the_next_call(
@@ -101,11 +108,11 @@ def test_an_edit_while_the_changes_are_made_is_left_for_the_next_call(
             bug.values["description"] = "Jane has begun anew."
 
     world.before.append(edit)
-    applied = bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), WANTED)
+    result = applied(writer)
     assert bug.values["description"] == "Jane has begun anew."
     assert there.comments(NUMBER)[-1] == "Uploaded to the PPA."
-    assert [type(change) for change in applied.left.changes] == [SetDescription, AddTags]
-    ((_, error),) = applied.troubles
+    assert [type(change) for change in result.left.changes] == [SetDescription, AddTags]
+    ((_, error),) = result.troubles
     assert "has a newer version of it (412)" in str(error)
 
 
@@ -117,7 +124,7 @@ def test_a_hidden_address_is_any_address_so_that_what_is_set_is_seen_without_a_l
         text=replace(TEXT, impact="Ask Jane <jane@example.org>, or joe@example.org."),
         comments=("Built by me@example.org.",),
     )
-    assert bugs.apply(writer, bugs.read(writer, NUMBER, rights=True), wanted).left.changes == ()
+    assert applied(writer, wanted).left.changes == ()
     shown = bugs.read(client, NUMBER)
     assert "Ask Jane <email address hidden>, or <email address hidden>." in shown.description
     assert bug_plan.make(shown, wanted).changes == ()

@@ -30,8 +30,8 @@ def headings(text: str) -> list[str]:
 
 
 def body(text: str, heading: str) -> str:
-    (found,) = [section.body for section in sections(text) if section.heading == heading]
-    return found
+    (own,) = [section.body for section in sections(text) if section.heading == heading]
+    return own
 
 
 FOUR = ["Impact", "Test Plan", "Where problems could occur", "Other Info"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import stat
 import sys
 from contextlib import closing, redirect_stderr
@@ -14,8 +15,7 @@ import pytest
 
 from backport.errors import InputError, MachineError, RemoteError
 from backport.launchpad.api import credentials
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.launchpad_server.world_ppa import Login, Ppas
@@ -24,12 +24,8 @@ from tests.support.upload_server.case import SECRET, TOKEN, write_credentials
 # launchpadlib leaves the connections of its login to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 ROOT = "http://127.0.0.1:9/"
-# A browser that goes to the page and leaves: webbrowser(3) runs what BROWSER names.
-BROWSER = """\
-#!{python}
-import sys, urllib.request
-urllib.request.urlopen(sys.argv[1], timeout=10).read()
-"""
+# A browser that goes to the page and leaves.
+BROWSER = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10).read()"
 
 
 class Stderr(io.StringIO):
@@ -61,10 +57,7 @@ class Place:
 
 @pytest.fixture
 def here(world: World, standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    browser = tmp_path / "browser"
-    browser.write_text(BROWSER.format(python=sys.executable))
-    browser.chmod(0o755)
-    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("BROWSER", shlex.join([sys.executable, "-c", BROWSER, "%s"]))
     monkeypatch.setattr("webbrowser._tryorder", None)
     monkeypatch.setattr("launchpadlib.credentials.access_token_poll_time", 0.05)
     monkeypatch.delenv(credentials.VARIABLE, raising=False)
@@ -95,28 +88,27 @@ def test_the_browser_is_opened_once_and_the_token_is_in_the_kept_file_alone(
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [("decline", "the login was declined in the browser"), ("", "not answered in time")],
 )
 def test_a_login_that_is_declined_or_not_answered_keeps_nothing(
-    here: Place, answer: str, said: str, monkeypatch: pytest.MonkeyPatch
+    here: Place, answer: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.login.answer = answer
     monkeypatch.setattr("launchpadlib.credentials.access_token_poll_timeout", 60 if answer else 0)
 
-    with pytest.raises(RemoteError, match=said):
+    with pytest.raises(RemoteError, match=message):
         here.open()
     assert not here.file.exists()
 
 
-def test_without_a_token_and_without_a_person_nobody_is_asked(here: Place) -> None:
-    with pytest.raises(MachineError, match="no login for Launchpad here") as caught:
+def test_a_token_is_made_and_made_anew_where_launchpad_refuses_it_with_a_person_only(
+    here: Place,
+) -> None:
+    with pytest.raises(MachineError, match="no login for Launchpad here") as nobody:
         here.open(person=False)
-    assert "BACKPORT_LAUNCHPAD_CREDENTIALS" in caught.value.advice
+    assert "BACKPORT_LAUNCHPAD_CREDENTIALS" in nobody.value.advice
     assert here.login.pages_seen == []
-
-
-def test_a_token_that_launchpad_refuses_is_made_anew_with_a_person_only(here: Place) -> None:
     here.open()
     assert here.standin.world.tokens is not None
     here.standin.world.tokens.clear()
@@ -129,7 +121,7 @@ def test_a_token_that_launchpad_refuses_is_made_anew_with_a_person_only(here: Pl
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (Fault("status", "request-token", status=503), "answered 503"),
         (Fault("reset", "request-token"), "broke off the connection"),
@@ -137,16 +129,16 @@ def test_a_token_that_launchpad_refuses_is_made_anew_with_a_person_only(here: Pl
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_a_fault_at_the_login_is_one_sentence(here: Place, fault: Fault, said: str) -> None:
+def test_a_fault_at_the_login_is_one_sentence(here: Place, fault: Fault, message: str) -> None:
     here.standin.faults.add(fault)
 
-    with pytest.raises(RemoteError, match=said):
+    with pytest.raises(RemoteError, match=message):
         here.open()
     assert not here.file.exists()
 
 
 @pytest.mark.parametrize(
-    ("mode", "owner", "text", "said"),
+    ("mode", "owner", "text", "message"),
     [
         (0o644, 0, "", r"others may read them .*mode 0644"),
         (0o620, 0, "", r"others may read them .*mode 0620"),
@@ -156,7 +148,7 @@ def test_a_fault_at_the_login_is_one_sentence(here: Place, fault: Fault, said: s
     ],
 )
 def test_a_file_that_is_damaged_or_not_the_users_alone_is_told_without_its_text(
-    tmp_path: Path, mode: int, owner: int, text: str, said: str
+    tmp_path: Path, mode: int, owner: int, text: str, message: str
 ) -> None:
     file = write_credentials(tmp_path / "c", ROOT)
     if text:
@@ -167,7 +159,7 @@ def test_a_file_that_is_damaged_or_not_the_users_alone_is_told_without_its_text(
             pytest.skip("only root gives files away")
         os.chown(file, owner, owner)
 
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         credentials.load(file, ROOT)
     assert TOKEN not in str(caught.value)
     assert SECRET not in str(caught.value)

@@ -19,30 +19,30 @@ PPA = PpaName("me", "it")
 LOCAL = "http://127.0.0.1:9/"
 
 
-def test_launchpads_own_server_is_the_usual_one() -> None:
-    assert server("", PRODUCTION, named="") == Server("ftp", "ppa.launchpad.net", 21)
-    assert server("sftp", PRODUCTION, named="") == Server("sftp", "ppa.launchpad.net", 22)
-
-
 @pytest.mark.parametrize(
-    ("method", "root", "named", "said"),
+    ("root", "named", "expected"),
     [
-        ("", LOCAL, "", "'' is no upload server of http://127.0.0.1"),
-        ("", PRODUCTION, "ftp://upload.ubuntu.com", "is no upload server for the PPAs of https"),
-        ("", LOCAL, "ftp://upload.ubuntu.com:21", "is no upload server for the PPAs of http"),
-        ("", PRODUCTION, "ftp://127.0.0.1:2121", "is no upload server for the PPAs of https"),
-        ("", LOCAL, "ftp://ppa.launchpad.net", "is no upload server for the PPAs of http"),
-        ("", LOCAL, "http://127.0.0.1", "is no upload server"),
-        ("", LOCAL, "ftp://127.0.0.1/ubuntu", "is no upload server"),
-        ("", LOCAL, "ftp://127.0.0.1:port", "is no upload server"),
-        ("sftp", LOCAL, "ftp://127.0.0.1", "does not fit to --method sftp"),
+        (PRODUCTION, "", Server("ftp", "ppa.launchpad.net", 21)),
+        (PRODUCTION, "sftp://ppa.launchpad.net", Server("sftp", "ppa.launchpad.net", 22)),
+        (LOCAL, "", "'' is no upload server of http://127.0.0.1"),
+        (PRODUCTION, "ftp://upload.ubuntu.com", "is no upload server for the PPAs of https"),
+        (LOCAL, "ftp://upload.ubuntu.com:21", "is no upload server for the PPAs of http"),
+        (PRODUCTION, "ftp://127.0.0.1:2121", "is no upload server for the PPAs of https"),
+        (LOCAL, "ftp://ppa.launchpad.net", "is no upload server for the PPAs of http"),
+        (LOCAL, "http://127.0.0.1", "is no upload server"),
+        (LOCAL, "ftp://127.0.0.1/ubuntu", "is no upload server"),
+        (LOCAL, "ftp://127.0.0.1:port", "is no upload server"),
     ],
 )
-def test_a_server_that_is_not_that_launchpads_is_refused(
-    method: str, root: str, named: str, said: str
+def test_only_a_server_of_that_launchpads_ppas_is_taken(
+    root: str, named: str, expected: Server | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match=said):
-        server(method, root, named=named)
+    monkeypatch.setenv(dput.SERVER_VARIABLE, named)
+    if isinstance(expected, Server):
+        assert server(root) == expected
+        return
+    with pytest.raises(UsageError, match=expected):
+        server(root)
 
 
 def test_the_configuration_knows_one_ppa_and_one_series() -> None:
@@ -94,10 +94,10 @@ def test_dput_refuses_another_series_and_an_unsigned_file(
     sign_upload(unsigned, find_key("good@example.org"), tmp_path / "out")
     changes, to = tmp_path / "out" / unsigned.name, Server("ftp", "127.0.0.1", 9)
 
-    for file, series, said in (
+    for file, series, message in (
         (changes, "jammy", "noble to the-ppa not allowed"),
         (unsigned, "noble", "dput refuses to send it"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             send(file, to, PPA, series, "me", log=tmp_path / "log", seconds=60.0)
     assert not list(tmp_path.rglob("dput.cf"))

@@ -69,11 +69,11 @@ def here(tmp_path: Path, client: LaunchpadlibClient, standin: StandIn) -> Pinnin
 def test_a_source_is_found_fetched_checked_and_pinned(here: Pinning) -> None:
     files = here.publish(series="zesty", status="Obsolete")
     before = here.text
-    (found,), change = here.run()
-    assert "ubuntu zesty (Release, Obsolete); signature: none" in str(found)
-    assert {path.name: path.read_bytes() for path in found.dsc.parent.iterdir()} == files
+    (package,), change = here.run()
+    assert "ubuntu zesty (Release, Obsolete); signature: none" in str(package)
+    assert {path.name: path.read_bytes() for path in package.dsc.parent.iterdir()} == files
     base = reader.load(here.path).source("hello-sru").base
-    assert base == found.pin
+    assert base == package.pin
     assert base is not None
     assert base.sha256 == hashlib.sha256(files[DSC]).hexdigest()
     assert base.url.endswith("/+sourcefiles/hello-sru/1.2-1/")
@@ -86,9 +86,9 @@ def test_debians_archive_is_looked_at_after_ubuntus(here: Pinning) -> None:
     for entry in here.standin.world.all("source_package_publishing_history"):
         entry.values["source_package_name"] = "another"
     here.publish(series="sid", distribution="debian", status="Superseded")
-    (found,), _ = here.run()
-    assert found.publication.distribution == "debian"
-    assert "/debian/+archive/primary/" in found.pin.url
+    (package,), _ = here.run()
+    assert package.publication.distribution == "debian"
+    assert "/debian/+archive/primary/" in package.pin.url
 
 
 def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(here: Pinning) -> None:
@@ -101,13 +101,13 @@ def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(here: Pinning) ->
     assert here.run() == ([], "")
     assert len(here.standin.requests) == asked
 
-    (found,), change = here.run(update=True)
+    (package,), change = here.run(update=True)
     assert change.count("\n+") == 2, "the diff's header and the hash"
-    assert here.text == text.replace("1" * 64, found.pin.sha256)
+    assert here.text == text.replace("1" * 64, package.pin.sha256)
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "said"),
+    ("name", "change", "message"),
     [
         ("hello-sru_1.2.orig-extra.tar.gz", lambda _: b"more", "do not agree about .*-extra.tar"),
         ("hello-sru_1.2.orig.tar.gz", lambda tar: tar + b"x", r"hello-sru_1.2.orig.tar.gz"),
@@ -117,7 +117,7 @@ def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(here: Pinning) ->
     ids=["more files", "another tarball", "signature", "no dsc"],
 )
 def test_what_is_not_one_sound_source_package_is_refused(
-    here: Pinning, name: str, change: Callable[[bytes], bytes] | None, said: str
+    here: Pinning, name: str, change: Callable[[bytes], bytes] | None, message: str
 ) -> None:
     before = here.text
     here.publish("other-sru", "3-1")
@@ -125,7 +125,7 @@ def test_what_is_not_one_sound_source_package_is_refused(
     old = files.pop(name, b"")
     files |= {name: change(old)} if change else {}
     here.standin.world.publish("bionic", "hello-sru", "1.2-1", files=files)
-    with pytest.raises((InputError, HashMismatchError), match=said):
+    with pytest.raises((InputError, HashMismatchError), match=message):
         here.run("other-sru", "hello-sru")
     assert here.text == before
 
@@ -176,9 +176,9 @@ def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> No
         for series, version in bases.items()
     )
     here.path.write_text(recipes.toml(content) + "".join(tables))
-    found, _ = here.run()
+    packages, _ = here.run()
     source = reader.load(here.path).source("hello-sru")
     assert source.base is None
-    assert source.bases == {one.series: one.pin for one in found}
+    assert source.bases == {package.series: package.pin for package in packages}
     assert {name: one.version for name, one in source.bases.items()} == bases
     assert here.run() == ([], "")

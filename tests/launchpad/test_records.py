@@ -11,7 +11,7 @@ import pytest
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication
-from backport.launchpad.archive.publications import FILE, archive_versions
+from backport.launchpad.archive.publications import FILE, Records, archive_versions
 from backport.recipe import versions
 from backport.recipe.model import Published, Recipe
 from backport.recipe.versions import ArchiveVersions
@@ -37,19 +37,19 @@ def asked(
     *,
     note: Callable[[str], None] = lambda _: None,
     as_of: date | None = None,
+    fresh: bool = False,
 ) -> ArchiveVersions:
     """What each series has, with the cache in the folder."""
     update = replace(recipe(folder), as_of=as_of)
-    return archive_versions(update, client, folder, note=note)
+    return archive_versions(update, Records(folder, client, fresh=fresh), note=note)
 
 
 def grow_old(folder: Path, hours: float) -> str:
     """Let the kept answers be so many hours older; "asked", and the day."""
     path, moment = folder / FILE, datetime.now(UTC) - timedelta(hours=hours)
     data = json.loads(path.read_text())
-    for answers in data["roots"].values():
-        for answer in answers.values():
-            answer["asked_at"] = moment.isoformat()
+    for answer in data["answers"].values():
+        answer["asked_at"] = moment.isoformat()
     path.write_text(json.dumps(data))
     return f"asked {moment:%Y-%m-%d}"
 
@@ -58,9 +58,9 @@ def test_the_records_confirm_the_versions_with_their_date(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
     notes: list[str] = []
-    found = asked(client, tmp_path, note=notes.append)
+    archive = asked(client, tmp_path, note=notes.append)
     confirmed = f"{standin.root} publication record, asked {datetime.now(UTC):%Y-%m-%d}"
-    assert found == {
+    assert archive == {
         ("hello-sru", "xenial"): Published("1.0-1ubuntu0.1", confirmed, "in Updates"),
         ("hello-sru", "zesty"): Published("1.2-1", confirmed, "in Release"),
         ("hello-sru-data", "zesty"): Published("9-1", confirmed, "in Release"),
@@ -71,25 +71,21 @@ def test_the_records_confirm_the_versions_with_their_date(
 
 
 @pytest.mark.parametrize(
-    ("pocket", "counts"), [("Proposed", True), ("Security", True), ("Backports", False)]
+    ("pocket", "status"),
+    [
+        ("Proposed", "Published"),
+        ("Security", "Published"),
+        *(("Backports", status) for status in ("Published", "Superseded", "Deleted")),
+    ],
 )
-def test_the_highest_version_of_the_pockets_that_an_upload_must_exceed_counts(
-    client: LaunchpadlibClient, world: World, tmp_path: Path, pocket: str, counts: bool
+def test_the_highest_version_of_some_pockets_counts_and_that_of_any_is_seen(
+    client: LaunchpadlibClient, world: World, tmp_path: Path, pocket: str, status: str
 ) -> None:
-    world.publish("xenial", "hello-sru", "1.10-1", pocket=pocket)
-    found = asked(client, tmp_path)
-    seen = found["hello-sru", "xenial"]
-    assert (seen.version == "1.10-1") is counts
-    assert (f"in {pocket}" in seen.note) is counts
-
-
-@pytest.mark.parametrize("status", ["Published", "Superseded", "Deleted"])
-def test_every_version_that_any_pocket_had_is_seen(
-    client: LaunchpadlibClient, world: World, tmp_path: Path, status: str
-) -> None:
-    world.publish("xenial", "hello-sru", "1.2-1~a", pocket="Backports", status=status)
-    found = asked(client, tmp_path)
-    assert set(found["hello-sru", "xenial"].seen) == {"1.0-1", "1.0-1ubuntu0.1", "1.2-1~a"}
+    world.publish("xenial", "hello-sru", "1.10-1", pocket=pocket, status=status)
+    has = asked(client, tmp_path)["hello-sru", "xenial"]
+    counts = pocket != "Backports"
+    assert (has.version == "1.10-1", f"in {pocket}" in has.note) == (counts, counts)
+    assert set(has.seen) == {"1.0-1", "1.0-1ubuntu0.1", "1.10-1"}
 
 
 def queue(world: World, status: str) -> None:
@@ -113,13 +109,13 @@ def test_a_version_in_the_queue_is_taken_unless_it_was_rejected(
     client: LaunchpadlibClient, world: World, tmp_path: Path, status: str, taken: bool
 ) -> None:
     queue(world, status)
-    found = asked(client, tmp_path)
-    assert ("1.2-1~ubuntu16.04.1" in found["hello-sru", "xenial"].seen) is taken
-    (row, _) = versions.table(recipe(tmp_path), found)
+    archive = asked(client, tmp_path)
+    assert ("1.2-1~ubuntu16.04.1" in archive["hello-sru", "xenial"].seen) is taken
+    (row, _) = versions.table(recipe(tmp_path), archive)
     assert row.ours == ("1.2-1~ubuntu16.04.2" if taken else "1.2-1~ubuntu16.04.1")
     # Today's queue says nothing of a day in the past.
-    found = asked(client, tmp_path, as_of=date(2017, 6, 1))
-    assert found["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
+    archive = asked(client, tmp_path, as_of=date(2017, 6, 1))
+    assert archive["hello-sru", "xenial"].seen == ("1.0-1ubuntu0.1", "1.0-1")
 
 
 @pytest.mark.parametrize(
@@ -140,11 +136,11 @@ def test_as_of_a_day_what_was_in_the_archive_at_its_end_counts(
 ) -> None:
     came, went = (f"{one}:00+00:00" if one and "+" not in one else one for one in (came, went))
     moments = {"superseded" if status == "Superseded" else "removed": went}
-    one = Publication(
+    record = Publication(
         "ubuntu", "x", "1", "xenial", "Release", "main", status, came, link="", **moments
     )
-    assert [one.was_in_archive(date.fromisoformat(day)) for day in days] == [True] * len(days)
-    assert [one.was_in_archive(date.fromisoformat(day)) for day in others] == [False] * len(others)
+    for day in (*days, *others):
+        assert record.was_in_archive(date.fromisoformat(day)) is (day in days)
 
 
 def test_a_kept_answer_is_used_for_a_day_without_asking(
@@ -162,7 +158,7 @@ def test_a_kept_answer_is_used_for_a_day_without_asking(
         asked(client, tmp_path)
         assert standin.requests
     standin.requests.clear()
-    archive_versions(recipe(tmp_path), client, tmp_path, fresh=True)
+    asked(client, tmp_path, fresh=True)
     assert standin.requests
 
 
@@ -173,34 +169,18 @@ def test_without_launchpad_old_answers_are_used_with_their_day(
     day = grow_old(tmp_path, 72)
     standin.stop()
     notes: list[str] = []
-    found = asked(make_client(), tmp_path, note=notes.append)
-    assert found["hello-sru", "xenial"].version == "1.0-1ubuntu0.1"
-    assert found["hello-sru", "xenial"].confirmed.endswith(day)
+    archive = asked(make_client(), tmp_path, note=notes.append)
+    assert archive["hello-sru", "xenial"].version == "1.0-1ubuntu0.1"
+    assert archive["hello-sru", "xenial"].confirmed.endswith(day)
     (note,) = [one for one in notes if "which counts" not in one]
     assert "the connection is refused" in note
     monkeypatch.setenv("BACKPORT_LAUNCHPAD_ROOT", standin.root)
-    assert asked(None, tmp_path) == found
+    assert asked(None, tmp_path) == archive
     with pytest.raises(RemoteError, match="the connection is refused"):
-        archive_versions(recipe(tmp_path), make_client(), tmp_path, fresh=True)
+        asked(make_client(), tmp_path, fresh=True)
     # Records of one server are not taken for those of another.
     monkeypatch.delenv("BACKPORT_LAUNCHPAD_ROOT")
     assert asked(None, tmp_path)["hello-sru", "xenial"] == Published("1.0-1", "the specification")
-
-
-def test_when_nobody_answers_the_recipe_stands_with_one_note(
-    make_client: MakeClient, tmp_path: Path
-) -> None:
-    with StandIn(World()) as gone:
-        pass
-    notes: list[str] = []
-    found = asked(make_client(root=gone.root), tmp_path, note=notes.append)
-    assert found == {
-        ("hello-sru", "xenial"): Published("1.0-1", "the specification"),
-        ("hello-sru", "zesty"): Published("1.2-1", "the specification"),
-    }
-    refused, stands = notes
-    assert "the connection is refused" in refused
-    assert stands.startswith("for 3 of 3 pairs")
 
 
 def test_a_refusal_concerns_its_own_question_only(
@@ -208,22 +188,28 @@ def test_a_refusal_concerns_its_own_question_only(
 ) -> None:
     del world.entries["/ubuntu/xenial"]
     notes: list[str] = []
-    found = asked(client, tmp_path, note=notes.append)
-    assert found["hello-sru", "xenial"] == Published("1.0-1", "the specification")
-    assert found["hello-sru", "zesty"].confirmed
+    archive = asked(client, tmp_path, note=notes.append)
+    assert archive["hello-sru", "xenial"] == Published("1.0-1", "the specification")
+    assert archive["hello-sru", "zesty"].confirmed
     refused, stands = notes
     assert "the publications of hello-sru in ubuntu xenial" in refused
     assert "does not know it (404)" in refused
     assert stands.startswith("for 1 of 3 pairs")
 
 
-def test_after_one_failure_no_more_is_asked(
+def test_after_one_failure_no_more_is_asked_and_the_recipe_stands_with_one_note(
     client: LaunchpadlibClient, standin: StandIn, tmp_path: Path
 ) -> None:
     standin.faults.add(Fault("status", on="xenial.*getPublished", status=503, times=-1))
-    found = asked(client, tmp_path)
-    assert found["hello-sru", "zesty"] == Published("1.2-1", "the specification")
+    notes: list[str] = []
+    assert asked(client, tmp_path, note=notes.append) == {
+        ("hello-sru", "xenial"): Published("1.0-1", "the specification"),
+        ("hello-sru", "zesty"): Published("1.2-1", "the specification"),
+    }
     assert not any("zesty" in request for request in standin.requests)
+    broken, stands = notes
+    assert "answered 503" in broken
+    assert stands.startswith("for 3 of 3 pairs")
 
 
 RECORD = '{"asked_at": "2026-11-23T12:00:00+00:00", "publications": [{"version": "0"}]}'
@@ -232,9 +218,9 @@ RECORD = '{"asked_at": "2026-11-23T12:00:00+00:00", "publications": [{"version":
 @pytest.mark.parametrize(
     "text",
     [
-        *("{", '{"format": 2, "roots": []}', '{"format": 9}'),
-        '{"format": 2, "roots": {"x": {"y": {"asked_at": "soon", "publications": []}}}}',
-        f'{{"format": 2, "roots": {{"x": {{"y": {RECORD}}}}}}}',
+        *("{", '{"format": 3, "answers": []}', '{"format": 9, "answers": {}}'),
+        '{"format": 3, "answers": {"x": {"asked_at": "soon", "publications": []}}}',
+        f'{{"format": 3, "answers": {{"x": {RECORD}}}}}',
     ],
 )
 def test_a_damaged_file_counts_as_none(
@@ -242,4 +228,4 @@ def test_a_damaged_file_counts_as_none(
 ) -> None:
     (tmp_path / FILE).write_text(text)
     assert asked(client, tmp_path)["hello-sru", "zesty"].confirmed
-    assert json.loads((tmp_path / FILE).read_text())["format"] == 2
+    assert json.loads((tmp_path / FILE).read_text())["format"] == 3

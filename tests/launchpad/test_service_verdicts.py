@@ -51,7 +51,7 @@ def control(version: str) -> ServiceRun:
     return replace(row(Passed()), each={}, version=version, verdict=harm, **control)
 
 
-def said_of(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> ServiceTests:
+def kept(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> ServiceTests:
     """What counts, by a summary that was written and read."""
     summary = ServiceSummary("ppa:me/sru", "", "https://lp/", rows, controls)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,23 +61,23 @@ def said_of(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> Service
 
 
 def counted(*rows: ServiceRun, controls: tuple[ServiceRun, ...] = ()) -> dict[StepId, ServiceTest]:
-    return dict(said_of(*rows, controls=controls).tests)
+    return dict(kept(*rows, controls=controls).tests)
 
 
 def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests_steps() -> None:
-    found = counted(row(Passed()))
-    assert set(found) == {STEP, replace(STEP, test="smoke")}
-    one = found[STEP]
-    assert one.verdict == Passed(f"Ubuntu's autopkgtest service, amd64, {VERSION}")
-    assert one.origin == "ppa: amd64"
-    assert one.told == (
+    tests = counted(row(Passed()))
+    assert set(tests) == {STEP, replace(STEP, test="smoke")}
+    test = tests[STEP]
+    assert test.verdict == Passed(f"Ubuntu's autopkgtest service, amd64, {VERSION}")
+    assert test.origin == "ppa: amd64"
+    assert test.told == (
         f"ppa: amd64; version {VERSION}; trigger app/{VERSION}; "
         "log https://autopkgtest.example.org/amd64/log.gz"
     )
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"version": f"{UPDATE}~ppa2"}, "another version"),
         ({"version": UPDATE}, "another version"),
@@ -87,11 +87,11 @@ def test_a_result_of_this_source_version_and_series_takes_the_place_of_its_tests
     ],
 )
 def test_what_is_said_of_anything_else_counts_for_nothing(
-    change: dict[str, str], said: str
+    change: dict[str, str], message: str
 ) -> None:
-    found = said_of(row(LOST, **change))
-    assert found.tests == {}
-    assert [why_not for _, why_not in found.runs] == [said]
+    result = kept(row(LOST, **change))
+    assert result.tests == {}
+    assert [why_not for _, why_not in result.runs] == [message]
 
 
 @given(
@@ -107,13 +107,13 @@ def test_the_worst_of_the_runs_of_this_version_that_tested_it_decides(
     runs: list[tuple[Verdict, str]],
 ) -> None:
     rows = (row(made, f"a{n}", version=version) for n, (made, version) in enumerate(runs))
-    found = counted(*rows).get(STEP)
+    test = counted(*rows).get(STEP)
     kinds = [verdict.kind(made) if version == VERSION else "" for made, version in runs]
     worst = next((kind for kind in ("failed", "broken", "passed") if kind in kinds), "")
-    assert (verdict.kind(found.verdict) if found else "") == worst
-    if found:
-        assert kinds[int(found.worst.arch[1:])] == worst
-        assert found.worst.arch in verdict.text(found.verdict)
+    assert (verdict.kind(test.verdict) if test else "") == worst
+    if test:
+        assert kinds[int(test.worst.arch[1:])] == worst
+        assert test.worst.arch in verdict.text(test.verdict)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_the_worst_of_the_runs_of_this_version_that_tested_it_decides(
 def test_a_control_counts_only_with_the_variant_of_this_very_version(
     version: str, counts: bool
 ) -> None:
-    found = counted(row(Passed()), controls=(control(version),))
-    assert (CONTROL in found) is counts
+    tests = counted(row(Passed()), controls=(control(version),))
+    assert (CONTROL in tests) is counts
     if counts:
-        assert found[CONTROL].verdict == Passed(
+        assert tests[CONTROL].verdict == Passed(
             f"it sees the harm (Ubuntu's autopkgtest service, amd64, {version})"
         )
 
@@ -152,22 +152,19 @@ def test_a_control_counts_only_with_the_variant_of_this_very_version(
 def test_an_upload_is_this_source_package_only_if_it_was_made_of_the_very_dsc(
     change: dict[str, str], own: str, known: bool
 ) -> None:
-    found = sent_of(
+    sent = sent_of(
         [upload_record("app", VERSION, **({"made_of": "a" * 64} | change))],
         {("app", "xenial"): own},
     )
-    assert found == (SENT if known else {})
+    assert sent == (SENT if known else {})
 
 
 @pytest.mark.parametrize("more", [{"format": 1}, {"tests": [{"verdict": "good"}]}])
 def test_a_summary_that_is_damaged_is_an_error_and_not_an_empty_one(
     tmp_path: Path, more: dict[str, Any]
 ) -> None:
+    assert verdicts.read(tmp_path, {}) == verdicts.ServiceTests(), "nothing stands in place"
     path = ServiceSummary("", "", "", (), ()).write(tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | more))
     with pytest.raises(InputError, match="cannot be read"):
         verdicts.read(tmp_path, {})
-
-
-def test_without_a_summary_nothing_stands_in_place(tmp_path: Path) -> None:
-    assert verdicts.read(tmp_path, {}) == verdicts.ServiceTests()

@@ -83,7 +83,7 @@ def test_a_passphrase_from_a_file_signs_without_anybody_and_a_wrong_one_leaves_n
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "message"),
     [
         ("nobody@example.org", "gpg has no secret key for nobody@example.org"),
         ("expired@example.org", "of expired <expired@example.org> has expired"),
@@ -91,6 +91,6 @@ def test_a_passphrase_from_a_file_signs_without_anybody_and_a_wrong_one_leaves_n
     ],
 )
 @pytest.mark.usefixtures("good")
-def test_a_key_that_does_not_serve_is_named_with_the_reason(wanted: str, said: str) -> None:
-    with pytest.raises(MachineError, match=re.escape(said)):
+def test_a_key_that_does_not_serve_is_named_with_the_reason(wanted: str, message: str) -> None:
+    with pytest.raises(MachineError, match=re.escape(message)):
         find_key(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 
@@ -9,8 +10,9 @@ import pytest
 from debian.deb822 import Changes
 
 from tests.support.launchpad_server.world_ppa import Arrived
+from tests.support.source_builder import BUG
 from tests.support.upload_server import SftpServer
-from tests.support.upload_server.case import ARCHIVE, Case
+from tests.support.upload_server.case import ARCHIVE, SECRET, Case
 
 VERSION = "1.0-1ubuntu0.1"
 THERE = ("greeter", "noble", f"{VERSION}~ppa1")
@@ -34,7 +36,7 @@ def test_an_upload_arrives_signed_names_the_bug_and_differs_in_the_version_alone
     assert set(record["times"]) == {"signed", "sending", "sent", "accepted"}
     folder = case.work / "uploads" / f"noble_greeter_{VERSION}~ppa1"
     changes = Changes((folder / f"greeter_{VERSION}~ppa1_source.changes").read_bytes())
-    assert changes["Launchpad-Bugs-Fixed"] == "2100000"
+    assert changes["Launchpad-Bugs-Fixed"] == str(BUG)
     assert changes["Distribution"] == "noble"
     (own,) = (case.work / "source/noble/greeter").glob("*.dsc")
     diff = subprocess.run(
@@ -84,10 +86,10 @@ def test_a_source_waits_until_what_it_needs_is_published(case: Case) -> None:
     ran = case.upload("--minutes", "0.01")
 
     assert ran.exit_code == 6
-    assert "noble/greeter still waits" in ran.err
-    assert [one["source"] for one in ran.plan["items"]] == ["helper", "greeter"]
-    waited = [event["detail"] for event in ran.events if event["event"] == "waits"]
-    assert waited[0] == f"noble/helper {VERSION}~ppa1: amd64 queued"
+    assert "noble/greeter is not sent, since what it needs is not published (time lim" in ran.err
+    assert [item["source"] for item in ran.plan["items"]] == ["helper", "greeter"]
+    (waited,) = [event for event in ran.events if event["event"] == "build"]
+    assert (waited["source"], waited["arch"], waited["phase"]) == ("helper", "amd64", "queued")
     assert [source for source, _, _ in case.in_ppa()] == ["helper"]
     case.ppas.farm.now = 1_000_000.0
     assert case.upload().exit_code == 0
@@ -103,7 +105,7 @@ def test_a_need_that_does_not_build_stops_the_upload_that_waits(case: Case) -> N
     ran = case.upload()
 
     assert ran.exit_code == 4
-    assert "it cannot be published (amd64: Failed to build)" in ran.err
+    assert "noble/greeter is not sent, since what it needs is not published (failed)" in ran.err
     assert [source for source, _, _ in case.in_ppa()] == ["helper"]
 
 
@@ -156,3 +158,60 @@ def test_sftp_carries_it_to_a_known_host_as_the_account_and_again_after_a_break(
     assert {*server.users} == {"tester"}
     files = case.intake.sessions[-1]
     assert all(name.startswith("~tester/ubuntu/greetings/greeter_1.0") for name in files)
+
+
+def test_what_was_uploaded_is_waited_for_and_goes_into_the_evidence_of_the_same_recipe(
+    case: Case,
+) -> None:
+    case.ready()
+    assert case.upload().exit_code == 0
+    text = case.recipe.read_text()
+    case.recipe.write_text(text.replace("Greet the series.", "Greet it."))
+    ran = case.run("wait", "--json")
+    assert (ran.exit_code, ran.events[-1]["event"]) == (0, "waited")
+    assert ran.err.startswith("no evidence: source/noble/greeter: the recipe, or what lies beside")
+    case.recipe.write_text(text)
+
+    ran = case.run("wait", "--json")
+
+    assert ran.exit_code == 0, ran.err
+    assert [event["event"] for event in ran.events] == ["build", "published", "waited", "evidence"]
+    records = case.work / "evidence/latest/records"
+    sent = json.loads((records / f"uploads/noble_greeter_{VERSION}~ppa1.json").read_text())
+    assert (sent["state"], sent["version"]) == ("accepted", f"{VERSION}~ppa1")
+    for path in (case.work / "evidence").rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes()
+
+
+def test_an_upload_that_waits_ends_with_the_exit_code_of_a_build_that_fails(case: Case) -> None:
+    case.ppas.builds = {"greeter": "Failed to build"}
+    case.ready()
+
+    dry = case.upload("--wait", "--dry-run")
+    ran = case.upload("--wait")
+
+    assert (dry.exit_code, [event["event"] for event in dry.events]) == (0, ["plan"])
+    assert ran.exit_code == 4, ran.out
+    (waited,) = [event for event in ran.events if event["event"] == "waited"]
+    assert waited["reason"] == "failed"
+
+
+def test_an_obsolete_series_that_was_named_is_told_after_the_others_are_sent_and_waited_for(
+    case: Case,
+) -> None:
+    case.series = ("noble", "yakkety")
+    case.ready()
+    words = ("--wait", "--series", "noble", "--series", "yakkety")
+
+    ran = case.upload(*words)
+
+    assert ran.exit_code == 6, ran.err
+    assert ran.item("yakkety/greeter")["action"] == "skipped"
+    assert "leave the series out of the update" in ran.item("yakkety/greeter")["reason"]
+    assert case.in_ppa() == [("greeter", "noble", "1.0-1ubuntu0.24.04.1~ppa1")]
+    kinds = [event["event"] for event in ran.events]
+    assert kinds.index("uploaded") < kinds.index("published") < kinds.index("waited")
+    # Once more: nothing is sent; it is waited for, and told again. Unnamed it is no refusal.
+    assert case.upload(*words).exit_code == 6
+    assert case.upload("--wait").exit_code == 0
+    assert case.sent(".changes") == 1

@@ -14,10 +14,9 @@ from backport import cli
 from backport.engine.step import Step, StepId
 from backport.environments import choose
 from backport.errors import HashMismatchError, InputError, RemoteError
-from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.api.client import ConflictError, LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.environment import ROOT_VARIABLE
-from backport.launchpad.api.errors import ConflictError
 from backport.run.actions import Actions, Options
 from backport.sru import comment, facts, proposed
 from backport.sru.facts import Facts

@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 from backport.errors import UNREADABLE, RemoteError
 from backport.launchpad.api.environment import service_root
-from backport.launchpad.api.errors import ConflictError, RefusedError
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.transport import Limits, UnansweredError
 
@@ -23,6 +22,14 @@ if TYPE_CHECKING:
     from backport.launchpad.upload.ppa import PpaName
 
 T = TypeVar("T")
+
+
+class RefusedError(RemoteError):
+    """Launchpad answered that what was asked for does not exist or may not be seen or done."""
+
+
+class ConflictError(RefusedError):
+    """Somebody else has changed the entry since it was read; nothing was written."""
 
 
 class LaunchpadlibClient:
@@ -129,7 +136,6 @@ class LaunchpadlibClient:
             lambda session: tuple(
                 SourceFile(
                     name=unquote(urlsplit(file["url"]).path.rpartition("/")[2]),
-                    size=int(file["size"]),
                     sha256=str(file["sha256"]),
                     url=str(file["url"]),
                 )

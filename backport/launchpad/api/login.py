@@ -23,8 +23,8 @@ from launchpadlib.launchpad import Launchpad
 from backport import transport
 from backport.errors import MachineError, RemoteError
 from backport.launchpad.api import credentials as kept
+from backport.launchpad.api.client import RefusedError
 from backport.launchpad.api.environment import API_VERSION
-from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.api.http import LimitedRequest
 from backport.transport import Limits
 

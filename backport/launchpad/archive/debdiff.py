@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,25 +29,9 @@ from backport.source import weight
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 from backport.source.files import sha256_of
-from backport.source.weight import Weight
 
 FOLDER = "debdiff"
 _FORMAT = 2
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A source package compared with what its series has.
-
-    `told` says with what, in a sentence; `record` is what is kept of it, as JSON data; `path` is
-    the debdiff, None where the series does not have the source yet; `weight` is what is to be
-    read of it.
-    """
-
-    told: str
-    record: dict[str, Any]
-    path: Path | None = None
-    weight: Weight | None = None
 
 
 def compare(
@@ -58,8 +42,11 @@ def compare(
     cache: Path,
     *,
     offline: bool = False,
-) -> Compared:
+) -> tuple[dict[str, Any], Path | None]:
     """Write the debdiff of one source package that was made, and the record of it.
+
+    Returns the record, as JSON data, whose ``told`` says in a sentence what it is compared with;
+    and the debdiff, None where the series does not have the source yet.
 
     Parameters:
         pair: source package and series.
@@ -80,25 +67,24 @@ def compare(
     update, _ = versions.published_version(source, recipe.one_series(series))
     record: dict[str, Any] = {"format": _FORMAT, "source": name, "series": series}
     record |= {"dsc": dsc.name, "dsc_sha256": sha256_of(dsc)}
-    found = _replaced(records, name, series, update, recipe.as_of)
-    if found is None:
-        told = f"{name} is new in {series}: there is nothing to compare it with"
-        compared = Compared(told, record | {"told": told})
+    path = None
+    replaced = _replaced(records, name, series, update, recipe.as_of)
+    if replaced is None:
+        record |= {"told": f"{name} is new in {series}: there is nothing to compare it with"}
     else:
-        there, told = found
+        there, told = replaced
         pinned = source.in_series(series).base
         if pinned is not None and pinned.version == there.version:
             _require_same(pinned, there, series)
         old = dsc_file.fetch_base(pin.base_of(there), cache, offline=offline, source=name)
         pin.same_hashes(there, old)
         path = _write_debdiff(old, dsc, work / FOLDER / series, timestamp(recipe.date))
-        lines = weight.of_package(dsc, old)
-        record |= {"told": told, "against": asdict(there), "lines": lines.counts()}
+        lines = weight.of_package(dsc, old).counts()
+        record |= {"told": told, "against": asdict(there), "lines": lines}
         record |= {"debdiff": path.name, "sha256": sha256_of(path)}
-        compared = Compared(told, record, path, lines)
-    text = json.dumps(compared.record, indent=1) + "\n"
+    text = json.dumps(record, indent=1) + "\n"
     atomic.write(work / FOLDER / series / f"{name}.json", text)
-    return compared
+    return record, path
 
 
 def _replaced(
@@ -181,5 +167,5 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
         if answer is None or not answer.publications:
             note(f"no record confirms that {base.dsc} is the archive's: its pinned sha256 stands")
         else:
-            found = answer.publications[0]
-            _require_same(base, found, found.distribution)
+            publication = answer.publications[0]
+            _require_same(base, publication, publication.distribution)

@@ -64,21 +64,21 @@ def first_recipe(
         RemoteError: Launchpad has to be asked and gives no answer.
     """
     init_text.in_order(series)
-    found = [_local(dsc, path) for dsc in dscs]
-    there = [dsc_file.read_dsc(dsc).source for dsc, _ in found]
+    bases = [_local(dsc, path) for dsc in dscs]
+    there = [dsc_file.read_dsc(dsc).source for dsc, _ in bases]
     if doubled := [name for name in there if there.count(name) > 1]:
         raise UsageError(
             f"two .dsc files are of {doubled[0]}", where="--dsc", advice="name each source once"
         )
-    found += [
+    bases += [
         _published(name, records, cache) for name in names if name.partition("/")[0] not in there
     ]
-    if not found:
+    if not bases:
         raise UsageError("no source package is named", advice="name one, or a .dsc with --dsc FILE")
-    for dsc, _ in found:
+    for dsc, _ in bases:
         dsc_file.require_format(dsc_file.read_dsc(dsc))
-    sources = _sources(found)
-    who, note = _maintainer(found[0][0])
+    sources = _sources(bases)
+    who, note = _maintainer(bases[0][0])
     beside = init_text.files_beside(sources, series)
     text = init_text.first_recipe(
         names[0].partition("/")[0] if names else there[0],
@@ -108,7 +108,7 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"written": str(args.recipe)}))
     elif not args.quiet:
-        print("\n".join(f"{one} is written" for one in written))
+        print("\n".join(f"{file} is written" for file in written))
         print(f"Look through it, then run: backport plan --recipe {args.recipe}")
     return 0
 
@@ -155,25 +155,27 @@ def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]
     return package.dsc, package.pin
 
 
-def _sources(found: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
+def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
     """The source packages, those that others build-depend on first.
 
     Raises:
         InputError: they build-depend on each other.
     """
-    fields = [Dsc(dsc.read_bytes()) for dsc, _ in found]
+    described = [Dsc(dsc.read_bytes()) for dsc, _ in bases]
     made = {
-        package.strip(): one["Source"] for one in fields for package in one["Binary"].split(",")
+        package.strip(): fields["Source"]
+        for fields in described
+        for package in fields["Binary"].split(",")
     }
     needs: dict[str, tuple[str, ...]] = {}
     sources: dict[str, FirstSource] = {}
-    for one, (dsc, pin) in zip(fields, found, strict=True):
-        text = ",".join(one.get(field, "") for field in _RELATIONS)
+    for fields, (dsc, pin) in zip(described, bases, strict=True):
+        text = ",".join(fields.get(field, "") for field in _RELATIONS)
         packages = [re.split(r"[\s(:\[<|]", relation)[0] for relation in control.relations(text)]
         needed = dict.fromkeys(made[package] for package in packages if package in made)
-        needs[one["Source"]] = tuple(name for name in needed if name != one["Source"])
+        needs[fields["Source"]] = tuple(name for name in needed if name != fields["Source"])
         tests = dep8.named_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))
-        first = FirstSource(one["Source"], pin, _main_package(one), tests=(*tests,))
+        first = FirstSource(fields["Source"], pin, _main_package(fields), tests=(*tests,))
         sources[first.name] = first
     try:
         order = [*graphlib.TopologicalSorter(needs).static_order()]

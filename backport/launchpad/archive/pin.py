@@ -95,26 +95,26 @@ def pin(
                 advice=f"write one of {', '.join(names)}",
             )
     old = edit.read_text(recipe.path)
-    found: list[FoundSource] = []
+    packages: list[FoundSource] = []
     for source in recipe.sources:
         for series, version in _unpinned(source, update=update):
             if sources and source.name not in sources:
                 continue
-            one = find(source.name, version, records, cache)
-            if one is None:
+            package = find(source.name, version, records, cache)
+            if package is None:
                 raise InputError(
                     f"Launchpad has no record of {version} in Ubuntu's or Debian's archive",
                     where=source.name,
                     advice="correct debian-version, or give a .dsc with path and sha256 in "
                     f"[source.{source.name}.base]",
                 )
-            found.append(replace(one, series=series))
+            packages.append(replace(package, series=series))
     new = old
-    for one in found:
-        new = edit.set_base(new, one.source, one.pin, one.series)
+    for package in packages:
+        new = edit.set_base(new, package.source, package.pin, package.series)
     if new != old:
         edit.replace_file(recipe.path, old, new)
-    return found, edit.difference(old, new, recipe.path.name)
+    return packages, edit.difference(old, new, recipe.path.name)
 
 
 def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
@@ -134,12 +134,12 @@ def command(args: argparse.Namespace) -> int:
     recipe = reader.load(args.recipe, outside=args.outside, unpinned=True)
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         records = Records(args.cache, client)
-        found, change = pin(recipe, records, args.cache, sources=args.source, update=args.update)
+        packages, change = pin(recipe, records, args.cache, sources=args.source, update=args.update)
     if args.json:
-        every = [{key: asdict(one)[key] for key in _IN_JSON} for one in found]
+        every = [{key: asdict(package)[key] for key in _IN_JSON} for package in packages]
         print(json.dumps({"found": every, "change": change}))
     elif not args.quiet:
-        lines = "\n".join(map(str, found)) or "All is pinned already; --update looks again."
+        lines = "\n".join(map(str, packages)) or "All is pinned already; --update looks again."
         print(f"{lines}\n{change}", end="")
     return 0
 

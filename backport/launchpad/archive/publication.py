@@ -11,10 +11,9 @@ OBSOLETE_SERIES = "Obsolete"
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source package: its name, size in bytes, sha256 and address."""
+    """One file of a source package: its name, sha256 and address."""
 
     name: str
-    size: int
     sha256: str
     url: str
 

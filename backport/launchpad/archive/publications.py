@@ -7,27 +7,24 @@ of a record says when it was asked for.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from debian.debian_support import Version
 
-from backport import atomic
 from backport.engine import records
-from backport.errors import InputError, RemoteError, reading
-from backport.launchpad.api.client import LaunchpadlibClient
+from backport.errors import InputError, RemoteError
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.api.environment import PRODUCTION, service_root
-from backport.launchpad.api.errors import RefusedError
 from backport.launchpad.archive.publication import Publication
 from backport.recipe.model import Published, Recipe
 from backport.source.dsc import file_version, read_dsc
 
 FILE = "launchpad-records.json"
-_FORMAT = 2
+_FORMAT = 3
 _DAY = timedelta(days=1)
 # Ubuntu's record comes first: it holds what later series have, synced from Debian or not.
 _DISTRIBUTIONS = ("ubuntu", "debian")
@@ -60,6 +57,13 @@ class KeptAnswer:
         return f"asked {self.asked_at[:10]}"
 
 
+@dataclass(frozen=True)
+class _KeptAnswers:
+    """The answers in the file, by service root and question."""
+
+    answers: dict[str, KeptAnswer]
+
+
 class Records:
     """Answers of one service root, from the file or from Launchpad.
 
@@ -68,7 +72,7 @@ class Records:
     Parameters:
         folder: the cache folder; the file in it is ``launchpad-records.json``.
         client: who asks Launchpad; without one only the file is used.
-        fresh: ask for everything now, whatever was kept.
+        fresh: ask for everything now, whatever was kept; no answer is an error then.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class Records:
     ) -> None:
         self._path = folder / FILE
         self._client = client
-        self._longest = timedelta(0) if fresh else _DAY
+        self._fresh = fresh
         self.root = client.root if client else service_root()
         self.troubles: list[RemoteError] = []
 
@@ -144,8 +148,8 @@ class Records:
     def _answer(
         self, key: str, question: Callable[[LaunchpadlibClient], tuple[Publication, ...]]
     ) -> KeptAnswer | None:
-        kept = self._roots.get(self.root, {}).get(key)
-        if kept is not None and timedelta(0) <= kept.age <= self._longest:
+        kept = self._kept.answers.get(f"{self.root} {key}")
+        if kept is not None and timedelta(0) <= kept.age <= _DAY and not self._fresh:
             return kept
         # A refusal concerns its own question; after any other failure nothing more is asked.
         if self._client is None or not all(isinstance(one, RefusedError) for one in self.troubles):
@@ -153,36 +157,29 @@ class Records:
         try:
             publications = question(self._client)
         except RemoteError as error:
+            if self._fresh:
+                raise
             self.troubles.append(error)
             return kept
         answer = KeptAnswer(publications, datetime.now(UTC).isoformat())
-        self._roots.setdefault(self.root, {})[key] = answer
-        as_json = {
-            root: {key: asdict(one) for key, one in answers.items()}
-            for root, answers in self._roots.items()
-        }
-        data = {"format": _FORMAT, "roots": as_json}
-        atomic.write(self._path, json.dumps(data, indent=1, sort_keys=True))
+        self._kept.answers[f"{self.root} {key}"] = answer
+        records.save(self._path, self._kept, _FORMAT)
         return answer
 
     @cached_property
-    def _roots(self) -> dict[str, dict[str, KeptAnswer]]:
-        """The kept answers by service root and question; a damaged file is as good as none."""
-        with contextlib.suppress(InputError), reading(self._path):
-            data = records.read_json(self._path)
-            if data["format"] == _FORMAT:
-                return dict(records.decode(dict[str, dict[str, KeptAnswer]], data["roots"]))
-        return {}
+    def _kept(self) -> _KeptAnswers:
+        """What is in the file; a damaged one is as good as none."""
+        with contextlib.suppress(InputError):
+            return records.load(_KeptAnswers, self._path, what="", advice="", form=_FORMAT)
+        return _KeptAnswers({})
 
 
 def archive_versions(
     recipe: Recipe,
-    client: LaunchpadlibClient | None,
-    cache: Path,
+    kept: Records,
     *,
     note: Callable[[str], None] = lambda _: None,
     work: Path | None = None,
-    fresh: bool = False,
 ) -> Mapping[tuple[str, str], Published]:
     """What each series' archive has of each source of the recipe, the retired ones included.
 
@@ -191,17 +188,12 @@ def archive_versions(
     the result.
 
     Parameters:
-        recipe: the update.
-        client: who asks Launchpad; None works offline.
-        cache: the folder of `Records`.
         note: takes one sentence for each thing that a person has to know.
         work: the work folder, with the source packages that an upload was made of.
-        fresh: ask Launchpad now; that it does not answer is an error.
 
     Raises:
-        RemoteError: see `fresh`.
+        RemoteError: fresh records are wanted, and Launchpad does not answer.
     """
-    kept = Records(cache, client, fresh=fresh)
     result: dict[tuple[str, str], Published] = {}
     every = {(source.name, series.name) for source in recipe.sources for series in recipe.series}
     every |= {(retired.name, series) for retired in recipe.retired for series in retired.series}
@@ -224,8 +216,6 @@ def archive_versions(
                 f"{source} in {series}: the recipe says {named.version or 'none'}, but the "
                 f"publication records say {has.version or 'none'}, which counts"
             )
-    if fresh and kept.troubles:
-        raise kept.troubles[0]
     for error in kept.troubles:
         note(str(error))
     if unasked:

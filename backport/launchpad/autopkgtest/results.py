@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from backport import transport
 from backport.engine.step import StepId, hash_text
@@ -31,26 +30,11 @@ class ServiceResult:
     files: Mapping[str, bytes]
     answer: RunAnswer | Broken
 
-    @property
-    def told(self) -> tuple[str, str, str]:
-        """What the summary keeps of it: its address, that of its log, and the trigger."""
+    def of(self, run: ServiceRun, made: Verdict) -> ServiceRun:
+        """The run with its verdict, and where that comes from."""
         log = f"{self.url}/log.gz" if "log.gz" in self.files else ""
         trigger = "" if isinstance(self.answer, Broken) else " ".join(self.answer.triggers)
-        return self.url, log, trigger
-
-
-@dataclass(frozen=True)
-class AskedControl:
-    """A control of the recipe: its test, its own name, and the variant that it runs on."""
-
-    test: str
-    control: str
-    variant: str
-
-    @property
-    def in_summary(self) -> dict[str, Any]:
-        """What the summary says of it."""
-        return {"test": self.test, "control": self.control, "variant": self.variant}
+        return replace(run, verdict=made, result=self.url, log_address=log, trigger=trigger)
 
 
 @dataclass
@@ -110,10 +94,11 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
     Parameters:
         wanted: the tests that the source package has.
     """
+    none = Skipped(f"no result yet; request it: {request.url}")
+    run = ServiceRun(*request.cell, request.version, none, request=request.url)
     result = reader.newest(request)
     if result is None:
-        made = Skipped(f"no result yet; request it: {request.url}")
-        return ServiceRun(*request.cell, request.version, made, request=request.url)
+        return run
     answer = result.answer
     tests = () if isinstance(answer, Broken) else answer.tests
     whole = answer if isinstance(answer, Broken) else judge(answer.exit_code, tests, wanted=wanted)
@@ -124,45 +109,39 @@ def read(reader: Reader, request: Request, wanted: Sequence[str], store: Store) 
         # Where the whole is Broken no test of it has passed.
         own = answers.get(name, whole)
         each[name] = whole if isinstance(whole, Broken) and not isinstance(own, Failed) else own
-    return ServiceRun(
-        *request.cell, request.version, whole, *result.told, request=request.url, each=each
-    )
+    return result.of(replace(run, each=each), whole)
 
 
 def control(
-    reader: Reader, request: Request, asked: Sequence[AskedControl], update: str, store: Store
+    reader: Reader, request: Request, asked: Sequence[ServiceRun], update: str, store: Store
 ) -> list[ServiceRun]:
     """The controls of tests, from a throw-away PPA with the packages of one variant.
 
     Parameters:
-        request: as for the update, but for the variant's version and the throw-away PPA.
-        asked: controls on the same variant.
+        request: as for the update, but for the throw-away PPA and its version, "" for none.
+        asked: controls on the same variant, which have not run.
         update: the version that the update itself will have.
     """
     variant = asked[0].variant
-    if not is_variant_of(request.version, update, variant):
+    result = None
+    if not request.version:
+        why = f"{request.ppa} has no {request.source} for {request.series}"
+    elif not is_variant_of(request.version, update, variant):
         why = f"{request.ppa} has {request.version}, which is not {variant} of {update}"
-        return not_run(request, asked, why)
-    result = reader.newest(request)
+    else:
+        result = reader.newest(request)
+        why = f"no result yet; request it: {request.url}"
+    runs = [replace(run, version=request.version) for run in asked]
     if result is None:
-        return not_run(request, asked, f"no result yet; request it: {request.url}")
+        return [replace(run, verdict=Skipped(f"control not run: {why}")) for run in runs]
     answer = result.answer
     made = [
-        answer if isinstance(answer, Broken) else service.control_verdict(one.test, answer)
-        for one in asked
+        answer if isinstance(answer, Broken) else service.control_verdict(run.test, answer)
+        for run in runs
     ]
-    whole = next((one for one in made if isinstance(one, Broken)), made[0])
+    whole = next((verdict for verdict in made if isinstance(verdict, Broken)), made[0])
     _keep(store, StepId(FOLDER, request.series, request.name, variant), result, whole)
-    return [
-        ServiceRun(*request.cell, request.version, made_of, *result.told, **one.in_summary)
-        for one, made_of in zip(asked, made, strict=True)
-    ]
-
-
-def not_run(request: Request, asked: Sequence[AskedControl], why: str) -> list[ServiceRun]:
-    """Controls that did not run, and why."""
-    skipped = Skipped(f"control not run: {why}")
-    return [ServiceRun(*request.cell, request.version, skipped, **one.in_summary) for one in asked]
+    return [result.of(run, verdict) for run, verdict in zip(runs, made, strict=True)]
 
 
 def _keep(store: Store, step: StepId, result: ServiceResult, made: Verdict) -> None:

@@ -14,7 +14,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from backport.engine.verdict import Broken, Failed, Passed, Verdict, kind, text
 from backport.launchpad.upload.ppa import PpaName
@@ -48,7 +48,7 @@ class Request:
             "ppa": f"{self.ppa.owner}/{self.ppa.name}",
             "trigger": f"{self.source}/{self.version}",
         }
-        return f"{REQUESTS}?" + "&".join(f"{key}={quote(one, '/~')}" for key, one in values.items())
+        return f"{REQUESTS}?{urlencode(values, safe='/~', quote_via=quote)}"
 
     @property
     def cell(self) -> tuple[str, str, str]:
@@ -87,8 +87,8 @@ def runs(listing: str, request: Request) -> list[str]:
         rf"({request.series}/{request.arch}/[a-z0-9]+/{re.escape(request.source)}/"
         r"([0-9]{8}_[0-9]{6}[a-z0-9_]*@))(/.*)?"
     )
-    found = {match[1]: match[2] for match in map(form.fullmatch, listing.split()) if match}
-    return sorted(found, key=found.__getitem__, reverse=True)
+    stamps = {match[1]: match[2] for match in map(form.fullmatch, listing.split()) if match}
+    return sorted(stamps, key=stamps.__getitem__, reverse=True)
 
 
 def read_answer(result_tar: bytes, log_gz: bytes | None) -> RunAnswer:

@@ -19,17 +19,15 @@ from backport import atomic
 from backport.engine import records, verdict
 from backport.engine.step import StepId
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.errors import reading
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import update_of
 
 FOLDER = "ppa-test"
 SUMMARY = f"{FOLDER}/summary.json"
-FORMAT = 2
+FORMAT = 3
 SERVICE = "Ubuntu's autopkgtest service"
 _RANK = ("failed", "broken", "passed")
-_VERDICT = ("verdict", "detail", "reason", "stage", "log")
 
 Pair = tuple[str, str]
 
@@ -64,6 +62,11 @@ class ServiceRun:
         return self.source, self.series
 
     @property
+    def cell(self) -> tuple[str, ...]:
+        """All that tells it from the other runs of a version."""
+        return (*self.pair, self.arch, self.test, self.control, self.variant)
+
+    @property
     def file(self) -> str:
         """The log's own copy below the folder of the records."""
         mark = f"+{self.variant}" if self.variant else ""
@@ -71,10 +74,8 @@ class ServiceRun:
 
     def to_json(self) -> dict[str, Any]:
         """The run as JSON data, read back by `read_summary`."""
-        each = {name: verdict.to_json(one) for name, one in self.each.items()}
-        data = {**asdict(self), "each": each, **verdict.to_json(self.verdict)}
-        unused = ("request", "each") if self.variant else ("test", "control", "variant")
-        return {key: value for key, value in data.items() if key not in unused}
+        each = {name: verdict.to_json(made) for name, made in self.each.items()}
+        return {**asdict(self), "each": each, "verdict": verdict.to_json(self.verdict)}
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,9 @@ class ServiceSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON data."""
-        rows = {
-            name: [one.to_json() for one in getattr(self, name)] for name in ("tests", "controls")
-        }
-        return {"format": FORMAT, **asdict(self), **rows}
+        tests = [run.to_json() for run in self.tests]
+        controls = [run.to_json() for run in self.controls]
+        return {"format": FORMAT, **asdict(self), "tests": tests, "controls": controls}
 
     def write(self, work: Path) -> Path:
         """Keep it in the work folder, by one rename."""
@@ -114,11 +114,10 @@ class ServiceSummary:
         def joined(
             before: Iterable[ServiceRun], now: Iterable[ServiceRun]
         ) -> tuple[ServiceRun, ...]:
-            runs = {_cell(one): one for one in before if one.pair in same}
-            for one in now:
-                if one.result or not runs.get(_cell(one), one).result:
-                    runs[_cell(one)] = one
-            return tuple(runs.values())
+            kept = {run.cell: run for run in before if run.pair in same}
+            has = {cell for cell, run in kept.items() if run.result}
+            fresh = {run.cell: run for run in now if run.result or run.cell not in has}
+            return tuple((kept | fresh).values())
 
         return replace(
             self,
@@ -126,10 +125,6 @@ class ServiceSummary:
             tests=joined(old.tests, self.tests),
             controls=joined(old.controls, self.controls),
         )
-
-
-def _cell(one: ServiceRun) -> tuple[str, ...]:
-    return (*one.pair, one.arch, one.test, one.control, one.variant)
 
 
 def read_summary(folder: Path) -> ServiceSummary | None:
@@ -142,14 +137,8 @@ def read_summary(folder: Path) -> ServiceSummary | None:
     if not path.exists():
         return None
     what = "this summary of the tests in the PPA cannot be read"
-    with reading(path, what=what, advice="remove it, and run: backport test --on ppa"):
-        data = records.read_json(path)
-        if data.pop("format") != FORMAT:
-            raise ValueError("it is of another format")
-        for row in (*data["tests"], *data["controls"]):
-            row["verdict"] = {key: row.pop(key) for key in _VERDICT if key in row}
-        summary: ServiceSummary = records.decode(ServiceSummary, data)
-        return summary
+    advice = "remove it, and run: backport test --on ppa"
+    return records.load(ServiceSummary, path, what=what, advice=advice, form=FORMAT)
 
 
 @dataclass(frozen=True)

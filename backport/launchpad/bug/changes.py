@@ -1,14 +1,18 @@
-"""The changes of a bug: how each is called, whether it is made, and how it is made."""
+"""The changes of a bug: how each is called, and how it is made.
+
+Two that set the same are equal, whatever was there before.
+"""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from backport.launchpad.api.errors import ConflictError
-from backport.launchpad.bug.data import Bug, place
-from backport.launchpad.bug.description import same, tidy
+from backport.launchpad.api.client import ConflictError
+from backport.launchpad.bug.data import place
+from backport.launchpad.bug.description import tidy
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Approve:
     """A nomination is approved; every source package of the bug gets its task by that."""
 
     series: str
-    link: str = ""
+    link: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"approve the nomination for {self.series}, where this login may"
@@ -47,8 +51,8 @@ class Approve:
 class SetDescription:
     """The description changes from `old`, as it was read, to `new`."""
 
-    old: str
-    new: str
+    old: str = field(compare=False)
+    new: str = field(compare=False)
 
     def __str__(self) -> str:
         lines = difflib.unified_diff(
@@ -73,9 +77,9 @@ class SetStatus:
 
     source: str
     series: str
-    old: str
+    old: str = field(compare=False)
     new: str
-    link: str
+    link: str = field(compare=False)
 
     def __str__(self) -> str:
         return f"set {place(self.source, self.series)} from {self.old} to {self.new}"
@@ -92,7 +96,39 @@ class AddComment:
         return f"post a comment:\n{quoted}"
 
 
-Change = AddTask | Nominate | Approve | SetDescription | AddTags | SetStatus | AddComment
+@dataclass(frozen=True)
+class Attach:
+    """A debdiff is attached as a patch; `title` is its name on the bug."""
+
+    title: str
+    path: Path
+    comment: str
+
+    def __str__(self) -> str:
+        return f"attach {self.title}"
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    """A team is subscribed."""
+
+    team: str
+
+    def __str__(self) -> str:
+        return f"subscribe {self.team}"
+
+
+Change = (
+    AddTask
+    | Nominate
+    | Approve
+    | SetDescription
+    | AddTags
+    | SetStatus
+    | AddComment
+    | Attach
+    | Subscribe
+)
 
 
 def headline(change: Change) -> str:
@@ -103,29 +139,6 @@ def headline(change: Change) -> str:
 def change_json(change: Change) -> dict[str, Any]:
     """A change as JSON data: its class, and what belongs to it."""
     return {"change": type(change).__name__, **asdict(change)}
-
-
-def is_made(bug: Bug, change: Change) -> bool:
-    """Whether the bug is as the change makes it."""
-    match change:
-        case AddTask(source, series):
-            made = bug.task(source, series) is not None
-        case Nominate(series):
-            made = any(nomination.series == series for nomination in bug.nominations)
-        case Approve(series):
-            made = (series, "Approved") in {
-                (nomination.series, nomination.status) for nomination in bug.nominations
-            }
-        case SetDescription(_, new):
-            made = same(bug.description, new)
-        case AddTags(tags):
-            made = set(tags) <= set(bug.tags)
-        case SetStatus(source, series, _, new):
-            task = bug.task(source, series)
-            made = task is not None and task.status == new
-        case AddComment(text):
-            made = bug.has_comment(text)
-    return made
 
 
 def make(session: Any, number: int, change: Change, root: str) -> None:
@@ -164,6 +177,17 @@ def make(session: Any, number: int, change: Change, root: str) -> None:
             entry.lp_save()
         case AddComment(text):
             entry.newMessage(content=text)
+        case Attach(title, path, comment):
+            entry.addAttachment(
+                data=path.read_bytes(),
+                comment=comment,
+                filename=title,
+                description=title,
+                content_type="text/plain",
+                is_patch=True,
+            )
+        case Subscribe(team):
+            entry.subscribe(person=f"{session._root_uri}~{team}")
 
 
 def _require_unchanged(what: str, shown: str, now: str, root: str) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from backport.launchpad.bug.description import same
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,6 @@ class Bug:
         own = (task for task in self.tasks if (task.source, task.series) == (source, series))
         return next(own, None)
 
-    def has_comment(self, text: str) -> bool:
-        """Whether a comment with this text is there."""
-        return any(same(comment, text) for comment in self.comments)
-
     def __str__(self) -> str:
         nominations = ", ".join(f"{one.series} {one.status}" for one in self.nominations)
         return "\n".join(
@@ -71,20 +64,6 @@ class Bug:
                 f"  tags: {' '.join(self.tags) or 'none'}; {len(self.comments)} messages",
             ]
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The bug as JSON data, without the texts."""
-        return {
-            "number": self.number,
-            "title": self.title,
-            "web": self.web,
-            "tags": list(self.tags),
-            "tasks": [
-                {"source": task.source, "series": task.series, "status": task.status}
-                for task in self.tasks
-            ],
-            "nominations": {one.series: one.status for one in self.nominations},
-        }
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -130,16 +130,11 @@ def merged(description: str, text: BugText) -> str:
     order = list(wanted)
     for heading, body in left.items():
         before = order[: order.index(heading)]
-        places = [at for at, part in enumerate(result) if name(part.heading) in before]
-        result.insert(_place(places, result), _section(heading, body))
+        # Below the ones that come before it, else at the first heading.
+        places = [at + 1 for at, part in enumerate(result) if name(part.heading) in before]
+        places = places or [at for at, part in enumerate(result) if part.heading][:1]
+        result.insert(places[-1] if places else len(result), _section(heading, body))
     return _written(result)
-
-
-def _place(places: list[int], result: list[BugSection]) -> int:
-    """Where a missing section goes: below the ones before it, else at the first heading."""
-    if places:
-        return max(places) + 1
-    return next((at for at, part in enumerate(result) if part.heading), len(result))
 
 
 def _section(heading: str, body: str) -> BugSection:

@@ -6,24 +6,18 @@ Everything is read first; how each change is made is said in `changes`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from backport.errors import RemoteError
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad import Tell
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.bug import changes
 from backport.launchpad.bug import plan as bug_plan
-from backport.launchpad.bug.changes import (
-    AddTask,
-    Approve,
-    Change,
-    Nominate,
-    SetStatus,
-    change_json,
-    headline,
-)
+from backport.launchpad.bug.changes import AddTask, Approve, Change, Nominate, SetStatus
 from backport.launchpad.bug.data import Bug, Nomination, Task
 from backport.launchpad.bug.plan import BugPlan, WantedBug
 
@@ -32,27 +26,10 @@ _TARGET = re.compile(r"/ubuntu(?:/(?P<series>[a-z][a-z0-9]*))?/\+source/(?P<sour
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of a plan: the changes made, those not made and why, and what is left of it."""
+    """What came of a plan: the changes that Launchpad refused and why, and what is left of it."""
 
-    made: tuple[Change, ...]
     troubles: tuple[tuple[Change, RemoteError], ...]
     left: BugPlan
-
-    def __str__(self) -> str:
-        lines = [f"done: {headline(change)}" for change in self.made]
-        lines += [f"not done: {headline(change)}: {error}" for change, error in self.troubles]
-        return "\n".join([*lines, str(self.left)])
-
-    def to_json(self) -> dict[str, Any]:
-        """What was changed as JSON data."""
-        return {
-            "event": "changed",
-            "made": [change_json(change) for change in self.made],
-            "not_made": [
-                {**change_json(change), "why": str(error)} for change, error in self.troubles
-            ],
-            "left": [change_json(change) for change in self.left.changes],
-        }
 
 
 def read(client: LaunchpadlibClient, number: int, *, rights: bool = False) -> Bug:
@@ -121,36 +98,41 @@ def _nomination(entry: Any, rights: bool) -> Nomination | None:
     return Nomination(match[1], status, may, str(entry.self_link))
 
 
-def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug) -> Applied:
+def apply(client: LaunchpadlibClient, bug: Bug, wanted: WantedBug, tell: Tell) -> Applied:
     """Make the changes that `bug_plan.make` plans for the bug as it was shown.
 
     What follows from them (a nomination that can now be approved, the tasks of a series) is done
     as well. A change that Launchpad refuses does not hold up the others.
 
+    Parameters:
+        tell: takes each change, done or not, as data and as text.
+
     Raises:
         RemoteError: Launchpad is broken or cannot be reached; what was made stays made, and the
             next call goes on from there.
     """
-    made: list[Change] = []
     troubles: list[tuple[Change, RemoteError]] = []
     plan = bug_plan.make(bug, wanted)
     todo = plan.changes
     tried: set[Change] = set()
+    left = partial(to_change, client, bug.number, wanted)
     # A nomination leads to an approval, and that to tasks and their status: four rounds at most.
     for _ in range(4):
         for change in todo:
+            data, text = changes.change_json(change), changes.headline(change)
             try:
-                carry_out(client, bug.number, change)
+                carry_out(client, bug.number, change, left)
             except RefusedError as error:
                 troubles.append((change, error))
+                tell({"event": "not done", **data, "why": str(error)}, f"not done: {text}: {error}")
             else:
-                made.append(change)
+                tell({"event": "done", **data}, f"done: {text}")
         plan = bug_plan.make(read(client, bug.number, rights=True), wanted)
         tried |= {*todo}
         todo = tuple(one for one in plan.changes if one not in tried and _follows(one, bug))
         if not todo:
             break
-    return Applied(tuple(made), tuple(troubles), plan)
+    return Applied(tuple(troubles), plan)
 
 
 def _follows(change: Change, shown: Bug) -> bool:
@@ -163,14 +145,24 @@ def _follows(change: Change, shown: Bug) -> bool:
     return False
 
 
-def carry_out(client: LaunchpadlibClient, number: int, change: Change) -> None:
+def to_change(client: LaunchpadlibClient, number: int, wanted: WantedBug) -> tuple[Change, ...]:
+    """What is to be changed on the bug as it is now; raises as `read` does."""
+    return bug_plan.make(read(client, number), wanted).changes
+
+
+def carry_out(
+    client: LaunchpadlibClient, number: int, change: Change, left: Callable[[], tuple[Change, ...]]
+) -> None:
     """Make one change.
+
+    Parameters:
+        left: what is still to be changed; without this one it is made.
 
     Raises:
         RemoteError: it was not made.
     """
     client.change(
-        f"bug {number} ({headline(change)})",
+        f"bug {number} ({changes.headline(change)})",
         lambda session: changes.make(session, number, change, client.root),
-        lambda: changes.is_made(read(client, number), change),
+        lambda: change not in left(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from backport.launchpad.bug.changes import (
     AddComment,
@@ -14,6 +15,7 @@ from backport.launchpad.bug.changes import (
     Nominate,
     SetDescription,
     SetStatus,
+    change_json,
 )
 from backport.launchpad.bug.data import Bug, place
 from backport.launchpad.bug.description import merged, same, tidy
@@ -46,6 +48,10 @@ class BugPlan:
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON data."""
+        return {"changes": [change_json(change) for change in self.changes], "notes": self.notes}
+
     def __str__(self) -> str:
         lines = ["", "To change:" if self.changes else "The bug is as wanted: nothing to change."]
         lines += [f"  - {change}" for change in self.changes]
@@ -66,14 +72,16 @@ def make(bug: Bug, wanted: WantedBug) -> BugPlan:
             changes.append(AddTags(missing))
     _statuses(bug, wanted, changes, notes)
     changes += [
-        AddComment(tidy(comment)) for comment in wanted.comments if not bug.has_comment(comment)
+        AddComment(tidy(comment))
+        for comment in wanted.comments
+        if not any(same(there, comment) for there in bug.comments)
     ]
     ours = {source for source, _ in wanted.uploaded}
     development = [bug.task(source) for source in wanted.affected if source in ours]
     unfixed = [
-        f"{place(one.source)} is {one.status}"
-        for one in development
-        if one is not None and one.status != "Fix Released"
+        f"{place(task.source)} is {task.status}"
+        for task in development
+        if task is not None and task.status != "Fix Released"
     ]
     if unfixed:
         notes.append(

@@ -7,50 +7,26 @@ else of the bug is touched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backport.errors import InputError
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad import Tell
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.archive import debdiff as archive_diff
 from backport.launchpad.archive.publications import Records
-from backport.launchpad.bug.model import not_shown
+from backport.launchpad.bug import model as bugs
+from backport.launchpad.bug.changes import Attach, Change, Subscribe, change_json
 from backport.recipe.model import Recipe
 from backport.recipe.versions import STANDIN
 
 TEAM = "ubuntu-sponsors"
 
 
-@dataclass(frozen=True)
-class Debdiff:
-    """The difference of one source package to the series' own: what a sponsor reviews."""
-
-    source: str
-    series: str
-    path: Path
-
-    @property
-    def title(self) -> str:
-        """The attachment's name on the bug."""
-        return f"{self.path.name.removesuffix('.debdiff')}.{self.series}.debdiff"
-
-
-@dataclass(frozen=True)
-class Needed:
-    """What the bug lacks: debdiffs, and the subscription of the team."""
-
-    debdiffs: tuple[Debdiff, ...]
-    subscription: bool
-
-    def __len__(self) -> int:
-        return len(self.debdiffs) + self.subscription
-
-
 def find(
     recipe: Recipe, pairs: Iterable[tuple[str, str]], records: Records, work: Path, cache: Path
-) -> tuple[list[Debdiff], list[str]]:
+) -> tuple[list[Attach], list[str]]:
     """The debdiffs of the source packages that were made, and a note on each.
 
     A debdiff is against what the series has, by Launchpad's records; where a series has no such
@@ -65,7 +41,7 @@ def find(
         InputError: a source package is for testing only, or none has a debdiff.
         BackportError: as `archive_diff.compare` does.
     """
-    debdiffs: list[Debdiff] = []
+    debdiffs: list[Attach] = []
     notes: list[str] = []
     for source, series in pairs:
         dsc = archive_diff.own_dsc(work, source, series)
@@ -75,86 +51,60 @@ def find(
                 where=str(dsc.parent),
                 advice="run: backport pin, and make it again",
             )
-        made = archive_diff.compare(recipe, (source, series), records, work, cache)
-        path = made.path or next(dsc.parent.glob("*.debdiff"), None)
-        note = made.told
+        record, to_series = archive_diff.compare(recipe, (source, series), records, work, cache)
+        path = to_series or next(dsc.parent.glob("*.debdiff"), None)
+        note = str(record["told"])
         if path is None:
             note += ": give the sponsor its .dsc and files"
         else:
-            debdiffs.append(Debdiff(source, series, path))
-            note += "" if made.path else "; its debdiff is against its base"
+            title = f"{path.name.removesuffix('.debdiff')}.{series}.debdiff"
+            debdiffs.append(Attach(title, path, f"Debdiff of {source} for {series}."))
+            note += "" if to_series else "; its debdiff is against its base"
         notes.append(note)
     if not debdiffs:
         raise InputError("no source package has a debdiff", where=str(work / "source"))
     return debdiffs, notes
 
 
-def missing(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> Needed:
+def missing(
+    client: LaunchpadlibClient, number: int, debdiffs: Sequence[Attach]
+) -> tuple[Change, ...]:
     """What the bug lacks. A debdiff is there if its name and its content are.
 
     Raises:
         RefusedError: the bug does not exist or is not shown.
         RemoteError: Launchpad is broken or cannot be reached.
     """
-    titles = {one.title for one in debdiffs}
+    titles = {debdiff.title for debdiff in debdiffs}
 
-    def question(session: Any) -> Needed:
+    def question(session: Any) -> tuple[Change, ...]:
         bug = session.load(f"bugs/{number}")
         attached = {
             (str(entry.title), entry.data.open().read())
             for entry in bug.attachments
             if str(entry.title) in titles
         }
-        people = {str(one.person_link).rpartition("/")[2] for one in bug.subscriptions}
+        people = {str(entry.person_link).rpartition("/")[2] for entry in bug.subscriptions}
         lacking = (one for one in debdiffs if (one.title, one.path.read_bytes()) not in attached)
-        return Needed(tuple(lacking), f"~{TEAM}" not in people)
+        # The team comes last, so that the sponsors get no mail before all is there.
+        return (*lacking, *(() if f"~{TEAM}" in people else (Subscribe(TEAM),)))
 
     try:
         return client.ask(f"the attachments of bug {number}", question)
     except RefusedError as error:
-        raise not_shown(error, number, client.root) from error
+        raise bugs.not_shown(error, number, client.root) from error
 
 
-def carry_out(client: LaunchpadlibClient, number: int, debdiffs: Sequence[Debdiff]) -> list[str]:
-    """Attach what is missing and subscribe the team; what was done, as sentences.
-
-    After an answer that leaves open whether something was done, the bug is read: what is there
-    is not done again.
+def carry_out(
+    client: LaunchpadlibClient, number: int, debdiffs: Sequence[Attach], tell: Tell
+) -> None:
+    """Attach what is missing, and subscribe the team.
 
     Raises:
         RemoteError: Launchpad refuses, is broken or cannot be reached; what was done stays, and
             the next call goes on from there.
     """
-    done: list[str] = []
-    todo = missing(client, number, debdiffs)
-    for one in todo.debdiffs:
-
-        def attach(session: Any, one: Debdiff = one) -> None:
-            session.load(f"bugs/{number}").addAttachment(
-                data=one.path.read_bytes(),
-                comment=f"Debdiff of {one.source} for {one.series}.",
-                filename=one.title,
-                description=one.title,
-                content_type="text/plain",
-                is_patch=True,
-            )
-
-        def is_attached(one: Debdiff = one) -> bool:
-            return not missing(client, number, [one]).debdiffs
-
-        client.change(f"{one.title} on bug {number}", attach, is_attached, doing="attached")
-        done.append(f"attached {one.title}")
-    # Last, so that the sponsors get no mail before all is there.
-    if todo.subscription:
-
-        def subscribe(session: Any) -> None:
-            session.load(f"bugs/{number}").subscribe(person=f"{session._root_uri}~{TEAM}")
-
-        client.change(
-            f"{TEAM} to bug {number}",
-            subscribe,
-            lambda: not missing(client, number, []).subscription,
-            doing="subscribed",
-        )
-        done.append(f"subscribed {TEAM}")
-    return done
+    left = partial(missing, client, number, debdiffs)
+    for change in left():
+        bugs.carry_out(client, number, change, left)
+        tell({"event": "done", **change_json(change)}, f"done: {change}")

@@ -109,50 +109,30 @@ def phase(build: Build, upload_log: Iterable[str] = ()) -> str:
     return _PHASES.get(build.state, QUEUED)
 
 
-class Builds:
-    """Asks about uploads to one PPA.
+def status(client: LaunchpadlibClient, ppa: PpaName, upload: SourceVersion) -> Seen:
+    """How an upload to a PPA and its builds stand; raises as `ask` does."""
 
-    Every method raises RemoteError, in one sentence that names what was asked.
-    """
+    def question(session: Any) -> Seen:
+        there = session.load(ppa.path).getPublishedSources(
+            source_name=upload.source, version=upload.version, exact_match=True
+        )
+        series = f"/{upload.series}"
+        own = (record for record in there if str(record.distro_series_link).endswith(series))
+        record = next(own, None)
+        if record is None:
+            return Seen("")
+        builds = list(record.getBuilds())
+        done = any(build.buildstate == "Successfully built" for build in builds)
+        states: dict[str, list[str]] = {}
+        for binary in record.getPublishedBinaries() if done else ():
+            states.setdefault(str(binary.build_link), []).append(str(binary.status))
+        return Seen(
+            str(record.status),
+            str(record.self_link),
+            tuple(_build(build, states.get(str(build.self_link), [])) for build in builds),
+        )
 
-    def __init__(self, client: LaunchpadlibClient, ppa: PpaName) -> None:
-        self.client = client
-        self._ppa = ppa
-
-    def status(self, upload: SourceVersion) -> Seen:
-        """How the upload and its builds stand."""
-
-        def question(session: Any) -> Seen:
-            archive = session.load(self._ppa.path)
-            there = archive.getPublishedSources(
-                source_name=upload.source, version=upload.version, exact_match=True
-            )
-            series = f"/{upload.series}"
-            own = (one for one in there if str(one.distro_series_link).endswith(series))
-            record = next(own, None)
-            if record is None:
-                return Seen("")
-            builds = list(record.getBuilds())
-            done = any(build.buildstate == "Successfully built" for build in builds)
-            states: dict[str, list[str]] = {}
-            for binary in record.getPublishedBinaries() if done else ():
-                states.setdefault(str(binary.build_link), []).append(str(binary.status))
-            return Seen(
-                str(record.status),
-                str(record.self_link),
-                tuple(_build(build, states.get(str(build.self_link), [])) for build in builds),
-            )
-
-        return self.client.ask(f"the builds of {upload}", question)
-
-    def retry(self, upload: SourceVersion, build: Build) -> None:
-        """Ask the farm to build it once more."""
-
-        def question(session: Any) -> None:
-            session.load(build.link).retry()
-
-        what = f"the build of {upload} on {build.arch}"
-        self.client.ask(what, question, doing="started again")
+    return client.ask(f"the builds of {upload}", question)
 
 
 def _build(entry: Any, binaries: list[str]) -> Build:
@@ -187,15 +167,19 @@ class PublishedBinary:
     phased: int | None = None
 
 
-def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
-    """The published binary packages of launchpadlib's record of a source package.
+def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[PublishedBinary, ...]:
+    """The published binary packages of the source publication at `link`, which is called `what`.
 
     A package for all architectures is published in each of them, and listed once. Debug symbols
     (.ddeb) are no packages of the archive: they are published elsewhere.
     """
+    return client.ask(f"the binary packages of {what}", lambda session: _binaries(session, link))
+
+
+def _binaries(session: Any, link: str) -> tuple[PublishedBinary, ...]:
     binaries: dict[str, PublishedBinary] = {}
     known: set[tuple[str, str]] = set()
-    for record in source.getPublishedBinaries():
+    for record in session.load(link).getPublishedBinaries():
         name = (str(record.binary_package_name), str(record.binary_package_version))
         if record.status not in ("Published", "Pending"):
             continue
@@ -219,13 +203,6 @@ def binaries_of(source: Any) -> tuple[PublishedBinary, ...]:
                 phased=None if phased is None else int(phased),
             )
     return tuple(binaries[file] for file in sorted(binaries))
-
-
-def read_binaries(client: LaunchpadlibClient, what: str, link: str) -> tuple[PublishedBinary, ...]:
-    """The published binary packages of the source publication at `link`, which is called `what`."""
-    return client.ask(
-        f"the binary packages of {what}", lambda session: binaries_of(session.load(link))
-    )
 
 
 @dataclass(frozen=True)

@@ -14,25 +14,24 @@ from typing import Any
 
 from backport import transport
 from backport.errors import RemoteError
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad import Tell
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.builds import states
-from backport.launchpad.builds.states import Build, Builds, Seen, SourceVersion, phase
+from backport.launchpad.builds.states import Build, Seen, SourceVersion, phase
 from backport.launchpad.upload.journal import NOT_TAKEN
+from backport.launchpad.upload.ppa import PpaName
 from backport.transport import MIB, Limits, UnansweredError
 
 ALL_PUBLISHED = "all published"
+# How often one build is started again for the farm's sake.
+_RETRIES = 3
+# The seconds that Launchpad may be away for during a wait.
+_OUTAGE = 900.0
 _LOG_LINES = 40
 _LARGEST_LOG = 256 * MIB
 _ENDED = (states.PUBLISHED, states.FAILED, states.GONE)
 _LEFT_ARCHIVE = ("Superseded", "Deleted", "Obsolete")
-_REASONS = {
-    "time limit": "The time limit is reached",
-    "stuck": "A build failed, and what the others wait for cannot come",
-    "failed": "Not all of it was built",
-}
-
-Tell = Callable[[dict[str, Any], str], None]
-"""Takes what happened: as JSON data, and as text for a person."""
+_REASONS = {"time limit": "The time limit is reached", "failed": "Not all of it was built"}
 
 
 @dataclass(frozen=True)
@@ -58,40 +57,26 @@ class BuildRow:
         return {**data.pop("upload"), **data}
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How long and how often; all times in seconds.
-
-    Parameters:
-        limit: the longest wait.
-        interval: between two looks.
-        retries: how often one build is started again for the farm's sake; 0 for never.
-        outage: how long Launchpad may be away during the wait.
-    """
-
-    limit: float = 4 * 3600.0
-    interval: float = 60.0
-    retries: int = 3
-    outage: float = 900.0
-
-
 @dataclass
 class Wait:
     """One wait.
 
     Parameters:
-        builds: who asks Launchpad.
-        ppa: the PPA's name, for the records.
+        client: who asks Launchpad.
+        ppa: where the uploads went.
         work: the work folder.
+        longest: the seconds that it may take.
+        interval: the seconds between two looks.
         limits: of reading a log.
         clock, sleep: seconds that only go forward, and a way to let them pass.
     """
 
-    builds: Builds
-    ppa: str
+    client: LaunchpadlibClient
+    ppa: PpaName
     work: Path
     tell: Tell
-    bounds: Bounds = field(default_factory=Bounds)
+    longest: float
+    interval: float
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -99,7 +84,7 @@ class Wait:
     _retries: dict[tuple[SourceVersion, str], int] = field(default_factory=dict, init=False)
 
     def run(self, uploads: Iterable[SourceVersion]) -> str:
-        """Wait; returns `ALL_PUBLISHED`, "failed", "time limit" or "stuck".
+        """Wait; returns `ALL_PUBLISHED`, "failed" or "time limit".
 
         Raises:
             RefusedError: Launchpad does not know the PPA, or does not show it.
@@ -110,21 +95,21 @@ class Wait:
         answered: float | None = None
         while True:
             try:
-                open_uploads = [upload for upload in open_uploads if not self.follow(upload)]
+                open_uploads = [upload for upload in open_uploads if not self._follow(upload)]
                 answered = self.clock()
             except RefusedError:
                 raise
             except RemoteError as error:
                 # The first look tells whether it works at all; later, outages are waited out.
-                if answered is None or self.clock() - answered > self.bounds.outage:
+                if answered is None or self.clock() - answered > _OUTAGE:
                     raise
                 text = f"{error}; the wait goes on"
                 self.tell({"event": "note", "text": text}, f"note: {text}")
             reason = self._over(open_uploads, self.clock() - started)
             if reason:
                 break
-            left = self.bounds.limit - (self.clock() - started)
-            self.sleep(max(0.0, min(self.bounds.interval, left)))
+            left = self.longest - (self.clock() - started)
+            self.sleep(max(0.0, min(self.interval, left)))
         rows = [row.to_json() for row in self.rows.values()]
         self.tell({"event": "waited", "reason": reason, "builds": rows}, self._summary(reason))
         return reason
@@ -132,12 +117,13 @@ class Wait:
     def _over(self, open_uploads: list[SourceVersion], passed: float) -> str:
         rows = self.rows.values()
         failed = any(row.phase in (states.FAILED, states.GONE) for row in rows)
-        if not open_uploads:
-            return "failed" if failed else ALL_PUBLISHED
-        if failed and not any(row.phase in states.MOVING for row in rows):
+        moving = any(row.phase in states.MOVING for row in rows)
+        if failed and not (open_uploads and moving):
             # Nothing is built any more that could bring what the others wait for.
-            return "stuck"
-        return "time limit" if passed >= self.bounds.limit else ""
+            return "failed"
+        if not open_uploads:
+            return ALL_PUBLISHED
+        return "time limit" if passed >= self.longest else ""
 
     def _summary(self, reason: str) -> str:
         if reason == ALL_PUBLISHED:
@@ -147,12 +133,9 @@ class Wait:
         first = f"{_REASONS[reason]}: {done} of {len(self.rows)} builds are published."
         return "\n".join([first, *(f"  {row}" for row in left)])
 
-    def follow(self, upload: SourceVersion) -> bool:
-        """Look at an upload once, and do what follows; whether it has come to its end.
-
-        Raises: as `run` does.
-        """
-        seen = self.builds.status(upload)
+    def _follow(self, upload: SourceVersion) -> bool:
+        """Look at an upload once, and do what follows; whether it has come to its end."""
+        seen = states.status(self.client, self.ppa, upload)
         if not seen.builds:
             gone = seen.status in _LEFT_ARCHIVE
             what = states.GONE if gone else states.ABSENT
@@ -190,16 +173,19 @@ class Wait:
     def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
         """Start a build again that failed for the farm's sake, within the bounds."""
         count = self._retries.get((upload, build.arch), 0)
-        if count >= self.bounds.retries:
+        if count >= _RETRIES:
             return states.FAILED, f"a problem of the build farm; started again {count} times"
         if not build.can_be_retried:
             return states.FAILED, "a problem of the build farm; it cannot be started again"
         self._retries[upload, build.arch] = count + 1
+        what = f"the build of {upload} on {build.arch}"
         try:
-            self.builds.retry(upload, build)
+            self.client.ask(
+                what, lambda session: session.load(build.link).retry(), doing="started again"
+            )
         except RefusedError as error:
             return states.FAILED, f"a problem of the build farm; {error}"
-        return states.FARM, f"started again ({count + 1} of {self.bounds.retries})"
+        return states.FARM, f"started again ({count + 1} of {_RETRIES})"
 
     def _show(self, row: BuildRow) -> bool:
         """Keep the row; whether it is another one than before."""
@@ -211,13 +197,12 @@ class Wait:
         return True
 
     def _record(self, upload: SourceVersion, seen: Seen) -> None:
-        client = self.builds.client
         record = states.PublishedSource(
             **asdict(upload),
-            ppa=self.ppa,
-            root=client.root,
+            ppa=str(self.ppa),
+            root=self.client.root,
             builds=seen.builds,
-            binaries=states.read_binaries(client, str(upload), seen.link),
+            binaries=states.read_binaries(self.client, str(upload), seen.link),
         )
         data = {"event": "published", **asdict(upload)}
         data["record"] = str(states.write(self.work, record))
@@ -243,5 +228,5 @@ def tail(url: str, lines: int, limits: Limits) -> list[str]:
         return [f"(the log cannot be read: the server {error.what})"]
     except zlib.error:
         return ["(the log is damaged)"]
-    found = content.decode("utf-8", "replace").splitlines()[-lines:]
-    return [*found, ended] if ended else found
+    last = content.decode("utf-8", "replace").splitlines()[-lines:]
+    return [*last, ended] if ended else last

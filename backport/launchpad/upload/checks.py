@@ -30,9 +30,8 @@ class Candidate:
         as_of: the past day on which the recipe looks at the archive; None for today.
         permitted: whether the PPA takes uploads for the series though it is obsolete.
         asked_by_name: whether the user named the series.
-        archive: what the series has; None where nobody knows.
+        archive: what the series has, by a record of now.
         in_recipe: what the recipe says that the series has.
-        relied: every archive version of that source, in any series, that the proof relies on.
         made: the source package; None where none is made.
         made_of: the sha256 of the update's own .dsc.
         earlier: what an earlier call left of this upload.
@@ -56,9 +55,8 @@ class Candidate:
     series_status: str
     permitted: bool
     asked_by_name: bool
-    archive: Published | None
+    archive: Published
     in_recipe: Published | None
-    relied: Mapping[str, Published | None]
     made: PpaSource | None = None
     made_of: str = ""
     earlier: UploadRecord | None = None
@@ -171,14 +169,7 @@ def _archive(candidate: Candidate) -> str:
             f"the recipe looks at the archive as of {candidate.as_of}, and it has gone on since: "
             "take as-of out"
         )
-    loose = [
-        f"{series}: {has.version or 'none'}" if has else f"{series}: unknown"
-        for series, has in candidate.relied.items()
-        if has is None or not has.confirmed
-    ]
-    if loose:
-        return f"nobody has confirmed what the archive has ({'; '.join(loose)})"
-    has = candidate.archive.version if candidate.archive else ""
+    has = candidate.archive.version
     named = candidate.in_recipe.version if candidate.in_recipe else ""
     base = candidate.source.base.version if candidate.source.base else ""
     # The .changes has the changelog's entries since the version that the recipe names.
@@ -200,12 +191,12 @@ def _version(candidate: Candidate) -> str:
         ),
         default=None,
     )
-    has = candidate.archive.version if candidate.archive else ""
+    has = candidate.archive.version
     if newest is not None and newest >= ours and not _is_there(candidate):
         return f"the PPA has {newest} in {candidate.series}, and {ours} is not higher"
     if has and Version(has) >= ours:
         return f"the archive has {has}, and {ours} is not higher"
-    return "" if ours < Version(candidate.update) else f"{ours} is not below {candidate.update}"
+    return ""
 
 
 def _tarball(candidate: Candidate) -> str:

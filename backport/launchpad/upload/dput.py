@@ -58,20 +58,17 @@ class Transfer:
     passing: bool = False
 
 
-def server(method: str, root: str, *, named: str | None = None) -> Server:
-    """The upload server of the Launchpad at `root`.
+def server(root: str) -> Server:
+    """The upload server of a Launchpad: the one that the environment names, else its own by FTP.
 
     Parameters:
-        method: ftp or sftp; "" for what `named` says, else ftp.
         root: the service root whose answers the checks rely on.
-        named: an address such as ``sftp://127.0.0.1:2222``; the environment's without it.
 
     Raises:
         UsageError: the address is none, is the Ubuntu archive's, or is not of that Launchpad.
     """
-    address = os.environ.get(SERVER_VARIABLE, "") if named is None else named
-    if not address and root == PRODUCTION:
-        address = f"{method or 'ftp'}://{LAUNCHPAD}"
+    usual = f"ftp://{LAUNCHPAD}" if root == PRODUCTION else ""
+    address = os.environ.get(SERVER_VARIABLE, "") or usual
     try:
         parts = urlsplit(address)
         port = parts.port or _PORTS.get(parts.scheme)
@@ -83,8 +80,6 @@ def server(method: str, root: str, *, named: str | None = None) -> Server:
             where=SERVER_VARIABLE,
             advice="write ftp://HOST:PORT or sftp://HOST:PORT",
         )
-    if method not in ("", parts.scheme):
-        raise UsageError(f"{address} does not fit to --method {method}", where=SERVER_VARIABLE)
     if parts.hostname in _NEVER or (root == PRODUCTION) != (parts.hostname == LAUNCHPAD):
         raise UsageError(
             f"{parts.hostname} is no upload server for the PPAs of {root}, which the checks ask",

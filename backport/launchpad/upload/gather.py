@@ -16,9 +16,9 @@ from backport.engine.store import Result, Store, step_key
 from backport.engine.verdict import Passed
 from backport.environments import choose, prepared
 from backport.errors import InputError, MachineError
-from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.errors import RefusedError
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
+from backport.launchpad.archive.publications import Records
 from backport.launchpad.autopkgtest.verdicts import ServiceTest, read_summary, service_tests
 from backport.launchpad.upload import journal, signing
 from backport.launchpad.upload import source as upload_source
@@ -113,6 +113,7 @@ class Gatherer:
     """Gathers what is known of every source and series; Launchpad is asked once for each thing.
 
     Parameters:
+        records: fresh ones, of what is in the archives.
         tested: what has passed here.
         key_trouble: see `signer`.
         asked_series: the series that the user named.
@@ -123,6 +124,7 @@ class Gatherer:
     store: Store
     client: LaunchpadlibClient
     ppa: Ppa
+    records: Records
     archive: ArchiveVersions
     tested: Tested
     key_trouble: str
@@ -170,9 +172,8 @@ class Gatherer:
             series_status=status,
             permitted=status == OBSOLETE_SERIES and self._permits_obsolete(),
             asked_by_name=series in self.asked_series,
-            archive=self.archive.get((name, series)),
+            archive=self.archive[name, series],
             in_recipe=where.archive.get(name),
-            relied={one.name: self.archive.get((name, one.name)) for one in self.recipe.series},
             forced=self.forced,
             key_trouble=self.key_trouble,
         )
@@ -253,13 +254,13 @@ class Gatherer:
         """
         states = self.tested.of(candidate.source.name, candidate.series)
         origins: dict[StepId, str] = {}
-        for name, one in service.items():
-            passed = isinstance(one.verdict, Passed)
-            if one.series != candidate.series or (passed and name not in states):
+        for name, test in service.items():
+            passed = isinstance(test.verdict, Passed)
+            if test.series != candidate.series or (passed and name not in states):
                 continue
-            failure = f"{verdict.kind(one.verdict)}: {verdict.text(one.verdict)}"
+            failure = f"{verdict.kind(test.verdict)}: {verdict.text(test.verdict)}"
             states[name] = "passed" if passed else failure
-            origins[name] = one.told
+            origins[name] = test.told
         return states, origins
 
     def _service_tests(self, candidates: list[Candidate]) -> Mapping[StepId, ServiceTest]:
@@ -268,9 +269,9 @@ class Gatherer:
         if summary is None or (summary.ppa, summary.launchpad) != here:
             return {}
         sent = {
-            (one.source.name, one.series): frozenset({one.version})
-            for one in candidates
-            if one.made is not None
+            (candidate.source.name, candidate.series): frozenset({candidate.version})
+            for candidate in candidates
+            if candidate.made is not None
         }
         return service_tests(summary, sent).tests
 
@@ -290,17 +291,18 @@ class Gatherer:
         upstream = Version(candidate.version).upstream_version
         places = [(f"the PPA ({record.series})", record) for record in candidate.records]
         places += [
-            (f"the archive ({one.series})", one) for one in self._published(candidate.source.name)
+            (f"the archive ({record.series})", record)
+            for record in self._published(candidate.source.name)
         ]
         by_version = {
-            one.version: (where, one)
-            for where, one in reversed(places)
-            if Version(one.version).upstream_version == upstream
+            record.version: (where, record)
+            for where, record in reversed(places)
+            if Version(record.version).upstream_version == upstream
         }
         return tuple(
             (file.name, file.sha256, where)
-            for where, one in by_version.values()
-            for file in one.files or self._files(one)
+            for where, record in by_version.values()
+            for file in record.files or self._files(record)
             if file.name in made.origs
         )
 
@@ -316,18 +318,16 @@ class Gatherer:
         """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
         if base is None:
             return ""
-        for distribution in ("ubuntu", "debian"):
-            records = self.client.published_sources(
-                source, version=base.version, distribution=distribution
+        answer = self.records.of_any_archive(source, base.version)
+        if answer is None or not answer.publications:
+            return (
+                f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's "
+                "archive, so it is nobody's base; pin one that is, with: backport pin"
             )
-            if records:
-                if replace(records[0], files=self._files(records[0])).has(base.dsc, base.sha256):
-                    return ""
-                return f"{distribution}'s {base.version} is another; pin it with: backport pin"
-        return (
-            f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's archive, "
-            "so it is nobody's base; pin one that is, with: backport pin"
-        )
+        there = answer.publications[0]
+        if there.has(base.dsc, base.sha256):
+            return ""
+        return f"{there.distribution}'s {base.version} is another; pin it with: backport pin"
 
 
 def _still_good(candidate: Candidate, queue: tuple[Publication, ...]) -> bool:

@@ -8,9 +8,8 @@ from typing import Any
 
 from backport import transport
 from backport.errors import InputError, MachineError
-from backport.launchpad.api.client import LaunchpadlibClient, clock_skew
+from backport.launchpad.api.client import LaunchpadlibClient, RefusedError, clock_skew
 from backport.launchpad.api.environment import API_VERSION
-from backport.launchpad.api.errors import RefusedError
 from backport.transport import Limits
 
 # Launchpad's names of people and of archives (lp.app.validators.name).

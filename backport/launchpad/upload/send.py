@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from backport.errors import BackportError, RemoteError, StepError
+from backport.launchpad import Tell
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.builds import states as builds
-from backport.launchpad.builds.wait import Wait
+from backport.launchpad.builds.states import SourceVersion
+from backport.launchpad.builds.wait import ALL_PUBLISHED, Wait
 from backport.launchpad.upload import dput, journal, signing
 from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpload, UploadPlan
 from backport.launchpad.upload.dput import Server, Transfer
@@ -20,10 +20,7 @@ from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import SigningKey
 from backport.source.files import sha256_of
 
-Notify = Callable[[Mapping[str, Any]], None]
 LOG = "dput.log"
-
-
 # Seconds: until Launchpad shows an upload, and for one transfer.
 ACCEPTANCE = 1200.0
 TRANSFER = 1800.0
@@ -38,11 +35,9 @@ class Sender:
     Parameters:
         work: the work folder; the records are below it.
         candidates: what is known of each item, by its name.
-        builds: follows the builds of what another one needs, as `wait` does.
-        notify: takes one event for everything that happens.
+        tell: takes everything that happens.
         poll: the seconds between two looks.
-        longest: the seconds until what another upload needs is published, without any change in
-            the meantime.
+        longest: the seconds until what another upload needs is published.
     """
 
     work: Path
@@ -52,8 +47,7 @@ class Sender:
     server: Server
     key: SigningKey
     candidates: Mapping[str, Candidate]
-    builds: Wait
-    notify: Notify
+    tell: Tell
     poll: float
     longest: float
 
@@ -74,39 +68,28 @@ class Sender:
             done.append(self._send(item, uploads[item.name]))
         return tuple(done)
 
-    def _wait_for_needs(self, item: PlannedUpload) -> None:
-        """Wait until all that an item needs is published, without any change for so long."""
-        items = [one for one in self.plan.items if one.name in item.needs and one.action != SKIP]
-        last, changed = "", time.monotonic()
-        while waits := next(filter(None, map(self._published, items)), ""):
-            if waits != last:
-                self.notify({"event": "waits", "detail": waits})
-                last, changed = waits, time.monotonic()
-            if time.monotonic() - changed > self.longest:
-                raise RemoteError(
-                    f"{item.name} still waits after {self.longest / 60:.0f} minutes: {waits}",
-                    where=self.plan.ppa,
-                    advice="look at the PPA, and run the command again: it goes on from here",
-                )
-            time.sleep(self.poll)
+    def _tell(self, event: str, item: PlannedUpload, text: str) -> None:
+        data = {"event": event, "name": item.name, "version": item.version}
+        self.tell(data, f"{item.name} {item.version}: {text}")
 
-    def _published(self, item: PlannedUpload) -> str:
-        """What is still missing of an upload that another one needs; "" if nothing is."""
-        upload = builds.SourceVersion(item.source, item.series, item.version)
-        ended = self.builds.follow(upload)
-        rows = [row for (one, _), row in self.builds.rows.items() if one == upload]
-        failed = [row for row in rows if row.phase in (builds.FAILED, builds.GONE)]
-        if failed:
-            arch = f"{failed[0].arch}: " if failed[0].arch else ""
-            raise StepError(
-                f"it cannot be published ({arch}{failed[0].state})",
-                where=f"{item.name} {item.version} in {self.plan.ppa}",
-                advice="see its log with: backport wait",
+    def _wait_for_needs(self, item: PlannedUpload) -> None:
+        """Wait, as `backport wait` does, until all that an item needs is published."""
+        needs = [
+            SourceVersion(needed.source, needed.series, needed.version)
+            for needed in self.plan.items
+            if needed.name in item.needs and needed.action != SKIP
+        ]
+        if not needs:
+            return
+        self._tell("waits", item, f"waiting for {', '.join(map(str, needs))}")
+        waiting = Wait(self.client, self.ppa, self.work, self.tell, self.longest, self.poll)
+        ended = waiting.run(needs)
+        if ended != ALL_PUBLISHED:
+            raise (RemoteError if ended == "time limit" else StepError)(
+                f"{item.name} is not sent, since what it needs is not published ({ended})",
+                where=self.plan.ppa,
+                advice="look at the PPA, and run the command again: it goes on from here",
             )
-        if ended:
-            return ""
-        phases = ", ".join(f"{row.arch} {row.phase}".strip() for row in rows)
-        return f"{item.name} {item.version}: {phases}"
 
     def _folder(self, upload: UploadRecord) -> Path:
         return self.work / journal.FOLDER / upload.name
@@ -137,7 +120,7 @@ class Sender:
             made_of=candidate.made_of,
             origins={str(step): origin for step, origin in candidate.origins.items()},
         )
-        self.notify({"event": "signs", "name": item.name, "version": item.version})
+        self._tell("signs", item, "signing")
         files = signing.sign_upload(Path(made.changes), self.key, self._folder(fresh))
         fresh = replace(fresh, files=files)
         if before is not None and before.state in ("sending", "sent"):
@@ -160,12 +143,12 @@ class Sender:
         acceptance = min(self.longest, ACCEPTANCE)
         if upload.state == "sending":
             # The program was ended in the middle: Launchpad may have it.
-            self.notify({"event": "looks", "name": item.name, "version": item.version})
+            self._tell("looks", item, "an earlier call was ended while it sent; looking for it")
             if self._arrived(item, upload, acceptance / 2):
                 return journal.with_state(self.work, upload, "accepted")
         if upload.state not in ("sent", "accepted"):
             upload = journal.with_state(self.work, upload, "sending")
-            self.notify({"event": "sends", "name": item.name, "version": item.version})
+            self._tell("sends", item, "sending")
             folder = self._folder(upload)
             (changes,) = folder.glob("*_source.changes")
             try:
@@ -189,7 +172,7 @@ class Sender:
                 advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
                 f"backport upload --rejected {item.series}/{item.source}",
             )
-        self.notify({"event": "accepted", "name": item.name, "version": item.version})
+        self._tell("accepted", item, "in the PPA")
         return journal.with_state(self.work, upload, "accepted")
 
     def _transfer(self, item: PlannedUpload, changes: Path) -> Transfer:
@@ -200,7 +183,7 @@ class Sender:
             )
             if not sent.passing or not tries_left:
                 break
-            self.notify({"event": "repeats", "name": item.name, "detail": sent.trouble})
+            self._tell("repeats", item, f"{sent.trouble}; it is sent again")
             time.sleep(self.poll)
         return sent
 
@@ -238,17 +221,3 @@ def mark_rejected(work: Path, ppa: str, root: str, name: str) -> bool:
             journal.with_state(work, upload, "rejected", "said by the user")
     # A dry run may have noted it before.
     return any(upload.state in ("sent", "sending", "rejected") for upload in own)
-
-
-def as_line(event: Mapping[str, Any]) -> str:
-    """An event for a terminal."""
-    name = f"{event.get('name', '')} {event.get('version', '')}".strip()
-    words = {
-        "signs": f"signing {name}",
-        "sends": f"sending {name}",
-        "repeats": f"{name}: {event.get('detail', '')}; it is sent again",
-        "looks": f"{name}: an earlier call was ended while it sent; looking whether it arrived",
-        "accepted": f"{name} is in the PPA",
-        "waits": f"waiting: {event.get('detail', '')}",
-    }
-    return words.get(str(event["event"]), str(dict(event)))

@@ -99,9 +99,9 @@ def sign_upload(changes: Path, key: SigningKey, out: Path) -> dict[str, str]:
         work = Path(name) / "done"
         work.mkdir(mode=0o755)
         names = [*listed(read_text(changes)), changes.name]
-        for one in names:
-            shutil.copyfile(changes.parent / one, work / one)
-            (work / one).chmod(0o644)  # dput's and the server's users read them
+        for file in names:
+            shutil.copyfile(changes.parent / file, work / file)
+            (work / file).chmod(0o644)  # dput's and the server's users read them
         (dsc,), whole = work.glob("*.dsc"), work / changes.name
         _clearsign(dsc, key)
         write_text(whole, _with_new_hashes(read_text(whole), dsc))

@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from .server import StandIn
 
-SAYS = "a stand-in for tests, not Launchpad"
-
-
-Kind = Literal["status", "reset", "close", "truncated", "html", "slow", "short", "json"]
+Kind = Literal["status", "reset", "close", "truncated", "html", "short", "json"]
 
 
 @dataclass
@@ -28,8 +25,7 @@ class Fault:
     `kind`: ``status`` answers with `status` and `body`; ``reset`` breaks the connection, ``close``
     ends it without an answer; ``truncated`` sends half of the body under the full length;
     ``short`` sends half of the body as if it were whole; ``html`` answers 200 with a web page;
-    ``json`` answers 200 with `body` as JSON, a character for each byte; ``slow`` waits `seconds`
-    first.
+    ``json`` answers 200 with `body` as JSON, a character for each byte.
     `on` is a pattern that is searched in ``METHOD /path?query``. `times` is how often, -1 for
     ever. With `after` the request is carried out first, and only the answer goes wrong.
     """
@@ -40,7 +36,6 @@ class Fault:
     status: int = 503
     body: str = "the stand-in was told to fail"
     headers: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
     after: bool = False
 
 
@@ -91,8 +86,6 @@ class Handler(BaseHTTPRequestHandler):
 
     standin: StandIn
     protocol_version = "HTTP/1.1"
-    server_version = "LaunchpadStandIn/1"
-    sys_version = ""
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -102,10 +95,8 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.standin.faults.take(request)
         if fault is None:
             return self._send(self.standin.answer(self.command, self.path, self.headers, body))
-        if fault.kind == "slow":
-            time.sleep(fault.seconds)
         answer = None
-        if fault.after or fault.kind in ("slow", "truncated", "short"):
+        if fault.after or fault.kind in ("truncated", "short"):
             answer = self.standin.answer(self.command, self.path, self.headers, body)
         return self._fail(fault, answer)
 
@@ -136,13 +127,10 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(answer, cut=half)
             case "short" if answer:
                 self._send(replace(answer, body=answer.body[:half]))
-            case "slow" if answer:
-                self._send(answer)
 
     def _send(self, answer: Answer, *, cut: int | None = None) -> None:
         try:
             self.send_response(answer.status)
-            self.send_header("X-Stand-In", SAYS)
             self.send_header("Content-Type", answer.kind)
             self.send_header("Content-Length", str(len(answer.body)))
             for key, value in answer.headers.items():

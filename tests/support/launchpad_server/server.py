@@ -34,10 +34,10 @@ class StandIn:
     when the client does not say; `requests` lists what came in, as ``METHOD /path?query``.
     """
 
-    def __init__(self, world: World | None = None, *, port: int = 0, page_size: int = 75) -> None:
-        self.world = world or World()
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.faults = Faults()
-        self.page_size = page_size
+        self.page_size = 75
         self.requests: list[str] = []
         self.clock_offset = 0.0
         self._anonymous = False
@@ -46,7 +46,7 @@ class StandIn:
         class Own(Handler):
             standin = owner
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Own)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -75,18 +75,15 @@ class StandIn:
 
     def represent(self, entry: Entry) -> dict[str, Any]:
         """An entry as JSON data."""
-        kind = TYPES[entry.kind]
         data: dict[str, Any] = {
             "self_link": self.link(entry.path),
+            "web_link": self.root + entry.path.lstrip("/"),
             "resource_type_link": f"{self.base}#{entry.kind}",
             "http_etag": entry.etag,
         }
-        if kind.web:
-            data["web_link"] = self.root + entry.path.lstrip("/")
-        for field in kind.fields:
-            value = entry.values.get(field.key)
-            value = self.plain(value)
-            if field.target and value and not value.startswith(self.root):
+        for field in TYPES[entry.kind].fields:
+            value = self.plain(entry.values.get(field.key))
+            if field.link and value and not value.startswith(self.root):
                 value = self.link(value)
             elif isinstance(value, str) and self._anonymous:
                 value = _ADDRESS.sub("<email address hidden>", value)
@@ -231,16 +228,10 @@ class StandIn:
         # As lazr.restful does: only the part of what can be written has to be the same.
         if wanted is not None and wanted.strip('"').split("-")[-1] != entry.hash_of(written=True):
             return _text(412, "")
-        kind = TYPES[entry.kind]
         changes = json.loads(body)
-        for key, value in changes.items():
-            one = next((field for field in kind.fields if field.key == key), None)
-            if one is None or not one.written:
-                return _text(400, f"{key}: You tried to modify a read-only attribute.")
-            if one.options and value not in one.options:
-                return _text(400, f'{key}: Invalid value "{value}".')
-            if one.target and value:
-                changes[key] = "/" + str(value).removeprefix(self.base).lstrip("/")
+        written = {field.key for field in TYPES[entry.kind].fields if field.written}
+        if wrong := changes.keys() - written:
+            return _text(400, f"{wrong.pop()}: You tried to modify a read-only attribute.")
         entry.values.update(changes)
         return self._whole(209, entry)
 

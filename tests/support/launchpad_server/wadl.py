@@ -28,29 +28,22 @@ _OPERATIONS = (
     *("addTask", "addNomination", "getNominations", "newMessage"),
     *("addAttachment", "subscribe", "canApprove", "approve"),
 )
-# Fields by their representation; a choice has its values behind a colon.
+# Fields by their representation.
 _NEWER = {
     "archive-full": ("permit_obsolete_series_uploads",),
-    "archive-diff": ("permit_obsolete_series_uploads",),
-    "bug-full": ("lock_status:Unlocked|Comment-only",),
-    "bug_attachment-full": ("url",),
+    "bug-full": ("lock_status",),
     "package_upload-full": ("package_name", "package_version"),
 }
-_NEWER_STATUS = ("Deferred", "Does Not Exist")
 _ALWAYS = ("self_link", "web_link", "resource_type_link", "http_etag")
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an entry by its name in JSON.
-
-    `written` is whether PATCH may change it; `target` is the type that it is a link to.
-    """
+    """A field by its name in JSON: whether PATCH may change it, and whether it is a link."""
 
     key: str
     written: bool
-    target: str
-    options: tuple[str, ...]
+    link: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,6 @@ class Type:
     name: str
     fields: tuple[Field, ...]
     operations: Mapping[tuple[str, str], bool]
-    web: bool
 
 
 def _pruned() -> Element:
@@ -73,16 +65,16 @@ def _pruned() -> Element:
     kept = {"service-root", "service-root-json", "HostedFile", "ScalarValue"}
     ends = ("", "-page-resource", "-page", "-full", "-diff")
     kept |= {f"{kind}{end}" for kind in _KINDS for end in ends}
-    for one in list(document):
-        if one.get("id", "") not in kept and one.tag != f"{_W}resources":
-            document.remove(one)
+    for part in list(document):
+        if part.get("id", "") not in kept and part.tag != f"{_W}resources":
+            document.remove(part)
     for parent in list(document.iter()):
         parent.text = parent.tail = None
-        for one in list(parent):
-            fixed = [param.get("fixed") for param in one.iter(f"{_W}param") if param.get("fixed")]
-            unknown = one.tag == f"{_W}method" and fixed and fixed[0] not in _OPERATIONS
-            if one.tag == f"{_W}doc" or unknown:
-                parent.remove(one)
+        for part in list(parent):
+            fixed = [param.get("fixed") for param in part.iter(f"{_W}param") if param.get("fixed")]
+            unknown = part.tag == f"{_W}method" and fixed and fixed[0] not in _OPERATIONS
+            if part.tag == f"{_W}doc" or unknown:
+                parent.remove(part)
     _add_newer(document)
     return document
 
@@ -90,15 +82,8 @@ def _pruned() -> Element:
 def _add_newer(document: Element) -> None:
     forms = {str(one.get("id")): one for one in document.findall(f"{_W}representation")}
     for form, fields in _NEWER.items():
-        for field in fields:
-            key, _, options = field.partition(":")
-            param = _param(forms[form], key)
-            for option in options.split("|") if options else ():
-                SubElement(param, f"{_W}option", value=option)
-    for form in ("bug_task-full", "bug_task-diff"):
-        (status,) = (one for one in forms[form] if one.get("name") == "status")
-        for option in _NEWER_STATUS:
-            SubElement(status, f"{_W}option", value=option)
+        for key in fields:
+            SubElement(forms[form], f"{_W}param", style="plain", name=key, path=f"$['{key}']")
     kind = "binary_package_publishing_history"
     (binary,) = (one for one in document if one.get("id") == kind)
     method = SubElement(binary, f"{_W}method", id=f"{kind}-binaryFileUrls", name="GET")
@@ -107,17 +92,6 @@ def _add_newer(document: Element) -> None:
         request, f"{_W}param", style="query", name="ws.op", required="true", fixed="binaryFileUrls"
     )
     SubElement(request, f"{_W}param", style="query", name="include_meta", required="false")
-
-
-def _param(form: Element, key: str) -> Element:
-    return SubElement(form, f"{_W}param", style="plain", name=key, path=f"$['{key}']")
-
-
-def _field(param: Element, *, written: bool) -> Field:
-    link = param.find(f"{_W}link")
-    target = link.get("resource_type", "").partition("#")[2] if link is not None else ""
-    options = tuple(str(one.get("value")) for one in param.findall(f"{_W}option"))
-    return Field(str(param.get("name")), written, target, options)
 
 
 def _operations(resource: Element) -> Iterator[tuple[tuple[str, str], bool]]:
@@ -132,18 +106,14 @@ def _operations(resource: Element) -> Iterator[tuple[tuple[str, str], bool]]:
 def _types(document: Element) -> Iterator[Type]:
     by_id = {str(one.get("id")): one for one in document}
     for kind in _KINDS:
-        written = {one.get("name") for one in by_id[f"{kind}-diff"]}
-        params = {str(one.get("name")): one for one in by_id[f"{kind}-full"]}
-        yield Type(
-            kind,
-            tuple(
-                _field(one, written=key in written)
-                for key, one in params.items()
-                if key not in _ALWAYS
-            ),
-            dict(_operations(by_id[kind])),
-            "web_link" in params,
+        written = {param.get("name") for param in by_id[f"{kind}-diff"]}
+        params = {str(param.get("name")): param for param in by_id[f"{kind}-full"]}
+        fields = tuple(
+            Field(key, key in written, param.find(f"{_W}link") is not None)
+            for key, param in params.items()
+            if key not in _ALWAYS
         )
+        yield Type(kind, fields, dict(_operations(by_id[kind])))
 
 
 ElementTree.register_namespace("wadl", _NAMESPACE)

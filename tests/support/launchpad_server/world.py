@@ -188,14 +188,14 @@ def _published_sources(world: World, archive: Entry, given: Mapping[str, Value])
         "distro_series": "distro_series_link",
     }
     every = world.all("source_package_publishing_history")
-    found = [
+    own = [
         entry
         for entry in reversed(every)
         if entry.values["archive_link"] == archive.path
         and all(given.get(key) in (None, entry.values[field]) for key, field in equal.items())
     ]
     return sorted(
-        found, key=lambda one: Version(one.values["source_package_version"]), reverse=True
+        own, key=lambda entry: Version(entry.values["source_package_version"]), reverse=True
     )
 
 

@@ -70,9 +70,9 @@ class Bugs:
             **{f"{part}_collection_link": f"{path}/{part}" for part in _PARTS},
         )
         for part, kind in _PARTS.items():
-            found = functools.partial(self.below, kind, path)
-            self.world.collections[f"{path}/{part}"] = (f"{kind}-page-resource", found)
-        self._message(bug, title, description)
+            entries = functools.partial(self.below, kind, path)
+            self.world.collections[f"{path}/{part}"] = (f"{kind}-page-resource", entries)
+        self._message(bug, description)
         for task in tasks:
             series, _, source = task.rpartition("/")
             self._task(bug, self.target(source, series))
@@ -82,9 +82,9 @@ class Bugs:
         """The entries of a kind that belong to a bug."""
         every = self.world.all(kind)
         return [
-            one
-            for one in every
-            if one.values.get("bug_link") == path or one.path.startswith(f"{path}/")
+            entry
+            for entry in every
+            if entry.values.get("bug_link") == path or entry.path.startswith(f"{path}/")
         ]
 
     def _nominations(self, bug: Entry) -> list[Entry]:
@@ -119,11 +119,9 @@ class Bugs:
             "bug_task", path, bug_link=bug.path, target_link=target.path, status="New"
         )
 
-    def _message(self, bug: Entry, subject: str, content: str) -> Entry:
+    def _message(self, bug: Entry, content: str) -> Entry:
         count = len(self.below("message", bug.path))
-        return self.world.add(
-            "message", f"{bug.path}/comments/{count}", subject=subject, content=content
-        )
+        return self.world.add("message", f"{bug.path}/comments/{count}", content=content)
 
     # Named operations
 
@@ -135,9 +133,9 @@ class Bugs:
     def _add_task(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
         target = self._target_of(given)
         if target.kind == "distribution_source_package":
-            for one in self._nominations(bug):
-                if one.values["status"] == "Approved":
-                    series = str(one.values["target_link"]).rpartition("/")[2]
+            for nomination in self._nominations(bug):
+                if nomination.values["status"] == "Approved":
+                    series = str(nomination.values["target_link"]).rpartition("/")[2]
                     self._task(bug, self.target(str(target.values["name"]), series))
         return Created(self._task(bug, target))
 
@@ -171,11 +169,10 @@ class Bugs:
         return None
 
     def _new_message(self, _: World, bug: Entry, given: Mapping[str, Value]) -> Value:
-        subject = given.get("subject") or f"Re: {bug.values['title']}"
-        return Created(self._message(bug, str(subject), str(given["content"])))
+        return Created(self._message(bug, str(given["content"])))
 
     def _attach(self, world: World, bug: Entry, given: Mapping[str, Value]) -> Value:
-        message = self._message(bug, str(given["filename"]), str(given["comment"]))
+        message = self._message(bug, str(given["comment"]))
         path = f"{bug.path}/+attachment/{world.number()}"
         world.files[f"/devel{path}/data"] = given["data"]
         return Created(

@@ -34,10 +34,6 @@ class RejectedError(Exception):
     """The upload is refused, for this reason: Launchpad sends it in a mail."""
 
 
-class UnverifiedError(Exception):
-    """The signature cannot be verified: the upload is dropped, and nobody gets a mail."""
-
-
 class Ppas:
     """The people, keys and PPAs of a world.
 
@@ -114,15 +110,6 @@ class Ppas:
             date_published=_WHEN if status else None,
             status=status or "Pending",
         )
-        for older in self.world.all("source_package_publishing_history"):
-            values = older.values
-            same = ("archive_link", "distro_series_link", "source_package_name")
-            if (
-                older is not entry
-                and all(values[key] == entry.values[key] for key in same)
-                and values["status"] in ("Published", "Pending")
-            ):
-                values |= {"status": "Superseded", "date_superseded": _WHEN}
         self.queue(archive, upload, "Done")
         if status in ("", "Published"):
             self.farm.take(entry, publish_after=self.steps)

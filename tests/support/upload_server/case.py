@@ -30,7 +30,7 @@ from backport.run.plan import Selection
 from backport.sru import run_record
 from tests.support.launchpad_server import StandIn, World
 from tests.support.launchpad_server.world_ppa import Ppas
-from tests.support.source_builder import PackageSpec, build_dsc, patch_text, write_files
+from tests.support.source_builder import BUG, PackageSpec, build_dsc, patch_text, write_files
 
 from .ftp import FtpServer
 from .intake import Intake
@@ -45,7 +45,7 @@ SECRET = "secret-of-tester"
 RECIPE = """\
 [update]
 name = "greetings"
-bug = 2100000
+bug = {bug}
 maintainer = "Good <good@example.org>"
 date = "Mon, 23 Nov 2026 12:00:00 +0000"
 ppa = "{owner}/{ppa}"
@@ -128,7 +128,7 @@ class Case:
 
     def write(self, more: str = "") -> None:
         """Write the recipe; `more` goes to its end."""
-        text = RECIPE.format(owner=OWNER, ppa=PPA)
+        text = RECIPE.format(bug=BUG, owner=OWNER, ppa=PPA)
         for name in sorted(self.series, key=lambda series: SERIES[series]):
             text += f'\n[series.{name}]\nversion = "{SERIES[name]}"\n'
         for name, needs in self.sources.items():
@@ -141,13 +141,7 @@ class Case:
                 sha256=hashlib.sha256(dsc.read_bytes()).hexdigest(),
                 path=dsc,
             )
-            patch = patch_text(
-                "README",
-                "small\n",
-                "greetings\n",
-                header="Description: greet\nAuthor: A <a@example.org>\nForwarded: not-needed\n"
-                "Bug-Ubuntu: https://bugs.launchpad.net/bugs/2100000\n",
-            )
+            patch = patch_text("README", "small\n", "greetings\n")
             write_files(
                 self.root / "patches" / name, {"greet.patch": patch, "series": "greet.patch\n"}
             )
@@ -199,7 +193,7 @@ class Case:
                 base=base.kind,
             )
             run_record.make(steps, results, {}, recipe).write(store.work)
-        bad = [step for step, one in results.items() if not isinstance(one.verdict, Passed)]
+        bad = [step for step, made in results.items() if not isinstance(made.verdict, Passed)]
         assert {step.kind for step in bad} <= {"build", "test", "check"}, bad
 
     def _base(self, _step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
@@ -224,8 +218,7 @@ class Case:
         own += ["--cache", str(self.home / "cache")]
         self.capsys.readouterr()
         exit_code = cli.main([command, *own, *args])
-        said = self.capsys.readouterr()
-        return Ran(exit_code, said.out, said.err)
+        return Ran(exit_code, *self.capsys.readouterr())
 
     def upload(self, *args: str) -> Ran:
         """Run ``backport upload --json``."""
@@ -238,19 +231,19 @@ class Case:
 
     def records(self) -> list[dict[str, Any]]:
         """The records of uploads that were kept, in the order of their names."""
-        found = sorted((self.work / "uploads").glob("*.json"))
-        return [json.loads(path.read_text()) for path in found]
+        records = sorted((self.work / "uploads").glob("*.json"))
+        return [json.loads(path.read_text()) for path in records]
 
     def in_ppa(self) -> list[tuple[str, str, str]]:
         """What the PPA has: (source, series, version) of every record."""
         return [
             (
-                str(one.values["source_package_name"]),
-                str(one.values["distro_series_link"]).rpartition("/")[2],
-                str(one.values["source_package_version"]),
+                str(entry.values["source_package_name"]),
+                str(entry.values["distro_series_link"]).rpartition("/")[2],
+                str(entry.values["source_package_version"]),
             )
-            for one in self.world.all("source_package_publishing_history")
-            if one.values["archive_link"] == ARCHIVE
+            for entry in self.world.all("source_package_publishing_history")
+            if entry.values["archive_link"] == ARCHIVE
         ]
 
     def sent(self, part: str) -> int:

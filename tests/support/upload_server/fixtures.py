@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,14 +51,15 @@ def fingerprint_of(home: Path, who: str) -> str:
     return next(line for line in listed.splitlines() if line.startswith("fpr:")).split(":")[9]
 
 
-def world() -> World:
-    """Ubuntu with its series; yakkety has ended."""
+def world(series: Mapping[str, str] = SERIES) -> World:
+    """Debian with one series, and Ubuntu with these and their versions; two of them have ended."""
     made = World()
     made.distribution("debian")
     made.series("debian", "sid", "", "Experimental")
     made.distribution("ubuntu")
-    for name, version in SERIES.items():
-        made.series("ubuntu", name, version, "Obsolete" if name == "yakkety" else "Supported")
+    for name, version in series.items():
+        ended = name in ("yakkety", "zesty")
+        made.series("ubuntu", name, version, "Obsolete" if ended else "Supported")
     return made
 
 
