@@ -38,6 +38,9 @@ def register(subs: Subparsers) -> None:
         help="sign with this gpg key (default: the recipe's, else the maintainer's)",
     )
     sub.add_argument(
+        "--method", choices=("ftp", "sftp"), default="ftp", help="how to send (default: %(default)s)"
+    )
+    sub.add_argument(
         "--force",
         default="",
         metavar="REASON",
@@ -69,7 +72,7 @@ def upload(args: argparse.Namespace) -> int:
         )
     store = Store(common.work_folder(args, recipe))
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
-        server = dput.server(client.root)
+        server = dput.server(client.root, args.method)
         with store.locked():
             plan, there = _upload(
                 args, recipe, store, client=client, name=name, server=server, longest=seconds

@@ -45,6 +45,13 @@ def test_only_a_server_of_that_launchpads_ppas_is_taken(
         server(root)
 
 
+def test_launchpads_own_server_is_reached_by_either_protocol(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(dput.SERVER_VARIABLE, raising=False)
+    assert server(PRODUCTION, "sftp") == Server("sftp", "ppa.launchpad.net", 22)
+
+
 def test_the_configuration_knows_one_ppa_and_one_series() -> None:
     text = configuration(Server("ftp", "127.0.0.1", 2121), PPA, "noble")
     parser = configparser.ConfigParser()

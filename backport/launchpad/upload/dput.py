@@ -58,16 +58,17 @@ class Transfer:
     passing: bool = False
 
 
-def server(root: str) -> Server:
-    """The upload server of a Launchpad: the one that the environment names, else its own by FTP.
+def server(root: str, method: str = "ftp") -> Server:
+    """The upload server of a Launchpad: the one that the environment names, else its own.
 
     Parameters:
         root: the service root whose answers the checks rely on.
+        method: how its own server is reached, ftp or sftp.
 
     Raises:
         UsageError: the address is none, is the Ubuntu archive's, or is not of that Launchpad.
     """
-    usual = f"ftp://{LAUNCHPAD}" if root == PRODUCTION else ""
+    usual = f"{method}://{LAUNCHPAD}" if root == PRODUCTION else ""
     address = os.environ.get(SERVER_VARIABLE, "") or usual
     try:
         parts = urlsplit(address)
