@@ -38,7 +38,7 @@ def register(subs: Subparsers) -> None:
         help="sign with this gpg key (default: the recipe's, else the maintainer's)",
     )
     sub.add_argument(
-        "--method", choices=("ftp", "sftp"), default="ftp", help="how to send (default: %(default)s)"
+        "--method", choices=("ftp", "sftp"), default="ftp", help="protocol (default: %(default)s)"
     )
     sub.add_argument(
         "--force",
