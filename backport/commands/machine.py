@@ -46,7 +46,7 @@ def register(subs: Subparsers) -> None:
 def doctor(args: argparse.Namespace) -> int:
     """Say what this machine lacks, the command that installs it, and what works without."""
     work = args.work or args.recipe.parent / "build"
-    found = [
+    every = [
         *machine.missing_programs(),
         *machine.missing_room(work),
         *machine.missing_memory(),
@@ -54,13 +54,13 @@ def doctor(args: argparse.Namespace) -> int:
         *dput.check(),
         *host.check(old_systemd=_has_old_series(args)),
     ]
-    missing = list({one.what: one for one in found}.values())
+    missing = list({lack.what: lack for lack in every}.values())
     told = machine.verdict(missing)
-    for one in missing:
+    for lack in missing:
         if args.json:
-            print(json.dumps(asdict(one)))
+            print(json.dumps(asdict(lack)))
         else:
-            print(f"missing: {one.what} ({one.why}); run: {one.command}")
+            print(f"missing: {lack.what} ({lack.why}); run: {lack.command}")
     if (version := lintian.installed()) not in ("", lintian.REVIEWED):
         note = f"lintian is {version}; an error that {lintian.REVIEWED} does not have is a note"
         print(json.dumps({"note": note}) if args.json else f"note: {note}")

@@ -337,9 +337,9 @@ def run_relations(dsc: Path) -> set[str]:
     as ``${python:Depends}`` brings is a build-dependency too), and the Depends of its tests.
     """
     texts = dsc_files.debian_texts(dsc)
-    found = set(test_depends(texts.get("tests/control", "")))
+    relations = set(test_depends(texts.get("tests/control", "")))
     for paragraph in control_paragraphs(texts["control"]):
         for field in ("Pre-Depends", "Depends") if "Package" in paragraph else ():
             parts = (part.strip() for part in paragraph.get(field, "").split(","))
-            found |= {part for part in parts if part and "$" not in part}
-    return found
+            relations |= {part for part in parts if part and "$" not in part}
+    return relations

@@ -51,15 +51,15 @@ def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
     Those of live runs do not count. Where nobody may look for testbeds, there is none of ours.
     """
     folders = owner.left_temporary(cache / fetch.PARTS, cache / dsc.HOME)
-    found = [str(folder) for folder in folders]
+    left = [str(folder) for folder in folders]
     with suppress(MachineError):
         if shutil.which("lxc-config"):
             names = lxc.clean_leftovers() if remove else lxc.left_over()
-            found += [f"the testbed {name}" for name in names]
+            left += [f"the testbed {name}" for name in names]
     for folder in folders if remove else ():
         chroot.remove(folder)
         folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
-    return found
+    return left
 
 
 def _steps(store: Store) -> Iterator[Path]:

@@ -89,8 +89,8 @@ def first_version_missing() -> str:
     done = run(as_root(with_first_version(["true"])))
     if done.exit_code == 0:
         return ""
-    said = done.output.partition("\n")[0]
-    return f"control groups of the first version, for systemd before 232: {said}"
+    refusal = done.output.partition("\n")[0]
+    return f"control groups of the first version, for systemd before 232: {refusal}"
 
 
 def read_mounts(mountinfo: str) -> tuple[Mount, ...]:

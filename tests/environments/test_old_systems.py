@@ -63,10 +63,12 @@ def test_where_a_maintainer_script_fails_its_last_words_are_the_reason(tmp_path:
     repository = make_system(tmp_path, page="no/such/folder/page")
 
     with pytest.raises(StepError) as caught:
-        chroot.make_build_chroot(repository, tmp_path / "chroot.tar")
+        chroot.run_in_throwaway(
+            repository, include=("init",), given=tmp_path, script="none", result=tmp_path / "result"
+        )
 
     assert str(caught.value) == (
-        "the build chroot: mmdebstrap ended with 25: init: ln: failed to create symbolic link "
+        "the throw-away chroot: mmdebstrap ended with 25: init: ln: failed to create symbolic link "
         "'/no/such/folder/page': No such file or directory (new init package pre-installation "
         "script subprocess returned error exit status 1)"
     )
