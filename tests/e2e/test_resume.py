@@ -31,8 +31,8 @@ LIMIT = 900.0
 """Seconds after which a run that has not come to where it is to be ended is a failure."""
 ENDS = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 # What a plain run of the tests sends, and where; tests/test_cli.py has the other signals. With
-# --long all are sent, everywhere.
-PLAIN = {"base": ENDS[2:], "build": ENDS[1:], "test": ENDS[1:], "evidence": ENDS[2:]}
+# --long all are sent, everywhere. The build comes last: what needs it is made anew then.
+PLAIN = {"base": ENDS[2:], "test": ENDS[1:], "evidence": ENDS[2:], "build": ENDS[1:]}
 
 
 @dataclass
@@ -181,6 +181,26 @@ def alive(family: dict[int, str]) -> list[list[str]]:
         time.sleep(0.05)
 
 
+def test_when_autopkgtest_alone_is_killed_nothing_is_left_and_the_next_run_goes_on(
+    done: Place,
+) -> None:
+    moment = MOMENTS["test"]
+    shutil.rmtree(done.work / moment.step)
+
+    code, family = ended(
+        done, moment, signal.SIGKILL, lambda run: run.program("/usr/bin/autopkgtest")[0]
+    )
+
+    assert code == 4
+    assert alive(family) == []
+    assert of_this_place(done) == []
+    assert unfinished(done) == []
+    assert done.record(moment.step)["verdict"]["verdict"] == "broken"
+    again = done.run(moment.command, "--base", "stand-in", "--json")
+    assert again.exit_code == 0, again.stdout + again.stderr
+    assert again.steps(reused=False) == {moment.step}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "ends" in metafunc.fixturenames:
         ends = dict.fromkeys(MOMENTS, ENDS) if metafunc.config.getoption("--long") else PLAIN
@@ -237,23 +257,3 @@ def test_a_fetch_that_was_ended_leaves_nothing_in_the_cache(done: Place, tmp_pat
     assert again.exit_code == 0, again.stdout + again.stderr
     assert again.steps(reused=False) == {"fetch/slow"}
     assert unfinished(place) == []
-
-
-def test_when_autopkgtest_alone_is_killed_nothing_is_left_and_the_next_run_goes_on(
-    done: Place,
-) -> None:
-    moment = MOMENTS["test"]
-    shutil.rmtree(done.work / moment.step)
-
-    code, family = ended(
-        done, moment, signal.SIGKILL, lambda run: run.program("/usr/bin/autopkgtest")[0]
-    )
-
-    assert code == 4
-    assert alive(family) == []
-    assert of_this_place(done) == []
-    assert unfinished(done) == []
-    assert done.record(moment.step)["verdict"]["verdict"] == "broken"
-    again = done.run(moment.command, "--base", "stand-in", "--json")
-    assert again.exit_code == 0, again.stdout + again.stderr
-    assert again.steps(reused=False) == {moment.step}

@@ -162,7 +162,7 @@ PASSED = verdict.to_json(Passed("fine"))
 ROW = {
     "source": "alpha", "series": "xenial", "arch": "amd64", "version": "1.0-1~ppa1",
     "trigger": "alpha/1.0-1~ppa1", "result": "https://x/", "log_address": "https://x/log.gz",
-    **PASSED,
+    "verdict": PASSED,
 }  # fmt: skip
 SUMMARY = {
     "format": verdicts.FORMAT, "ppa": "a/b", "control_ppa": "", "launchpad": "https://x/",
@@ -180,16 +180,13 @@ PUBLICATION = asdict(Publication(
     "2026-11-23T12:00:00+00:00", link="https://x/",
 ))  # fmt: skip
 RECORDS = {
-    "format": 2,
-    "roots": {
-        service_root(): {
-            "ubuntu/xenial/alpha": {
-                "asked_at": "2026-11-23T12:00:00+00:00",
-                "publications": [PUBLICATION],
-            }
+    "format": 3,
+    "answers": {
+        f"{service_root()} ubuntu/xenial/alpha": {
+            "asked_at": "2026-11-23T12:00:00+00:00", "publications": [PUBLICATION],
         }
     },
-}
+}  # fmt: skip
 CHECKLIST = {
     "bug": 1, "evidence": "small-0", "sha256": "0" * 64, "asked": "",
     "items": [{"state": "done", "place": "x", "what": "y", "why": "z", "rule": "r"}],

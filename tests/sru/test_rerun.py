@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backport.engine import execute
+from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.environments import choose
 from backport.errors import BackportError, InputError, UsageError
@@ -23,7 +24,6 @@ from tests.sru.runs import Place
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 from tests.support.source_builder import PackageSpec, orig_tarball, write_files
-from tests.support.steps import step_id
 
 SOURCE = "source/xenial/alpha"
 
@@ -105,7 +105,7 @@ def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(r
 
 
 def test_an_output_that_is_not_made_again_is_different(real: Real, tmp_path: Path) -> None:
-    store, step = Store(tmp_path / "work"), step_id(SOURCE)
+    store, step = Store(tmp_path / "work"), StepId(*SOURCE.split("/"))
     shutil.copytree(real.store.work, store.work, ignore=shutil.ignore_patterns("evidence"))
     record = store.record(step)
     assert record is not None
