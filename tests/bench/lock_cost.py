@@ -20,6 +20,7 @@ from backport.engine import outputs
 from backport.environments import localrepo, prepared
 from backport.errors import MachineError
 from backport.testbed import lxc
+from backport.testbed.setup import INSIDE
 from tests.bench.figures import Row
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -88,7 +89,7 @@ def measure(work: Path, series: str) -> dict[str, Any]:
         repositories = {"built": built, "base": base.repository}
         with lxc.Testbed(base.testbed_root, repositories) as testbed, testbed.booted() as clone:
             testbed.set_up(clone)
-            inside = testbed.place("built")
+            inside = f"{INSIDE}/built"
             script = (
                 "apt-get install -qq certbot python-cryptography >&2 && "
                 f"PYTHONPATH={inside}/tests/lib:{inside}/tests/matrix/matrix_lib exec python2.7 -B "
