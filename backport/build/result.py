@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from backport.build.layers import Layer
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
+from backport.environments.layers import Layer
 
 _TAIL_LINES = 25
 

@@ -19,7 +19,7 @@ from shlex import quote
 
 from debian.deb822 import Changes
 
-from backport.build import layers, variation
+from backport.build import variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.builder import as_builder, sandbox
 from backport.builder.user import Builder, find_builder
@@ -27,7 +27,7 @@ from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
 from backport.engine.process import Completed, run
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
-from backport.environments import apt_setup
+from backport.environments import apt_setup, layers
 from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
 from backport.source.dsc import read_dsc

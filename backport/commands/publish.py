@@ -22,8 +22,9 @@ from backport.launchpad.upload import send as uploading
 from backport.launchpad.upload.checks import UploadPlan
 from backport.launchpad.upload.dput import Server
 from backport.launchpad.upload.ppa import Ppa, PpaName
-from backport.recipe import reader, upgrade_order, versions
+from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
+from backport.run import upgrade_order
 
 
 def register(subs: Subparsers) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.launchpad.archive import first_recipe, pin
-from backport.recipe import reader, upgrade_order, versions
+from backport.recipe import reader, versions
 from backport.run import plan as planning
-from backport.run import plan_text
+from backport.run import plan_text, upgrade_order
 from backport.source import dsc
 
 

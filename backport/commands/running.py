@@ -19,8 +19,8 @@ from backport.errors import BackportError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive import debdiff
 from backport.launchpad.archive.publications import Records
-from backport.recipe import reader, upgrade_order, versions
-from backport.run import actions, summary, ui
+from backport.recipe import reader, versions
+from backport.run import actions, summary, ui, upgrade_order
 from backport.run import plan as planning
 from backport.sru import bundle, run_record
 

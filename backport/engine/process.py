@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from backport.errors import MachineError
+from backport.system_packages import require
 
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.2
@@ -266,6 +267,16 @@ def _started(
         ) from error
     except PermissionError as error:
         raise MachineError(f"cannot run {command[0]}: permission denied") from error
+
+
+def as_root(args: Sequence[str | Path]) -> list[str]:
+    """The command, through ``sudo -n`` where this process is not root.
+
+    Raises:
+        MachineError: sudo is needed, and is not installed.
+    """
+    words = [str(arg) for arg in args]
+    return words if os.geteuid() == 0 else [require("sudo"), "-n", *words]
 
 
 def end_left(folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from shlex import quote
 from backport import namespaces
 from backport.doctor import has_memory_for_a_system
 from backport.engine import system_errors
-from backport.engine.process import run, taking_down
+from backport.engine.process import as_root, run, taking_down
 from backport.errors import StepError
 from backport.system_packages import require
 
@@ -150,7 +150,7 @@ def make_testbed_root(repository: Path, out: Path, *, include: Sequence[str] = (
         # Only root may move root's folder to another one.
         move = ["mv", "--no-target-directory", str(root), str(out)]
         for command in ([*unpack, "-C", str(root)], move):
-            done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
+            done = run(as_root(command), timeout=_MAKE_SECONDS)
             if done.exit_code != 0:
                 system_errors.refuse_full(done.output, out.parent)
                 raise StepError(f"cannot unpack it: {done.tail(1)}", where=_NAMES["minbase"])
@@ -162,7 +162,7 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and os.geteuid() != 0:
         with taking_down():
-            run([*_become_root(), "rm", "-rf", "--one-file-system", "--", folder])
+            run(as_root(["rm", "-rf", "--one-file-system", "--", folder]))
 
 
 def run_in_throwaway(
@@ -228,7 +228,7 @@ def _make(
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])
         else:
             command = [*_ON_DISK, scratch, *mmdebstrap]
-        done = run([*_become_root(), *command], timeout=_MAKE_SECONDS)
+        done = run(as_root(command), timeout=_MAKE_SECONDS)
     if done.exit_code != 0:
         # mmdebstrap keeps to itself why the tarball could not be written.
         system_errors.refuse_full(done.output, near.parent)
@@ -237,10 +237,6 @@ def _make(
         raise StepError(
             f"mmdebstrap ended with {done.exit_code}: {_reason(done.output)}", where=_NAMES[variant]
         )
-
-
-def _become_root() -> list[str]:
-    return [] if os.geteuid() == 0 else [require("sudo"), "-n"]
 
 
 # dpkg's own words stand after those of a maintainer script.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from backport.build import layers, sbuild
+from backport.build import sbuild
 from backport.builder import sandbox
 from backport.check import steps
 from backport.engine import process, records
@@ -17,7 +17,7 @@ from backport.engine.outputs import DEPENDENCIES, built_debs, kept_chroot, one_f
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
-from backport.environments import localrepo, prepared
+from backport.environments import layers, localrepo, prepared
 from backport.environments.base import Base, Dependencies
 from backport.errors import InputError
 from backport.recipe import versions

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from backport import namespaces
 from backport.doctor import Missing, missing_programs
-from backport.engine.process import Completed, run
+from backport.engine.process import Completed, as_root, run
 from backport.errors import MachineError
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -35,12 +35,6 @@ class Mount:
     options: frozenset[str]
 
 
-def as_root(args: Sequence[str | Path]) -> list[str]:
-    """The command, through ``sudo -n`` where this process is not root."""
-    words = [str(arg) for arg in args]
-    return words if os.geteuid() == 0 else ["sudo", "-n", *words]
-
-
 def must(args: Sequence[str | Path], *, timeout: float = 60.0) -> Completed:
     """Run a command as root.
 
@@ -50,7 +44,7 @@ def must(args: Sequence[str | Path], *, timeout: float = 60.0) -> Completed:
     command = as_root(args)
     done = run(command, timeout=timeout)
     if done.exit_code != 0:
-        if command[0] == "sudo" and "password" in done.output:
+        if os.geteuid() != 0 and "password" in done.output:
             raise MachineError(
                 "testbeds need root, and sudo asks for a password",
                 advice="run: sudo -v, and again; or run the toolkit as root",

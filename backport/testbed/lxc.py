@@ -23,14 +23,14 @@ from types import TracebackType
 
 from debian.deb822 import Deb822
 
-from backport.build.layers import Layer
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner
-from backport.engine.process import run, taking_down
+from backport.engine.process import as_root, run, taking_down
+from backport.environments.layers import Layer
 from backport.errors import InputError, MachineError
 from backport.system_packages import require
 from backport.testbed import host, seal
-from backport.testbed.host import as_root, must, prepare_host
+from backport.testbed.host import must, prepare_host
 from backport.testbed.setup import INSIDE, PLACE, write_testbed_setup
 
 PREFIX = "backport-"

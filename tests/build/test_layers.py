@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from backport.build.layers import Layer
 from backport.build.sbuild import LOG, BuildOptions, build
 from backport.engine.verdict import Failed, Passed, Verdict
+from backport.environments.layers import Layer
 from tests.build.bullseye import Bullseye
 from tests.build.packages import index, make_deb, make_repository, make_source
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from backport.engine.process import as_root
 from backport.recipe import edit
 from backport.recipe.model import BasePin
 from backport.source.files import sha256_of
-from backport.testbed.host import as_root
 from backport.testbed.lxc import containers
 from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
 from tests.e2e.support import CHECKOUT, Place, environment, forget_steps

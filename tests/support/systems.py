@@ -6,10 +6,9 @@ import fcntl
 import os
 from pathlib import Path
 
-from backport.engine.process import run
+from backport.engine.process import as_root, run
 from backport.environments.standin import debian_suites
 from backport.system_packages import require
-from backport.testbed.host import as_root
 
 
 def home() -> Path:

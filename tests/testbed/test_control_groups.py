@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from backport import errors
-from backport.engine.process import Completed, run
-from backport.testbed.host import as_root
+from backport.engine.process import Completed, as_root, run
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository
 

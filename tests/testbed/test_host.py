@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from backport import errors
-from backport.engine.process import run
-from backport.testbed.host import as_root, cgroup_commands, cgroups_missing, check, read_mounts
+from backport.engine.process import as_root, run
+from backport.testbed.host import cgroup_commands, cgroups_missing, check, read_mounts
 
 UNIFIED = (
     "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backport.build import layers
+from backport.engine.process import as_root
 from backport.engine.process import run as run_program
 from backport.engine.verdict import Failed, Passed, Verdict
+from backport.environments import layers
 from backport.testbed.autopkgtest import run
-from backport.testbed.host import as_root
 from backport.testbed.lxc import Testbed
 from backport.testbed.matrix import installed_for
 from tests.build.bullseye import Bullseye

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backport.engine.process import Runner, run
+from backport.engine.process import Runner, as_root, run
 from backport.errors import InputError, MachineError
 from backport.testbed import lxc
-from backport.testbed.host import as_root, must
+from backport.testbed.host import must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
 from backport.testbed.setup import INSIDE
 from tests.build.bullseye import Bullseye

@@ -10,6 +10,8 @@ from pathlib import Path
 from backport.engine.step import StepId
 from backport.engine.store import Store, step_key
 from backport.errors import InputError
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import publications
 from backport.recipe import versions
 from backport.recipe.model import Recipe
 from backport.recipe.versions import ArchiveVersions
@@ -28,9 +30,6 @@ def archive_versions(
         offline: ask nobody; only kept records and the recipe.
         note: takes one sentence for each thing that a person has to know.
     """
-    from backport.launchpad.api.client import LaunchpadlibClient  # noqa: PLC0415
-    from backport.launchpad.archive import publications  # noqa: PLC0415 - not every command needs it
-
     with closing(LaunchpadlibClient(cache / "launchpad")) as client:
         records = publications.Records(cache, None if offline else client)
         published = publications.archive_versions(recipe, records, note=note, work=work)

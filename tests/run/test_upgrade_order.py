@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from backport.recipe import upgrade_order, versions
+from backport.recipe import versions
 from backport.recipe.model import Published
+from backport.run import upgrade_order
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 

@@ -22,12 +22,11 @@ from debian.deb822 import Deb822
 from backport import namespaces
 from backport.builder import sandbox
 from backport.builder.user import Builder
-from backport.engine.process import run, wait_for
+from backport.engine.process import as_root, run, wait_for
 from backport.environments import apt_setup, chroot
 from backport.environments.systems import code_hash, data_hash
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
-from backport.testbed.host import as_root
 
 _BUILD_DEPENDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
 _INSIDE = "/srv/backport"
