@@ -66,8 +66,8 @@ def _study_all(result, base, options):
     for kind in (study_servers.Apache, study_servers.Nginx):
         if not options.servers or kind.name in options.servers:
             result["servers"].append(_study(kind, options, base))
-    return any(one["findings"] or one["findings_other_directories"] or one["wrong_rounds"]
-               for one in result["servers"])
+    # The lock is that of certbot's own directories: with others, pairs are told and not judged.
+    return any(one["findings"] or one["wrong_rounds"] for one in result["servers"])
 
 
 def _free_the_ports():
