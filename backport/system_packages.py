@@ -23,10 +23,7 @@ def _programs(file: Path) -> tuple[tuple[str, str, str], ...]:
 
 
 PROGRAMS = _programs(Path(__file__).parent / "data" / "system-packages.txt")
-"""Each program with its package, and what does not work without it.
-
-Of dput there is one kind that will do; `backport.launchpad.upload.dput` looks for it.
-"""
+"""Each program with its package, and what does not work without it; `dput` looks for its own."""
 
 
 def require(program: str) -> str:

@@ -27,7 +27,8 @@ from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
 from backport.engine.process import Completed, run
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
-from backport.environments import apt_setup, layers
+from backport.environments import layers
+from backport.environments.apt_setup import INSIDE, write_setup
 from backport.environments.chroot import remove as remove_as_root
 from backport.errors import InputError, MachineError
 from backport.source.dsc import read_dsc
@@ -35,7 +36,6 @@ from backport.source.files import set_plain_modes
 from backport.system_packages import require
 
 LOG = "build.log"
-INSIDE = "/srv/backport"
 _SCRATCH = ".build-"
 # Now and then the tar that unpacks the chroot dies on a loaded machine, before the build began.
 _SESSIONS = 2
@@ -100,7 +100,7 @@ def build(
         for file in files:
             shutil.copyfile(file, source / file.name)
         places = [f"{INSIDE}/{index}" for index in range(len(repositories))]
-        apt_setup.write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
+        write_setup(scratch / "setup", repositories, places, inside=f"{INSIDE}/setup")
         in_memory = options.memory if options.memory is not None else has_memory_for_a_system()
         layer = None
         if options.layered and in_memory:

@@ -16,6 +16,8 @@ from backport.errors import reading
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
+INSIDE = "/srv/backport"
+"""Where repositories are seen in chroots and testbeds, each by its name."""
 PIN = 1001
 
 # Left out on purpose: apt's own time stamps, translations and recommended packages.

@@ -18,10 +18,11 @@ from backport import namespaces
 from backport.doctor import has_memory_for_a_system
 from backport.engine import system_errors
 from backport.engine.process import as_root, run, taking_down
+from backport.environments.apt_setup import INSIDE
 from backport.errors import StepError
 from backport.system_packages import require
 
-BASE_PLACE = "/srv/backport/base"
+BASE_PLACE = f"{INSIDE}/base"
 """Where the base's repository is seen in every chroot and testbed."""
 
 BUILD_PACKAGES = ("apt", "build-essential", "fakeroot")

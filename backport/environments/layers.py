@@ -24,28 +24,28 @@ from backport.builder import sandbox
 from backport.builder.user import Builder
 from backport.engine.process import as_root, run, wait_for
 from backport.environments import apt_setup, chroot
+from backport.environments.apt_setup import INSIDE
 from backport.environments.systems import code_hash, data_hash
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
 _BUILD_DEPENDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
-_INSIDE = "/srv/backport"
 _MAKE_SECONDS = 1800.0
 _PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 # In namespaces, as their root: $1 is where the files are, $root the system. What is installed goes
 # to descriptor 4.
 _IN_SYSTEM = f"""\
-mkdir -p "$root{_INSIDE}/0" "$root{_INSIDE}/setup" "$root/dev" "$root/proc"
-mount --bind "$1/r0" "$root{_INSIDE}/0"
-mount --bind "$1/setup" "$root{_INSIDE}/setup"
+mkdir -p "$root{INSIDE}/0" "$root{INSIDE}/setup" "$root/dev" "$root/proc"
+mount --bind "$1/r0" "$root{INSIDE}/0"
+mount --bind "$1/setup" "$root{INSIDE}/setup"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
-env -i {_PATH} chroot "$root" sh {_INSIDE}/setup/install
+env -i {_PATH} chroot "$root" sh {INSIDE}/setup/install
 env -i {_PATH} chroot "$root" dpkg-query --show \
     --showformat='${{db:Status-Status}}:${{Package}},${{Pre-Depends}},${{Depends}}\n' >&4
-umount "$root{_INSIDE}/0" "$root{_INSIDE}/setup"
-rmdir "$root{_INSIDE}/0" "$root{_INSIDE}/setup"
+umount "$root{INSIDE}/0" "$root{INSIDE}/setup"
+rmdir "$root{INSIDE}/0" "$root{INSIDE}/setup"
 """
 
 # The tarball goes to descriptor 3: both files are open before the change of user.
@@ -78,10 +78,10 @@ rm -rf work
 _INSTALL = f"""\
 set -e
 export DEBIAN_FRONTEND=noninteractive
-sh {_INSIDE}/setup/apply
+sh {INSIDE}/setup/apply
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
-APT_CONFIG={_INSIDE}/setup/layer.conf apt-get --quiet --yes build-dep {_INSIDE}/setup/source
+APT_CONFIG={INSIDE}/setup/layer.conf apt-get --quiet --yes build-dep {INSIDE}/setup/source
 rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
 apt-get clean
 """
@@ -238,7 +238,7 @@ def _names(lines: Iterable[str]) -> Iterable[str]:
 
 def _write_setup(setup: Path, relations: Sequence[str], base: Path) -> None:
     """What is seen in the system while the relations are met there."""
-    apt_setup.write_setup(setup, [base], [f"{_INSIDE}/0"], inside=f"{_INSIDE}/setup")
+    apt_setup.write_setup(setup, [base], [f"{INSIDE}/0"], inside=f"{INSIDE}/setup")
     source = setup / "source" / "debian"
     source.mkdir(parents=True)
     (source / "control").write_text(

@@ -26,12 +26,13 @@ from debian.deb822 import Deb822
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner
 from backport.engine.process import as_root, run, taking_down
+from backport.environments.apt_setup import INSIDE
 from backport.environments.layers import Layer
 from backport.errors import InputError, MachineError
 from backport.system_packages import require
 from backport.testbed import host, seal
 from backport.testbed.host import must, prepare_host
-from backport.testbed.setup import INSIDE, PLACE, write_testbed_setup
+from backport.testbed.setup import PLACE, write_testbed_setup
 
 PREFIX = "backport-"
 _NOTE = "owner.json"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from backport.environments import apt_setup
+from backport.environments.apt_setup import INSIDE, write_setup
 
-INSIDE = "/srv/backport"
-"""Where the repositories are, each by its name."""
 PLACE = "/run/backport-setup"
 
 # systemd's own --wait is younger than the oldest series. The stamp keeps autopkgtest from
@@ -43,5 +41,5 @@ def write_testbed_setup(folder: Path, repositories: Mapping[str, Path]) -> None:
         repositories: those that apt sees, by name: the preferred one first, the base last.
     """
     places = [f"{INSIDE}/{name}" for name in repositories]
-    apt_setup.write_setup(folder, [*repositories.values()], places, inside=PLACE)
+    write_setup(folder, [*repositories.values()], places, inside=PLACE)
     (folder / "prepare").write_text(_PREPARE)

@@ -18,9 +18,9 @@ from typing import Any
 
 from backport.engine import outputs
 from backport.environments import localrepo, prepared
+from backport.environments.apt_setup import INSIDE
 from backport.errors import MachineError
 from backport.testbed import lxc
-from backport.testbed.setup import INSIDE
 from tests.bench.figures import Row
 
 CHECKOUT = Path(__file__).resolve().parents[2]

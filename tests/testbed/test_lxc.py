@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from backport.engine.process import Runner, as_root, run
+from backport.environments.apt_setup import INSIDE
 from backport.errors import InputError, MachineError
 from backport.testbed import lxc
 from backport.testbed.host import must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
-from backport.testbed.setup import INSIDE
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository
 
