@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 # From linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h.
 _NEW_MOUNTS, _NEW_USERS, _NEW_PIDS, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
+_NEW_HOST_NAME, _NEW_IPC = 0x4000000, 0x8000000
 _PRIVATE_AND_BELOW = 0x40000 | 0x4000
 _NO_SUID_DEVICES_PROGRAMS = 0x2 | 0x4 | 0x8
 _PARENT_DEATH, _DUMPABLE, _AMBIENT, _AMBIENT_RAISE = 1, 4, 47, 2
@@ -53,7 +54,8 @@ def command(
         root_inside: become root of the user namespace.
         keep_capabilities: let the command have all capabilities in the user namespace, as a user
             who is not its root (capabilities(7), ambient).
-        network: stay in the network; without it, not even a loopback interface is up.
+        network: stay in the network; without it, not even a loopback interface is up, and the
+            host name and the System V IPC are its own too.
         processes: stay with all processes; without it the command is process 1 of its own, with
             a /proc of its own, and every process in there ends with it and with its parent.
         end_with_caller: end when the caller ends.
@@ -84,7 +86,7 @@ def _main() -> int:
     if options["users"]:
         _enter_user_namespace(options["users"], options["groups"])
     new = _NEW_MOUNTS
-    new |= 0 if options["network"] else _NEW_NETWORK
+    new |= 0 if options["network"] else _NEW_NETWORK | _NEW_HOST_NAME | _NEW_IPC
     new |= 0 if options["processes"] else _NEW_PIDS
     _call("unshare", new)
     _call("mount", b"none", b"/", None, _PRIVATE_AND_BELOW, None)

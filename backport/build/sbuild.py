@@ -1,8 +1,8 @@
 """Binary packages from one source package, in a clean chroot, without a network.
 
-sbuild does the work in its unshare mode (sbuild(1)): the chroot's tarball is unpacked anew for
-every build. This module gives it a configuration of our own in place of the user's, the local
-repositories at fixed paths inside the chroot, and a sandbox that ends with the toolkit.
+sbuild(1) does the work; the chroot's tarball is unpacked anew for every build (see `session`). This
+module gives it a configuration of our own in place of the user's, the local repositories at fixed
+paths inside the chroot, and a sandbox that ends with the toolkit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from debian.deb822 import Changes
 
-from backport.build import variation
+from backport.build import session, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
-from backport.builder import as_builder, sandbox
+from backport.builder import sandbox
 from backport.builder.user import Builder, find_builder
 from backport.doctor import has_memory_for_a_system
 from backport.engine import owner, process
@@ -114,11 +114,9 @@ def build(
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
             text = log.read_text(encoding="utf-8", errors="replace")
-            if read_summary(text).get("Fail-Stage") != "create-session":
+            if completed.exit_code != session.NO_CHROOT:
                 break
         verdict = _judge(completed, text, result)
-        if builder.switch:
-            as_builder.give(result, os.geteuid(), os.getegid())
         if not isinstance(verdict, Passed):
             for name in {path.name for path in result.iterdir()} - {LOG}:
                 (result / name).unlink()
@@ -179,22 +177,14 @@ class _Plan:
         vary = self.scratch / "setup" / "vary"
         vary.write_text(variation.SCRIPT)
         vary.chmod(0o755)
+        (self.scratch / "setup" / "session").write_text(session.SCRIPT)
         script = self._script(dsc, series, keep=options.keep is not None)
         (self.scratch / "enter").write_text(script)
 
     def _config(self, options: BuildOptions) -> str:
-        binds = [("setup", "setup")] + [(f"r{i}", str(i)) for i in range(len(self.repositories))]
-        mounts = ", ".join(
-            f"{{ directory => {_perl(self.stage / name)}, "
-            f"mountpoint => {_perl(f'{INSIDE}/{inside}')} }}"
-            for name, inside in binds
-        )
         build_options = "parallel=1 nocheck" if options.nocheck else "parallel=1"
         settings = {
-            "chroot_mode": "'unshare'",
-            "chroot": _perl(self.stage / "chroot.tar"),
-            "unshare_tmpdir_template": _perl(self.stage / "chroot" / "XXXXXXXXXX"),
-            "unshare_bind_mounts": f"[ {mounts} ]",
+            **session.settings(str(self.stage / "chroot" / "root"), self.builder.name),
             "build_arch_all": "1",
             "build_arch_any": "1",
             "build_source": "0",
@@ -202,7 +192,8 @@ class _Plan:
             "build_environment": f"{{ DEB_BUILD_OPTIONS => '{build_options}' }}",
             # sbuild's own stage starts apt five times, to install a package without files.
             "build_dep_resolver": "'null'" if self.complete else "'apt'",
-            "purge_session": "'successful'" if options.keep else "'always'",
+            # The chroot stays; a session that does would wait for sbuild, and sbuild for it.
+            "purge_session": "'always'",
             "purge_build_directory": "'successful'" if options.keep else "'never'",
             # The setup command has just read the repositories' indices, and nothing else is used.
             **dict.fromkeys(("apt_clean", "apt_update", "apt_upgrade", "apt_distupgrade"), "0"),
@@ -223,41 +214,41 @@ class _Plan:
             "dpkg_buildpackage_user_options": "[]",
         }
         if options.varied:
-            settings |= variation.settings(f"{INSIDE}/setup", self.builder.name)
+            settings |= variation.settings(f"{INSIDE}/setup")
         return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
 
     def _script(self, dsc: str, series: str, *, keep: bool) -> str:
-        own = ["home", "chroot"] if self.in_memory else ["home"]
-        made = [*([] if self.in_memory else ["chroot"]), *(["kept"] if keep else [])]
-        for name in made:
+        on_disk = [*([] if self.in_memory else ["chroot"]), *(["kept"] if keep else [])]
+        folders = ["source", "setup", "result", *on_disk]
+        for name in on_disk:
             (self.scratch / name).mkdir()
-        folders = ["source", "setup", "result", *made]
         binds = {"chroot.tar": self.chroot.resolve()}
         binds |= {name: (self.scratch / name).resolve() for name in folders}
         binds |= {f"r{i}": path.resolve() for i, path in enumerate(self.repositories)}
-        for name in ("result", "chroot"):
-            if self.builder.switch and (self.scratch / name).is_dir():
-                os.chown(self.scratch / name, self.builder.uid, self.builder.gid)
+        own = ["chroot"] if self.in_memory else []
+        layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="1m")
+        builder, place = self.builder, "memory" if self.in_memory else "disk"
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(self.stage / "home"),
-            "USER": self.builder.name,
-            "LOGNAME": self.builder.name,
+            "HOME": str(self.stage / "setup"),
             "LC_ALL": "C.UTF-8",
             "SBUILD_CONFIG": str(self.stage / "setup" / "sbuild.conf"),
         }
-        variables = " ".join(f"{key}={quote(value)}" for key, value in environment.items())
-        command = f"sbuild --dist={quote(series)} {quote(str(self.stage / 'source' / dsc))}"
-        layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="60%")
-        # What is in memory ends with the sandbox.
-        keep_it = f"[ $status = 0 ] || cp -a {quote(str(self.stage / 'chroot'))}/. "
-        keep_it += f"{quote(str(self.stage / 'kept'))}\n"
-        # sh stays: it is process 1 of the sandbox, and has to outlive the change of user.
+        words = ["/bin/sh", self.stage / "setup" / "session", self.stage, len(self.repositories)]
+        words += [place, "env", "-i", *(f"{key}={value}" for key, value in environment.items())]
+        words += ["sbuild", f"--dist={series}", self.stage / "source" / dsc]
+        inside = join(sandbox.as_root_inside(builder, [str(word) for word in words]))
+        # What is written there is root's of the build user's ids.
+        written = join(str(self.stage / name) for name in ("result", *on_disk))
+        # Root's own program has to be read before it changes the user; a user's keeps two rights.
+        step_down = "" if builder.switch else sandbox.step_down(builder)
+        # sh stays: it is process 1 of the sandbox, and gives the result back.
         return (
-            f"set -eu\numask 022\nunset TMPDIR\n{layout}cd {quote(str(self.stage / 'result'))}\n"
-            f"status=0\n{sandbox.step_down(self.builder)} env -i {variables} {command} "
-            f"|| status=$?\n"
-            f"{keep_it if keep else ''}exit $status\n"
+            f"set -eu\numask 022\nunset TMPDIR\n{layout}"
+            f"chown {builder.subuids.outside}:{builder.subgids.outside} {written}\n"
+            f"status=0\n{step_down} {inside} || status=$?\n"
+            f"chown -R {os.geteuid()}:{os.getegid()} {quote(str(self.stage / 'result'))}\n"
+            "exit $status\n"
         )
 
 
@@ -294,6 +285,9 @@ def _scratch(out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _judge(completed: Completed, text: str, folder: Path) -> Verdict:
+    if completed.exit_code == session.NO_CHROOT:
+        lines = [line for line in text.splitlines() if not line.startswith("Unpacking ")]
+        return Broken(f"the chroot could not be made ready: {' '.join(lines[:1])}", LOG)
     verdict = judge(completed.exit_code, read_summary(text), timed_out=completed.timed_out)
     if isinstance(verdict, Passed):
         return _products(folder)

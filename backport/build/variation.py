@@ -14,20 +14,14 @@ exec "$@"
 """
 
 
-def settings(inside: str, user: str) -> dict[str, str]:
+def settings(inside: str) -> dict[str, str]:
     """Settings of sbuild, as Perl expressions: another path and user, and the script.
 
     Parameters:
-        inside: the folder inside the chroot that has `SCRIPT` as vary, and the script apply.
-        user: the usual user's name; sbuild looks at what was built as that one.
+        inside: the folder inside the chroot that has `SCRIPT` as vary.
     """
-    add = ["useradd", "--system", "--no-create-home", "--gid", "sbuild", user]
-    words = ", ".join(f"'{word}'" for word in add)
     return {
         "build_path": f"'{PATH}'",
         "build_user": "'another-builder'",
         "dpkg_buildpackage_user_options": f"[ '-R{inside}/vary debian/rules' ]",
-        "external_commands": (
-            f"{{ 'chroot-setup-commands' => [ [ 'sh', '{inside}/apply' ], [ {words} ] ] }}"
-        ),
     }

@@ -1,4 +1,4 @@
-"""The ordinary user that builds run as: sbuild's unshare mode refuses root.
+"""The ordinary user whose subordinate ids builds run as: no build is root on this machine.
 
 The toolkit, run as root, has useradd(8) make the system user ``backport-build`` with a range in
 /etc/subuid and /etc/subgid; run as an ordinary user with such ranges, it builds as that user.
