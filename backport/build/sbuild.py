@@ -85,8 +85,8 @@ def build(
         InputError: the .dsc or a repository is not what it has to be.
         MachineError: a program or right is missing.
     """
-    require("sbuild")
-    require("ip")
+    for program in ("sbuild", "autopkgtest", "ip"):
+        require(program)
     files = _source_files(dsc)
     if not chroot.is_file():
         raise InputError("the chroot's tarball does not exist", where=str(chroot))
