@@ -140,11 +140,7 @@ def _keep_capabilities() -> None:
 
 
 def _call(name: str, *arguments: object) -> None:
-    """Call a function of the C library.
-
-    Raises:
-        OSError: it says that it failed.
-    """
+    """Call a function of the C library; OSError: it says that it failed."""
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")

@@ -7,24 +7,21 @@ paths inside the chroot, and a sandbox that ends with the toolkit.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from shlex import join, quote
 
 from debian.deb822 import Changes
 
-from backport.build import session, variation
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
+from backport.build.session import NO_CHROOT, PLAIN, BuildOptions, Session
 from backport.builder import sandbox
-from backport.builder.user import Builder, find_builder
+from backport.builder.user import find_builder
 from backport.doctor import has_memory_for_a_system
-from backport.engine import owner, process
+from backport.engine import owner
 from backport.engine.process import Completed, run
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import layers
@@ -41,23 +38,6 @@ _SCRATCH = ".build-"
 _SESSIONS = 2
 
 
-@dataclass(frozen=True)
-class BuildOptions:
-    """How to build, not what.
-
-    The chroot of a build that does not pass is left in the folder `keep`, for a shell; `nocheck`
-    leaves the package's own tests out; `layered` starts from a chroot that has the
-    build-dependencies (see `layers`); `memory` unpacks the chroot into memory (None: when there is
-    enough of it); `varied` builds under another path, user, umask, locale and time zone.
-    """
-
-    keep: Path | None = None
-    nocheck: bool = False
-    layered: bool = False
-    memory: bool | None = None
-    varied: bool = False
-
-
 def build(
     dsc: Path,
     *,
@@ -65,7 +45,7 @@ def build(
     repositories: Sequence[Path],
     out: Path,
     series: str = "unstable",
-    options: BuildOptions = BuildOptions(),
+    options: BuildOptions = PLAIN,
     timeout: float = 3600,
 ) -> BuildResult:
     """Build a source package.
@@ -107,14 +87,14 @@ def build(
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
         start = layer.tarball if layer else chroot
         complete = layer is not None and layer.complete
-        plan = _Plan(builder, scratch, stage, start, tuple(repositories), in_memory, complete)
+        plan = Session(builder, scratch, stage, start, tuple(repositories), in_memory, complete)
         plan.write(dsc.name, series, options)
         set_plain_modes(scratch)
         log = result / LOG
         for _ in range(_SESSIONS):
             completed = run(sandbox.command(builder, scratch / "enter"), log=log, timeout=timeout)
             text = log.read_text(encoding="utf-8", errors="replace")
-            if completed.exit_code != session.NO_CHROOT:
+            if completed.exit_code != NO_CHROOT:
                 break
         verdict = _judge(completed, text, result)
         if not isinstance(verdict, Passed):
@@ -132,11 +112,7 @@ def remove_tree(folder: Path) -> None:
     Raises:
         MachineError: something in it cannot be removed.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists() and os.geteuid() != 0:
-        with process.taking_down():
-            run(sandbox.remover(find_builder(), folder))
-        remove_as_root(folder)
+    remove_as_root(folder)
     if folder.exists():
         raise MachineError(
             "the left-over folder cannot be removed",
@@ -157,104 +133,6 @@ def shell(chroot: Path, command: Sequence[str] = ("bash", "-l")) -> int:
         raise InputError("no kept chroot", where=str(chroot), advice="build with --keep first")
     words = sandbox.chroot_shell(find_builder(), chroot, command)
     return subprocess.run(words, check=False).returncode
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Where a build's files are, outside and on the stage."""
-
-    builder: Builder
-    scratch: Path
-    stage: Path
-    chroot: Path
-    repositories: tuple[Path, ...]
-    in_memory: bool
-    complete: bool
-
-    def write(self, dsc: str, series: str, options: BuildOptions) -> None:
-        """Write sbuild's configuration and the script that enters the sandbox."""
-        (self.scratch / "setup" / "sbuild.conf").write_text(self._config(options))
-        vary = self.scratch / "setup" / "vary"
-        vary.write_text(variation.SCRIPT)
-        vary.chmod(0o755)
-        (self.scratch / "setup" / "session").write_text(session.SCRIPT)
-        script = self._script(dsc, series, keep=options.keep is not None)
-        (self.scratch / "enter").write_text(script)
-
-    def _config(self, options: BuildOptions) -> str:
-        build_options = "parallel=1 nocheck" if options.nocheck else "parallel=1"
-        settings = {
-            **session.settings(str(self.stage / "chroot" / "root"), self.builder.name),
-            "build_arch_all": "1",
-            "build_arch_any": "1",
-            "build_source": "0",
-            "build_profiles": "''",
-            "build_environment": f"{{ DEB_BUILD_OPTIONS => '{build_options}' }}",
-            # sbuild's own stage starts apt five times, to install a package without files.
-            "build_dep_resolver": "'null'" if self.complete else "'apt'",
-            # The chroot stays; a session that does would wait for sbuild, and sbuild for it.
-            "purge_session": "'always'",
-            "purge_build_directory": "'successful'" if options.keep else "'never'",
-            # The setup command has just read the repositories' indices, and nothing else is used.
-            **dict.fromkeys(("apt_clean", "apt_update", "apt_upgrade", "apt_distupgrade"), "0"),
-            **dict.fromkeys(("run_lintian", "run_piuparts", "run_autopkgtest"), "0"),
-            "external_commands": (
-                f"{{ 'chroot-setup-commands' => [ [ 'sh', '{INSIDE}/setup/apply' ] ] }}"
-            ),
-            "extra_packages": "[]",
-            "extra_repositories": "[]",
-            "log_external_command_output": "1",
-            "log_colour": "0",
-            "mailto": "''",
-            "mailprog": "'/bin/true'",
-            "bd_uninstallable_explainer": "'none'",
-            "stalled_pkg_timeout": "100000",
-            "nolog": "1",
-            "key_id": "undef",
-            "dpkg_buildpackage_user_options": "[]",
-        }
-        if options.varied:
-            settings |= variation.settings(f"{INSIDE}/setup")
-        return "".join(f"${key} = {value};\n" for key, value in settings.items()) + "1;\n"
-
-    def _script(self, dsc: str, series: str, *, keep: bool) -> str:
-        on_disk = [*([] if self.in_memory else ["chroot"]), *(["kept"] if keep else [])]
-        folders = ["source", "setup", "result", *on_disk]
-        for name in on_disk:
-            (self.scratch / name).mkdir()
-        binds = {"chroot.tar": self.chroot.resolve()}
-        binds |= {name: (self.scratch / name).resolve() for name in folders}
-        binds |= {f"r{i}": path.resolve() for i, path in enumerate(self.repositories)}
-        own = ["chroot"] if self.in_memory else []
-        layout = sandbox.stage_script(self.stage, binds, own, self.builder, size="1m")
-        builder, place = self.builder, "memory" if self.in_memory else "disk"
-        environment = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(self.stage / "setup"),
-            "LC_ALL": "C.UTF-8",
-            "SBUILD_CONFIG": str(self.stage / "setup" / "sbuild.conf"),
-        }
-        words = ["/bin/sh", self.stage / "setup" / "session", self.stage, len(self.repositories)]
-        words += [place, "env", "-i", *(f"{key}={value}" for key, value in environment.items())]
-        words += ["sbuild", f"--dist={series}", self.stage / "source" / dsc]
-        inside = join(sandbox.as_root_inside(builder, [str(word) for word in words]))
-        # What is written there is root's of the build user's ids.
-        written = join(str(self.stage / name) for name in ("result", *on_disk))
-        # Root's own program has to be read before it changes the user; a user's keeps two rights.
-        step_down = "" if builder.switch else sandbox.step_down(builder)
-        # sh stays: it is process 1 of the sandbox, and gives the result back.
-        return (
-            f"set -eu\numask 022\nunset TMPDIR\n{layout}"
-            f"chown {builder.subuids.outside}:{builder.subgids.outside} {written}\n"
-            f"status=0\n{step_down} {inside} || status=$?\n"
-            f"chown -R {os.geteuid()}:{os.getegid()} {quote(str(self.stage / 'result'))}\n"
-            "exit $status\n"
-        )
-
-
-def _perl(value: Path | str) -> str:
-    """A Perl string literal."""
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _source_files(dsc: Path) -> list[Path]:
@@ -285,7 +163,7 @@ def _scratch(out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _judge(completed: Completed, text: str, folder: Path) -> Verdict:
-    if completed.exit_code == session.NO_CHROOT:
+    if completed.exit_code == NO_CHROOT:
         lines = [line for line in text.splitlines() if not line.startswith("Unpacking ")]
         return Broken(f"the chroot could not be made ready: {' '.join(lines[:1])}", LOG)
     verdict = judge(completed.exit_code, read_summary(text), timed_out=completed.timed_out)

@@ -33,9 +33,9 @@ _SETTINGS = {
 def command(builder: Builder, script: Path) -> list[str]:
     """The command that runs a shell script in namespaces of its own.
 
-    As root the script starts as root and has to step down (see `step_down`); as an ordinary user
-    it starts as that user, with the capabilities of a new user namespace. Network: none, not even
-    the loopback interface is up. When the caller dies, the kernel ends every process inside.
+    As root the script starts as root; as an ordinary user it starts as that user, with the
+    capabilities of a new user namespace. Network: none, not even the loopback interface is up. When
+    the caller dies, the kernel ends every process inside.
 
     Raises:
         MachineError: setpriv or newuidmap is not installed.
@@ -97,42 +97,42 @@ def _permit() -> str:
     return "su -, and run the toolkit as root"
 
 
-def step_down(builder: Builder) -> str:
-    """Shell words before a command that has to run as the build user.
-
-    It keeps the two capabilities that newuidmap needs inside a user namespace, where its setuid
-    bit means nothing, and no other.
-    """
-    if builder.switch:
-        return f"setpriv --reuid {builder.uid} --regid {builder.gid} --init-groups --"
-    keep = "-all,+setuid,+setgid"
-    return f"setpriv --inh-caps={keep} --ambient-caps={keep} --"
-
-
-def stage_script(
-    stage: Path, binds: Mapping[str, Path], own: Sequence[str], builder: Builder, *, size: str
+def script(
+    builder: Builder,
+    stage: Path,
+    binds: Mapping[str, Path],
+    words: Sequence[str | Path],
+    *,
+    before: str = "",
+    after: str = "",
 ) -> str:
-    """The part of the script that lays out the stage.
+    """The script for `command` that runs another command as root of the build user's ids.
 
     Parameters:
-        stage: an empty folder that everybody may walk through.
+        stage: an empty folder that everybody may walk through; its folder ``chroot`` is for one.
         binds: the files and folders that are to be seen below the stage, by their names there.
-        own: folders to make there, for the build user; they are in memory.
-        size: what the folders in memory may take at most (tmpfs(5)).
+        words: the command.
+        before, after: lines of shell; those after it find its exit code in `status`.
     """
-    owner = f"uid={builder.uid},gid={builder.gid}" if builder.switch else ""
-    options = ",".join(word for word in ("mode=0755", f"size={size}", owner) if word)
-    lines = [f"mount -t tmpfs -o {options} backport-build {shlex.quote(str(stage))}"]
-    for name in own:
-        lines.append(f"mkdir -m 0755 {shlex.quote(str(stage / name))}")
-        if builder.switch:
-            lines.append(f"chown {builder.uid}:{builder.gid} {shlex.quote(str(stage / name))}")
+    lines = [f"set -eu\numask 022\nunset TMPDIR\n{before}mount -t tmpfs -o mode=0755,size=1m"
+             f" backport-build {shlex.quote(str(stage))}"]  # fmt: skip
+    if "chroot" not in binds:
+        lines.append(f"mkdir {shlex.quote(str(stage / 'chroot'))}")
     for name, source in binds.items():
         target = shlex.quote(str(stage / name))
         make = "mkdir" if source.is_dir() else "touch"
         lines.append(f"{make} {target}")
         lines.append(f"mount --bind {shlex.quote(str(source))} {target}")
-    return "\n".join(lines) + "\n"
+    inside = as_root_inside(builder, [str(word) for word in words])
+    # Root's own program has to be read before it changes the user. A user's keeps the two
+    # capabilities that newuidmap needs in a user namespace, where its setuid bit means nothing.
+    keep = "-all,+setuid,+setgid"
+    step_down = f"setpriv --inh-caps={keep} --ambient-caps={keep} -- "
+    lines.append(
+        f"status=0\n{'' if builder.switch else step_down}{shlex.join(inside)} || status=$?"
+    )
+    # sh stays until then: it is process 1 of the sandbox.
+    return "\n".join(lines) + f"\n{after}exit $status\n"
 
 
 def chroot_shell(builder: Builder, chroot: Path, words: Sequence[str]) -> list[str]:
@@ -154,14 +154,4 @@ def as_root_inside(builder: Builder, words: Sequence[str]) -> list[str]:
         root_inside=True,
         network=False,
         processes=False,
-    )
-
-
-def remover(builder: Builder, folder: Path) -> list[str]:
-    """The command with which an ordinary user removes a folder and the chroots in it."""
-    return namespaces.command(
-        ["rm", "-rf", str(folder)],
-        users=[Range(0, builder.uid), replace(builder.subuids, inside=1)],
-        groups=[Range(0, builder.gid), replace(builder.subgids, inside=1)],
-        root_inside=True,
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backport.build import sbuild
+from backport.build.session import BuildOptions
 from backport.check import finding
 from backport.check.finding import Finding
 from backport.engine.outputs import built_debs, one_file
@@ -70,7 +71,7 @@ def check(
             repositories=repositories,
             out=folder,
             series=step.id.series,
-            options=sbuild.BuildOptions(varied=varied),
+            options=BuildOptions(varied=varied),
         )
         (folder / sbuild.LOG).rename(out / log)
         if not isinstance(result.verdict, Passed):

@@ -155,11 +155,7 @@ def _write(args: argparse.Namespace, made: Report, evidence: Path) -> None:
 
 
 def _newest(work: Path, *, proposed: bool) -> Path:
-    """The newest evidence of a work folder; with `proposed` that of the published packages first.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The newest evidence; with `proposed` that of the published packages comes first."""
     places = [work / "proposed" / "evidence" / "latest", work / "evidence" / "latest"]
     folders = [path.resolve() for path in places if path.exists()]
     if not folders:

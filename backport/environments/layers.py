@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from shlex import join, quote
+from shlex import quote
 
 from debian.deb822 import Deb822
 
@@ -256,15 +256,9 @@ def _in_chroot(
 ) -> list[str]:
     """The command that makes ``chroot.tar`` and ``names``, as root of the build user's ids."""
     binds = {"chroot.tar": tarball.resolve(), "setup": scratch / "setup", "r0": base.resolve()}
-    enter = sandbox.as_root_inside(builder, ["/bin/sh", str(stage / "setup" / "make"), str(stage)])
-    # Root's own program has to be read before it changes the user; a user's keeps two rights.
-    step_down = "" if builder.switch else sandbox.step_down(builder)
-    script = (
-        f"set -eu\numask 022\nexec 3>{quote(str(scratch / 'chroot.tar'))} "
-        f"4>{quote(str(scratch / 'names'))}\n"
-        f"{sandbox.stage_script(stage, binds, ['chroot'], builder, size='1m')}"
-        f"{step_down} {join(enter)}\n"
-    )
+    words = ["/bin/sh", str(stage / "setup" / "make"), str(stage)]
+    outputs = f"exec 3>{quote(str(scratch / 'chroot.tar'))} 4>{quote(str(scratch / 'names'))}\n"
+    script = sandbox.script(builder, stage, binds, words, before=outputs)
     (scratch / "enter").write_text(script)
     return sandbox.command(builder, scratch / "enter")
 

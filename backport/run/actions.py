@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from backport.build import sbuild
+from backport.build.session import BuildOptions
 from backport.builder import sandbox
 from backport.check import steps
 from backport.engine import process, records
@@ -182,7 +183,7 @@ class Actions:
                 repositories=repositories,
                 out=out,
                 series=step.id.series,
-                options=sbuild.BuildOptions(
+                options=BuildOptions(
                     keep=kept_chroot(self.store, step.id.series, step.id.source)
                     if self.options.keep
                     else None,
@@ -266,11 +267,7 @@ def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
 
 
 def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
-    """Every pinned .dsc with its files; a tarball that two of them have is there once.
-
-    Raises:
-        InputError: two of them have another file of the same name.
-    """
+    """Every pinned .dsc with its files; a tarball that two of them have is there once."""
     files: dict[str, Path] = {}
     for pin in source.pins:
         dsc = dsc_files.fetch_base(pin, cache, offline=offline)

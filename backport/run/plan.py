@@ -89,12 +89,9 @@ def _source_step(
 def _build_step(
     recipe: Recipe, made: StepId, others: Collection[StepId], checked: Collection[StepId]
 ) -> Step:
-    """The build of a source package, with all that its needs need.
+    """The build of a source package that a step `made`, with all that its needs need of `others`.
 
-    Parameters:
-        made, others: the steps that make it, and all source packages; what is not made for a
-            series is there already.
-        checked: the checks of source packages; a build waits for its own.
+    What is not made for a series is there already; a build waits for the check of its source.
     """
     check = replace(made, kind="check", variant="", test=planned.SOURCE)
     needs = [made, *({check} & {*checked}), StepId("base", made.series)]

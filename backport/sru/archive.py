@@ -101,11 +101,7 @@ def unpack(source: Path, out: Path) -> Path:
 
 
 def _members(stream: IO[bytes]) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """The path and header of each file; its content has to be read before the next.
-
-    Raises:
-        EOFError: the stream ends early. ValueError: it is not what `pack` writes, or too large.
-    """
+    """The path and header of each file; its content has to be read before the next."""
     number = size = 0
     while any(block := _take(stream, _BLOCK)):
         info = _header(block)

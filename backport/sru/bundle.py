@@ -233,11 +233,7 @@ class _Collector:
 
 
 def _input_files(recipe: Recipe) -> Iterator[Path]:
-    """The recipe, and what lies beside it that the steps read; a link stands for its file.
-
-    Raises:
-        InputError: a link leads out of the recipe's folder.
-    """
+    """The recipe, and what lies beside it that the steps read; no link may lead elsewhere."""
     yield recipe.path
     folders = {one.package.patches for one in recipe.test_sources}
     for source in recipe.sources:

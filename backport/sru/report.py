@@ -97,11 +97,6 @@ def _cell(value: str | float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """A length of time.
-
-    >>> _duration(79.7)
-    '0:01:20'
-    """
     return str(timedelta(seconds=round(seconds)))
 
 

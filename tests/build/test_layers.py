@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import pytest
 
-from backport.build.sbuild import LOG, BuildOptions, build
+from backport.build.sbuild import LOG, build
+from backport.build.session import BuildOptions
 from backport.engine.verdict import Failed, Passed, Verdict
 from backport.environments.layers import Layer
 from tests.build.bullseye import Bullseye

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from backport.build import sbuild
-from backport.build.sbuild import BuildOptions, build
+from backport.build.sbuild import build
+from backport.build.session import BuildOptions
 from backport.builder.user import find_builder
 from backport.engine import owner
 from backport.engine.verdict import Broken, Failed, Passed

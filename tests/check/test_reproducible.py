@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backport.build import sbuild, variation
+from backport.build.session import BuildOptions
 from backport.check import reproducible
 from backport.check.reproducible import Difference
 from backport.engine.verdict import Passed
@@ -36,7 +37,7 @@ def test_a_package_that_tells_how_it_was_built_is_not_the_same_in_a_varied_build
             chroot=base.chroot,
             repositories=[repository],
             out=tmp_path / name,
-            options=sbuild.BuildOptions(varied=varied),
+            options=BuildOptions(varied=varied),
         )
         assert isinstance(result.verdict, Passed), result.verdict
 

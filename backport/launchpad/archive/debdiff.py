@@ -90,13 +90,7 @@ def compare(
 def _replaced(
     records: Records, source: str, series: str, update: str, as_of: date | None
 ) -> tuple[Publication, str] | None:
-    """The version that an upload replaces: the highest one in the series that is lower.
-
-    Returns its record, with its files, and a sentence; None where there is none.
-
-    Raises:
-        RemoteError: no record tells, of now or kept.
-    """
+    """The highest version in the series that is lower, with a sentence; None: there is none."""
     answer = records.published(source, series)
     if answer is None:
         raise records.missing(f"what {series} has of {source}")

@@ -156,11 +156,7 @@ def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]
 
 
 def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
-    """The source packages, those that others build-depend on first.
-
-    Raises:
-        InputError: they build-depend on each other.
-    """
+    """The source packages, those that others build-depend on first."""
     described = [Dsc(dsc.read_bytes()) for dsc, _ in bases]
     made = {
         package.strip(): fields["Source"]

@@ -188,11 +188,7 @@ class Sender:
         return sent
 
     def _arrived(self, item: PlannedUpload, upload: UploadRecord, seconds: float) -> bool:
-        """Wait until Launchpad shows an upload; False if it does not within that time.
-
-        Raises:
-            RemoteError: it was rejected.
-        """
+        """Wait until Launchpad shows an upload; False if it does not within that time."""
         end = time.monotonic() + seconds
         while True:
             records = self.client.published_sources(item.source, ppa=self.ppa)

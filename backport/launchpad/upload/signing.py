@@ -171,11 +171,7 @@ def _terminal() -> dict[str, str]:
 
 
 def _passphrase() -> list[str]:
-    """gpg's options for a passphrase in a file.
-
-    Raises:
-        InputError: the file cannot be read, or others may read it.
-    """
+    """gpg's options for a passphrase in a file, which nobody else may read."""
     named = os.environ.get(PASSPHRASE_VARIABLE)
     if not named:
         return []
