@@ -15,13 +15,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 # From linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h.
 _NEW_MOUNTS, _NEW_USERS, _NEW_PIDS, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _NEW_HOST_NAME, _NEW_IPC = 0x4000000, 0x8000000
 _PRIVATE_AND_BELOW = 0x40000 | 0x4000
 _NO_SUID_DEVICES_PROGRAMS = 0x2 | 0x4 | 0x8
-_PARENT_DEATH, _DUMPABLE, _AMBIENT, _AMBIENT_RAISE = 1, 4, 47, 2
+_PARENT_DEATH, _AMBIENT, _AMBIENT_RAISE = 1, 47, 2
 _CAPABILITIES_3 = 0x20080522
 
 
@@ -39,7 +40,6 @@ def command(
     *,
     users: Sequence[Range] = (),
     groups: Sequence[Range] = (),
-    run_as: tuple[int, int] | None = None,
     root_inside: bool = False,
     keep_capabilities: bool = False,
     network: bool = True,
@@ -49,8 +49,8 @@ def command(
     """The command that runs another one in a new mount namespace, where no mount is shared.
 
     Parameters:
-        users, groups: what is mapped into a new user namespace; none is made without them.
-        run_as: the user and group id that root takes before all else.
+        users, groups: what is mapped into a new user namespace; none is made without them. Root
+            maps any ids, and AppArmor limits nobody who is root (see docs/hosts.md).
         root_inside: become root of the user namespace.
         keep_capabilities: let the command have all capabilities in the user namespace, as a user
             who is not its root (capabilities(7), ambient).
@@ -63,7 +63,6 @@ def command(
     options = {
         "users": [(one.inside, one.outside, one.count) for one in users],
         "groups": [(one.inside, one.outside, one.count) for one in groups],
-        "run_as": run_as,
         "root_inside": root_inside,
         "keep_capabilities": keep_capabilities,
         "network": network,
@@ -75,12 +74,6 @@ def command(
 
 def _main() -> int:
     options, args = json.loads(sys.argv[1]), sys.argv[3:]
-    if options["run_as"]:
-        user, group = options["run_as"]
-        os.setgroups([group])
-        os.setresgid(group, group, group)
-        os.setresuid(user, user, user)
-        _call("prctl", _DUMPABLE, 1)  # newuidmap looks who owns /proc/PID
     if options["end_with_caller"]:
         _call("prctl", _PARENT_DEATH, int(signal.SIGKILL))
     if options["users"]:
@@ -109,16 +102,20 @@ def _main() -> int:
 
 
 def _enter_user_namespace(users: Sequence[list[int]], groups: Sequence[list[int]]) -> None:
-    """Make one; the programs that may map ids have to run outside (newuidmap(1))."""
-    process = str(os.getpid())
+    """Make one; who may map ids has to be outside: root, else newuidmap(1)."""
+    process = os.getpid()
     entered, is_entered = os.pipe()
     helper = os.fork()
     if helper == 0:
         os.close(is_entered)
         os.read(entered, 1)
-        for program, ranges in (("newuidmap", users), ("newgidmap", groups)):
-            numbers = (str(number) for one in ranges for number in one)
-            subprocess.run([program, process, *numbers], check=True)
+        for kind, ranges in (("uid", users), ("gid", groups)):
+            lines = [" ".join(map(str, one)) for one in ranges]
+            if os.geteuid() == 0:
+                Path(f"/proc/{process}/{kind}_map").write_text("\n".join(lines))
+            else:
+                numbers = " ".join(lines).split()
+                subprocess.run([f"new{kind}map", str(process), *numbers], check=True)
         os._exit(0)
     _call("unshare", _NEW_USERS)
     os.close(is_entered)

@@ -25,6 +25,17 @@ def inside(script: str, **options: object) -> Completed:
     return run(namespaces.command(["sh", "-c", script], **options))  # type: ignore[arg-type]
 
 
+def inside_as_a_user(script: str, **options: object) -> Completed:
+    """The same for the build user, who is no root."""
+    builder = find_builder()
+    words = namespaces.command(["sh", "-c", script], **options)  # type: ignore[arg-type]
+    if builder.switch:
+        become = [f"--reuid={builder.uid}", f"--regid={builder.gid}", "--clear-groups"]
+        # This process's own Python may be in a folder of root's.
+        words = ["setpriv", *become, "--", "/usr/bin/python3", *words[1:]]
+    return run(words)
+
+
 @pytest.fixture
 def mapped() -> dict[str, object]:
     """A user namespace of the build user's, in which every id keeps its number."""
@@ -32,7 +43,6 @@ def mapped() -> dict[str, object]:
     return {
         "users": [Range(builder.uid, builder.uid), builder.subuids],
         "groups": [Range(builder.gid, builder.gid), builder.subgids],
-        "run_as": (builder.uid, builder.gid) if builder.switch else None,
     }
 
 
@@ -64,20 +74,21 @@ def test_a_user_keeps_the_numbers_of_all_ids_or_is_root_inside_and_may_mount(
 ) -> None:
     builder = find_builder()
     first = builder.subuids.outside
-    done = inside(f"{MOUNT}; id -u; touch /mnt/file; chown {first} /mnt/file; "
-                  "stat -c %u /mnt/file", keep_capabilities=True, **mapped)  # fmt: skip
+    script = f"{MOUNT}; id -u; touch /mnt/file; chown {first} /mnt/file; stat -c %u /mnt/file"
+    done = inside_as_a_user(script, keep_capabilities=True, **mapped)
     assert done.output == f"inside-alone\n{builder.uid}\n{first}\n"
 
     ranges = {
         "users": [replace(builder.subuids, inside=0)],
         "groups": [replace(builder.subgids, inside=0)],
     }
-    done = inside(f"{MOUNT}; id -u", root_inside=True, **{**mapped, **ranges})
-    assert done.output == "inside-alone\n0\n"
+    for who in (inside, inside_as_a_user):
+        done = who(f"{MOUNT}; id -u; id -G", root_inside=True, **ranges)
+        assert done.output == "inside-alone\n0\n0\n"
 
 
 def test_ids_that_are_nobodys_to_map_end_in_a_sentence(mapped: dict[str, object]) -> None:
-    done = inside("true", **{**mapped, "users": [Range(0, 4_000_000_000, 65536)]})
+    done = inside_as_a_user("true", **{**mapped, "users": [Range(0, 4_000_000_000, 65536)]})
     assert done.exit_code == 1
     assert "no namespaces: " in done.output
     assert "Traceback" not in done.output

@@ -124,8 +124,8 @@ def script(
         lines.append(f"{make} {target}")
         lines.append(f"mount --bind {shlex.quote(str(source))} {target}")
     inside = as_root_inside(builder, [str(word) for word in words])
-    # Root's own program has to be read before it changes the user. A user's keeps the two
-    # capabilities that newuidmap needs in a user namespace, where its setuid bit means nothing.
+    # A user keeps the two capabilities that newuidmap needs in a user namespace, where its setuid
+    # bit means nothing.
     keep = "-all,+setuid,+setgid"
     step_down = f"setpriv --inh-caps={keep} --ambient-caps={keep} -- "
     lines.append(
@@ -150,7 +150,6 @@ def as_root_inside(builder: Builder, words: Sequence[str]) -> list[str]:
         words,
         users=[replace(builder.subuids, inside=0)],
         groups=[replace(builder.subgids, inside=0)],
-        run_as=(builder.uid, builder.gid) if builder.switch else None,
         root_inside=True,
         network=False,
         processes=False,
