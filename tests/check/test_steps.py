@@ -60,11 +60,13 @@ def checked(
     files: dict[str, str] | None = None,
     older: Path | None = None,
     version: str = "1.0-1ubuntu0.16.04.1",
+    checks: tuple[str, ...] = (planned.SOURCE,),
 ) -> tuple[Outcome, tuple[Finding, ...]]:
-    """Make the update on a base, and do both of its checks; the outcome is the first's.
+    """Make the update on a base, and do checks of it; the outcome is the first's.
 
     Parameters:
         files: what the package that was built has. older: the archive's packages.
+        checks: of the source package, and ``""`` of what was built.
     """
     make_deb(place / "build", "small", made.BASE_VERSION, files=files)
     make_deb(place / "base", "dash", "1.0", files={"bin/sh!": LOST}, fields="Essential: yes\n")
@@ -80,14 +82,14 @@ def checked(
         sources=(replace(recipe.sources[0], base=pin),),
         series=tuple(replace(series, toolchain=toolchain()) for series in recipe.series),
     )
-    outcome, of_source = action(place, recipe, dsc.parent, package.dsc.parent, planned.SOURCE)
-    _, of_built = action(place, recipe, dsc.parent, package.dsc.parent, "")
-    assert (place / "out-" / steps.LINTIAN_LOG).read_text()
-    return outcome, (*of_source, *of_built)
+    done = [action(place, recipe, dsc.parent, package.dsc.parent, check) for check in checks]
+    return done[0][0], tuple(one for _, findings in done for one in findings)
 
 
 def test_a_sound_update_has_no_error_and_the_faults_of_its_base_are_not_new(tmp_path: Path) -> None:
-    outcome, findings = checked(tmp_path, "Wait for the lock in src/main.txt.")
+    both = (planned.SOURCE, "")
+    outcome, findings = checked(tmp_path, "Wait for the lock in src/main.txt.", checks=both)
+    assert (tmp_path / "out-" / steps.LINTIAN_LOG).read_text()
     assert [one for one in findings if one.fails] == []
     (old,) = [one for one in findings if "RestartSteps" in one.why]
     assert (old.severity, old.new) == ("error", False)
@@ -111,7 +113,8 @@ def test_a_program_that_is_not_there_is_new_unless_the_archives_package_lacks_it
     lost = {"DEBIAN/postinst!": LOST}
     make_deb(tmp_path / "older", "small", "0.9-1", files=lost)
     older = tmp_path / "older" if lacks_too else None
-    _, findings = checked(tmp_path, "Wait for the lock in src/main.txt.", files=lost, older=older)
+    item = "Wait for the lock in src/main.txt."
+    _, findings = checked(tmp_path, item, files=lost, older=older, checks=("",))
     assert {one.rule for one in findings if one.fails} == (
         set() if lacks_too else {"program-not-installed"}
     )
