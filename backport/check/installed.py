@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from backport.check.binaries import Binary
 from backport.environments import apt_setup
 from backport.source import relations
@@ -84,7 +82,12 @@ class Installed:
         return [name] if name in self._controls else self._providers.get(name, [])
 
     def _of_base(self, name: str) -> Binary:
-        return _kept(self._folder / self._base[name]["Filename"])
+        deb = self._folder / self._base[name]["Filename"]
+        status = deb.stat()
+        key = (status.st_dev, status.st_ino)
+        if key not in _KEPT:
+            _KEPT[key] = Binary(deb)
+        return _KEPT[key]
 
     def _makes(self, deb: Binary, paths: Iterable[str]) -> bool:
         """Whether a maintainer script makes one of the paths.
@@ -107,10 +110,15 @@ def _holds(there: Mapping[str, bool], paths: Iterable[str]) -> bool:
     return False
 
 
-# A repository's state never changes, and many checks of a process ask for its packages.
-_kept = functools.cache(Binary)
+# Many checks of a process ask for the packages of a base; those of several series are links.
+_KEPT: dict[tuple[int, int], Binary] = {}
+_FIELDS = ("Depends", "Essential", "Filename", "Pre-Depends", "Priority", "Provides")
 
 
-@functools.cache
-def _index(folder: Path) -> Mapping[str, Deb822]:
-    return {package["Package"]: package for package in apt_setup.packages(folder)}
+@functools.cache  # a repository's state never changes
+def _index(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    """The fields of each package that are read here."""
+    return {
+        package["Package"]: {name: package[name] for name in _FIELDS if name in package}
+        for package in apt_setup.packages(folder)
+    }

@@ -30,6 +30,7 @@ LOG = "lifecycle.log"
 ARCHIVE = "archive"
 """The testbed's repository of what the series' archive has of the update's packages."""
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Options::=--force-confold"
+_FILES = "find / -xdev 2>/dev/null | LC_ALL=C sort"
 # Where packages and the system itself write what belongs to no package.
 _NOISE = re.compile(
     r"/(?:proc|sys|dev|run|tmp|srv/backport|root|home|media|mnt|var/(?:cache|tmp|run|log|lock)"
@@ -169,7 +170,7 @@ def life(clone: Clone, package: Binary, own: set[str]) -> Iterator[Finding]:
     others = [name for name in comes if name not in own]
     if plan.exit_code == 0 and others:
         clone.apt(f"install --no-install-recommends {shlex.join(others)}")
-    before = _files(clone)
+    clone.shell(f"{_FILES} >/run/before")
     done = clone.apt(f"install --no-install-recommends {package.name}")
     mine = [name for name in comes if name in own] or [package.name]
     if done.exit_code != 0 or clone.versions([package.name]).get(package.name) != package.version:
@@ -185,7 +186,8 @@ def life(clone: Clone, package: Binary, own: set[str]) -> Iterator[Finding]:
         if done.exit_code != 0 or state not in states:
             why = f"{word} fails" if done.exit_code else f"after {word} its state is {state!r}"
             yield _fault("remove-fails", package.name, why, done)
-    for path in sorted(_files(clone) - before):
+    new = clone.shell(f"{_FILES} | LC_ALL=C comm -13 /run/before -").output.splitlines()
+    for path in (path for path in new if _LOGS.match(path) or not _NOISE.search(path)):
         why = f"after the purge {path} is still there"
         advice = "remove it in postrm purge, or say why it has to stay"
         yield finding.make("purge-leaves-files", "warning", package.name, why, advice)
@@ -231,13 +233,3 @@ def _fault(rule: str, place: str, why: str, done: Completed) -> Finding:
     lines = [line for line in done.output.splitlines() if line.startswith(("E:", "dpkg: error"))]
     told = f": {lines[0]}" if lines else ""
     return finding.make(rule, "error", place, f"{why}{told}", f"see {LOG}")
-
-
-def _files(clone: Clone) -> set[str]:
-    """What is there in the clone, without what belongs to no package."""
-    done = run(attach(clone.name, ["find", "/", "-xdev"]), timeout=300)
-    return {
-        line
-        for line in done.output.splitlines()
-        if line.startswith("/") and (_LOGS.match(line) or not _NOISE.search(line))
-    }
