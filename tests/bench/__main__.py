@@ -173,6 +173,17 @@ class Bench:
             raise BenchError(f"the second run began {', '.join(begun)}")
         return seconds
 
+    def start(self) -> float:
+        """The seconds in which the toolkit says its version."""
+        started = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "backport.cli", "--version"],
+            cwd=CHECKOUT,
+            check=True,
+            capture_output=True,
+        )
+        return time.monotonic() - started
+
     def builds(self) -> tuple[float, float]:
         """The seconds of all builds, made again, and of their installing of dependencies."""
         shutil.rmtree(self.work / "build")
@@ -211,6 +222,7 @@ class Bench:
             kinds=kinds,
             path=path,
             installs=(with_layers, without),
+            start=self.start(),
         )
 
     def change(self) -> tuple[frozenset[str], frozenset[str], int]:

@@ -27,7 +27,7 @@ class Round:
     is the share of the cold run, from the last base on, in which each core had nothing to do;
     `kinds` are the seconds of that run's steps by their kind, `path` those of its longest chain.
     `installs` is how long the builds installed their dependencies: with layers at hand, and in the
-    loop, which has none.
+    loop, which has none. `start` is how long the toolkit takes to say its version.
     """
 
     cold: float
@@ -39,6 +39,7 @@ class Round:
     kinds: Mapping[str, float]
     path: float
     installs: tuple[float, float]
+    start: float
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,18 @@ def table(
         f"{least[-1] / sum(last.loop.values()):.2f} of the loop; {last.installs[1]:.0f} s of the "
         f"work install; {last.installs[0]:.0f} s with layers, for packages of the update"
     )
+    of_same = (
+        f"of {same:.2f} s the toolkit's start takes {last.start:.2f} s; the share grows as the "
+        "cold run gets faster"
+    )
     return [
         _row("cold run", cold, COLD_SECONDS, "{:.0f} s", of_run),
         *(
             _row(f"… core {n} idle", share, IDLE_SHARE, "{:.0%}", of_run)
             for n, share in enumerate(idle)
         ),
-        _row("run with nothing changed", same, SAME_SECONDS, "{:.2f} s"),
-        _row("… of the cold run", share, SAME_SHARE, "{:.2%}"),
+        _row("run with nothing changed", same, SAME_SECONDS, "{:.2f} s", of_same),
+        _row("… of the cold run", share, SAME_SHARE, "{:.2%}", of_same),
         Row("builds, base prepared", f"{builds:.1f} s", "", None),
         _row("… of a plain loop of sbuild", loop, LOOP_SHARE, "{:.2f}", of_builds),
         _row(

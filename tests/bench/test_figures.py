@@ -20,6 +20,7 @@ GOOD = Round(
     kinds={"build": 100.0, "test": 300.0},
     path=248.0,
     installs=(4.0, 50.0),
+    start=0.2,
 )
 
 
@@ -67,14 +68,16 @@ def test_a_step_that_need_not_run_again_or_did_not_is_beyond_the_limit(rerun: st
 
 
 def test_the_table_says_what_is_kept_and_what_a_missed_limit_is_made_of() -> None:
-    missed = replace(GOOD, cold=1000.0, idle=(0.3, 0.1), installs=(8.0, 50.0))
+    missed = replace(GOOD, cold=1000.0, idle=(0.3, 0.1), same=1.1, installs=(8.0, 50.0))
     text = as_text(list(rows(missed).values()))
 
     assert re.search(r"(?m)^peak memory +99 MB +100 MB +kept$", text)
     assert re.search(r"(?m)^cold run +1000 s +480 s +MISSED$", text)
-    assert text.splitlines()[-2:] == [
+    assert text.splitlines()[-3:] == [
         "cold run and core 0 idle: its work keeps 2 cores busy for 800 s, and its longest chain of "
         "steps takes 248 s; by kind: test 75%, build 25%.",
+        "run with nothing changed and of the cold run: of 1.10 s the toolkit's start takes 0.20 s; "
+        "the share grows as the cold run gets faster.",
         "installing, of that without layers: without layers the builds have 155 s of work and a "
         "longest chain of 55 s: 2 cores need 78 s, 0.50 of the loop; 50 s of the work install; 8 s "
         "with layers, for packages of the update.",
