@@ -22,4 +22,4 @@ def bullseye() -> Bullseye:
     """Make both below BACKPORT_TEST_CACHE, or take those that are there."""
     folder = home() / real.SUITE
     with systems.alone(folder):
-        return Bullseye(*systems.make(real.pool(), folder))
+        return Bullseye(*systems.make(real.without_compiler(folder / "own"), folder))

@@ -32,11 +32,8 @@ def make_system(folder: Path, *, page: str = PAGE) -> Path:
     """The repository of such a system; all else in it is Debian bullseye's."""
     debs = folder / "debs"
     debs.mkdir()
-    found = real.pool()
-    make_deb(debs, "build-essential", "12.9")  # without a compiler, which takes longest
+    found = real.without_compiler(folder / "own")
     for deb in {*found.groups["required"], *found.groups["build"]}:
-        if deb.name.startswith("build-essential_"):
-            continue
         if deb.name.startswith("init-system-helpers_"):
             make_older(deb, debs, folder / "tree-helpers")
         else:
