@@ -1,8 +1,7 @@
 """Binary packages from one source package, in a clean chroot, without a network.
 
-sbuild(1) does the work; the chroot's tarball is unpacked anew for every build (see `session`). This
-module gives it a configuration of our own in place of the user's, the local repositories at fixed
-paths inside the chroot, and a sandbox that ends with the toolkit.
+sbuild(1) does the work, in a session of its own: the chroot's tarball is unpacked anew for every
+build (see `session`). What it comes to is judged here, and the result appears by one rename.
 """
 
 from __future__ import annotations
@@ -87,8 +86,8 @@ def build(
             layer = layers.for_build(dsc, chroot, repositories, builder, stage)
         start = layer.tarball if layer else chroot
         complete = layer is not None and layer.complete
-        plan = Session(builder, scratch, stage, start, tuple(repositories), in_memory, complete)
-        plan.write(dsc.name, series, options)
+        session = Session(builder, scratch, stage, start, tuple(repositories), in_memory, complete)
+        session.write(dsc.name, series, options)
         set_plain_modes(scratch)
         log = result / LOG
         for _ in range(_SESSIONS):

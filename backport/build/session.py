@@ -1,4 +1,4 @@
-"""The session of a build: its chroot, unpacked and with its mounts, and sbuild inside its view.
+"""The session of a build: its unpacked chroot with its mounts, and sbuild with our configuration.
 
 sbuild's mode autopkgtest has autopkgtest-virt-chroot(1) run each command in the chroot. Its mode
 unshare makes a user namespace, and mounts anew, for each of about sixty commands: that took three
