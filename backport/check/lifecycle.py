@@ -4,7 +4,7 @@ Each package is installed, removed and purged in the same clone of the testbed, 
 depends on stays from one to the next. What is left behind afterwards is compared with what was
 there when only its dependencies were. An upgrade has a clone of its own for each set of older
 packages: what the base has of the archive's, and those that the recipe builds as test sources of
-one upstream version.
+one upstream version. What they need of the base is in a layer; what the update needs is not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from backport.check.binaries import Binary
 from backport.check.finding import Finding
 from backport.engine.process import Completed, run
 from backport.engine.step import Step, StepId
-from backport.environments import localrepo, prepared
+from backport.environments import layers, localrepo, prepared
 from backport.recipe.model import Published, Recipe, Series
 from backport.testbed.lxc import Testbed, attach
 
@@ -98,16 +98,17 @@ def check(
         groups.insert(0, (ARCHIVE, there))
         repositories[ARCHIVE] = base.older
     findings: list[Finding] = []
-    with Testbed(base.testbed_root, repositories) as testbed:
-        with testbed.booted() as name:
-            clone = Clone(name, testbed, out / LOG)
-            clone.use(("new", "base"))
-            for package in own:
-                findings += life(clone, package, {one.name for one in own})
-        for repository, old in groups:
-            with testbed.booted() as name:
-                clone = Clone(name, testbed, out / LOG)
-                findings += upgrade(clone, repository, old, own)
+    root = base.testbed_root
+    with Testbed(root, repositories) as testbed, testbed.booted() as name:
+        clone = Clone(name, testbed, out / LOG)
+        clone.use(("new", "base"))
+        for package in own:
+            findings += life(clone, package, {one.name for one in own})
+    for repository, old in groups:
+        names = [one.name for one in old]
+        layer = layers.for_test(names, root, [repositories[repository], base.repository])
+        with Testbed(root, repositories, layer=layer) as testbed, testbed.booted() as name:
+            findings += upgrade(Clone(name, testbed, out / LOG), repository, old, own)
     series = recipe.one_series(step.id.series)
     return (*findings, *not_tried(series, made, [old for _, old in groups]))
 

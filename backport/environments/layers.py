@@ -1,13 +1,14 @@
 """Systems with packages in them, each made once for all builds and tests that need the same ones.
 
 A layer is the build chroot or the testbed's root with the closure of a set of relations installed.
-A build or test starts from the layer of exactly its own set, so a package that is not in its
-closure is not there. The update's own packages are in no layer: they are installed each time.
+A build or test starts from the layer of exactly its own closure, so a package that is not in it is
+not there. The host's apt tells the closure from the system's dpkg status, in a twentieth of a
+second. A new layer is made from the one that has the most of its packages, and no other. The
+update's own packages are in no layer: they are installed each time.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -25,7 +26,9 @@ from backport.builder.user import Builder
 from backport.engine.process import as_root, run, wait_for
 from backport.environments import apt_setup, chroot
 from backport.environments.apt_setup import INSIDE
-from backport.environments.systems import code_hash, data_hash
+from backport.environments.private_apt import PrivateApt
+from backport.environments.systems import architecture, code_hash, data_hash
+from backport.errors import InputError
 from backport.source.files import set_plain_modes
 from backport.source.text import control_paragraphs, read_text
 
@@ -65,7 +68,8 @@ umask 022
 cd "$1"
 root=$1/merged
 exec 4>names
-mkdir -m 0755 root work merged r0
+[ -z "$4" ] || cp -a "$4" root
+mkdir -m 0755 -p root work merged r0
 mount --bind "$2" r0
 mount -t overlay -o "lowerdir=../$3,upperdir=root,workdir=work,volatile" layer merged
 {_IN_SYSTEM}umount --recursive merged r0
@@ -73,22 +77,21 @@ rmdir merged r0
 rm -rf work
 """
 
-# apt reads the build-dependencies of a source folder since 1.1. What it installs counts as
-# installed automatically: autopkgtest and sbuild find it as if they had asked for it themselves.
+# What is installed counts as installed automatically: autopkgtest and sbuild find it as if they had
+# asked for it themselves.
 _INSTALL = f"""\
 set -e
 export DEBIAN_FRONTEND=noninteractive
 sh {INSIDE}/setup/apply
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
-APT_CONFIG={INSIDE}/setup/layer.conf apt-get --quiet --yes build-dep {INSIDE}/setup/source
+xargs apt-get --quiet --yes install <{INSIDE}/setup/words
+sed 's/=.*//' {INSIDE}/setup/words | xargs apt-mark auto
 rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
 apt-get clean
 """
-_APT_CONF = """\
-#clear APT::Build-Essential;
-APT::Get::Build-Dep-Automatic "true";
-"""
+_PACKAGES = "packages"
+"""The file of a layer that lists what is installed beside the system's own packages."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +136,14 @@ def for_build(
         stage: an empty folder that everybody may walk through, for the mounts.
 
     Returns:
-        None where none can serve: apt could not install the set, or it has or asks for a package
-        that the update makes.
+        None where none can serve: nothing of the base is to be installed, apt could not install
+        the set, or it has or asks for a package that the update makes.
     """
     (source,) = control_paragraphs(read_text(dsc))
     relations = _relations(source, _BUILD_DEPENDS)
-    make = partial(_in_chroot, tarball, repositories[-1], builder, stage)
-    layer = _layer(tarball, relations, repositories, make)
+    status = run(["tar", "--occurrence=1", "-xOf", tarball, "./var/lib/dpkg/status"]).output
+    make = partial(_in_chroot, repositories[-1], builder, stage)
+    layer = _layer(tarball, status, relations, repositories, make)
     if layer and any(field.startswith("Build-Conflicts") for field in source):
         return replace(layer, complete=False)
     return layer
@@ -152,36 +156,43 @@ def for_test(relations: Sequence[str], root: Path, repositories: Sequence[Path])
         relations: what autopkgtest installs for the test.
         root: the testbed's root directory; layers are kept beside it.
     """
+    status = read_text(root / "var/lib/dpkg/status")
     make = partial(_in_overlay, root, repositories[-1])
-    return _layer(root, relations, repositories, make)
+    return _layer(root, status, relations, repositories, make)
 
 
 def _layer(
     system: Path,
+    status: str,
     relations: Sequence[str],
     repositories: Sequence[Path],
-    make: Callable[[Path], list[str]],
+    make: Callable[[Path, Path], list[str]],
 ) -> Layer | None:
-    """The layer over a system. `make` gives the command that makes it in a folder with a setup."""
+    """The layer over a system with this dpkg status.
+
+    `make` gives the command that makes it, from another layer or the system, in a folder.
+    """
     base = repositories[-1]
     own = [package for path in repositories[:-1] for package in apt_setup.packages(path)]
     depends = {
         package["Package"]: _relations(package, ("Pre-Depends", "Depends")) for package in own
     }
-    needed = external(relations, depends)
+    packages = _closure(status, external(relations, depends), base)
+    if not packages:
+        return None
     stat = system.stat()
-    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL, _APT_CONF]
-    with (base / "Packages").open("rb") as stream:
-        index = hashlib.file_digest(stream, "sha256").hexdigest()
-    key = data_hash([system.name, stat.st_ino, stat.st_mtime_ns, index, needed, made_by])
-    folder = system.with_name(f"layer-{key}")
+    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL]
+    over = data_hash([system.name, stat.st_ino, stat.st_mtime_ns, made_by])[:8]
+    folder = system.with_name(f"layer-{over}-{data_hash(packages)}")
     with folder.with_suffix(".lock").open("w") as lock:
         wait_for(lock)
         if not folder.is_dir():
             scratch = Path(tempfile.mkdtemp(dir=system.parent, prefix=".making-"))
             try:
-                _write_setup(scratch / "setup", needed, base)
-                done = run(make(scratch), log=scratch / "log", timeout=_MAKE_SECONDS)
+                _write_setup(scratch, packages, base)
+                lists = system.parent.glob(f"layer-{over}-*/{_PACKAGES}")
+                command = make(_largest_within(packages, lists) or system, scratch)
+                done = run(command, log=scratch / "log", timeout=_MAKE_SECONDS)
                 if done.exit_code != 0:
                     return None
                 scratch.chmod(0o755)
@@ -193,6 +204,29 @@ def _layer(
     layer = Layer(system, folder, names, not depends.keys() & map(_name, relations))
     provided = {_name(part) for package in own for part in _relations(package, ("Provides",))}
     return None if layer.names & (depends.keys() | provided) else layer
+
+
+def _closure(status: str, relations: Sequence[str], base: Path) -> list[str]:
+    """What a system with this dpkg status has to install of a flat repository, a line for each.
+
+    A line has the package, its version and its sha256. There is none where a relation cannot be
+    met: the build or test tells that.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        apt = PrivateApt(Path(folder), (), architecture(), local=base, status=status)
+        apt.update()
+        try:
+            debs = apt.closure(relations)
+        except InputError:
+            return []
+    return [f"{deb.package}={deb.version} {deb.sha256}" for deb in debs]
+
+
+def _largest_within(packages: Sequence[str], lists: Iterable[Path]) -> Path | None:
+    """The layer whose packages are all among these, and the most; by its list."""
+    layers = {path.parent: read_text(path).splitlines() for path in lists}
+    within = [layer for layer, has in layers.items() if {*has} <= {*packages}]
+    return max(within, key=lambda layer: (len(layers[layer]), layer.name), default=None)
 
 
 def external(relations: Sequence[str], own: Mapping[str, Sequence[str]]) -> list[str]:
@@ -236,25 +270,21 @@ def _names(lines: Iterable[str]) -> Iterable[str]:
             yield from (_name(part) for part in re.split(r"[,|]", relations) if part.strip())
 
 
-def _write_setup(setup: Path, relations: Sequence[str], base: Path) -> None:
-    """What is seen in the system while the relations are met there."""
+def _write_setup(scratch: Path, packages: Sequence[str], base: Path) -> None:
+    """The layer's list of packages, and what is seen in the system while they are installed."""
+    setup = scratch / "setup"
     apt_setup.write_setup(setup, [base], [f"{INSIDE}/0"], inside=f"{INSIDE}/setup")
-    source = setup / "source" / "debian"
-    source.mkdir(parents=True)
-    (source / "control").write_text(
-        f"Source: layer\nMaintainer: nobody <nobody@example.org>\n"
-        f"Build-Depends: {', '.join(relations)}\n\nPackage: layer\nArchitecture: all\n"
-    )
-    files = {"install": _INSTALL, "layer.conf": _APT_CONF, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
+    words = "".join(f"{line.partition(' ')[0]}\n" for line in packages)
+    files = {"install": _INSTALL, "words": words, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
     for name, text in files.items():
         (setup / name).write_text(text)
+    (scratch / _PACKAGES).write_text("\n".join(packages))
     set_plain_modes(setup)
 
 
-def _in_chroot(
-    tarball: Path, base: Path, builder: Builder, stage: Path, scratch: Path
-) -> list[str]:
+def _in_chroot(base: Path, builder: Builder, stage: Path, start: Path, scratch: Path) -> list[str]:
     """The command that makes ``chroot.tar`` and ``names``, as root of the build user's ids."""
+    tarball = start / "chroot.tar" if start.is_dir() else start
     binds = {"chroot.tar": tarball.resolve(), "setup": scratch / "setup", "r0": base.resolve()}
     words = ["/bin/sh", str(stage / "setup" / "make"), str(stage)]
     outputs = f"exec 3>{quote(str(scratch / 'chroot.tar'))} 4>{quote(str(scratch / 'names'))}\n"
@@ -263,9 +293,10 @@ def _in_chroot(
     return sandbox.command(builder, scratch / "enter")
 
 
-def _in_overlay(root: Path, base: Path, scratch: Path) -> list[str]:
+def _in_overlay(root: Path, base: Path, start: Path, scratch: Path) -> list[str]:
     """The command that makes ``root`` and ``names`` in `scratch`, as root: its files are root's."""
     make = ["/bin/sh", scratch / "setup" / "over", scratch, base.resolve(), root.name]
+    make.append("" if start == root else start / "root")
     return as_root(
         namespaces.command(
             [str(word) for word in make], network=False, processes=False, end_with_caller=True

@@ -1,4 +1,4 @@
-"""The host's apt in a private folder: own sources, own state, an empty status file.
+"""The host's apt in a private folder: own sources, own state, a status file of its own.
 
 It needs no rights, and nothing that is configured on the host reaches it.
 
@@ -137,6 +137,7 @@ class PrivateApt:
         folder: an empty folder for apt's state.
         suites: what it reads. architecture: the packages' architecture.
         to_build: the control fields of packages that are yet to be built.
+        local: a flat repository in their place. status: what dpkg says is installed.
     """
 
     def __init__(
@@ -145,14 +146,17 @@ class PrivateApt:
         suites: Sequence[Suite],
         architecture: str,
         to_build: Sequence[Mapping[str, str]] = (),
+        *,
+        local: Path | None = None,
+        status: str = "",
     ) -> None:
         self._suites = tuple(suites)
         self._folder = folder
-        self._local = f"file:{folder}/to-build"
+        self._local = f"file:{local or folder / 'to-build'}"
         self._where = ", ".join(f"{suite.suite} at {suite.uri}" for suite in suites)
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True)
-        (folder / "status").touch()
+        (folder / "status").write_text(status)
         for number, ring in enumerate({suite.keyring for suite in suites}):
             # apt tells the two formats of a keyring by its name (apt-key(8)).
             suffix = ".asc" if ring.suffix == ".asc" else ".gpg"

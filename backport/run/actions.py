@@ -187,8 +187,9 @@ class Actions:
                     keep=kept_chroot(self.store, step.id.series, step.id.source)
                     if self.options.keep
                     else None,
-                    # What the package's own tests say of a variant helps nobody.
-                    nocheck=bool(step.id.variant),
+                    # What its own tests say of a variant or a test source helps nobody.
+                    nocheck=bool(step.id.variant)
+                    or self.recipe.test_source(step.id.source) is not None,
                     layered=True,
                 ),
             )

@@ -7,7 +7,8 @@ write changes the time of a file's last change (inode(7), ctime), which nobody c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,14 @@ class Seal:
     """The state of a folder: a hash of what `lstat` says of each file below it.
 
     Parameters:
+        names: of the files, each with a NUL behind it: a root has thousands of them.
+        states: their hashes, in the same order.
         hashes: the sha256 of files that others may link to, which changes their time too.
     """
 
     folder: Path
-    files: Mapping[str, int]
+    names: str
+    states: Sequence[int]
     hashes: Mapping[str, str]
 
     def check(self) -> None:
@@ -35,8 +39,9 @@ class Seal:
             MachineError: it is not; the message names a file.
         """
         now = _states(self.folder)
-        different = {*self.files} ^ {*now}
-        different |= {name for name, state in now.items() if self.files.get(name, state) != state}
+        before = dict(zip(self.names.split("\0"), self.states, strict=False))
+        different = {*before} ^ {*now}
+        different |= {name for name, state in now.items() if before.get(name, state) != state}
         for name in sorted(different):
             known = self.hashes.get(name)
             if known is None or name not in now or sha256_of(self.folder / name) != known:
@@ -49,7 +54,7 @@ class Seal:
 
 def of_root(folder: Path) -> Seal:
     """The seal of a testbed's root directory."""
-    return Seal(folder, _states(folder), {})
+    return _seal(folder, {})
 
 
 def of_repository(folder: Path) -> Seal:
@@ -58,7 +63,13 @@ def of_repository(folder: Path) -> Seal:
         package["Filename"].removeprefix("./"): package["SHA256"]
         for package in apt_setup.packages(folder)
     }
-    return Seal(folder, _states(folder), hashes)
+    return _seal(folder, hashes)
+
+
+def _seal(folder: Path, hashes: Mapping[str, str]) -> Seal:
+    states = _states(folder)
+    names = "".join(f"{name}\0" for name in states)
+    return Seal(folder, names, array("q", states.values()), hashes)
 
 
 def _states(folder: Path) -> dict[str, int]:

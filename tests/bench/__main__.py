@@ -25,7 +25,7 @@ from backport.errors import BackportError
 from backport.recipe import reader
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.run.plan import Selection
-from tests.bench import cores, figures, lock_cost
+from tests.bench import cores, figures, lock_cost, measured
 from tests.support.steps import planned
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -37,11 +37,15 @@ class BenchError(Exception):
 
 
 class Measured(NamedTuple):
-    """A run: its seconds, the steps that it began, and how idle each core was after the bases."""
+    """A run: its seconds, the steps that it began, and how idle each core was after the bases.
+
+    `memory` is the peak at its first step, in kB.
+    """
 
     seconds: float
     begun: list[str]
     idle: list[float]
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Bench:
         args += ["--base", self.base, "--json"]
         args += [word for name in self.series for word in ("--series", name)]
         started = time.monotonic()
-        begun, ticks = [], cores.read()
+        begun, ticks, memory = [], cores.read(), 0
         # Nobody's start compiles all of the toolkit again.
         env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with subprocess.Popen(
@@ -95,13 +99,14 @@ class Bench:
             assert child.stdout is not None
             for event in map(json.loads, child.stdout):
                 if event["event"] == "started":
+                    memory = memory or measured.peak(child.pid)
                     begun.append(event["step"])
                 elif event["event"] == "finished" and event["step"].startswith("base/"):
                     ticks = cores.read()
         seconds = time.monotonic() - started
         if child.returncode != 0:
             raise BenchError(f"backport {command} ended with {child.returncode}; see {self.work}")
-        return Measured(seconds, begun, cores.idle_shares(ticks, cores.read()))
+        return Measured(seconds, begun, cores.idle_shares(ticks, cores.read()), memory)
 
     def measured_series(self) -> str:
         """The series whose packages are measured: the first."""
@@ -168,10 +173,10 @@ class Bench:
 
     def again(self) -> float:
         """The seconds of a run with nothing changed."""
-        seconds, begun, _ = self.run("run")
-        if begun:
-            raise BenchError(f"the second run began {', '.join(begun)}")
-        return seconds
+        same = self.run("run")
+        if same.begun:
+            raise BenchError(f"the second run began {', '.join(same.begun)}")
+        return same.seconds
 
     def start(self) -> float:
         """The seconds in which the toolkit says its version."""
@@ -187,10 +192,10 @@ class Bench:
     def builds(self) -> tuple[float, float]:
         """The seconds of all builds, made again, and of their installing of dependencies."""
         shutil.rmtree(self.work / "build")
-        seconds, begun, _ = self.run("build")
-        if sorted(begun) != sorted(self.build_needs()):
-            raise BenchError(f"not only builds were begun: {', '.join(begun)}")
-        return seconds, sum(install_seconds(self.work / name) for name in begun)
+        made = self.run("build")
+        if sorted(made.begun) != sorted(self.build_needs()):
+            raise BenchError(f"not only builds were begun: {', '.join(made.begun)}")
+        return made.seconds, sum(install_seconds(self.work / name) for name in made.begun)
 
     def lengths(self) -> tuple[dict[str, float], float]:
         """The seconds of the last run's steps by their kind, and of its longest chain of steps."""
@@ -219,6 +224,7 @@ class Bench:
             builds=builds,
             loop=loop,
             peak=peak,
+            first=cold.memory,
             kinds=kinds,
             path=path,
             installs=(with_layers, without),

@@ -23,9 +23,10 @@ class Round:
 
     `cold` is a whole run in an empty work folder (its downloads are there), `same` the run after
     it, `builds` all builds on a prepared base; `loop` maps each build to the time that it takes
-    when nothing runs beside it. `peak` is the memory of the toolkit's own process, in kB. `idle`
-    is the share of the cold run, from the last base on, in which each core had nothing to do;
-    `kinds` are the seconds of that run's steps by their kind, `path` those of its longest chain.
+    when nothing runs beside it. `peak` is the most memory of the toolkit's own process, in kB, and
+    `first` the most before its first step. `idle` is the share of the cold run, from the last base
+    on, in which each core had nothing to do; `kinds` are the seconds of that run's steps by their
+    kind, `path` those of its longest chain.
     `installs` is how long the builds installed their dependencies: with layers at hand, and in the
     loop, which has none. `start` is how long the toolkit takes to say its version.
     """
@@ -36,6 +37,7 @@ class Round:
     builds: float
     loop: Mapping[str, float]
     peak: int
+    first: int
     kinds: Mapping[str, float]
     path: float
     installs: tuple[float, float]
@@ -116,6 +118,10 @@ def table(
         f"of {same:.2f} s the toolkit's start takes {last.start:.2f} s; the share grows as the "
         "cold run gets faster"
     )
+    of_memory = (
+        f"Python, the toolkit's modules and the recipe take {last.first / 1024:.0f} MB before the "
+        "first step; the rest is what the steps that run side by side read, most of it the checks"
+    )
     return [
         _row("cold run", cold, COLD_SECONDS, "{:.0f} s", of_run),
         *(
@@ -136,7 +142,7 @@ def table(
             f"{len(expected)}",
             rerun == expected,
         ),
-        _row("peak memory", peak, MEMORY_MB, "{:.0f} MB"),
+        _row("peak memory", peak, MEMORY_MB, "{:.0f} MB", of_memory),
     ]
 
 

@@ -17,6 +17,7 @@ GOOD = Round(
     builds=60.0,
     loop=SECONDS,
     peak=99 * 1024,
+    first=50 * 1024,
     kinds={"build": 100.0, "test": 300.0},
     path=248.0,
     installs=(4.0, 50.0),

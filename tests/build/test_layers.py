@@ -31,7 +31,9 @@ class Builds:
         self.folder = folder
         self.chroot = folder / "chroot.tar"
         self.chroot.symlink_to(base.chroot)
-        self.base = make_repository(folder / "base", {"below": "1.0", "other": "1.0"})
+        self.base = make_repository(
+            folder / "base", {"another": "1.0", "below": "1.0", "other": "1.0"}
+        )
         make_deb(self.base, "needed", "1.0", depends="below")
         index(self.base)
 
@@ -63,9 +65,23 @@ def test_builds_with_one_set_of_dependencies_share_a_layer_and_install_nothing(
         assert "THERE needed 1.0" in result.log
         assert "Unpacking needed" not in result.log
         assert INSTALLS_NOTHING in result.log
-    assert first.layer and second.layer
-    assert first.layer == third.layer
-    assert builds.layers() == sorted({first.layer.name, second.layer.name})
+    assert first.layer == second.layer == third.layer
+    assert first.layer and builds.layers() == [first.layer.name]
+
+
+def test_a_layer_is_made_from_the_largest_one_that_has_nothing_else(builds: Builds) -> None:
+    builds("least", "fakeroot", "fakeroot")
+    builds("some", "fakeroot, needed", "needed")
+    builds("another", "fakeroot, other", "other")
+    most = builds("most", "fakeroot, needed, another", "needed another below")
+    lacking = builds("lacking", "fakeroot, needed, another", "other")
+
+    assert most.verdict == Passed("1 packages"), most.log
+    assert isinstance(lacking.verdict, Failed), lacking.log
+    assert most.layer
+    made = (most.layer.folder / "log").read_text()
+    assert "Unpacking another" in made
+    assert "Unpacking needed" not in made
 
 
 def test_a_build_without_a_build_dependency_fails_though_a_layer_has_that_package(

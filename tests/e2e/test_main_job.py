@@ -252,9 +252,11 @@ def test_every_package_is_installed_upgraded_removed_and_purged(job: Job) -> Non
         assert re.search(over, log, re.MULTILINE)
 
 
-def test_only_a_variant_is_built_without_the_packages_own_tests(job: Job) -> None:
+def test_only_variants_and_test_sources_are_built_without_their_own_tests(job: Job) -> None:
+    test_source = f"certbot-{job.expected.older.partition('-')[0].replace('.', '-')}"
     for source, options in (
         ("python-certbot", "parallel=1"),
+        (test_source, "parallel=1 nocheck"),
         ("python-certbot+unpatched", "parallel=1 nocheck"),
     ):
         log = (job.folder("build", source) / "build.log").read_text()

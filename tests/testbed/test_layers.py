@@ -33,10 +33,17 @@ find /etc /opt /srv/backport /usr /var/lib | grep -v '^/var/lib/\\(apt/lists\\|s
 """
 TESTS = {
     "control": "Tests: whole\nDepends: needed, ours\nRestrictions: needs-root\n\n"
-    "Tests: lacking\nDepends: ours-too\n",
+    "Tests: lacking\nDepends: another\n\n"
+    "Tests: more\nDepends: needed, another, other\nRestrictions: needs-root\n\n"
+    "Tests: nothing\nDepends: ours-too\n",
     "whole!": STATE,
     "lacking!": "#!/bin/sh\ntest -e /etc/needed\n",
+    "more!": STATE,
+    "nothing!": "#!/bin/sh\ntrue\n",
 }
+
+
+BASE = ("below", "another", "other")
 
 
 class OnPackages:
@@ -49,7 +56,7 @@ class OnPackages:
         self.tests = write_files(folder / "tests", TESTS)
         self.repositories = {
             "built": make_repository(folder / "built", {"ours-too": "1.0"}),
-            "base": make_repository(folder / "base", {"below": "1.0", "another": "1.0"}),
+            "base": make_repository(folder / "base", dict.fromkeys(BASE, "1.0")),
         }
         make_deb(self.repositories["built"], "ours", "1.0", depends="another")
         make_deb(self.repositories["base"], "needed", "1.0", depends="below", files=NEEDED)
@@ -106,8 +113,33 @@ def test_a_test_that_lacks_a_dependency_fails_though_a_layer_has_that_package(
     assert len([*tests.folder.glob("layer-*/root")]) == 2
 
 
+def test_a_layer_over_a_smaller_one_is_as_if_made_at_once(tests: OnPackages) -> None:
+    at_once = tests.layer("more")
+    verdict, log, output = tests.run("more", at_once)
+    assert verdict == Passed("1 tests"), log
+    run_program(as_root(["rm", "-rf", at_once.folder]))
+    tests.layer("whole")
+    layer = tests.layer("more")
+    verdict, log, output_in_two = tests.run("more", layer)
+
+    assert verdict == Passed("1 tests"), log
+    made = (layer.folder / "log").read_text()
+    assert "Unpacking other" in made
+    assert "Unpacking needed" not in made
+    assert output_in_two == output
+
+
 def test_dependencies_that_cannot_be_installed_are_told_by_the_test(tests: OnPackages) -> None:
     repositories = [*tests.repositories.values()]
 
     assert layers.for_test(["missing"], tests.root, repositories) is None
     assert not [*tests.folder.glob(".making-*")]
+
+
+def test_a_test_for_which_nothing_of_the_base_is_to_be_installed_has_no_layer(
+    tests: OnPackages,
+) -> None:
+    relations = installed_for(tests.tests, "nothing")
+
+    assert layers.for_test(relations, tests.root, [*tests.repositories.values()]) is None
+    assert tests.run("nothing", None)[0] == Passed("1 tests")
