@@ -21,3 +21,9 @@ def test_of_two_builds_the_one_that_a_long_test_waits_for_comes_first() -> None:
     # The last run counts for more than the time limit.
     assert chain[long] == 720
     assert chains(graph, lengths(graph, {long: 1.5}))[long] == 1.5
+
+
+def test_a_check_of_a_series_starts_before_the_checks_of_its_sources() -> None:
+    of_series, of_source = StepId("check", "xenial", test="any"), StepId("check", "xenial", "a")
+    taken = lengths({name: Step(name) for name in (of_source, of_series)}, {})
+    assert taken[of_series] > taken[of_source]
