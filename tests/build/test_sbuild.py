@@ -182,6 +182,7 @@ def _build_as(uid: int, gid: int, dsc: Path, chroot: Path, repository: Path) -> 
         os.setuid(uid)
         sys.executable = "/usr/bin/python3"  # this process's own may be in a folder of root's
     os.chdir(dsc.parent)
+    os.environ["HOME"] = str(dsc.parent)  # dpkg reads a file there
     result = build(
         dsc,
         chroot=chroot,
