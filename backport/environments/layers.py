@@ -85,8 +85,8 @@ export DEBIAN_FRONTEND=noninteractive
 sh {INSIDE}/setup/apply
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
-xargs apt-get --quiet --yes install <{INSIDE}/setup/words
-sed 's/=.*//' {INSIDE}/setup/words | xargs apt-mark auto
+xargs --no-run-if-empty apt-get --quiet --yes install <{INSIDE}/setup/words
+sed 's/=.*//' {INSIDE}/setup/words | xargs --no-run-if-empty apt-mark auto
 rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
 apt-get clean
 """
@@ -136,8 +136,8 @@ def for_build(
         stage: an empty folder that everybody may walk through, for the mounts.
 
     Returns:
-        None where none can serve: nothing of the base is to be installed, apt could not install
-        the set, or it has or asks for a package that the update makes.
+        None where none can serve: apt could not install the set, or it has or asks for a package
+        that the update makes.
     """
     (source,) = control_paragraphs(read_text(dsc))
     relations = _relations(source, _BUILD_DEPENDS)
@@ -178,7 +178,7 @@ def _layer(
         package["Package"]: _relations(package, ("Pre-Depends", "Depends")) for package in own
     }
     packages = _closure(status, external(relations, depends), base)
-    if not packages:
+    if packages is None:
         return None
     stat = system.stat()
     made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL]
@@ -206,11 +206,11 @@ def _layer(
     return None if layer.names & (depends.keys() | provided) else layer
 
 
-def _closure(status: str, relations: Sequence[str], base: Path) -> list[str]:
+def _closure(status: str, relations: Sequence[str], base: Path) -> list[str] | None:
     """What a system with this dpkg status has to install of a flat repository, a line for each.
 
-    A line has the package, its version and its sha256. There is none where a relation cannot be
-    met: the build or test tells that.
+    A line has the package, its version and its sha256. None where a relation cannot be met: the
+    build or test tells that.
     """
     with tempfile.TemporaryDirectory() as folder:
         apt = PrivateApt(Path(folder), (), architecture(), local=base, status=status)
@@ -218,7 +218,7 @@ def _closure(status: str, relations: Sequence[str], base: Path) -> list[str]:
         try:
             debs = apt.closure(relations)
         except InputError:
-            return []
+            return None
     return [f"{deb.package}={deb.version} {deb.sha256}" for deb in debs]
 
 

@@ -33,13 +33,11 @@ find /etc /opt /srv/backport /usr /var/lib | grep -v '^/var/lib/\\(apt/lists\\|s
 """
 TESTS = {
     "control": "Tests: whole\nDepends: needed, ours\nRestrictions: needs-root\n\n"
-    "Tests: lacking\nDepends: another\n\n"
-    "Tests: more\nDepends: needed, another, other\nRestrictions: needs-root\n\n"
-    "Tests: nothing\nDepends: ours-too\n",
+    "Tests: lacking\nDepends: ours-too\n\n"
+    "Tests: more\nDepends: needed, another, other\nRestrictions: needs-root\n",
     "whole!": STATE,
     "lacking!": "#!/bin/sh\ntest -e /etc/needed\n",
     "more!": STATE,
-    "nothing!": "#!/bin/sh\ntrue\n",
 }
 
 
@@ -134,12 +132,3 @@ def test_dependencies_that_cannot_be_installed_are_told_by_the_test(tests: OnPac
 
     assert layers.for_test(["missing"], tests.root, repositories) is None
     assert not [*tests.folder.glob(".making-*")]
-
-
-def test_a_test_for_which_nothing_of_the_base_is_to_be_installed_has_no_layer(
-    tests: OnPackages,
-) -> None:
-    relations = installed_for(tests.tests, "nothing")
-
-    assert layers.for_test(relations, tests.root, [*tests.repositories.values()]) is None
-    assert tests.run("nothing", None)[0] == Passed("1 tests")
