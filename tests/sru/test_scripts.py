@@ -1,4 +1,4 @@
-"""scripts/build beside an executable that stands in for the toolkit's own command."""
+"""The scripts beside an executable that stands in for the toolkit's own command."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ exit $(cat code 2>/dev/null || echo 0)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     write_files(tmp_path, {"scripts/install!": "#!/bin/sh\n", ".venv/bin/backport!": COMMAND})
-    shutil.copy(SCRIPTS / "build", tmp_path / "scripts")
+    for name in ("build", "run", "upload-ppa", "verify-sru"):
+        shutil.copy(SCRIPTS / name, tmp_path / "scripts")
     return tmp_path
 
 
 def start(checkout: Path, *args: str, wait: str = "0") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [checkout / "scripts/build", *args],
+        cwd=checkout,
         env={"PATH": os.environ["PATH"], "BACKPORT_WAIT": wait},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -54,10 +56,24 @@ def test_it_prints_the_summary_alone_keeps_all_events_and_ends_as_the_command(
     out, err = child.communicate()
     assert (child.returncode, err) == (code, "")
     assert json.loads(out) == {"event": "summary", "counts": {"passed": 1}}
-    assert (checkout / "arguments").read_text() == "run --json --series xenial\n"
+    own = f"run --json --recipe {checkout}/backport.toml --series xenial\n"
+    assert (checkout / "arguments").read_text() == own
     events = (checkout / "build/events.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in events] == ["planned", "summary"]
     assert (checkout / "terminal").read_text() == "not a tty\n"
+
+
+@pytest.mark.parametrize("script", ["build", "run", "upload-ppa --dry-run", "verify-sru"])
+def test_a_relative_path_is_seen_from_where_the_script_was_called(
+    checkout: Path, script: str
+) -> None:
+    elsewhere = checkout / "elsewhere"
+    elsewhere.mkdir()
+    words = [*f"{checkout}/scripts/{script}".split(), "--recipe", "own/backport.toml"]
+    subprocess.run(words, cwd=elsewhere, check=True, capture_output=True)
+    arguments = (elsewhere / "arguments").read_text().split()
+    named = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--recipe"]
+    assert named == [f"{checkout}/backport.toml", "own/backport.toml"]
 
 
 @pytest.mark.parametrize("wait", ["0", "60"])
