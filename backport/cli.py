@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from backport import __version__, output
+from backport import __version__, output, user_folders
 from backport.commands import (
     bugs,
     common,
@@ -107,6 +107,8 @@ def _call(top: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
         raise UsageError("this is no number of jobs", where="--jobs", advice="give 1 or more")
     if getattr(args, "looks_above", False):
         args.recipe = common.recipe_file(args.recipe)
+    if getattr(args, "cache", ...) is None:
+        args.cache = user_folders.own("XDG_CACHE_HOME", ".cache")
     with owner.temporary_files():
         return int(args.function(args))
 
@@ -132,6 +134,7 @@ def _can_write(program: str) -> bool:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     if closed:
         print(f"{program}: the output is closed; run it without >&-.", file=sys.stderr)

@@ -32,7 +32,7 @@ UNIT = tuple(
         "run": "plan plan_text summary ui",
         "source": "changelog control dep3 dep8 relations",
         "testbed": "matrix reports result",
-        ".": "atomic doctests layers toolkit",
+        ".": "atomic doctests layers toolkit user_folders",
     }.items()
     for name in names.split()
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import recipes
+from tests.support.recipes import Spec
 from tests.test_cli import ROOT, command
 from tests.test_commands import Place
 
@@ -92,6 +93,25 @@ def test_an_output_that_takes_nothing_is_told_on_the_other_one(
 def test_a_closed_error_output_hides_nothing_of_the_rest() -> None:
     done = in_shell("exec 2>&-", ["explain"])
     assert (done.returncode, done.stdout) == (0, in_shell("", ["explain"]).stdout)
+
+
+def test_nobody_is_asked_through_a_closed_input(place: Place) -> None:
+    content = recipes.data(Spec())
+    content["update"] |= {"bug": 77, "ppa": "me/sru"}
+    path = recipes.write(place.root, Spec(), content)
+    done = in_shell("exec <&-", ["upload", "--ask", "--recipe", str(path)])
+    said = "backport: --ask: nobody is there to be asked; leave it out to upload at once.\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_without_a_home_only_what_needs_one_is_refused(tmp_path: Path) -> None:
+    # A user of a number that passwd(5) does not have.
+    nobody = 'unset HOME XDG_CACHE_HOME; set -- unshare --user --map-user=54321 "$@"'
+    assert in_shell(nobody, ["--help"]).returncode == 0
+    assert in_shell(nobody, ["explain", "--cache", str(tmp_path)]).returncode == 0
+    done = in_shell(nobody, ["explain"])
+    said = "backport: the home of this user is not known; set HOME.\n"
+    assert (done.returncode, done.stderr) == (5, said)
 
 
 def test_an_output_that_cannot_encode_a_character_prints_a_replacement(place: Place) -> None:

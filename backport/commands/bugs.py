@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.errors import InputError, UsageError
+from backport.errors import InputError, RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import OBSOLETE_SERIES
 from backport.launchpad.archive.publications import Records
@@ -25,7 +25,6 @@ from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
 from backport.recipe.model import Recipe
 
-_REFUSED = 6
 _MILESTONES = {
     "uploaded": "These packages were uploaded to {} for testing:",
     "published": "All builds of these packages are published in {}:",
@@ -71,7 +70,7 @@ def bug(args: argparse.Namespace) -> int:
     left = "the bug has changed meanwhile, and is not as wanted; run the command again"
     if not args.json:
         print(f"backport: {applied.troubles[0][1] if applied.troubles else left}.", file=sys.stderr)
-    return _REFUSED
+    return RemoteError.exit_code
 
 
 def sponsor(args: argparse.Namespace) -> int:
@@ -137,8 +136,5 @@ def _comment(recipe: Recipe, work: Path, root: str, milestone: str) -> str:
 def _agreed(args: argparse.Namespace, count: int) -> bool:
     if args.yes:
         return True
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "nobody is there to be asked", where="--yes", advice="say --yes to make the changes"
-        )
+    common.require_somebody("--yes", "say --yes to make the changes")
     return common.agreed(f"Make {count} change{'s' if count > 1 else ''} on Launchpad?")

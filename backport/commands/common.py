@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,8 +55,8 @@ def add(
         "--cache",
         type=Path,
         metavar="DIR",
-        default=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "backport",
-        help="keep downloads in this folder (default: ~/.cache/backport)",
+        help="keep downloads in this folder (default: backport/ in XDG_CACHE_HOME, else in "
+        "~/.cache)",
     )
     sub.add_argument(
         "--outside",
@@ -223,6 +222,19 @@ def note(text: str, args: argparse.Namespace) -> None:
         print(json.dumps(ui.event_json(Note(text))), flush=True)
     elif not args.quiet:
         print(ui.event_line(Note(text)), file=sys.stderr)
+
+
+def require_somebody(option: str, advice: str) -> None:
+    """Refuse to ask where stdin is no terminal.
+
+    Parameters:
+        option: what a question is asked for. advice: what to say instead.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", where=option, advice=advice)
 
 
 def agreed(question: str) -> bool:

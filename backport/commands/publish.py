@@ -67,10 +67,8 @@ def upload(args: argparse.Namespace) -> int:
     common.bug_number(recipe)
     name = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     seconds = waiting.longest(args)
-    if args.ask and not args.dry_run and not sys.stdin.isatty():
-        raise UsageError(
-            "nobody is there to be asked", where="--ask", advice="leave it out to upload at once"
-        )
+    if args.ask and not args.dry_run:
+        common.require_somebody("--ask", "leave it out to upload at once")
     store = Store(common.work_folder(args, recipe))
     with closing(LaunchpadlibClient(args.cache / "launchpad", login=True)) as client:
         server = dput.server(client.root, args.method)

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport import user_folders
 from backport.system_packages import require
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.I)
@@ -110,7 +111,7 @@ def needles(folders: Mapping[str, Path], secrets: Sequence[str] = ()) -> tuple[N
     every = [
         Needle(str(path), "a path of this machine", f"${name}") for name, path in folders.items()
     ]
-    every.append(Needle(str(Path.home()), "the home path", "~"))
+    every.append(Needle(str(user_folders.home()), "the home path", "~"))
     host = socket.gethostname()
     names = {host, host.partition(".")[0]} - {"", *_NOBODY}
     every += [Needle(name, "the host name", _HOST) for name in names]

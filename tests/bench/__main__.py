@@ -15,6 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
+from backport import user_folders
 from backport.build import result, sbuild
 from backport.build.sbuild import remove_tree
 from backport.engine import outputs
@@ -271,12 +272,13 @@ def install_seconds(build: Path) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the rounds and print the table; 4 where a figure is beyond its limit."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    cache = user_folders.own("XDG_CACHE_HOME", ".cache")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--series", action="append", default=[], metavar="NAME", help="only these")
     parser.add_argument("--base", default="stand-in", metavar="KIND", help="ubuntu or stand-in")
-    parser.add_argument("--work", type=Path, default=cache / "backport-bench", metavar="DIR")
-    parser.add_argument("--cache", type=Path, default=cache / "backport", metavar="DIR")
+    work = cache.with_name("backport-bench")
+    parser.add_argument("--work", type=Path, default=work, metavar="DIR")
+    parser.add_argument("--cache", type=Path, default=cache, metavar="DIR")
     args = parser.parse_args(arguments)
     if args.rounds < 1:
         parser.error("--rounds is a number from 1 on")

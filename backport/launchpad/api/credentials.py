@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from backport import atomic
+from backport import atomic, user_folders
 from backport.errors import InputError, reading
 from backport.launchpad.api.environment import PRODUCTION
 
@@ -21,11 +21,14 @@ _ROOT_KEY = "service_root"
 
 
 def place() -> Path:
-    """The file of the login: the one that the environment names, else that of the user."""
+    """The file of the login: the one that the environment names, else that of the user.
+
+    Raises:
+        MachineError: the user's home is not known.
+    """
     if named := os.environ.get(VARIABLE):
         return Path(named).expanduser().absolute()
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return home / "backport" / "launchpad-credentials"
+    return user_folders.own("XDG_CONFIG_HOME", ".config") / "launchpad-credentials"
 
 
 def load(path: Path, root: str) -> str:
