@@ -29,8 +29,18 @@ def pack(folder: Path, target: Path, name: str) -> Path:
     """Pack a folder under the name `name`: sorted, without owners, modes and times of its own.
 
     Raises:
+        InputError: it is larger than `unpack` takes.
         MachineError: zstd is not there, or the disk is full.
     """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in files)
+    if len(files) > MOST_FILES or size > MOST_BYTES:
+        raise InputError(
+            f"{len(files):,} files of {size >> 20:,} MiB are more than evidence may have "
+            f"({MOST_FILES:,} files, {MOST_BYTES >> 20:,} MiB); no evidence is made",
+            where=name,
+            advice="let the tests leave fewer artifacts, or run fewer series at once",
+        )
     zstd = require("zstd")
     command = [zstd, "-q", "-6", "--single-thread", "--check", "-f", "-o", str(target)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
@@ -38,7 +48,7 @@ def pack(folder: Path, target: Path, name: str) -> Path:
         broken = False
         try:
             with tarfile.open(fileobj=child.stdin, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-                for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+                for path in files:
                     info = tarfile.TarInfo(f"{name}/{path.relative_to(folder)}")
                     info.size = path.stat().st_size
                     info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644

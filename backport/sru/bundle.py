@@ -68,7 +68,8 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
 
     Raises:
         InputError: a file that cannot be changed holds what must not leave the machine, a log is
-            not what its step left, or a step of the run is not there any more. Nothing is made.
+            not what its step left, a step of the run is not there any more, or it would be larger
+            than evidence may be. Nothing is made.
     """
     home = store.work / FOLDER
     others = _records(store.work, recipe)
@@ -95,6 +96,8 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     try:
         told = _Collector(scratch, needles).collect(recipe, store, run)
         (scratch / manifest.FILE).write_text(told.to_text())
+        with reading(manifest.FILE, what="no evidence is made", advice="run fewer series at once"):
+            records.read_bytes(scratch / manifest.FILE)
         packed = archive.pack(scratch, home / f".new-{told.name}{archive.SUFFIX}", told.name)
         folder, target = home / told.name, home / f"{told.name}{archive.SUFFIX}"
         if folder.exists():

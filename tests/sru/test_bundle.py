@@ -138,6 +138,29 @@ def test_what_is_not_as_the_run_left_it_gives_no_evidence(
     assert not list((place.store.work / run_record.FOLDER).glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("limit", "most", "message"),
+    [
+        ("sru.archive.MOST_FILES", 20, r"files of 0 MiB are more than .*\(20 files"),
+        ("sru.archive.MOST_BYTES", 1 << 10, r"0 MiB\); no evidence is made"),
+        (
+            "engine.records.read_bytes.__defaults__",
+            (4 << 10,),
+            "manifest.json: no evidence is made: it has",
+        ),
+    ],
+)
+def test_no_evidence_is_made_that_could_not_be_checked(
+    place: Place, monkeypatch: pytest.MonkeyPatch, limit: str, most: object, message: str
+) -> None:
+    record = place.run()
+    recipe = place.recipe()
+    monkeypatch.setattr(f"backport.{limit}", most)
+    with pytest.raises(InputError, match=message):
+        bundle.make(recipe, place.store, record, place.cache)
+    assert not list((place.store.work / run_record.FOLDER).glob("*"))
+
+
 # -------------------------------------------------------------- what must not leave the machine
 
 PLANTED = {"host": "build-host-7", "home": "/home/alice-b", "token": "k3y-of-launchpad-0815",
