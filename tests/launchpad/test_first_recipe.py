@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,6 +145,10 @@ def test_what_cannot_become_a_recipe_is_refused_and_nothing_is_written(
     with pytest.raises(InputError, match="other: no publication record tells of this"):
         write(tmp_path, None, dscs=(dsc,), source="other")
     text = dsc.read_text()
+    for damaged in (text.replace("Binary:", "X:"), re.sub(" deb .*", "", text, count=1)):
+        dsc.write_text(damaged)
+        with pytest.raises(InputError, match=r"no recipe can be made of this .dsc: '.*' is mis"):
+            write(tmp_path, None, dscs=(dsc,))
     dsc.write_text(text.replace("3.0 (quilt)", "3.0 (bzr)"))
     with pytest.raises(InputError, match=r"its format is 3\.0 \(bzr\)"):
         write(tmp_path, None, dscs=(dsc,))

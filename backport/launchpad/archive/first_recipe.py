@@ -18,7 +18,7 @@ from debian.changelog import Changelog, get_maintainer
 from debian.deb822 import Dsc
 from debian.debian_support import Version
 
-from backport.errors import InputError, RemoteError, UsageError
+from backport.errors import InputError, RemoteError, UsageError, reading
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
@@ -156,22 +156,28 @@ def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]
 
 
 def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
-    """The source packages, those that others build-depend on first."""
-    described = [Dsc(dsc.read_bytes()) for dsc, _ in bases]
-    made = {
-        package.strip(): fields["Source"]
-        for fields in described
-        for package in fields["Binary"].split(",")
-    }
+    """The source packages, those that others build-depend on first.
+
+    Raises:
+        InputError: a .dsc does not say what is built of it, or they build-depend on each other.
+    """
+    described: list[tuple[Dsc, str]] = []
+    made: dict[str, str] = {}
+    for dsc, _ in bases:
+        with reading(dsc.name, what="no recipe can be made of this .dsc", advice="take another"):
+            fields = Dsc(dsc.read_bytes())
+            binaries = [name.strip() for name in fields["Binary"].split(",")]
+            made |= dict.fromkeys(binaries, fields["Source"])
+            described.append((fields, _main_package(fields, binaries)))
     needs: dict[str, tuple[str, ...]] = {}
     sources: dict[str, FirstSource] = {}
-    for fields, (dsc, pin) in zip(described, bases, strict=True):
+    for (fields, main), (dsc, pin) in zip(described, bases, strict=True):
         text = ",".join(fields.get(field, "") for field in _RELATIONS)
         packages = [re.split(r"[\s(:\[<|]", relation)[0] for relation in control.relations(text)]
         needed = dict.fromkeys(made[package] for package in packages if package in made)
         needs[fields["Source"]] = tuple(name for name in needed if name != fields["Source"])
         tests = dep8.named_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))
-        first = FirstSource(fields["Source"], pin, _main_package(fields), tests=(*tests,))
+        first = FirstSource(fields["Source"], pin, main, tests=(*tests,))
         sources[first.name] = first
     try:
         order = [*graphlib.TopologicalSorter(needs).static_order()]
@@ -184,11 +190,10 @@ def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
     return [replace(sources[name], needs=needs[name]) for name in order]
 
 
-def _main_package(dsc: Dsc) -> str:
+def _main_package(dsc: Dsc, binaries: Sequence[str]) -> str:
     """The binary package that stands for a source package: the one of its name, or the first."""
     listed = dsc.get("Package-List", [])
-    names = [one["package"] for one in listed if one["package-type"] == "deb"]
-    names = names or [name.strip() for name in dsc["Binary"].split(",")]
+    names = [one["package"] for one in listed if one["package-type"] == "deb"] or binaries
     return str(dsc["Source"] if dsc["Source"] in names else names[0])
 
 
