@@ -12,7 +12,7 @@ from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine import verdict
 from backport.engine.store import Store
-from backport.errors import UsageError
+from backport.errors import InputError, StepError, UsageError
 from backport.recipe import reader
 from backport.run import actions
 from backport.sru import bundle, check, rerun, run_record
@@ -86,7 +86,7 @@ def _check(args: argparse.Namespace) -> int:
     for fault in () if args.json else checked.faults:
         print(f"FAULT: {fault}")
     common.tell(args, data, _as_text(checked))
-    return 3 if checked.faults else 0
+    return InputError.exit_code if checked.faults else 0
 
 
 def _rerun(args: argparse.Namespace) -> int:
@@ -102,7 +102,7 @@ def _rerun(args: argparse.Namespace) -> int:
         print(json.dumps({**data, "agrees": again.agrees}))
     elif not args.quiet or not again.agrees:
         print("\n".join(lines))
-    return 0 if again.agrees else 4
+    return 0 if again.agrees else StepError.exit_code
 
 
 def _as_text(checked: Checked) -> str:

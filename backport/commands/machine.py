@@ -18,7 +18,7 @@ from backport.engine import outputs
 from backport.engine.step import StepId
 from backport.engine.store import Store
 from backport.environments import localrepo, prepared
-from backport.errors import BackportError, InputError, UsageError
+from backport.errors import BackportError, InputError, MachineError, UsageError
 from backport.launchpad.upload import dput
 from backport.recipe import reader
 from backport.run import clean as cleaning
@@ -68,7 +68,7 @@ def doctor(args: argparse.Namespace) -> int:
         print(json.dumps({"verdict": told}))
     elif missing or not args.quiet:
         print(told)
-    return 5 if missing else 0
+    return MachineError.exit_code if missing else 0
 
 
 def _has_old_series(args: argparse.Namespace) -> bool:

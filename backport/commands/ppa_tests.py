@@ -14,7 +14,7 @@ from backport.commands import common, waiting
 from backport.engine import verdict
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
-from backport.errors import UsageError
+from backport.errors import StepError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.autopkgtest import results, service, verdicts
 from backport.launchpad.autopkgtest.service import Request
@@ -59,7 +59,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the addresses that request the tests, and read what results there are."""
-    recipe = recipe_file.load(args.recipe, matrix=args.matrix)
+    for option in ("offline", "test", "base", "keep", "long"):
+        if getattr(args, option):
+            what = "Ubuntu's service runs all tests of a package, on its own machines"
+            raise UsageError(what, where=f"--{option}", advice="leave it out with --on ppa")
+    recipe = recipe_file.load(args.recipe, outside=args.outside, matrix=args.matrix)
     common.selection(args, recipe)
     ppa = ppas.parse_name(recipe.ppa, where=f"{recipe.path.name}: update.ppa")
     second = ppas.parse_name(args.control_ppa, where="--control-ppa") if args.control_ppa else None
@@ -102,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"All of it is in {path}.")
     common.remake_evidence(args, store)
     failing = (Failed, Broken, Skipped) if args.strict else (Failed, Broken)
-    return 4 if any(isinstance(one.verdict, failing) for one in tested + controls) else 0
+    failed = any(isinstance(one.verdict, failing) for one in tested + controls)
+    return StepError.exit_code if failed else 0
 
 
 def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "plan", plan, "show the versions, their proof, and the steps")
     common.select(sub)
     common.add_offline(sub)
-    sub.add_argument("--long", action="store_true", help="plan what only a long run does, too")
+    sub.add_argument("--long", action="store_true", help="plan a long run")
     common.add_matrix(sub)
     sub = common.add(subs, "pin", pin.command, "fill the archive's .dsc files into the recipe")
     common.select_sources(sub)

@@ -45,10 +45,11 @@ def register(subs: Subparsers) -> None:
             sub.add_argument(
                 "--keep", action="store_true", help="keep the chroot of a failed build for shell"
             )
+        long = "rebuild every package, upgrade from every older version"
+        if until == "test":
+            long = f'also run tests with run = "long", {long}'
         if until in ("check", "test"):
-            sub.add_argument(
-                "--long", action="store_true", help="do what only a long run does, too"
-            )
+            sub.add_argument("--long", action="store_true", help=long)
         if until == "test":
             sub.add_argument(
                 "--test",

@@ -78,7 +78,7 @@ def verify(args: argparse.Namespace) -> int:
         _write(args, reports.make(folder, checklist=made), folder)
         if args.post and not args.dry_run:
             _post(args, client, known, made, comments)
-    return 0 if made.tags or not made.count("missing") else 4
+    return 0 if made.tags or not made.count("missing") else StepError.exit_code
 
 
 def _kept(made: Checklist, known: Facts, folder: Path) -> Checklist:

@@ -12,7 +12,7 @@ from pathlib import Path
 from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine.store import Store
-from backport.errors import InputError, UsageError
+from backport.errors import InputError, StepError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import poll_seconds
 from backport.launchpad.builds import wait as waiting
@@ -20,8 +20,6 @@ from backport.launchpad.builds.states import SourceVersion
 from backport.launchpad.upload import journal
 from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader
-
-_FAILED = 4
 
 
 def register(subs: Subparsers) -> None:
@@ -79,7 +77,7 @@ def wait(args: argparse.Namespace, uploads: list[SourceVersion] | None = None) -
                 tell({"event": "note", "text": text}, f"note: {text}")
         ended = waiting.Wait(client, ppa, work, tell, seconds, interval).run(uploads)
     common.remake_evidence(args, Store(work))
-    return 0 if ended == waiting.ALL_PUBLISHED else _FAILED
+    return 0 if ended == waiting.ALL_PUBLISHED else StepError.exit_code
 
 
 def recorded(

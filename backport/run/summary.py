@@ -20,6 +20,7 @@ from backport.engine.step import Step, StepId
 from backport.engine.store import Result
 from backport.engine.verdict import Passed, Skipped
 from backport.environments.base import Differing, PreparedBase
+from backport.errors import StepError
 from backport.recipe.model import Recipe
 
 
@@ -228,7 +229,7 @@ def exit_code(results: Iterable[Result], *, strict: bool) -> int:
     """
     codes = [result.exit_code for result in results if result.exit_code]
     skipped = any(isinstance(result.verdict, Skipped) for result in results)
-    return codes[0] if codes else (4 if strict and skipped else 0)
+    return codes[0] if codes else (StepError.exit_code if strict and skipped else 0)
 
 
 def as_text(summary: Summary, work: str) -> str:

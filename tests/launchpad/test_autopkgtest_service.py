@@ -183,6 +183,26 @@ def test_the_addresses_are_printed_and_the_control_is_said_not_to_have_run(scene
     assert (code, "the control needs a PPA of its own" in out) == (2, True)
 
 
+@pytest.mark.parametrize("words", [("--offline",), ("--test", "smoke"), ("--long",)])
+def test_what_the_service_cannot_follow_is_refused_before_it_is_asked(
+    scene: Scene, words: tuple[str, ...]
+) -> None:
+    code, out = run(scene, *words)
+    assert (code, f"{words[0]}: Ubuntu's service runs all tests" in out) == (2, True)
+    assert scene.standin.requests == []
+
+
+def test_a_folder_outside_that_was_allowed_is_read(
+    scene: Scene, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    patch = scene.root / "patches/app/lock.patch"
+    patch.rename(outside / "lock.patch")
+    patch.symlink_to(outside / "lock.patch")
+    assert run(scene)[0] == 3
+    assert run(scene, "--outside", str(outside))[0] == 0
+
+
 def test_results_and_the_control_from_a_second_ppa_are_read_and_stay(
     scene: Scene, world: World
 ) -> None:

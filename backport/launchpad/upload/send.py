@@ -59,7 +59,7 @@ class Sender:
         Raises:
             MachineError: gpg cannot sign; nothing was sent.
             RemoteError: a server refused or broke off; the next call goes on from there.
-            StepError: what another upload needs does not build in the PPA.
+            StepError: what another upload needs does not build in the PPA, or not in time.
         """
         uploads = {item.name: self._signed(item) for item in self.plan.to_send}
         done = []
@@ -85,7 +85,7 @@ class Sender:
         waiting = Wait(self.client, self.ppa, self.work, self.tell, self.longest, self.poll)
         ended = waiting.run(needs)
         if ended != ALL_PUBLISHED:
-            raise (RemoteError if ended == "time limit" else StepError)(
+            raise StepError(
                 f"{item.name} is not sent, since what it needs is not published ({ended})",
                 where=self.plan.ppa,
                 advice="look at the PPA, and run the command again: it goes on from here",
