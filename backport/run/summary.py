@@ -317,5 +317,5 @@ def _built(line: Line) -> str:
 
 
 def _test_text(test: TestLine) -> str:
-    control = f" (control on {test.variant or 'these packages'})" if test.control else ""
+    control = f" (negative control on {test.variant or 'these packages'})" if test.control else ""
     return f"{test.test}{control} {test.verdict}"

@@ -80,14 +80,14 @@ Summary
   xenial   gamma                    1.0-0ubuntu0.16.04.1~standin1  passed 12 s  passed
       smoke passed
       race passed
-      harm (control on plain) passed
+      harm (negative control on plain) passed
   yakkety  alpha                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
       smoke passed
   yakkety  python-beta-with-a-name  1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
   yakkety  gamma                    1.0-0ubuntu0.16.10.1~standin1  passed 12 s  passed
       smoke passed
       race passed
-      harm (control on plain) passed
+      harm (negative control on plain) passed
 Base of builds and tests: stand-in (Debian bullseye).
 Made from upstream's tarball with our own packaging, for testing only (~standin1, never to be
     uploaded): alpha, python-beta-with-a-name.

@@ -174,9 +174,9 @@ class Wait:
         """Start a build again that failed for the farm's sake, within the bounds."""
         count = self._retries.get((upload, build.arch), 0)
         if count >= _RETRIES:
-            return states.FAILED, f"a problem of the build farm; started again {count} times"
+            return states.FAILED, f"a builder failure; started again {count} times"
         if not build.can_be_retried:
-            return states.FAILED, "a problem of the build farm; it cannot be started again"
+            return states.FAILED, "a builder failure; it cannot be started again"
         self._retries[upload, build.arch] = count + 1
         what = f"the build of {upload} on {build.arch}"
         try:
@@ -184,7 +184,7 @@ class Wait:
                 what, lambda session: session.load(build.link).retry(), doing="started again"
             )
         except RefusedError as error:
-            return states.FAILED, f"a problem of the build farm; {error}"
+            return states.FAILED, f"a builder failure; {error}"
         return states.FARM, f"started again ({count + 1} of {_RETRIES})"
 
     def _show(self, row: BuildRow) -> bool:
