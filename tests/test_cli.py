@@ -51,6 +51,7 @@ def recipe(tmp_path: Path) -> list[str]:
         (["plan", "--off"], "unrecognized arguments: --off; write --offline"),
         (["plan", "--optoin"], "unrecognized arguments: --optoin"),
         (["run", "--s=x"], "--s=x; write --series or --source or --strict"),
+        (["log", "xenial/alpha", "--json"], "unrecognized arguments: --json"),
         (["man", "--hepl"], "unrecognized arguments: --hepl; write --help"),
         (["run", "--jobs", "many"], "invalid int value: 'many'"),
     ],

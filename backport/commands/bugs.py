@@ -36,14 +36,8 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "bug", bug, "show how the bug differs from the recipe, and set it")
     sub.add_argument("--set", action="store_true", help="make the changes, after a question")
     sub.add_argument("--yes", action="store_true", help="do not ask (with --set)")
-    sub.add_argument(
-        "--milestone",
-        action="append",
-        default=[],
-        choices=tuple(_MILESTONES),
-        help="comment, once, on what was reached by the records of upload and wait; repeatable "
-        "(default: none)",
-    )
+    text, known = "post a comment, once, that this was reached", tuple(_MILESTONES)
+    common.value(sub, "--milestone", text, "none", **common.SEVERAL, choices=known)
     sub = common.add(
         subs, "sponsor", sponsor, "attach the debdiffs to the bug and subscribe the sponsors"
     )

@@ -22,10 +22,30 @@ from backport.sru import bundle, run_record
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 RECIPE = "backport.toml"
+# For `value`: an option that may be given several times.
+SEVERAL: dict[str, Any] = {"action": "append", "default": []}
+
+
+def value(
+    sub: argparse.ArgumentParser, option: str, text: str, without: str = "%(default)s", **more: Any
+) -> None:
+    """Add an option that takes a value; its help says what holds without it.
+
+    Parameters:
+        text: what it does. without: the default, in words. more: see `add_argument`.
+    """
+    text += "; repeatable" if more.get("action") == "append" else ""
+    sub.add_argument(option, help=f"{text} (default: {without})", **more)
 
 
 def add(
-    subs: Subparsers, name: str, function: Callable[[argparse.Namespace], int], text: str
+    subs: Subparsers,
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    text: str,
+    *,
+    recipe: tuple[str, str] = ("read this recipe", f"{RECIPE} here, or in a folder above"),
+    told: bool = True,
 ) -> argparse.ArgumentParser:
     """Add a subcommand with the options that all of them have.
 
@@ -33,92 +53,52 @@ def add(
         name: the word on the command line.
         function: carries it out, and returns the exit code.
         text: what it does, in a few words that begin with a verb.
+        recipe: what --recipe does, and its default.
+        told: whether it prints JSON, or less, when it is asked to.
     """
     sub = subs.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
     )
     sub.set_defaults(function=function, subcommand=sub, looks_above=True)
-    sub.add_argument(
-        "--recipe",
-        type=Path,
-        default=Path(RECIPE),
-        metavar="FILE",
-        help="read this recipe (default: backport.toml here, or in a folder above)",
-    )
-    sub.add_argument(
-        "--work",
-        type=Path,
-        metavar="DIR",
-        help="keep results in this folder (default: build/ beside the recipe)",
-    )
-    sub.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="keep downloads in this folder (default: backport/ in XDG_CACHE_HOME, else in "
-        "~/.cache)",
-    )
-    sub.add_argument(
-        "--outside",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="let the recipe's paths lead to this folder too; repeatable (default: only below the "
-        "recipe's own folder)",
-    )
-    sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
+    value(sub, "--recipe", *recipe, type=Path, default=Path(RECIPE), metavar="FILE")
+    text, without = "keep results in this folder", "build/ beside the recipe"
+    value(sub, "--work", text, without, type=Path, metavar="DIR")
+    text, without = "keep downloads in this folder", "$XDG_CACHE_HOME/backport or ~/.cache/backport"
+    value(sub, "--cache", text, without, type=Path, metavar="DIR")
+    text = "let the recipe's paths lead to this folder too"
+    value(sub, "--outside", text, "the recipe's own alone", **SEVERAL, type=Path, metavar="DIR")
+    if told:
+        sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
+        sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
     return sub
 
 
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "series": {
-        "action": "append",
-        "default": [],
-        "metavar": "NAME",
-        "help": "only this series; repeatable (default: all)",
-    },
-    "source": {
-        "action": "append",
-        "default": [],
-        "metavar": "NAME",
-        "help": "only this source package; repeatable (default: all)",
-    },
-    "base": {
-        "default": "",
-        "metavar": "KIND",
-        "help": "build and test on this base, ubuntu or stand-in (default: ubuntu, where its "
-        "archive answers)",
-    },
-    "offline": {"action": "store_true", "help": "use only what was kept; ask nobody"},
-    "jobs": {
-        "type": int,
-        "default": schedule.default_jobs(),
-        "metavar": "N",
-        "help": "run so many steps at once (default: one more than the cores, here %(default)s)",
-    },
-    "matrix": {
-        "type": Path,
-        "action": "append",
-        "default": [],
-        "metavar": "FILE",
-        "help": "take rows of the test matrix from this file too; repeatable (default: none)",
-    },
-}
+def select(sub: argparse.ArgumentParser) -> None:
+    """Add the options that select series and source packages."""
+    value(sub, "--series", "only this series", "all", **SEVERAL, metavar="NAME")
+    select_sources(sub)
 
 
-def _adder(*names: str) -> Callable[[argparse.ArgumentParser], None]:
-    def add_to(sub: argparse.ArgumentParser) -> None:
-        for name in names:
-            sub.add_argument(f"--{name}", **_OPTIONS[name])
-
-    return add_to
+def select_sources(sub: argparse.ArgumentParser) -> None:
+    """Add the option that selects source packages."""
+    value(sub, "--source", "only this source package", "all", **SEVERAL, metavar="NAME")
 
 
-# Each adds options that several commands have.
-select, select_sources = _adder("series", "source"), _adder("source")
-add_base, add_offline, add_jobs, add_matrix = map(_adder, ("base", "offline", "jobs", "matrix"))
+def add_offline(sub: argparse.ArgumentParser) -> None:
+    """Add the option with which no server is asked."""
+    sub.add_argument("--offline", action="store_true", help="use cached data only")
+
+
+def add_jobs(sub: argparse.ArgumentParser) -> None:
+    """Add the option that limits how many steps run at once."""
+    cores, text = "two more than the cores, here %(default)s", "run so many steps at once"
+    value(sub, "--jobs", text, cores, type=int, default=schedule.default_jobs(), metavar="N")
+
+
+def add_matrix(sub: argparse.ArgumentParser) -> None:
+    """Add the option that names more rows of the test matrix."""
+    text = "take rows of the test matrix from this file too"
+    value(sub, "--matrix", text, "none", **SEVERAL, type=Path, metavar="FILE")
 
 
 def recipe_file(path: Path) -> Path:

@@ -23,26 +23,13 @@ def register(subs: Subparsers) -> None:
     """Add the command of this group."""
     text = "make the evidence of the last run, or check evidence from anywhere"
     sub = common.add(subs, "evidence", evidence, text)
-    sub.add_argument(
-        "action",
-        nargs="?",
-        choices=("make", "check"),
-        default="make",
-        help="make it, or check it (default: %(default)s)",
+    common.value(
+        sub, "action", "make it, or check it", nargs="?", choices=("make", "check"), default="make"
     )
-    sub.add_argument(
-        "file",
-        nargs="?",
-        type=Path,
-        metavar="FILE",
-        help="check this folder or .tar.zst file (default: none; needed with check)",
-    )
-    sub.add_argument(
-        "--rerun",
-        default="",
-        metavar="STEP",
-        help="with check, run that step again and compare (default: none)",
-    )
+    text, without = "check this folder or .tar.zst file", "none; needed with check"
+    common.value(sub, "file", text, without, nargs="?", type=Path, metavar="FILE")
+    text = "with check, run that step again and compare"
+    common.value(sub, "--rerun", text, "none", default="", metavar="STEP")
     common.add_offline(sub)
 
 

@@ -38,7 +38,7 @@ def register(subs: Subparsers) -> None:
         type=float,
         required=True,
         metavar="DAYS",
-        help="remove what no run has used for so long",
+        help="remove the steps that were made so long ago, and bases that no other step uses",
     )
     sub.add_argument("--dry-run", action="store_true", help="show what would go; remove nothing")
 

@@ -26,7 +26,7 @@ def register(subs: Subparsers) -> None:
     )
     for name, function, text in (
         ("man", man, "print the man page"),
-        ("completion", completion, "print what a shell completes command lines with"),
+        ("completion", completion, "print the shell completion"),
     ):
         sub = subs.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False

@@ -34,27 +34,12 @@ ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     """Add what only `test` has for the service."""
-    sub.add_argument(
-        "--on",
-        choices=("local", "ppa"),
-        default="local",
-        help="run the tests in testbeds here, or on Ubuntu's autopkgtest service (default: "
-        "%(default)s)",
-    )
-    sub.add_argument(
-        "--arch",
-        action="append",
-        default=[],
-        choices=ARCHITECTURES,
-        help="with --on ppa, only this architecture; repeatable (default: all of the PPA)",
-    )
-    sub.add_argument(
-        "--control-ppa",
-        default="",
-        metavar="OWNER/NAME",
-        help="with --on ppa, test the controls with the packages of this throw-away PPA (default: "
-        "no controls)",
-    )
+    text = "run the tests in testbeds here, or on Ubuntu's autopkgtest service"
+    common.value(sub, "--on", text, choices=("local", "ppa"), default="local")
+    text = "with --on ppa, only this architecture"
+    common.value(sub, "--arch", text, "all of the PPA", **common.SEVERAL, choices=ARCHITECTURES)
+    text = "with --on ppa, run the negative controls on packages of this throw-away PPA"
+    common.value(sub, "--control-ppa", text, "no controls", default="", metavar="OWNER/NAME")
 
 
 def run(args: argparse.Namespace) -> int:

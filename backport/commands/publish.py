@@ -32,29 +32,13 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "upload", upload, "sign the source packages and send them to the PPA")
     common.select(sub)
     sub.add_argument("--dry-run", action="store_true", help="show the plan; sign and send nothing")
-    sub.add_argument(
-        "--key",
-        default="",
-        metavar="KEY",
-        help="sign with this gpg key (default: the recipe's, else the maintainer's)",
-    )
-    sub.add_argument(
-        "--method", choices=("ftp", "sftp"), default="ftp", help="protocol (default: %(default)s)"
-    )
-    sub.add_argument(
-        "--force",
-        default="",
-        metavar="REASON",
-        help="upload though a build or test has not passed, for this reason (default: refused)",
-    )
-    sub.add_argument(
-        "--rejected",
-        action="append",
-        default=[],
-        metavar="SERIES/SOURCE",
-        help="take the next number, since a mail said that this upload was rejected; repeatable "
-        "(default: none)",
-    )
+    text, without = "sign with this gpg key", "the recipe's, else the maintainer's"
+    common.value(sub, "--key", text, without, default="", metavar="KEY")
+    common.value(sub, "--method", "protocol", choices=("ftp", "sftp"), default="ftp")
+    text = "upload though a build or test has not passed, for this reason"
+    common.value(sub, "--force", text, "refused", default="", metavar="REASON")
+    text = "take the next number, since a mail said that this upload was rejected"
+    common.value(sub, "--rejected", text, "none", **common.SEVERAL, metavar="SERIES/SOURCE")
     waiting.add_minutes(sub)
     sub.add_argument("--ask", action="store_true", help="show the plan and ask before it is sent")
     sub.add_argument("--wait", action="store_true", help="follow the builds then, as wait does")

@@ -17,7 +17,9 @@ from backport.source import dsc
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
-    sub = common.add(subs, "plan", plan, "show the versions, their proof, and the steps")
+    sub = common.add(
+        subs, "plan", plan, "show the versions, whether they sort upward, and the steps"
+    )
     common.select(sub)
     common.add_offline(sub)
     sub.add_argument("--long", action="store_true", help="plan a long run")
@@ -25,9 +27,9 @@ def register(subs: Subparsers) -> None:
     sub = common.add(subs, "pin", pin.command, "fill the archive's .dsc files into the recipe")
     common.select_sources(sub)
     sub.add_argument("--update", action="store_true", help="replace the pins that are there")
-    sub = common.add(
-        subs, "init", first_recipe.command, "write a first recipe for other source packages"
-    )
+    text = "write a first recipe for other source packages"
+    file = ("write this recipe", "backport.toml here")
+    sub = common.add(subs, "init", first_recipe.command, text, recipe=file)
     sub.set_defaults(looks_above=False)
     sub.add_argument(
         "names",
@@ -36,33 +38,19 @@ def register(subs: Subparsers) -> None:
         help="source packages; without a .dsc the one of Launchpad's records: what that series "
         "has, or the newest in Ubuntu",
     )
-    sub.add_argument(
-        "--series",
-        action="append",
-        required=True,
-        metavar="NAME",
-        help="an Ubuntu series that the update goes to; repeatable",
+    text = "an Ubuntu series that the update goes to; repeatable"
+    sub.add_argument("--series", **common.SEVERAL, required=True, metavar="NAME", help=text)
+    without = "that of Launchpad's records"
+    common.value(
+        sub, "--dsc", "start from this .dsc", without, **common.SEVERAL, type=Path, metavar="FILE"
     )
-    sub.add_argument(
-        "--dsc",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="start from this .dsc (default: that of Launchpad's records); repeatable",
-    )
-    sub.add_argument(
-        "--bug",
-        type=int,
-        default=0,
-        metavar="N",
-        help="refer to this Launchpad bug (default: %(default)s, none yet)",
-    )
+    text, without = "refer to this Launchpad bug", "%(default)s, none yet"
+    common.value(sub, "--bug", text, without, type=int, default=0, metavar="N")
     common.add_offline(sub)
 
 
 def plan(args: argparse.Namespace) -> int:
-    """Show the version table, the proof that every upgrade path sorts upward, and the steps."""
+    """Show the version table, whether every upgrade path sorts upward, and the steps."""
     recipe = reader.load(args.recipe, outside=args.outside, matrix=args.matrix)
     selection = common.selection(args, recipe)
     for pinned in (one for source in recipe.sources for one in source.pins):

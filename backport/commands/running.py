@@ -41,7 +41,8 @@ def register(subs: Subparsers) -> None:
         common.add_jobs(sub)
         common.add_offline(sub)
         if until in ("build", "check", "test"):
-            common.add_base(sub)
+            on, without = "build and test on this base, ubuntu or stand-in", "ubuntu, if it answers"
+            common.value(sub, "--base", on, without, default="", metavar="KIND")
             sub.add_argument(
                 "--keep", action="store_true", help="keep the chroot of a failed build for shell"
             )
@@ -51,13 +52,7 @@ def register(subs: Subparsers) -> None:
         if until in ("check", "test"):
             sub.add_argument("--long", action="store_true", help=long)
         if until == "test":
-            sub.add_argument(
-                "--test",
-                action="append",
-                default=[],
-                metavar="NAME",
-                help="only this test; repeatable (default: all)",
-            )
+            common.value(sub, "--test", "only this test", "all", **common.SEVERAL, metavar="NAME")
             common.add_matrix(sub)
             sub.add_argument("--strict", action="store_true", help="count a skipped test as failed")
         if name == "test":

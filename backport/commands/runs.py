@@ -28,7 +28,8 @@ _INTERVAL = 0.5
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
-    sub = common.add(subs, "log", log, "print the log of a build, of a running one too")
+    text = "print the log of a build, of a running one too"
+    sub = common.add(subs, "log", log, text, told=False)
     sub.add_argument("build", metavar="SERIES/SOURCE", help="the build, such as jammy/hello")
     sub.add_argument(
         "--follow", action="store_true", help="go on with a running build's log until it ends"

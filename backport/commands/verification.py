@@ -32,22 +32,18 @@ def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
     text = "show what is done and missing until the update is verified, by what evidence"
     sub = common.add(subs, "verify", verify, text)
-    text = "read this folder of evidence (default: the newest)"
-    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
+    text, without = "read this folder of evidence", "that of build/proposed, else the newest"
+    common.value(sub, "--evidence", text, without, type=Path, metavar="PATH")
     sub.add_argument("--test", action="store_true", help="test the packages in -proposed first")
-    sub.add_argument(
-        "--base",
-        default="ubuntu",
-        metavar="KIND",
-        help="with --test, test on this base, ubuntu or stand-in (default: %(default)s)",
-    )
+    text = "with --test, test on this base, ubuntu or stand-in"
+    common.value(sub, "--base", text, default="ubuntu", metavar="KIND")
     common.add_jobs(sub)
     sub.add_argument("--post", action="store_true", help="post the comment and change the tags")
     sub.add_argument("--dry-run", action="store_true", help="show what --post would write")
     common.add_offline(sub)
     sub = common.add(subs, "report", report, "write the report of the update as one page")
-    text = "read this evidence, a folder or a .tar.zst file (default: the newest)"
-    sub.add_argument("--evidence", type=Path, metavar="PATH", help=text)
+    text = "read this evidence, a folder or a .tar.zst file"
+    common.value(sub, "--evidence", text, "the newest", type=Path, metavar="PATH")
     sub.add_argument(
         "--markdown", action="store_true", help="print it as Markdown, for a comment on the bug"
     )

@@ -31,13 +31,8 @@ def register(subs: Subparsers) -> None:
 
 def add_minutes(sub: argparse.ArgumentParser) -> None:
     """Add the option that limits a wait for builds."""
-    sub.add_argument(
-        "--minutes",
-        type=float,
-        default=240.0,
-        metavar="N",
-        help="wait at most so long for builds (default: %(default).0f)",
-    )
+    text, usual = "wait at most so long for builds", "%(default).0f"
+    common.value(sub, "--minutes", text, usual, type=float, default=240.0, metavar="N")
 
 
 def longest(args: argparse.Namespace) -> float:
