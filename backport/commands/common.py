@@ -66,7 +66,7 @@ def add(
     text, without = "keep downloads in this folder", "$XDG_CACHE_HOME/backport or ~/.cache/backport"
     value(sub, "--cache", text, without, type=Path, metavar="DIR")
     text = "let the recipe's paths lead to this folder too"
-    value(sub, "--outside", text, "the recipe's own alone", **SEVERAL, type=Path, metavar="DIR")
+    value(sub, "--outside", text, "only the recipe's own", **SEVERAL, type=Path, metavar="DIR")
     if told:
         sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
         sub.add_argument("--quiet", "-q", action="store_true", help="print only what did not pass")
