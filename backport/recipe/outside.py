@@ -101,10 +101,10 @@ def check_links(recipe: Recipe, folders: Folders) -> None:
     places += [one.package.patches for one in recipe.test_sources]
     places += [one for row in recipe.matrix_folders for one in (row.path, *row.library)]
     for place in dict.fromkeys(places):
-        for path in place.rglob("*"):
-            if path.is_symlink() and not folders.allow(path):
+        for path in (place, *place.rglob("*")):
+            if (path == place or path.is_symlink()) and not folders.allow(path):
                 raise RecipeError(
-                    f"this link leads out of the recipe's folder: {path.readlink()}",
+                    f"this link leads out of the recipe's folder: {path.resolve()}",
                     where=str(path),
                     advice="put the file itself there, or allow its folder with --outside",
                 )

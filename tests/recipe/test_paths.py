@@ -75,6 +75,18 @@ def test_a_link_out_of_a_folder_of_patches_is_refused(tmp_path: Path) -> None:
     reader.load(path, outside=[tmp_path])
 
 
+@pytest.mark.parametrize("link", ["patches", "patches/alpha"])
+def test_a_folder_of_patches_that_is_itself_such_a_link_is_refused(
+    tmp_path: Path, link: str
+) -> None:
+    path = written(tmp_path)
+    place = path.parent / link
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    assert "patches/alpha: this link leads out of the recipe's folder: " in refusal(path)
+    reader.load(path, outside=[tmp_path])
+
+
 @pytest.mark.parametrize("name", ["../../../a.patch", "/etc/passwd", "x/../../b/a.patch"])
 def test_a_patch_that_a_series_file_names_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     path = written(tmp_path)
