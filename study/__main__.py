@@ -7,16 +7,17 @@ import sys
 from collections.abc import Sequence
 
 from backport import cli
-
-try:
-    from study import campaign_command, risk_command
-except ModuleNotFoundError as error:
-    print(f"study: {error}; run: .venv/bin/pip install -r study/requirements.txt", file=sys.stderr)
-    sys.exit(5)
+from backport.errors import MachineError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """The parser of the command line.
+
+    Raises:
+        ModuleNotFoundError: a package of study/requirements.txt is not installed.
+    """
+    from study import campaign_command, risk_command  # noqa: PLC0415 - see above
+
     top = argparse.ArgumentParser(
         prog="study", description="The risk study of bug 1640978: see study/README.md."
     )
@@ -28,7 +29,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, as `backport` has them."""
-    return cli.run(parser(), arguments)
+    try:
+        top = parser()
+    except ModuleNotFoundError as error:
+        advice = "run: .venv/bin/pip install -r study/requirements.txt"
+        print(f"study: {error}; {advice}", file=sys.stderr)
+        return MachineError.exit_code
+    return cli.run(top, arguments)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from backport import cli
 from backport.check import rules
-from study import __main__ as study
 
 
 def commands(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -20,16 +20,14 @@ def commands(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]
     return dict(subs.choices)
 
 
-def options() -> Iterator[tuple[str, argparse.Action]]:
-    for top in (cli.parser(), study.parser()):
-        for name, command in commands(top).items():
-            for action in command._actions:
-                yield f"{top.prog} {name} {'/'.join(action.option_strings) or action.dest}", action
+def options(top: argparse.ArgumentParser) -> Iterator[Any]:
+    for name, command in commands(top).items():
+        for action in command._actions:
+            place = f"{top.prog} {name} {'/'.join(action.option_strings) or action.dest}"
+            yield pytest.param(place, action, id=place)
 
 
-@pytest.mark.parametrize(
-    ("place", "action"), [pytest.param(*option, id=option[0]) for option in options()]
-)
+@pytest.mark.parametrize(("place", "action"), [*options(cli.parser())])
 def test_an_option_says_what_it_does_and_its_default(place: str, action: argparse.Action) -> None:
     text = (action.help or "").replace("%(default)s", str(action.default))
     assert len(text.split()) > 1, place

@@ -1,13 +1,17 @@
+import argparse
 import json
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import study
 from study import plugins
-from study.__main__ import main
+from study.__main__ import main, parser
 from study.measured import ARTIFACT
+from tests import test_help
 
 ROOT = Path(__file__).parents[2]
 
@@ -166,3 +170,17 @@ def test_a_broken_plugin_study_is_not_taken(
     assert run(tmp_path) == 3
     assert "the plugin study was broken: nginx did not start" in capsys.readouterr().err
     assert not (tmp_path / "risk").exists()
+
+
+@pytest.mark.parametrize(("place", "action"), [*test_help.options(parser())])
+def test_an_option_says_what_it_does_and_its_default(place: str, action: argparse.Action) -> None:
+    test_help.test_an_option_says_what_it_does_and_its_default(place, action)
+
+
+def test_without_its_packages_it_names_what_installs_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(study, "risk_command")
+    monkeypatch.setitem(sys.modules, "study.risk_command", None)
+    assert main(["risk"]) == 5
+    assert "pip install -r study/requirements.txt" in capsys.readouterr().err
