@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tomllib
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import MISSING, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
+from backport.environments.standin_modules import Dummy, Module, ModuleTable, Own
 from backport.errors import RecipeError
+from backport.recipe import model, toml_table
+from backport.recipe.bug import BugText, ExceptionItem, SruException
+from backport.recipe.keys import Form
 from backport.recipe.model import Recipe
 from backport.recipe.reader import load
+from backport.recipe.update import Update
 from backport.testbed import reports
 from tests.support import recipes
 
@@ -23,21 +31,49 @@ DOCS = Path(__file__).parents[1] / "docs"
 # ------------------------------------------------------------------ docs/recipe.md
 
 
-@cache
-def page() -> str:
-    return (DOCS / "recipe.md").read_text()
+RECIPE, STAND_IN = (DOCS / "recipe.md").read_text().split("\n## The file of the stand-in\n")
+# The class that each table is read as.
+CLASSES: dict[str, type] = {
+    "update": Update,
+    "bug": BugText,
+    "exception": SruException,
+    "exception.item": ExceptionItem,
+    "series.NAME": model.Series,
+    "series.NAME.archive.SOURCE": model.Published,
+    "series.NAME.toolchain.TOOL": model.Published,
+    "source.NAME": model.Source,
+    "source.NAME.changes": model.Change,
+    "source.NAME.upstream": model.Upstream,
+    "source.NAME.base": model.BasePin,
+    "source.NAME.revision": model.Revision,
+    "source.NAME.control": model.ControlEdit,
+    "source.NAME.packaging": model.PackagingEdit,
+    "retired.NAME": model.Retired,
+    "matrix.test": model.MatrixTest,
+    "matrix.test.control": model.Control,
+    "variant.NAME": model.Variant,
+    "test-source.NAME": model.Source,
+}
+STAND_INS = {"": ModuleTable, "module.NAME": Module, "own.NAME": Own, "dummy.NAME": Dummy}
+# Keys that the reader looks for itself, since the default depends on others.
+READER = {
+    "source.NAME": "debian-version patches tests upstream",
+    "retired.NAME": "outcome by",
+    "test-source.NAME": "source debian-version patches upstream purpose",
+    "matrix.test": "source",
+}
 
 
 def example() -> dict[str, Any]:
     """The recipe that the examples are together."""
-    return tomllib.loads("\n".join(re.findall(r"(?ms)^```toml\n(.*?)^```", page())))
+    return tomllib.loads("\n".join(re.findall(r"(?ms)^```toml\n(.*?)^```", RECIPE)))
 
 
-def documented() -> dict[str, set[str]]:
-    """The keys of each table, as the page has them; names in capitals are wild cards."""
-    found: dict[str, set[str]] = {}
-    tables: tuple[str, ...] = ()
-    for line in page().splitlines():
+def documented(page: str = RECIPE) -> dict[str, dict[str, tuple[str, str]]]:
+    """The keys of each table with type and default; names in capitals are wild cards."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    tables: tuple[str, ...] = ("",)
+    for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("## ") or line.startswith("| key"):
             named = re.findall(r"`\[+([^\]]+)\]+`", line if line[0] == "#" else cells[0])
@@ -46,8 +82,34 @@ def documented() -> dict[str, set[str]]:
             tables = ("source.NAME.changes",)
         elif line.startswith("| `") and len(cells) == 4:
             for table in tables:
-                found.setdefault(table, set()).add(cells[0].strip("`"))
+                found.setdefault(table, {})[cells[0].strip("`")] = (cells[1], cells[2])
     return found
+
+
+def type_cell(kind: Any, s: str = "") -> str:
+    """How the page calls a type; `s` makes it many."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Annotated, UnionType):
+        return type_cell(args[0], s)
+    if origin is tuple:
+        return f"list of {type_cell(args[0], 's')}"
+    if origin is Mapping or is_dataclass(kind):
+        return f"strings or table{s}" if s and hasattr(kind, "TEXT") else f"table{s}"
+    return {bool: "true or false", int: "whole number"}.get(kind, "string") + s
+
+
+def default_cell(kind: Any, value: Any) -> str:
+    """How the page gives a default; one that nobody may write is "none"."""
+    forms = [mark for mark in get_args(kind) if isinstance(mark, Form)]
+    if value is None or not all(form.allows(value) for form in forms if value == ""):
+        return "none"
+    return f"`{json.dumps(value)}`"
+
+
+def assert_cells(cells: tuple[str, str], kind: Any, default: Any, key: str) -> None:
+    wanted = "required" if default is MISSING else default_cell(kind, default)
+    assert (key, cells[0]) == (key, type_cell(kind))
+    assert cells[1] == wanted or cells[1].startswith("required with"), key
 
 
 def inside(data: Any, table: str) -> list[dict[str, Any]]:
@@ -101,10 +163,29 @@ def test_the_page_has_each_key_that_the_program_takes_and_no_other(refused: Any)
             said = refused(data)
             if match := re.search(r"zzzzzz: this key is unknown; known keys: (.*)\.?$", said):
                 known.setdefault(table, set()).update(match[1].rstrip(".").split(", "))
-    assert known == documented()
+    assert known == {table: {*keys} for table, keys in documented().items()}
     data = {**example(), "zzzzzz": 1}
     top = set(refused(data).rpartition("known keys: ")[2].split(", "))
     assert {table.partition(".")[0] for table in known} == top
+
+
+@pytest.mark.parametrize("table", CLASSES)
+def test_the_page_has_the_type_and_the_default_of_each_key(table: str) -> None:
+    page = documented()[table]
+    for key, kind, default in toml_table._keys(CLASSES[table]).values():
+        if key in page and key not in READER.get(table, "").split():
+            assert_cells(page[key], kind, default, key)
+            del page[key]
+    assert page.keys() == {*READER.get(table, "").split()}
+
+
+@pytest.mark.parametrize("table", STAND_INS)
+def test_the_page_has_each_key_of_the_stand_in_s_file(table: str) -> None:
+    page = documented(STAND_IN)[table]
+    keys = toml_table._keys(STAND_INS[table])
+    assert page.keys() == keys.keys()
+    for key, (_, kind, default) in keys.items():
+        assert_cells(page[key], kind, default, key)
 
 
 # ------------------------------------------------------------------ docs/controls.md

@@ -16,28 +16,19 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from debian.debian_support import Version
 
 from backport.check import finding
 from backport.check.finding import Finding, Severity
-from backport.recipe.model import Published
+from backport.recipe.model import Published, Tool
 
 DATA = Path(__file__).parent / "data"
 _KEYS = ("tool", "source", "where", "rule", "form", "what", "severity")
-# Every tool that a rule compares with: the key in [series.NAME.toolchain], and its name.
-TOOLS = {
-    "debhelper": "debhelper",
-    "dh-python": "dh-python",
-    "dpkg": "dpkg",
-    "init-system-helpers": "init-system-helpers",
-    "systemd": "systemd",
-    "apt": "apt",
-    "python2": "Python 2",
-    "python3": "Python 3",
-    "policy": "Debian Policy",
-}
+_NAMES = {"python2": "Python 2", "python3": "Python 3", "policy": "Debian Policy"}
+TOOLS: dict[Tool, str] = {tool: _NAMES.get(tool, tool) for tool in get_args(Tool)}
+"""Every tool that a rule compares with: the key in [series.NAME.toolchain], and its name."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Entry:
 
     rule: str
     what: str
-    tool: str
+    tool: Tool
     since: str
     source: str
     severity: Severity = "error"
@@ -61,10 +52,10 @@ class Ceiling:
     """The versions of one series' tools, and what was found above them."""
 
     series: str
-    toolchain: Mapping[str, Published]
+    toolchain: Mapping[Tool, Published]
     findings: list[Finding] = field(default_factory=list)
 
-    def has(self, tool: str, since: str) -> bool | None:
+    def has(self, tool: Tool, since: str) -> bool | None:
         """Whether the series' tool is of that version or a later one; None if not known."""
         known = self.toolchain.get(tool)
         if known is None or not known.version:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from debian.deb822 import Deb822
 
@@ -12,6 +13,7 @@ from backport.check import finding, python_code
 from backport.check.binaries import Binary, PackagedFile
 from backport.check.ceiling import Ceiling, Entry, entries
 from backport.check.lines import directives, logical_lines
+from backport.recipe.model import Tool
 from backport.source import relations
 from backport.source.relations import Relation
 from backport.source.text import control_paragraphs, read_text
@@ -23,7 +25,7 @@ MAINTAINER = ("preinst", "postinst", "prerm", "postrm", "config", "maintscript")
 _UNITS = (".service", ".socket", ".timer", ".path", ".mount", ".automount", ".slice", ".target")
 _BUILD = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # The binary packages that have the version of a tool.
-_PACKAGES = {
+_PACKAGES: dict[str, Tool] = {
     "debhelper": "debhelper",
     "dh-python": "dh-python",
     **dict.fromkeys(("dpkg", "dpkg-dev", "libdpkg-perl"), "dpkg"),
@@ -176,7 +178,9 @@ def _check_policy(source: Deb822, ceiling: Ceiling) -> None:
         ceiling.uses(entry, "debian/control, Standards-Version")
 
 
-def _language(file: PackagedFile, text: str, depends: set[str]) -> str:
+def _language(
+    file: PackagedFile, text: str, depends: set[str]
+) -> Literal["python2", "python3", ""]:
     """The Python that runs a file of a package: ``python2``, ``python3`` or "" for none."""
     if file.path.startswith("usr/share/doc/"):  # examples are for reading
         return ""

@@ -13,6 +13,7 @@ import tokenize
 import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from backport.check import finding
 from backport.check.ceiling import Ceiling, Entry
@@ -56,7 +57,7 @@ class Feature:
 def check(
     text: str,
     place: str,
-    language: str,
+    language: Literal["python2", "python3"],
     ceiling: Ceiling,
     *,
     own: Collection[str] = (),
@@ -117,7 +118,7 @@ def uses(text: str) -> list[Feature]:
     return list(first.values())
 
 
-def grammar(line: str) -> str:
+def grammar(line: str) -> Literal["python2", "python3", ""]:
     """The Python that a script's first line names: ``python2``, ``python3`` or "" for none.
 
     >>> grammar("#!/usr/bin/env python3.5"), grammar("#!/usr/bin/python -E"), grammar("#!/bin/sh")

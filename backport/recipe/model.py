@@ -20,6 +20,11 @@ from backport.recipe.version_strings import upstream_part
 
 ReviewPart = Literal["patches", "patch-tests", "packaging", "tests", "changelog"]
 """Code and tests that patches insert, packaging, shipped tests (debian/tests), changelog."""
+Tool = Literal[
+    "debhelper", "dh-python", "dpkg", "init-system-helpers", "systemd", "apt", "python2", "python3",
+    "policy",
+]  # fmt: skip
+"""The tools of a series whose version a check compares with: see `check.ceiling`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Series:
     version: keys.Release
     mirror: str = ""
     archive: Mapping[str, Published] = dataclasses.field(default_factory=dict)
-    toolchain: Mapping[str, Published] = dataclasses.field(default_factory=dict)
+    toolchain: Mapping[Tool, Published] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

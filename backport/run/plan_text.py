@@ -39,6 +39,9 @@ def as_text(recipe: Recipe, archive: ArchiveVersions, steps: Mapping[StepId, Ste
             f"{' by ' + ', '.join(one.by) if one.by else ''}; {one.reason}"
             for one in recipe.retired
         ]
+    if recipe.variants:
+        lines += ["", "Variants, for controls"]
+        lines += [f"  {one.name:10} {one.purpose}" for one in recipe.variants]
     lines += _review(recipe, steps)
     counts = Counter(step.kind for step in steps)
     lines += ["", "Steps: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])]

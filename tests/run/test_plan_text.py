@@ -21,6 +21,7 @@ SPEC = Spec(
     retired={
         "old": {"series": ["xenial"], "outcome": "superseded", "by": ["alpha"], "reason": "renamed"}
     },
+    variants={"plain": ("alpha",)},
 )
 
 
@@ -57,6 +58,9 @@ Upgrade paths: 3 of 3 sort upward
 
 Sources that are left behind
   old in xenial: superseded by alpha; renamed
+
+Variants, for controls
+  plain  a control of the tests
 
 Lines to read
   xenial   alpha  patches 0, patch-tests 0, packaging 0, tests 3, changelog 5
