@@ -1,3 +1,3 @@
 """Make, prove and upload an Ubuntu stable release update from one recipe."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 import pytest
 
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
-from backport.environments.standin_modules import Dummy, Module, ModuleTable, Own
+from backport.environments.standin_modules import Dummy, Module, ModuleTable, SuitePackage
 from backport.errors import RecipeError
 from backport.recipe import model, toml_table
 from backport.recipe.bug import BugText, ExceptionItem, SruException
@@ -42,7 +42,7 @@ CLASSES: dict[str, type] = {
     "series.NAME.archive.SOURCE": model.Published,
     "series.NAME.toolchain.TOOL": model.Published,
     "source.NAME": model.Source,
-    "source.NAME.changes": model.Change,
+    "source.NAME.changes": model.ChangelogItem,
     "source.NAME.upstream": model.Upstream,
     "source.NAME.base": model.BasePin,
     "source.NAME.revision": model.Revision,
@@ -50,11 +50,11 @@ CLASSES: dict[str, type] = {
     "source.NAME.packaging": model.PackagingEdit,
     "retired.NAME": model.Retired,
     "matrix.test": model.MatrixTest,
-    "matrix.test.control": model.Control,
+    "matrix.test.control": model.NegativeControl,
     "variant.NAME": model.Variant,
     "test-source.NAME": model.Source,
 }
-STAND_INS = {"": ModuleTable, "module.NAME": Module, "own.NAME": Own, "dummy.NAME": Dummy}
+STAND_INS = {"": ModuleTable, "module.NAME": Module, "own.NAME": SuitePackage, "dummy.NAME": Dummy}
 # Keys that the reader looks for itself, since the default depends on others.
 READER = {
     "source.NAME": "debian-version patches tests upstream",

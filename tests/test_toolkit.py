@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from backport import __version__
 from backport.recipe import reader
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,3 +40,9 @@ def test_the_toolkit_has_no_word_of_the_update_and_nothing_of_the_study() -> Non
 def test_such_a_word_is_found(tmp_path: Path, text: str, pattern: re.Pattern[str]) -> None:
     (tmp_path / "module.py").write_text(f"x = 1\n{text}\n")
     assert len(found(tmp_path, pattern)) == 1
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    first = re.search(r"(?m)^## (\S+)", (ROOT / "CHANGELOG.md").read_text())
+    assert first is not None
+    assert first[1] == __version__

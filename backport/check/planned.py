@@ -67,7 +67,7 @@ def steps(
     made: Mapping[StepId, Step],
     *,
     long: bool,
-    lives: bool = True,
+    lifecycle: bool = True,
     older: Mapping[str, Collection[str]],
 ) -> Iterator[Step]:
     """The checks of what was built.
@@ -78,7 +78,7 @@ def steps(
 
     Parameters:
         made: the steps that are there already, fetch to build.
-        lives: whether packages are installed, upgraded, removed and purged at all.
+        lifecycle: whether packages are installed, upgraded, removed and purged at all.
         older: by a series' name: the test sources that stand for what its archive has.
     """
     builds = [
@@ -103,7 +103,7 @@ def steps(
             made_in = tuple(replace(build, kind="source") for build in own)
             text = json.dumps([limits.source, limits.all])
             yield _step(StepId("check", series, test=REVIEW), made_in, limits=text)
-        if lives:
+        if lifecycle:
             before = (
                 build
                 for build in made

@@ -97,22 +97,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _shipped(recipe: Recipe, request: Request) -> tuple[str, ...]:
     """The recipe's tests of a source package."""
-    control = recipe.source(request.source).tests / "control"
-    return tuple(named_tests(read_text(control))) if control.is_file() else ()
+    file = recipe.source(request.source).tests / "control"
+    return tuple(named_tests(read_text(file))) if file.is_file() else ()
 
 
 def _controls(recipe: Recipe, request: Request, shipped: tuple[str, ...]) -> list[list[ServiceRun]]:
-    """The controls of the tests that the package ships, those on the same variant together."""
+    """The negative controls of the tests that the package ships, by their variant."""
     by_variant: dict[str, list[ServiceRun]] = {}
     for row in recipe.matrix:
         if row.source != request.source or row.name not in shipped or row.matrix:
             continue
-        for control in row.controls:
-            if variant := control.variant:
+        for negative in row.controls:
+            if variant := negative.variant:
                 why = f"name a PPA with packages of the variant {variant}: --control-ppa"
                 skipped = Skipped(f"control not run: {why}")
                 run = ServiceRun(*request.cell, "", skipped, test=row.name, variant=variant)
-                by_variant.setdefault(variant, []).append(replace(run, control=control.test))
+                by_variant.setdefault(variant, []).append(replace(run, control=negative.test))
     return list(by_variant.values())
 
 

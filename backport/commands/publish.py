@@ -91,7 +91,7 @@ def _upload(
     # A kept answer is not good enough for an upload.
     records = Records(args.cache, client, fresh=True)
     archive = archive_versions(recipe, records, work=store.work)
-    upgrade_order.refuse_downward(recipe, archive)
+    upgrade_order.check_upgrades(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     series = tuple(args.series) or tuple(one.name for one in recipe.series)
     needed = recipe.with_needs(tuple(args.source) or tuple(one.name for one in recipe.sources))

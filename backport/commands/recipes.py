@@ -69,5 +69,5 @@ def plan(args: argparse.Namespace) -> int:
         for text in notes:
             common.note(text, args)
         print(plan_text.as_text(recipe, archive, steps))
-    upgrade_order.refuse_downward(recipe, archive)
+    upgrade_order.check_upgrades(recipe, archive)
     return 0

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     archive = upgrade_order.archive_versions(
         recipe, args.cache, store.work, offline=args.offline, note=tell
     )
-    upgrade_order.refuse_downward(recipe, archive)
+    upgrade_order.check_upgrades(recipe, archive)
     recipe = versions.with_chosen(recipe, archive)
     if args.until == "fetch":
         with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:

@@ -13,7 +13,7 @@ from backport.errors import MachineError, RemoteError, UsageError
 from backport.recipe.model import Recipe, Series
 from backport.transport import Limits
 
-KINDS = ("ubuntu", "stand-in")
+BASES = ("ubuntu", "stand-in")
 _PATIENCE = Limits(connect=5.0, silence=5.0, total=5.0)
 
 
@@ -48,8 +48,8 @@ def choose(
     Raises:
         UsageError: there is no base of that name. RecipeError: the recipe's stand-in is wrong.
     """
-    if named and named not in KINDS:
-        raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(KINDS)}")
+    if named and named not in BASES:
+        raise UsageError(f"there is no base {named!r}", advice=f"name one of {', '.join(BASES)}")
     kind, reason = named, ""
     if not kind and offline:
         kind, reason = before, "" if before else "offline, the Ubuntu archive is not asked"

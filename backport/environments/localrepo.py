@@ -10,7 +10,7 @@ from backport.engine import system_errors
 from backport.engine.process import run
 from backport.engine.step import hash_text
 from backport.errors import InputError, StepError
-from backport.source.files import same_file, set_plain_modes, settle, sha256_of
+from backport.source.files import same_file, set_modes_and_times, set_plain_modes, sha256_of
 from backport.system_packages import require
 
 _INDEX_OPTIONS = (
@@ -80,7 +80,7 @@ def write_deb(tree: Path, control: Mapping[str, str], folder: Path, *, epoch: in
     meta.mkdir()
     text = "".join(f"{field}: {value}\n" for field, value in control.items() if value)
     (meta / "control").write_text(text)
-    settle(tree, epoch)
+    set_modes_and_times(tree, epoch)
     version = control["Version"].partition(":")[2] or control["Version"]
     target = folder / f"{control['Package']}_{version}_{control['Architecture']}.deb"
     # Packages for this machine alone: quick to pack and to unpack.

@@ -100,7 +100,7 @@ class StandIn:
                     table, system, modules, architecture, cache, offline=self._offline
                 )
 
-        with systems.alone(home):
+        with systems.locked(home):
             try:
                 pool = mirror.collect(
                     self._suites or debian_suites(table.suite),

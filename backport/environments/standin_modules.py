@@ -112,7 +112,7 @@ class Dummy:
 
 
 @dataclass(frozen=True)
-class Own:
+class SuitePackage:
     """A package of the suite that is used as such, and what the series have of it."""
 
     series: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class ModuleTable:
     testbed: tuple[str, ...] = ()
     module: Mapping[str, Module] = field(default_factory=dict)
     dummy: Mapping[str, Dummy] = field(default_factory=dict)
-    own: Mapping[str, Own] = field(default_factory=dict)
+    own: Mapping[str, SuitePackage] = field(default_factory=dict)
     extra: Mapping[str, Mapping[str, Module]] = field(default_factory=dict)
 
     def modules(self) -> Iterator[tuple[str, str, Module]]:

@@ -96,7 +96,7 @@ def make(
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
+def locked(home: Path) -> Iterator[None]:
     """Use the folder while nobody else prepares a base in it; drop what a kill left half-made."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".lock").open("w") as lock:

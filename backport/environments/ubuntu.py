@@ -96,7 +96,7 @@ class Ubuntu:
         ]
         home = out / self.kind / series.name
         elsewhere = dependencies.elsewhere(series.name)
-        with systems.alone(home):
+        with systems.locked(home):
             pool = mirror.collect(
                 suites,
                 systems.groups(dependencies),

@@ -109,7 +109,7 @@ PackagingFile = Annotated[
     Form(rf"(?:{_PART}/)*{_PART}", "is no file", "use a path below debian/, such as hello.postrm"),
 ]
 _LAUNCHPAD = r"[a-z0-9][a-z0-9+.-]*"
-PpaName = Annotated[
+PpaText = Annotated[
     str,
     Form(
         f"{_LAUNCHPAD}/{_LAUNCHPAD}", "is no PPA", 'write "owner/name", or "" for none', empty=True

@@ -152,7 +152,7 @@ class PackagingEdit:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangelogItem:
     """An item of the changelog. `series` empty means every series."""
 
     TEXT: ClassVar = "text"
@@ -180,7 +180,7 @@ class Source:
     upstream: Upstream | None
     patches: Path
     tests: Path
-    changes: tuple[Change, ...]
+    changes: tuple[ChangelogItem, ...]
     needs: tuple[str, ...] = ()
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     same_upstream: tuple[str, ...] = ()
@@ -272,7 +272,7 @@ class TestSource:
 
 
 @dataclass(frozen=True)
-class Control:
+class NegativeControl:
     """The counterpart of a test: `test` in the matrix has to see the harm with `variant`.
 
     Without a variant it runs on the update's own packages, and brings the harm about itself.
@@ -310,7 +310,7 @@ class MatrixTest:
     source: str
     folder: MatrixFolder
     run: Literal["every", "long"] = "every"
-    controls: Annotated[tuple[Control, ...], Key("control")] = ()
+    controls: Annotated[tuple[NegativeControl, ...], Key("control")] = ()
     timeout: int = 900
     matrix: bool = False
     extra: Annotated[tuple[str, ...], Key("with")] = ()

@@ -14,7 +14,7 @@ from backport.recipe.bug import BugText, SruException
 from backport.recipe.keys import Advice, PackageName, Version
 from backport.recipe.model import (
     BasePin,
-    Change,
+    ChangelogItem,
     MatrixFolder,
     MatrixTest,
     Published,
@@ -40,7 +40,7 @@ def load(
     path: Path,
     *,
     unpinned: bool = False,
-    alone: bool = False,
+    in_evidence: bool = False,
     matrix: Sequence[Path] = (),
     outside: Sequence[Path] = (),
 ) -> Recipe:
@@ -48,7 +48,7 @@ def load(
 
     Parameters:
         path: the file.
-        alone: it lies in evidence, without what it names outside of its own folder.
+        in_evidence: it lies in evidence, without what it names outside of its own folder.
         matrix: files of more rows of its test matrix, beside those that it includes.
         outside: folders that its paths may lead to, beside its own.
         unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
@@ -63,7 +63,7 @@ def load(
     recipe = _recipe(top, path, matrix, allowed, unpinned=unpinned)
     checks.check(recipe, unpinned=unpinned)
     recipe_outside.check_links(recipe, Folders(recipe.root, allowed))
-    if not alone:
+    if not in_evidence:
         recipe_outside.check_tests(recipe)
     return recipe
 
@@ -243,6 +243,6 @@ def _test_source(name: str, table: Table) -> TestSource:
         if base
         else table.get("patches", Path, start / "patches/test-sources" / name),
         tests=start / "autopkgtest" / "none",
-        changes=(Change(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
+        changes=(ChangelogItem(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),
     )
     return table.read(TestSource, name=name, package=package, purpose=purpose, where=table.where)

@@ -31,7 +31,7 @@ class Update:
     bug: Annotated[int, Advice("write the Launchpad bug's number")]
     maintainer: keys.Maintainer
     date: Annotated[str, Advice("write the changelog's date as in RFC 5322")]
-    ppa: keys.PpaName = ""
+    ppa: keys.PpaText = ""
     as_of: datetime.date | None = None
     key: str = ""
     stand_in: Path | None = None

@@ -23,7 +23,9 @@ STANDIN = "~standin"
 # A source package's name in braces (Debian Policy 5.6.1).
 _MADE = re.compile(r"\{([a-z0-9][a-z0-9+.-]+)\}")
 
-ArchiveVersions = Mapping[tuple[str, str], Published]
+Pair = tuple[str, str]
+"""The name of a source package, and a series."""
+ArchiveVersions = Mapping[Pair, Published]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Upgrade:
     """One claim of the proof: `lower` sorts below `higher` (dpkg's order, Policy 5.6.12).
 
     `confirmed` is whether both versions are: ours by the recipe, the archive's by a record. With
@@ -220,7 +222,7 @@ def table(recipe: Recipe, archive: ArchiveVersions) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Claim, ...]:
+def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Upgrade, ...]:
     """Every relation that an upgrade relies on; the update is refused if one does not hold.
 
     These are: the archive's version < ours, or our upload is there already; what a series has <
@@ -233,7 +235,7 @@ def proof(recipe: Recipe, archive: ArchiveVersions) -> tuple[Claim, ...]:
         of_source = [row for row in rows if row.source == source.name]
         relations += _between_series(of_source)
         relations += [
-            Claim(row.ours, source.next_version, f"{_name(row)} < next in Debian", True)
+            Upgrade(row.ours, source.next_version, f"{_name(row)} < next in Debian", True)
             for row in of_source
             if row.ours and source.next_version
         ]
@@ -262,24 +264,24 @@ def _confirmed(row: Row) -> bool:
     return bool(row.archive and row.archive.confirmed)
 
 
-def _within_series(row: Row) -> Iterator[Claim]:
+def _within_series(row: Row) -> Iterator[Upgrade]:
     if row.ours and row.archive and row.archive.version:
         claim = "already published" if row.published else "archive < ours"
-        yield Claim(
+        yield Upgrade(
             row.archive.version, row.ours, f"{_name(row)}: {claim}", _confirmed(row), row.published
         )
 
 
-def _between_series(rows: list[Row]) -> Iterator[Claim]:
+def _between_series(rows: list[Row]) -> Iterator[Upgrade]:
     for index, earlier in enumerate(rows):
         for later in rows[index + 1 :]:
             if earlier.result and later.result and (earlier.ours or later.ours):
                 confirmed = all(bool(row.ours) or _confirmed(row) for row in (earlier, later))
                 what = f"{earlier.source}: {earlier.series} < {later.series}"
-                yield Claim(earlier.result, later.result, what, confirmed)
+                yield Upgrade(earlier.result, later.result, what, confirmed)
 
 
-def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) -> Iterator[Claim]:
+def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) -> Iterator[Upgrade]:
     for retired in recipe.retired:
         for series in retired.series:
             old = archive.get((retired.name, series))
@@ -288,4 +290,4 @@ def _retired(recipe: Recipe, rows: tuple[Row, ...], archive: ArchiveVersions) ->
             for row in rows:
                 if row.source in retired.by and row.series == series and row.ours:
                     what = f"{retired.name} < {row.source} in {series}"
-                    yield Claim(old.version, row.ours, what, bool(old.confirmed))
+                    yield Upgrade(old.version, row.ours, what, bool(old.confirmed))

@@ -1,4 +1,4 @@
-"""What each kind of step does: thin glue between the plan and the rooms that do the work."""
+"""What each kind of step does: thin glue between the plan and the folders that do the work."""
 
 from __future__ import annotations
 
@@ -204,13 +204,13 @@ class Actions:
             return steps.action(self.recipe, step, out, needs, scratch)
 
     def test(self, step: Step, out: Path, needs: Mapping[StepId, Path]) -> Outcome:
-        """Run one DEP-8 test, or a control from the matrix, in a testbed with systemd."""
+        """Run one DEP-8 test, or a negative control from the matrix, in a testbed with systemd."""
         base = prepared.read(needs[StepId("base", step.id.series)])
         row = next(
             row
             for row in self.recipe.matrix
             if row.source == step.id.source
-            and step.id.test in (row.name, *(control.test for control in row.controls))
+            and step.id.test in (row.name, *(negative.test for negative in row.controls))
         )
         never_uploaded = step.control or row.matrix
         if never_uploaded:

@@ -179,7 +179,7 @@ def make(
         base_inputs: for each series what else its base depends on, as names and hashes.
     """
     wanted = selection.checks and selection.until in ("check", "test")
-    lives = wanted and (selection.long or not selection.tests)
+    lifecycle = wanted and (selection.long or not selection.tests)
     chosen = selection.series or tuple(one.name for one in recipe.series)
     series_names = [one.name for one in recipe.series if one.name in chosen]
     asked = selection.sources or tuple(source.name for source in recipe.sources)
@@ -190,7 +190,7 @@ def make(
     older = {
         name: recipe.with_needs(planned.older_sources(recipe, name, recipe.with_needs(asked)))
         for name in (series_names if base_kind != "ubuntu" else ())
-        if lives or any(row.from_archive for row in rows[name])
+        if lifecycle or any(row.from_archive for row in rows[name])
     }
     sources = _sources(recipe, closure, older)
     fetched = (_fetch_step(source, name) for name, source in sources.items())
@@ -229,8 +229,8 @@ def make(
             tests = _test_steps(recipe, series, row, builds, older.get(series, ()))
             steps |= {step.id: step for step in tests}
     if selection.checks:
-        of_built = planned.steps(recipe, steps, long=selection.long, lives=lives, older=older)
-        steps |= {step.id: step for step in of_built}
+        built = planned.steps(recipe, steps, long=selection.long, lifecycle=lifecycle, older=older)
+        steps |= {step.id: step for step in built}
     return _until(steps, selection)
 
 

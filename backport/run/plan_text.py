@@ -11,7 +11,7 @@ from backport.check import planned
 from backport.engine.step import KINDS, Step, StepId
 from backport.recipe import versions
 from backport.recipe.model import Recipe
-from backport.recipe.versions import ArchiveVersions, Claim, Row
+from backport.recipe.versions import ArchiveVersions, Row, Upgrade
 from backport.source import weight
 from backport.source.weight import Weight
 
@@ -94,7 +94,7 @@ def as_json(
     }
 
 
-def _relation(relation: Claim) -> str:
+def _relation(relation: Upgrade) -> str:
     mark = "ok" if relation.holds else "WRONG"
     sign = "=" if relation.published else "<"
     sure = "" if relation.confirmed else "  (unconfirmed)"

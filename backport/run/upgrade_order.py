@@ -56,7 +56,7 @@ def _unchanged(recipe: Recipe, archive: ArchiveVersions, store: Store) -> Archiv
     return {pair: replace(has, ours=has.ours and made(*pair)) for pair, has in archive.items()}
 
 
-def refuse_downward(recipe: Recipe, archive: ArchiveVersions) -> None:
+def check_upgrades(recipe: Recipe, archive: ArchiveVersions) -> None:
     """Refuse an update with a path that does not sort upward.
 
     Raises:

@@ -30,14 +30,14 @@ FORMATS = (QUILT, "3.0 (native)", "1.0")
 
 _ANOTHER = "this .dsc cannot be used: pin another"
 
-State = Literal["good", "expired key", "unknown key", "none"]
+SignatureState = Literal["good", "expired key", "unknown key", "none"]
 
 # Debian Policy 5.6.19 and 5.6.1: no separator, no leading dot.
 _FILE = re.compile(r"[a-z0-9][A-Za-z0-9+.~_-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Words of gpg's status output (doc/DETAILS in GnuPG), and a remark that goes before the name; of
 # several signatures a good one counts first.
-_STATES: dict[str, tuple[State, str]] = {
+_STATES: dict[str, tuple[SignatureState, str]] = {
     "GOODSIG": ("good", ""),
     "EXPKEYSIG": ("expired key", ""),
     "EXPSIG": ("expired key", "the signature itself is expired: "),
@@ -80,7 +80,7 @@ class DscInfo:
 class Signature:
     """How a .dsc is signed. The pinned hash is the gate; this is reported beside it."""
 
-    state: State
+    state: SignatureState
     key_id: str = ""
     detail: str = ""
 

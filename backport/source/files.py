@@ -48,7 +48,7 @@ def set_plain_modes(folder: Path) -> None:
             path.chmod(plain_mode(path.stat().st_mode))
 
 
-def settle(folder: Path, seconds: int) -> None:
+def set_modes_and_times(folder: Path, seconds: int) -> None:
     """Give all below `folder` its plain mode and one time, in seconds since 1970."""
     set_plain_modes(folder)
     for path in sorted([folder, *folder.rglob("*")], reverse=True):

@@ -18,7 +18,7 @@ from backport.source.control import edit_control, for_ubuntu
 from backport.source.dep8 import add_tests
 from backport.source.dpkg import Dpkg, isolated
 from backport.source.dsc import QUILT, DscInfo, file_version, read_dsc, require_format
-from backport.source.files import LEFT_OUT, settle, sha256_of, tree_hashes
+from backport.source.files import LEFT_OUT, set_modes_and_times, sha256_of, tree_hashes
 from backport.source.overlay import lay_over
 from backport.source.patches import apply_series, read_series
 from backport.source.tarball import compression, unpack
@@ -137,7 +137,7 @@ def make(
             if (job.debian / file).is_file():
                 notes += not_utf8(read_text(job.debian / file), f"debian/{file}")
         # Of the other formats' trees more than debian/ is packed anew.
-        settle(job.debian if form == QUILT else job.tree, moment)
+        set_modes_and_times(job.debian if form == QUILT else job.tree, moment)
         job.dpkg.build(job.tree, form)
         _check_unpacked(job)
         done = work / "done"

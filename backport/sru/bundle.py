@@ -48,7 +48,7 @@ _FIXED = ("fetch", "source", "build")
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeEvidence:
     """Evidence on disk: its folder, its archive and that archive's sha256.
 
     `fresh` says that it was made just now.
@@ -60,7 +60,7 @@ class Made:
     fresh: bool
 
 
-def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
+def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> MadeEvidence:
     """Make the evidence of a run below ``evidence/`` in the work folder, unless it is there.
 
     Parameters:
@@ -80,7 +80,7 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
     target = folder.with_name(f"{folder.name}{archive.SUFFIX}")
     if target.is_file() and (folder / manifest.FILE).is_file():
         atomic.link(home / LATEST, folder.name)
-        return Made(folder, target, sha256_of(target), fresh=False)
+        return MadeEvidence(folder, target, sha256_of(target), fresh=False)
     recipe = versions.as_made(recipe, run.versions)
     if other := check.other_inputs(recipe, {step.id: step.inputs for step in run.steps}):
         raise InputError(
@@ -112,7 +112,7 @@ def make(recipe: Recipe, store: Store, run: RunRecord, cache: Path) -> Made:
         raise
     for link in (known, home / LATEST):
         atomic.link(link, told.name)
-    return Made(folder, target, sha256_of(target), fresh=True)
+    return MadeEvidence(folder, target, sha256_of(target), fresh=True)
 
 
 class _Collector:

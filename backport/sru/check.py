@@ -30,7 +30,7 @@ _LOGS = {"build": "build.log", "test": "log"}
 
 
 @dataclass(frozen=True)
-class Fault:
+class Defect:
     """Something that is wrong with evidence: the file or step, and what it is."""
 
     place: str
@@ -48,7 +48,7 @@ class Checked:
     """
 
     manifest: Manifest
-    faults: tuple[Fault, ...]
+    faults: tuple[Defect, ...]
     sha256: str
 
 
@@ -90,7 +90,7 @@ def recipe_of(inputs: Path, contents: Manifest) -> Recipe:
         RecipeError: it cannot be read.
     """
     matrix = [inputs / name for name in contents.matrix]
-    return reader.load(inputs / contents.recipe, alone=True, matrix=matrix)
+    return reader.load(inputs / contents.recipe, in_evidence=True, matrix=matrix)
 
 
 def other_inputs(
@@ -184,54 +184,54 @@ def sound(path: Path, what: str) -> Manifest:
     return checked.manifest
 
 
-def _files(folder: Path, contents: Manifest) -> Iterator[Fault]:
+def _files(folder: Path, contents: Manifest) -> Iterator[Defect]:
     for name, content in contents.files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
-            yield Fault(name, "it is missing")
+            yield Defect(name, "it is missing")
         elif (path.stat().st_size, sha256_of(path)) != (content.size, content.sha256):
-            yield Fault(
+            yield Defect(
                 name, "it was changed: it does not have the size and sha256 of the manifest"
             )
         elif bool(path.stat().st_mode & 0o100) != content.executable:
-            yield Fault(name, "it was changed: its mode is not that of the manifest")
+            yield Defect(name, "it was changed: its mode is not that of the manifest")
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         known = name in contents.files or name == manifest.FILE
         if (path.is_symlink() or not path.is_dir()) and not known:
-            yield Fault(name, "the manifest does not know this file")
+            yield Defect(name, "the manifest does not know this file")
 
 
-def _steps(folder: Path, contents: Manifest) -> Iterator[Fault]:
+def _steps(folder: Path, contents: Manifest) -> Iterator[Defect]:
     """What the steps say of each other, and whether each left what its kind leaves."""
     digests = {one.id: one.record.digest for one in contents.steps}
     for step in contents.steps:
         name, record, needs = str(step), step.record, step.step.needs
         if missing := [need for need in needs if need not in digests]:
-            yield Fault(name, f"the step that it needs is not there: {missing[0]}")
+            yield Defect(name, f"the step that it needs is not there: {missing[0]}")
             continue
         if not record.key:
             if step.passed:
-                yield Fault(name, "it passed, but it has no key: it never ran")
+                yield Defect(name, "it passed, but it has no key: it never ran")
             continue
         read = {need: digests[need] for need in needs}
         if step.passed and record.key != step_key(step.step, read):
-            yield Fault(name, "its key is not that of its inputs: evidence of another run")
+            yield Defect(name, "its key is not that of its inputs: evidence of another run")
         if record.digest != outputs_digest(record.outputs):
-            yield Fault(name, "its outputs are not those that its hash speaks of")
+            yield Defect(name, "its outputs are not those that its hash speaks of")
         for output, digest in step.outputs.items():
             path = f"{step.folder}/{output}"
             content = contents.files.get(path)
             if content is None or (content.sha256 != digest and not content.removed):
-                yield Fault(path, "it is not the output that its step recorded")
+                yield Defect(path, "it is not the output that its step recorded")
         yield from _logs(step, folder, contents)
 
 
-def _logs(step: StepRecord, folder: Path, contents: Manifest) -> Iterator[Fault]:
+def _logs(step: StepRecord, folder: Path, contents: Manifest) -> Iterator[Defect]:
     log = _LOGS.get(step.id.kind)
     if log and step.passed and f"{step.folder}/{log}" not in contents.files:
-        yield Fault(str(step), f"it passed, but its log is missing: {log}")
+        yield Defect(str(step), f"it passed, but its log is missing: {log}")
     try:
         commands(folder, step)
     except InputError:
-        yield Fault(f"{step.folder}/{programs.FILE}", "the record of its commands cannot be read")
+        yield Defect(f"{step.folder}/{programs.FILE}", "the record of its commands cannot be read")

@@ -16,7 +16,7 @@ from backport.launchpad.bug.data import Bug
 from backport.recipe.bug import SruException
 from backport.recipe.model import Recipe
 from backport.sru import manifest
-from backport.sru.checklist_data import Checklist, Item, State, TagChange
+from backport.sru.checklist_data import Checklist, Item, ItemState, TagChange
 from backport.sru.facts import Facts, uploads
 from backport.sru.proof import Proof, Proofs
 
@@ -133,7 +133,7 @@ class _List:
             why = f"It has {there.version}, {there.status} since {there.published[:10]}."
             if there.version != ours:
                 why += " That is another version than this update's."
-            state: State = "done" if there.version == ours else "missing"
+            state: ItemState = "done" if there.version == ours else "missing"
             yield Item(state, place, what, why, rule, address)
             yield self._ageing(pair, there.published)
             yield Item(
@@ -153,7 +153,7 @@ class _List:
 
     def _ageing(self, pair: tuple[str, str], published: str) -> Item:
         what = f"It has been in {pair[1]}-proposed for {AGEING_DAYS} days"
-        state: State = "unknown"
+        state: ItemState = "unknown"
         why, advice = "The record has no date.", ""
         if published:
             days = (self.now - datetime.fromisoformat(published)).total_seconds() / 86400
@@ -212,7 +212,7 @@ class _List:
         if bug is None:
             return
         proofs = self.proofs[series]
-        state: State = "missing"
+        state: ItemState = "missing"
         if failed := _failed_tags(bug, series):
             why = f"Somebody has set {', '.join(failed)}."
             advice = "Find out what failed; only a person can decide that it is well now."
@@ -275,7 +275,7 @@ class _List:
         posted = self.facts.bug is not None and any(
             self.sha256 and self.sha256 in comment for comment in self.facts.bug.comments
         )
-        state: State = "unknown" if self.facts.bug is None else "done" if posted else "missing"
+        state: ItemState = "unknown" if self.facts.bug is None else "done" if posted else "missing"
         return Item(
             state, self.place, "A comment says what was tested, with the packages' versions",
             "It is there, with this evidence's hash." if posted

@@ -6,8 +6,8 @@ import textwrap
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-State = Literal["done", "missing", "person", "unknown"]
-STATES: tuple[State, ...] = get_args(State)
+ItemState = Literal["done", "missing", "person", "unknown"]
+STATES: tuple[ItemState, ...] = get_args(ItemState)
 _SIGNS = {"done": "[x]", "missing": "[ ]", "person": "[P]", "unknown": "[?]"}
 _WIDTH = 98
 
@@ -22,7 +22,7 @@ class Item:
     next, and `rule` where it is written.
     """
 
-    state: State
+    state: ItemState
     place: str
     what: str
     why: str
@@ -60,7 +60,7 @@ class Checklist:
     record: str = ""
     record_sha256: str = ""
 
-    def count(self, state: State) -> int:
+    def count(self, state: ItemState) -> int:
         """How many lines have that state."""
         return sum(item.state == state for item in self.items)
 

@@ -16,8 +16,7 @@ from backport.launchpad.bug.description import hide
 from backport.launchpad.builds.states import PublishedBinary, read_binaries
 from backport.recipe import versions
 from backport.recipe.model import Recipe
-
-Pair = tuple[str, str]
+from backport.recipe.versions import Pair
 
 
 @dataclass(frozen=True)

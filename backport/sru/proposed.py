@@ -21,13 +21,14 @@ from backport.environments.base import Base
 from backport.errors import InputError
 from backport.launchpad.builds.states import PublishedBinary
 from backport.recipe.model import Recipe
+from backport.recipe.versions import Pair
 from backport.run import plan as planning
 from backport.run.actions import Actions, Options, tidy
 from backport.run.plan import Selection
 from backport.source import fetch
 from backport.source.files import same_file
 from backport.sru import bundle, run_record
-from backport.sru.facts import Facts, Pair, uploads
+from backport.sru.facts import Facts, uploads
 
 FOLDER = "proposed"
 

@@ -25,7 +25,7 @@ from backport.source.weight import Weight
 from backport.sru import check, manifest, sections
 from backport.sru.checklist_data import Checklist
 from backport.sru.manifest import Manifest, StepRecord
-from backport.sru.report_parts import STATES, Cell, Chip, Overall, Pair, Patch, Shown, href
+from backport.sru.report_parts import STATES, Artifact, Badge, Cell, Contrast, Overall, Patch, href
 
 # What tells best how a step went; the record of its commands is there for every step that ran.
 _LOGS = (
@@ -70,17 +70,17 @@ class Report:
         return check.service_tests(self.folder, self.manifest)
 
     @cached_property
-    def in_place(self) -> Mapping[str, Chip]:
+    def service_verdicts(self) -> Mapping[str, Badge]:
         """The service's verdicts that stand in place of those of steps, by the steps' names."""
-        return {str(step): self._service_chip(one) for step, one in self.service.tests.items()}
+        return {str(step): self._service_badge(one) for step, one in self.service.tests.items()}
 
     @cached_property
     def overall(self) -> Overall:
         """The verdict over all steps; what the service said of a test stands in its place."""
         states: dict[str, list[tuple[str, str]]] = {state: [] for state in STATES}
         for step in self.manifest.steps:
-            chip = self.in_place.get(str(step)) or self._chip(step)
-            states[chip.state].append((str(step), chip.link))
+            badge = self.service_verdicts.get(str(step)) or self._badge(step)
+            states[badge.state].append((str(step), badge.link))
         worst = next((state for state in STATES if states[state]), "skipped")
         missing = "no check ran" if not self.checks_run else ""
         if not any(self.counts.values()):
@@ -120,20 +120,20 @@ class Report:
                 yield Patch(path.name, dep3.read(head), tuple(dict.fromkeys(names)), link)
 
     @cached_property
-    def pairs(self) -> tuple[Pair, ...]:
+    def pairs(self) -> tuple[Contrast, ...]:
         """Tests that have controls, side by side."""
         pairs = []
         for row in self.recipe.matrix:
             for series in self.series if row.controls else ():
                 test = StepId("test", series, row.source, test=row.name)
-                if patched := self.in_place.get(str(test)) or self._chip_of(test):
+                if patched := self.service_verdicts.get(str(test)) or self._badge_of(test):
                     by_service = test in self.service.tests
                     controls = tuple(self._controls(row, series, by_service))
-                    pairs.append(Pair(series, row.source, row.name, patched, controls))
+                    pairs.append(Contrast(series, row.source, row.name, patched, controls))
         return tuple(pairs)
 
     @cached_property
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[Artifact, ...]:
         """What the tests left for the report among their artifacts."""
         shown = []
         for step in self.manifest.steps:
@@ -143,18 +143,18 @@ class Report:
                     test = f"{step.id.test} in {step.id.series}"
                     test += f" ({step.id.variant})" if step.id.variant else ""
                     section = sections.read(self.folder / name)
-                    shown.append(Shown(section, test, self._chip(step), self.href(name)))
+                    shown.append(Artifact(section, test, self._badge(step), self.href(name)))
         return tuple(shown)
 
     @cached_property
-    def ppa(self) -> tuple[tuple[ServiceRun, Chip, str], ...]:
+    def ppa(self) -> tuple[tuple[ServiceRun, Badge, str], ...]:
         """The service's runs, controls too, with their verdicts and what of them counts."""
         ppa = []
         for run, why_not in self.service.runs:
             state = verdict.kind(run.verdict)
             counts = f"does not count: {why_not}" if why_not else "in place of what ran here"
-            chip = Chip(state, state, self._record(run), verdict.text(run.verdict))
-            ppa.append((run, chip, counts))
+            badge = Badge(state, state, self._record(run), verdict.text(run.verdict))
+            ppa.append((run, badge, counts))
         return tuple(ppa)
 
     @cached_property
@@ -201,21 +201,21 @@ class Report:
         below = (name for name in self.manifest.files if name.startswith(f"{step.folder}/"))
         return next((link for name in (*named, *below) if (link := self.href(name))), "")
 
-    def _chip(self, step: StepRecord, text: str = "") -> Chip:
+    def _badge(self, step: StepRecord, text: str = "") -> Badge:
         """The verdict of a step, with a link to its log."""
         state = verdict.kind(step.verdict)
         link = self.href(f"{step.folder}/{finding.FILE}") or self.log(step)
-        return Chip(state, text or state, link, verdict.text(step.verdict), step.record.seconds)
+        return Badge(state, text or state, link, verdict.text(step.verdict), step.record.seconds)
 
-    def _chip_of(self, step: StepId) -> Chip | None:
+    def _badge_of(self, step: StepId) -> Badge | None:
         record = self.manifest.step(step)
-        return self._chip(record) if record is not None else None
+        return self._badge(record) if record is not None else None
 
-    def _service_chip(self, test: ServiceTest, text: str = "") -> Chip:
+    def _service_badge(self, test: ServiceTest, text: str = "") -> Badge:
         """The service's verdict of a test, with its origin in words and a link to its log."""
         state = verdict.kind(test.verdict)
         words, link = f"{text or state} ({test.origin})", self._record(test.worst)
-        return Chip(state, words, link, verdict.text(test.verdict))
+        return Badge(state, words, link, verdict.text(test.verdict))
 
     def _cell(self, source: str, series: str) -> Cell:
         made = self.manifest.step(StepId("source", series, source))
@@ -227,19 +227,19 @@ class Report:
         for step in own:
             if step.id.kind == "test":
                 control = f" (control, {step.id.variant or 'same'})" if step.step.control else ""
-                tests[step.id] = self._chip(step, step.id.test + control)
+                tests[step.id] = self._badge(step, step.id.test + control)
         for step_id, there in self.service.tests.items():
             if (there.series, there.source) == pair:
                 mark = f" (control, {there.variant})" if there.variant else ""
                 text = tests[step_id].text if step_id in tests else there.test + mark
-                tests[step_id] = self._service_chip(there, text)
+                tests[step_id] = self._service_badge(there, text)
         return Cell(
             series,
             self.manifest.versions.get(f"{series}/{source}", ""),
-            self._chip(made),
-            self._chip_of(StepId("build", series, source)),
+            self._badge(made),
+            self._badge_of(StepId("build", series, source)),
             tuple(tests.values()),
-            tuple(self._chip(one, one.id.test or "checks") for one in own if one in self.checks),
+            tuple(self._badge(one, one.id.test or "checks") for one in own if one in self.checks),
             self._weight(made),
         )
 
@@ -249,7 +249,7 @@ class Report:
 
     def _controls(
         self, row: MatrixTest, series: str, by_service: bool
-    ) -> Iterator[tuple[str, Chip]]:
+    ) -> Iterator[tuple[str, Badge]]:
         """The controls of a test; where the service ran the test, it has to run them too.
 
         One that it did not run is said not to have run there; what was seen here stays beside it.
@@ -257,13 +257,13 @@ class Report:
         for control in row.controls:
             test = StepId("test", series, row.source, control.variant, control.test)
             title = control.variant or "mutations of the same packages"
-            if there := self.in_place.get(str(test)):
+            if there := self.service_verdicts.get(str(test)):
                 yield title, there
                 continue
             if by_service and control.variant and not row.matrix:
                 why = self._not_run(row.source, series, control.test)
-                yield f"{title}, in a PPA of its own", Chip("skipped", "skipped", "", why)
-            if here := self._chip_of(test):
+                yield f"{title}, in a PPA of its own", Badge("skipped", "skipped", "", why)
+            if here := self._badge_of(test):
                 yield title, here
 
     def _not_run(self, source: str, series: str, control: str) -> str:

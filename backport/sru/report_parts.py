@@ -15,7 +15,7 @@ STATES = ("failed", "broken", "skipped", "passed")
 
 
 @dataclass(frozen=True)
-class Chip:
+class Badge:
     """A verdict with its words and the file that it comes from ("" for none)."""
 
     state: str
@@ -34,10 +34,10 @@ class Cell:
 
     series: str
     version: str = ""
-    made: Chip | None = None
-    build: Chip | None = None
-    tests: tuple[Chip, ...] = ()
-    checks: tuple[Chip, ...] = ()
+    made: Badge | None = None
+    build: Badge | None = None
+    tests: tuple[Badge, ...] = ()
+    checks: tuple[Badge, ...] = ()
     weight: Weight | None = None
 
 
@@ -52,23 +52,23 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Contrast:
     """A test beside its controls: the patched packages pass, the unpatched show the harm."""
 
     series: str
     source: str
     test: str
-    patched: Chip
-    controls: tuple[tuple[str, Chip], ...]
+    patched: Badge
+    controls: tuple[tuple[str, Badge], ...]
 
 
 @dataclass(frozen=True)
-class Shown:
+class Artifact:
     """A section that a test left among its artifacts; `test` names it, `link` leads to the file."""
 
     section: Section
     test: str
-    verdict: Chip
+    verdict: Badge
     link: str
 
 

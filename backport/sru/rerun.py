@@ -29,7 +29,7 @@ _DATED = (".buildinfo", ".changes")
 
 
 @dataclass(frozen=True)
-class Again:
+class Rerun:
     """A step that ran again: both verdicts, and its outputs by whether they are the same bytes."""
 
     step: str
@@ -44,7 +44,7 @@ class Again:
         return verdict.kind(self.now) == verdict.kind(self.recorded) and not self.different
 
 
-def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: bool = False) -> Again:
+def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: bool = False) -> Rerun:
     """Run the step `name` of the evidence at `path` again.
 
     Parameters:
@@ -109,7 +109,7 @@ def _run(
     return Actions(recipe, store, base, options).table()[kind](step, out, needs), out
 
 
-def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
+def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Rerun:
     same, different = [], []
     for name, digest in record.outputs.items():
         path = out / name
@@ -118,7 +118,7 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Again:
         elif not (path.is_file() and path.suffix in _DATED and record.id.kind == "build"):
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
-    return Again(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
+    return Rerun(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.build.bullseye import Bullseye, bullseye
-from tests.check.lives import Lives, lead_lives
+from tests.check.lifecycles import Lifecycles, run_lifecycles
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,6 @@ def base() -> Bullseye:
 
 
 @pytest.fixture(scope="session")
-def lives(base: Bullseye, tmp_path_factory: pytest.TempPathFactory) -> Lives:
+def lifecycles(base: Bullseye, tmp_path_factory: pytest.TempPathFactory) -> Lifecycles:
     """What was found when tiny packages were installed, upgraded, removed and purged."""
-    return lead_lives(base.testbed_root, tmp_path_factory.mktemp("lives"))
+    return run_lifecycles(base.testbed_root, tmp_path_factory.mktemp("lifecycles"))

@@ -44,7 +44,7 @@ def test_a_plain_run_builds_one_source_package_twice_and_a_long_one_all(recipe: 
     assert set(checks(recipe, long=True)) == {*common, *(f"{name}.reproducible" for name in plain)}
 
 
-def test_a_run_that_names_its_tests_leads_no_lives_and_one_without_checks_has_none(
+def test_a_run_that_names_its_tests_has_no_lifecycle_and_one_without_checks_has_none(
     recipe: Recipe,
 ) -> None:
     asked = Selection(tests=("smoke",))

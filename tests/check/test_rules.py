@@ -35,17 +35,17 @@ from backport.source import weight
 from backport.source.weight import Part, Weight
 from tests.build.packages import make_deb, make_repository
 from tests.check import trees, uploads
-from tests.check.lives import Lives
+from tests.check.lifecycles import Lifecycles
 from tests.check.trees import above, python_above, toolchain, tree
 from tests.support.source_builder import patch_text
 
 
 @dataclass(frozen=True)
 class World:
-    """A folder for a case, the lives of tiny packages, and an update with an edit of control."""
+    """A folder for a case, lifecycles of tiny packages, and an update with an edit of control."""
 
     root: Path
-    lives: Callable[[], Lives]
+    lifecycles: Callable[[], Lifecycles]
     made: Callable[[ControlEdit | None], Path]
 
 
@@ -163,11 +163,11 @@ def of_upload(
 
 
 def life(name: str) -> Case:
-    return lambda world: world.lives().findings[name]
+    return lambda world: world.lifecycles().findings[name]
 
 
 def upgrade(name: str) -> Case:
-    return lambda world: world.lives().upgrades[name]
+    return lambda world: world.lifecycles().upgrades[name]
 
 
 @case
@@ -327,13 +327,13 @@ def updates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ControlEdit |
 def worlds(
     tmp_path: Path, request: pytest.FixtureRequest, updates: Callable[[ControlEdit | None], Path]
 ) -> Callable[[], World]:
-    """A new world for each call; the testbed is only there for those who ask for lives."""
+    """A new world for each call; the testbed is only there for those who ask for lifecycles."""
     numbers = iter(range(1000))
 
     def new() -> World:
         root = tmp_path / str(next(numbers))
         root.mkdir()
-        return World(root, lambda: request.getfixturevalue("lives"), updates)
+        return World(root, lambda: request.getfixturevalue("lifecycles"), updates)
 
     return new
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backport.environments.choose import KINDS, answers, choose
+from backport.environments.choose import BASES, answers, choose
 from backport.environments.standin import StandIn
 from backport.environments.ubuntu import KEYRING_VARIABLE, Ubuntu
 from backport.errors import UsageError
@@ -101,4 +101,4 @@ def test_what_is_named_or_offline_what_the_work_folder_has_is_taken_and_nobody_i
 def test_a_base_that_there_is_not_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no base 'debian'") as caught:
         choose(recipe(), "debian")
-    assert all(kind in str(caught.value) for kind in KINDS)
+    assert all(kind in str(caught.value) for kind in BASES)

@@ -22,7 +22,7 @@ from backport.environments.ubuntu import Ubuntu
 from backport.recipe.model import Recipe
 from backport.run.actions import Actions, Options
 from tests.build.packages import make_source
-from tests.check.lives import make_package
+from tests.check.lifecycles import make_package
 from tests.environments import real
 from tests.environments.packages import export
 from tests.environments.ubuntu_archive import SERIES, UbuntuArchive, seen_at

@@ -19,7 +19,7 @@ from backport.launchpad.upload.checks import (
     order,
 )
 from backport.launchpad.upload.source import PpaSource
-from backport.recipe.model import BasePin, Change, Published, Source
+from backport.recipe.model import BasePin, ChangelogItem, Published, Source
 from tests.support.recipes import SourceSpec, Spec, load
 from tests.support.uploads import upload_record
 
@@ -36,7 +36,7 @@ SOURCE = Source(
     upstream=None,
     patches=Path(),
     tests=Path(),
-    changes=(Change("Change it."),),
+    changes=(ChangelogItem("Change it."),),
     base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
 MADE = PpaSource("a", "xenial", VERSION, "", HASHES, (), (), ("a",), ())

@@ -84,7 +84,7 @@ def test_a_test_of_a_base_at_hand_is_a_test(tmp_path: Path) -> None:
     path.write_text(recipes.toml(content))
     assert refusal(path).endswith("write upstreams, or add it")
     # Evidence has the recipe without its base.
-    assert load(path, alone=True).matrix[0].name == "upstream"
+    assert load(path, in_evidence=True).matrix[0].name == "upstream"
 
 
 def test_a_base_that_is_still_to_be_fetched_may_have_any_test(tmp_path: Path) -> None:

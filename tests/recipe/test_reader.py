@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backport.recipe.model import Change, Control, Published, Source, Variant
+from backport.recipe.model import ChangelogItem, NegativeControl, Published, Source, Variant
 from backport.recipe.patch_folder import patch_names, quilt_series_file
 from backport.recipe.reader import load
 from tests.support import recipes
@@ -33,7 +33,7 @@ def test_a_whole_recipe_is_read(tmp_path: Path) -> None:
     smoke, harm = recipe.matrix
     assert (smoke.run, smoke.timeout, smoke.controls) == ("every", 900, ())
     assert (harm.run, harm.timeout) == ("long", 60)
-    assert harm.controls == (Control("harm-control", "plain"),)
+    assert harm.controls == (NegativeControl("harm-control", "plain"),)
     assert [(one.name, one.outcome, one.by) for one in recipe.retired] == [
         ("old", "superseded", ("alpha",))
     ]
@@ -51,7 +51,7 @@ def test_one_value_stands_for_a_list_of_one(tmp_path: Path) -> None:
     content = recipes.data(TWO)
     content["source"]["alpha"] |= {"series": "xenial", "changes": "The only item."}
     alpha = recipes.load(tmp_path, TWO, content).source("alpha")
-    assert (alpha.series, alpha.changes) == (("xenial",), (Change("The only item."),))
+    assert (alpha.series, alpha.changes) == (("xenial",), (ChangelogItem("The only item."),))
 
 
 def test_an_upstream_version_may_have_a_quilt_series_of_its_own(tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_a_test_may_have_several_controls_one_on_the_updates_own_packages(tmp_pa
     content["matrix"]["test"][1]["control"] = rows
     recipe = load(recipes.write(tmp_path, TWO, content))
     assert recipe.matrix[1].controls == (
-        Control("harm-control", "plain"),
-        Control("harm-control", ""),
+        NegativeControl("harm-control", "plain"),
+        NegativeControl("harm-control", ""),
     )
 
 

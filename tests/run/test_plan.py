@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backport.engine.step import KINDS, Step
-from backport.recipe.model import Change, Recipe, Upstream
+from backport.recipe.model import ChangelogItem, Recipe, Upstream
 from backport.run import plan
 from backport.run.plan import Selection
 from tests.support import recipes
@@ -140,9 +140,9 @@ def test_the_mode_of_a_file_in_our_packaging_is_read(recipe: Recipe) -> None:
             {"upstream": Upstream("alpha.tar.gz", "f" * 64, url="https://example.org/")},
             {"fetch/alpha"},
         ),
-        ({"changes": (Change("Other."),)}, {"source/xenial/alpha", "source/yakkety/alpha"}),
+        ({"changes": (ChangelogItem("Other."),)}, {"source/xenial/alpha", "source/yakkety/alpha"}),
         (
-            {"changes": (Change("Update alpha."), Change("There.", ("xenial",)))},
+            {"changes": (ChangelogItem("Update alpha."), ChangelogItem("There.", ("xenial",)))},
             {"source/xenial/alpha"},
         ),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Dsc
 
-from backport.recipe.model import Change, Variant
+from backport.recipe.model import ChangelogItem, Variant
 from backport.source.files import sha256_of
 from backport.source.package import make
 from tests.source.packages import (
@@ -81,7 +81,7 @@ def test_our_own_packaging_on_upstreams_tarball_is_a_whole_source_package(tmp_pa
 
 def test_another_series_has_the_same_orig_tarball_and_its_own_items(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path, patches=QUILT)
-    items = (Change("Everywhere."), Change("There.", ("xenial",)))
+    items = (ChangelogItem("Everywhere."), ChangelogItem("There.", ("xenial",)))
     recipe = dataclasses.replace(
         recipe, sources=(dataclasses.replace(recipe.sources[0], changes=items),)
     )

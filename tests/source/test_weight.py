@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backport.errors import InputError
-from backport.recipe.model import Change, ControlEdit
+from backport.recipe.model import ChangelogItem, ControlEdit
 from backport.source import weight
 from backport.source.files import folder_texts
 from backport.source.weight import Part, Weight
@@ -100,7 +100,7 @@ def test_only_what_holds_in_the_series_is_weighed(tmp_path: Path) -> None:
     edit = ControlEdit("small", "Depends", "r", add=("a", "b"), series=("zesty",))
     overlay = {"overlay/small.docs": "a\n", "overlay.zesty/small.docs": "a\nb\nc\n"}
     recipe, _ = own_packaging(tmp_path, patches=overlay, control=(edit,))
-    items = (Change("All."), Change("Zesty.", ("zesty",)))
+    items = (ChangelogItem("All."), ChangelogItem("Zesty.", ("zesty",)))
     source = dataclasses.replace(recipe.sources[0], changes=items)
     weights = [
         weight.of_recipe(recipe, source, recipe.one_series(name)) for name in ("xenial", "zesty")

@@ -24,7 +24,7 @@ from backport.recipe.model import Recipe
 from backport.run import plan as planning
 from backport.run.plan import Selection
 from backport.sru import bundle, run_record
-from backport.sru.bundle import Made
+from backport.sru.bundle import MadeEvidence
 from tests.support.recipes import SourceSpec, Spec, load
 from tests.support.source_builder import write_files
 
@@ -97,7 +97,7 @@ class Place:
         record.write(self.store.work)
         return record
 
-    def evidence(self) -> Made:
+    def evidence(self) -> MadeEvidence:
         """Run, and make the evidence."""
         return bundle.make(self.recipe(), self.store, self.run(), self.cache)
 

@@ -18,7 +18,7 @@ from backport.run import plan
 from backport.run.actions import Actions, Options
 from backport.run.plan import Selection
 from backport.sru import bundle, check, manifest, rerun, run_record
-from backport.sru.bundle import Made
+from backport.sru.bundle import MadeEvidence
 from backport.sru.run_record import RunRecord
 from tests.sru.runs import Place
 from tests.support import recipes
@@ -36,7 +36,7 @@ class Real:
     store: Store
     record: RunRecord
     cache: Path
-    made: Made
+    made: MadeEvidence
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backport.recipe.model import Change, ControlEdit, Recipe, Series, Source, Upstream
+from backport.recipe.model import ChangelogItem, ControlEdit, Recipe, Series, Source, Upstream
 
 BUG = 1640978
 DATE = "Mon, 23 Nov 2026 12:00:00 +0000"
@@ -202,7 +202,7 @@ def make_recipe(
         upstream=Upstream(f"{spec.name}-{spec.upstream}.tar.gz", "0" * 64, url="http://invalid/"),
         patches=folder,
         tests=root / "autopkgtest" / spec.name,
-        changes=tuple(map(Change, changes)),
+        changes=tuple(map(ChangelogItem, changes)),
         control=control,
     )
     return Recipe(

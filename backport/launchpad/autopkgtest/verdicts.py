@@ -22,14 +22,13 @@ from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.launchpad.upload import journal
 from backport.launchpad.upload.journal import UploadRecord
 from backport.launchpad.upload.ppa import update_of
+from backport.recipe.versions import Pair
 
 FOLDER = "ppa-test"
 SUMMARY = f"{FOLDER}/summary.json"
 FORMAT = 3
 SERVICE = "Ubuntu's autopkgtest service"
 _RANK = ("failed", "broken", "passed")
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Seen:
+class UploadStatus:
     """What Launchpad has of an upload; `status` is "" while it has not taken it in."""
 
     status: str
@@ -109,10 +109,10 @@ def phase(build: Build, upload_log: Iterable[str] = ()) -> str:
     return _PHASES.get(build.state, QUEUED)
 
 
-def status(client: LaunchpadlibClient, ppa: PpaName, upload: SourceVersion) -> Seen:
+def status(client: LaunchpadlibClient, ppa: PpaName, upload: SourceVersion) -> UploadStatus:
     """How an upload to a PPA and its builds stand; raises as `ask` does."""
 
-    def question(session: Any) -> Seen:
+    def question(session: Any) -> UploadStatus:
         there = session.load(ppa.path).getPublishedSources(
             source_name=upload.source, version=upload.version, exact_match=True
         )
@@ -120,13 +120,13 @@ def status(client: LaunchpadlibClient, ppa: PpaName, upload: SourceVersion) -> S
         own = (record for record in there if str(record.distro_series_link).endswith(series))
         record = next(own, None)
         if record is None:
-            return Seen("")
+            return UploadStatus("")
         builds = list(record.getBuilds())
         done = any(build.buildstate == "Successfully built" for build in builds)
         states: dict[str, list[str]] = {}
         for binary in record.getPublishedBinaries() if done else ():
             states.setdefault(str(binary.build_link), []).append(str(binary.status))
-        return Seen(
+        return UploadStatus(
             str(record.status),
             str(record.self_link),
             tuple(_build(build, states.get(str(build.self_link), [])) for build in builds),

@@ -17,13 +17,13 @@ from backport.errors import RemoteError
 from backport.launchpad import Tell
 from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
 from backport.launchpad.builds import states
-from backport.launchpad.builds.states import Build, Seen, SourceVersion, phase
+from backport.launchpad.builds.states import Build, SourceVersion, UploadStatus, phase
 from backport.launchpad.upload.journal import NOT_TAKEN
 from backport.launchpad.upload.ppa import PpaName
 from backport.transport import MIB, Limits, UnansweredError
 
 ALL_PUBLISHED = "all published"
-# How often one build is started again for the farm's sake.
+# How often one build is started again because of the build farm.
 _RETRIES = 3
 # The seconds that Launchpad may be away for during a wait.
 _OUTAGE = 900.0
@@ -150,7 +150,7 @@ class Wait:
             return True
         return all(one in _ENDED for one in phases) and seen.status != "Pending"
 
-    def _judge(self, upload: SourceVersion, build: Build, seen: Seen) -> str:
+    def _judge(self, upload: SourceVersion, build: Build, seen: UploadStatus) -> str:
         upload_failed = build.state == "Failed to upload"
         log = build.upload_log if upload_failed and build.upload_log else build.log
         ended = tail(build.upload_log, _LOG_LINES, self.limits) if upload_failed else []
@@ -171,7 +171,7 @@ class Wait:
         return current
 
     def _again(self, upload: SourceVersion, build: Build) -> tuple[str, str]:
-        """Start a build again that failed for the farm's sake, within the bounds."""
+        """Start a build again that failed because of the build farm, within the bounds."""
         count = self._retries.get((upload, build.arch), 0)
         if count >= _RETRIES:
             return states.FAILED, f"a builder failure; started again {count} times"
@@ -196,7 +196,7 @@ class Wait:
         self.tell({"event": "build", **row.to_json()}, str(row))
         return True
 
-    def _record(self, upload: SourceVersion, seen: Seen) -> None:
+    def _record(self, upload: SourceVersion, seen: UploadStatus) -> None:
         record = states.PublishedSource(
             **asdict(upload),
             ppa=str(self.ppa),

@@ -10,7 +10,7 @@ from backport import cli
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.sru import report
 from backport.sru.report_data import Report
-from backport.sru.report_parts import Chip, Pair
+from backport.sru.report_parts import Badge, Contrast
 from tests.sru import browser, scenes
 from tests.sru.links import Links
 from tests.sru.runs import Place
@@ -26,13 +26,13 @@ def made(place: Place) -> Report:
     return report.make(folder)
 
 
-def chips(shown: Report) -> dict[str, Chip]:
+def badges(shown: Report) -> dict[str, Badge]:
     """The tests of alpha in xenial, by their words."""
     ((_, cells),) = shown.matrix
     return {test.text: test for test in cells[0].tests}
 
 
-def pair_of(shown: Report) -> Pair:
+def pair_of(shown: Report) -> Contrast:
     """Renew in xenial beside its control."""
     (pair,) = (one for one in shown.pairs if one.series == "xenial")
     return pair
@@ -49,7 +49,7 @@ def test_what_the_service_found_stands_in_place_of_what_was_found_here(ubuntu: P
     ubuntu.verdicts["build/xenial/alpha"] = Failed("build", "no room", "build.log")
     scenes.serve(ubuntu, scenes.run(ubuntu, "arm64", {**GOOD, "base-own": LOST}))
     shown = made(ubuntu)
-    assert {name: chip.state for name, chip in chips(shown).items()} == {
+    assert {name: badge.state for name, badge in badges(shown).items()} == {
         "smoke (ppa: arm64)": "passed",
         "renew (ppa: arm64)": "passed",
         "renew-control (control, unpatched)": "passed",
@@ -63,10 +63,10 @@ def test_what_is_said_of_another_source_package_is_shown_and_counts_for_nothing(
 ) -> None:
     scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", {"renew": LOST}), made_of="0" * 64)
     shown = made(ubuntu)
-    assert {name: chip.state for name, chip in chips(shown).items()} == HERE
-    assert (shown.counts["failed"], shown.in_place) == (0, {})
-    ((_, chip, counts),) = shown.ppa
-    assert (chip.state, counts) == ("failed", "does not count: not of this source package")
+    assert {name: badge.state for name, badge in badges(shown).items()} == HERE
+    assert (shown.counts["failed"], shown.service_verdicts) == (0, {})
+    ((_, badge, counts),) = shown.ppa
+    assert (badge.state, counts) == ("failed", "does not count: not of this source package")
     assert len(scenes.checklist(ubuntu, scenes.facts(ubuntu)).tags) == 2
 
 
@@ -91,10 +91,10 @@ def test_a_control_in_a_ppa_of_its_own_stands_in_place_of_the_local_one_or_is_mi
     scenes.serve(ubuntu, scenes.run(ubuntu, "amd64", GOOD), *own)
     shown = made(ubuntu)
     told = pair_of(shown).controls
-    assert [(name, chip.text) for name, chip in told] == [one[:2] for one in controls]
+    assert [(name, badge.text) for name, badge in told] == [one[:2] for one in controls]
     assert shown.counts["broken"] == int(isinstance(verdict, Broken))
-    for (_, chip), (_, _, detail) in zip(told, controls, strict=True):
-        assert chip.detail.startswith(detail)
+    for (_, badge), (_, _, detail) in zip(told, controls, strict=True):
+        assert badge.detail.startswith(detail)
         assert detail in report.as_html(shown)
         assert detail in report.as_markdown(shown)
 

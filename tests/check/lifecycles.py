@@ -1,4 +1,4 @@
-"""Tiny packages with faults in their scripts, whose life is led in one real testbed."""
+"""Tiny packages with faults in their scripts, in one real testbed from install to purge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OLD = ("sound", "unfit")
 
 
 @dataclass(frozen=True)
-class Lives:
+class Lifecycles:
     """The findings by package, and those of the upgrades by the older package's name."""
 
     findings: Mapping[str, list[Finding]]
@@ -43,7 +43,7 @@ def make_package(folder: Path, name: str, version: str, scripts: Mapping[str, st
     return Binary(make_deb(folder, name, version, scripts.get("depends", ""), files=files))
 
 
-def lead_lives(root: Path, folder: Path) -> Lives:
+def run_lifecycles(root: Path, folder: Path) -> Lifecycles:
     """Install, remove and purge each package of `NEW`, and upgrade to it from those in `OLD`."""
     new = [make_package(folder, name, "2.0", scripts) for name, scripts in NEW.items()]
     old = [make_package(folder, name, "1.0", {}) for name in OLD]
@@ -63,4 +63,4 @@ def lead_lives(root: Path, folder: Path) -> Lives:
             for one in old:
                 name = f"old-{one.name}"
                 upgrades[one.name] = list(lifecycle.upgrade(clone, name, [one], new))
-    return Lives(findings, upgrades)
+    return Lifecycles(findings, upgrades)
