@@ -53,6 +53,7 @@ def recipe(tmp_path: Path) -> list[str]:
         (["run", "--s=x"], "--s=x; write --series or --source or --strict"),
         (["log", "xenial/alpha", "--json"], "unrecognized arguments: --json"),
         (["man", "--hepl"], "unrecognized arguments: --hepl; write --help"),
+        (["explain", "--work=x"], "unrecognized arguments: --work=x"),
         (["run", "--jobs", "many"], "invalid int value: 'many'"),
     ],
 )

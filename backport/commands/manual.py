@@ -13,18 +13,14 @@ from argparse_manpage.manpage import Manpage
 
 from backport import __version__
 from backport.check import rules
-from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.errors import UsageError
 
 
 def register(subs: Subparsers) -> None:
     """Add the commands of this group."""
-    sub = common.add(subs, "explain", explain, "say what a rule of the checks means")
-    sub.add_argument(
-        "rule", nargs="?", default="", metavar="RULE", help="a finding's rule (default: all)"
-    )
     for name, function, text in (
+        ("explain", explain, "say what a rule of the checks means"),
         ("man", man, "print the man page"),
         ("completion", completion, "print the shell completion"),
     ):
@@ -34,6 +30,10 @@ def register(subs: Subparsers) -> None:
         sub.set_defaults(function=function, subcommand=sub)
         if name == "completion":
             sub.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell")
+        if name == "explain":
+            what = "a finding's rule (default: all)"
+            sub.add_argument("rule", nargs="?", default="", metavar="RULE", help=what)
+            sub.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 
 def explain(args: argparse.Namespace) -> int:
