@@ -16,11 +16,11 @@ from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import StepError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.autopkgtest import results, service, verdicts
 from backport.launchpad.autopkgtest.service import Request
 from backport.launchpad.autopkgtest.verdicts import ServiceRun
 from backport.launchpad.upload import ppa as ppas
-from backport.launchpad.upload.ppa import PpaName
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
 from backport.source.dep8 import named_tests

@@ -14,6 +14,7 @@ from backport.engine.store import Store
 from backport.errors import UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.api.environment import poll_seconds
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.archive.publications import Records, archive_versions
 from backport.launchpad.builds.states import SourceVersion
 from backport.launchpad.upload import checks, dput, gather
@@ -21,7 +22,7 @@ from backport.launchpad.upload import ppa as ppas
 from backport.launchpad.upload import send as uploading
 from backport.launchpad.upload.checks import UploadPlan
 from backport.launchpad.upload.dput import Server
-from backport.launchpad.upload.ppa import Ppa, PpaName
+from backport.launchpad.upload.ppa import Ppa
 from backport.recipe import reader, versions
 from backport.recipe.model import Recipe
 from backport.run import upgrade_order

@@ -10,6 +10,7 @@ from backport import transport
 from backport.engine import owner
 from backport.errors import HashMismatchError, InputError, RemoteError
 from backport.recipe.model import Upstream
+from backport.source import pypi
 from backport.source.files import sha256_of
 from backport.transport import Limits, UnansweredError
 
@@ -67,8 +68,6 @@ def fetch_upstream(upstream: Upstream, cache: Path, *, offline: bool = False) ->
         return path
     place = upstream.path or upstream.url
     if upstream.pypi:
-        from backport.environments import pypi  # noqa: PLC0415 - needed only when not in the cache
-
         if offline:
             raise _offline(upstream.file, f"the Python package index's project {upstream.pypi}")
         place = pypi.resolve(upstream.pypi, upstream.file)

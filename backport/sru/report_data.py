@@ -270,8 +270,8 @@ class Report:
         """Why the service did not run a control, as the records say."""
         asked = (source, series, control)
         own = [one for one in self.service.runs if (*one[0].pair, one[0].control) == asked]
-        for run, why_not in own:
-            if why_not == "no result":
+        for run, _ in own:
+            if not run.result:
                 return verdict.text(run.verdict)
         return f"control not run: {own[0][1] if own else 'nobody has asked for it'}"
 

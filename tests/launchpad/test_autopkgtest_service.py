@@ -10,11 +10,11 @@ import pytest
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
 from backport.errors import RemoteError
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.autopkgtest import results, service
 from backport.launchpad.autopkgtest.service import Request, RunAnswer
 from backport.launchpad.autopkgtest.verdicts import ServiceRun
 from backport.launchpad.upload import journal
-from backport.launchpad.upload.ppa import PpaName
 from backport.testbed.result import OneTest
 from tests.launchpad.conftest import QUICK
 from tests.launchpad.scene import VERSION, Scene

@@ -9,9 +9,9 @@ import pytest
 
 from backport.errors import InputError, MachineError, UsageError
 from backport.launchpad.api.environment import PRODUCTION
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.upload import dput
 from backport.launchpad.upload.dput import Server, configuration, send, server
-from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import find_key, sign_upload
 from tests.launchpad.test_signing import described
 

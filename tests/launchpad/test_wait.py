@@ -12,9 +12,9 @@ import pytest
 
 from backport.errors import RemoteError
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.builds import wait
 from backport.launchpad.builds.states import Build, SourceVersion, phase
-from backport.launchpad.upload.ppa import PpaName
 from tests.launchpad.conftest import QUICK
 from tests.support.launchpad_server import Entry, Fault, StandIn, World
 from tests.support.launchpad_server.world_builds import GOOD, Farm, ends

@@ -10,16 +10,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backport.errors import UNREADABLE, RemoteError
 from backport.launchpad.api.environment import service_root
-from backport.launchpad.archive.publication import Publication, SourceFile
+from backport.launchpad.archive.publication import PpaName, Publication, SourceFile
 from backport.transport import Limits, UnansweredError
-
-if TYPE_CHECKING:
-    from backport.launchpad.upload.ppa import PpaName
 
 T = TypeVar("T")
 

@@ -10,6 +10,27 @@ OBSOLETE_SERIES = "Obsolete"
 
 
 @dataclass(frozen=True)
+class PpaName:
+    """A PPA of Ubuntu: its owner, a person or team, and its name."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"ppa:{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the web service has it, below the service root."""
+        return f"~{self.owner}/+archive/ubuntu/{self.name}"
+
+    @property
+    def incoming(self) -> str:
+        """The folder on the upload server, which alone says where an upload goes."""
+        return f"~{self.owner}/ubuntu/{self.name}/"
+
+
+@dataclass(frozen=True)
 class SourceFile:
     """One file of a source package: its name, sha256 and address."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from backport.engine.verdict import Broken, Failed, Passed, Verdict, kind, text
-from backport.launchpad.upload.ppa import PpaName
+from backport.launchpad.archive.publication import PpaName
 from backport.source.members import MOST_OF_ONE, members
 from backport.testbed.result import OneTest, read_summary
 

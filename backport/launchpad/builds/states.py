@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 from backport.engine import records
 from backport.errors import InputError
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.upload.journal import UploadRecord
-from backport.launchpad.upload.ppa import PpaName
 
 # What a row of source, series and architecture can be in.
 QUEUED = "queued"

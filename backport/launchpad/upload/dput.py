@@ -18,7 +18,7 @@ from backport.doctor import Missing
 from backport.engine.process import Completed, run
 from backport.errors import InputError, MachineError, UsageError
 from backport.launchpad.api.environment import PRODUCTION
-from backport.launchpad.upload.ppa import PpaName
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.upload.signing import listed
 from backport.source.text import read_text
 from backport.system_packages import require

@@ -10,33 +10,13 @@ from backport import transport
 from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient, RefusedError, clock_skew
 from backport.launchpad.api.environment import API_VERSION
+from backport.launchpad.archive.publication import PpaName
 from backport.transport import Limits
 
 # Launchpad's names of people and of archives (lp.app.validators.name).
 _NAME = r"[a-z0-9][a-z0-9+.-]*"
 _PPA = re.compile(rf"(?:ppa:|~)?(?P<owner>{_NAME})/(?:ubuntu/)?(?P<name>{_NAME})")
 _NO_PPA = ("primary", "partner")
-
-
-@dataclass(frozen=True)
-class PpaName:
-    """A PPA of Ubuntu: its owner, a person or team, and its name."""
-
-    owner: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"ppa:{self.owner}/{self.name}"
-
-    @property
-    def path(self) -> str:
-        """Where the web service has it, below the service root."""
-        return f"~{self.owner}/+archive/ubuntu/{self.name}"
-
-    @property
-    def incoming(self) -> str:
-        """The folder on the upload server, which alone says where an upload goes."""
-        return f"~{self.owner}/ubuntu/{self.name}/"
 
 
 def parse_name(text: str, *, where: str) -> PpaName:

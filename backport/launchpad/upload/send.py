@@ -10,13 +10,13 @@ from pathlib import Path
 from backport.errors import BackportError, RemoteError, StepError
 from backport.launchpad import Tell
 from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.builds.states import SourceVersion
-from backport.launchpad.builds.wait import ALL_PUBLISHED, Wait
+from backport.launchpad.builds.wait import Wait
 from backport.launchpad.upload import dput, journal, signing
 from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpload, UploadPlan
 from backport.launchpad.upload.dput import Server, Transfer
 from backport.launchpad.upload.journal import UploadRecord
-from backport.launchpad.upload.ppa import PpaName
 from backport.launchpad.upload.signing import SigningKey
 from backport.source.files import sha256_of
 
@@ -170,7 +170,7 @@ class Sender:
                 f"{acceptance / 60:.0f} minutes",
                 where=item.name,
                 advice=f"run the command again, which looks again; {journal.NOT_TAKEN}; then run: "
-                f"backport upload --rejected {item.series}/{item.source}",
+                f"backport upload --rejected {item.name}",
             )
         self._tell("accepted", item, "in the PPA")
         return journal.with_state(self.work, upload, "accepted")

@@ -28,8 +28,8 @@ _ASK_PIP = (
 
 
 @cache
-def index_url() -> str:
-    """The package index that pip uses on this machine: as configured, else pip's own default.
+def _configured() -> str:
+    """The package index that pip's files name, else pip's own default.
 
     Raises:
         MachineError: this Python has no pip.
@@ -38,7 +38,7 @@ def index_url() -> str:
     if asked.exit_code != 0:
         what = f"pip does not say which package index it uses: {asked.tail(1)}"
         raise MachineError(what, where=sys.executable, advice="run: scripts/install")
-    return asked.output.strip().rstrip("/")
+    return asked.output.strip()
 
 
 def resolve(project: str, filename: str, *, index: str | None = None) -> str:
@@ -53,8 +53,8 @@ def resolve(project: str, filename: str, *, index: str | None = None) -> str:
         InputError: the project has no such file, or the index is not asked over https.
         RemoteError: the index refused or could not be reached.
     """
-    base = index if index is not None else index_url()
-    url = f"{base}/{urllib.parse.quote(project.lower())}/"
+    base = index or os.environ.get("PIP_INDEX_URL") or _configured()
+    url = f"{base.rstrip('/')}/{urllib.parse.quote(project.lower())}/"
     try:
         files: list[dict[str, Any]] = json.loads(_get(url))["files"]
     except (ValueError, KeyError, TypeError) as error:

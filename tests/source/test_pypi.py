@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from backport.environments import pypi
 from backport.errors import InputError, RemoteError
+from backport.source import pypi
 from tests.support.raw_server import HEAD, RawServer
 
 LISTING = {
