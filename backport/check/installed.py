@@ -85,9 +85,7 @@ class Installed:
         deb = self._folder / self._base[name]["Filename"]
         status = deb.stat()
         key = (status.st_dev, status.st_ino)
-        if key not in _KEPT:
-            _KEPT[key] = Binary(deb)
-        return _KEPT[key]
+        return _KEPT.get(key) or _KEPT.setdefault(key, Binary(deb))
 
     def _makes(self, deb: Binary, paths: Iterable[str]) -> bool:
         """Whether a maintainer script makes one of the paths.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.store import Store
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe import reader
@@ -79,14 +79,14 @@ def _check(args: argparse.Namespace) -> int:
 def _rerun(args: argparse.Namespace) -> int:
     work = args.work.resolve() if args.work else None
     again = rerun.rerun(args.file, args.rerun, args.cache, work=work, offline=args.offline)
-    recorded, now = verdict.to_json(again.recorded), verdict.to_json(again.now)
-    data = {"event": "rerun", **asdict(again), "recorded": recorded, "now": now}
-    lines = [f"{again.step}: recorded {recorded['verdict']}, now {now['verdict']}"]
+    recorded, now = verdict.kind(again.recorded), verdict.kind(again.now)
+    lines = [f"{again.step}: recorded {recorded}, now {now}"]
     lines += [f"  {verdict.text(again.now)}"] if verdict.text(again.now) else []
     lines += [f"  the same bytes: {name}" for name in again.same]
     lines += [f"  DIFFERENT: {name}" for name in again.different]
     if args.json:
-        print(json.dumps({**data, "agrees": again.agrees}))
+        data = {"event": "rerun", **records.encode(again), "agrees": again.agrees}
+        print(json.dumps(data, default=records.encode))
     elif not args.quiet or not again.agrees:
         print("\n".join(lines))
     return 0 if again.agrees else StepError.exit_code

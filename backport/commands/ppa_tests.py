@@ -11,7 +11,7 @@ from dataclasses import replace
 from debian.debian_support import Version
 
 from backport.commands import common, waiting
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped
 from backport.errors import StepError, UsageError
@@ -19,7 +19,7 @@ from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.autopkgtest import results, service, verdicts
 from backport.launchpad.autopkgtest.service import Request
-from backport.launchpad.autopkgtest.verdicts import ServiceRun
+from backport.launchpad.autopkgtest.verdicts import FORMAT, ServiceRun
 from backport.launchpad.upload import ppa as ppas
 from backport.recipe import reader as recipe_file
 from backport.recipe.model import Recipe
@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         ).after(before)
         path = summary.write(store.work)
     if args.json:
-        print(json.dumps({"event": "ppa-tests", **summary.to_json()}))
+        data = {"event": "ppa-tests", "format": FORMAT, **records.encode(summary)}
+        print(json.dumps(data, default=records.encode))
     else:
         _show(tested, controls, args)
         if not args.quiet:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -30,7 +29,6 @@ class Program:
 
 
 _owners: dict[str, Program] = {}
-_lock = threading.Lock()
 
 
 def write(commands: Sequence[Command], path: Path) -> None:
@@ -46,9 +44,8 @@ def programs(commands: Iterable[Command]) -> tuple[Program, ...]:
     for command in commands:
         behind = [after for word, after in pairwise(command.args) if word == "--"]
         names |= {word for word in (command.args[0], *behind) if shutil.which(word)}
-    with _lock:
-        _find_owners(sorted(names - set(_owners)))
-        return tuple(_owners[name] for name in sorted(names))
+    _find_owners(sorted(names - set(_owners)))
+    return tuple(_owners[name] for name in sorted(names))
 
 
 def _find_owners(names: list[str]) -> None:

@@ -7,13 +7,14 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from backport import atomic
+from backport.engine import verdict
 from backport.errors import reading
 
 T = TypeVar("T")
@@ -37,8 +38,8 @@ def load(kind: type[T], path: Path, *, what: str, advice: str, form: int = 0) ->
 
 def save(path: Path, record: Any, form: int) -> Path:
     """Write the record of a dataclass with the number of its format, by one rename."""
-    data = {"format": form, **asdict(record)}
-    return atomic.write(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+    data = {"format": form, **encode(record)}
+    return atomic.write(path, json.dumps(data, default=encode, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
@@ -67,6 +68,12 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 def _without_waiting(path: str, flags: int) -> int:
     """Open a file; a FIFO that nobody writes to would be waited for."""
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def encode(record: Any) -> dict[str, Any]:
+    """A dataclass as JSON data, which `decode` reads back; the `default` of `json.dumps`."""
+    named = {"verdict": verdict.kind(record)} if isinstance(record, verdict.Verdict) else {}
+    return named | {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def decode(kind: Any, data: Any, place: str = "it") -> Any:

@@ -15,10 +15,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from backport.engine import records, verdict
+from backport.engine import records
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.verdict import Passed, Verdict
 from backport.errors import InputError, MachineError, reading
@@ -203,8 +203,8 @@ class Store:
             outputs,
             logs,
         )
-        data = {**asdict(record), "verdict": verdict.to_json(record.verdict)}
-        (scratch / RECORD).write_text(json.dumps(data, indent=1) + "\n")
+        text = json.dumps(record, default=records.encode, indent=1)
+        (scratch / RECORD).write_text(text + "\n")
         target = self.folder(step_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         old = self.work / "scratch" / f"old_{str(step_id).replace('/', '_')}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,3 @@ def text(verdict: Verdict) -> str:
             return reason
         case Passed(detail) | Broken(detail):
             return detail
-
-
-def to_json(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as JSON data."""
-    return {"verdict": kind(verdict), **asdict(verdict)}

@@ -142,10 +142,8 @@ def as_made(recipe: Recipe, made: Mapping[str, str]) -> Recipe:
 
     A version for testing only is no choice: nobody publishes it.
     """
-    real = {name: version for name, version in made.items() if STANDIN not in version}
-    return _choosing(
-        recipe, {name: (one, "as the run made it") for name, one in real.items() if one}
-    )
+    real = {name: one for name, one in made.items() if one and STANDIN not in one}
+    return _choosing(recipe, {name: (one, "as the run made it") for name, one in real.items()})
 
 
 def _choosing(recipe: Recipe, made: Mapping[str, tuple[str, str]]) -> Recipe:

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from backport.engine import verdict
+from backport.engine import records, verdict
 from backport.engine.events import Event, Finished, Note, Planned, Sink, Started
 from backport.engine.step import StepId
 from backport.engine.verdict import Passed
@@ -34,7 +34,7 @@ def event_json(event: Event) -> dict[str, Any]:
             return {
                 "event": "finished",
                 "step": str(step.id),
-                **verdict.to_json(result.verdict),
+                **records.encode(result.verdict),
                 "seconds": round(result.seconds, 1),
                 "reused": result.reused,
             }

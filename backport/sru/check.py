@@ -190,9 +190,7 @@ def _files(folder: Path, contents: Manifest) -> Iterator[Defect]:
         if path.is_symlink() or not path.is_file():
             yield Defect(name, "it is missing")
         elif (path.stat().st_size, sha256_of(path)) != (content.size, content.sha256):
-            yield Defect(
-                name, "it was changed: it does not have the size and sha256 of the manifest"
-            )
+            yield Defect(name, "it was changed: its size or sha256 is not that of the manifest")
         elif bool(path.stat().st_mode & 0o100) != content.executable:
             yield Defect(name, "it was changed: its mode is not that of the manifest")
     for path in sorted(folder.rglob("*")):

@@ -37,12 +37,9 @@ class Facts:
 
     def in_pocket(self, pair: Pair, pocket: str) -> Publication | None:
         """What a pocket has of a source now; None for nothing."""
-        there = [
-            one
-            for one in self.publications.get(pair, ())
-            if one.pocket == pocket and one.status in ("Published", "Pending")
-        ]
-        return there[0] if there else None
+        current = ("Published", "Pending")
+        there = (one for one in self.publications.get(pair, ()) if one.status in current)
+        return next((one for one in there if one.pocket == pocket), None)
 
     def to_json(self) -> dict[str, Any]:
         """All that Launchpad said, as JSON data, so that what is read from it can be read again.

@@ -9,11 +9,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from backport.engine import records, verdict
+from backport.engine import records
 from backport.engine.step import KINDS, Step, StepId
 from backport.engine.store import Record
 from backport.engine.verdict import Passed, Verdict
@@ -137,9 +137,8 @@ class Manifest:
 
     def data(self) -> dict[str, Any]:
         """The manifest as JSON data, without its own hash."""
-        data: dict[str, Any] = json.loads(json.dumps({**asdict(self), "format": FORMAT}))
-        for told, step in zip(data["steps"], self.steps, strict=True):
-            told["record"]["verdict"] = verdict.to_json(step.verdict)
+        text = json.dumps({**records.encode(self), "format": FORMAT}, default=records.encode)
+        data: dict[str, Any] = json.loads(text)
         return data
 
 

@@ -21,4 +21,4 @@ def test_each_verdict_has_its_name_and_reason_and_is_read_back_as_it_was(
     one: Verdict, kind: str, text: str
 ) -> None:
     assert (verdict.kind(one), verdict.text(one)) == (kind, text)
-    assert records.decode(Verdict, json.loads(json.dumps(verdict.to_json(one)))) == one
+    assert records.decode(Verdict, json.loads(json.dumps(one, default=records.encode))) == one

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from backport.check import finding, rules
-from backport.engine import records, verdict
+from backport.engine import records
 from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
@@ -158,7 +158,7 @@ def _store(path: Path) -> object:
 
 
 FINDING = asdict(finding.make(next(iter(rules.RULES)), "warning", "debian/rules", "why", "what"))
-PASSED = verdict.to_json(Passed("fine"))
+PASSED = records.encode(Passed("fine"))
 ROW = {
     "source": "alpha", "series": "xenial", "arch": "amd64", "version": "1.0-1~ppa1",
     "trigger": "alpha/1.0-1~ppa1", "result": "https://x/", "log_address": "https://x/log.gz",

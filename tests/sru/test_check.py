@@ -49,7 +49,7 @@ def repacked(folder: Path, tmp_path: Path) -> Path:
     ("change", "fault"),
     [
         (lambda path: path.write_bytes(path.read_bytes().swapcase()),
-         f"{LOG}: it was changed: it does not have the size and sha256 of the manifest"),
+         f"{LOG}: it was changed: its size or sha256 is not that of the manifest"),
         (lambda path: path.chmod(0o755),
          f"{LOG}: it was changed: its mode is not that of the manifest"),
         (lambda path: path.unlink(), f"{LOG}: it is missing"),

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +44,13 @@ def start(checkout: Path, *args: str, wait: str = "0") -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def is_waited_for(checkout: Path) -> bool:
+    """Whether somebody waits for the lock: proc_locks(5)."""
+    inode = (checkout / "build/.machine.lock").stat().st_ino
+    locks = Path("/proc/locks").read_text().splitlines()
+    return any("->" in lock and f":{inode} " in lock for lock in locks)
 
 
 @pytest.mark.parametrize("code", [0, 3, 4, 5, 6])
@@ -90,7 +96,7 @@ def test_the_second_at_the_same_time_ends_with_75_or_waits_where_it_is_told_to(
                 assert json.loads(out)["event"] == "busy"
                 assert "another one is running" in err
             else:
-                time.sleep(0.2)
+                eventually("the second waits", lambda: is_waited_for(checkout))
                 assert second.poll() is None
             (checkout / "wait").unlink()
             assert '"summary"' in first.communicate()[0]

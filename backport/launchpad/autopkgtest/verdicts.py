@@ -8,14 +8,11 @@ architectures were tested the worst verdict counts; what the service skipped it 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from backport import atomic
 from backport.engine import records, verdict
 from backport.engine.step import StepId
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
@@ -71,11 +68,6 @@ class ServiceRun:
         mark = f"+{self.variant}" if self.variant else ""
         return f"{FOLDER}/{self.series}/{self.source}@{self.arch}{mark}/log.gz"
 
-    def to_json(self) -> dict[str, Any]:
-        """The run as JSON data, read back by `read_summary`."""
-        each = {name: verdict.to_json(made) for name, made in self.each.items()}
-        return {**asdict(self), "each": each, "verdict": verdict.to_json(self.verdict)}
-
 
 @dataclass(frozen=True)
 class ServiceSummary:
@@ -87,15 +79,9 @@ class ServiceSummary:
     tests: tuple[ServiceRun, ...]
     controls: tuple[ServiceRun, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The summary as JSON data."""
-        tests = [run.to_json() for run in self.tests]
-        controls = [run.to_json() for run in self.controls]
-        return {"format": FORMAT, **asdict(self), "tests": tests, "controls": controls}
-
     def write(self, work: Path) -> Path:
         """Keep it in the work folder, by one rename."""
-        return atomic.write(work / SUMMARY, json.dumps(self.to_json(), indent=1) + "\n")
+        return records.save(work / SUMMARY, self, FORMAT)
 
     def after(self, old: ServiceSummary | None) -> ServiceSummary:
         """This one, with what earlier calls read of other series and architectures.
