@@ -59,7 +59,7 @@ def wait(args: argparse.Namespace, uploads: list[SourceVersion] | None = None) -
     work = common.work_folder(args, recipe)
 
     def tell(data: Mapping[str, object], text: str) -> None:
-        passes = data.get("reason", "all published") == "all published"
+        passes = data.get("reason", waiting.ALL_PUBLISHED) == waiting.ALL_PUBLISHED
         if args.json:
             print(json.dumps(data), flush=True)
         elif not (args.quiet and passes and data["event"] not in ("failed", "note")):

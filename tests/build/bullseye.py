@@ -21,5 +21,5 @@ class Bullseye:
 def bullseye() -> Bullseye:
     """Make both below BACKPORT_TEST_CACHE, or take those that are there."""
     folder = home() / real.SUITE
-    with systems.alone(folder):
+    with systems.locked(folder):
         return Bullseye(*systems.make(real.without_compiler(folder / "own"), folder))

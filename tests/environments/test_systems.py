@@ -14,7 +14,7 @@ from tests.build.packages import make_deb
 
 def test_what_a_kill_left_is_dropped(tmp_path: Path) -> None:
     (tmp_path / ".new-half").mkdir()
-    with systems.alone(tmp_path):
+    with systems.locked(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -23,11 +23,11 @@ def test_one_waits_for_the_other_and_a_run_that_is_to_end_does_not(tmp_path: Pat
     ended: list[str] = []
 
     def wait() -> None:
-        with runner.used(), pytest.raises(MachineError) as caught, systems.alone(tmp_path):
+        with runner.used(), pytest.raises(MachineError) as caught, systems.locked(tmp_path):
             ended.append("had the folder")
         ended.append(str(caught.value))
 
-    with systems.alone(tmp_path):
+    with systems.locked(tmp_path):
         waiting = threading.Thread(target=wait)
         waiting.start()
         waiting.join(0.5)

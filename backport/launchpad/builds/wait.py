@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from backport import transport
 from backport.errors import RemoteError
@@ -22,7 +22,7 @@ from backport.launchpad.builds.states import Build, SourceVersion, UploadStatus,
 from backport.launchpad.upload.journal import NOT_TAKEN
 from backport.transport import MIB, Limits, UnansweredError
 
-Ended = Literal["all published", "failed", "time limit"]
+ALL_PUBLISHED = "all published"
 # How often one build is started again because of the build farm.
 _RETRIES = 3
 # The seconds that Launchpad may be away for during a wait.
@@ -83,8 +83,8 @@ class Wait:
     rows: dict[tuple[SourceVersion, str], BuildRow] = field(default_factory=dict, init=False)
     _retries: dict[tuple[SourceVersion, str], int] = field(default_factory=dict, init=False)
 
-    def run(self, uploads: Iterable[SourceVersion]) -> Ended:
-        """Wait; returns why the wait has ended.
+    def run(self, uploads: Iterable[SourceVersion]) -> str:
+        """Wait; returns `ALL_PUBLISHED`, "failed" or "time limit".
 
         Raises:
             RefusedError: Launchpad does not know the PPA, or does not show it.
@@ -114,7 +114,7 @@ class Wait:
         self.tell({"event": "waited", "reason": reason, "builds": rows}, self._summary(reason))
         return reason
 
-    def _over(self, open_uploads: list[SourceVersion], passed: float) -> Ended | Literal[""]:
+    def _over(self, open_uploads: list[SourceVersion], passed: float) -> str:
         rows = self.rows.values()
         failed = any(row.phase in (states.FAILED, states.GONE) for row in rows)
         moving = any(row.phase in states.MOVING for row in rows)
@@ -122,11 +122,11 @@ class Wait:
             # Nothing is built any more that could bring what the others wait for.
             return "failed"
         if not open_uploads:
-            return "all published"
+            return ALL_PUBLISHED
         return "time limit" if passed >= self.longest else ""
 
-    def _summary(self, reason: Ended) -> str:
-        if reason == "all published":
+    def _summary(self, reason: str) -> str:
+        if reason == ALL_PUBLISHED:
             return f"All {len(self.rows)} builds are published."
         left = [row for row in self.rows.values() if row.phase != states.PUBLISHED]
         done = len(self.rows) - len(left)

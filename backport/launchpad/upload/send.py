@@ -12,7 +12,7 @@ from backport.launchpad import Tell
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import PpaName
 from backport.launchpad.builds.states import SourceVersion
-from backport.launchpad.builds.wait import Wait
+from backport.launchpad.builds.wait import ALL_PUBLISHED, Wait
 from backport.launchpad.upload import dput, journal, signing
 from backport.launchpad.upload.checks import RESUME, SKIP, Candidate, PlannedUpload, UploadPlan
 from backport.launchpad.upload.dput import Server, Transfer
