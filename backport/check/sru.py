@@ -123,9 +123,8 @@ def template(recipe: Recipe) -> Iterable[Finding]:
 
 def _overtaken(upload: Upload) -> Iterable[Finding]:
     source, series = upload.source, upload.series
-    if why := overtaken(source, series.name, series.archive.get(source.name)):
-        advice = f"start from it with: backport pin --update --source {source.name}"
-        yield finding.make("base-overtaken", "warning", source.name, why, advice)
+    if later := overtaken(source, series.name, series.archive.get(source.name)):
+        yield finding.make("base-overtaken", "warning", source.name, *later)
 
 
 def _new_source(upload: Upload) -> Iterable[Finding]:

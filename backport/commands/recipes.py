@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from backport.commands import common
 from backport.commands.common import Subparsers
-from backport.launchpad.archive import first_recipe, pin
+from backport.launchpad.api.client import LaunchpadlibClient
+from backport.launchpad.archive import first_recipe
+from backport.launchpad.archive import pin as pinning
+from backport.launchpad.archive.publications import Records
 from backport.recipe import reader, versions
 from backport.run import plan as planning
 from backport.run import plan_text, upgrade_order
@@ -24,9 +29,13 @@ def register(subs: Subparsers) -> None:
     common.add_offline(sub)
     sub.add_argument("--long", action="store_true", help="plan a long run")
     common.add_matrix(sub)
-    sub = common.add(subs, "pin", pin.command, "fill the archive's .dsc files into the recipe")
+    sub = common.add(subs, "pin", pin, "fill the archive's .dsc files into the recipe")
     common.select_sources(sub)
-    sub.add_argument("--update", action="store_true", help="replace the pins that are there")
+    text = (
+        "pin anew what is pinned: the version that the recipe names, or what the series has now "
+        "where the base is of one series"
+    )
+    sub.add_argument("--update", action="store_true", help=text)
     text = "write a first recipe for other source packages"
     file = ("write this recipe", "backport.toml here")
     sub = common.add(subs, "init", first_recipe.command, text, recipe=file)
@@ -47,6 +56,28 @@ def register(subs: Subparsers) -> None:
     text, without = "refer to this Launchpad bug", "%(default)s, none yet"
     common.value(sub, "--bug", text, without, type=int, default=0, metavar="N")
     common.add_offline(sub)
+
+
+def pin(args: argparse.Namespace) -> int:
+    """Pin what is not pinned, and print what was found and the change."""
+    recipe = reader.load(args.recipe, outside=args.outside, unpinned=True)
+    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
+        packages, change = pinning.pin(
+            recipe,
+            Records(args.cache, client),
+            args.cache,
+            sources=args.source,
+            update=args.update,
+            work=common.work_folder(args, recipe),
+        )
+    if args.json:
+        keys = ("source", "pin", "publication", "signature")
+        every = [{key: asdict(package)[key] for key in keys} for package in packages]
+        print(json.dumps({"found": every, "change": change}))
+    elif not args.quiet:
+        lines = "\n".join(map(str, packages)) or "All is pinned already; --update looks again."
+        print(f"{lines}\n{change}", end="")
+    return 0
 
 
 def plan(args: argparse.Namespace) -> int:

@@ -22,7 +22,8 @@ def check(recipe: Recipe, *, unpinned: bool = False) -> None:
     """Check a recipe whose values have the right types and forms.
 
     Parameters:
-        unpinned: let a source have neither a pinned .dsc nor packaging of our own.
+        unpinned: let a source have neither a pinned .dsc nor packaging of our own, or the .dsc of
+            another version than it names.
 
     Raises:
         RecipeError: something does not hold; the sentence names the key and the fix.
@@ -42,7 +43,7 @@ def _faults(recipe: Recipe, *, unpinned: bool) -> Iterator[Fault]:
     for source in recipe.sources:
         where = f"source.{source.name}"
         yield from _source(recipe, source, where)
-        yield from _versions(source, where)
+        yield from _versions(source, where, unpinned=unpinned)
         yield from _patches(recipe, source, where)
         yield from _packaging(source, where, unpinned=unpinned)
     taken: dict[str, str] = {}
@@ -132,12 +133,12 @@ def _test_sources(recipe: Recipe) -> Iterator[Fault]:
             if lacking and recipe.test_source(name):
                 advice = f"add it to test-source.{name}.series, or take it out here"
                 yield f"{where}.series", f"{name} is not made for {', '.join(lacking)}", advice
-        yield from _versions(source, where)
+        yield from _versions(source, where, unpinned=False)
         yield from _patches(recipe, source, where)
         yield from _packaging(source, where, unpinned=False)
 
 
-def _versions(source: Source, where: str) -> Iterator[Fault]:
+def _versions(source: Source, where: str, *, unpinned: bool) -> Iterator[Fault]:
     if source.bases and source.base is None:
         # They stand for nothing but a base: each one has its own versions.
         pinned = [pin.version for pin in source.bases.values()]
@@ -152,7 +153,7 @@ def _versions(source: Source, where: str) -> Iterator[Fault]:
     if upstream != source.version:
         what = f"{source.debian_version!r} is of upstream's {upstream}, and version is "
         yield f"{where}.debian-version", f"{what}{source.version!r}", "make the two agree"
-    if source.base is not None and source.base.version != source.debian_version:
+    if source.base and source.base.version != source.debian_version and not unpinned:
         what = f"the .dsc is of {source.base.version!r}, and debian-version is "
         advice = "correct debian-version, then run: backport pin --update --source "
         place = f"{where}.base.version"

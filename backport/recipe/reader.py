@@ -51,8 +51,8 @@ def load(
         in_evidence: it lies in evidence, without what it names outside of its own folder.
         matrix: files of more rows of its test matrix, beside those that it includes.
         outside: folders that its paths may lead to, beside its own.
-        unpinned: let a source have neither a pinned .dsc nor packaging of our own, as before
-            `backport pin`.
+        unpinned: take what `backport pin` mends: a source with neither a pinned .dsc nor packaging
+            of our own, or with the .dsc of another version than it names.
 
     Raises:
         RecipeError: a file is missing or wrong; the sentence names the key and the fix.

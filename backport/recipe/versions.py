@@ -114,20 +114,23 @@ def published_version(
     return version, f"{rule}: {own.revision.reason}" if own.revision else rule
 
 
-def overtaken(source: Source, series: str, has: Published | None) -> str:
-    """What is to be said where a series has a later version than the pinned base; "" if not.
+def overtaken(source: Source, series: str, has: Published | None) -> tuple[str, str] | None:
+    """What to say, and what to do, where a series has a later version than the pinned base.
 
     Parameters:
         has: what the series has of the source.
     """
     base = source.in_series(series).base
     if not (base and has and has.version) or has.ours:
-        return ""
+        return None
     if Version(has.version) <= Version(base.version):
-        return ""
+        return None
+    # A base of all series is the version that the recipe names.
+    first = "" if series in source.bases else f'write debian-version = "{has.version}", and then '
     return (
         f"{series} has {source.name} {has.version}, later than the pinned base {base.version}: if "
-        "that is no upload of this update, its changes would be lost"
+        "that is no upload of this update, its changes would be lost",
+        f"to start from it, {first}run: backport pin --update --source {source.name}",
     )
 
 

@@ -35,8 +35,8 @@ def archive_versions(
         published = publications.archive_versions(recipe, records, note=note, work=work)
     for source in recipe.sources:
         for series in source.series:
-            if warning := versions.overtaken(source, series, published.get((source.name, series))):
-                note(f"{warning}; start from it with: backport pin --update --source {source.name}")
+            if later := versions.overtaken(source, series, published.get((source.name, series))):
+                note("; ".join(later))
     return _unchanged(recipe, published, Store(work))
 
 

@@ -174,7 +174,7 @@ def fetch_base(pin: BasePin, cache: Path, *, offline: bool = False, source: str 
         raise InputError(
             f"it is {info.source} {info.version}, and {wanted} is pinned",
             where=pin.dsc,
-            advice="mend the pin with: backport pin",
+            advice="mend the pin with: backport pin --update",
         )
     if pin.dsc != f"{info.source}_{file_version(info.version)}.dsc":
         raise _wrong(dsc, f"it describes {info.source} {info.version}, which its name does not say")

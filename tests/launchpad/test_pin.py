@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backport.errors import HashMismatchError, InputError, RemoteError, UsageError
+from backport.errors import HashMismatchError, InputError, RecipeError, RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.pin import FoundSource, pin
 from backport.launchpad.archive.publications import Records
@@ -106,6 +106,18 @@ def test_a_pinned_source_is_kept_unless_an_update_is_asked_for(here: Pinning) ->
     assert here.text == text.replace("1" * 64, package.pin.sha256)
 
 
+def test_another_version_in_the_recipe_is_pinned_in_place_of_the_first(here: Pinning) -> None:
+    here.publish()
+    here.run()
+    here.publish(version="1.2-1ubuntu0.1", pocket="Security")
+    here.path.write_text(here.text.replace("1.2-1", "1.2-1ubuntu0.1", 1))
+    with pytest.raises(RecipeError, match="debian-version, then run: backport pin --update"):
+        reader.load(here.path)
+    (package,), _ = here.run()
+    assert package.pin.version == "1.2-1ubuntu0.1"
+    assert reader.load(here.path).source("hello-sru").base == package.pin
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
@@ -182,3 +194,11 @@ def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> No
     assert source.bases == {package.series: package.pin for package in packages}
     assert {name: one.version for name, one in source.bases.items()} == bases
     assert here.run() == ([], "")
+
+    here.publish(version="1.3-1ubuntu0.1", series="zesty", pocket="Security")
+    (here.path.parent / "cache/launchpad-records.json").unlink()
+    assert here.run() == ([], "")
+    _, change = here.run(update=True)
+    assert '\n-version = "1.3-1"\n' in change
+    assert '\n+version = "1.3-1ubuntu0.1"\n' in change
+    assert reader.load(here.path).source("hello-sru").bases["xenial"] == source.bases["xenial"]

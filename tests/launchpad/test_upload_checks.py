@@ -51,7 +51,7 @@ def changed(before: str, after: str) -> Callable[[Case], object]:
          "base", 3, "has no record of greeter 1.0-1"),
         (lambda case: case.world.publish(
             "jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"}),
-         "base", 3, "ubuntu's 1.0-1 is another"),
+         "base", 3, "archive's own with: backport pin --update"),
         (changed("bug = ", 'key = "stranger@example.org"\nbug = '),
          "key", 5, "Launchpad's account tester does not have the key"),
         (lambda case: case.ppas.uploaders.update({ARCHIVE: {"somebody-else"}}),

@@ -38,7 +38,8 @@ def test_a_later_version_than_the_pinned_base_is_said_before_anything_is_made(
         note for note in notes if note.startswith(f"xenial has alpha {has}, later than the pinned")
     ]
     assert bool(said) == later
-    assert all(one.endswith("with: backport pin --update --source alpha") for one in said)
+    advice = f'"{has}", and then run: backport pin --update --source alpha'
+    assert all(one.endswith(f"start from it, write debian-version = {advice}") for one in said)
 
 
 def test_our_own_upload_does_not_overtake_the_base(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import Publication
 from backport.launchpad.archive.publications import Records, in_archive
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Recipe
+from backport.recipe.model import Recipe
 from backport.source import dsc as dsc_file
 from backport.source import weight
 from backport.source.changelog import timestamp
@@ -75,7 +75,7 @@ def compare(
         there, told = replaced
         pinned = source.in_series(series).base
         if pinned is not None and pinned.version == there.version:
-            _require_same(pinned, there, series)
+            pin.require_same(pinned, there, series)
         old = dsc_file.fetch_base(pin.base_of(there), cache, offline=offline, source=name)
         pin.same_hashes(there, old)
         path = _write_debdiff(old, dsc, work / FOLDER / series, timestamp(recipe.date))
@@ -125,16 +125,6 @@ def own_dsc(work: Path, source: str, series: str) -> Path:
     return dscs[0]
 
 
-def _require_same(base: BasePin, publication: Publication, who: str) -> None:
-    """Check that a pinned base is the very one that a series or distribution has."""
-    if not publication.has(base.dsc, base.sha256):
-        raise InputError(
-            f"{who} has another {base.version} than the pinned one, by the record's sha256",
-            where=base.dsc,
-            advice="pin the archive's own with: backport pin --update",
-        )
-
-
 def _write_debdiff(old: Path, new: Path, folder: Path, moment: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{new.stem}.debdiff"
@@ -162,4 +152,4 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
             note(f"no record confirms that {base.dsc} is the archive's: its pinned sha256 stands")
         else:
             publication = answer.publications[0]
-            _require_same(base, publication, publication.distribution)
+            pin.require_same(base, publication, publication.distribution)

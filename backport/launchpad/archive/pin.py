@@ -6,23 +6,19 @@ it: most keys of old uploads have expired or are not in today's keyrings.
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backport.errors import InputError, UsageError
-from backport.launchpad.api.client import LaunchpadlibClient
 from backport.launchpad.archive.publication import Publication, SourceFile
-from backport.launchpad.archive.publications import Records
-from backport.recipe import edit, reader
+from backport.launchpad.archive.publications import Records, archive_versions
+from backport.recipe import edit
 from backport.recipe.model import BasePin, Recipe, Source
+from backport.recipe.versions import ArchiveVersions, overtaken
 from backport.source import dsc as dsc_file
 
-_IN_JSON = ("source", "pin", "publication", "signature")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Where Debian's packages debian-keyring and ubuntu-keyring put the keys of uploaders.
 _KEYRINGS = tuple(
@@ -69,8 +65,9 @@ def pin(
     *,
     sources: Sequence[str] = (),
     update: bool = False,
+    work: Path | None = None,
 ) -> tuple[list[FoundSource], str]:
-    """Pin the .dsc of every source that has none, all or nothing.
+    """Pin the .dsc of every source that has none of the version that it names, all or nothing.
 
     Returns what was found, and the recipe's change as a diff.
 
@@ -78,7 +75,9 @@ def pin(
         recipe: the update; its file is edited in place, comments and layout kept.
         cache: the folder of downloads.
         sources: only these; every source of the recipe when empty.
-        update: also look up the sources that are pinned already.
+        update: also look up the sources that are pinned already; for a base of one series, what
+            that series has now, if it is later.
+        work: the work folder, by which our own uploads are known: they are no base.
 
     Raises:
         UsageError: a name in `sources` is not in the recipe.
@@ -95,9 +94,10 @@ def pin(
                 advice=f"write one of {', '.join(names)}",
             )
     old = edit.read_text(recipe.path)
+    archive = archive_versions(recipe, records, work=work) if update else {}
     packages: list[FoundSource] = []
     for source in recipe.sources:
-        for series, version in _unpinned(source, update=update):
+        for series, version in _to_pin(source, archive, update=update):
             if sources and source.name not in sources:
                 continue
             package = find(source.name, version, records, cache)
@@ -117,31 +117,34 @@ def pin(
     return packages, edit.difference(old, new, recipe.path.name)
 
 
-def _unpinned(source: Source, *, update: bool) -> list[tuple[str, str]]:
+def _to_pin(source: Source, archive: ArchiveVersions, *, update: bool) -> list[tuple[str, str]]:
     """The versions to pin, each with the only series that it is for, "" for all."""
-    bases = {"": source.base, **source.bases}
-    if not source.pins:
-        return [("", source.debian_version)]
+    wanted: list[tuple[str, str, BasePin | None]] = []
+    if source.base is not None or not source.bases:
+        wanted.append(("", source.debian_version, source.base))
+    for series, base in source.bases.items():
+        has = archive.get((source.name, series))
+        later = has and overtaken(source, series, has)
+        wanted.append((series, has.version if has and later else base.version, base))
     return [
-        (series, pin.version)
-        for series, pin in bases.items()
-        if pin is not None and (update or not pin.sha256)
+        (series, version)
+        for series, version, base in wanted
+        if update or base is None or not base.sha256 or base.version != version
     ]
 
 
-def command(args: argparse.Namespace) -> int:
-    """`backport pin`: print what was found and the change; the exit code."""
-    recipe = reader.load(args.recipe, outside=args.outside, unpinned=True)
-    with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
-        records = Records(args.cache, client)
-        packages, change = pin(recipe, records, args.cache, sources=args.source, update=args.update)
-    if args.json:
-        every = [{key: asdict(package)[key] for key in _IN_JSON} for package in packages]
-        print(json.dumps({"found": every, "change": change}))
-    elif not args.quiet:
-        lines = "\n".join(map(str, packages)) or "All is pinned already; --update looks again."
-        print(f"{lines}\n{change}", end="")
-    return 0
+def require_same(base: BasePin, publication: Publication, who: str) -> None:
+    """Check that a pinned base is the very one that a series or distribution has.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not publication.has(base.dsc, base.sha256):
+        raise InputError(
+            f"{who} has another {base.version} than the pinned one, by the record's sha256",
+            where=base.dsc,
+            advice="pin the archive's own with: backport pin --update",
+        )
 
 
 def find(source: str, version: str, records: Records, cache: Path) -> FoundSource | None:

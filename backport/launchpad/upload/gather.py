@@ -17,6 +17,7 @@ from backport.engine.verdict import Passed
 from backport.environments import choose, prepared
 from backport.errors import InputError, MachineError
 from backport.launchpad.api.client import LaunchpadlibClient, RefusedError
+from backport.launchpad.archive import pin
 from backport.launchpad.archive.publication import OBSOLETE_SERIES, Publication
 from backport.launchpad.archive.publications import Records
 from backport.launchpad.autopkgtest.verdicts import ServiceTest, read_summary, service_tests
@@ -322,12 +323,15 @@ class Gatherer:
         if answer is None or not answer.publications:
             return (
                 f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's "
-                "archive, so it is nobody's base; pin one that is, with: backport pin"
+                "archive, so it is nobody's base; write a version that one of them had into the "
+                "recipe, and run: backport pin --update"
             )
         there = answer.publications[0]
-        if there.has(base.dsc, base.sha256):
-            return ""
-        return f"{there.distribution}'s {base.version} is another; pin it with: backport pin"
+        try:
+            pin.require_same(base, there, there.distribution)
+        except InputError as error:
+            return f"{error.what}; {error.advice}"
+        return ""
 
 
 def _still_good(candidate: Candidate, queue: tuple[Publication, ...]) -> bool:
