@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -15,7 +17,7 @@ from backport.engine import process
 from backport.engine.process import Runner
 from backport.errors import MachineError
 from tests.engine.test_programs import run_by
-from tests.support.processes import eventually, started
+from tests.support.processes import eventually, running, started
 
 ROOT = Path(__file__).parents[2]
 LONG = "600"
@@ -188,6 +190,36 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
     assert list((tmp_path / "running").iterdir()) == []
     assert run_by(Runner(tmp_path / "running"), ["sleep", LONG], timeout=0.1).timed_out
     assert list((tmp_path / "running").iterdir()) == []
+
+
+SUDO = "#include <unistd.h>\nint main(int c, char **v) { return setuid(0) || execvp(v[2], v + 2); }"
+AS_ROOT = """\
+from backport.engine import process
+done = process.run(process.as_root(["sleep", "987654"]), timeout=1)
+print(done.timed_out, done.exit_code)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler makes a sudo")
+def test_the_time_limit_ends_what_an_ordinary_user_runs_as_root(
+    left_over: list[int], request: pytest.FixtureRequest
+) -> None:
+    place = tempfile.TemporaryDirectory(dir="/var/tmp")  # where others can walk to
+    request.addfinalizer(place.cleanup)
+    sudo = Path(place.name, "sudo")
+    subprocess.run(["gcc", "-x", "c", "-o", sudo, "-"], input=SUDO, text=True, check=True)
+    sudo.chmod(0o4755)
+    sudo.parent.chmod(0o755)
+    # Python itself may be in a folder of root's.
+    become = ["setpriv", "--reuid=nobody", "--clear-groups"]
+    become += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--"]
+    env = {**os.environ, "PATH": f"{place.name}:{os.environ['PATH']}"}
+    command = [*become, sys.executable, "-c", AS_ROOT]
+    user = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    eventually("it runs", lambda: running("sleep", "987654"))
+    left_over += [user.pid, *running("sleep", "987654")]
+    assert user.communicate(timeout=25)[0] == f"True {-signal.SIGTERM}\n"
 
 
 RUNNER = """\
