@@ -61,7 +61,8 @@ def test_the_log_of_a_build_is_printed_and_one_that_is_not_there_refused(
     assert "there is no log of a build of zesty/alpha" in capsys.readouterr().err
 
 
-def test_a_running_builds_log_is_followed_to_its_last_line(place: Place) -> None:
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_running_builds_log_is_followed_to_its_last_line(place: Place, killed: bool) -> None:
     place.recipe()
     scratch = place.store.scratch(ALPHA)
     beside = scratch.parent / f".build-{scratch.name}.12345678"
@@ -72,14 +73,29 @@ def test_a_running_builds_log_is_followed_to_its_last_line(place: Place) -> None
     command = [sys.executable, "-m", "backport.cli", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
-        assert follower.stdout.readline() == "first\n"
-        with log.open("a") as stream:
-            stream.write("last\n")
-        done = place.store.folder(ALPHA)
-        done.parent.mkdir(parents=True)
-        scratch.rename(done)
-        assert follower.stdout.read() == "last\n"
+        with place.store.locked():
+            assert follower.stdout.readline() == "first\n"
+            with log.open("a") as stream:
+                stream.write("last\n")
+            if not killed:
+                done = place.store.folder(ALPHA)
+                done.parent.mkdir(parents=True)
+                scratch.rename(done)
+                assert follower.wait(20) == 0
+        try:
+            assert follower.communicate(timeout=20)[0] == "last\n"
+        finally:
+            follower.kill()
     assert follower.returncode == 0
+
+
+def test_no_shell_is_opened_in_what_a_run_works_on(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.run()
+    with place.store.locked():
+        assert cli.main(place.command("shell", "--series", "xenial", "--source", "alpha")) == 5
+    assert "uses this work folder" in capsys.readouterr().err
 
 
 def test_a_recipe_is_found_from_a_folder_below_it(

@@ -195,8 +195,6 @@ def _keep(scratch: Path, place: Path) -> None:
     """Move the failed build's chroot to `place`, if one was unpacked."""
     kept = scratch / "kept"
     if any(path.is_dir() for path in kept.glob("*")):
-        if place.exists():
-            remove_tree(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         kept.rename(place)
 

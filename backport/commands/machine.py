@@ -21,6 +21,7 @@ from backport.environments import localrepo, prepared
 from backport.errors import BackportError, InputError, MachineError, UsageError
 from backport.launchpad.upload import dput
 from backport.recipe import reader
+from backport.recipe.model import Recipe
 from backport.run import clean as cleaning
 from backport.testbed import host, lxc
 from backport.testbed.lxc import Testbed
@@ -83,17 +84,23 @@ def _has_old_series(args: argparse.Namespace) -> bool:
 def shell(args: argparse.Namespace) -> int:
     """Open a root shell in the chroot that a failed build left, else in a testbed of the series.
 
-    The testbed has all that was built set up in apt.
+    The testbed has all that was built set up in apt. No run has the work folder meanwhile.
 
     Raises:
-        InputError: the series has not been built yet.
+        InputError: the series has not been built yet. MachineError: a run has the work folder.
     """
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
-    store, series, source = Store(common.work_folder(args, recipe)), args.series, args.source
-    kept = sorted(outputs.kept_chroot(store, series, source).glob("*/bin"))
-    if kept:
-        return sbuild.shell(kept[0].parent)
+    store = Store(common.work_folder(args, recipe))
+    with store.locked():
+        return _shell(store, recipe, args.series, args.source)
+
+
+def _shell(store: Store, recipe: Recipe, series: str, source: str) -> int:
+    place = outputs.kept_chroot(store, StepId("build", series, source))
+    places = (place, *sorted(place.parent.glob(f"{place.name}+*")))  # then those of variants
+    for kept in (root for one in places for root in sorted(one.glob("*/bin"))):
+        return sbuild.shell(kept.parent)
     folder = store.folder(StepId("base", series))
     if not (folder / prepared.FILE).is_file():
         raise InputError(

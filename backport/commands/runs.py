@@ -59,7 +59,7 @@ def log(args: argparse.Namespace) -> int:
     with file.open(encoding="utf-8", errors="replace") as stream:
         while True:
             # Asked before the text is read: what the build wrote last is not lost.
-            goes_on = args.follow and running.is_dir()
+            goes_on = args.follow and running.is_dir() and store.in_use()
             while text := stream.read(65536):
                 sys.stdout.write(text)
             sys.stdout.flush()

@@ -132,7 +132,8 @@ class _Work(threading.Thread):
         try:
             with system_errors.refusals(store.work):
                 scratch = store.scratch(step.id)
-                outcome = self._outcome(scratch)
+                needs = {need: store.folder(need) for need in step.needs}
+                outcome = attempt(self._action, step, scratch, needs, self.runner)
                 if self.late:
                     outcome = Outcome(_TOO_LONG)
                 elif self.runner.stopped:
@@ -151,23 +152,25 @@ class _Work(threading.Thread):
             self.step.id, self._key, verdict, "", seconds, self._began, exit_code=exit_code
         )
 
-    def _outcome(self, scratch: Path) -> Outcome:
-        step = self.step
-        needs = {need: self._store.folder(need) for need in step.needs}
-        try:
-            with self.runner.used(), system_errors.refusals(scratch):
-                outcome = self._action(step, scratch, needs)
-        except (MachineError, RemoteError) as error:
-            outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
-        except BackportError as error:
-            stage = "input" if isinstance(error, InputError) else step.id.kind
-            outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
-        if isinstance(outcome.verdict, (Failed, Broken)):
-            exit_codes = {command.exit_code for command in self.runner.commands}
-            refusal = system_errors.behind(outcome.verdict, scratch, exit_codes)
-            if refusal is not None:
-                outcome = Outcome(Broken(str(refusal)), exit_code=refusal.exit_code)
-        return outcome
+
+def attempt(
+    action: Action, step: Step, scratch: Path, needs: Mapping[StepId, Path], runner: Runner
+) -> Outcome:
+    """Do a step, its programs by that runner; an error of ours is a verdict."""
+    try:
+        with runner.used(), system_errors.refusals(scratch):
+            outcome = action(step, scratch, needs)
+    except (MachineError, RemoteError) as error:
+        outcome = Outcome(Broken(str(error)), exit_code=error.exit_code)
+    except BackportError as error:
+        stage = "input" if isinstance(error, InputError) else step.id.kind
+        outcome = Outcome(Failed(stage, str(error)), exit_code=error.exit_code)
+    if isinstance(outcome.verdict, (Failed, Broken)):
+        exit_codes = {command.exit_code for command in runner.commands}
+        refusal = system_errors.behind(outcome.verdict, scratch, exit_codes)
+        if refusal is not None:
+            outcome = Outcome(Broken(str(refusal)), exit_code=refusal.exit_code)
+    return outcome
 
 
 def _next(running: Collection[_Work], ended: queue.SimpleQueue[_Work]) -> _Work:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from backport.engine.step import StepId
 from backport.engine.store import Store
 
 DEPENDENCIES = "dependencies.json"
+KEPT = "kept"
+PROPOSED = "proposed"
+"""The folder below the work folder with the steps of `verify --test`, on the same bases."""
 
 
-def kept_chroot(store: Store, series: str, source: str) -> Path:
+def kept_chroot(store: Store, build: StepId) -> Path:
     """Where a run with --keep leaves the chroot of a build that does not pass."""
-    return store.work / "kept" / f"{series}_{source}"
+    return store.work / KEPT / str(build).removeprefix("build/").replace("/", "_")
 
 
 def one_file(folder: Path, pattern: str) -> Path:

@@ -98,7 +98,7 @@ class Store:
         """Keep other runs out of the work folder.
 
         Raises:
-            MachineError: another run has it; the message has its process number.
+            MachineError: another command has it; the message has its process number.
         """
         self.work.mkdir(parents=True, exist_ok=True)
         with (self.work / ".lock").open("a+") as lock:
@@ -107,7 +107,7 @@ class Store:
             except BlockingIOError as error:
                 lock.seek(0)
                 raise MachineError(
-                    f"another run (process {lock.read().strip() or '?'}) uses this work folder",
+                    f"another command (process {lock.read().strip() or '?'}) uses this work folder",
                     where=str(self.work),
                     advice="wait for it, or name another folder with --work",
                 ) from error
@@ -115,6 +115,17 @@ class Store:
             lock.write(str(os.getpid()))
             lock.flush()
             yield
+
+    def in_use(self) -> bool:
+        """Whether a run has the work folder."""
+        try:
+            with (self.work / ".lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass
+        return False
 
     def scratch(self, name: StepId | str) -> Path:
         """A new, empty folder for a step that begins."""

@@ -173,6 +173,9 @@ class Actions:
         dsc = one_file(needs[replace(step.id, kind="source")], "*.dsc")
         base = prepared.read(needs[StepId("base", step.id.series)])
         repositories = [base.repository]
+        kept = kept_chroot(self.store, step.id)
+        if kept.exists():  # of an earlier build
+            sbuild.remove_tree(kept)
         with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
             if debs:
@@ -184,9 +187,7 @@ class Actions:
                 out=out,
                 series=step.id.series,
                 options=BuildOptions(
-                    keep=kept_chroot(self.store, step.id.series, step.id.source)
-                    if self.options.keep
-                    else None,
+                    keep=kept if self.options.keep else None,
                     # What its own tests say of a variant or a test source helps nobody.
                     nocheck=bool(step.id.variant)
                     or self.recipe.test_source(step.id.source) is not None,

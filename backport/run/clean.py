@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backport.engine import owner
+from backport.engine.outputs import KEPT, PROPOSED
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
 from backport.environments import chroot, prepared
@@ -38,6 +39,8 @@ def old(store: Store, before: float) -> Iterator[Path]:
     removed = [path for path in _steps(store) if (path / RECORD).stat().st_mtime <= before]
     yield from removed
     yield from unfinished(store)
+    kept = sorted((store.work / KEPT).glob("*"))
+    yield from (path for path in kept if _time(path) <= before)
     yield from _bases(store, {*removed}, before)
 
 
@@ -82,8 +85,7 @@ def _steps(store: Store) -> Iterator[Path]:
 def unfinished(store: Store) -> Iterator[Path]:
     """What killed runs left half made; nobody else may use the store meanwhile."""
     own = [path for path in sorted(store.work.glob("*")) if not path.is_symlink()]
-    homes = _homes(store) if store.work / "bases" in own else ()
-    for folder in (store.work, *own, *homes):
+    for folder in (store.work, *own, *_homes(store)):
         for pattern in _UNFINISHED:
             yield from sorted(folder.glob(pattern))
 
@@ -91,7 +93,7 @@ def unfinished(store: Store) -> Iterator[Path]:
 def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
     """Parts of prepared bases that are old, and that no base step names which stays."""
     named: set[Path] = set()
-    for step in _steps(store):
+    for step in (*_steps(store), *_steps(Store(store.work / PROPOSED))):
         if step not in removed and (step / prepared.FILE).is_file():
             with suppress(InputError):  # such a step runs anew
                 base = prepared.read(step)
@@ -104,8 +106,9 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
 
 
 def _homes(store: Store) -> Iterator[Path]:
-    """The folders that hold bases; never what is inside of a testbed."""
-    for folder in sorted((store.work / "bases").glob("*")):
+    """The folders that hold its own bases; never what is inside of a testbed."""
+    bases = store.work / "bases"
+    for folder in () if bases.is_symlink() else sorted(bases.glob("*")):
         if folder.is_dir():
             yield folder
             for inner in sorted(folder.iterdir()):

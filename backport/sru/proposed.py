@@ -14,6 +14,7 @@ from pathlib import Path
 from backport.engine import execute
 from backport.engine.events import Note, Sink
 from backport.engine.execute import Action
+from backport.engine.outputs import PROPOSED
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Passed
@@ -29,9 +30,6 @@ from backport.source import fetch
 from backport.source.files import same_file
 from backport.sru import bundle, run_record
 from backport.sru.facts import Facts, uploads
-
-FOLDER = "proposed"
-
 
 def actions(
     own: Actions, published: Mapping[Pair, tuple[PublishedBinary, ...]]
@@ -95,11 +93,11 @@ def run(
         work: the work folder; its prepared bases are used. jobs: how many steps run at once.
 
     Raises:
-        InputError: see `published`, and `bundle.make`.
+        InputError: see `published`, and `bundle.make`. MachineError: another run has the folder.
     """
     files = published(recipe, facts)
     series = tuple(dict.fromkeys(name for _, name in files))
-    home = work / FOLDER
+    home = work / PROPOSED
     home.mkdir(parents=True, exist_ok=True)
     (work / "bases").mkdir(exist_ok=True)
     if not (home / "bases").exists():
@@ -107,7 +105,8 @@ def run(
     store = Store(home)
     steps = plan(recipe, base, files, series)
     table = actions(Actions(recipe, store, base, options), files)
-    with store.locked():
+    # The bases are those of the runs beside it.
+    with Store(work).locked(), store.locked():
         tidy(store, options.cache, lambda text: sink(Note(text)))
         results = execute.run(steps, table, store, jobs=jobs, sink=sink, base=base.kind)
         ours = uploads(recipe)

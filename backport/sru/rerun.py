@@ -7,17 +7,19 @@ that they ran on: a prepared one in a work folder of this machine.
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from backport.build.sbuild import remove_tree
-from backport.engine import owner, verdict
+from backport.engine import execute, owner, verdict
 from backport.engine.outputs import DEPENDENCIES
+from backport.engine.process import Runner
 from backport.engine.step import StepId
 from backport.engine.store import Outcome, Store
-from backport.engine.verdict import Verdict
+from backport.engine.verdict import Broken, Verdict
 from backport.environments import choose, prepared
-from backport.errors import InputError, UsageError
+from backport.errors import InputError, StepError, UsageError
 from backport.recipe import versions
 from backport.run.actions import Actions, Options
 from backport.source.files import sha256_of
@@ -30,13 +32,17 @@ _DATED = (".buildinfo", ".changes")
 
 @dataclass(frozen=True)
 class Rerun:
-    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes."""
+    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes.
+
+    `exit_code` is what says that they do not agree.
+    """
 
     step: str
     recorded: Verdict
     now: Verdict
     same: tuple[str, ...]
     different: tuple[str, ...]
+    exit_code: int
 
     @property
     def agrees(self) -> bool:
@@ -53,9 +59,12 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
 
     Raises:
         UsageError: there is no such step.
-        InputError: the evidence is faulty, or the base is not at hand.
+        InputError: the evidence is faulty, or the base is not at hand. MachineError: another
+            command has the work folder.
     """
-    with owner.temporary("rerun-") as scratch, check.opened(path) as folder:
+    # What is missing beside its base is made there.
+    held = Store(work).locked() if work is not None else nullcontext()
+    with held, owner.temporary("rerun-") as scratch, check.opened(path) as folder:
         evidence = check.sound(folder, "nothing of it is run")
         record = _wanted(evidence, name)
         scratch.chmod(0o755)  # build users read what is in here
@@ -106,7 +115,8 @@ def _run(
         shutil.copy(folder / record.folder / DEPENDENCIES, store.folder(step.id))
     base, _ = choose.choose(recipe, "stand-in")  # none is prepared here
     out = store.scratch(step.id)
-    return Actions(recipe, store, base, options).table()[kind](step, out, needs), out
+    action = Actions(recipe, store, base, options).table()[kind]
+    return execute.attempt(action, step, out, needs, Runner()), out
 
 
 def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Rerun:
@@ -118,7 +128,9 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Rerun:
         elif not (path.is_file() and path.suffix in _DATED and record.id.kind == "build"):
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
-    return Rerun(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
+    now, broken = outcome.verdict, isinstance(outcome.verdict, Broken)
+    code = outcome.exit_code if broken else StepError.exit_code
+    return Rerun(str(record), record.verdict, now, tuple(same), tuple(different), code)
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:

@@ -106,8 +106,9 @@ class Testbed:
             try:
                 must(self.layer.mount(rootfs) if self.layer else bind)
                 must(["mv", "-T", part, part.with_name(self.name)])
-            except MachineError:
-                _remove(part.name)
+            except BaseException:
+                with taking_down():
+                    _remove(part.name)
                 raise
         return self
 

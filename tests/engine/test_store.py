@@ -228,7 +228,7 @@ def test_a_second_process_is_kept_out_and_told_of_the_first_until_that_ends(stor
         other.kill()
     assert caught.value.exit_code == 5
     assert str(caught.value) == (
-        f"{store.work}: another run (process {other.pid}) uses this work folder; "
+        f"{store.work}: another command (process {other.pid}) uses this work folder; "
         "wait for it, or name another folder with --work"
     )
     with pytest.raises(RuntimeError), store.locked():

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from backport.engine import records
-from backport.engine.outputs import DEPENDENCIES
+from backport.engine.outputs import DEPENDENCIES, kept_chroot
 from backport.engine.step import Step, StepId
 from backport.engine.store import Store
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict
-from backport.environments.base import Dependencies
+from backport.environments import prepared
+from backport.environments.base import Dependencies, PreparedBase
 from backport.environments.ubuntu import Ubuntu
+from backport.errors import InputError
 from backport.run import actions
 from backport.run.actions import Actions, Options
 from backport.testbed.result import OneTest, TestResult
@@ -80,6 +82,20 @@ def test_a_base_will_do_for_a_run_with_fewer_dependencies(
 
 def test_what_is_built_for_other_series_only_is_the_archives() -> None:
     assert (ALL.elsewhere("xenial"), ALL.elsewhere("zesty")) == ({"beta"}, frozenset())
+
+
+def test_a_build_removes_the_chroot_that_an_earlier_one_of_it_kept(tmp_path: Path) -> None:
+    recipe, store = recipes.load(tmp_path / "recipe", Spec()), Store(tmp_path / "work")
+    build = StepId("build", "xenial", "alpha")
+    needs = {replace(build, kind="source"): tmp_path, StepId("base", "xenial"): tmp_path}
+    (tmp_path / "a.dsc").write_text("Source: alpha\n")
+    prepared.write(PreparedBase("ubuntu", "xenial", tmp_path, tmp_path, tmp_path), tmp_path)
+    kept, other = (kept_chroot(store, replace(build, variant=name)) for name in ("", "unpatched"))
+    for folder in (kept, other):
+        folder.mkdir(parents=True)
+    with pytest.raises(InputError):
+        Actions(recipe, store, Ubuntu(), Options(tmp_path)).build(Step(build), tmp_path, needs)
+    assert (kept.exists(), other.exists()) == (False, True)
 
 
 def test_the_step_keeps_the_dependencies_of_an_earlier_run_that_had_more(tmp_path: Path) -> None:

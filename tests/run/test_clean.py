@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backport.engine import owner
+from backport.engine.outputs import PROPOSED
 from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
 from backport.engine.verdict import Passed
@@ -97,6 +98,23 @@ def test_a_base_goes_unless_a_step_that_stays_names_it(
         os.utime(home / left, (2e9, 2e9))  # the newest
     parts = [f"bases/ubuntu/xenial/{part.format(key)}" for part in PARTS]
     assert gone(store, time.time() + DAY) == [*steps, *parts]
+
+
+def test_a_base_that_the_tests_of_proposed_use_stays(store: Store) -> None:
+    home = store.work / "bases" / "ubuntu" / "xenial"
+    leftovers(home, "one")
+    (beside := Store(store.work / PROPOSED)).work.mkdir()
+    (beside.work / "bases").symlink_to("../bases")
+    base(beside, "xenial", home, "one")
+    stays = {f"bases/ubuntu/xenial/{part.format('one')}" for part in PARTS[:3]}
+    assert stays.isdisjoint(gone(store, time.time() + DAY))
+    assert gone(beside, time.time() + DAY) == ["base/xenial"]
+
+
+def test_a_kept_chroot_goes_when_it_is_old(store: Store) -> None:
+    (store.work / "kept/xenial_a").mkdir(parents=True)
+    assert gone(store, time.time() - DAY) == []
+    assert gone(store, time.time() + DAY) == ["kept/xenial_a"]
 
 
 def test_what_is_inside_of_a_testbed_is_no_base(store: Store) -> None:

@@ -10,6 +10,7 @@ import pytest
 from backport.engine import execute
 from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
+from backport.engine.verdict import Failed, Passed, Verdict
 from backport.environments import choose
 from backport.errors import BackportError, InputError, UsageError
 from backport.recipe import reader, versions
@@ -94,6 +95,16 @@ def test_what_needs_no_base_is_made_again_from_the_evidence_alone_with_the_same_
     assert (again.agrees, again.same) == (True, ("alpha-1.0.tar.gz",))
 
 
+@pytest.mark.parametrize("recorded", [Passed(), Failed("input", "a patch does not apply")])
+def test_a_step_that_fails_is_compared_too(place: Place, recorded: Verdict) -> None:
+    # The small runs' files are no real packages: a real step fails on them.
+    place.verdicts[SOURCE] = recorded
+    again = rerun.rerun(place.evidence().archive, SOURCE, place.cache, work=None)
+    assert (again.recorded, again.exit_code) == (recorded, 4)
+    assert isinstance(again.now, Failed)
+    assert "tar cannot unpack it" in again.now.detail
+
+
 def test_the_evidence_has_the_files_that_the_recipe_names_and_those_of_the_run(real: Real) -> None:
     assert real.record.recipe(real.recipe.path, ()) == real.recipe
     contents = check.load(real.made.folder)
@@ -123,8 +134,6 @@ def test_an_output_that_is_not_made_again_is_different(real: Real, tmp_path: Pat
 @pytest.mark.parametrize(
     ("step", "error", "message"),
     [
-        # The small runs' files are no real packages: a real step fails on them.
-        ("source/xenial/alpha", InputError, "tar cannot unpack it"),
         ("build/xenial/alpha", InputError, "needs the base that it ran on, which is not part"),
         ("build/xenial/beta", UsageError, "the evidence has no step 'build/xenial/beta'"),
         ("base/xenial", UsageError, "the evidence has no step 'base/xenial' that ran and can run"),

@@ -13,7 +13,7 @@ import pytest
 from backport import cli
 from backport.engine.step import Step, StepId
 from backport.environments import choose
-from backport.errors import HashMismatchError, InputError, RemoteError
+from backport.errors import HashMismatchError, InputError, MachineError, RemoteError
 from backport.launchpad.api.client import ConflictError, LaunchpadlibClient
 from backport.launchpad.api.credentials import VARIABLE
 from backport.launchpad.api.environment import ROOT_VARIABLE
@@ -287,6 +287,14 @@ def test_a_build_step_takes_the_published_files_by_their_hashes(
     assert "published" in dict(steps["build/xenial/alpha"].inputs)
     assert "published" not in dict(steps["build/xenial/alpha+unpatched"].inputs)
     assert "build/yakkety/alpha" not in steps
+
+
+def test_nothing_is_tested_while_a_run_works_on_the_same_bases(scene: Scene) -> None:
+    recipe, store = scene.place.recipe(), scene.place.store
+    base, _ = choose.choose(recipe, "stand-in")
+    options, known = Options(scene.place.cache), scene.facts()
+    with store.locked(), pytest.raises(MachineError, match="uses this work folder"):
+        proposed.run(recipe, known, store.work, base, options, jobs=1, sink=lambda _: None)
 
 
 def test_another_version_in_proposed_is_not_tested(scene: Scene) -> None:

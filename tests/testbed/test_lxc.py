@@ -5,18 +5,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from backport.engine.process import Runner, as_root, run
 from backport.environments.apt_setup import INSIDE
+from backport.environments.layers import Layer
 from backport.errors import InputError, MachineError
 from backport.testbed import lxc
 from backport.testbed.host import must
 from backport.testbed.lxc import Testbed, attach, clean_leftovers, containers
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository
+from tests.support.processes import eventually, running
+from tests.support.source_builder import write_files
 
 PLACE = f"{INSIDE}/built"
 
@@ -90,6 +95,31 @@ def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
         runner.stop()
         assert run(["true"]).exit_code != 0
 
+    assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
+
+
+class Slow(Layer):
+    """One that is mounted for as long as a test needs it."""
+
+    def mount(self, _place: Path) -> list[str]:
+        return ["sleep", "98765"]
+
+
+def test_a_run_that_is_ended_while_it_makes_a_testbed_leaves_none(tmp_path: Path) -> None:
+    status = "Package: systemd\nVersion: 247-1\n"
+    write_files(tmp_path, {"etc/a": "", "usr/a": "", "sbin/init": "", "var/lib/dpkg/status": status})
+    runner = Runner()
+    testbed = Testbed(tmp_path, {}, layer=Slow(tmp_path, tmp_path / "usr", frozenset(), True))
+
+    def enter() -> None:
+        with runner.used(), suppress(MachineError):
+            testbed.__enter__()
+
+    worker = Thread(target=enter)
+    worker.start()
+    eventually("it is mounted", lambda: running("sleep", "98765"))
+    runner.stop()
+    worker.join(20)
     assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
 
 
