@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -206,6 +207,7 @@ def _make(
     near: Path,
 ) -> None:
     """Run mmdebstrap; `near` is a folder of the caller's that is cleaned up with it."""
+    place = urllib.parse.quote(str(repository.resolve()))  # apt takes the signs off twice
     with tempfile.TemporaryDirectory(prefix="backport-chroot-", dir=near) as scratch:
         mmdebstrap = [
             # Not --quiet, which keeps to itself why a maintainer script failed.
@@ -223,7 +225,7 @@ def _make(
             "",
             str(target or "-"),
             # "copy" and not "file": dpkg runs inside, where the folder does not exist.
-            f"deb [trusted=yes] copy:{repository.resolve()} ./",
+            f"deb [trusted=yes] copy:{urllib.parse.quote(place)} ./",
         ]
         if has_memory_for_a_system():
             command = namespaces.command([*_IN_MEMORY, scratch, *mmdebstrap])

@@ -152,7 +152,7 @@ class PrivateApt:
     ) -> None:
         self._suites = tuple(suites)
         self._folder = folder
-        self._local = f"file:{local or folder / 'to-build'}"
+        self._local = f"file:{urllib.parse.quote(str(local or folder / 'to-build'))}"
         self._where = ", ".join(f"{suite.suite} at {suite.uri}" for suite in suites)
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True)
@@ -314,7 +314,8 @@ class PrivateApt:
 
     def _write_sources(self, keys: Sequence[str] = ()) -> None:
         lines = [suite.line(keys) for suite in self._suites]
-        text = "\n".join([*lines, f"deb [trusted=yes] {self._local} ./", ""])
+        local = urllib.parse.quote(self._local, safe="/:")  # apt takes the signs off twice
+        text = "\n".join([*lines, f"deb [trusted=yes] {local} ./", ""])
         (self._folder / "etc/apt/sources.list").write_text(text)
 
     def _run(

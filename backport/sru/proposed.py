@@ -31,6 +31,7 @@ from backport.source.files import same_file
 from backport.sru import bundle, run_record
 from backport.sru.facts import Facts, uploads
 
+
 def actions(
     own: Actions, published: Mapping[Pair, tuple[PublishedBinary, ...]]
 ) -> dict[str, Action]:

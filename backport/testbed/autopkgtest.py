@@ -61,18 +61,18 @@ def run(
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=out.parent))
     try:
         source, number = _source(tests, scratch, only, library, beside)
-        write_testbed_setup(scratch / "setup", testbed.repositories)
-        command = _command(source, scratch, testbed, only=only, timeout=timeout, env=env or {})
         limit = number * (timeout + _INSTALL_SECONDS) + 2 * _SHORT_SECONDS
         # What autopkgtest writes there has the same path in the testbed, where tests may put
         # sockets: 107 bytes at most (unix(7)). So it is not below the work folder.
         with owner.temporary(_SCRATCH) as own:
+            # Nor is this: --copy ends the path at a colon.
+            write_testbed_setup(own / "setup", testbed.repositories)
+            given = [f"--copy={own / 'setup'}:{PLACE}", f"--output-dir={scratch / 'result'}"]
+            words = _command(source, given, testbed, only=only, timeout=timeout, env=env or {})
             try:
                 # sudo, which may stand before it, keeps no variable.
                 # A shell's background job ignores SIGINT; a test is not to inherit that.
-                command = testbed.starting(
-                    ["env", "--default-signal=INT", f"TMPDIR={own}", *command]
-                )
+                command = testbed.starting(["env", "--default-signal=INT", f"TMPDIR={own}", *words])
                 completed = run_program(command, log=scratch / "console", timeout=limit)
             finally:
                 chroot.remove(own)  # of autopkgtest's files, some are root's
@@ -104,7 +104,7 @@ def _source(
 
 def _command(
     source: Path,
-    scratch: Path,
+    given: Sequence[str],
     testbed: Testbed,
     *,
     only: Sequence[str],
@@ -121,8 +121,7 @@ def _command(
         "--no-auto-control",
         # A testbed has no network at all.
         "--needs-internet=skip",
-        "--output-dir", str(scratch / "result"),
-        "--copy", f"{scratch / 'setup'}:{PLACE}",
+        *given,
         "--setup-commands", f"sh {PLACE}/prepare",
         "--timeout-short", str(_SHORT_SECONDS),
         "--timeout-copy", str(_COPY_SECONDS),

@@ -50,7 +50,8 @@ class Client:
 
 @pytest.fixture
 def client(tmp_path: Path, ring: Path) -> Client:
-    return Client(tmp_path, ring)
+    (folder := tmp_path / "a folder%20#1").mkdir()
+    return Client(folder, ring)
 
 
 def test_a_relation_brings_all_that_it_depends_on(client: Client, archive: UbuntuArchive) -> None:

@@ -107,7 +107,9 @@ class Slow(Layer):
 
 def test_a_run_that_is_ended_while_it_makes_a_testbed_leaves_none(tmp_path: Path) -> None:
     status = "Package: systemd\nVersion: 247-1\n"
-    write_files(tmp_path, {"etc/a": "", "usr/a": "", "sbin/init": "", "var/lib/dpkg/status": status})
+    write_files(
+        tmp_path, {"etc/a": "", "usr/a": "", "sbin/init": "", "var/lib/dpkg/status": status}
+    )
     runner = Runner()
     testbed = Testbed(tmp_path, {}, layer=Slow(tmp_path, tmp_path / "usr", frozenset(), True))
 
