@@ -136,10 +136,11 @@ def test_the_tests_of_a_source_package_are_run_and_only_those_asked_for(
     files = {"control": control, "one": "#!/bin/sh\nexit 0\n", "two": "#!/bin/sh\nexit 1\n"}
     dsc = make_source(tmp_path, "tiny", tests=files)
 
-    result = run(dsc, testbed=testbed, only=["one"], out=tmp_path / "a:b" / "out")
+    out = tmp_path / "a:b" / "out"
+    result = run(dsc, testbed=testbed, only=["one"], out=out)
 
-    assert result.verdict == Passed("1 tests"), (tmp_path / "out" / "log").read_text()
-    assert (tmp_path / "out" / "one-packages").read_text() == "tiny\t1.0~ours\n"
+    assert result.verdict == Passed("1 tests"), (out / "log").read_text()
+    assert (out / "one-packages").read_text() == "tiny\t1.0~ours\n"
 
 
 def test_a_test_that_does_not_exist_is_refused(testbed: Testbed, tmp_path: Path) -> None:
