@@ -35,6 +35,13 @@ def write(path: Path, text: str, *, mode: int | None = None) -> Path:
     return path
 
 
+def swap(new: Path, place: Path, older: Path) -> None:
+    """Put the folder `new` in its place; one that is there goes to `older`."""
+    if place.exists():
+        place.rename(older)
+    new.rename(place)
+
+
 def link(path: Path, target: str | Path) -> None:
     """Let the symbolic link `path` lead to `target`; there is one at every moment."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.link")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
+from backport import atomic
 from backport.build.result import BuildResult, judge, read_summary, reason, tail
 from backport.build.session import NO_CHROOT, PLAIN, BuildOptions, Session
 from backport.builder import sandbox
@@ -101,7 +102,7 @@ def build(
                 (result / name).unlink()
             if options.keep:
                 _keep(scratch, options.keep)
-        _swap(result, out, scratch)
+        atomic.swap(result, out, scratch / "older")
     return BuildResult(verdict, layer)
 
 
@@ -197,9 +198,3 @@ def _keep(scratch: Path, place: Path) -> None:
     if any(path.is_dir() for path in kept.glob("*")):
         place.parent.mkdir(parents=True, exist_ok=True)
         kept.rename(place)
-
-
-def _swap(result: Path, out: Path, scratch: Path) -> None:
-    if out.exists():
-        out.rename(scratch / "older")
-    result.rename(out)

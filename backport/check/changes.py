@@ -14,13 +14,14 @@ from backport.check.finding import Finding
 from backport.recipe.patch_folder import patch_names
 from backport.source import control, dep3, diff
 from backport.source.files import tree_hashes
+from backport.source.relations import BUILD_DEPENDS
 from backport.source.text import control_paragraphs, read_text
 
 _ADVICE = "say it in the recipe's changes, or take it back"
 # Words of a patch's name or description that say nothing of what it does.
 _EMPTY = {"with", "from", "that", "this", "into", "when", "have", "does", "patch", "debian"}
 _RELATIONS = (
-    "Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch", "Build-Conflicts",
+    *BUILD_DEPENDS, "Build-Conflicts",
     "Depends", "Pre-Depends", "Recommends", "Suggests", "Enhances", "Breaks", "Conflicts",
     "Provides", "Replaces",
 )  # fmt: skip

@@ -23,7 +23,6 @@ UNIT = re.compile(r"(?:usr/)?lib/systemd/(?:system|user)/[^/]+(?:\.d/[^/]+\.conf
 # The names that a maintainer script has in debian/, alone or behind "PACKAGE.".
 MAINTAINER = ("preinst", "postinst", "prerm", "postrm", "config", "maintscript")
 _UNITS = (".service", ".socket", ".timer", ".path", ".mount", ".automount", ".slice", ".target")
-_BUILD = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # The binary packages that have the version of a tool.
 _PACKAGES: dict[str, Tool] = {
     "debhelper": "debhelper",
@@ -140,7 +139,7 @@ def _of_unit(text: str) -> Iterator[tuple[int, str]]:
 
 def _check_relations(paragraph: Deb822, ceiling: Ceiling) -> None:
     """A group of alternatives is met if one of them is; only tools' packages are judged."""
-    for field in (*_BUILD, "Pre-Depends"):
+    for field in (*relations.BUILD_DEPENDS, "Pre-Depends"):
         place = f"debian/control, {field}"
         for group in relations.groups(paragraph.get(field, "")):
             needs = [need for part in group if (need := _need(part)) is not None]

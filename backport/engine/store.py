@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from backport import atomic
 from backport.engine import records
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.verdict import Passed, Verdict
@@ -117,15 +118,10 @@ class Store:
             yield
 
     def in_use(self) -> bool:
-        """Whether a run has the work folder."""
-        try:
-            with (self.work / ".lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            pass
-        return False
+        """Whether a command has the work folder."""
+        with suppress(MachineError), self.locked():
+            return False
+        return True
 
     def scratch(self, name: StepId | str) -> Path:
         """A new, empty folder for a step that begins."""
@@ -220,9 +216,7 @@ class Store:
         target.parent.mkdir(parents=True, exist_ok=True)
         old = self.work / "scratch" / f"old_{str(step_id).replace('/', '_')}"
         shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        scratch.rename(target)
+        atomic.swap(scratch, target, old)
         shutil.rmtree(old, ignore_errors=True)
         return _result(step_id, record, reused=False)
 

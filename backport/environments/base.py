@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
 from backport.recipe.model import Series
+from backport.source.relations import groups
 
 
 @dataclass(frozen=True)
@@ -102,5 +102,5 @@ def not_own(relations: Sequence[str], own: frozenset[str]) -> list[str]:
     return [
         relation
         for relation in relations
-        if not any(re.split(r"[\s(:\[<]", word.strip())[0] in own for word in relation.split("|"))
+        if not any(one.name in own for group in groups(relation) for one in group)
     ]

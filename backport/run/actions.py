@@ -27,12 +27,12 @@ from backport.run import clean
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.files import folder_texts, same_file, sha256_of
+from backport.source.relations import BUILD_DEPENDS
 from backport.source.text import control_paragraphs, read_text
 from backport.testbed import autopkgtest, matrix, reports
 from backport.testbed.lxc import Testbed
 from backport.testbed.result import TestResult
 
-_RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 # The folder of a test's run on the packages of before, in its step's own.
 BEFORE = "before"
 # What autopkgtest itself and the tests' checks use inside a testbed.
@@ -133,7 +133,7 @@ class Actions:
             names = {name.strip() for name in dsc["Binary"].split(",")}
             own |= names
             made_in.setdefault(made_by.series, set()).update(names)
-            for field in _RELATIONS:
+            for field in BUILD_DEPENDS:
                 build |= {part.strip() for part in dsc.get(field, "").split(",") if part.strip()}
             test |= run_relations(made)
         # Their control names them in a run that makes none of them too.

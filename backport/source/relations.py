@@ -12,6 +12,7 @@ from debian.debian_support import Version
 
 from backport.errors import InputError
 
+BUILD_DEPENDS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 _HOLDS = {
     "<<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge, ">>": operator.gt
 }  # fmt: skip

@@ -17,9 +17,9 @@ from backport.engine.outputs import DEPENDENCIES
 from backport.engine.process import Runner
 from backport.engine.step import StepId
 from backport.engine.store import Outcome, Store
-from backport.engine.verdict import Broken, Verdict
+from backport.engine.verdict import Verdict
 from backport.environments import choose, prepared
-from backport.errors import InputError, StepError, UsageError
+from backport.errors import InputError, UsageError
 from backport.recipe import versions
 from backport.run.actions import Actions, Options
 from backport.source.files import sha256_of
@@ -32,17 +32,13 @@ _DATED = (".buildinfo", ".changes")
 
 @dataclass(frozen=True)
 class Rerun:
-    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes.
-
-    `exit_code` is what says that they do not agree.
-    """
+    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes."""
 
     step: str
     recorded: Verdict
     now: Verdict
     same: tuple[str, ...]
     different: tuple[str, ...]
-    exit_code: int
 
     @property
     def agrees(self) -> bool:
@@ -128,9 +124,7 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Rerun:
         elif not (path.is_file() and path.suffix in _DATED and record.id.kind == "build"):
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
-    now, broken = outcome.verdict, isinstance(outcome.verdict, Broken)
-    code = outcome.exit_code if broken else StepError.exit_code
-    return Rerun(str(record), record.verdict, now, tuple(same), tuple(different), code)
+    return Rerun(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from backport import atomic
 from backport.engine import owner
 from backport.engine.process import Completed
 from backport.engine.process import run as run_program
@@ -77,7 +78,7 @@ def run(
             finally:
                 chroot.remove(own)  # of autopkgtest's files, some are root's
         result = _read(completed, scratch / "result", only, scratch / "console")
-        _swap(scratch / "result", out, scratch)
+        atomic.swap(scratch / "result", out, scratch / "older")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return result
@@ -178,9 +179,3 @@ def _last_words(log: str) -> str:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def _swap(result: Path, out: Path, scratch: Path) -> None:
-    if out.exists():
-        out.rename(scratch / "older")
-    result.rename(out)

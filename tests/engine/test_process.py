@@ -193,6 +193,10 @@ def test_a_running_program_is_noted_and_the_note_goes_with_it(tmp_path: Path) ->
 
 
 SUDO = "#include <unistd.h>\nint main(int c, char **v) { return setuid(0) || execvp(v[2], v + 2); }"
+# Python itself may be in a folder of root's.
+READ = "-all,+dac_read_search"
+BECOME = ("setpriv", "--reuid=nobody", "--clear-groups", f"--inh-caps={READ}",
+          f"--ambient-caps={READ}")  # fmt: skip
 AS_ROOT = """\
 from backport.engine import process
 done = process.run(process.as_root(["sleep", "987654"]), timeout=1)
@@ -200,26 +204,19 @@ print(done.timed_out, done.exit_code)
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler makes a sudo")
-def test_the_time_limit_ends_what_an_ordinary_user_runs_as_root(
-    left_over: list[int], request: pytest.FixtureRequest
-) -> None:
-    place = tempfile.TemporaryDirectory(dir="/var/tmp")  # where others can walk to
-    request.addfinalizer(place.cleanup)
-    sudo = Path(place.name, "sudo")
-    subprocess.run(["gcc", "-x", "c", "-o", sudo, "-"], input=SUDO, text=True, check=True)
-    sudo.chmod(0o4755)
-    sudo.parent.chmod(0o755)
-    # Python itself may be in a folder of root's.
-    become = ["setpriv", "--reuid=nobody", "--clear-groups"]
-    become += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--"]
-    env = {**os.environ, "PATH": f"{place.name}:{os.environ['PATH']}"}
-    command = [*become, sys.executable, "-c", AS_ROOT]
-    user = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-    eventually("it runs", lambda: running("sleep", "987654"))
-    left_over += [user.pid, *running("sleep", "987654")]
-    assert user.communicate(timeout=25)[0] == f"True {-signal.SIGTERM}\n"
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("gcc"), reason="root makes a sudo")
+def test_the_time_limit_ends_what_an_ordinary_user_runs_as_root(left_over: list[int]) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:  # where others can walk to
+        Path(place).chmod(0o755)
+        sudo = Path(place, "sudo")
+        subprocess.run(["gcc", "-x", "c", "-o", sudo, "-"], input=SUDO, text=True, check=True)
+        sudo.chmod(0o4755)
+        env = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"}
+        command = [*BECOME, sys.executable, "-c", AS_ROOT]
+        user = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        eventually("it runs", lambda: running("sleep", "987654"))
+        left_over += [user.pid, *running("sleep", "987654")]
+        assert user.communicate(timeout=25)[0] == f"True {-signal.SIGTERM}\n"
 
 
 RUNNER = """\

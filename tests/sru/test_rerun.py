@@ -100,7 +100,7 @@ def test_a_step_that_fails_is_compared_too(place: Place, recorded: Verdict) -> N
     # The small runs' files are no real packages: a real step fails on them.
     place.verdicts[SOURCE] = recorded
     again = rerun.rerun(place.evidence().archive, SOURCE, place.cache, work=None)
-    assert (again.recorded, again.exit_code) == (recorded, 4)
+    assert again.recorded == recorded
     assert isinstance(again.now, Failed)
     assert "tar cannot unpack it" in again.now.detail
 

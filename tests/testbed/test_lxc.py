@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -99,8 +99,6 @@ def test_a_run_that_is_ended_leaves_no_testbed(base: Bullseye) -> None:
 
 
 class Slow(Layer):
-    """One that is mounted for as long as a test needs it."""
-
     def mount(self, _place: Path) -> list[str]:
         return ["sleep", "98765"]
 
@@ -112,16 +110,10 @@ def test_a_run_that_is_ended_while_it_makes_a_testbed_leaves_none(tmp_path: Path
     )
     runner = Runner()
     testbed = Testbed(tmp_path, {}, layer=Slow(tmp_path, tmp_path / "usr", frozenset(), True))
-
-    def enter() -> None:
-        with runner.used(), suppress(MachineError):
-            testbed.__enter__()
-
-    worker = Thread(target=enter)
-    worker.start()
-    eventually("it is mounted", lambda: running("sleep", "98765"))
-    runner.stop()
-    worker.join(20)
+    mounting = partial(eventually, "it mounts", lambda: running("sleep", "98765"))
+    Thread(target=lambda: (mounting(), runner.stop())).start()
+    with runner.used(), pytest.raises(MachineError):
+        testbed.__enter__()
     assert not [path for path in containers().iterdir() if path.name.startswith(testbed.name)]
 
 

@@ -6,7 +6,6 @@ import argparse
 import graphlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -25,11 +24,9 @@ from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.recipe import init_text
 from backport.recipe.init_text import FirstSource
 from backport.recipe.model import BasePin, Published
-from backport.source import control, dep8
+from backport.source import dep8, relations
 from backport.source import dsc as dsc_file
 from backport.source.files import sha256_of
-
-_RELATIONS = ("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch")
 
 
 def first_recipe(
@@ -172,8 +169,8 @@ def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
     needs: dict[str, tuple[str, ...]] = {}
     sources: dict[str, FirstSource] = {}
     for (fields, main), (dsc, pin) in zip(described, bases, strict=True):
-        text = ",".join(fields.get(field, "") for field in _RELATIONS)
-        packages = [re.split(r"[\s(:\[<|]", relation)[0] for relation in control.relations(text)]
+        text = ",".join(fields.get(field, "") for field in relations.BUILD_DEPENDS)
+        packages = relations.first_names(text)
         needed = dict.fromkeys(made[package] for package in packages if package in made)
         needs[fields["Source"]] = tuple(name for name in needed if name != fields["Source"])
         tests = dep8.named_tests(dsc_file.debian_texts(dsc).get("tests/control", ""))

@@ -19,15 +19,12 @@ from backport.source import package
 from backport.source.changelog import timestamp
 from backport.source.dpkg import isolated
 from backport.source.files import sha256_of, tree_hashes
-from backport.source.relations import Relation, groups
+from backport.source.relations import BUILD_DEPENDS, Relation, groups
 from backport.source.text import control_paragraphs, read_text
 
 _CHANGELOG = "debian/changelog"
 _RECORD, _FORMAT = "made.json", 1
-_RELATIONS = (
-    *("Pre-Depends", "Depends", "Recommends"),
-    *("Build-Depends", "Build-Depends-Indep", "Build-Depends-Arch"),
-)
+_RELATIONS = ("Pre-Depends", "Depends", "Recommends", *BUILD_DEPENDS)
 
 
 @dataclass(frozen=True)
