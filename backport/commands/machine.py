@@ -21,7 +21,6 @@ from backport.environments import localrepo, prepared
 from backport.errors import BackportError, InputError, MachineError, UsageError
 from backport.launchpad.upload import dput
 from backport.recipe import reader
-from backport.recipe.model import Recipe
 from backport.run import clean as cleaning
 from backport.testbed import host, lxc
 from backport.testbed.lxc import Testbed
@@ -91,16 +90,12 @@ def shell(args: argparse.Namespace) -> int:
     """
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
-    store = Store(common.work_folder(args, recipe))
-    with store.locked():
-        return _shell(store, recipe, args.series, args.source)
-
-
-def _shell(store: Store, recipe: Recipe, series: str, source: str) -> int:
+    store, series, source = Store(common.work_folder(args, recipe)), args.series, args.source
     place = outputs.kept_chroot(store, StepId("build", series, source))
     places = (place, *sorted(place.parent.glob(f"{place.name}+*")))  # then those of variants
-    for kept in (root for one in places for root in sorted(one.glob("*/bin"))):
-        return sbuild.shell(kept.parent)
+    if kept := [root for one in places for root in sorted(one.glob("*/bin"))]:
+        with store.locked():
+            return sbuild.shell(kept[0].parent)
     folder = store.folder(StepId("base", series))
     if not (folder / prepared.FILE).is_file():
         raise InputError(
@@ -110,8 +105,8 @@ def _shell(store: Store, recipe: Recipe, series: str, source: str) -> int:
         )
     base = prepared.read(folder)
     builds = [store.folder(StepId("build", series, one.name)) for one in recipe.sources]
-    debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
-    with store.temporary(f"shell/{series}") as scratch:
+    with store.locked(), store.temporary(f"shell/{series}") as scratch:
+        debs = outputs.built_debs(folder for folder in builds if folder.is_dir())
         built = localrepo.publish(debs, scratch / "built")
         with Testbed(base.testbed_root, {"built": built, "base": base.repository}) as testbed:
             return lxc.shell(testbed)

@@ -59,7 +59,7 @@ def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: boo
             command has the work folder.
     """
     # What is missing beside its base is made there.
-    held = Store(work).locked() if work is not None else nullcontext()
+    held = Store(work).locked() if work and work.is_dir() else nullcontext()
     with held, owner.temporary("rerun-") as scratch, check.opened(path) as folder:
         evidence = check.sound(folder, "nothing of it is run")
         record = _wanted(evidence, name)
