@@ -119,7 +119,7 @@ class Store:
 
     def in_use(self) -> bool:
         """Whether a command has the work folder."""
-        with suppress(MachineError), self.locked():
+        with suppress(MachineError, PermissionError), self.locked():
             return False
         return True
 
