@@ -89,7 +89,7 @@ def _rerun(args: argparse.Namespace) -> int:
         print(json.dumps(data, default=records.encode))
     elif not args.quiet or not again.agrees:
         print("\n".join(lines))
-    return 0 if again.agrees else 4
+    return 0 if again.agrees else StepError.exit_code
 
 
 def _as_text(checked: Checked) -> str:

@@ -30,9 +30,9 @@ from backport.environments.private_apt import PrivateApt
 from backport.environments.systems import architecture, code_hash, data_hash
 from backport.errors import InputError
 from backport.source.files import set_plain_modes
+from backport.source.relations import BUILD_DEPENDS
 from backport.source.text import control_paragraphs, read_text
 
-_BUILD_DEPENDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
 _MAKE_SECONDS = 1800.0
 _PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -140,7 +140,7 @@ def for_build(
         that the update makes.
     """
     (source,) = control_paragraphs(read_text(dsc))
-    relations = _relations(source, _BUILD_DEPENDS)
+    relations = _relations(source, BUILD_DEPENDS)
     status = run(["tar", "--occurrence=1", "-xOf", tarball, "./var/lib/dpkg/status"]).output
     make = partial(_in_chroot, repositories[-1], builder, stage)
     layer = _layer(tarball, status, relations, repositories, make)
