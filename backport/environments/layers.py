@@ -36,8 +36,7 @@ from backport.source.text import control_paragraphs, read_text
 _MAKE_SECONDS = 1800.0
 _PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
-# In namespaces, as their root: $1 is where the files are, $root the system. What is installed goes
-# to descriptor 4.
+# In namespaces, as their root: $1 is where the files are, $root the system.
 _IN_SYSTEM = f"""\
 mkdir -p "$root{INSIDE}/0" "$root{INSIDE}/setup" "$root/dev" "$root/proc"
 mount --bind "$1/r0" "$root{INSIDE}/0"
@@ -45,13 +44,11 @@ mount --bind "$1/setup" "$root{INSIDE}/setup"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 env -i {_PATH} chroot "$root" sh {INSIDE}/setup/install
-env -i {_PATH} chroot "$root" dpkg-query --show \
-    --showformat='${{db:Status-Status}}:${{Package}},${{Pre-Depends}},${{Depends}}\n' >&4
 umount "$root{INSIDE}/0" "$root{INSIDE}/setup"
 rmdir "$root{INSIDE}/0" "$root{INSIDE}/setup"
 """
 
-# The tarball goes to descriptor 3: both files are open before the change of user.
+# The tarball goes to descriptor 3, which is open before the change of user.
 _MAKE_CHROOT = f"""\
 set -e
 root=$1/chroot
@@ -67,7 +64,6 @@ set -e
 umask 022
 cd "$1"
 root=$1/merged
-exec 4>names
 [ -z "$4" ] || cp -a "$4" root
 mkdir -m 0755 -p root work merged r0
 mount --bind "$2" r0
@@ -98,13 +94,11 @@ _PACKAGES = "packages"
 class Layer:
     """A folder beside a build chroot or testbed's root, with that chroot anew or an overlay for it.
 
-    `names` are the packages that are installed in it, and those that their dependencies name;
     `complete` says that nothing more is to be installed.
     """
 
     system: Path
     folder: Path
-    names: frozenset[str]
     complete: bool
 
     @property
@@ -178,7 +172,8 @@ def _layer(
         package["Package"]: _relations(package, ("Pre-Depends", "Depends")) for package in own
     }
     packages = _closure(status, external(relations, depends), base)
-    if packages is None:
+    provided = {_name(part) for package in own for part in _relations(package, ("Provides",))}
+    if packages is None or _mentioned(status, packages, base) & (depends.keys() | provided):
         return None
     stat = system.stat()
     made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL]
@@ -200,10 +195,7 @@ def _layer(
             finally:
                 chroot.remove(scratch)
         os.utime(folder)
-    names = frozenset(_names((folder / "names").read_text().splitlines()))
-    layer = Layer(system, folder, names, not depends.keys() & map(_name, relations))
-    provided = {_name(part) for package in own for part in _relations(package, ("Provides",))}
-    return None if layer.names & (depends.keys() | provided) else layer
+    return Layer(system, folder, not depends.keys() & map(_name, relations))
 
 
 def _closure(status: str, relations: Sequence[str], base: Path) -> list[str] | None:
@@ -262,12 +254,15 @@ def _name(relation: str) -> str:
     return re.split(r"[\s(:\[<|]", relation.strip(), maxsplit=1)[0]
 
 
-def _names(lines: Iterable[str]) -> Iterable[str]:
-    """The packages that are installed, and those that they depend on."""
-    for line in lines:
-        status, _, relations = line.partition(":")
-        if status == "installed":
-            yield from (_name(part) for part in re.split(r"[,|]", relations) if part.strip())
+def _mentioned(status: str, packages: Sequence[str], base: Path) -> set[str]:
+    """The packages of the system and of a closure, and those that they depend on."""
+    names = {line.partition("=")[0] for line in packages}
+    index = read_text(base / "Packages").split("\n\n")
+    stanzas = [stanza for stanza in index if stanza[9:].partition("\n")[0] in names]
+    fields = re.findall(
+        r"(?m)^(?:Package|Pre-Depends|Depends): (.*)", "\n".join([status, *stanzas])
+    )
+    return {_name(part) for field in fields for part in re.split(r"[,|]", field)}
 
 
 def _write_setup(scratch: Path, packages: Sequence[str], base: Path) -> None:
@@ -283,18 +278,18 @@ def _write_setup(scratch: Path, packages: Sequence[str], base: Path) -> None:
 
 
 def _in_chroot(base: Path, builder: Builder, stage: Path, start: Path, scratch: Path) -> list[str]:
-    """The command that makes ``chroot.tar`` and ``names``, as root of the build user's ids."""
+    """The command that makes ``chroot.tar``, as root of the build user's ids."""
     tarball = start / "chroot.tar" if start.is_dir() else start
     binds = {"chroot.tar": tarball.resolve(), "setup": scratch / "setup", "r0": base.resolve()}
     words = ["/bin/sh", str(stage / "setup" / "make"), str(stage)]
-    outputs = f"exec 3>{quote(str(scratch / 'chroot.tar'))} 4>{quote(str(scratch / 'names'))}\n"
-    script = sandbox.script(builder, stage, binds, words, before=outputs)
+    output = f"exec 3>{quote(str(scratch / 'chroot.tar'))}\n"
+    script = sandbox.script(builder, stage, binds, words, before=output)
     (scratch / "enter").write_text(script)
     return sandbox.command(builder, scratch / "enter")
 
 
 def _in_overlay(root: Path, base: Path, start: Path, scratch: Path) -> list[str]:
-    """The command that makes ``root`` and ``names`` in `scratch`, as root: its files are root's."""
+    """The command that makes ``root`` in `scratch`, as root: its files are root's."""
     make = ["/bin/sh", scratch / "setup" / "over", scratch, base.resolve(), root.name]
     make.append("" if start == root else start / "root")
     return as_root(
