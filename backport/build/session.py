@@ -8,6 +8,7 @@ quarters of a short build's time. Here both are made once.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join, quote
@@ -20,62 +21,7 @@ from backport.environments.apt_setup import INSIDE
 NO_CHROOT = 125
 """The exit code where sbuild was not started, since the chroot could not be made ready."""
 
-# As root of the build user's ids, in namespaces of their own: $1 is the stage, $2 the number of
-# repositories, $3 "memory" or "disk"; then come the words of sbuild's command. The devices are
-# those of sbuild's own sessions.
-_SCRIPT = f"""\
-trap 'exit {NO_CHROOT}' EXIT
-set -eu
-umask 022
-stage=$1 repositories=$2 place=$3
-shift 3
-root=$stage/chroot/root
-[ $place = disk ] || mount -t tmpfs -o mode=0755,size=60% chroot "$stage/chroot"
-mkdir -m 0755 "$root"
-echo "Unpacking $stage/chroot.tar"
-tar --numeric-owner --exclude='./dev/*' -xf "$stage/chroot.tar" -C "$root"
-bind() {{
-    mkdir -p "$root{INSIDE}/$2"
-    mount --bind "$stage/$1" "$root{INSIDE}/$2"
-}}
-bind setup setup
-while [ "$repositories" -gt 0 ]; do
-    repositories=$((repositories - 1))
-    bind "r$repositories" "$repositories"
-done
-mkdir -p "$root/dev/pts" "$root/dev/shm" "$root/proc" "$root/sys"
-for device in console full null random tty urandom zero; do
-    [ -e "/dev/$device" ] || continue
-    : >"$root/dev/$device"
-    mount --bind "/dev/$device" "$root/dev/$device"
-done
-ln -s /proc/self/fd "$root/dev/fd"
-ln -s fd/0 "$root/dev/stdin"
-ln -s fd/1 "$root/dev/stdout"
-ln -s fd/2 "$root/dev/stderr"
-ln -s pts/ptmx "$root/dev/ptmx"
-mount -t devpts -o noexec,nosuid,gid=5,mode=620,ptmxmode=666 devpts "$root/dev/pts"
-mount -t tmpfs shm "$root/dev/shm"
-mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-hostname sbuild
-printf '127.0.0.1 localhost\\n127.0.1.1 sbuild\\n' >"$root/etc/hosts"
-mount --bind "$root/etc/hosts" /etc/hosts
-: >"$root/etc/resolv.conf"
-ip link set lo up
-chroot "$root" /bin/sh -c : # where it cannot, sbuild would wait for the time limit
-cd "$stage/result"
-trap - EXIT
-status=0
-"$@" || status=$?
-if [ $status != 0 ] && [ -d "$stage/kept" ]; then
-    # Without what is mounted in there.
-    mount --bind "$root" "$stage/source"
-    cp -a "$stage/source" "$stage/kept/root"
-fi
-exit $status
-"""
-
+_SCRIPT = Path(__file__).with_name("session.sh")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
 """What sbuild's other modes set in the chroot."""
 
@@ -122,7 +68,7 @@ class Session:
         vary = self.scratch / "setup" / "vary"
         vary.write_text(variation.SCRIPT)
         vary.chmod(0o755)
-        (self.scratch / "setup" / "session").write_text(_SCRIPT)
+        shutil.copyfile(_SCRIPT, self.scratch / "setup" / "session")
         script = self._script(dsc, series, keep=options.keep is not None)
         (self.scratch / "enter").write_text(script)
 
@@ -174,10 +120,10 @@ class Session:
         binds |= {f"r{i}": path.resolve() for i, path in enumerate(self.repositories)}
         setup = self.stage / "setup"
         words: list[str | Path] = ["/bin/sh", setup / "session", self.stage]
-        words += [str(len(self.repositories)), "memory" if self.in_memory else "disk", "env", "-i"]
-        words += [f"HOME={setup}", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        words += [f"SBUILD_CONFIG={setup}/sbuild.conf", "sbuild"]
-        words += [f"--dist={series}", self.stage / "source" / dsc]
+        words += [str(len(self.repositories)), "memory" if self.in_memory else "disk", INSIDE]
+        words += [str(NO_CHROOT), "env", "-i", f"HOME={setup}", "LC_ALL=C.UTF-8"]
+        words += ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", f"SBUILD_CONFIG={setup}/sbuild.conf"]
+        words += ["sbuild", f"--dist={series}", self.stage / "source" / dsc]
         # What is written there is root's of the build user's ids; the result is given back.
         ids = f"{self.builder.subuids.outside}:{self.builder.subgids.outside}"
         written = join(str(self.scratch / name) for name in ("result", *on_disk))
