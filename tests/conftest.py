@@ -39,7 +39,7 @@ UNIT = tuple(
 # What shares a work folder shares a process; these begin first, since they take longest.
 GROUPS = {
     "tests/e2e/test_main_job.py": "certbot",
-    "tests/e2e/test_pinned_bases.py": "certbot",
+    "tests/e2e/test_pinned_packages.py": "certbot",
     "tests/e2e": "small recipes",
 }
 

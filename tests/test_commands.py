@@ -27,12 +27,12 @@ class Place:
         self.root = root
         self._capsys = capsys
         dsc = build_dsc(PackageSpec("alpha", "1.0-1"), root / "files")
-        base = {"version": "1.0-1", "path": "files/alpha_1.0-1.dsc", "sha256": sha256_of(dsc)}
+        pinned = {"version": "1.0-1", "path": "files/alpha_1.0-1.dsc", "sha256": sha256_of(dsc)}
         self.spec = Spec(
             # A patch of that name fits the README of that package.
             sources=(
                 SourceSpec(
-                    "alpha", base="1.0-1", quilt={"series": ("small",)}, more={"base": base}
+                    "alpha", pinned="1.0-1", quilt={"series": ("small",)}, more={"pinned": pinned}
                 ),
             ),
             archive={("alpha", "xenial"): "0.9-1"},

@@ -44,7 +44,7 @@ CLASSES: dict[str, type] = {
     "source.NAME": model.Source,
     "source.NAME.changes": model.ChangelogItem,
     "source.NAME.upstream": model.Upstream,
-    "source.NAME.base": model.BasePin,
+    "source.NAME.pinned": model.PinnedDsc,
     "source.NAME.revision": model.Revision,
     "source.NAME.control": model.ControlEdit,
     "source.NAME.packaging": model.PackagingEdit,

@@ -1,4 +1,4 @@
-"""The packaging that the shipped recipe lays over a base: it fits, and its scripts are sound."""
+"""The packaging that the shipped recipe lays over the archive's: it fits, its scripts are sound."""
 
 from __future__ import annotations
 

@@ -147,14 +147,14 @@ PINNED = {
     "source": "alpha",
     "series": ["xenial"],
     "purpose": "the package without the update",
-    "base": {"version": "1.0-1", "dsc": "alpha_1.0-1.dsc", "sha256": SHA256}
+    "pinned": {"version": "1.0-1", "dsc": "alpha_1.0-1.dsc", "sha256": SHA256}
     | {"url": "https://example.org/alpha_1.0-1.dsc"},
 }
 
 
 def with_pinned(root: Path, **row: Any) -> Recipe:
     """A recipe with a pinned test source, which needs another one, and a row about it."""
-    needs = PINNED | {"source": "delta", "base": {**PINNED["base"], "dsc": "delta_1.0-1.dsc"}}
+    needs = PINNED | {"source": "delta", "pinned": {**PINNED["pinned"], "dsc": "delta_1.0-1.dsc"}}
     tables = {"alpha-before": PINNED | {"needs": ["delta-before"]}, "delta-before": needs}
     content = recipes.data(replace(SPEC, matrix=()))
     content["test-source"] = tables

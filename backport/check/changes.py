@@ -1,4 +1,4 @@
-"""What changed against the base, and whether the changelog and the patches say why."""
+"""What changed against the pinned package, and whether the changelog and the patches say why."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def _unexplained(name: str, what: str) -> Finding:
 
 
 def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tuple[Finding, ...]:
-    """The patches that the base does not have: their headers, and the changelog.
+    """The patches that the pinned package does not have: their headers, and the changelog.
 
     Parameters:
-        new, old: the patches of the package and of its base, by their names.
+        new, old: the patches of the update and of the pinned package, by their names.
         spoken: the new entries of the changelog.
     """
     words, findings = _words(spoken), []
@@ -114,13 +114,13 @@ def patches(new: Mapping[str, Path], old: Mapping[str, Path], spoken: str) -> tu
 
 
 def other_upstream(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Orig tarballs of the same name as the base's that are other files.
+    """Orig tarballs of the same name as the pinned package's that are other files.
 
     Parameters:
         old, new: the sha256 of each orig tarball, by name.
     """
-    why = "the orig tarball is another file than the base's of that name"
-    advice = "use the base's, byte for byte: Launchpad refuses another one"
+    why = "the orig tarball is another file than the pinned package's of that name"
+    advice = "use the pinned package's, byte for byte: Launchpad refuses another one"
     return tuple(
         finding.make("change-outside-debian", "error", name, why, advice)
         for name in sorted(old.keys() & new.keys())

@@ -27,7 +27,7 @@ class Finding:
 
     `rule` is a rule's name in `rules`, `place` the file (and line) or package it is about, `why`
     what is wrong there, `advice` what to do, `reference` where the rule is written. A finding
-    that the base has as well is not `new`; only a new error makes a check fail.
+    that the pinned package has as well is not `new`; only a new error makes a check fail.
     """
 
     rule: str
@@ -55,13 +55,13 @@ def make(
     return Finding(rule, severity, place, why, advice, reference or rules.RULES[rule].reference)
 
 
-def against_base(findings: Iterable[Finding], base: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings, each marked as new or not, by what the base has.
+def mark_new(findings: Iterable[Finding], before: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, each marked as new or not, by those of the package without the update.
 
     The same rule with the same reason is the same finding wherever it stands, since lines move
-    and versions are part of files' names; as many as the base has of it are not new.
+    and versions are part of files' names; as many as there were before are not new.
     """
-    had = Counter((one.rule, one.why) for one in base)
+    had = Counter((one.rule, one.why) for one in before)
     marked = []
     for finding in findings:
         known = had[(finding.rule, finding.why)] > 0

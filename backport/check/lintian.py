@@ -90,15 +90,15 @@ def installed() -> str:
 
 
 def findings(
-    tags: Iterable[Tag], ceiling: Ceiling, base: Iterable[Tag] | None
+    tags: Iterable[Tag], ceiling: Ceiling, pinned: Iterable[Tag] | None
 ) -> tuple[Finding, ...]:
     """The tags as findings.
 
     Parameters:
         ceiling: the series; a tag that asks for a newer tool than it has becomes a note.
-        base: the tags of the base's source package, None where there is no base. What the base
-            has as well is not new. Its binary packages were not built, so that an error in a
-            binary package is a warning then.
+        pinned: the tags of the pinned source package, None where none is pinned. What it has as
+            well is not new. Its binary packages were not built, so that an error in a binary
+            package is a warning then.
     """
     made = []
     for tag in tags:
@@ -111,16 +111,16 @@ def findings(
                 f"not judged yet: lintian {REVIEWED}, for which the table was reviewed, has no "
                 f"such error; see whether it holds for {ceiling.series}, {advice}"
             )
-        elif base is not None and not tag.kind and severity == "error":
+        elif pinned is not None and not tag.kind and severity == "error":
             severity = "warning"
             advice += "; see whether the archive's package has it too"
         where = f"{tag.package} {tag.kind}".strip()
         place = f"{where}: {tag.pointer}" if tag.pointer else where
         made.append(finding.make("lintian", severity, place, tag.text, advice))
     had = [
-        finding.make("lintian", tag.severity, "", tag.text, "") for tag in base or () if tag.kind
+        finding.make("lintian", tag.severity, "", tag.text, "") for tag in pinned or () if tag.kind
     ]
-    return finding.against_base(made, had)
+    return finding.mark_new(made, had)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Whether each file of a recipe's overlay has an effect in the binary packages.
 
-debhelper reads a file debian/PACKAGE.KIND only where debian/rules lets it: a base that overrides
-a program, or calls none, ignores such a file without a word.
+debhelper reads a file debian/PACKAGE.KIND only where debian/rules lets it: rules that override a
+program, or call none, ignore such a file without a word.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BUILD = re.compile(
     r"rules|compat|watch|clean|gbp\.conf|README\.source|(?:pydist|py3dist|pypi)-overrides|"
     r"(?:.*\.)?(?:substvars|alternatives|not-installed)|(?:source|upstream|po|missing-sources)/.*"
 )
-_ADVICE = "see what the base's debian/rules runs; install it in another way, or drop the file"
+_ADVICE = "see what the package's debian/rules runs; install it in another way, or drop the file"
 
 
 def check(names: Iterable[str], debian: Path, packages: Iterable[Binary]) -> Iterator[Finding]:

@@ -93,9 +93,9 @@ def steps(
     varied = variation.SCRIPT + variation.PATH
     for step in builds if long else builds[:1]:
         fetched = StepId("fetch", source=step.id.source)
-        base = (fetched,) if recipe.source(step.id.source).base else ()
+        pinned = (fetched,) if recipe.source(step.id.source).pinned else ()
         again = replace(step.id, kind="check", test=REPRODUCIBLE)
-        yield _step(again, (*step.needs, step.id, *base), variation=varied)
+        yield _step(again, (*step.needs, step.id, *pinned), variation=varied)
     limits = recipe.review
     for series in dict.fromkeys(step.id.series for step in builds):
         own = tuple(step.id for step in builds if step.id.series == series)
@@ -143,7 +143,7 @@ def _recipe_text(recipe: Recipe, source_name: str, series_name: str) -> str:
     parts = {
         "toolchain": {name: repr(one) for name, one in series.toolchain.items()},
         "overlay": sorted(overlay_files(source, series_name)),
-        "base": source.base.version if source.base else "",
+        "pinned": source.pinned.version if source.pinned else "",
         "archive": {name: one.version for name, one in series.archive.items()},
         "later": [(one.name, repr(one.archive.get(source_name))) for one in later],
         "series": source.series,

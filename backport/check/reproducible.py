@@ -3,8 +3,8 @@
 The second build has another path, user, umask, locale, time zone (its date is another one) and
 moment. What the clock of the machine says cannot be changed for one build alone.
 
-Where the two differ and the recipe pins a base, the base is built twice in the same ways: what
-differs there too is the base's fault and not the update's.
+Where the two differ and the recipe pins a .dsc, that is built twice in the same ways: what differs
+there too is no fault of the update.
 """
 
 from __future__ import annotations
@@ -81,43 +81,43 @@ def check(
 
     dsc = one_file(needs[StepId("source", step.id.series, step.id.source)], "*.dsc")
     differ = compare(needs[own], build(dsc, LOG, varied=True), out)
-    pin = recipe.source(step.id.source).base
+    pin = recipe.source(step.id.source).pinned
     if not differ or pin is None:
         return findings(differ, {})
-    alone = _base_alone(
+    alone = _pinned_alone(
         recipe, step, needs[StepId("fetch", source=step.id.source)] / pin.dsc, scratch
     )
-    first = build(alone, "base-first-build.log", varied=False)
-    second = build(alone, "base-second-build.log", varied=True)
-    reports = out / "base"
+    first = build(alone, "pinned-first-build.log", varied=False)
+    second = build(alone, "pinned-second-build.log", varied=True)
+    reports = out / "pinned"
     reports.mkdir()
     return findings(differ, compare(first, second, reports))
 
 
-def _base_alone(recipe: Recipe, step: Step, dsc: Path, scratch: Path) -> Path:
-    """The base with the recipe's control edits, so that it is built where the update is."""
+def _pinned_alone(recipe: Recipe, step: Step, dsc: Path, scratch: Path) -> Path:
+    """The pinned package with the recipe's control edits, so that it is built where that is."""
     series, nothing = recipe.one_series(step.id.series), scratch / "nothing"
     source = versions.with_versions(recipe, recipe.source(step.id.source), series)
     bare = dataclasses.replace(source, patches=nothing, tests=nothing, packaging=())
     version = f"{source.debian_version}~ubuntu{series.version}.1"
-    out = scratch / "base-alone"
-    return package.make(recipe, bare, series, version, orig=None, base_dsc=dsc, out=out).dsc
+    out = scratch / "pinned-alone"
+    return package.make(recipe, bare, series, version, orig=None, pinned_dsc=dsc, out=out).dsc
 
 
 def findings(
-    update: Mapping[str, Difference], base: Mapping[str, Difference]
+    update: Mapping[str, Difference], pinned: Mapping[str, Difference]
 ) -> tuple[Finding, ...]:
     """A finding for each package of the update that two builds do not make the same.
 
-    It is not new where all that differs in it differs between two builds of the base too.
+    It is not new where all that differs in it differs between two builds of the pinned package too.
     """
 
     results = []
     for name, difference in update.items():
-        theirs = base[name].places if name in base else ()
+        theirs = pinned[name].places if name in pinned else ()
         new = [place for place in difference.places if place not in theirs]
         why = f"two builds differ: {', '.join((new or difference.places)[:_SHOWN])}"
-        why += "" if new else "; so do two builds of the base"
+        why += "" if new else "; so do two builds of the pinned package"
         advice = f"see {difference.report}" if difference.report else "read both logs"
         made = finding.make("not-reproducible", "error", difference.deb, why, advice)
         results.append(dataclasses.replace(made, new=bool(new)))

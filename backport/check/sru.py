@@ -34,7 +34,7 @@ _DEPENDS = ("Pre-Depends", "Depends", "Recommends")
 class Upload:
     """One source package for one series, as it was made.
 
-    `tree` and `base` are the unpacked source packages without their patches applied; `base` is
+    `tree` and `pinned` are the unpacked source packages without their patches applied; `pinned` is
     None where the recipe pins none. `changes` is the source .changes.
     """
 
@@ -43,7 +43,7 @@ class Upload:
     series: Series
     tree: Path
     changes: Path
-    base: Path | None = None
+    pinned: Path | None = None
 
 
 def check(upload: Upload) -> tuple[Finding, ...]:
@@ -59,7 +59,7 @@ def _bug(upload: Upload) -> Iterable[Finding]:
         advice = "file it, write its number into update.bug, and make the source package anew"
         yield finding.make(rule, "error", upload.recipe.path.name, why, advice)
         return
-    since = _changelog(upload.base)[0].version if upload.base else None
+    since = _changelog(upload.pinned)[0].version if upload.pinned else None
     for block in _changelog(upload.tree):
         if block.version == since:
             break
@@ -124,7 +124,7 @@ def template(recipe: Recipe) -> Iterable[Finding]:
 def _overtaken(upload: Upload) -> Iterable[Finding]:
     source, series = upload.source, upload.series
     if later := overtaken(source, series.name, series.archive.get(source.name)):
-        yield finding.make("base-overtaken", "warning", source.name, *later)
+        yield finding.make("pinned-overtaken", "warning", source.name, *later)
 
 
 def _new_source(upload: Upload) -> Iterable[Finding]:
@@ -141,8 +141,8 @@ def _new_source(upload: Upload) -> Iterable[Finding]:
 def _binaries(upload: Upload) -> Iterable[Finding]:
     names = [name for name in _paragraphs(upload.tree) if name != "source"]
     published = upload.series.archive.get(upload.source.name)
-    if upload.base is not None:
-        had = _paragraphs(upload.base)
+    if upload.pinned is not None:
+        had = _paragraphs(upload.pinned)
         fresh = [name for name in names if name not in had]
     elif published is not None and not published.version:
         fresh = names
@@ -163,9 +163,9 @@ def _binaries(upload: Upload) -> Iterable[Finding]:
 
 
 def _dependencies(upload: Upload) -> Iterable[Finding]:
-    """Packages that a binary package newly needs: against the base, or by the recipe's edits."""
-    # Without a base, our own packaging is what the recipe's edits change.
-    before = upload.base / "debian" if upload.base else upload.source.patches / "debian"
+    """What a binary package newly needs: against the pinned package, or by the recipe's edits."""
+    # Where none is pinned, our own packaging is what the recipe's edits change.
+    before = upload.pinned / "debian" if upload.pinned else upload.source.patches / "debian"
     had, series = _paragraphs(before.parent), upload.series
     for package, paragraph in _paragraphs(upload.tree).items():
         if package == "source" or package not in had:
@@ -185,17 +185,17 @@ def _needed(paragraph: Deb822) -> set[str]:
 
 
 def _unrelated(upload: Upload) -> Iterable[Finding]:
-    """What differs from the base without being the recipe's."""
-    if upload.base is None:
+    """What differs from the pinned package without being the recipe's."""
+    if upload.pinned is None:
         return
     source, series = upload.source, upload.series.name
-    had, has = (tree_hashes(tree / "debian") for tree in (upload.base, upload.tree))
+    had, has = (tree_hashes(tree / "debian") for tree in (upload.pinned, upload.tree))
     ours = {"changelog", "control", "control.in", "patches/series", "patches/ubuntu.series"}
     ours |= {f"patches/{name}" for name in patch_names(quilt_series_file(source, series))}
     ours |= {*overlay_files(source, series), *(edit.file for edit in source.packaging)}
     for name in sorted({name for name, _ in had.items() ^ has.items()} - ours):
         if not name.startswith("tests/"):
-            why = "it differs from the base, and nothing in the recipe asks for that"
+            why = "it differs from the pinned package, and nothing in the recipe asks for that"
             advice = "take the change back, or record it in the recipe"
             yield finding.make("unrelated-change", "error", f"debian/{name}", why, advice)
 

@@ -88,23 +88,23 @@ def check_source(
     dsc, tree = one_file(made_in, "*.dsc"), scratch / "tree"
     info = dsc_files.read_dsc(dsc)
     dpkg.unpack(dsc, tree, patches=False)
-    base = None
+    pinned = None
     findings: list[Finding] = []
     limit, had = (Ceiling(series.name, series.toolchain) for _ in range(2))
     packaging.check_tree(tree, limit)
     limit.check("archive", dsc.name, ((0, file.name) for file in info.files))
-    if source.base is not None:
-        base, base_dsc = scratch / "base", fetched / source.base.dsc
-        dpkg.unpack(base_dsc, base, patches=False)
-        packaging.check_tree(base, had)
-        base_info = dsc_files.read_dsc(base_dsc)
-        had.check("archive", base_dsc.name, ((0, file.name) for file in base_info.files))
-        before = {file.name: file.sha256 for file in base_info.files}
+    if source.pinned is not None:
+        pinned, pinned_dsc = scratch / "pinned", fetched / source.pinned.dsc
+        dpkg.unpack(pinned_dsc, pinned, patches=False)
+        packaging.check_tree(pinned, had)
+        pinned_info = dsc_files.read_dsc(pinned_dsc)
+        had.check("archive", pinned_dsc.name, ((0, file.name) for file in pinned_info.files))
+        before = {file.name: file.sha256 for file in pinned_info.files}
         findings += changes.other_upstream(
-            {name: before[name] for name in base_info.origs()},
+            {name: before[name] for name in pinned_info.origs()},
             {file.name: file.sha256 for file in info.files},
         )
-    findings += [*finding.against_base(limit.findings, had.findings), *limit.not_known()]
+    findings += [*finding.mark_new(limit.findings, had.findings), *limit.not_known()]
     own = {
         name: source.patches / name for name in patch_names(quilt_series_file(source, series.name))
     }
@@ -113,14 +113,14 @@ def check_source(
         advice = "read it in the debdiff"
         findings.append(finding.make("change-outside-debian", "info", dsc.name, why, advice))
     text = (tree / "debian" / "changelog").read_text("utf-8")
-    spoken = changes.new_entries(text, source.base.version if source.base else "")
-    if base is not None:
-        findings += changes.packaging(base, tree, spoken)
-    # Without a base, our own packaging is what the update's patches come on top of.
-    had_patches = changes.quilt(base or source.patches)
+    spoken = changes.new_entries(text, source.pinned.version if source.pinned else "")
+    if pinned is not None:
+        findings += changes.packaging(pinned, tree, spoken)
+    # Where none is pinned, the update's patches come on top of our own packaging.
+    had_patches = changes.quilt(pinned or source.patches)
     findings += changes.patches({**own, **changes.quilt(tree)}, had_patches, spoken)
     made = one_file(made_in, "*_source.changes")
-    findings += sru.check(sru.Upload(recipe, source, series, tree, made, base))
+    findings += sru.check(sru.Upload(recipe, source, series, tree, made, pinned))
     return finding.ordered(findings)
 
 
@@ -143,11 +143,11 @@ def check_built(
     findings = [*limit.findings, *_programs(built, update, base)]
     findings += overlay.check(overlay_files(source, step.id.series), tree / "debian", built)
     made = one_file(made_in, "*_source.changes")
-    logs = [scratch / f"lintian-{name}.log" for name in ("update", "base")]
-    tags, base_tags = lintian.run_lintian([made, *debs], logs[0]), None
-    if source.base is not None:
-        base_tags = lintian.run_lintian([fetched / source.base.dsc], logs[1])
-    findings += lintian.findings(tags, limit, base_tags)
+    logs = [scratch / f"lintian-{name}.log" for name in ("update", "pinned")]
+    tags, pinned_tags = lintian.run_lintian([made, *debs], logs[0]), None
+    if source.pinned is not None:
+        pinned_tags = lintian.run_lintian([fetched / source.pinned.dsc], logs[1])
+    findings += lintian.findings(tags, limit, pinned_tags)
     log = "".join(path.read_text() for path in logs if path.is_file())
     (out / LINTIAN_LOG).write_text(log)
     return finding.ordered(findings)
@@ -163,7 +163,7 @@ def _programs(built: list[Binary], update: list[Path], base: PreparedBase) -> tu
     before = Installed(older, base.repository)
     had = [before.own[one.name] for one in built if one.name in before.own]
     findings = programs.check(built, Installed(update, base.repository))
-    return finding.against_base(findings, programs.check(had, before))
+    return finding.mark_new(findings, programs.check(had, before))
 
 
 def review(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:

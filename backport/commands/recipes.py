@@ -33,7 +33,7 @@ def register(subs: Subparsers) -> None:
     common.select_sources(sub)
     text = (
         "pin anew what is pinned: the version that the recipe names, or what the series has now "
-        "where the base is of one series"
+        "where the .dsc is of one series"
     )
     sub.add_argument("--update", action="store_true", help=text)
     text = "write a first recipe for other source packages"

@@ -111,12 +111,12 @@ def _source(recipe: Recipe, source: Source, where: str) -> Iterator[Fault]:
     for folder in source.patches.glob("overlay.*"):
         name = folder.name.partition(".")[2]
         yield from _known((name,), series, f"{where}.patches ({folder.name})", "series")
-    for key, named in (("base", source.bases), ("revision", source.revisions)):
+    for key, named in (("pinned", source.pinned_in), ("revision", source.revisions)):
         yield from _known(named, source.series, f"{where}.{key}", "series of this source")
-    lacking = {*source.series} - {*source.bases}
-    if source.bases and source.base is None and lacking:
-        what = f"there is no base for {', '.join(sorted(lacking))}"
-        yield f"{where}.base", what, f"add [source.{source.name}.base.{min(lacking)}]"
+    lacking = {*source.series} - {*source.pinned_in}
+    if source.pinned_in and source.pinned is None and lacking:
+        what = f"no .dsc is pinned for {', '.join(sorted(lacking))}"
+        yield f"{where}.pinned", what, f"add [source.{source.name}.pinned.{min(lacking)}]"
 
 
 def _test_sources(recipe: Recipe) -> Iterator[Fault]:
@@ -139,24 +139,24 @@ def _test_sources(recipe: Recipe) -> Iterator[Fault]:
 
 
 def _versions(source: Source, where: str, *, unpinned: bool) -> Iterator[Fault]:
-    if source.bases and source.base is None:
-        # They stand for nothing but a base: each one has its own versions.
-        pinned = [pin.version for pin in source.bases.values()]
+    if source.pinned_in and source.pinned is None:
+        # They stand for nothing but a .dsc: each one has its own versions.
+        pinned = [pin.version for pin in source.pinned_in.values()]
         for key, value, known in (
             ("version", source.version, [upstream_part(one) for one in pinned]),
             ("debian-version", source.debian_version, pinned),
         ):
             if value not in known:
-                yield f"{where}.{key}", f"no base is of {value!r}", "take it out"
+                yield f"{where}.{key}", f"no pinned .dsc is of {value!r}", "take it out"
         return
     upstream = upstream_part(source.debian_version)
     if upstream != source.version:
         what = f"{source.debian_version!r} is of upstream's {upstream}, and version is "
         yield f"{where}.debian-version", f"{what}{source.version!r}", "make the two agree"
-    if source.base and source.base.version != source.debian_version and not unpinned:
-        what = f"the .dsc is of {source.base.version!r}, and debian-version is "
+    if source.pinned and source.pinned.version != source.debian_version and not unpinned:
+        what = f"the .dsc is of {source.pinned.version!r}, and debian-version is "
         advice = "correct debian-version, then run: backport pin --update --source "
-        place = f"{where}.base.version"
+        place = f"{where}.pinned.version"
         yield place, f"{what}{source.debian_version!r}", f"{advice}{source.name}"
 
 
@@ -195,7 +195,7 @@ def _packaging(source: Source, where: str, *, unpinned: bool) -> Iterator[Fault]
     packaging = source.patches / "debian"
     if not unpinned and not (packaging / "control").is_file():
         what = "there is neither a pinned .dsc nor our own packaging"
-        yield f"{where}.base", what, f"pin one with: backport pin, or write {packaging}"
+        yield f"{where}.pinned", what, f"pin one with: backport pin, or write {packaging}"
     for name, instead in (
         ("changelog", "put its items into changes"),
         ("tests", f"put the tests into {source.tests}"),
@@ -235,7 +235,7 @@ def _matrix(recipe: Recipe) -> Iterator[Fault]:
     taken: Counter[tuple[str, str]] = Counter()
     for row in recipe.matrix:
         where = row.where
-        pinned = [one.name for one in recipe.test_sources if one.package.base and not row.matrix]
+        pinned = [one.name for one in recipe.test_sources if one.package.pinned and not row.matrix]
         sources = [*_names(recipe.sources), *pinned]
         variants = [control.variant for control in row.controls if control.variant]
         yield from _known((row.source,), sources, f"{where}.source", "source")

@@ -12,22 +12,22 @@ import tomlkit
 
 from backport import atomic
 from backport.errors import InputError, RecipeError
-from backport.recipe.model import BasePin
+from backport.recipe.model import PinnedDsc
 
 
-def set_base(text: str, source: str, pin: BasePin, series: str = "") -> str:
-    """The recipe with the table ``[source.NAME.base]`` made or replaced; nothing else changes.
+def set_pinned(text: str, source: str, pin: PinnedDsc, series: str = "") -> str:
+    """The recipe with the table ``[source.NAME.pinned]`` made or replaced; nothing else changes.
 
     This is done on lines: tomlkit would rewrite the distance between the tables that follow.
 
     Parameters:
-        series: the table is that of this series, ``[source.NAME.base.SERIES]``; "" for all.
+        series: the table is that of this series, ``[source.NAME.pinned.SERIES]``; "" for all.
 
     Raises:
         RecipeError: the text is no TOML, has no such source, or the lines cannot be found.
     """
     table = ["source", source]
-    place = [*table, "base", *([series] if series else [])]
+    place = [*table, "pinned", *([series] if series else [])]
     wanted = {"version": pin.version, "dsc": pin.dsc, "sha256": pin.sha256}
     wanted["path" if pin.path else "url"] = pin.path or pin.url
     block = [f"{name} = {quoted(value)}" for name, value in wanted.items()]

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from backport.errors import UsageError
 from backport.recipe import reader
-from backport.recipe.model import BasePin, Published
+from backport.recipe.model import PinnedDsc, Published
 from backport.recipe.releases import debian_of_its_time, mirror, releases
 from backport.recipe.version_strings import upstream_part
 
@@ -32,7 +32,7 @@ class FirstSource:
     """
 
     name: str
-    base: BasePin
+    pinned: PinnedDsc
     package: str
     needs: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class FirstSource:
     @property
     def upstream(self) -> str:
         """Upstream's version."""
-        return upstream_part(self.base.version)
+        return upstream_part(self.pinned.version)
 
 
 def first_recipe(
@@ -75,7 +75,7 @@ def first_recipe(
     return _rendered(
         "backport.toml",
         name=name,
-        names=", ".join(f"{one.name} {one.base.version}" for one in sources),
+        names=", ".join(f"{one.name} {one.pinned.version}" for one in sources),
         bug=bug,
         maintainer=maintainer,
         maintainer_note=maintainer_note,

@@ -74,7 +74,7 @@ class Upstream:
 
 
 @dataclass(frozen=True)
-class BasePin:
+class PinnedDsc:
     """The archive's own source package that an update starts from, fixed by its .dsc's sha256."""
 
     version: keys.Version
@@ -131,9 +131,9 @@ class ControlEdit:
 
 @dataclass(frozen=True)
 class PackagingEdit:
-    """A recorded change of one file of the base's debian/, made by the source's overlay.
+    """A recorded change of one file of the pinned package's debian/, made by the source's overlay.
 
-    `file` is its path below debian/; each text in `requires` has to be in it as the base has it.
+    `file` is its path below debian/; each text in `requires` has to be in it before the change.
     """
 
     file: keys.PackagingFile
@@ -167,9 +167,9 @@ class Source:
 
     `debian_version` is the version V in Debian or a later series that the update brings,
     `next_version` the lowest later version that must sort above ours. `upstream` is None where a
-    base's own orig tarball serves. `bases` and `revisions` are those of one series each:
-    `in_series` has the source as it is there. `chosen` maps a series to the version that a run
-    has chosen for it, with its rule in words. For the needs in `same_upstream` the version in
+    pinned package's own orig tarball serves. `pinned_in` and `revisions` are those of one series
+    each: `in_series` has the source as it is there. `chosen` maps a series to the version that a
+    run has chosen for it, with its rule in words. For the needs in `same_upstream` the version in
     `needs_upstream` is this source's own.
     """
 
@@ -185,8 +185,8 @@ class Source:
     needs_upstream: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     same_upstream: tuple[str, ...] = ()
     next_version: keys.Version = ""
-    base: BasePin | None = None
-    bases: Mapping[str, BasePin] = dataclasses.field(default_factory=dict)
+    pinned: PinnedDsc | None = None
+    pinned_in: Mapping[str, PinnedDsc] = dataclasses.field(default_factory=dict)
     revision: Revision | None = None
     revisions: Mapping[str, Revision] = dataclasses.field(default_factory=dict)
     chosen: Mapping[str, tuple[str, str]] = dataclasses.field(
@@ -196,23 +196,23 @@ class Source:
     packaging: tuple[PackagingEdit, ...] = ()
 
     @property
-    def pins(self) -> tuple[BasePin, ...]:
+    def pins(self) -> tuple[PinnedDsc, ...]:
         """Every .dsc that is pinned, that of all series first."""
-        return tuple(dict.fromkeys((*([self.base] if self.base else []), *self.bases.values())))
+        return tuple(dict.fromkeys(one for one in (self.pinned, *self.pinned_in.values()) if one))
 
     def in_series(self, series: str) -> Source:
-        """The source with the base, the versions and the revision that it has in that series."""
+        """The source with the pinned .dsc, the versions and the revision that it has there."""
         revision = self.revisions.get(series, self.revision)
-        base = self.bases.get(series)
-        if base is None:
+        pinned = self.pinned_in.get(series)
+        if pinned is None:
             return replace(self, revision=revision)
-        version = upstream_part(base.version)
+        version = upstream_part(pinned.version)
         same = dict.fromkeys(self.same_upstream, (version,))
         return replace(
             self,
-            base=base,
+            pinned=pinned,
             version=version,
-            debian_version=base.version,
+            debian_version=pinned.version,
             needs_upstream={**self.needs_upstream, **same},
             revision=revision,
         )

@@ -73,9 +73,9 @@ def archive_faults(recipe: Recipe) -> Iterator[Fault]:
 
 
 def check_tests(recipe: Recipe) -> None:
-    """Check that every row of the matrix has its test: in a folder here, or in the base.
+    """Check that every row of the matrix has its test: in a folder here, or in the pinned package.
 
-    A base that is not at hand may have it; then nothing is said.
+    A pinned package that is not at hand may have it; then nothing is said.
 
     Raises:
         RecipeError: a test is nowhere.
@@ -85,7 +85,7 @@ def check_tests(recipe: Recipe) -> None:
         source = recipe.built(row.source)
         if row.matrix:
             _require(row.name, matrix, (), f"{where}.name")
-        elif (theirs := _of_bases(source)) is not None:
+        elif (theirs := _of_pinned(source)) is not None:
             _require(row.name, source.tests, theirs, f"{where}.name")
         for control in row.controls:
             _require(control.test, matrix, (), f"{where}.control.test")
@@ -131,8 +131,8 @@ def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None
         )
 
 
-def _of_bases(source: Source) -> list[str] | None:
-    """The tests that the source's bases have; None where one of them is not at hand."""
+def _of_pinned(source: Source) -> list[str] | None:
+    """The tests that the source's pinned packages have; None where one of them is not at hand."""
     tests: list[str] = []
     for pin in source.pins:
         dsc = Path(pin.path or "/nonexistent")

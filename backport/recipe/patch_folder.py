@@ -1,4 +1,4 @@
-"""What the folder of a source's patches holds: quilt series files, and packaging for a base."""
+"""What the folder of a source's patches holds: quilt series files, and packaging to lay over."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def quilt_series_file(source: Source, series: str, variant: Variant | None = Non
 
 
 def overlay_files(source: Source, series: str) -> dict[str, Path]:
-    """The packaging that is laid over a base: each file by its path below debian/.
+    """The packaging that is laid over debian/: each file by its path below debian/.
 
     ``overlay/`` in the source's folder of patches holds for every Ubuntu series, and
     ``overlay.SERIES/`` for that one; a file there wins. What editors and Python leave behind is

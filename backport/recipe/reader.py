@@ -13,10 +13,10 @@ from backport.recipe import outside as recipe_outside
 from backport.recipe.bug import BugText, SruException
 from backport.recipe.keys import Advice, PackageName, Version
 from backport.recipe.model import (
-    BasePin,
     ChangelogItem,
     MatrixFolder,
     MatrixTest,
+    PinnedDsc,
     Published,
     Recipe,
     Retired,
@@ -119,9 +119,9 @@ def _series(name: str, table: Table) -> Series:
 
 
 def _source(name: str, table: Table, *, unpinned: bool) -> Source:
-    pins = _by_series(table, "base", lambda inner: _base(inner, unpinned=unpinned))
+    pins = _by_series(table, "pinned", lambda inner: _pinned(inner, unpinned=unpinned))
     revisions = _by_series(table, "revision", lambda inner: inner.read(Revision))
-    # Where each series has a base of its own, these have the versions.
+    # Where each series has a .dsc of its own, these have the versions.
     first = next(iter(pins.values())) if pins and "" not in pins else None
     version = table.get("version", Version, upstream_part(first.version) if first else MISSING)
     needed = table.table("needs-upstream")
@@ -133,8 +133,8 @@ def _source(name: str, table: Table, *, unpinned: bool) -> Source:
         Source,
         name=name,
         version=version,
-        base=pins.pop("", None),
-        bases=pins,
+        pinned=pins.pop("", None),
+        pinned_in=pins,
         revision=revisions.pop("", None),
         revisions=revisions,
         upstream=upstream,
@@ -166,12 +166,12 @@ def _upstream(table: Table, version: str) -> Upstream:
     return table.read(Upstream, defaults={"file": name} if name else {})
 
 
-def _base(table: Table, *, unpinned: bool = False) -> BasePin:
+def _pinned(table: Table, *, unpinned: bool = False) -> PinnedDsc:
     """Read the pin of a .dsc."""
     if unpinned and [*table] == ["version"]:
-        return BasePin(table.get("version", Version), dsc="", sha256="")
+        return PinnedDsc(table.get("version", Version), dsc="", sha256="")
     name = Path(table.get("path", str, "")).name
-    return table.read(BasePin, defaults={"dsc": name} if name else {})
+    return table.read(PinnedDsc, defaults={"dsc": name} if name else {})
 
 
 class _Tests(NamedTuple):
@@ -225,22 +225,22 @@ def _variant(name: str, table: Table) -> Variant:
 
 
 def _test_source(name: str, table: Table) -> TestSource:
-    base = _base(table.table("base")) if table.has("base") else None
-    version = upstream_part(base.version) if base else table.get("version", Version)
+    pinned = _pinned(table.table("pinned")) if table.has("pinned") else None
+    version = upstream_part(pinned.version) if pinned else table.get("version", Version)
     purpose = table.get("purpose", Annotated[str, Advice("say what the tests need it for")])
     start = table.folders.start
     package = Source(
         name=table.get("source", PackageName),
         version=version,
-        debian_version=base.version
-        if base
+        debian_version=pinned.version
+        if pinned
         else table.get("debian-version", Version, f"{version}-1"),
         series=table.get("series", _STRINGS),
         needs=table.get("needs", _STRINGS, ()),
-        upstream=None if base else _upstream(table.table("upstream"), version),
-        base=base,
+        upstream=None if pinned else _upstream(table.table("upstream"), version),
+        pinned=pinned,
         patches=start / "none"
-        if base
+        if pinned
         else table.get("patches", Path, start / "patches/test-sources" / name),
         tests=start / "autopkgtest" / "none",
         changes=(ChangelogItem(purpose[0].upper() + purpose[1:] + "."),) if purpose else (),

@@ -56,13 +56,13 @@ def is_backport(version: str, of: str) -> bool:
     return version.startswith(plain) and bool(_MARK.match(version.removeprefix(plain)))
 
 
-def stem(base: str) -> str:
-    """What a delta on `base` adds its numbers to, behind a dot: ``ubuntuX`` with what precedes it.
+def stem(start: str) -> str:
+    """What a delta on `start` adds its numbers to, behind a dot: ``ubuntuX`` with what precedes it.
 
     >>> stem("1.0-1"), stem("1.0-1build1"), stem("1.0-1ubuntu2.22.04.3")
     ('1.0-1ubuntu0', '1.0-1ubuntu0', '1.0-1ubuntu2')
     """
-    plain = _UNCHANGED.sub("", base)
+    plain = _UNCHANGED.sub("", start)
     if parts := _ALMOST_NATIVE.fullmatch(plain):
         return parts[1]
     if parts := _DELTA.fullmatch(plain):
@@ -71,7 +71,7 @@ def stem(base: str) -> str:
 
 
 def next_version(
-    base: str,
+    start: str,
     release: str,
     *,
     delta: bool,
@@ -82,18 +82,18 @@ def next_version(
     """The version of the next upload to a series, and its rule in half a sentence.
 
     Parameters:
-        base: the version that the upload starts from.
+        start: the version of the package that the upload starts from.
         release: the series' version, such as ``22.04``.
-        delta: whether the binary packages differ from those of `base`.
-        several: whether a base with the same `stem` is changed in other series too.
+        delta: whether the binary packages differ from those of `start`.
+        several: whether a version of the same `stem` is changed in other series too.
         seen: every version that a pocket or queue of the series has had.
         number: the last number, where it is given; 0 counts on from what was seen.
     """
-    forms = list(_delta(base, release, several, seen) if delta else _backport(base, release, seen))
-    below = [base, *(one for one in seen if _same(stem(base), one))] if delta else []
+    forms = _delta(start, release, several, seen) if delta else _backport(start, release, seen)
+    below = [start, *(one for one in seen if _same(stem(start), one))] if delta else []
     for form in forms:
         prefix, rule = form
-        last = _last(prefix, (base, *seen))
+        last = _last(prefix, (start, *seen))
         if all(Version(f"{prefix}{last + 1}") > Version(one) for one in below):
             break
     if number:
@@ -101,11 +101,11 @@ def next_version(
     return f"{prefix}{last + 1}", f"{rule}; counted on from {last}" if last else rule
 
 
-def _backport(base: str, release: str, seen: Collection[str]) -> Iterator[tuple[str, str]]:
-    if prefix := _own_backport(base, release):
+def _backport(start: str, release: str, seen: Collection[str]) -> Iterator[tuple[str, str]]:
+    if prefix := _own_backport(start, release):
         yield prefix, "an earlier backport to this series"
         return
-    plain = without_backport(base)
+    plain = without_backport(start)
     words = ("~", "~ubuntu", "~ubuntu0.")
     default = "~" if "ubuntu" in plain else "~ubuntu"
     had = [word for word in words if _last(f"{plain}{word}{release}.", seen)]
@@ -115,14 +115,14 @@ def _backport(base: str, release: str, seen: Collection[str]) -> Iterator[tuple[
 
 
 def _delta(
-    base: str, release: str, several: bool, seen: Collection[str]
+    start: str, release: str, several: bool, seen: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    if prefix := _own_backport(base, release):
+    if prefix := _own_backport(start, release):
         yield prefix, "a change of an earlier backport to this series"
         return
-    own = stem(base)
+    own = stem(start)
     dated = re.compile(rf"{re.escape(own)}\.[0-9]{{2}}\.[0-9]{{2}}\.[0-9]+")
-    if several or any(dated.fullmatch(one) for one in (base, *seen)):
+    if several or any(dated.fullmatch(one) for one in (start, *seen)):
         tail, form = f".{release}.", ".YY.MM.N"
         where = "in several series" if several else "where the series has that form already"
     else:
@@ -130,14 +130,14 @@ def _delta(
     mark = re.search(r"ubuntu[0-9.]*$", own)
     yield f"{own}{tail}", f"a delta {where}: {mark[0] if mark else 'V'}{form}"
     # Such as ubuntu1.30, which ubuntu1.22.04.1 does not exceed.
-    for lower in (base, max((base, *(one for one in seen if _same(own, one))), key=Version)):
+    for lower in (start, max((start, *(one for one in seen if _same(own, one))), key=Version)):
         yield f"{lower}{tail}", f"a delta {where}, added to {lower} to sort above it"
 
 
-def _own_backport(base: str, release: str) -> str:
-    """`base` without its last number, if it is a backport to that very series."""
-    prefix = base.rstrip("0123456789")
-    return prefix if _BACKPORT.search(base) and prefix.endswith(f"{release}.") else ""
+def _own_backport(start: str, release: str) -> str:
+    """`start` without its last number, if it is a backport to that very series."""
+    prefix = start.rstrip("0123456789")
+    return prefix if _BACKPORT.search(start) and prefix.endswith(f"{release}.") else ""
 
 
 def _same(own: str, version: str) -> bool:

@@ -1,8 +1,8 @@
 """The version of every upload, and the proof that every upgrade path sorts upward.
 
 The rules are in `version_strings`. A delta is what changes the content of the binary packages: a
-quilt patch, or packaging laid over that of the base. Relaxed build-dependencies and added DEP-8
-tests leave a backport "essentially identical" to the version that it is of.
+quilt patch, or packaging laid over debian/. Relaxed build-dependencies and added DEP-8 tests leave
+a backport "essentially identical" to the version that it is of.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Upgrade:
 def has_delta(source: Source, series: str) -> bool:
     """Whether the recipe changes what is in the binary packages, for that series.
 
-    That is a quilt patch, or packaging laid over that of the base. A binary package that comes
-    in addition, such as a transitional one, changes none of them.
+    That is a quilt patch, or packaging laid over debian/. A binary package that comes in addition,
+    such as a transitional one, changes none of them.
     """
     patched = bool(patch_names(quilt_series_file(source, series)))
     return patched or bool(overlay_files(source, series).keys() - {BINARY})
@@ -102,12 +102,12 @@ def published_version(
     own = source.in_series(series.name)
     if has.ours and not own.revision:
         return has.version, "our own upload is there already"
-    bases = [source.in_series(name).debian_version for name in source.series]
+    starts = [source.in_series(name).debian_version for name in source.series]
     version, rule = next_version(
         own.debian_version,
         series.version,
         delta=has_delta(source, series.name),
-        several=sum(stem(base) == stem(own.debian_version) for base in bases) > 1,
+        several=sum(stem(start) == stem(own.debian_version) for start in starts) > 1,
         seen=[one for one in (has.version, *has.seen) if one],
         number=own.revision.number if own.revision else 0,
     )
@@ -115,20 +115,21 @@ def published_version(
 
 
 def overtaken(source: Source, series: str, has: Published | None) -> tuple[str, str] | None:
-    """What to say, and what to do, where a series has a later version than the pinned base.
+    """What to say, and what to do, where a series has a later version than the pinned package.
 
     Parameters:
         has: what the series has of the source.
     """
-    base = source.in_series(series).base
-    if not (base and has and has.version) or has.ours:
+    pinned = source.in_series(series).pinned
+    if not (pinned and has and has.version) or has.ours:
         return None
-    if Version(has.version) <= Version(base.version):
+    if Version(has.version) <= Version(pinned.version):
         return None
-    # A base of all series is the version that the recipe names.
-    first = "" if series in source.bases else f'write debian-version = "{has.version}", and then '
+    # What is pinned for all series is the version that the recipe names.
+    own = series in source.pinned_in
+    first = "" if own else f'write debian-version = "{has.version}", and then '
     return (
-        f"{series} has {source.name} {has.version}, later than the pinned base {base.version}: if "
+        f"{series} has {source.name} {has.version}, later than the pinned {pinned.version}: if "
         "that is no upload of this update, its changes would be lost",
         f"to start from it, {first}run: backport pin --update --source {source.name}",
     )

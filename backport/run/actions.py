@@ -70,7 +70,7 @@ class Actions:
         }
 
     def fetch(self, step: Step, out: Path, _needs: Mapping[StepId, Path]) -> Outcome:
-        """Bring the upstream tarball, or the base's .dsc with all its files, by their hashes."""
+        """Bring the upstream tarball, or the pinned .dsc with all its files, by their hashes."""
         source = self.recipe.built(step.id.source)
         cache, offline = self.options.cache, self.options.offline
         if source.pins:
@@ -88,7 +88,7 @@ class Actions:
         """Make the source package of one source for one series; a pinned test source is there."""
         fetched = needs[StepId("fetch", source=step.id.source)]
         test_source = self.recipe.test_source(step.id.source)
-        if test_source and test_source.package.base:
+        if test_source and test_source.package.pinned:
             return _as_it_is(fetched, test_source.package, out)
         series = self.recipe.one_series(step.id.series)
         variant = self.recipe.variant(step.id.variant) if step.id.variant else None
@@ -99,25 +99,24 @@ class Actions:
         else:
             version, rule = versions.built_version(source, series, step.id.variant)
         published = series.archive.get(step.id.source)
+        pinned = fetched / source.pinned.dsc if source.pinned else None
         made = package.make(
             self.recipe,
             source,
             series,
             version,
-            orig=fetched / source.upstream.file
-            if source.base is None and source.upstream
-            else None,
-            base_dsc=fetched / source.base.dsc if source.base else None,
+            orig=None if pinned or not source.upstream else fetched / source.upstream.file,
+            pinned_dsc=pinned,
             out=out,
             variant=variant,
             since=published.version if published else "",
         )
-        # Without a base, our own packaging is what the recipe changes.
-        base = fetched / source.base.dsc if source.base else folder_texts(source.patches / "debian")
+        # Where none is pinned, our own packaging is what the recipe changes.
+        before = pinned or folder_texts(source.patches / "debian")
         applied = {
             name: (source.patches / name).read_text("utf-8", "replace") for name in made.applied
         }
-        weight.write(weight.of_package(made.dsc, base, applied), out / weight.FILE)
+        weight.write(weight.of_package(made.dsc, before, applied), out / weight.FILE)
         files = (*sorted(made.files), weight.FILE)
         return Outcome(Passed("; ".join((f"{version} ({rule})", *made.notes))), files)
 
@@ -138,7 +137,7 @@ class Actions:
             test |= run_relations(made)
         # Their control names them in a run that makes none of them too.
         for source in self.recipe.test_sources:
-            if not source.package.base:
+            if not source.package.pinned:
                 control = read_text(source.package.patches / "debian" / "control")
                 own |= {part["Package"] for part in control_paragraphs(control)[1:]}
         # The matrix's tests run on variants and beside test sources; where none is made, nothing
@@ -260,25 +259,25 @@ def _from_layer(verdict: Verdict, layer: layers.Layer | None) -> Verdict:
 
 def _as_it_is(fetched: Path, source: Source, out: Path) -> Outcome:
     """Take the pinned .dsc as the source package."""
-    assert source.base is not None, "the caller has looked"
-    dsc = dsc_files.read_dsc(fetched / source.base.dsc)
-    names = (source.base.dsc, *(file.name for file in dsc.files))
+    assert source.pinned is not None, "the caller has looked"
+    dsc = dsc_files.read_dsc(fetched / source.pinned.dsc)
+    names = (source.pinned.dsc, *(file.name for file in dsc.files))
     for name in names:
         same_file(out / name, fetched / name)
-    return Outcome(Passed(f"{source.base.version} (as it is, never uploaded)"), names)
+    return Outcome(Passed(f"{source.pinned.version} (as it is, never uploaded)"), names)
 
 
 def _of_pins(source: Source, cache: Path, *, offline: bool) -> list[Path]:
     """Every pinned .dsc with its files; a tarball that two of them have is there once."""
     files: dict[str, Path] = {}
     for pin in source.pins:
-        dsc = dsc_files.fetch_base(pin, cache, offline=offline)
+        dsc = dsc_files.fetch_pinned(pin, cache, offline=offline)
         for path in (dsc, *(dsc.parent / file.name for file in dsc_files.read_dsc(dsc).files)):
             other = files.setdefault(path.name, path)
             if sha256_of(other) != sha256_of(path):
                 raise InputError(
-                    f"two bases have another {path.name}",
-                    where=f"source.{source.name}.base",
+                    f"two pinned packages have another {path.name}",
+                    where=f"source.{source.name}.pinned",
                     advice="pin what one archive has: it has each name once",
                 )
     return list(files.values())

@@ -39,7 +39,7 @@ def _json(value: Any) -> str:
 
 def _fetch_step(source: Source, name: str) -> Step:
     upstream = asdict(source.upstream) if source.upstream else None
-    fixed = {"upstream": upstream, "bases": [asdict(pin) for pin in source.pins]}
+    fixed = {"upstream": upstream, "pins": [asdict(pin) for pin in source.pins]}
     inputs = [("place", hash_text(_json(fixed)))]
     return Step(StepId("fetch", source=name), inputs=tuple(inputs))
 
@@ -53,7 +53,7 @@ def _source_step(
     control = with_versions(recipe, source, recipe.one_series(series), variant).control
     parts = {
         "version": source.version,
-        "base": source.base.version if source.base else "",
+        "pinned": source.pinned.version if source.pinned else "",
         "changes": source.changes_in(series),
         "control": [asdict(edit) for edit in control],
         "series": recipe.one_series(series).version,

@@ -78,7 +78,7 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
             version is neither of these.
     """
     new = Changelog(entry, strict=True)
-    with reading(where, what="this is no changelog", advice="pin another base"):
+    with reading(where, what="this is no changelog", advice="pin another .dsc"):
         text = existing.decode("utf-8", "surrogateescape")
         try:
             old = Changelog(text, max_blocks=1, strict=True)
@@ -89,7 +89,7 @@ def prepend(entry: str, existing: bytes, *, where: str = "debian/changelog") -> 
         raise InputError(
             f"it is the changelog of {old.package}, not of {new.package}",
             where=where,
-            advice="pin the right base",
+            advice="pin the right .dsc",
         )
     if not (newest < new.version or is_backport(str(new.version), str(newest))):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Put a recipe's tests into debian/tests (DEP-8), beside the tests that the base has.
+"""Put a recipe's tests into debian/tests (DEP-8), beside the tests that are there.
 
 The folder of tests holds ``control`` and all that the tests need. Lines such as ``# lib: one.py
 two.py`` in that control name what they use of the folder ``lib`` beside theirs, which several
@@ -22,7 +22,7 @@ from backport.source.text import control_paragraphs, read_text, write_text
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
 # A file's name without a folder.
 _NAME = re.compile(r"(?!\.)[!-.0-~]{1,200}")
-# Where our tests go if the base has some: no file of ours can then clash with one of its.
+# Where our tests go if the pinned package has some: no file of ours can then clash with one.
 _OWN_FOLDER = "backport"
 _TESTS = PurePosixPath("debian/tests")
 
@@ -30,14 +30,14 @@ _TESTS = PurePosixPath("debian/tests")
 def add_tests(tests: Path, debian: Path) -> None:
     """Copy the folder `tests`, where it is there, into ``debian/tests``.
 
-    Where the base has tests, its files stay as they are, ours go to a folder of their own
-    (``Tests-Directory``, with one of ours below it) with their ``lib``, and our paragraphs are
-    appended to its control.
+    Where the pinned package has tests, its files stay as they are, ours go to a folder of their
+    own (``Tests-Directory``, with one of ours below it) with their ``lib``, and our paragraphs
+    are appended to its control.
 
     Raises:
         InputError: there is no control file in `tests`, it cannot be read, names a test or a
-            file of the library that is not there, or a test that the base has too, or a link
-            leaves `tests`.
+            file of the library that is not there, or a test that the pinned package has too, or
+            a link leaves `tests`.
     """
     if not tests.is_dir():
         return
@@ -63,17 +63,17 @@ def add_tests(tests: Path, debian: Path) -> None:
         copy_tests(tests, debian / "tests")
         return
     their_text = read_text(theirs)
-    taken = _tests(their_text, "the base's debian/tests/control")
+    taken = _tests(their_text, "the pinned package's debian/tests/control")
     if same := [name for name in names if name in taken]:
         raise InputError(
-            f"the base has a test of the name {same[0]}",
+            f"the pinned package has a test of the name {same[0]}",
             where=str(listing),
             advice="give ours another name",
         )
     own = debian / "tests" / _OWN_FOLDER
     if own.exists():
-        what = f"the base has a debian/tests/{_OWN_FOLDER} of its own"
-        raise InputError(what, where=str(tests), advice="pin a base without the toolkit's tests")
+        what = f"the pinned package has a debian/tests/{_OWN_FOLDER} of its own"
+        raise InputError(what, where=str(tests), advice="pin a .dsc without the toolkit's tests")
     copy_tests(tests, own)
     text = read_text(own / "control")
     (own / "control").unlink()

@@ -14,7 +14,7 @@ from debian.deb822 import Dsc
 from backport.engine import owner, records
 from backport.engine.process import wait_for
 from backport.errors import InputError, reading
-from backport.recipe.model import BasePin
+from backport.recipe.model import PinnedDsc
 from backport.recipe.version_strings import upstream_part
 from backport.source.dpkg import isolated
 from backport.source.fetch import fetch
@@ -26,7 +26,7 @@ HOME = "dsc"
 """The folder of the cache with each .dsc beside its files."""
 QUILT = "3.0 (quilt)"
 FORMATS = (QUILT, "3.0 (native)", "1.0")
-"""The formats of a source package that can be a base (dpkg-source(1))."""
+"""The formats of a source package that an update can start from (dpkg-source(1))."""
 
 _ANOTHER = "this .dsc cannot be used: pin another"
 
@@ -86,7 +86,7 @@ class Signature:
 
 
 def require_format(info: DscInfo) -> None:
-    """Refuse a source package of a format that cannot be a base.
+    """Refuse a source package of a format that no update can start from.
 
     Raises:
         InputError: it is of none of `FORMATS`.
@@ -153,7 +153,7 @@ def _info(path: Path, fields: Dsc) -> DscInfo:
     return DscInfo(fields["Source"], fields["Version"], fields["Format"], tuple(files))
 
 
-def fetch_base(pin: BasePin, cache: Path, *, offline: bool = False, source: str = "") -> Path:
+def fetch_pinned(pin: PinnedDsc, cache: Path, *, offline: bool = False, source: str = "") -> Path:
     """The .dsc of a pin in a folder of the cache, with all its files beside it.
 
     Parameters:
@@ -187,7 +187,7 @@ def fetch_base(pin: BasePin, cache: Path, *, offline: bool = False, source: str 
     return _side_by_side(parts, cache / HOME / pin.sha256) / pin.dsc
 
 
-def at_hand(pin: BasePin, cache: Path) -> Path | None:
+def at_hand(pin: PinnedDsc, cache: Path) -> Path | None:
     """The .dsc of a pin where it is local or was fetched before; else None."""
     local = Path(_folder_of(pin)) if pin.path else cache / HOME / pin.sha256
     return local / pin.dsc if (local / pin.dsc).is_file() else None
@@ -221,7 +221,7 @@ def signature(dsc: Path, keyrings: Sequence[Path]) -> Signature:
     return Signature("unknown key", key_id, why)
 
 
-def _folder_of(pin: BasePin) -> str:
+def _folder_of(pin: PinnedDsc) -> str:
     if pin.url:
         return pin.url.removesuffix(pin.dsc).rstrip("/") + "/"
     path = Path(pin.path)

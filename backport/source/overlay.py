@@ -1,10 +1,10 @@
-"""Packaging files that the recipe lays over debian/, whichever base that comes from.
+"""Packaging files that the recipe lays over the pinned package's debian/, or over our own.
 
 ``patches/SOURCE/overlay/`` holds files under the names that they get in debian/, and
 ``overlay.SERIES/`` those that only one Ubuntu series gets; a file there wins. A file that takes
-the place of one of the base has to be named in the recipe (``[[source.NAME.packaging]]``), so that
-no change of the base is overwritten unseen. The file ``control.binary`` is none of debian/: it
-holds paragraphs of binary packages, which are added at the end of debian/control. In a file
+the place of another has to be named in the recipe (``[[source.NAME.packaging]]``), so that no
+change of the pinned package is overwritten unseen. The file ``control.binary`` is none of debian/:
+it holds paragraphs of binary packages, which are added at the end of debian/control. In a file
 NEWS the words ``{VERSION}``, ``{SERIES}``, ``{MAINTAINER}`` and ``{DATE}`` stand for the package's.
 """
 
@@ -42,14 +42,14 @@ def lay_over(
 
     Parameters:
         series: the Ubuntu series that the package is for.
-        debian: the folder debian/ of the unpacked base.
+        debian: the folder debian/ of the unpacked package.
         words: what ``{NAME}`` stands for in a file NEWS, by name.
 
-    Returns a note for the reviewer on every file of the base that changed.
+    Returns a note for the reviewer on every file of the package that changed.
 
     Raises:
-        InputError: a file would replace one of the base and the recipe does not say so, the base
-            lacks what the recipe replaces, removes or requires, or a file cannot be used.
+        InputError: a file would replace another and the recipe does not say so, the package lacks
+            what the recipe replaces, removes or requires, or a file cannot be used.
     """
     files = overlay_files(source, series)
     edits = [edit for edit in source.packaging if not edit.series or series in edit.series]
@@ -76,12 +76,12 @@ def lay_over(
 
 
 def _faults(edit: PackagingEdit, files: Iterable[str], debian: Path) -> Iterator[tuple[str, str]]:
-    """Why an edit does not fit the base and the overlay, each with an advice."""
+    """Why an edit does not fit the package and the overlay, each with an advice."""
     name = f"debian/{edit.file}"
     path = debian / edit.file
     if not path.is_file() or path.is_symlink():
-        advice = "look at the base, and mend the recipe's packaging edits"
-        yield f"the base has no file {name}", advice
+        advice = "look at its debian/, and mend the recipe's packaging edits"
+        yield f"the package has no file {name}", advice
     if edit.replaces and edit.file not in files:
         what = f"the recipe replaces {name}, and the overlay has no such file"
         yield what, "add the file, or take the edit out"
@@ -91,8 +91,8 @@ def _faults(edit: PackagingEdit, files: Iterable[str], debian: Path) -> Iterator
     text = _squeezed(path.read_text(encoding="utf-8", errors="replace"))
     for wanted in edit.requires:
         if _squeezed(wanted) not in text:
-            what = f"{name} of the base does not say {wanted!r}, which the overlay relies on "
-            advice = "compare the base with the overlay, and mend the one or the other"
+            what = f"{name} does not say {wanted!r}, which the overlay relies on "
+            advice = "compare it with the overlay, and mend the one or the other"
             yield f"{what}({edit.reason})", advice
 
 
@@ -114,7 +114,7 @@ def _put(name: str, path: Path, debian: Path, replaced: bool, where: str) -> Non
     target = debian / name
     if (target.exists() or target.is_symlink()) and not replaced:
         raise InputError(
-            f"the base has a debian/{name}, and the recipe does not say that it is replaced",
+            f"there is a debian/{name}, and the recipe does not say that it is replaced",
             where=where,
             advice=f'add [[source.NAME.packaging]] with file = "{name}", replaces = true and a '
             "reason, or rename the overlay's file",
@@ -155,12 +155,12 @@ def _add_packages(path: Path, debian: Path) -> str:
         if not listing.is_file():
             continue
         there = read_text(listing)
-        for package in _packages(there, f"debian/{name} of the base"):
+        for package in _packages(there, f"debian/{name} of the package"):
             if package and package in packages:
                 raise InputError(
-                    f"the base builds the package {package} already",
+                    f"the binary package {package} is there already",
                     where=str(path),
-                    advice="take its paragraph out, or edit the base's in the recipe",
+                    advice="take its paragraph out, or edit the one that is there in the recipe",
                 )
         write_text(listing, there.rstrip("\n") + "\n\n" + text)
     return f"debian/control has in addition: {', '.join(packages)}"

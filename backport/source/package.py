@@ -80,12 +80,12 @@ def make(
     version: str,
     *,
     orig: Path | None,
-    base_dsc: Path | None,
+    pinned_dsc: Path | None,
     out: Path,
     variant: Variant | None = None,
     since: str = "",
 ) -> SourcePackage:
-    """Make one source package, of the format of its base; the same input gives the same bytes.
+    """Make one source package, of the pinned one's format; the same input gives the same bytes.
 
     In the format 3.0 (quilt) the recipe's patches go into the quilt series; in the others they
     are applied to the files.
@@ -94,14 +94,14 @@ def make(
         recipe, source, series: what to make.
         version: the package's version.
         orig: the upstream tarball, for our own packaging; its bytes are kept.
-        base_dsc: the archive's source package to start from, its files beside it.
+        pinned_dsc: the archive's source package to start from, its files beside it.
         out: the folder for the finished files; it appears by one rename (an empty one may be
             there).
         variant: builds its sources without the recipe's patches.
         since: the version that the series has now; newer changelog entries go into .changes.
 
     Raises:
-        InputError: tarball, base, packaging, patch or edit cannot be used, or a binary package
+        InputError: tarball, .dsc, packaging, patch or edit cannot be used, or a binary package
             could never be installed.
         StepError: dpkg-source or dpkg-genchanges fails, or what it made is not what was asked.
         MachineError: a program is missing.
@@ -113,12 +113,12 @@ def make(
         work = Path(name)
         quilt_series = quilt_series_file(source, series.name, variant)
         patches = read_series(quilt_series) if quilt_series else ()
-        info = read_dsc(base_dsc) if base_dsc else None
+        info = read_dsc(pinned_dsc) if pinned_dsc else None
         form = info.format if info else QUILT
         dpkg = isolated(work, moment)
         job = _Job(recipe, source, series, version, variant, form, patches, work, dpkg)
-        if base_dsc is not None and info is not None:
-            _start_from_base(job, base_dsc, info)
+        if pinned_dsc is not None and info is not None:
+            _start_from_pinned(job, pinned_dsc, info)
         else:
             assert orig is not None, "the recipe's reader asks for the one or the other"
             _start_from_upstream(job, orig)
@@ -132,7 +132,7 @@ def make(
         elif applied:
             notes += (f"applied, as the format {form} has no quilt series: {', '.join(applied)}",)
         add_tests(source.tests, job.debian)
-        _add_changelog(job, fresh=base_dsc is None)
+        _add_changelog(job, fresh=pinned_dsc is None)
         for file in ("control", "control.in", "changelog", "tests/control", "patches/series"):
             if (job.debian / file).is_file():
                 notes += not_utf8(read_text(job.debian / file), f"debian/{file}")
@@ -146,8 +146,8 @@ def make(
         built = work / f"{job.stem}.dsc"
         for file in (*(part.name for part in read_dsc(built).files), built.name):
             (work / file).rename(done / file)
-        if base_dsc is not None:
-            job.dpkg.debdiff(base_dsc, done / f"{job.stem}.dsc", done / f"{job.stem}.debdiff")
+        if pinned_dsc is not None:
+            job.dpkg.debdiff(pinned_dsc, done / f"{job.stem}.dsc", done / f"{job.stem}.debdiff")
         for path in done.iterdir():
             path.chmod(0o644)
         done.chmod(0o755)
@@ -156,29 +156,29 @@ def make(
     return SourcePackage(
         dsc=out / f"{job.stem}.dsc",
         changes=out / f"{job.stem}_source.changes",
-        debdiff=out / f"{job.stem}.debdiff" if base_dsc is not None else None,
+        debdiff=out / f"{job.stem}.debdiff" if pinned_dsc is not None else None,
         files=hashes,
         applied=applied,
         notes=notes,
     )
 
 
-def _start_from_base(job: _Job, base_dsc: Path, info: DscInfo) -> None:
-    """Unpack the base to `job.tree`, and with its own patches to `job.patched`."""
+def _start_from_pinned(job: _Job, pinned_dsc: Path, info: DscInfo) -> None:
+    """Unpack the pinned package to `job.tree`, and with its own patches to `job.patched`."""
     require_format(info)
     upstream = upstream_part(job.version)
     wrong = ""
     if info.source != job.source.name:
-        wrong = f"the base is the source package {info.source}"
+        wrong = f"the pinned .dsc is of the source package {info.source}"
     elif info.origs() and info.upstream_version != upstream:
-        wrong = f"the base is of upstream {info.upstream_version}, and {job.version} is to be made"
+        wrong = f"the .dsc is of upstream {info.upstream_version}, and {job.version} is to be made"
     if wrong:
-        raise InputError(wrong, where=f"source.{job.source.name}.base", advice="pin another base")
+        raise InputError(wrong, where=f"source.{job.source.name}.pinned", advice="pin another .dsc")
     for name in info.origs():
-        shutil.copyfile(base_dsc.parent / name, job.work / name)
+        shutil.copyfile(pinned_dsc.parent / name, job.work / name)
     if job.format == QUILT:
-        job.dpkg.unpack(base_dsc, job.tree, patches=False)
-    job.dpkg.unpack(base_dsc, job.patched)
+        job.dpkg.unpack(pinned_dsc, job.tree, patches=False)
+    job.dpkg.unpack(pinned_dsc, job.patched)
 
 
 def _start_from_upstream(job: _Job, orig: Path) -> None:
@@ -208,7 +208,7 @@ def _start_from_upstream(job: _Job, orig: Path) -> None:
 
 
 def _edit_control(job: _Job) -> tuple[str, ...]:
-    """Edit and check debian/control, and control.in where the base has one: it makes the other."""
+    """Edit and check debian/control, and control.in where there is one: it makes the other."""
     notes = []
     for name in ("control", "control.in"):
         path = job.debian / name
@@ -227,7 +227,7 @@ def _edit_control(job: _Job) -> tuple[str, ...]:
 
 
 def _add_patches(job: _Job) -> None:
-    """Append the recipe's patches to the base's quilt series."""
+    """Append the recipe's patches to the quilt series that is there."""
     if not job.patches:
         return
     folder = job.debian / "patches"
@@ -235,7 +235,7 @@ def _add_patches(job: _Job) -> None:
     for name in job.patches:
         if (folder / name).exists():
             raise InputError(
-                f"the base has a patch of the name {name}",
+                f"there is a patch of the name {name} already",
                 where=f"patches of {job.source.name}",
                 advice="rename ours",
             )

@@ -136,10 +136,10 @@ def _inserted(before: str, after: str) -> int:
 
 
 def of_recipe(recipe: Recipe, source: Source, series: Series) -> Weight:
-    """What a recipe adds to its base, before anything is built.
+    """What a recipe adds to the pinned package, before anything is built.
 
-    A file that takes the place of one of the base counts whole, and a relation of a control edit
-    as one line.
+    A file that takes the place of another counts whole, and a relation of a control edit as one
+    line.
 
     Raises:
         InputError: the tests cannot be used.
@@ -171,15 +171,15 @@ def of_recipe(recipe: Recipe, source: Source, series: Series) -> Weight:
 
 
 def of_package(
-    dsc: Path, base: Path | Mapping[str, str], applied: Mapping[str, str] | None = None
+    dsc: Path, before: Path | Mapping[str, str], applied: Mapping[str, str] | None = None
 ) -> Weight:
     """The weight of a source package.
 
     Parameters:
-        base: what it is held against: a .dsc, or the texts of its debian/.
+        before: what it is held against: a .dsc, or the texts of its debian/.
         applied: the texts of patches that are applied to its files, by their names.
     """
-    old = debian_texts(base) if isinstance(base, Path) else base
+    old = debian_texts(before) if isinstance(before, Path) else before
     patches = {f"patches/{name}": text for name, text in (applied or {}).items()}
     return weigh(old, debian_texts(dsc) | patches)
 

@@ -29,7 +29,7 @@ small (1) xenial; urgency=medium
 """
 
 
-def test_the_new_entries_are_those_above_the_bases() -> None:
+def test_the_new_entries_are_those_above_the_old_ones() -> None:
     assert "Third" in changes.new_entries(CHANGELOG)
     assert "Second" not in changes.new_entries(CHANGELOG)
     both = changes.new_entries(CHANGELOG, "1")
@@ -78,7 +78,7 @@ def test_a_patch_that_dpkg_source_made_is_a_change_without_a_patch(tmp_path: Pat
     assert (finding.rule, finding.fails) == ("change-outside-debian", True)
 
 
-def test_a_patch_of_the_base_is_not_looked_at_again(tmp_path: Path) -> None:
+def test_a_patch_of_the_pinned_package_is_not_looked_at_again(tmp_path: Path) -> None:
     files = {"patches/old.patch": "no header\n", "patches/series": "old.patch\n"}
     old, new = (changes.quilt(tree(tmp_path, files, name=name)) for name in ("old", "new"))
     assert changes.patches(new, old, "") == ()

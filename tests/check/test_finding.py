@@ -35,16 +35,16 @@ def test_what_is_written_is_read_back(
 
 
 @given(st.lists(FINDINGS), st.lists(FINDINGS))
-def test_what_the_base_has_as_often_is_not_new(
-    findings: list[Finding], base: list[Finding]
+def test_what_the_pinned_package_has_as_often_is_not_new(
+    findings: list[Finding], pinned: list[Finding]
 ) -> None:
-    marked = finding.against_base(findings, base)
+    marked = finding.mark_new(findings, pinned)
     assert [dataclasses.replace(one, new=True) for one in marked] == [
         dataclasses.replace(one, new=True) for one in findings
     ]
     for key in {(one.rule, one.why) for one in findings}:
         mine = [one for one in marked if (one.rule, one.why) == key]
-        had = sum((one.rule, one.why) == key for one in base)
+        had = sum((one.rule, one.why) == key for one in pinned)
         assert sum(one.new for one in mine) == max(0, len(mine) - had)
 
 

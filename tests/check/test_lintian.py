@@ -48,13 +48,13 @@ HAS = trees.XENIAL["dh-python"]
 
 
 @pytest.mark.parametrize(
-    ("tag", "dh_python", "base", "expected", "advice"),
+    ("tag", "dh_python", "pinned", "expected", "advice"),
     [
         # It asks for a newer tool than the series has; which one that has may not be known.
         (NEWER, HAS, None, ("info", False), "dh-python 3.20190307"),
         (NEWER, "5.20220819", None, ("error", True), ""),
         (NEWER, "", None, ("error", True), ""),
-        # What the base has is not new; its binary packages were not built.
+        # What the pinned package has is not new; its binary packages were not built.
         (MOVED, HAS, [KNOWN], ("error", False), ""),
         (MOVED, HAS, [], ("error", True), ""),
         (BINARY, HAS, [], ("warning", False), ""),
@@ -63,11 +63,11 @@ HAS = trees.XENIAL["dh-python"]
         (LATER, HAS, None, ("info", False), f"not judged yet: lintian {lintian.REVIEWED}"),
     ],
 )
-def test_a_tag_is_an_error_where_the_series_and_the_base_make_it_one(
-    tag: Tag, dh_python: str, base: list[Tag] | None, expected: tuple[str, bool], advice: str
+def test_a_tag_is_an_error_where_the_series_and_the_pinned_package_make_it_one(
+    tag: Tag, dh_python: str, pinned: list[Tag] | None, expected: tuple[str, bool], advice: str
 ) -> None:
     ceiling = Ceiling("xenial", trees.toolchain(dh_python=dh_python))
-    (finding,) = lintian.findings([tag], ceiling, base)
+    (finding,) = lintian.findings([tag], ceiling, pinned)
     assert ((finding.severity, finding.fails), advice in finding.advice) == (expected, True)
 
 

@@ -69,7 +69,7 @@ UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
 
 
 @pytest.mark.parametrize(
-    ("base", "new", "why"),
+    ("pinned", "new", "why"),
     [
         ({}, True, "two builds differ: ./usr/bin/a, a.1"),
         ({"other": UPDATE}, True, "two builds differ: ./usr/bin/a, a.1"),
@@ -77,12 +77,12 @@ UPDATE = Difference("a_2_all.deb", ("./usr/bin/a", "a.1"), "a.diffoscope.txt")
         (
             {"a": Difference("a_1_all.deb", ("a.1", "b.1", "./usr/bin/a"))},
             False,
-            "two builds differ: ./usr/bin/a, a.1; so do two builds of the base",
+            "two builds differ: ./usr/bin/a, a.1; so do two builds of the pinned package",
         ),
     ],
 )
-def test_what_differs_in_the_base_too_is_not_new(
-    base: dict[str, Difference], new: bool, why: str
+def test_what_differs_in_the_pinned_package_too_is_not_new(
+    pinned: dict[str, Difference], new: bool, why: str
 ) -> None:
-    (finding,) = reproducible.findings({"a": UPDATE}, base)
+    (finding,) = reproducible.findings({"a": UPDATE}, pinned)
     assert (finding.new, finding.why, finding.severity) == (new, why, "error")

@@ -156,7 +156,7 @@ def of_upload(
     *,
     mend: Callable[[sru.Upload], None] = lambda _upload: None,
 ) -> Iterable[Finding]:
-    """The rules of the SRU process on a package that was made on a base of the archive's."""
+    """The rules of the SRU process on an update that was made of the archive's."""
     upload = uploads.load(world.made(control), world.root / "upload", change, control)
     mend(upload)
     return sru.check(upload)
@@ -297,7 +297,7 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
         [of_upload(uploads.only_xenial("")), of_upload(uploads.only_xenial("0.9-1"))],
         [of_upload(uploads.only_xenial("1.0-1")), of_upload()],
     ),
-    "base-overtaken": (
+    "pinned-overtaken": (
         [of_upload(uploads.in_archive("1.0-1ubuntu0.1"))],
         [of_upload(uploads.in_archive("1.0-1")), of_upload()],
     ),

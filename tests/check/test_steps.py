@@ -14,7 +14,7 @@ from backport.engine.store import Outcome
 from backport.engine.verdict import Failed, Passed
 from backport.environments import prepared
 from backport.environments.base import PreparedBase
-from backport.recipe.model import BasePin, ControlEdit, Recipe
+from backport.recipe.model import ControlEdit, PinnedDsc, Recipe
 from tests.build.packages import index, make_deb
 from tests.check.trees import toolchain
 from tests.source import packages as made
@@ -23,7 +23,7 @@ from tests.support.source_builder import PackageSpec, build_dsc, make_recipe, pa
 COPYRIGHT = {
     "copyright": "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
 }
-# An old fault of the base, which no check may hold against the update.
+# An old fault of the pinned package, which no check may hold against the update.
 SPEC = PackageSpec(
     debian={**COPYRIGHT, "small.service": "[Service]\nExecStart=/bin/true\nRestartSteps=3\n"}
 )
@@ -62,31 +62,31 @@ def checked(
     version: str = "1.0-1ubuntu0.16.04.1",
     checks: tuple[str, ...] = (planned.SOURCE,),
 ) -> tuple[Outcome, tuple[Finding, ...]]:
-    """Make the update on a base, and do checks of it; the outcome is the first's.
+    """Make the update of a pinned package, and do checks of it; the outcome is the first's.
 
     Parameters:
         files: what the package that was built has. older: the archive's packages.
         checks: of the source package, and ``""`` of what was built.
     """
-    make_deb(place / "build", "small", made.BASE_VERSION, files=files)
+    make_deb(place / "build", "small", made.NEW_VERSION, files=files)
     make_deb(place / "base", "dash", "1.0", files={"bin/sh!": LOST}, fields="Essential: yes\n")
     index(place / "base")
     base = PreparedBase("ubuntu", "xenial", place / "base", place, place, older=older)
     prepared.write(base, place)
     dsc = build_dsc(spec, place / "fetch")
     recipe = make_recipe(place, spec, patches=quilt, changes=(changes,), control=control)
-    package = made.make_on_base(place, recipe, dsc, version)
-    pin = BasePin(spec.version, dsc.name, "0" * 64, path=str(dsc))
+    package = made.make_update(place, recipe, dsc, version)
+    pin = PinnedDsc(spec.version, dsc.name, "0" * 64, path=str(dsc))
     recipe = replace(
         recipe,
-        sources=(replace(recipe.sources[0], base=pin),),
+        sources=(replace(recipe.sources[0], pinned=pin),),
         series=tuple(replace(series, toolchain=toolchain()) for series in recipe.series),
     )
     done = [action(place, recipe, dsc.parent, package.dsc.parent, check) for check in checks]
     return done[0][0], tuple(one for _, findings in done for one in findings)
 
 
-def test_a_sound_update_has_no_error_and_the_faults_of_its_base_are_not_new(tmp_path: Path) -> None:
+def test_a_sound_update_has_no_error_and_faults_that_were_there_are_not_new(tmp_path: Path) -> None:
     both = (planned.SOURCE, "")
     outcome, findings = checked(tmp_path, "Wait for the lock in src/main.txt.", checks=both)
     assert (tmp_path / "out-" / steps.LINTIAN_LOG).read_text()

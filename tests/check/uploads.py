@@ -1,4 +1,4 @@
-"""Updates of a base of the archive's that were really made, for the rules of the SRU process."""
+"""Updates of a pinned package that were really made, for the rules of the SRU process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backport.check import sru
 from backport.recipe.bug import BugText
-from backport.recipe.model import BasePin, ControlEdit, Published, Recipe
+from backport.recipe.model import ControlEdit, PinnedDsc, Published, Recipe
 from tests.source import packages as made
 from tests.support.source_builder import build_dsc, make_recipe
 
@@ -19,11 +19,11 @@ Change = Callable[[Recipe], Recipe]
 
 
 def make_upload(root: Path, edit: ControlEdit | None) -> Path:
-    """The base and the update that is made on it, in folders below `root`."""
+    """The pinned package and the update that is made on it, in folders below `root`."""
     dsc = build_dsc(made.SPEC, root / "archive")
     recipe = make_recipe(root, made.SPEC, control=(edit,) if edit else ())
-    done = made.make_on_base(root, recipe, dsc, "1.0-1~ubuntu16.04.1")
-    for package, folder in ((done.dsc, root / "new"), (dsc, root / "base")):
+    done = made.make_update(root, recipe, dsc, "1.0-1~ubuntu16.04.1")
+    for package, folder in ((done.dsc, root / "new"), (dsc, root / "pinned")):
         command = ["dpkg-source", "--no-check", "--skip-patches", "-x", package, folder]
         subprocess.run(command, check=True, capture_output=True)
     return root
@@ -75,8 +75,8 @@ def load(there: Path, place: Path, change: Change, edit: ControlEdit | None) -> 
     """A copy of what `make_upload` has made, in `place`, with the recipe changed."""
     shutil.copytree(there, place)
     recipe = make_recipe(place, made.SPEC, control=(edit,) if edit else ())
-    base = BasePin("1.0-1", "small_1.0-1.dsc", "0" * 64, path="small_1.0-1.dsc")
-    recipe = change(replace(recipe, sources=(replace(recipe.sources[0], base=base),)))
+    pinned = PinnedDsc("1.0-1", "small_1.0-1.dsc", "0" * 64, path="small_1.0-1.dsc")
+    recipe = change(replace(recipe, sources=(replace(recipe.sources[0], pinned=pinned),)))
     (changes,) = (place / "out").glob("*_source.changes")
     source, series = recipe.sources[0], recipe.series[0]
-    return sru.Upload(recipe, source, series, place / "new", changes, place / "base")
+    return sru.Upload(recipe, source, series, place / "new", changes, place / "pinned")

@@ -16,7 +16,7 @@ import pytest
 
 from backport.engine.process import as_root
 from backport.recipe import edit
-from backport.recipe.model import BasePin
+from backport.recipe.model import PinnedDsc
 from backport.source.files import sha256_of
 from backport.testbed.lxc import containers
 from tests.e2e.small_recipes import Small, append, begin, matrix_row, one
@@ -243,9 +243,9 @@ def test_a_fetch_that_was_ended_leaves_nothing_in_the_cache(done: Place, tmp_pat
     dsc = one(done.root / "archive", "*.dsc")
     with serve() as server:
         server.files = {f"/{path.name}": path.read_bytes() for path in dsc.parent.iterdir()}
-        pin = BasePin("1.0-1", dsc.name, sha256_of(dsc), url=server.url)
+        pin = PinnedDsc("1.0-1", dsc.name, sha256_of(dsc), url=server.url)
         recipe = place.root / "backport.toml"
-        recipe.write_text(edit.set_base(recipe.read_text(), "slow", pin))
+        recipe.write_text(edit.set_pinned(recipe.read_text(), "slow", pin))
         for number in ENDS:
             server.requests.clear()
             server.faults = [Stall()]

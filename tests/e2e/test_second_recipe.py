@@ -97,7 +97,7 @@ def test_what_init_writes_is_green_as_it_is(place: Place) -> None:
     ]
 
 
-def test_a_test_of_the_base_fails_the_update_only_where_it_passed_before(
+def test_a_test_of_the_archives_fails_the_update_only_where_it_passed_before(
     place: Place, tmp_path: Path
 ) -> None:
     small = Small(test="echo no >&2; false", second_test='test "$(greeter)" = hello')

@@ -114,14 +114,14 @@ def _control(path: Path) -> object:
 
 
 def _tests(path: Path) -> str:
-    """Read it as the tests of the recipe, and as those of the base."""
+    """Read it as the tests of the recipe, and as those of the pinned package."""
     plain = write_files(path.parent / "plain", {"control": "Tests: plain\n", "plain": ""})
     damaged = write_files(path.parent / "damaged", dict.fromkeys(("smoke", "other", "third"), ""))
     shutil.copy(path, damaged / "control")
-    for place, base in (("first", plain), ("second", damaged)):
+    for place, theirs in (("first", plain), ("second", damaged)):
         debian = path.parent / place
-        shutil.copytree(base, debian / "tests")
-        dep8.add_tests(damaged if base is plain else plain, debian)
+        shutil.copytree(theirs, debian / "tests")
+        dep8.add_tests(damaged if theirs is plain else plain, debian)
     return (debian / "tests/control").read_text("utf-8", "surrogateescape")
 
 

@@ -24,7 +24,7 @@ NUMBER = 77
 VERSION = "1.0-1ubuntu0.16.04.1~ppa1"
 SPEC = Spec(
     sources=(
-        SourceSpec("app", base="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
+        SourceSpec("app", pinned="1.0-1", series=("xenial",), quilt={"series": ("lock.patch",)}),
     ),
     series=("xenial",),
     variants={"unpatched": ("app",)},

@@ -54,8 +54,8 @@ def test_a_recipe_from_a_local_dsc_and_launchpads_versions_can_be_loaded(
     assert (source.version, source.debian_version) == ("1.2", "1.2-1")
     assert source.series == ("xenial", "yakkety")
     assert source.upstream is None
-    assert source.base is not None
-    assert Path(source.base.path).resolve() == dsc
+    assert source.pinned is not None
+    assert Path(source.pinned.path).resolve() == dsc
     seen = recipe.one_series("xenial").archive["hello-sru"]
     assert seen.version == "1.0-1ubuntu0.1"
     assert "publication record" in seen.confirmed
@@ -79,10 +79,10 @@ def test_without_a_dsc_the_newest_published_version_is_pinned_or_that_of_a_serie
     for series, version in (("bionic", "2.9-1"), ("bionic", "2.10-1"), ("yakkety", "1.3-1")):
         files = package_files("hello-sru", version, tmp_path / "archive")
         world.publish(series, "hello-sru", version, pocket="Updates", files=files)
-    base = reader.load(write(tmp_path, client, source=source)).source("hello-sru").base
-    assert base is not None
-    assert base.version == expected
-    assert base.url.endswith(f"/hello-sru/{expected}/")
+    pinned = reader.load(write(tmp_path, client, source=source)).source("hello-sru").pinned
+    assert pinned is not None
+    assert pinned.version == expected
+    assert pinned.url.endswith(f"/hello-sru/{expected}/")
 
 
 def test_without_launchpad_a_recipe_needs_a_dsc_and_assumes_no_version(

@@ -72,11 +72,11 @@ def test_a_source_is_found_fetched_checked_and_pinned(here: Pinning) -> None:
     (package,), change = here.run()
     assert "ubuntu zesty (Release, Obsolete); signature: none" in str(package)
     assert {path.name: path.read_bytes() for path in package.dsc.parent.iterdir()} == files
-    base = reader.load(here.path).source("hello-sru").base
-    assert base == package.pin
-    assert base is not None
-    assert base.sha256 == hashlib.sha256(files[DSC]).hexdigest()
-    assert base.url.endswith("/+sourcefiles/hello-sru/1.2-1/")
+    pinned = reader.load(here.path).source("hello-sru").pinned
+    assert pinned == package.pin
+    assert pinned is not None
+    assert pinned.sha256 == hashlib.sha256(files[DSC]).hexdigest()
+    assert pinned.url.endswith("/+sourcefiles/hello-sru/1.2-1/")
     added = [line for line in here.text.splitlines() if line not in before.splitlines()]
     assert added
     assert all(f"\n+{line}\n" in change for line in added)
@@ -115,7 +115,7 @@ def test_another_version_in_the_recipe_is_pinned_in_place_of_the_first(here: Pin
         reader.load(here.path)
     (package,), _ = here.run()
     assert package.pin.version == "1.2-1ubuntu0.1"
-    assert reader.load(here.path).source("hello-sru").base == package.pin
+    assert reader.load(here.path).source("hello-sru").pinned == package.pin
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_is_not_one_sound_source_package_is_refused(
 def test_what_no_archive_ever_had_is_told_and_nothing_is_written(here: Pinning) -> None:
     before = here.text
     here.publish()
-    with pytest.raises(InputError, match=r"other-sru: Launchpad has no record of 3-1 .*\.base\]"):
+    with pytest.raises(InputError, match=r"other-sru: Launchpad has no record of 3-1 .*\.pinned\]"):
         here.run("hello-sru", "other-sru")
     assert here.text == before
 
@@ -176,23 +176,23 @@ def test_an_edit_by_somebody_else_meanwhile_is_not_overwritten(here: Pinning) ->
     assert list(here.path.parent.glob(".backport*")) == []
 
 
-def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> None:
-    bases = {"xenial": "1.2-1", "zesty": "1.3-1"}
-    for series, version in bases.items():
+def test_the_pinned_package_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> None:
+    pins = {"xenial": "1.2-1", "zesty": "1.3-1"}
+    for series, version in pins.items():
         here.publish(version=version, series=series)
     content = recipes.data(SPEC)
     del content["source"]["hello-sru"]["version"], content["source"]["hello-sru"]["debian-version"]
     del content["source"]["hello-sru"]["upstream"]
     tables = (
-        f'[source.hello-sru.base.{series}]\nversion = "{version}"\n'
-        for series, version in bases.items()
+        f'[source.hello-sru.pinned.{series}]\nversion = "{version}"\n'
+        for series, version in pins.items()
     )
     here.path.write_text(recipes.toml(content) + "".join(tables))
     packages, _ = here.run()
     source = reader.load(here.path).source("hello-sru")
-    assert source.base is None
-    assert source.bases == {package.series: package.pin for package in packages}
-    assert {name: one.version for name, one in source.bases.items()} == bases
+    assert source.pinned is None
+    assert source.pinned_in == {package.series: package.pin for package in packages}
+    assert {name: one.version for name, one in source.pinned_in.items()} == pins
     assert here.run() == ([], "")
 
     here.publish(version="1.3-1ubuntu0.1", series="zesty", pocket="Security")
@@ -201,4 +201,5 @@ def test_the_base_of_each_series_is_pinned_in_its_own_table(here: Pinning) -> No
     _, change = here.run(update=True)
     assert '\n-version = "1.3-1"\n' in change
     assert '\n+version = "1.3-1ubuntu0.1"\n' in change
-    assert reader.load(here.path).source("hello-sru").bases["xenial"] == source.bases["xenial"]
+    now = reader.load(here.path).source("hello-sru")
+    assert now.pinned_in["xenial"] == source.pinned_in["xenial"]

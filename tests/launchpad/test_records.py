@@ -23,7 +23,7 @@ from tests.support.recipes import SourceSpec, Spec
 
 def recipe(root: Path) -> Recipe:
     spec = Spec(
-        sources=(SourceSpec("hello-sru", "1.2", base="1.2-1", series=("xenial",)),),
+        sources=(SourceSpec("hello-sru", "1.2", pinned="1.2-1", series=("xenial",)),),
         series=("xenial", "zesty"),
         archive={("hello-sru", "xenial"): "1.0-1", ("hello-sru", "zesty"): "1.2-1"},
         retired={"hello-sru-data": {"series": ["zesty"], "by": ["hello-sru"], "reason": "renamed"}},

@@ -48,16 +48,16 @@ def changed(before: str, after: str) -> Callable[[Case], object]:
          "tarball", 3, f"the archive (jammy) has another {ORIG}"),
         (lambda case: [case.world.entries.pop(one.path)
          for one in case.world.all("source_package_publishing_history")],
-         "base", 3, "has no record of greeter 1.0-1"),
+         "pinned", 3, "has no record of greeter 1.0-1"),
         (lambda case: case.world.publish(
             "jammy", "greeter", "1.0-1", files={"greeter_1.0-1.dsc": b"another"}),
-         "base", 3, "archive's own with: backport pin --update"),
+         "pinned", 3, "archive's own with: backport pin --update"),
         (changed("bug = ", 'key = "stranger@example.org"\nbug = '),
          "key", 5, "Launchpad's account tester does not have the key"),
         (lambda case: case.ppas.uploaders.update({ARCHIVE: {"somebody-else"}}),
          "account", 6, "no upload rights"),
     ],
-    ids=["day", "tarball in the PPA", "tarball in the archive", "unknown base", "another base",
+    ids=["day", "tarball in the PPA", "tarball in the archive", "unknown .dsc", "another .dsc",
          "unknown key", "account"],
 )  # fmt: skip
 def test_what_launchpad_or_the_recipe_says_holds_it_back(
@@ -154,7 +154,7 @@ def test_a_relation_that_the_ppas_version_does_not_meet_keeps_the_whole_update_b
     )
     case.write(edit.replace("TILDE", ""))
     case.prepare()
-    case.publish_bases(case.root)
+    case.publish_pinned(case.root)
 
     detail = refused(case, check="relations", exit_code=3)
     case.write(edit.replace("TILDE", "~"))

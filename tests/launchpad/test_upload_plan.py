@@ -19,7 +19,7 @@ from backport.launchpad.upload.checks import (
     order,
 )
 from backport.launchpad.upload.source import PpaSource
-from backport.recipe.model import BasePin, ChangelogItem, Published, Source
+from backport.recipe.model import ChangelogItem, PinnedDsc, Published, Source
 from tests.support.recipes import SourceSpec, Spec, load
 from tests.support.uploads import upload_record
 
@@ -37,7 +37,7 @@ SOURCE = Source(
     patches=Path(),
     tests=Path(),
     changes=(ChangelogItem("Change it."),),
-    base=BasePin("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
+    pinned=PinnedDsc("1.0-1", "a_1.0-1.dsc", "0" * 64, url="https://example.org/"),
 )
 MADE = PpaSource("a", "xenial", VERSION, "", HASHES, (), (), ("a",), ())
 CANDIDATE = Candidate(
@@ -72,7 +72,7 @@ def record(
 @pytest.mark.parametrize(
     ("change", "check", "exit_code", "message"),
     [
-        ({"source": replace(SOURCE, base=None)}, "base", 3, "for testing only"),
+        ({"source": replace(SOURCE, pinned=None)}, "pinned", 3, "for testing only"),
         ({"in_recipe": Published("0.8-1", "x")}, "archive", 3, "the recipe says 0.8-1"),
         ({"in_recipe": None}, "archive", 3, "the recipe says none"),
         ({"records": (record("1.0-2"),)}, "version", 3, "the PPA has 1.0-2 in xenial"),

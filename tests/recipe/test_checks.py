@@ -34,15 +34,15 @@ def test_a_patch_that_is_listed_and_missing_is_refused(tmp_path: Path, series_fi
     )
 
 
-def test_only_pin_reads_a_recipe_with_neither_packaging_nor_base(tmp_path: Path) -> None:
+def test_only_pin_reads_a_recipe_with_neither_packaging_nor_pinned_package(tmp_path: Path) -> None:
     path = recipes.write(tmp_path, TWO)
     packaging = tmp_path / "patches" / "beta" / "debian"
     (packaging / "control").unlink()
     assert refusal(path) == (
-        "backport.toml: source.beta.base: there is neither a pinned .dsc nor our own packaging; "
+        "backport.toml: source.beta.pinned: there is neither a pinned .dsc nor our own packaging; "
         f"pin one with: backport pin, or write {packaging}"
     )
-    assert load(path, unpinned=True).source("beta").base is None
+    assert load(path, unpinned=True).source("beta").pinned is None
     content = recipes.data(TWO)
     put("update.ppa", to="x")(content)
     path.write_text(recipes.toml(content))
@@ -106,9 +106,9 @@ def pin(version: str) -> dict[str, str]:
     }
 
 
-def test_a_series_without_a_base_of_its_own_has_the_common_one(tmp_path: Path) -> None:
+def test_a_series_without_a_pinned_package_of_its_own_has_the_common_one(tmp_path: Path) -> None:
     content = recipes.data(TWO)
-    content["source"]["alpha"]["base"] = pin("1.0-1") | {"yakkety": pin("2.0-1")}
+    content["source"]["alpha"]["pinned"] = pin("1.0-1") | {"yakkety": pin("2.0-1")}
     source = recipes.load(tmp_path, TWO, content).source("alpha")
     assert [source.in_series(name).debian_version for name in source.series] == ["1.0-1", "2.0-1"]
 
@@ -116,7 +116,7 @@ def test_a_series_without_a_base_of_its_own_has_the_common_one(tmp_path: Path) -
 KEYS = """
 update update.bug update.ppa update.as-of update.date series series.xenial series.xenial.version
 series.xenial.archive series.xenial.toolchain source source.alpha source.alpha.version
-source.alpha.upstream source.alpha.upstream.path source.alpha.needs-upstream source.alpha.base
+source.alpha.upstream source.alpha.upstream.path source.alpha.needs-upstream source.alpha.pinned
 source.alpha.control retired variant.plain matrix matrix.test matrix.test[2].control
 """
 

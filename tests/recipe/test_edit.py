@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backport.errors import InputError, RecipeError
-from backport.recipe.edit import difference, replace_file, set_base
-from backport.recipe.model import BasePin
+from backport.recipe.edit import difference, replace_file, set_pinned
+from backport.recipe.model import PinnedDsc
 
-PIN = BasePin("1.2-1", "hello_1.2-1.dsc", "ab" * 32, url="http://127.0.0.1:9/hello/1.2-1/")
+PIN = PinnedDsc("1.2-1", "hello_1.2-1.dsc", "ab" * 32, url="http://127.0.0.1:9/hello/1.2-1/")
 BLOCK = f"""
-[source.hello.base]
+[source.hello.pinned]
 version = "1.2-1"
 dsc = "hello_1.2-1.dsc"
 sha256 = "{"ab" * 32}"
@@ -41,42 +41,42 @@ def test_any_layout_keeps_its_bytes(
     if not last:
         text += f"[source.hello-data]\nversion = '1'\n{after}[matrix]\ntest = []\n"
     text = text.replace("\n", end)
-    new = set_base(text, "hello", PIN)
+    new = set_pinned(text, "hello", PIN)
     assert new.count(BLOCK.replace("\n", end)) == 1
     assert new.replace(BLOCK.replace("\n", end), "") == text
-    assert tomllib.loads(new)["source"]["hello"]["base"]["sha256"] == PIN.sha256
+    assert tomllib.loads(new)["source"]["hello"]["pinned"]["sha256"] == PIN.sha256
 
 
 def test_a_file_without_a_line_end_at_its_end_gets_one_before_the_pin() -> None:
-    assert set_base('[source.hello]\nversion = "1"', "hello", PIN) == (
+    assert set_pinned('[source.hello]\nversion = "1"', "hello", PIN) == (
         f'[source.hello]\nversion = "1"\n{BLOCK}'
     )
 
 
 def test_a_pin_that_is_there_is_replaced_where_it_stands() -> None:
     text = (
-        '[source.hello]\nversion = "1"\n\n[source.hello.base]  # the archive\'s\n'
+        '[source.hello]\nversion = "1"\n\n[source.hello.pinned]  # the archive\'s\n'
         'version   =   "1.1-1"  # old\ndsc = "hello_1.1-1.dsc"\n# the hash\n'
         'sha256 = "00"\npath = "here/hello.dsc"\n\n[matrix]\ntest = []\n'
     )
-    new = set_base(text, "hello", PIN)
-    assert "[source.hello.base]  # the archive's\n" in new
+    new = set_pinned(text, "hello", PIN)
+    assert "[source.hello.pinned]  # the archive's\n" in new
     assert "# the hash\n" in new
     assert new.endswith("\n[matrix]\ntest = []\n")
-    base = tomllib.loads(new)["source"]["hello"]["base"]
-    assert base == {"version": PIN.version, "dsc": PIN.dsc, "sha256": PIN.sha256, "url": PIN.url}
+    pinned = tomllib.loads(new)["source"]["hello"]["pinned"]
+    assert pinned == {"version": PIN.version, "dsc": PIN.dsc, "sha256": PIN.sha256, "url": PIN.url}
 
 
 def test_the_same_pin_again_changes_nothing() -> None:
-    once = set_base('[source.hello]\nversion = "1"\n', "hello", PIN)
-    assert set_base(once, "hello", PIN) == once
+    once = set_pinned('[source.hello]\nversion = "1"\n', "hello", PIN)
+    assert set_pinned(once, "hello", PIN) == once
 
 
 def test_a_name_with_a_dot_is_quoted() -> None:
     text = '[source."python3.6"]\nversion = "1"\n'
-    new = set_base(text, "python3.6", PIN)
-    assert '[source."python3.6".base]' in new
-    assert tomllib.loads(new)["source"]["python3.6"]["base"]["version"] == "1.2-1"
+    new = set_pinned(text, "python3.6", PIN)
+    assert '[source."python3.6".pinned]' in new
+    assert tomllib.loads(new)["source"]["python3.6"]["pinned"]["version"] == "1.2-1"
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_a_name_with_a_dot_is_quoted() -> None:
         "[source.hello\n",
         '[source.other]\nversion = "1"\n',
         "source = 1\n",
-        '[source.hello]\nversion = "1"\nbase = { version = "1.1-1" }\n',
+        '[source.hello]\nversion = "1"\npinned = { version = "1.1-1" }\n',
     ],
 )
 def test_what_cannot_be_edited_safely_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        set_base(text, "hello", PIN)
+        set_pinned(text, "hello", PIN)
     assert "\n" not in str(caught.value).removesuffix("\n")
 
 
 def test_a_text_that_looks_like_a_header_inside_a_string_is_no_header() -> None:
     text = '[source.hello]\nversion = "1"\nnote = """\n[matrix]\n"""\nlast = 1\n'
     with pytest.raises(RecipeError, match="write this table by hand"):
-        set_base(text, "hello", PIN)
+        set_pinned(text, "hello", PIN)
 
 
 def test_the_difference_is_empty_for_equal_texts() -> None:

@@ -62,32 +62,31 @@ def test_a_test_of_another_folder_is_left_to_the_testbed(tmp_path: Path) -> None
     assert load(path).matrix[0].name == "smoke"
 
 
-def local_base(root: Path, control: str) -> dict[str, str]:
+def local_dsc(root: Path, control: str) -> dict[str, str]:
     """A local .dsc whose packaging has that control file of tests; the pin for it."""
-    dsc = build_dsc(PackageSpec("alpha", debian={"tests/control": control}), root / "base")
+    dsc = build_dsc(PackageSpec("alpha", debian={"tests/control": control}), root / "pinned")
     path = str(dsc.relative_to(root))
     return {"version": "1.0-1", "dsc": dsc.name, "sha256": sha256_of(dsc), "path": path}
 
 
-BASED = Spec(
-    sources=(SourceSpec("alpha", base="1.0-1"),), matrix=({"name": "upstream", "source": "alpha"},)
-)
+ROW = {"name": "upstream", "source": "alpha"}
+PINNED = Spec(sources=(SourceSpec("alpha", pinned="1.0-1"),), matrix=(ROW,))
 
 
-def test_a_test_of_a_base_at_hand_is_a_test(tmp_path: Path) -> None:
-    content = recipes.data(BASED)
-    content["source"]["alpha"]["base"] = local_base(tmp_path, "Tests: upstream\n")
-    path = recipes.write(tmp_path, BASED, content)
+def test_a_test_of_a_pinned_package_at_hand_is_a_test(tmp_path: Path) -> None:
+    content = recipes.data(PINNED)
+    content["source"]["alpha"]["pinned"] = local_dsc(tmp_path, "Tests: upstream\n")
+    path = recipes.write(tmp_path, PINNED, content)
     (tmp_path / "autopkgtest" / "alpha" / "control").write_text("Tests: smoke\n")
     assert load(path).matrix[0].name == "upstream"
-    content["source"]["alpha"]["base"] = local_base(tmp_path, "Tests: upstreams\n")
+    content["source"]["alpha"]["pinned"] = local_dsc(tmp_path, "Tests: upstreams\n")
     path.write_text(recipes.toml(content))
     assert refusal(path).endswith("write upstreams, or add it")
-    # Evidence has the recipe without its base.
+    # Evidence has the recipe without the .dsc.
     assert load(path, in_evidence=True).matrix[0].name == "upstream"
 
 
-def test_a_base_that_is_still_to_be_fetched_may_have_any_test(tmp_path: Path) -> None:
-    path = recipes.write(tmp_path, BASED)
+def test_a_pinned_package_that_is_still_to_be_fetched_may_have_any_test(tmp_path: Path) -> None:
+    path = recipes.write(tmp_path, PINNED)
     (tmp_path / "autopkgtest" / "alpha" / "control").unlink()
     assert load(path).matrix[0].name == "upstream"

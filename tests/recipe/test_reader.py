@@ -133,11 +133,11 @@ TARBALL = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
 
 
 @pytest.mark.parametrize(
-    ("changes", "upstream", "base"),
+    ("changes", "upstream", "dsc"),
     [
-        # A base needs neither a tarball nor packaging of our own.
+        # A pinned package needs neither a tarball nor packaging of our own.
         ({"upstream": None}, None, ("alpha_1.0-1.dsc", "")),
-        ({"base": LOCAL, "upstream": None}, None, ("alpha_1.0-1.dsc", LOCAL["path"])),
+        ({"pinned": LOCAL, "upstream": None}, None, ("alpha_1.0-1.dsc", LOCAL["path"])),
         ({"upstream": TARBALL}, ("alpha-1.0.tar.gz", TARBALL["path"]), ("alpha_1.0-1.dsc", "")),
         (
             {"upstream": {"pypi": "alpha", "sha256": SHA256}, "debian-version": None},
@@ -147,9 +147,9 @@ TARBALL = {"path": "files/alpha-1.0.tar.gz", "sha256": SHA256}
     ],
 )
 def test_what_is_left_out_follows_from_the_place_and_the_version(
-    tmp_path: Path, changes: dict[str, Any], upstream: tuple[str, str] | None, base: tuple[str, str]
+    tmp_path: Path, changes: dict[str, Any], upstream: tuple[str, str] | None, dsc: tuple[str, str]
 ) -> None:
-    spec = Spec(sources=(SourceSpec("alpha", base="1.0-1"),))
+    spec = Spec(sources=(SourceSpec("alpha", pinned="1.0-1"),))
     content = recipes.data(spec)
     table = {**content["source"]["alpha"], **changes}
     content["source"]["alpha"] = {key: one for key, one in table.items() if one is not None}
@@ -160,9 +160,9 @@ def test_what_is_left_out_follows_from_the_place_and_the_version(
 
     told = (source.upstream.file, source.upstream.path) if source.upstream else None
     assert told == (upstream and (upstream[0], place(upstream[1])))
-    assert source.base is not None
-    assert (source.base.dsc, source.base.path) == (base[0], place(base[1]))
-    assert (source.base.version, source.debian_version) == ("1.0-1", "1.0-1")
+    assert source.pinned is not None
+    assert (source.pinned.dsc, source.pinned.path) == (dsc[0], place(dsc[1]))
+    assert (source.pinned.version, source.debian_version) == ("1.0-1", "1.0-1")
 
 
 def test_same_is_the_sources_own_upstream_version(tmp_path: Path) -> None:

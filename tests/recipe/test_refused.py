@@ -18,14 +18,14 @@ LINES = [
     for line in (Path(__file__).parent / "refused.txt").read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 ]
-PINNED = replace(TWO, sources=(SourceSpec("alpha", base="1.0-1"), TWO.sources[1]))
+PINNED = replace(TWO, sources=(SourceSpec("alpha", pinned="1.0-1"), TWO.sources[1]))
 # The keys that have a form, values that have not, and what is said of them.
 FORMS = {
     "source.alpha.version source.alpha.next-version": (
         ("", "v1.0", "1.0 ", "1_0", "1:2:3", "1.0-", "é", "9999999999:1"),
         "is no version; start with a digit; letters, digits and . + ~ - may follow (Policy 5.6.12)",
     ),
-    "source.alpha.upstream.sha256 source.alpha.base.sha256": (
+    "source.alpha.upstream.sha256 source.alpha.pinned.sha256": (
         ("", "0123abc", SHA256.upper(), SHA256 + "0", "g" * 64),
         "is no sha256; write the 64 hexadecimal digits that sha256sum prints",
     ),
@@ -49,7 +49,7 @@ def test_a_wrong_value_is_refused_with_its_key_and_the_fix(tmp_path: Path, line:
     changed, _, said = line.partition(" -> ")
     key, given, value = changed.partition(" = ")
     change = put(key, to=tomllib.loads(f"value = {value}")["value"]) if given else take(key)
-    spec = PINNED if key.startswith("source.alpha.base.") else TWO
+    spec = PINNED if key.startswith("source.alpha.pinned.") else TWO
     expected = f"backport.toml: {key}{'' if said[0] in '.[' else ': '}{said}"
     if said.startswith("backport.toml: "):
         expected = said

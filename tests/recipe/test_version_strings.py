@@ -22,12 +22,12 @@ _UBUNTU = st.sampled_from(["", "build1", "build12", "maysync1"]) | st.builds(
     st.integers(0, 15),
     st.just("") | st.builds(lambda y: f".{y}", _SMALL) | st.just("build2"),
 )
-BASE = st.builds(lambda u, d, x: f"{u}{d}{x}", _UPSTREAM, _DEBIAN, _UBUNTU)
+START = st.builds(lambda u, d, x: f"{u}{d}{x}", _UPSTREAM, _DEBIAN, _UBUNTU)
 
 
 # The page's own table, and the cases that follow from its rules.
 @pytest.mark.parametrize(
-    ("base", "several", "expected"),
+    ("start", "several", "expected"),
     [
         ("2.0-2", False, "2.0-2ubuntu0.1"),
         ("2.0-2ubuntu0.1", False, "2.0-2ubuntu0.2"),
@@ -55,13 +55,13 @@ BASE = st.builds(lambda u, d, x: f"{u}{d}{x}", _UPSTREAM, _DEBIAN, _UBUNTU)
         ("1.0-1ubuntu1.30", True, "1.0-1ubuntu1.30.24.04.1"),
     ],
 )
-def test_a_delta_has_the_version_of_the_page(base: str, several: bool, expected: str) -> None:
-    version, _ = next_version(base, "24.04", delta=True, several=several)
+def test_a_delta_has_the_version_of_the_page(start: str, several: bool, expected: str) -> None:
+    version, _ = next_version(start, "24.04", delta=True, several=several)
     assert version == expected
 
 
 @pytest.mark.parametrize(
-    ("base", "expected"),
+    ("start", "expected"),
     [
         ("3.1-1ubuntu2", "3.1-1ubuntu2~22.04.1"),
         ("3.1ubuntu", "3.1ubuntu~22.04.1"),
@@ -74,14 +74,14 @@ def test_a_delta_has_the_version_of_the_page(base: str, several: bool, expected:
 )
 @pytest.mark.parametrize("several", [False, True])
 def test_a_backport_without_a_delta_sorts_below_what_it_is_of(
-    base: str, several: bool, expected: str
+    start: str, several: bool, expected: str
 ) -> None:
-    version, _ = next_version(base, "22.04", delta=False, several=several)
+    version, _ = next_version(start, "22.04", delta=False, several=several)
     assert version == expected
 
 
 @pytest.mark.parametrize(
-    ("base", "delta", "seen", "expected"),
+    ("start", "delta", "seen", "expected"),
     [
         ("1.0-1", True, ["1.0-1ubuntu0.1"], "1.0-1ubuntu0.2"),
         ("1.0-1", True, ["1.0-1ubuntu0.24.04.1"], "1.0-1ubuntu0.24.04.2"),
@@ -93,9 +93,9 @@ def test_a_backport_without_a_delta_sorts_below_what_it_is_of(
     ],
 )
 def test_the_number_is_the_highest_seen_in_that_form_and_one(
-    base: str, delta: bool, seen: list[str], expected: str
+    start: str, delta: bool, seen: list[str], expected: str
 ) -> None:
-    version, rule = next_version(base, "24.04", delta=delta, several=False, seen=seen)
+    version, rule = next_version(start, "24.04", delta=delta, several=False, seen=seen)
     assert version == expected
     assert ("counted on" in rule) is not version.endswith(".1")
 
@@ -112,53 +112,53 @@ def x_of(version: str) -> str:
     return found[1] if found else "0"
 
 
-@given(BASE, st.sampled_from(RELEASES), st.booleans(), st.integers(1, 12))
-def test_every_round_of_a_delta_sorts_above_the_base_and_all_before_and_keeps_x(
-    base: str, release: str, several: bool, rounds: int
+@given(START, st.sampled_from(RELEASES), st.booleans(), st.integers(1, 12))
+def test_every_round_of_a_delta_sorts_above_the_start_and_all_before_and_keeps_x(
+    start: str, release: str, several: bool, rounds: int
 ) -> None:
-    seen = [base]
+    seen = [start]
     for _ in range(rounds):
-        version, _ = next_version(base, release, delta=True, several=several, seen=seen)
+        version, _ = next_version(start, release, delta=True, several=several, seen=seen)
         assert all(Version(version) > Version(one) for one in seen)
-        assert x_of(version) == x_of(base)
+        assert x_of(version) == x_of(start)
         seen.append(version)
 
 
-@given(BASE, st.lists(st.integers(0, 5), min_size=4, max_size=4))
-def test_one_base_in_several_series_ascends_with_them_in_any_round(
-    base: str, rounds: list[int]
+@given(START, st.lists(st.integers(0, 5), min_size=4, max_size=4))
+def test_one_start_in_several_series_ascends_with_them_in_any_round(
+    start: str, rounds: list[int]
 ) -> None:
     for delta in (False, True):
         newest = []
         for release, number in zip(RELEASES, rounds, strict=True):
-            seen = [base] if delta else []
+            seen = [start] if delta else []
             for _ in range(number + 1):
-                made, _ = next_version(base, release, delta=delta, several=True, seen=seen)
+                made, _ = next_version(start, release, delta=delta, several=True, seen=seen)
                 assert all(Version(made) > Version(one) for one in seen)
                 seen.append(made)
             newest.append(seen[-1])
         assert all(Version(low) < Version(high) for low, high in itertools.pairwise(newest))
-        assert all((Version(one) > Version(base)) is delta for one in newest)
+        assert all((Version(one) > Version(start)) is delta for one in newest)
 
 
 @settings(max_examples=60)
-@given(BASE, st.sampled_from(RELEASES), st.booleans(), st.booleans())
-def test_every_version_is_one_for_dpkg(base: str, release: str, delta: bool, several: bool) -> None:
-    version, _ = next_version(base, release, delta=delta, several=several)
+@given(START, st.sampled_from(RELEASES), st.booleans(), st.booleans())
+def test_each_version_is_one_for_dpkg(start: str, release: str, delta: bool, several: bool) -> None:
+    version, _ = next_version(start, release, delta=delta, several=several)
     command = ["dpkg", "--validate-version", "--", version]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@given(BASE, BASE, st.integers(0, 3))
-def test_bases_that_differ_by_series_keep_their_order(one: str, other: str, rounds: int) -> None:
+@given(START, START, st.integers(0, 3))
+def test_starts_that_differ_by_series_keep_their_order(one: str, other: str, rounds: int) -> None:
     # 2.0ubuntu0.1, of a native package, is above every 2.0-N: there the proof has to refuse.
     assume(("-" in one) == ("-" in other))
     lower, higher = sorted((one, other), key=Version)
     several = stem(lower) == stem(higher)
     made = []
-    for base, release in zip((lower, higher), ("22.04", "24.04"), strict=True):
-        seen = [base]
+    for start, release in zip((lower, higher), ("22.04", "24.04"), strict=True):
+        seen = [start]
         for _ in range(rounds + 1):
-            seen.append(next_version(base, release, delta=True, several=several, seen=seen)[0])
+            seen.append(next_version(start, release, delta=True, several=several, seen=seen)[0])
         made.append(seen[-1])
     assert Version(made[0]) < Version(made[1])

@@ -15,7 +15,7 @@ from backport.errors import RecipeError
 from backport.recipe import versions
 from backport.recipe.model import Published, Recipe, Series, Source, Variant
 from backport.recipe.versions import ArchiveVersions
-from tests.recipe.test_version_strings import BASE
+from tests.recipe.test_version_strings import START
 from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec, recipe_versions
 
@@ -33,30 +33,30 @@ def ascends(*order: str) -> bool:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Source, Source]:
-    """A source without patches and one with, both with a pinned base and our own packaging."""
-    plain = SourceSpec("plain", base="1.0-1", series=tuple(recipes.UBUNTU))
+    """A source without patches and one with, both with a pinned package and our own packaging."""
+    plain = SourceSpec("plain", pinned="1.0-1", series=tuple(recipes.UBUNTU))
     patched = replace(plain, name="patched", quilt={"series": ("one.patch",)})
     spec = Spec(sources=(plain, patched), series=tuple(recipes.UBUNTU))
     recipe = recipes.load(tmp_path_factory.mktemp("pair"), spec)
     return recipe.source("plain"), recipe.source("patched")
 
 
-def on(base: str, source: Source) -> Source:
-    """That source on another base."""
-    assert source.base is not None
-    pin = replace(source.base, version=base)
-    return replace(source, base=pin, debian_version=base)
+def on(start: str, source: Source) -> Source:
+    """That source with another pinned version."""
+    assert source.pinned is not None
+    pin = replace(source.pinned, version=start)
+    return replace(source, pinned=pin, debian_version=start)
 
 
-@given(BASE)
+@given(START)
 def test_a_pin_changes_only_what_is_built_and_a_variant_sorts_below_it(
-    pair: tuple[Source, Source], base: str
+    pair: tuple[Source, Source], start: str
 ) -> None:
     for source, series in itertools.product(pair, SERIES):
-        pinned = on(base, source)
+        pinned = on(start, source)
         published = versions.published_version(pinned, series)
         assert versions.built_version(pinned, series) == published
-        unpinned = replace(pinned, base=None)
+        unpinned = replace(pinned, pinned=None)
         assert versions.published_version(unpinned, series) == published
         for one in (pinned, unpinned):
             own, _ = versions.built_version(one, series)
@@ -70,7 +70,7 @@ def test_our_own_packaging_sorts_below_every_real_version(
     pair: tuple[Source, Source], upstream: str
 ) -> None:
     for source in pair:
-        own = replace(source, base=None, version=upstream, debian_version=f"2:{upstream}-1")
+        own = replace(source, pinned=None, version=upstream, debian_version=f"2:{upstream}-1")
         for series in SERIES:
             version, rule = versions.built_version(own, series)
             real = f"2:{upstream}-0ubuntu0.{series.version}.1"
@@ -80,17 +80,17 @@ def test_our_own_packaging_sorts_below_every_real_version(
         assert ascends(*(versions.built_version(own, series)[0] for series in SERIES))
 
 
-ON_BASE = SourceSpec("alpha", base="1.0-1")
+ON_PINNED = SourceSpec("alpha", pinned="1.0-1")
 EDIT = {"paragraph": "source", "field": "Build-Depends", "reason": "r", "add": ["x"]}
 
 
 @pytest.mark.parametrize(
     ("spec", "file", "form"),
     [
-        (replace(ON_BASE, quilt={"series.xenial": ("one.patch",)}), "", "ubuntu0."),
-        (ON_BASE, "control.binary", "~ubuntu"),
-        (ON_BASE, "alpha.cron.d", "ubuntu0."),
-        (replace(ON_BASE, more={"control": [EDIT]}), "", "~ubuntu"),
+        (replace(ON_PINNED, quilt={"series.xenial": ("one.patch",)}), "", "ubuntu0."),
+        (ON_PINNED, "control.binary", "~ubuntu"),
+        (ON_PINNED, "alpha.cron.d", "ubuntu0."),
+        (replace(ON_PINNED, more={"control": [EDIT]}), "", "~ubuntu"),
     ],
 )
 def test_a_patch_or_a_file_is_a_delta_in_its_series_and_a_package_or_an_edit_is_none(
@@ -119,7 +119,7 @@ def update(folder: Path, *, uploaded: tuple[str, ...] = ("xenial", "yakkety")) -
     """An update of alpha and, on top of it, beta; both sort upward everywhere."""
     spec = Spec(
         sources=(
-            SourceSpec("alpha", base="1.0-1", series=uploaded, more={"next-version": "1.1-1"}),
+            SourceSpec("alpha", pinned="1.0-1", series=uploaded, more={"next-version": "1.1-1"}),
             SourceSpec(
                 "beta",
                 series=tuple(recipes.UBUNTU),
@@ -254,7 +254,7 @@ def test_a_chosen_version_stands_whatever_the_archive_has_later(tmp_path: Path) 
 
 def test_a_revision_of_the_recipe_is_the_last_number_and_says_why(tmp_path: Path) -> None:
     revision = {"xenial": {"number": 4, "reason": "3 was withdrawn"}}
-    spec = SourceSpec("alpha", base="1.0-1", more={"revision": revision})
+    spec = SourceSpec("alpha", pinned="1.0-1", more={"revision": revision})
     source = recipes.load(tmp_path, Spec(sources=(spec,))).source("alpha")
     version, rule = versions.published_version(source, SERIES[0])
     assert (version, rule.endswith("3 was withdrawn")) == ("1.0-1~ubuntu16.04.4", True)
@@ -288,7 +288,7 @@ def goes_down(recipe: Recipe, archive: ArchiveVersions) -> bool:
 
 @given(
     place=st.sampled_from([("alpha", name) for name in recipes.UBUNTU]),
-    raised=BASE
+    raised=START
     | st.sampled_from(["1.0-1~ubuntu16.04.1", "1.0-1~ubuntu16.10.2", "1.0-1", "1.0-2", "1.1-1"]),
     uploaded=st.sampled_from(
         [names for size in (1, 2, 3) for names in itertools.combinations(recipes.UBUNTU, size)]

@@ -14,7 +14,7 @@ from tests.support.recipes import SourceSpec, Spec, recipe_versions
 
 SPEC = Spec(
     sources=(
-        SourceSpec("alpha", series=("xenial",), base="1.0-1"),
+        SourceSpec("alpha", series=("xenial",), pinned="1.0-1"),
         SourceSpec("beta", needs=("alpha",), more={"needs-upstream": {"alpha": ["1.0"]}}),
     ),
     archive={("alpha", "xenial"): "0.9-1", ("alpha", "yakkety"): "1.0-1", ("beta", "xenial"): ""},

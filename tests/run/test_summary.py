@@ -19,7 +19,7 @@ SPEC = Spec(
     sources=(
         SourceSpec("alpha", series=("yakkety",)),
         SourceSpec("python-beta-with-a-name", series=("xenial", "yakkety"), needs=("alpha",)),
-        SourceSpec("gamma", series=("xenial", "yakkety"), base="1.0-1"),
+        SourceSpec("gamma", series=("xenial", "yakkety"), pinned="1.0-1"),
     ),
     variants={"plain": ("gamma",)},
     matrix=(

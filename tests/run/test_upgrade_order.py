@@ -12,13 +12,13 @@ from tests.support import recipes
 from tests.support.recipes import SourceSpec, Spec
 
 
-def spec(base: str, has: str) -> Spec:
-    alpha = SourceSpec("alpha", base=base, series=("xenial",))
+def spec(pinned: str, has: str) -> Spec:
+    alpha = SourceSpec("alpha", pinned=pinned, series=("xenial",))
     return Spec((alpha,), ("xenial",), archive={("alpha", "xenial"): has} if has else {})
 
 
 @pytest.mark.parametrize(
-    ("base", "has", "later"),
+    ("pinned", "has", "later"),
     [
         ("1.0-1", "1.0-1ubuntu0.1", True),
         ("1.0-1", "1.0-1", False),
@@ -27,10 +27,10 @@ def spec(base: str, has: str) -> Spec:
         ("", "2.0-1", False),
     ],
 )
-def test_a_later_version_than_the_pinned_base_is_said_before_anything_is_made(
-    tmp_path: Path, base: str, has: str, later: bool
+def test_a_later_version_than_the_pinned_package_is_said_before_anything_is_made(
+    tmp_path: Path, pinned: str, has: str, later: bool
 ) -> None:
-    recipe, notes = recipes.load(tmp_path, spec(base, has)), list[str]()
+    recipe, notes = recipes.load(tmp_path, spec(pinned, has)), list[str]()
     upgrade_order.archive_versions(
         recipe, tmp_path / "cache", tmp_path / "work", offline=True, note=notes.append
     )
@@ -42,7 +42,7 @@ def test_a_later_version_than_the_pinned_base_is_said_before_anything_is_made(
     assert all(one.endswith(f"start from it, write debian-version = {advice}") for one in said)
 
 
-def test_our_own_upload_does_not_overtake_the_base(tmp_path: Path) -> None:
+def test_our_own_upload_does_not_overtake_the_pinned_package(tmp_path: Path) -> None:
     source = recipes.load(tmp_path, spec("1.0-1", "")).source("alpha")
     has = Published("1.0-1ubuntu0.1")
     assert versions.overtaken(source, "xenial", has)

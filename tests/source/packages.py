@@ -1,4 +1,4 @@
-"""Packages that the tests of `make` share: with packaging of our own, and on a base."""
+"""Packages that the tests of `make` share: with packaging of our own, and on a pinned package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUILT = {"lock.patch": PATCH, "series": "lock.patch\n"}
 TESTS = {"control": "Tests: smoke\nDepends: @\n", "smoke!": "#!/bin/sh\ntrue\n"}
 ADD_FILELOCK = ControlEdit("small", "Depends", "the lock", add=("python-filelock",))
 OWN_VERSION = "1.0-0ubuntu0.16.04.1~standin1"
-BASE_VERSION = "1.0-1ubuntu0.16.04.1"
+NEW_VERSION = "1.0-1ubuntu0.16.04.1"
 
 
 def own_packaging(root: Path, spec: PackageSpec = SPEC, **options: object) -> tuple[Recipe, Path]:
@@ -46,13 +46,13 @@ def make_own(root: Path, recipe: Recipe, orig: Path, series: str = "xenial") -> 
         release,
         f"1.0-0ubuntu0.{release.version}.1~standin1",
         orig=orig,
-        base_dsc=None,
+        pinned_dsc=None,
         out=root / "out" / series,
     )
 
 
-def make_on_base(
-    root: Path, recipe: Recipe, dsc: Path, version: str = BASE_VERSION, **options: object
+def make_update(
+    root: Path, recipe: Recipe, dsc: Path, version: str = NEW_VERSION, **options: object
 ) -> SourcePackage:
     return make(
         recipe,
@@ -60,18 +60,18 @@ def make_on_base(
         recipe.one_series("xenial"),
         version,
         orig=None,
-        base_dsc=dsc,
+        pinned_dsc=dsc,
         out=root / "out",
         **options,  # type: ignore[arg-type]
     )
 
 
 def based(
-    root: Path, spec: PackageSpec = SPEC, version: str = BASE_VERSION, **options: object
+    root: Path, spec: PackageSpec = SPEC, version: str = NEW_VERSION, **options: object
 ) -> SourcePackage:
     """The package that a recipe with these options makes of the archive's."""
     recipe = make_recipe(root, spec, **options)  # type: ignore[arg-type]
-    return make_on_base(root, recipe, build_dsc(spec, root / "archive"), version)
+    return make_update(root, recipe, build_dsc(spec, root / "archive"), version)
 
 
 def unpacked(package: SourcePackage, folder: Path) -> Path:
@@ -91,10 +91,10 @@ def rebuild(root: Path, out: Path) -> None:
     quilt = make_recipe(root / "based", SPEC, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     native = make_recipe(root / "native", NATIVE, patches=QUILT, tests=TESTS)
     archive = out.parent / "archive"
-    for recipe, version, tarball, base, name in (
+    for recipe, version, tarball, pinned, name in (
         (own, OWN_VERSION, orig, None, "own"),
-        (quilt, BASE_VERSION, None, archive / "small_1.0-1.dsc", "based"),
+        (quilt, NEW_VERSION, None, archive / "small_1.0-1.dsc", "based"),
         (native, "1.0ubuntu0.16.04.1", None, archive / "small_1.0.dsc", "native"),
     ):
         source, series = recipe.sources[0], recipe.series[0]
-        make(recipe, source, series, version, orig=tarball, base_dsc=base, out=out / name)
+        make(recipe, source, series, version, orig=tarball, pinned_dsc=pinned, out=out / name)

@@ -31,7 +31,7 @@ def shipped(debian: Path) -> dict[str, str]:
     }
 
 
-def test_without_tests_of_the_base_ours_are_debians_tests(tmp_path: Path) -> None:
+def test_without_tests_of_the_pinned_package_ours_are_debians_tests(tmp_path: Path) -> None:
     debian = tmp_path / "debian"
     debian.mkdir()
     add_tests(folder_of_tests(tmp_path / "autopkgtest", OURS), debian)
@@ -41,7 +41,7 @@ def test_without_tests_of_the_base_ours_are_debians_tests(tmp_path: Path) -> Non
     assert (debian / "tests" / "smoke").stat().st_mode & 0o111
 
 
-def test_tests_of_the_base_stay_and_ours_get_a_folder_of_their_own(tmp_path: Path) -> None:
+def test_tests_of_the_package_stay_and_ours_get_a_folder_of_their_own(tmp_path: Path) -> None:
     theirs = {"control": THEIRS, "theirs!": "#!/bin/true\n", "other!": "#!/bin/true\n"}
     debian = tmp_path / "debian"
     write_files(debian / "tests", theirs)
@@ -91,9 +91,9 @@ def test_every_test_is_named_and_a_command_as_autopkgtest_names_it() -> None:
     assert named_tests(control) == named
 
 
-def test_a_test_with_the_name_of_one_of_the_base_is_refused(tmp_path: Path) -> None:
+def test_a_test_with_the_name_of_one_of_the_package_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path / "tests", {"control": THEIRS.replace("theirs", "smoke")})
-    with pytest.raises(InputError, match="the base has a test of the name smoke; give ours an"):
+    with pytest.raises(InputError, match="package has a test of the name smoke; give ours an"):
         add_tests(folder_of_tests(tmp_path / "t", OURS), tmp_path)
 
 

@@ -11,16 +11,16 @@ from threading import Barrier
 import pytest
 
 from backport.errors import HashMismatchError, InputError
-from backport.recipe.model import BasePin
-from backport.source.dsc import fetch_base, read_dsc, signature
+from backport.recipe.model import PinnedDsc
+from backport.source.dsc import fetch_pinned, read_dsc, signature
 from backport.source.files import sha256_of
 from tests.support.file_server import Cut, FileServer
 from tests.support.source_builder import PackageSpec, build_dsc
 
 
-def pin_of(dsc: Path, **changes: str) -> BasePin:
+def pin_of(dsc: Path, **changes: str) -> PinnedDsc:
     info = read_dsc(dsc)
-    pin = BasePin(info.version, dsc.name, sha256_of(dsc), path=str(dsc))
+    pin = PinnedDsc(info.version, dsc.name, sha256_of(dsc), path=str(dsc))
     return replace(pin, **changes)
 
 
@@ -30,7 +30,7 @@ def dsc(tmp_path: Path) -> Path:
 
 
 def test_a_local_dsc_comes_with_its_files(dsc: Path, tmp_path: Path) -> None:
-    found = fetch_base(pin_of(dsc), tmp_path / "cache", source="small", offline=True)
+    found = fetch_pinned(pin_of(dsc), tmp_path / "cache", source="small", offline=True)
     assert {path.name: path.read_bytes() for path in found.parent.iterdir()} == {
         path.name: path.read_bytes() for path in dsc.parent.iterdir()
     }
@@ -43,30 +43,30 @@ def test_a_dsc_on_a_server_comes_with_its_files(
     server.files = {f"/pool/{path.name}": path.read_bytes() for path in dsc.parent.iterdir()}
     server.faults = [Cut(100)]
     pin = pin_of(dsc, path="", url=f"{server.url}/pool{tail}")
-    found = fetch_base(pin, tmp_path / "cache")
+    found = fetch_pinned(pin, tmp_path / "cache")
     assert sorted(path.name for path in found.parent.iterdir()) == sorted(
         path.name for path in dsc.parent.iterdir()
     )
     asked = len(server.requests)
-    assert fetch_base(pin, tmp_path / "cache", offline=True) == found
+    assert fetch_pinned(pin, tmp_path / "cache", offline=True) == found
     assert len(server.requests) == asked
 
 
 def test_a_damaged_file_beside_the_cached_dsc_is_mended(dsc: Path, tmp_path: Path) -> None:
     pin = pin_of(dsc)
-    found = fetch_base(pin, tmp_path / "cache")
+    found = fetch_pinned(pin, tmp_path / "cache")
     orig = found.parent / "small_1.0.orig.tar.gz"
     whole = orig.read_bytes()
     orig.unlink()
     orig.write_bytes(b"damaged")
-    assert fetch_base(pin, tmp_path / "cache") == found
+    assert fetch_pinned(pin, tmp_path / "cache") == found
     assert orig.read_bytes() == whole
 
 
 def test_what_several_bring_at_once_stays_where_it_is(dsc: Path, tmp_path: Path) -> None:
     def bring(cache: Path) -> list[str]:
         start.wait()
-        place = fetch_base(pin_of(dsc), cache).parent
+        place = fetch_pinned(pin_of(dsc), cache).parent
         return [sha256_of(place / file.name) for file in read_dsc(dsc).files]
 
     hashes = [file.sha256 for file in read_dsc(dsc).files]
@@ -81,21 +81,21 @@ def test_a_file_of_another_hash_than_the_dsc_says_is_refused(dsc: Path, tmp_path
     orig = dsc.parent / "small_1.0.orig.tar.gz"
     orig.write_bytes(orig.read_bytes() + b"!")
     with pytest.raises(HashMismatchError, match=r"small_1\.0\.orig\.tar\.gz"):
-        fetch_base(pin_of(dsc), tmp_path / "cache")
+        fetch_pinned(pin_of(dsc), tmp_path / "cache")
     assert not (tmp_path / "cache" / "dsc").exists()
 
 
 def test_another_version_or_source_than_is_pinned_is_refused(dsc: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it is small 1\.0-1, and small 1\.0-2 is pinned"):
-        fetch_base(pin_of(dsc, version="1.0-2"), tmp_path / "cache")
+        fetch_pinned(pin_of(dsc, version="1.0-2"), tmp_path / "cache")
     with pytest.raises(InputError, match=r"and large 1\.0-1 is pinned"):
-        fetch_base(pin_of(dsc), tmp_path / "cache", source="large")
+        fetch_pinned(pin_of(dsc), tmp_path / "cache", source="large")
 
 
 def test_a_dsc_under_a_wrong_name_is_refused(dsc: Path, tmp_path: Path) -> None:
     renamed = dsc.rename(dsc.with_name("small_1.0-9.dsc"))
     with pytest.raises(InputError, match="which its name does not say"):
-        fetch_base(pin_of(renamed), tmp_path / "cache")
+        fetch_pinned(pin_of(renamed), tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from backport.errors import InputError
 from backport.source.files import open_regular, tree_hashes
-from tests.source.packages import make_on_base, unpacked
+from tests.source.packages import make_update, unpacked
 from tests.support.source_builder import PackageSpec, build_dsc, make_recipe
 
 
@@ -35,6 +35,6 @@ def test_a_pipe_in_upstreams_tarball_holds_nobody(tmp_path: Path) -> None:
         old, new = (hashlib.new(name, data).hexdigest() for data in (before, orig.read_bytes()))
         text = text.replace(f"{old} {len(before)}", f"{new} {orig.stat().st_size}")
     dsc.write_text(text)
-    made = make_on_base(tmp_path, make_recipe(tmp_path, spec), dsc)
+    made = make_update(tmp_path, make_recipe(tmp_path, spec), dsc)
     tree = unpacked(made, tmp_path / "unpacked")
     assert tree_hashes(tree)["pipe"] == "a pipe, socket or device"

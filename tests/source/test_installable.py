@@ -6,7 +6,7 @@ import pytest
 
 from backport.errors import InputError
 from backport.source import installable
-from tests.source.packages import BASE_VERSION, based
+from tests.source.packages import NEW_VERSION, based
 from tests.support.source_builder import CONTROL, PackageSpec
 
 PLUGIN = PackageSpec(
@@ -26,7 +26,7 @@ def test_a_transitional_package_that_its_successor_breaks_is_refused(tmp_path: P
     with pytest.raises(InputError) as caught:
         based(tmp_path, PLUGIN, patches=TRANSITIONAL)
     assert str(caught.value) == (
-        f"debian/control of small: old-small {BASE_VERSION} can never be installed: it depends on "
+        f"debian/control of small: old-small {NEW_VERSION} can never be installed: it depends on "
         "small, which has Breaks: old-small; write into the recipe's [[source.small.control]]: "
         'paragraph = "small", field = "Breaks", replace = { "old-small" = "old-small (<< 1.0~)" }'
     )

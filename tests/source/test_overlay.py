@@ -10,10 +10,10 @@ import pytest
 from backport.errors import InputError
 from backport.recipe.model import ControlEdit, PackagingEdit, Recipe
 from backport.source.overlay import lay_over
-from tests.source.packages import OWN_VERSION, SPEC, make_on_base, make_own, own_packaging, unpacked
+from tests.source.packages import OWN_VERSION, SPEC, make_own, make_update, own_packaging, unpacked
 from tests.support.source_builder import build_dsc, make_recipe, packaging, write_files
 
-BASE = dataclasses.replace(
+PINNED = dataclasses.replace(
     SPEC, debian={"small.cron.d": "0 0 * * * root true\n", "small.postrm": "#!/bin/sh\nrm -rf /x\n"}
 )
 REPLACE = PackagingEdit("small.cron.d", "another hour", replaces=True)
@@ -24,7 +24,7 @@ BINARY = "Package: old-small\nArchitecture: all\nDescription: transitional\n It 
 
 def recipe_on(root: Path, files: Mapping[str, str], *edits: PackagingEdit) -> Recipe:
     """A recipe of `small` with these files of patches and these packaging edits."""
-    recipe = make_recipe(root, BASE, patches=files)
+    recipe = make_recipe(root, PINNED, patches=files)
     return with_edits(recipe, *edits)
 
 
@@ -34,16 +34,16 @@ def with_edits(recipe: Recipe, *edits: PackagingEdit) -> Recipe:
 
 
 def made_debian(root: Path, recipe: Recipe) -> Path:
-    """The folder debian/ of the package that the recipe makes of the archive's base."""
-    package = make_on_base(root, recipe, build_dsc(BASE, root / "archive"))
+    """The folder debian/ of the package that the recipe makes of the archive's."""
+    package = make_update(root, recipe, build_dsc(PINNED, root / "archive"))
     return unpacked(package, root / "unpacked") / "debian"
 
 
-def test_a_file_is_added_replaced_and_removed_on_the_archives_base(tmp_path: Path) -> None:
+def test_a_file_is_added_replaced_and_removed_on_the_archives_package(tmp_path: Path) -> None:
     files = {"overlay/small.cron.d": NEW_CRON, "overlay/wrapper!": "#!/bin/sh\ntrue\n"}
     files |= {"overlay/left~": "an editor's\n", "overlay/.left.swp": "an editor's\n"}
     recipe = recipe_on(tmp_path, files, REPLACE, REMOVE)
-    package = make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
+    package = make_update(tmp_path, recipe, build_dsc(PINNED, tmp_path / "archive"))
     assert "debian/small.cron.d was replaced: another hour" in package.notes
     assert "debian/small.postrm was removed: it deletes too much" in package.notes
     debian = unpacked(package, tmp_path / "unpacked") / "debian"
@@ -92,18 +92,18 @@ BUILT_ALREADY = BINARY.replace("old-small", "small")
             ({name: "x\n"}, [], f"brings debian/{name.split('/')[0]}, which the toolkit writes")
             for name in ("control", "control.in", "changelog", "patches/x", "tests/x")
         ),
-        ({"control.binary": BUILT_ALREADY}, [], "the base builds the package small already"),
+        ({"control.binary": BUILT_ALREADY}, [], "the binary package small is there already"),
         ({"control.binary": "Architecture: all\n"}, [], NO_PACKAGES),
         ({"control.binary": "no field\n"}, [], "no control file"),
         ({"control.binary": ""}, [], NO_PACKAGES),
         ({"small.NEWS": "small ({VERSOIN}) x;\n"}, [], "{VERSOIN} stands for nothing"),
     ],
 )
-def test_an_overlay_that_does_not_fit_the_base_is_refused(
+def test_an_overlay_that_does_not_fit_the_pinned_package_is_refused(
     tmp_path: Path, files: Mapping[str, str], edits: list[PackagingEdit], says: str
 ) -> None:
     overlay = {f"overlay/{name}": text for name, text in files.items()}
-    debian = packaging(BASE, tmp_path / "debian", changelog=True)
+    debian = packaging(PINNED, tmp_path / "debian", changelog=True)
     with pytest.raises(InputError, match=re.escape(says)):
         lay_over(
             recipe_on(tmp_path, overlay, *edits).sources[0], "xenial", debian, {"VERSION": "1"}
@@ -122,7 +122,7 @@ def test_a_link_in_an_overlay_is_refused(tmp_path: Path) -> None:
     link = recipe.sources[0].patches / "overlay" / "link"
     link.symlink_to("/etc/passwd")
     with pytest.raises(InputError, match="this is no plain file"):
-        make_on_base(tmp_path, recipe, build_dsc(BASE, tmp_path / "archive"))
+        make_update(tmp_path, recipe, build_dsc(PINNED, tmp_path / "archive"))
 
 
 def test_packages_are_added_to_the_control_file_and_can_be_edited(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from backport.source.package import make
 from tests.source.packages import (
     ADD_FILELOCK,
     AFTER,
-    BASE_VERSION,
     BEFORE,
     NATIVE,
+    NEW_VERSION,
     OWN_VERSION,
     PATCH,
     QUILT,
@@ -26,8 +26,8 @@ from tests.source.packages import (
     TESTS,
     based,
     changes,
-    make_on_base,
     make_own,
+    make_update,
     own_packaging,
     unpacked,
 )
@@ -107,7 +107,7 @@ def test_our_own_packagings_patches_come_before_the_recipes(tmp_path: Path) -> N
     assert (tree / "src/main.txt").read_text() == numbered(40, but={1: "one", 20: "twenty"})
 
 
-def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) -> None:
+def test_a_pinned_package_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) -> None:
     theirs = patch_text("README", "small\n", "large\n", header="no DEP-3 at all\n")
     spec = PackageSpec(patches={"theirs.patch": theirs})
     package = based(tmp_path, spec, patches=QUILT, control=(ADD_FILELOCK,))
@@ -118,7 +118,7 @@ def test_a_base_keeps_its_tarball_its_patches_and_its_changelog(tmp_path: Path) 
     assert (tree / "README").read_text() == "large\n"
     assert (tree / "src/main.txt").read_text() == AFTER
     changelog = (tree / "debian/changelog").read_text()
-    assert changelog.startswith(f"small ({BASE_VERSION}) xenial; urgency=medium\n")
+    assert changelog.startswith(f"small ({NEW_VERSION}) xenial; urgency=medium\n")
     assert changelog.endswith(
         " -- Debian Testers <testers@lists.debian.org>  Sat, 02 Jan 2016 10:00:00 +0100\n"
     )
@@ -161,10 +161,10 @@ def test_in_a_format_without_quilt_series_the_patches_are_applied(
     assert "+twenty\n" in package.debdiff.read_text()
 
 
-def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_path: Path) -> None:
+def test_the_debdiff_shows_what_the_update_changed_and_nothing_else(tmp_path: Path) -> None:
     package = based(tmp_path, patches=QUILT, control=(ADD_FILELOCK,))
     assert package.debdiff is not None
-    assert package.debdiff.name == f"small_{BASE_VERSION}.debdiff"
+    assert package.debdiff.name == f"small_{NEW_VERSION}.debdiff"
     text = package.debdiff.read_text()
     assert text.startswith("diff -Nru ")
     headings = [line.split("\t")[0] for line in text.splitlines() if line.startswith("+++ ")]
@@ -180,10 +180,10 @@ def test_the_debdiff_against_the_base_shows_what_changed_and_nothing_else(tmp_pa
 def test_the_changes_reach_back_to_the_version_that_is_published(tmp_path: Path) -> None:
     dsc = build_dsc(SPEC, tmp_path / "archive")
     recipe = make_recipe(tmp_path, SPEC)
-    text = changes(make_on_base(tmp_path, recipe, dsc, since="0.9-1"))["Changes"]
+    text = changes(make_update(tmp_path, recipe, dsc, since="0.9-1"))["Changes"]
     assert "small (1.0-1) unstable" in text
     again = dataclasses.replace(recipe, root=tmp_path)
-    short = make_on_base(tmp_path / "again", again, dsc)
+    short = make_update(tmp_path / "again", again, dsc)
     assert "small (1.0-1) unstable" not in changes(short)["Changes"]
 
 
@@ -195,7 +195,7 @@ def test_a_control_in_is_edited_as_well_and_said(tmp_path: Path) -> None:
     assert (tree / "debian/control.in").read_text() == (tree / "debian/control").read_text()
 
 
-def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
+def test_every_upstream_tarball_of_a_pinned_package_goes_along(tmp_path: Path) -> None:
     spec = PackageSpec(components={"extra": {"more.txt": "more\n"}})
     package = based(tmp_path, spec, patches=QUILT)
     for name in ("small_1.0.orig.tar.gz", "small_1.0.orig-extra.tar.gz"):
@@ -203,7 +203,7 @@ def test_every_upstream_tarball_of_a_base_goes_along(tmp_path: Path) -> None:
     assert (unpacked(package, tmp_path / "unpacked") / "extra/more.txt").read_text() == "more\n"
 
 
-def test_a_base_with_an_epoch_has_files_without_it(tmp_path: Path) -> None:
+def test_a_pinned_package_with_an_epoch_has_files_without_it(tmp_path: Path) -> None:
     package = based(tmp_path, PackageSpec(version="1:1.0-1"), "1:1.0-1ubuntu0.16.04.1")
     assert package.dsc.name == "small_1.0-1ubuntu0.16.04.1.dsc"
     assert changes(package)["Version"] == "1:1.0-1ubuntu0.16.04.1"
@@ -215,8 +215,8 @@ def test_relative_paths_are_taken_from_here(
     dsc = build_dsc(SPEC, tmp_path / "archive")
     recipe = make_recipe(tmp_path, SPEC, patches=QUILT)
     monkeypatch.chdir(tmp_path)
-    package = make_on_base(Path("here"), recipe, dsc.relative_to(tmp_path))
-    assert package.dsc == Path("here/out") / f"small_{BASE_VERSION}.dsc"
+    package = make_update(Path("here"), recipe, dsc.relative_to(tmp_path))
+    assert package.dsc == Path("here/out") / f"small_{NEW_VERSION}.dsc"
     assert changes(package)["Launchpad-Bugs-Fixed"] == str(BUG)
 
 
@@ -239,7 +239,7 @@ def test_a_variant_goes_without_the_recipes_patches_and_says_so(tmp_path: Path) 
             recipe.series[0],
             "1.0-0ubuntu0.16.04.1~unpatched1",
             orig=orig,
-            base_dsc=None,
+            pinned_dsc=None,
             out=tmp_path / name,
             variant=Variant("unpatched", (name,), "the control"),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from backport.errors import InputError
 from backport.recipe.model import Recipe
-from tests.source.packages import BASE_VERSION, QUILT, SPEC, make_on_base, make_own, own_packaging
+from tests.source.packages import NEW_VERSION, QUILT, SPEC, make_own, make_update, own_packaging
 from tests.support.source_builder import (
     PackageSpec,
     build_dsc,
@@ -46,22 +46,22 @@ THEIR_PATCH = PackageSpec(patches={"lock.patch": patch_text("README", "small\n",
 @pytest.mark.parametrize(
     ("spec", "version", "says"),
     [
-        (THEIR_PATCH, BASE_VERSION, r"the base has a patch of the name lock\.patch"),
-        (SPEC, "2.0-1ubuntu0.16.04.1", r"the base is of upstream 1\.0, and 2\.0-1ubuntu"),
+        (THEIR_PATCH, NEW_VERSION, r"there is a patch of the name lock\.patch already"),
+        (SPEC, "2.0-1ubuntu0.16.04.1", r"the \.dsc is of upstream 1\.0, and 2\.0-1ubuntu"),
         (SPEC, "1.0-1~rc1", "is not higher than its newest"),
-        (PackageSpec(name="large"), BASE_VERSION, "the base is the source package large"),
+        (PackageSpec(name="large"), NEW_VERSION, "the pinned .dsc is of the source package large"),
     ],
 )
-def test_a_base_that_cannot_be_the_packages_is_refused(
+def test_a_pinned_package_that_cannot_be_the_packages_is_refused(
     tmp_path: Path, spec: PackageSpec, version: str, says: str
 ) -> None:
     recipe = make_recipe(tmp_path, SPEC, patches=QUILT)
     with pytest.raises(InputError, match=says):
-        make_on_base(tmp_path, recipe, build_dsc(spec, tmp_path / "archive"), version)
+        make_update(tmp_path, recipe, build_dsc(spec, tmp_path / "archive"), version)
 
 
-def test_a_base_of_a_format_that_we_do_not_know_is_refused(tmp_path: Path) -> None:
+def test_a_pinned_package_of_a_format_that_we_do_not_know_is_refused(tmp_path: Path) -> None:
     dsc = build_dsc(SPEC, tmp_path / "archive")
     dsc.write_text(dsc.read_text().replace("3.0 (quilt)", "3.0 (git)"))
     with pytest.raises(InputError, match=r"its format is 3\.0 \(git\); take a version of one of"):
-        make_on_base(tmp_path, make_recipe(tmp_path, SPEC), dsc)
+        make_update(tmp_path, make_recipe(tmp_path, SPEC), dsc)

@@ -17,13 +17,13 @@ from tests.source.packages import (
     QUILT,
     SPEC,
     TESTS,
-    make_on_base,
     make_own,
+    make_update,
     own_packaging,
 )
 from tests.support.source_builder import build_dsc, make_recipe, patch_text
 
-BASE = {"rules": "a\nb\n", "changelog": "old\n", "patches/theirs.patch": "one\n"}
+BEFORE = {"rules": "a\nb\n", "changelog": "old\n", "patches/theirs.patch": "one\n"}
 
 
 def parts(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, int]]:
@@ -46,7 +46,7 @@ def parts(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, int]
 def test_inserted_lines_count_for_the_part_of_their_file(
     name: str, text: str, expected: tuple[str, str, int]
 ) -> None:
-    assert parts(BASE, BASE | {name: text}) == [expected]
+    assert parts(BEFORE, BEFORE | {name: text}) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_recipe_weighs_what_its_package_does(tmp_path: Path) -> None:
     dsc = build_dsc(SPEC, tmp_path / "archive")
     recipe, _ = own_packaging(tmp_path, patches=QUILT, tests=TESTS, control=(ADD_FILELOCK,))
     source, series = recipe.sources[0], recipe.one_series("xenial")
-    made = make_on_base(tmp_path, recipe, dsc)
+    made = make_update(tmp_path, recipe, dsc)
 
     planned = weight.of_recipe(recipe, source, series)
     built = weight.of_package(made.dsc, dsc)
@@ -87,7 +87,7 @@ def test_a_recipe_weighs_what_its_package_does(tmp_path: Path) -> None:
     assert planned.counts() == {
         "patches": 1, "patch-tests": 0, "packaging": 1, "tests": 4, "changelog": 5
     }  # fmt: skip
-    # The base's Maintainer becomes another, and patches/series is a new file.
+    # The pinned package's Maintainer becomes another, and patches/series is a new file.
     same = ("patches", "patch-tests", "tests")
     assert {part: built.lines(part) for part in same} == {
         part: planned.lines(part) for part in same
@@ -109,7 +109,7 @@ def test_only_what_holds_in_the_series_is_weighed(tmp_path: Path) -> None:
     assert weights[1].lines("changelog") - weights[0].lines("changelog") == 1
 
 
-def test_our_own_packaging_can_be_the_base(tmp_path: Path) -> None:
+def test_our_own_packaging_can_be_what_it_starts_from(tmp_path: Path) -> None:
     recipe, orig = own_packaging(tmp_path, patches=QUILT, tests=TESTS)
     common = tmp_path / "helper"
     common.write_text("a\nb\n")
@@ -124,7 +124,7 @@ def test_our_own_packaging_can_be_the_base(tmp_path: Path) -> None:
 def test_of_a_format_without_quilt_series_the_applied_patches_count(tmp_path: Path) -> None:
     dsc = build_dsc(NATIVE, tmp_path / "archive")
     recipe = make_recipe(tmp_path, NATIVE, patches=QUILT, tests=TESTS)
-    made = make_on_base(tmp_path, recipe, dsc, "1.0ubuntu0.16.04.1")
+    made = make_update(tmp_path, recipe, dsc, "1.0ubuntu0.16.04.1")
     found = weight.of_package(made.dsc, dsc, dict.fromkeys(made.applied, PATCH))
     assert (found.lines("patches"), found.lines("tests")) == (1, 4)
     assert "debian/rules" not in {file.name for file in found.files}

@@ -28,7 +28,7 @@ from tests.support.uploads import upload_record
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SINCE = "2026-11-12T10:00:00.000000+00:00"
 PINNED = replace(
-    SPEC, sources=(SourceSpec("alpha", base="1.0-1", quilt={"series": ("lock.patch",)}),)
+    SPEC, sources=(SourceSpec("alpha", pinned="1.0-1", quilt={"series": ("lock.patch",)}),)
 )
 SERIES = ("xenial", "yakkety")
 GOOD = """\

@@ -52,7 +52,7 @@ class SourceSpec:
     """One source package of a small recipe.
 
     `quilt` maps a quilt series file (``series``, ``series.xenial``) to the patches it lists; each
-    is written. `base` is the version of a pinned .dsc; "" means our own packaging. `more` is what
+    is written. `pinned` is the version of a pinned .dsc; "" means our own packaging. `more` is what
     else the source's table holds.
     """
 
@@ -61,7 +61,7 @@ class SourceSpec:
     series: tuple[str, ...] = ("xenial", "yakkety")
     needs: tuple[str, ...] = ()
     quilt: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    base: str = ""
+    pinned: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,7 +112,7 @@ def write(root: Path, spec: Spec, content: Mapping[str, Any] | None = None) -> P
             (folder / series_file).write_text("".join(f"{patch}\n" for patch in patches))
             for patch in patches:
                 (folder / patch).write_text(_PATCH.format(name=patch))
-        if not source.base:
+        if not source.pinned:
             (folder / "debian").mkdir(exist_ok=True)
             (folder / "debian" / "control").write_text(_CONTROL.format(name=source.name))
         own = [row["name"] for row in spec.matrix if _in(row, source.name)]
@@ -170,16 +170,16 @@ def _source(source: SourceSpec) -> dict[str, Any]:
     file = f"{source.name}-{source.version}.tar.gz"
     table: dict[str, Any] = {
         "version": source.version,
-        "debian-version": source.base or f"{source.version}-1",
+        "debian-version": source.pinned or f"{source.version}-1",
         "series": list(source.series),
         "needs": list(source.needs),
         "changes": [f"Update {source.name}."],
         "upstream": {"url": f"https://example.org/{file}", "file": file, "sha256": SHA256},
     }
-    if source.base:
-        dsc = f"{source.name}_{source.base}.dsc"
-        table["base"] = {
-            "version": source.base,
+    if source.pinned:
+        dsc = f"{source.name}_{source.pinned}.dsc"
+        table["pinned"] = {
+            "version": source.pinned,
             "dsc": dsc,
             "sha256": SHA256,
             "url": f"https://example.org/{dsc}",

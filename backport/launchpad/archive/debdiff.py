@@ -1,8 +1,8 @@
 """The debdiff against what a series has now, by Launchpad's publication records.
 
-The source package's own debdiff shows what was changed in the base that is pinned. A sponsor and
-the SRU team see another one: against the version that the upload replaces in the series. Which that
-is, and the hashes of its files, the records say, asked for now or kept from an earlier time.
+The source package's own debdiff shows what was changed in the pinned package. A sponsor and the SRU
+team see another one: against the version that the upload replaces in the series. Which that is, and
+the hashes of its files, the records say, asked for now or kept from an earlier time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def compare(
         offline: fetch nothing.
 
     Raises:
-        InputError: the source package was not made, or what was fetched, or the pinned base, is
+        InputError: the source package was not made, or what was fetched, or the pinned package, is
             not what the record says.
         RemoteError: no record tells, or a file cannot be fetched.
         StepError: debdiff fails.
@@ -73,10 +73,10 @@ def compare(
         record |= {"told": f"{name} is new in {series}: there is nothing to compare it with"}
     else:
         there, told = replaced
-        pinned = source.in_series(series).base
+        pinned = source.in_series(series).pinned
         if pinned is not None and pinned.version == there.version:
             pin.require_same(pinned, there, series)
-        old = dsc_file.fetch_base(pin.base_of(there), cache, offline=offline, source=name)
+        old = dsc_file.fetch_pinned(pin.pinned_of(there), cache, offline=offline, source=name)
         pin.same_hashes(there, old)
         path = _write_debdiff(old, dsc, work / FOLDER / series, timestamp(recipe.date))
         lines = weight.of_package(dsc, old).counts()
@@ -146,10 +146,10 @@ def check_pins(recipe: Recipe, records: Records, note: Callable[[str], None]) ->
     Raises:
         InputError: the archive has another .dsc of that version.
     """
-    for name, base in ((source.name, base) for source in recipe.sources for base in source.pins):
-        answer = records.of_any_archive(name, base.version)
+    for name, pinned in ((source.name, one) for source in recipe.sources for one in source.pins):
+        answer = records.of_any_archive(name, pinned.version)
         if answer is None or not answer.publications:
-            note(f"no record confirms that {base.dsc} is the archive's: its pinned sha256 stands")
+            note(f"no record confirms that {pinned.dsc} is the archive's: its pinned sha256 stands")
         else:
             publication = answer.publications[0]
-            pin.require_same(base, publication, publication.distribution)
+            pin.require_same(pinned, publication, publication.distribution)

@@ -23,7 +23,7 @@ from backport.launchpad.archive.pin import find
 from backport.launchpad.archive.publications import Records, newest_in_archive
 from backport.recipe import init_text
 from backport.recipe.init_text import FirstSource
-from backport.recipe.model import BasePin, Published
+from backport.recipe.model import PinnedDsc, Published
 from backport.source import dep8, relations
 from backport.source import dsc as dsc_file
 from backport.source.files import sha256_of
@@ -61,21 +61,21 @@ def first_recipe(
         RemoteError: Launchpad has to be asked and gives no answer.
     """
     init_text.in_order(series)
-    bases = [_local(dsc, path) for dsc in dscs]
-    there = [dsc_file.read_dsc(dsc).source for dsc, _ in bases]
+    pins = [_local(dsc, path) for dsc in dscs]
+    there = [dsc_file.read_dsc(dsc).source for dsc, _ in pins]
     if doubled := [name for name in there if there.count(name) > 1]:
         raise UsageError(
             f"two .dsc files are of {doubled[0]}", where="--dsc", advice="name each source once"
         )
-    bases += [
+    pins += [
         _published(name, records, cache) for name in names if name.partition("/")[0] not in there
     ]
-    if not bases:
+    if not pins:
         raise UsageError("no source package is named", advice="name one, or a .dsc with --dsc FILE")
-    for dsc, _ in bases:
+    for dsc, _ in pins:
         dsc_file.require_format(dsc_file.read_dsc(dsc))
-    sources = _sources(bases)
-    who, note = _maintainer(bases[0][0])
+    sources = _sources(pins)
+    who, note = _maintainer(pins[0][0])
     beside = init_text.files_beside(sources, series)
     text = init_text.first_recipe(
         names[0].partition("/")[0] if names else there[0],
@@ -120,7 +120,7 @@ def _maintainer(dsc: Path) -> tuple[str, str]:
     return str(changelog.author), "of the changelog's last entry: write your own"
 
 
-def _local(dsc: Path, recipe: Path) -> tuple[Path, BasePin]:
+def _local(dsc: Path, recipe: Path) -> tuple[Path, PinnedDsc]:
     if not dsc.is_file():
         raise UsageError("there is no such .dsc", where=str(dsc), advice="mend --dsc")
     info = dsc_file.read_dsc(dsc)
@@ -133,10 +133,10 @@ def _local(dsc: Path, recipe: Path) -> tuple[Path, BasePin]:
                 advice="fetch the whole source package",
             )
     place = os.path.relpath(dsc.resolve(), recipe.parent.resolve())
-    return dsc, BasePin(info.version, dsc=dsc.name, sha256=sha256_of(dsc), path=place)
+    return dsc, PinnedDsc(info.version, dsc=dsc.name, sha256=sha256_of(dsc), path=place)
 
 
-def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]:
+def _published(name: str, records: Records, cache: Path) -> tuple[Path, PinnedDsc]:
     source, _, series = name.partition("/")
     answer = records.published(source, series)
     every = [one.version for one in answer.publications if one.in_archive] if answer else []
@@ -152,7 +152,7 @@ def _published(name: str, records: Records, cache: Path) -> tuple[Path, BasePin]
     return package.dsc, package.pin
 
 
-def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
+def _sources(pins: Sequence[tuple[Path, PinnedDsc]]) -> list[FirstSource]:
     """The source packages, those that others build-depend on first.
 
     Raises:
@@ -160,7 +160,7 @@ def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
     """
     described: list[tuple[Dsc, str]] = []
     made: dict[str, str] = {}
-    for dsc, _ in bases:
+    for dsc, _ in pins:
         with reading(dsc.name, what="no recipe can be made of this .dsc", advice="take another"):
             fields = Dsc(dsc.read_bytes())
             binaries = [name.strip() for name in fields["Binary"].split(",")]
@@ -168,7 +168,7 @@ def _sources(bases: Sequence[tuple[Path, BasePin]]) -> list[FirstSource]:
             described.append((fields, _main_package(fields, binaries)))
     needs: dict[str, tuple[str, ...]] = {}
     sources: dict[str, FirstSource] = {}
-    for (fields, main), (dsc, pin) in zip(described, bases, strict=True):
+    for (fields, main), (dsc, pin) in zip(described, pins, strict=True):
         text = ",".join(fields.get(field, "") for field in relations.BUILD_DEPENDS)
         packages = relations.first_names(text)
         needed = dict.fromkeys(made[package] for package in packages if package in made)

@@ -15,7 +15,7 @@ from backport.errors import InputError, UsageError
 from backport.launchpad.archive.publication import Publication, SourceFile
 from backport.launchpad.archive.publications import Records, archive_versions
 from backport.recipe import edit
-from backport.recipe.model import BasePin, Recipe, Source
+from backport.recipe.model import PinnedDsc, Recipe, Source
 from backport.recipe.versions import ArchiveVersions, overtaken
 from backport.source import dsc as dsc_file
 
@@ -36,12 +36,12 @@ _KEYRINGS = tuple(
 class FoundSource:
     """A source package that was found, fetched and checked against Launchpad's hashes.
 
-    `dsc` is the .dsc in the cache, its files beside it; `series` the only one that it is the base
-    in, "" for all.
+    `dsc` is the .dsc in the cache, its files beside it; `series` the only one that it is for, ""
+    for all.
     """
 
     source: str
-    pin: BasePin
+    pin: PinnedDsc
     publication: Publication
     signature: dsc_file.Signature
     dsc: Path
@@ -75,9 +75,9 @@ def pin(
         recipe: the update; its file is edited in place, comments and layout kept.
         cache: the folder of downloads.
         sources: only these; every source of the recipe when empty.
-        update: also look up the sources that are pinned already; for a base of one series, what
+        update: also look up the sources that are pinned already; for a .dsc of one series, what
             that series has now, if it is later.
-        work: the work folder, by which our own uploads are known: they are no base.
+        work: the work folder, by which our own uploads are known: none of them is pinned.
 
     Raises:
         UsageError: a name in `sources` is not in the recipe.
@@ -106,12 +106,12 @@ def pin(
                     f"Launchpad has no record of {version} in Ubuntu's or Debian's archive",
                     where=source.name,
                     advice="correct debian-version, or give a .dsc with path and sha256 in "
-                    f"[source.{source.name}.base]",
+                    f"[source.{source.name}.pinned]",
                 )
             packages.append(replace(package, series=series))
     new = old
     for package in packages:
-        new = edit.set_base(new, package.source, package.pin, package.series)
+        new = edit.set_pinned(new, package.source, package.pin, package.series)
     if new != old:
         edit.replace_file(recipe.path, old, new)
     return packages, edit.difference(old, new, recipe.path.name)
@@ -119,30 +119,30 @@ def pin(
 
 def _to_pin(source: Source, archive: ArchiveVersions, *, update: bool) -> list[tuple[str, str]]:
     """The versions to pin, each with the only series that it is for, "" for all."""
-    wanted: list[tuple[str, str, BasePin | None]] = []
-    if source.base is not None or not source.bases:
-        wanted.append(("", source.debian_version, source.base))
-    for series, base in source.bases.items():
+    wanted: list[tuple[str, str, PinnedDsc | None]] = []
+    if source.pinned is not None or not source.pinned_in:
+        wanted.append(("", source.debian_version, source.pinned))
+    for series, pinned in source.pinned_in.items():
         has = archive.get((source.name, series))
         later = has and overtaken(source, series, has)
-        wanted.append((series, has.version if has and later else base.version, base))
+        wanted.append((series, has.version if has and later else pinned.version, pinned))
     return [
         (series, version)
-        for series, version, base in wanted
-        if update or base is None or not base.sha256 or base.version != version
+        for series, version, pinned in wanted
+        if update or pinned is None or not pinned.sha256 or pinned.version != version
     ]
 
 
-def require_same(base: BasePin, publication: Publication, who: str) -> None:
-    """Check that a pinned base is the very one that a series or distribution has.
+def require_same(pinned: PinnedDsc, publication: Publication, who: str) -> None:
+    """Check that a pinned .dsc is the very one that a series or distribution has.
 
     Raises:
         InputError: it is not.
     """
-    if not publication.has(base.dsc, base.sha256):
+    if not publication.has(pinned.dsc, pinned.sha256):
         raise InputError(
-            f"{who} has another {base.version} than the pinned one, by the record's sha256",
-            where=base.dsc,
+            f"{who} has another {pinned.version} than the pinned one, by the record's sha256",
+            where=pinned.dsc,
             advice="pin the archive's own with: backport pin --update",
         )
 
@@ -160,14 +160,14 @@ def find(source: str, version: str, records: Records, cache: Path) -> FoundSourc
     if not answer.publications:
         return None
     publication = answer.publications[0]
-    base = base_of(publication)
-    path = dsc_file.fetch_base(base, cache, source=source)
+    pinned = pinned_of(publication)
+    path = dsc_file.fetch_pinned(pinned, cache, source=source)
     same_hashes(publication, path)
     signature = dsc_file.signature(path, _KEYRINGS)
-    return FoundSource(source, base, publication, signature, path)
+    return FoundSource(source, pinned, publication, signature, path)
 
 
-def base_of(publication: Publication) -> BasePin:
+def pinned_of(publication: Publication) -> PinnedDsc:
     """The pin that a publication record makes.
 
     Raises:
@@ -186,7 +186,7 @@ def base_of(publication: Publication) -> BasePin:
             )
         if _folder(file) != _folder(described[0]):
             raise InputError(f"{file.name} is not in the folder of its .dsc", where=where)
-    return BasePin(
+    return PinnedDsc(
         version=publication.version,
         dsc=described[0].name,
         sha256=described[0].sha256,

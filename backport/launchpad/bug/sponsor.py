@@ -30,7 +30,7 @@ def find(
     """The debdiffs of the source packages that were made, and a note on each.
 
     A debdiff is against what the series has, by Launchpad's records; where a series has no such
-    source, it is the one against the pinned base.
+    source, it is the one against the pinned package.
 
     Parameters:
         pairs: source package and series.
@@ -47,7 +47,7 @@ def find(
         dsc = archive_diff.own_dsc(work, source, series)
         if STANDIN in dsc.name:
             raise InputError(
-                f"{dsc.name} is for testing only: its base is not the archive's",
+                f"{dsc.name} is for testing only: it starts from no package of the archive",
                 where=str(dsc.parent),
                 advice="run: backport pin, and make it again",
             )
@@ -59,7 +59,7 @@ def find(
         else:
             title = f"{path.name.removesuffix('.debdiff')}.{series}.debdiff"
             debdiffs.append(Attach(title, path, f"Debdiff of {source} for {series}."))
-            note += "" if to_series else "; its debdiff is against its base"
+            note += "" if to_series else "; its debdiff is against the pinned package"
         notes.append(note)
     if not debdiffs:
         raise InputError("no source package has a debdiff", where=str(work / "source"))

@@ -42,8 +42,8 @@ class Candidate:
         steps: the states of build and tests; `origins` is where those come from that were not run
             here.
         forced: the user's reason to upload what has not passed.
-        base_trouble, account_trouble, key_trouble: why the base is not the archive's own, why the
-            account may not upload, and what is wrong with the key; "" for nothing.
+        pinned_trouble, account_trouble, key_trouble: why the pinned .dsc is not the archive's own,
+            why the account may not upload, and what is wrong with the key; "" for nothing.
     """
 
     source: Source
@@ -66,7 +66,7 @@ class Candidate:
     steps: Mapping[StepId, str] = field(default_factory=dict)
     origins: Mapping[StepId, str] = field(default_factory=dict)
     forced: str = ""
-    base_trouble: str = ""
+    pinned_trouble: str = ""
     account_trouble: str = ""
     key_trouble: str = ""
 
@@ -154,13 +154,13 @@ def _series(candidate: Candidate) -> str:
     return f"{candidate.series} is {candidate.series_status}" if future else ""
 
 
-def _base(candidate: Candidate) -> str:
-    base = candidate.source.base
-    if base is None:
+def _pinned(candidate: Candidate) -> str:
+    pinned = candidate.source.pinned
+    if pinned is None:
         return (
             "its packaging is our own, for testing only; pin the archive's .dsc with: backport pin"
         )
-    return f"{base.dsc}: {candidate.base_trouble}" if candidate.base_trouble else ""
+    return f"{pinned.dsc}: {candidate.pinned_trouble}" if candidate.pinned_trouble else ""
 
 
 def _archive(candidate: Candidate) -> str:
@@ -171,9 +171,9 @@ def _archive(candidate: Candidate) -> str:
         )
     has = candidate.archive.version
     named = candidate.in_recipe.version if candidate.in_recipe else ""
-    base = candidate.source.base.version if candidate.source.base else ""
+    pinned = candidate.source.pinned.version if candidate.source.pinned else ""
     # The .changes has the changelog's entries since the version that the recipe names.
-    if has != named and (candidate.in_recipe is not None or has != base):
+    if has != named and (candidate.in_recipe is not None or has != pinned):
         return (
             f"the archive has {has or 'none'}, and the recipe says {named or 'none'}: correct "
             f"{candidate.source.name} in [series.{candidate.series}.archive]"
@@ -232,7 +232,7 @@ _CHECKS: dict[str, tuple[Callable[[Candidate], str], type[BackportError]]] = {
     "series": (_series, RemoteError),
     "account": (lambda candidate: candidate.account_trouble, RemoteError),
     "key": (lambda candidate: candidate.key_trouble, MachineError),
-    "base": (_base, InputError),
+    "pinned": (_pinned, InputError),
     "archive": (_archive, InputError),
     "version": (_version, InputError),
     "tarball": (_tarball, InputError),
@@ -276,7 +276,7 @@ def item_of(candidate: Candidate) -> PlannedUpload:
     return PlannedUpload(
         source=candidate.source.name,
         series=candidate.series,
-        version=candidate.version if candidate.source.base is not None else "",
+        version=candidate.version if candidate.source.pinned is not None else "",
         action=action,
         needs=candidate.needs,
         checks=tuple(checks),

@@ -28,7 +28,7 @@ from backport.launchpad.upload.ppa import Account, Ppa, number_of, ppa_version
 from backport.launchpad.upload.signing import SigningKey
 from backport.launchpad.upload.source import PpaSource
 from backport.recipe import versions
-from backport.recipe.model import BasePin, Recipe
+from backport.recipe.model import PinnedDsc, Recipe
 from backport.recipe.versions import ArchiveVersions
 from backport.run import plan as planning
 from backport.run.plan import Selection
@@ -138,7 +138,7 @@ class Gatherer:
         self._published = cache(self.client.published_sources)
         self._files = cache(self.client.source_files)
         self._account_trouble = cache(self._trouble_uploading)
-        self._base = cache(self._compare_base)
+        self._pinned = cache(self._compare_pinned)
 
     def candidates(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Candidate]:
         """What is known of each (source, series), by its name, in the same order.
@@ -178,7 +178,7 @@ class Gatherer:
             forced=self.forced,
             key_trouble=self.key_trouble,
         )
-        if source.base is None or candidate.closed:
+        if source.pinned is None or candidate.closed:
             return candidate
         for step in (StepId("fetch", source=name), StepId("source", series, name)):
             if step not in self.tested.results:
@@ -239,7 +239,7 @@ class Gatherer:
             candidate,
             steps=steps,
             origins=origins,
-            base_trouble=self._base(candidate.source.name, candidate.source.base),
+            pinned_trouble=self._pinned(candidate.source.name, candidate.source.pinned),
             known=self._known(candidate, made) if made else (),
             unmet=upload_source.unmet(made, mates) if made else (),
             account_trouble=self._account_trouble(candidate.series) if made else "",
@@ -315,20 +315,20 @@ class Gatherer:
             return error.what
         return ""
 
-    def _compare_base(self, source: str, base: BasePin | None) -> str:
-        """Why the pinned base is not Ubuntu's or Debian's own; "" if it is."""
-        if base is None:
+    def _compare_pinned(self, source: str, pinned: PinnedDsc | None) -> str:
+        """Why the pinned .dsc is not Ubuntu's or Debian's own; "" if it is."""
+        if pinned is None:
             return ""
-        answer = self.records.of_any_archive(source, base.version)
+        answer = self.records.of_any_archive(source, pinned.version)
         if answer is None or not answer.publications:
             return (
-                f"Launchpad has no record of {source} {base.version} in Ubuntu's or Debian's "
-                "archive, so it is nobody's base; write a version that one of them had into the "
+                f"Launchpad has no record of {source} {pinned.version} in Ubuntu's or Debian's "
+                "archive; write a version that one of them had into the "
                 "recipe, and run: backport pin --update"
             )
         there = answer.publications[0]
         try:
-            pin.require_same(base, there, there.distribution)
+            pin.require_same(pinned, there, there.distribution)
         except InputError as error:
             return f"{error.what}; {error.advice}"
         return ""

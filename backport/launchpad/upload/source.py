@@ -73,14 +73,14 @@ def make(
 
     Parameters:
         version: the version in the PPA.
-        fetched: the folder of the fetch step, with the base's .dsc and its files.
+        fetched: the folder of the fetch step, with the pinned .dsc and its files.
         update_dsc: the update's own source package, its files beside it.
         out: the folder for the files; what is there is replaced.
         key: that of the step that made the update's own.
 
     Raises: as `package.make` does.
     """
-    assert source.base is not None, "only a source with the archive's own base is uploaded"
+    assert source.pinned is not None, "only a source that starts from a pinned .dsc is uploaded"
     if kept := _kept(out, key, version):
         return kept
     published = series.archive.get(source.name)
@@ -92,7 +92,7 @@ def make(
         series,
         version,
         orig=None,
-        base_dsc=fetched / source.base.dsc,
+        pinned_dsc=fetched / source.pinned.dsc,
         out=out,
         since=published.version if published else "",
     )

@@ -58,7 +58,7 @@ series = {series}
 needs = {needs}
 changes = ["Greet the series."]
 
-[source.{name}.base]
+[source.{name}.pinned]
 version = "1.0-1"
 dsc = "{dsc}"
 sha256 = "{sha256}"
@@ -159,7 +159,7 @@ class Case:
         if new:
             made.write()
             made.prepare()
-        self.publish_bases(made.root)
+        self.publish_pinned(made.root)
         if usual:
             if new:
                 ran = made.upload("--dry-run")
@@ -167,8 +167,8 @@ class Case:
                 self.standin.requests.clear()
             shutil.copytree(self.template, self.root, dirs_exist_ok=True)
 
-    def publish_bases(self, root: Path) -> None:
-        """Debian has the base of every source, as Launchpad knows it."""
+    def publish_pinned(self, root: Path) -> None:
+        """Debian has the pinned package of every source, as Launchpad knows it."""
         for name in self.sources:
             files = (root / "archive" / name).iterdir()
             content = {path.name: path.read_bytes() for path in files if path.is_file()}

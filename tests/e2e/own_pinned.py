@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from backport.recipe import edit, reader
-from backport.recipe.model import BasePin, Source
+from backport.recipe.model import PinnedDsc, Source
 from backport.source.control import UBUNTU_MAINTAINER
 from backport.source.files import LEFT_OUT, sha256_of
 from backport.source.tarball import compression, unpack
@@ -36,12 +36,12 @@ def pin_all(place: Place) -> None:
     assert fetched.exit_code == 0, fetched.stderr
     recipe = reader.load(path)
     for source in recipe.sources:
-        dsc = make_base(source, place.work / "fetch" / source.name, place.root / "archive")
-        pin = BasePin(source.debian_version, dsc.name, sha256_of(dsc), path=str(dsc))
-        path.write_text(edit.set_base(path.read_text(), source.name, pin))
+        dsc = make_pinned(source, place.work / "fetch" / source.name, place.root / "archive")
+        pin = PinnedDsc(source.debian_version, dsc.name, sha256_of(dsc), path=str(dsc))
+        path.write_text(edit.set_pinned(path.read_text(), source.name, pin))
 
 
-def make_base(source: Source, fetched: Path, archive: Path) -> Path:
+def make_pinned(source: Source, fetched: Path, archive: Path) -> Path:
     """The .dsc of a source's own packaging by Debian, without what the recipe adds to it."""
     assert source.upstream is not None
     orig = fetched / source.upstream.file

@@ -15,7 +15,7 @@ from backport.check import finding
 from backport.check.finding import Finding
 from backport.recipe import reader
 from backport.recipe.model import Recipe
-from tests.e2e.own_bases import pin_all
+from tests.e2e.own_pinned import pin_all
 from tests.e2e.support import Place, Ran, alone, forget_steps
 from tests.support.systems import home
 
@@ -25,7 +25,7 @@ SERIES = ("xenial", "yakkety", "zesty")
 
 @dataclass(frozen=True)
 class Job:
-    """A run on pinned bases that has ended, for one series."""
+    """A run on pinned packages that has ended, for one series."""
 
     place: Place
     recipe: Recipe
@@ -71,9 +71,9 @@ def test_every_source_is_made_for_the_archive_built_checked_and_tested(job: Job)
         assert {test["verdict"] for test in line["tests"]} == {"passed"}
     assert summary["testing_only"] == []
     for name, folder in job.made().items():
-        base = job.recipe.source(name).debian_version
+        pinned = job.recipe.source(name).debian_version
         (dsc,) = folder.glob("*.dsc")
-        assert dsc.name.startswith((f"{name}_{base}ubuntu0.", f"{name}_{base}~ubuntu"))
+        assert dsc.name.startswith((f"{name}_{pinned}ubuntu0.", f"{name}_{pinned}~ubuntu"))
 
 
 def test_the_checks_find_nothing_that_the_update_is_to_blame_for(job: Job) -> None:

@@ -23,24 +23,23 @@ PATCH = patch_text("src/main.txt", numbered(40), numbered(40, but={20: "line 20,
 NEWER = replace(NEW, version="1:2.0-4")
 
 
-def write(root: Path, **bases: PackageSpec) -> Path:
-    """A recipe that patches a base of its own in each series."""
+def write(root: Path, **pins: PackageSpec) -> Path:
+    """A recipe that patches a pinned package of its own in each series."""
+    first = next(iter(pins.values()))
     spec = Spec(
-        sources=(
-            SourceSpec("small", version=next(iter(bases.values())).upstream, series=tuple(bases)),
-        ),
-        series=tuple(bases),
-        archive={("small", name): base.version for name, base in bases.items()},
+        sources=(SourceSpec("small", version=first.upstream, series=tuple(pins)),),
+        series=tuple(pins),
+        archive={("small", name): pinned.version for name, pinned in pins.items()},
     )
     content = recipes.data(spec)
     source = content["source"]["small"]
     for key in ("version", "debian-version", "upstream"):
         del source[key]
-    source["base"] = {}
-    for name, base in bases.items():
-        dsc = build_dsc(base, root / "bases" / name)
-        source["base"][name] = {
-            "version": base.version,
+    source["pinned"] = {}
+    for name, pinned in pins.items():
+        dsc = build_dsc(pinned, root / "archive" / name)
+        source["pinned"][name] = {
+            "version": pinned.version,
             "dsc": dsc.name,
             "sha256": sha256_of(dsc),
             "path": str(dsc.relative_to(root)),
@@ -59,7 +58,7 @@ def run(command: str, recipe: Path, capsys: pytest.CaptureFixture[str]) -> tuple
     return code, capsys.readouterr().out
 
 
-def test_each_series_gets_the_patch_on_its_own_base(
+def test_each_series_gets_the_patch_on_its_own_pinned_package(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path, xenial=OLD, yakkety=NEW, zesty=NEWER)
@@ -75,19 +74,19 @@ def test_each_series_gets_the_patch_on_its_own_base(
     assert all(claim["holds"] for claim in plan["proof"])
     assert run("source", path, capsys)[0] == 0
     dpkg = isolated(tmp_path, 0)
-    for series, base in (("xenial", OLD), ("yakkety", NEW), ("zesty", NEWER)):
+    for series, pinned in (("xenial", OLD), ("yakkety", NEW), ("zesty", NEWER)):
         (dsc,) = (tmp_path / "work" / "source" / series / "small").glob("*.dsc")
         tree = tmp_path / f"tree-{series}"
         dpkg.unpack(dsc, tree)
         assert "line 20, locked" in (tree / "src" / "main.txt").read_text()
         changelog = Changelog((tree / "debian/changelog").read_text())
-        assert [str(entry.version) for entry in changelog] == [expected[series], base.version]
+        assert [str(entry.version) for entry in changelog] == [expected[series], pinned.version]
 
 
-def test_two_bases_with_another_tarball_of_one_name_are_refused(
+def test_two_pinned_packages_with_another_tarball_of_one_name_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = replace(NEWER, files={**NEWER.files, "README": "not the same\n"})
     code, out = run("fetch", write(tmp_path, xenial=NEW, yakkety=other), capsys)
     assert code == 3
-    assert "two bases have another small_2.0.orig.tar.gz" in out
+    assert "two pinned packages have another small_2.0.orig.tar.gz" in out
