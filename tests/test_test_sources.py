@@ -14,15 +14,14 @@ from backport.recipe import reader
 from backport.recipe.model import Recipe
 from backport.run.plan import Selection
 from tests.support import recipes
-from tests.support.recipes import SHA256, SourceSpec, Spec
+from tests.support.recipes import SHA256
 from tests.support.steps import planned
+from tests.support.wrong_recipes import TWO
 
-SPEC = Spec(
-    sources=(
-        SourceSpec("alpha", quilt={"series": ("one.patch",)}),
-        SourceSpec("beta", needs=("alpha",)),
-    ),
-    variants={"plain": ("alpha",)},
+SPEC = replace(
+    TWO,
+    archive={},
+    retired={},
     matrix=(
         {"name": "smoke", "source": "alpha"},
         {
