@@ -109,7 +109,7 @@ def test_a_run_that_is_ended_while_it_makes_a_testbed_leaves_none(tmp_path: Path
         tmp_path, {"etc/a": "", "usr/a": "", "sbin/init": "", "var/lib/dpkg/status": status}
     )
     runner = Runner()
-    testbed = Testbed(tmp_path, {}, layer=Slow(tmp_path, tmp_path / "usr", frozenset(), True))
+    testbed = Testbed(tmp_path, {}, layer=Slow(tmp_path, tmp_path / "usr", True))
     mounting = partial(eventually, "it mounts", lambda: running("sleep", "98765"))
     Thread(target=lambda: (mounting(), runner.stop())).start()
     with runner.used(), pytest.raises(MachineError):
