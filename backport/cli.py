@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import difflib
 import io
 import os
@@ -42,6 +43,10 @@ class EndedError(BaseException):
         self.exit_code = 128 + number
 
 
+# Of mallopt(3). glibc gives each thread an arena of its own, and hardly ever gives memory back.
+_ARENA_MAX = -8
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
@@ -75,6 +80,8 @@ def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) ->
     """
     if not _can_write(top.prog):
         return MachineError.exit_code
+    with suppress(AttributeError):  # a C library other than glibc
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
     with output.filtered():
         return _run(top, arguments)
 
