@@ -30,7 +30,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games
 class BuildOptions:
     """How to build, not what.
 
-    The chroot of a build that does not pass is left in the folder `keep`, for a shell; `nocheck`
+    The chroot of a build that does not pass is left in a new folder `keep`, for a shell; `nocheck`
     leaves the package's own tests out; `layered` starts from a chroot that has the
     build-dependencies (see `layers`); `memory` unpacks the chroot into memory (None: when there is
     enough of it); `varied` builds under another path, user, umask, locale and time zone.

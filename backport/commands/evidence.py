@@ -89,7 +89,8 @@ def _rerun(args: argparse.Namespace) -> int:
         print(json.dumps(data, default=records.encode))
     elif not args.quiet or not again.agrees:
         print("\n".join(lines))
-    return 0 if again.agrees else StepError.exit_code
+    code = again.exit_code if now == "broken" else 0
+    return 0 if again.agrees else code or StepError.exit_code
 
 
 def _as_text(checked: Checked) -> str:

@@ -91,8 +91,8 @@ def shell(args: argparse.Namespace) -> int:
     recipe = reader.load(args.recipe, outside=args.outside)
     common.selection(args, recipe)
     store, series, source = Store(common.work_folder(args, recipe)), args.series, args.source
-    place = outputs.kept_chroot(store, StepId("build", series, source))
-    places = (place, *sorted(place.parent.glob(f"{place.name}+*")))  # then those of variants
+    ids = [StepId("build", series, source, one) for one in ("", *(v.name for v in recipe.variants))]
+    places = [outputs.kept_chroot(store, one) for one in ids]
     if kept := [root for one in places for root in sorted(one.glob("*/bin"))]:
         with store.locked():
             return sbuild.shell(kept[0].parent)

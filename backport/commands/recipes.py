@@ -64,7 +64,7 @@ def pin(args: argparse.Namespace) -> int:
     with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
         packages, change = pinning.pin(
             recipe,
-            Records(args.cache, client),
+            Records(args.cache, client, fresh=args.update),
             args.cache,
             sources=args.source,
             update=args.update,

@@ -119,9 +119,12 @@ class Store:
 
     def in_use(self) -> bool:
         """Whether a command has the work folder."""
-        with suppress(MachineError, PermissionError), self.locked():
-            return False
-        return True
+        with suppress(FileNotFoundError), (self.work / ".lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def scratch(self, name: StepId | str) -> Path:
         """A new, empty folder for a step that begins."""

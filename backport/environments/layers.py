@@ -43,7 +43,7 @@ mount --bind "$1/r0" "$root{INSIDE}/0"
 mount --bind "$1/setup" "$root{INSIDE}/setup"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
-env -i {_PATH} chroot "$root" sh {INSIDE}/setup/install
+env -i {_PATH} chroot "$root" sh {INSIDE}/setup/install {INSIDE}/setup
 umount "$root{INSIDE}/0" "$root{INSIDE}/setup"
 rmdir "$root{INSIDE}/0" "$root{INSIDE}/setup"
 """
@@ -73,19 +73,7 @@ rmdir merged r0
 rm -rf work
 """
 
-# What is installed counts as installed automatically: autopkgtest and sbuild find it as if they had
-# asked for it themselves.
-_INSTALL = f"""\
-set -e
-export DEBIAN_FRONTEND=noninteractive
-sh {INSIDE}/setup/apply
-printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d
-chmod 0755 /usr/sbin/policy-rc.d
-xargs --no-run-if-empty apt-get --quiet --yes install <{INSIDE}/setup/words
-sed 's/=.*//' {INSIDE}/setup/words | xargs --no-run-if-empty apt-mark auto
-rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
-apt-get clean
-"""
+_INSTALL = Path(__file__).with_name("install.sh")
 _PACKAGES = "packages"
 """The file of a layer that lists what is installed beside the system's own packages."""
 
@@ -135,9 +123,11 @@ def for_build(
     """
     (source,) = control_paragraphs(read_text(dsc))
     relations = _relations(source, BUILD_DEPENDS)
-    status = run(["tar", "--occurrence=1", "-xOf", tarball, "./var/lib/dpkg/status"]).output
+    status = run(["tar", "--occurrence=1", "-xOf", tarball, "./var/lib/dpkg/status"])
+    if status.exit_code != 0:
+        return None
     make = partial(_in_chroot, repositories[-1], builder, stage)
-    layer = _layer(tarball, status, relations, repositories, make)
+    layer = _layer(tarball, status.output, relations, repositories, make)
     if layer and any(field.startswith("Build-Conflicts") for field in source):
         return replace(layer, complete=False)
     return layer
@@ -176,7 +166,7 @@ def _layer(
     if packages is None or _mentioned(status, packages, base) & (depends.keys() | provided):
         return None
     stat = system.stat()
-    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL]
+    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL.read_text()]
     over = data_hash([system.name, stat.st_ino, stat.st_mtime_ns, made_by])[:8]
     folder = system.with_name(f"layer-{over}-{data_hash(packages)}")
     with folder.with_suffix(".lock").open("w") as lock:
@@ -270,7 +260,8 @@ def _write_setup(scratch: Path, packages: Sequence[str], base: Path) -> None:
     setup = scratch / "setup"
     apt_setup.write_setup(setup, [base], [f"{INSIDE}/0"], inside=f"{INSIDE}/setup")
     words = "".join(f"{line.partition(' ')[0]}\n" for line in packages)
-    files = {"install": _INSTALL, "words": words, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
+    files = {"words": words, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
+    files["install"] = _INSTALL.read_text()
     for name, text in files.items():
         (setup / name).write_text(text)
     (scratch / _PACKAGES).write_text("\n".join(packages))

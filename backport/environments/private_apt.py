@@ -26,6 +26,7 @@ from backport.environments import apt_reasons
 from backport.errors import BackportError, InputError
 from backport.source.fetch import cached, fetch
 from backport.source.files import sha256_of
+from backport.source.text import write_text
 
 _UPDATE_SECONDS = 600.0
 _DOWNLOAD_SECONDS = 3600.0
@@ -156,7 +157,7 @@ class PrivateApt:
         self._where = ", ".join(f"{suite.suite} at {suite.uri}" for suite in suites)
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True)
-        (folder / "status").write_text(status)
+        write_text(folder / "status", status)
         for number, ring in enumerate({suite.keyring for suite in suites}):
             # apt tells the two formats of a keyring by its name (apt-key(8)).
             suffix = ".asc" if ring.suffix == ".asc" else ".gpg"

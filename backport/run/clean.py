@@ -108,7 +108,8 @@ def _bases(store: Store, removed: set[Path], before: float) -> Iterator[Path]:
 def _homes(store: Store) -> Iterator[Path]:
     """The folders that hold its own bases; never what is inside of a testbed."""
     bases = store.work / "bases"
-    for folder in () if bases.is_symlink() else sorted(bases.glob("*")):
+    others = bases.is_symlink() and bases.readlink() == Path("../bases")
+    for folder in () if others else sorted(bases.glob("*")):
         if folder.is_dir():
             yield folder
             for inner in sorted(folder.iterdir()):

@@ -32,18 +32,23 @@ _DATED = (".buildinfo", ".changes")
 
 @dataclass(frozen=True)
 class Rerun:
-    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes."""
+    """A step that ran again: both verdicts, and its outputs by whether they are the same bytes.
+
+    `exit_code` is that of what hindered it, else 0.
+    """
 
     step: str
     recorded: Verdict
     now: Verdict
+    exit_code: int
     same: tuple[str, ...]
     different: tuple[str, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether it ended as it is recorded, with the same outputs."""
-        return verdict.kind(self.now) == verdict.kind(self.recorded) and not self.different
+        """Whether it ended as it is recorded, with the same outputs; broken tells nothing."""
+        now = verdict.kind(self.now)
+        return now == verdict.kind(self.recorded) != "broken" and not self.different
 
 
 def rerun(path: Path, name: str, cache: Path, *, work: Path | None, offline: bool = False) -> Rerun:
@@ -124,7 +129,8 @@ def _compared(record: StepRecord, outcome: Outcome, out: Path) -> Rerun:
         elif not (path.is_file() and path.suffix in _DATED and record.id.kind == "build"):
             different.append(name)
     different += sorted({*outcome.outputs} - record.outputs.keys())
-    return Rerun(str(record), record.verdict, outcome.verdict, tuple(same), tuple(different))
+    now, code = outcome.verdict, outcome.exit_code
+    return Rerun(str(record), record.verdict, now, code, tuple(same), tuple(different))
 
 
 def _need(need: StepId, folder: Path, evidence: Manifest, work: Path | None) -> Path:

@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -107,7 +107,7 @@ class Testbed:
                 must(self.layer.mount(rootfs) if self.layer else bind)
                 must(["mv", "-T", part, part.with_name(self.name)])
             except BaseException:
-                with taking_down():
+                with suppress(MachineError), taking_down():
                     _remove(part.name)
                 raise
         return self

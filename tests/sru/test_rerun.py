@@ -10,7 +10,7 @@ import pytest
 from backport.engine import execute
 from backport.engine.step import StepId
 from backport.engine.store import RECORD, Outcome, Store
-from backport.engine.verdict import Failed, Passed, Verdict
+from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import choose
 from backport.errors import BackportError, InputError, UsageError
 from backport.recipe import reader, versions
@@ -164,6 +164,11 @@ def test_another_base_is_refused(
     prepared.write_text(prepared.read_text().replace("2.7.18", python))
     with pytest.raises(InputError, match=message):
         rerun.rerun(made.archive, "test/xenial/alpha.smoke", place.cache, work=other.store.work)
+
+
+def test_a_step_that_could_not_be_tried_again_does_not_agree() -> None:
+    broken = Broken("no sbuild")
+    assert not rerun.Rerun("build/xenial/alpha", broken, broken, 5, (), ()).agrees
 
 
 def test_inputs_that_the_step_has_not_read_are_refused(real: Real, tmp_path: Path) -> None:
