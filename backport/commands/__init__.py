@@ -1,1 +1,1 @@
-"""The subcommands, one module a group: their options, and thin functions that call the folders."""
+"""The subcommands, one module a group: their options, and thin functions that call the rest."""

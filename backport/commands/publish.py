@@ -35,7 +35,7 @@ def register(subs: Subparsers) -> None:
     sub.add_argument("--dry-run", action="store_true", help="show the plan; sign and send nothing")
     text, without = "sign with this gpg key", "the recipe's, else the maintainer's"
     common.value(sub, "--key", text, without, default="", metavar="KEY")
-    common.value(sub, "--method", "protocol", choices=("ftp", "sftp"), default="ftp")
+    common.value(sub, "--method", "upload by this protocol", choices=("ftp", "sftp"), default="ftp")
     text = "upload though a build or test has not passed, for this reason"
     common.value(sub, "--force", text, "refused", default="", metavar="REASON")
     text = "take the next number, since a mail said that this upload was rejected"
