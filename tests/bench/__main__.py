@@ -297,8 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"round {len(rounds)}: cold {one.cold:.1f} s, again {one.same:.2f} s, builds "
                 f"{one.builds:.1f} s, in a loop {sum(one.loop.values()):.1f} s; idle "
                 f"{', '.join(f'{core:.1%}' for core in one.idle)}; installing "
-                f"{one.installs[0]:.0f} of {one.installs[1]:.0f} s; peak {one.peak >> 10} MB; "
-                f"start {one.start:.2f} s",
+                f"{one.installs[0]:.0f} of {one.installs[1]:.0f} s; peak {one.peak >> 10} MB",
                 flush=True,
             )
         rerun, expected, all_steps = bench.change()

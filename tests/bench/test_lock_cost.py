@@ -38,6 +38,7 @@ def test_a_figure_beyond_its_limit_is_named(change: dict[str, Any], beyond: list
     found = rows({**GOOD, **change})
     assert len(found) == 4
     assert [number for number, row in enumerate(found) if row.within is False] == beyond
+    assert all("ten times a second" in row.made_of for row in found[2:])
 
 
 def test_the_median_is_shown_with_the_half_of_the_pairs_around_it() -> None:
