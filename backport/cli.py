@@ -11,28 +11,29 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
 from backport import __version__, output, user_folders
-from backport.commands import (
-    bugs,
-    common,
-    evidence,
-    machine,
-    manual,
-    publish,
-    recipes,
-    running,
-    runs,
-    verification,
-    waiting,
-)
+from backport.commands import common
 from backport.engine import owner, system_errors
 from backport.errors import BackportError, MachineError, UsageError
 
 _PROGRAM = "backport"
-_GROUPS = (running, runs, recipes, evidence, verification, publish, waiting, bugs, machine, manual)
+# The commands of each module; only the module of the one that is given is loaded.
+_GROUPS = {
+    "running": ("run", "fetch", "source", "build", "check", "test"),
+    "runs": ("log", "time", "debdiff"),
+    "recipes": ("plan", "pin", "init"),
+    "evidence": ("evidence",),
+    "verification": ("verify", "report"),
+    "publish": ("upload",),
+    "waiting": ("wait",),
+    "bugs": ("bug", "sponsor"),
+    "machine": ("doctor", "shell", "clean"),
+    "manual": ("explain", "man", "completion"),
+}
 
 
 class EndedError(BaseException):
@@ -47,8 +48,8 @@ class EndedError(BaseException):
 _ARENA_MAX = -8
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of the whole command line, or only of the group that a command is in."""
     top = argparse.ArgumentParser(
         prog=_PROGRAM,
         description="Make, build and test an Ubuntu stable release update of several sources "
@@ -59,15 +60,16 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
     subs = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in _GROUPS:
-        group.register(subs)
+    for name in [name for name, known in _GROUPS.items() if command in known] or _GROUPS:
+        import_module(f"backport.commands.{name}").register(subs)
     top.set_defaults(parser=parser)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    return run(parser(), arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run(parser(*given[:1]), given)
 
 
 def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:

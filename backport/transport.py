@@ -19,9 +19,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from urllib3.exceptions import InvalidHeader
-from urllib3.util.retry import Retry
-
 from backport.engine import process
 from backport.errors import RemoteError
 
@@ -272,6 +269,9 @@ def repeat(
 
 def retry_after(value: str) -> float | None:
     """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None for none."""
+    from urllib3.exceptions import InvalidHeader  # noqa: PLC0415
+    from urllib3.util.retry import Retry  # noqa: PLC0415
+
     try:
         return min(1e9, Retry().parse_retry_after(value))
     except (InvalidHeader, ValueError, OverflowError):

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,18 @@ def test_an_option_says_what_it_does_and_its_default(place: str, action: argpars
     takes_a_value = action.nargs != 0
     optional = not action.required and action.nargs != "*"  # a list is not required in Python 3.13
     assert ("(default: " in text) == (takes_a_value and optional)
+
+
+def test_a_command_loads_its_own_group_and_a_run_nothing_that_it_may_not_need() -> None:
+    for name in commands(cli.parser()):
+        assert name in (group := commands(cli.parser(name)))
+        assert len(group) <= 6
+    program = "import sys; from backport import cli; cli.parser('run'); print(*sys.modules)"
+    words = [sys.executable, "-c", program]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert "backport.engine.execute" in loaded
+    slow = {"rich", "jinja2", "tomlkit", "urllib3", "httplib2", "debian._deb822_repro"}
+    assert {*loaded} & {*slow, "backport.run.actions", "backport.sru.collect"} == set()
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -26,8 +26,8 @@ from backport.engine.process import Completed, run
 from backport.engine.verdict import Broken, Failed, Passed, Verdict
 from backport.environments import layers
 from backport.environments.apt_setup import INSIDE, write_setup
-from backport.environments.chroot import remove as remove_as_root
-from backport.errors import InputError, MachineError
+from backport.environments.chroot import remove_tree
+from backport.errors import InputError
 from backport.source.dsc import read_dsc
 from backport.source.files import set_plain_modes
 from backport.system_packages import require
@@ -104,21 +104,6 @@ def build(
                 _keep(scratch, options.keep)
         atomic.swap(result, out, scratch / "older")
     return BuildResult(verdict, layer)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder, the files of subordinate ids in it included.
-
-    Raises:
-        MachineError: something in it cannot be removed.
-    """
-    remove_as_root(folder)
-    if folder.exists():
-        raise MachineError(
-            "the left-over folder cannot be removed",
-            where=str(folder),
-            advice=f"run: sudo rm -rf {folder}",
-        )
 
 
 def shell(chroot: Path, command: Sequence[str] = ("bash", "-l")) -> int:

@@ -21,24 +21,7 @@ from backport.engine.process import Completed
 from backport.engine.process import run as run_program
 from backport.errors import MachineError
 
-# As root, in a mount namespace: $0 is in the stage, $1 the folder, $2 the build user.
-_VIEW = """\
-set -e
-umask 022
-stage=${0%/*} folder=$1 user=$2; shift 2
-view=$stage/view
-mount -t tmpfs -o mode=0755 view "$view"
-for path in /bin /sbin /lib* /usr /etc /dev /proc /var/lib/dpkg "$stage/read" "$folder"; do
-    if [ -L "$path" ]; then
-        cp -P "$path" "$view$path"
-    else
-        mkdir -p "$view$path"
-        mount --rbind "$path" "$view$path"
-    fi
-done
-exec chroot "$view" setpriv --reuid="${user%:*}" --regid="${user#*:}" --clear-groups \\
-    --no-new-privs -- "$@"
-"""
+_VIEW = Path(__file__).with_suffix(".sh")
 
 
 def run(
@@ -72,7 +55,7 @@ def run(
         user = f"{builder.uid}:{builder.gid}"
         words = [copies.get(str(arg), str(arg)) for arg in args]
         inside = ["env", f"--chdir={cwd or folder}", f"TMPDIR={folder}", *words]
-        (stage / "enter").write_text(_VIEW)
+        shutil.copyfile(_VIEW, stage / "enter")
         view = ["sh", str(stage / "enter"), str(folder), user, *inside]
         for given in (stage / "read", folder):
             give(given, builder.uid, builder.gid)

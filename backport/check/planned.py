@@ -15,8 +15,6 @@ from backport.engine.step import Step, StepId, hash_text, hash_tree
 from backport.recipe.model import Recipe, Review
 from backport.recipe.patch_folder import overlay_files
 from backport.recipe.version_strings import upstream_part
-from backport.source import weight
-from backport.source.weight import Weight
 
 # Reads the source package, before it is built.
 SOURCE = "source"
@@ -115,18 +113,6 @@ def steps(
             text = json.dumps({name: archive[name].version for name in sorted(archive)})
             needs = (StepId("base", series), *own, *before)
             yield _step(StepId("check", series, test=LIFECYCLE), needs, archive=text)
-
-
-def over(limits: Review, weights: Mapping[str, Weight]) -> Iterator[tuple[str, str]]:
-    """What is too heavy for a review in a series: the source package, or all, and why.
-
-    Parameters:
-        weights: the weight of each source package in that series.
-    """
-    for source, lines in weights.items():
-        yield from ((source, why) for why in lines.over(limits.source))
-    every = weight.together(weights)
-    yield from (("all source packages", why) for why in every.over(limits.all))
 
 
 def _step(step_id: StepId, needs: tuple[StepId, ...], **reads: str) -> Step:

@@ -176,5 +176,5 @@ def review(limits: Review, needs: Mapping[StepId, Path]) -> tuple[Finding, ...]:
     advice = "make it smaller, or raise the limit with a reason that the reviewer will take"
     return tuple(
         finding.make("heavy-review", "warning", place, why, advice)
-        for place, why in planned.over(limits, weights)
+        for place, why in weight.over(limits, weights)
     )

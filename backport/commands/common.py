@@ -22,6 +22,8 @@ from backport.sru import bundle, run_record
 # argparse has no public name for it, and it takes no parameter when the program runs.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 RECIPE = "backport.toml"
+# What the service has for current series; unconfirmed for older ones.
+ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
 # For `value`: an option that may be given several times.
 SEVERAL: dict[str, Any] = {"action": "append", "default": []}
 
@@ -99,6 +101,16 @@ def add_matrix(sub: argparse.ArgumentParser) -> None:
     """Add the option that names more rows of the test matrix."""
     text = "take rows of the test matrix from this file too"
     value(sub, "--matrix", text, "none", **SEVERAL, type=Path, metavar="FILE")
+
+
+def add_service(sub: argparse.ArgumentParser) -> None:
+    """Add the options of Ubuntu's autopkgtest service."""
+    text = "run the tests in testbeds here, or on Ubuntu's autopkgtest service"
+    value(sub, "--on", text, choices=("local", "ppa"), default="local")
+    text = "with --on ppa, only this architecture"
+    value(sub, "--arch", text, "all of the PPA", **SEVERAL, choices=ARCHITECTURES)
+    text = "with --on ppa, run the negative controls on packages of this throw-away PPA"
+    value(sub, "--control-ppa", text, "no controls", default="", metavar="OWNER/NAME")
 
 
 def recipe_file(path: Path) -> Path:

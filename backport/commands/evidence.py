@@ -14,7 +14,7 @@ from backport.engine import records, verdict
 from backport.engine.store import Store
 from backport.errors import InputError, StepError, UsageError
 from backport.recipe import reader
-from backport.run import actions
+from backport.run import clean
 from backport.sru import bundle, check, rerun, run_record
 from backport.sru.check import Checked
 
@@ -50,7 +50,7 @@ def _make(args: argparse.Namespace) -> int:
     recipe = reader.load(args.recipe, outside=args.outside)
     store = Store(common.work_folder(args, recipe))
     with store.locked():
-        actions.tidy(store, args.cache, lambda text: common.note(text, args))
+        clean.tidy(store, args.cache, lambda text: common.note(text, args))
         record = run_record.read(store.work)
         recipe = record.recipe(args.recipe, args.outside)
         made = bundle.make(recipe, store, record, args.cache)

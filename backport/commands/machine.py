@@ -17,7 +17,7 @@ from backport.commands.common import Subparsers
 from backport.engine import outputs
 from backport.engine.step import StepId
 from backport.engine.store import Store
-from backport.environments import localrepo, prepared
+from backport.environments import chroot, localrepo, prepared
 from backport.errors import BackportError, InputError, MachineError, UsageError
 from backport.launchpad.upload import dput
 from backport.recipe import reader
@@ -124,7 +124,7 @@ def clean(args: argparse.Namespace) -> int:
         for path in list(cleaning.old(store, before)):
             if not args.dry_run:
                 if path.is_dir() and not path.is_symlink():
-                    sbuild.remove_tree(path)
+                    chroot.remove_tree(path)
                 else:
                     path.unlink()
             left.append(str(path))

@@ -28,18 +28,6 @@ from backport.source.text import read_text
 from backport.transport import Limits
 
 RESULTS_VARIABLE = "BACKPORT_AUTOPKGTEST_RESULTS"
-# What the service has for current series; unconfirmed for older ones.
-ARCHITECTURES = ("amd64", "arm64", "armhf", "i386", "ppc64el", "s390x")
-
-
-def add_options(sub: argparse.ArgumentParser) -> None:
-    """Add what only `test` has for the service."""
-    text = "run the tests in testbeds here, or on Ubuntu's autopkgtest service"
-    common.value(sub, "--on", text, choices=("local", "ppa"), default="local")
-    text = "with --on ppa, only this architecture"
-    common.value(sub, "--arch", text, "all of the PPA", **common.SEVERAL, choices=ARCHITECTURES)
-    text = "with --on ppa, run the negative controls on packages of this throw-away PPA"
-    common.value(sub, "--control-ppa", text, "no controls", default="", metavar="OWNER/NAME")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         requests = [
             service.Request(upload.source, upload.series, arch, upload.version, ppa)
             for upload in uploads
-            for arch in args.arch or ARCHITECTURES
+            for arch in args.arch or common.ARCHITECTURES
         ]
         tested: list[ServiceRun] = []
         controls: list[ServiceRun] = []

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 
-from backport.commands import common, ppa_tests
+from backport.commands import common
 from backport.commands.common import Subparsers
 from backport.engine import execute, system_errors
 from backport.engine.events import Note
+from backport.engine.execute import Action
+from backport.engine.step import KINDS
 from backport.engine.store import Store
 from backport.environments import choose, prepared
+from backport.environments.base import Base
 from backport.errors import BackportError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.archive import debdiff
 from backport.launchpad.archive.publications import Records
 from backport.recipe import reader, versions
-from backport.run import actions, summary, ui, upgrade_order
+from backport.recipe.model import Recipe
+from backport.run import clean, summary, ui, upgrade_order
 from backport.run import plan as planning
 from backport.sru import bundle, run_record
 
@@ -56,14 +60,16 @@ def register(subs: Subparsers) -> None:
             common.add_matrix(sub)
             sub.add_argument("--strict", action="store_true", help="count a skipped test as failed")
         if name == "test":
-            ppa_tests.add_options(sub)
+            common.add_service(sub)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the graph until the kind of step that the command names; print the summary."""
     if getattr(args, "on", "local") == "ppa":
+        from backport.commands import ppa_tests  # noqa: PLC0415
+
         return ppa_tests.run(args)
-    began, tell = time.time(), partial(common.note, args=args)
+    began, tell = time.time(), functools.partial(common.note, args=args)
     recipe = reader.load(args.recipe, outside=args.outside, matrix=getattr(args, "matrix", ()))
     selection = common.selection(args, recipe)
     store = Store(common.work_folder(args, recipe))
@@ -79,18 +85,19 @@ def run(args: argparse.Namespace) -> int:
     if args.until == "fetch":
         with closing(LaunchpadlibClient(args.cache / "launchpad")) as client:
             records = Records(args.cache, None if args.offline else client)
+            from backport.launchpad.archive import debdiff  # noqa: PLC0415
+
             debdiff.check_pins(recipe, records, tell)
     base_inputs = {series.name: base.inputs(series) for series in recipe.series}
     steps = planning.make(recipe, selection, base.kind, base_inputs)
-    options = actions.Options(args.cache, args.offline, getattr(args, "keep", False))
-    table = actions.Actions(recipe, store, base, options).table()
+    table = _actions(recipe, store, base, args)
     shown_base = base.kind if args.until in ("build", "check", "test") else ""
     made = {(row.source, row.series): row.built for row in versions.table(recipe, archive)}
     evidence = ""
     problem: BackportError | None = None
     with store.locked():
         with ui.shown(common.how(args)) as sink:
-            actions.tidy(store, args.cache, lambda text: sink(Note(text)))
+            clean.tidy(store, args.cache, lambda text: sink(Note(text)))
             if note:
                 sink(Note(note))
             results = execute.run(steps, table, store, jobs=args.jobs, sink=sink, base=shown_base)
@@ -114,3 +121,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"no evidence: {problem}", file=sys.stderr)
         return code or problem.exit_code
     return code
+
+
+def _actions(
+    recipe: Recipe, store: Store, base: Base, args: argparse.Namespace
+) -> dict[str, Action]:
+    """The action of each kind of step; what does them is loaded where the first one begins."""
+
+    @functools.cache
+    def table() -> Mapping[str, Action]:
+        from backport.run.actions import Actions, Options  # noqa: PLC0415
+
+        options = Options(args.cache, args.offline, getattr(args, "keep", False))
+        return Actions(recipe, store, base, options).table()
+
+    return dict.fromkeys(KINDS, lambda step, *folders: table()[step.id.kind](step, *folders))

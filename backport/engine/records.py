@@ -87,12 +87,13 @@ def decode(kind: Any, data: Any, place: str = "it") -> Any:
     Raises:
         ValueError: a value is not of its type, or a key is missing or unknown.
     """
-    origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
-        value = data
-    elif is_dataclass(kind):
-        value = _dataclass(kind, data, place)
-    elif origin in (UnionType, Union):
+        return data
+    if isinstance(kind, type):
+        return (_dataclass if is_dataclass(kind) else _plain)(kind, data, place)
+    origin, args = get_origin(kind), get_args(kind)
+    value: Any
+    if origin in (UnionType, Union):
         value = _union(args, data, place)
     elif origin is tuple:
         value = _tuple(args, data, place)
@@ -101,12 +102,11 @@ def decode(kind: Any, data: Any, place: str = "it") -> Any:
     elif origin in (dict, Mapping):
         _require(dict, data, place, "an object")
         value = {name: decode(args[1], one, f"{place}.{name}") for name, one in data.items()}
-    elif origin is Literal:
+    else:
+        assert origin is Literal, kind
         if data not in args:
             raise _wrong(place, data, f"one of {', '.join(args)}")
         value = data
-    else:
-        value = _plain(kind, data, place)
     return value
 
 

@@ -22,7 +22,7 @@ from backport import atomic
 from backport.engine import records
 from backport.engine.step import Step, StepId, hash_text
 from backport.engine.verdict import Passed, Verdict
-from backport.errors import InputError, MachineError, reading
+from backport.errors import UNREADABLE, InputError, MachineError, reading
 
 RECORD = "step.json"
 # A file's size in bytes, time of change in ns since 1970, and sha256.
@@ -165,9 +165,12 @@ class Store:
         return None
 
     def seconds(self, step_id: StepId) -> float | None:
-        """How long the step took when it last ran; None if it never did."""
-        result = self.last(step_id)
-        return None if result is None else result.seconds
+        """How long the step took when it last ran; None if nothing tells."""
+        with suppress(OSError, *UNREADABLE):
+            data = records.read_json(self.folder(step_id) / RECORD)
+            seconds: float = records.decode(float, data["seconds"])
+            return seconds
+        return None
 
     def fresh(
         self, step_id: StepId, key: str, note: Callable[[str], None] = lambda _: None

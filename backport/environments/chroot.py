@@ -20,7 +20,7 @@ from backport.doctor import has_memory_for_a_system
 from backport.engine import system_errors
 from backport.engine.process import as_root, run, taking_down
 from backport.environments.apt_setup import INSIDE
-from backport.errors import StepError
+from backport.errors import MachineError, StepError
 from backport.system_packages import require
 
 BASE_PLACE = f"{INSIDE}/base"
@@ -165,6 +165,21 @@ def remove(folder: Path) -> None:
     if folder.exists() and os.geteuid() != 0:
         with taking_down():
             run(as_root(["rm", "-rf", "--one-file-system", "--", folder]))
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, the files of subordinate ids in it included.
+
+    Raises:
+        MachineError: something in it cannot be removed.
+    """
+    remove(folder)
+    if folder.exists():
+        raise MachineError(
+            "the left-over folder cannot be removed",
+            where=str(folder),
+            advice=f"run: sudo rm -rf {folder}",
+        )
 
 
 def run_in_throwaway(

@@ -34,45 +34,7 @@ from backport.source.relations import BUILD_DEPENDS
 from backport.source.text import control_paragraphs, read_text
 
 _MAKE_SECONDS = 1800.0
-_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-
-# In namespaces, as their root: $1 is where the files are, $root the system.
-_IN_SYSTEM = f"""\
-mkdir -p "$root{INSIDE}/0" "$root{INSIDE}/setup" "$root/dev" "$root/proc"
-mount --bind "$1/r0" "$root{INSIDE}/0"
-mount --bind "$1/setup" "$root{INSIDE}/setup"
-mount --rbind /dev "$root/dev"
-mount -t proc proc "$root/proc"
-env -i {_PATH} chroot "$root" sh {INSIDE}/setup/install {INSIDE}/setup
-umount "$root{INSIDE}/0" "$root{INSIDE}/setup"
-rmdir "$root{INSIDE}/0" "$root{INSIDE}/setup"
-"""
-
-# The tarball goes to descriptor 3, which is open before the change of user.
-_MAKE_CHROOT = f"""\
-set -e
-root=$1/chroot
-mount -t tmpfs -o mode=0755,size=60% layer "$root"
-tar --numeric-owner --exclude='./dev/*' -xf "$1/chroot.tar" -C "$root"
-{_IN_SYSTEM}tar --numeric-owner --one-file-system -C "$root" -cf - . >&3
-"""
-
-# Relative names: a path may have what the options of overlayfs give a meaning. Volatile: dpkg waits
-# for the disk at each package, and nobody needs this layer if the machine fails before it is done.
-_MAKE_ROOT = f"""\
-set -e
-umask 022
-cd "$1"
-root=$1/merged
-[ -z "$4" ] || cp -a "$4" root
-mkdir -m 0755 -p root work merged r0
-mount --bind "$2" r0
-mount -t overlay -o "lowerdir=../$3,upperdir=root,workdir=work,volatile" layer merged
-{_IN_SYSTEM}umount --recursive merged r0
-rmdir merged r0
-rm -rf work
-"""
-
+_MAKE = Path(__file__).with_suffix(".sh")
 _INSTALL = Path(__file__).with_name("install.sh")
 _PACKAGES = "packages"
 """The file of a layer that lists what is installed beside the system's own packages."""
@@ -166,7 +128,7 @@ def _layer(
     if packages is None or _mentioned(status, packages, base) & (depends.keys() | provided):
         return None
     stat = system.stat()
-    made_by = [code_hash(apt_setup), _MAKE_CHROOT, _MAKE_ROOT, _INSTALL.read_text()]
+    made_by = [code_hash(apt_setup), _MAKE.read_text(), _INSTALL.read_text()]
     over = data_hash([system.name, stat.st_ino, stat.st_mtime_ns, made_by])[:8]
     folder = system.with_name(f"layer-{over}-{data_hash(packages)}")
     with folder.with_suffix(".lock").open("w") as lock:
@@ -260,8 +222,7 @@ def _write_setup(scratch: Path, packages: Sequence[str], base: Path) -> None:
     setup = scratch / "setup"
     apt_setup.write_setup(setup, [base], [f"{INSIDE}/0"], inside=f"{INSIDE}/setup")
     words = "".join(f"{line.partition(' ')[0]}\n" for line in packages)
-    files = {"words": words, "make": _MAKE_CHROOT, "over": _MAKE_ROOT}
-    files["install"] = _INSTALL.read_text()
+    files = {"words": words, "make": _MAKE.read_text(), "install": _INSTALL.read_text()}
     for name, text in files.items():
         (setup / name).write_text(text)
     (scratch / _PACKAGES).write_text("\n".join(packages))
@@ -272,7 +233,7 @@ def _in_chroot(base: Path, builder: Builder, stage: Path, start: Path, scratch: 
     """The command that makes ``chroot.tar``, as root of the build user's ids."""
     tarball = start / "chroot.tar" if start.is_dir() else start
     binds = {"chroot.tar": tarball.resolve(), "setup": scratch / "setup", "r0": base.resolve()}
-    words = ["/bin/sh", str(stage / "setup" / "make"), str(stage)]
+    words = ["/bin/sh", str(stage / "setup" / "make"), str(stage), INSIDE]
     output = f"exec 3>{quote(str(scratch / 'chroot.tar'))}\n"
     script = sandbox.script(builder, stage, binds, words, before=output)
     (scratch / "enter").write_text(script)
@@ -281,7 +242,7 @@ def _in_chroot(base: Path, builder: Builder, stage: Path, start: Path, scratch: 
 
 def _in_overlay(root: Path, base: Path, start: Path, scratch: Path) -> list[str]:
     """The command that makes ``root`` in `scratch`, as root: its files are root's."""
-    make = ["/bin/sh", scratch / "setup" / "over", scratch, base.resolve(), root.name]
+    make = ["/bin/sh", scratch / "setup" / "make", scratch, INSIDE, base.resolve(), root.name]
     make.append("" if start == root else start / "root")
     return as_root(
         namespaces.command(

@@ -28,51 +28,7 @@ _PACKAGES = "usr/lib/python2.7/dist-packages"
 _MAINTAINER = "Backport stand-in base <root@localhost>"
 BUILD_NEEDS = ("python2-dev", "python-setuptools", "gcc", "libc6-dev")
 
-# What the chroot runs. Of a wheel's data (PEP 427) only what belongs beside the modules is taken;
-# all else is built by pip's own way to run a setup.py (setuptools imported first, so that metadata
-# is an .egg-info folder). Then comes byte code with the paths and times of the installed files.
-_BUILD_SCRIPT = r"""
-set -eu
-export LC_ALL=C.UTF-8 HOME=/nonexistent PYTHONHASHSEED=0 SOURCE_DATE_EPOCH={epoch}
-unpack='import sys, tarfile, zipfile
-name = sys.argv[1]
-zipped = name.endswith((".whl", ".zip"))
-(zipfile.ZipFile if zipped else tarfile.open)(name).extractall(sys.argv[2])'
-install='import sys, setuptools
-sys.argv[0] = __file__ = "setup.py"
-execfile(__file__)'
-mkdir -p /build/stage
-for file in /build/in/*/*; do
-    name=${{file%/*}} name=${{name##*/}}
-    packages=/build/stage/$name/{packages}
-    mkdir -p "$packages" "/build/source/$name"
-    case $file in
-    *.whl)
-        python2 -c "$unpack" "$file" "$packages"
-        for data in "$packages"/*.data/p*lib; do
-            [ ! -d "$data" ] || cp -a "$data/." "$packages"
-        done
-        rm -rf "$packages"/*.data
-        continue
-        ;;
-    esac
-    if ! {{
-        python2 -c "$unpack" "$file" "/build/source/$name" && cd "/build/source/$name"/*/ &&
-            python2 -B -c "$install" install --root "/build/stage/$name" --install-layout=deb \
-                --single-version-externally-managed --no-compile
-    }} >/build/log 2>&1; then
-        cat /build/log
-        echo "cannot build: $name: $(tail -n 1 /build/log)"
-        exit 1
-    fi
-done
-find /build/stage -exec touch -h -d @{epoch} '{{}}' +
-for tree in /build/stage/*; do
-    # Some projects carry files for other versions of Python; those have no byte code then.
-    python2 -m compileall -q -d /{packages} "$tree/{packages}" >/dev/null 2>&1 || true
-done
-find /build/stage -exec touch -h -d @{epoch} '{{}}' +
-"""
+_BUILD_SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 @dataclass(frozen=True)
@@ -228,7 +184,8 @@ def build_modules(
             (given / package).mkdir(parents=True)
             file = fetch.fetch_upstream(pin, cache, offline=offline)
             same_file(given / package / module.file, file)
-        (given / "build.sh").write_text(_BUILD_SCRIPT.format(epoch=EPOCH, packages=_PACKAGES))
+        settings = f"epoch={EPOCH} packages={_PACKAGES}\n"
+        (given / "build.sh").write_text(settings + _BUILD_SCRIPT.read_text())
         chroot.run_in_throwaway(
             system, include=BUILD_NEEDS, given=given, script="build.sh", result=stage
         )

@@ -112,8 +112,9 @@ def architecture() -> str:
 
 
 def code_hash(*modules: ModuleType) -> str:
-    """A short hash of the code that makes something."""
-    files = [Path(str(module.__file__)) for module in modules]
+    """A short hash of the code that makes something, and of the scripts beside it."""
+    code = [Path(str(module.__file__)) for module in modules]
+    files = [file for path in code for file in (path, path.with_suffix(".sh")) if file.is_file()]
     return data_hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
 
 

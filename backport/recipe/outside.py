@@ -112,7 +112,7 @@ def check_links(recipe: Recipe, folders: Folders) -> None:
 
 def _require(test: str, folder: Path, theirs: Iterable[str], where: str) -> None:
     control = folder / "control"
-    ours: dict[str, str] = {}
+    ours: Mapping[str, str] = {}
     if control.is_file():
         ours = dep8.named_tests(control.read_text("utf-8", "surrogateescape"))
     known = [*ours, *theirs]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
 
 from backport.errors import InputError
 from backport.recipe import keys
 from backport.recipe.keys import Advice, Fault
-from backport.source.changelog import moment_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +48,22 @@ class Update:
             if self.date[:3] != day:
                 what = f"that day is a {day}, not {self.date[:3]}"
                 yield "date", what, f"write {day}, or another day"
+
+
+def moment_of(date: str) -> datetime.datetime:
+    """The moment that a changelog's date is.
+
+    Raises:
+        InputError: it is no date of RFC 5322 with a time zone.
+    """
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(
+            f"{date!r} is no date for a changelog",
+            where="the recipe's key update.date",
+            advice="write it as date -R prints it, such as Mon, 23 Nov 2026 12:00:00 +0000",
+        )
+    return moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,18 +12,18 @@ from backport.build import sbuild
 from backport.build.session import BuildOptions
 from backport.builder import sandbox
 from backport.check import steps
-from backport.engine import process, records
-from backport.engine.execute import REGISTRY, Action
+from backport.engine import records
+from backport.engine.execute import Action
 from backport.engine.outputs import DEPENDENCIES, built_debs, kept_chroot, one_file
 from backport.engine.step import Step, StepId
 from backport.engine.store import Outcome, Store, relative
 from backport.engine.verdict import Broken, Failed, Passed, Skipped, Verdict, kind
 from backport.environments import layers, localrepo, prepared
 from backport.environments.base import Base, Dependencies
+from backport.environments.chroot import remove_tree
 from backport.errors import InputError
 from backport.recipe import versions
 from backport.recipe.model import Recipe, Source
-from backport.run import clean
 from backport.source import dsc as dsc_files
 from backport.source import fetch, package, weight
 from backport.source.files import folder_texts, same_file, sha256_of
@@ -174,7 +174,7 @@ class Actions:
         repositories = [base.repository]
         kept = kept_chroot(self.store, step.id)
         if kept.exists():  # of an earlier build
-            sbuild.remove_tree(kept)
+            remove_tree(kept)
         with self.store.temporary(f"repository/{step.id}") as scratch:
             debs = built_debs(needs.values())
             if debs:
@@ -288,17 +288,6 @@ def _dependencies_in(folder: Path) -> Dependencies | None:
     with suppress(InputError):
         return records.load(Dependencies, folder / DEPENDENCIES, what="", advice="")
     return None
-
-
-def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:
-    """End and remove what earlier runs left when they were broken off; `note` is told of each."""
-    for line in process.end_left(store.work / REGISTRY):
-        note(f"ended what an interrupted run had left running: {line}")
-    for what in clean.left_by_kills(cache, remove=True):
-        note(f"removed what an interrupted run had left: {what}")
-    for path in (*(store.work / "scratch").glob("*"), *clean.unfinished(store)):
-        note(f"removed what an interrupted run had left: {path}")
-        sbuild.remove_tree(path)
 
 
 def compared(failed: Failed, before: Verdict, name: str) -> Verdict:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from backport.engine import owner
+from backport.engine import owner, process
+from backport.engine.execute import REGISTRY
 from backport.engine.outputs import KEPT, PROPOSED
 from backport.engine.step import KINDS
 from backport.engine.store import RECORD, Store
@@ -63,6 +64,17 @@ def left_by_kills(cache: Path, *, remove: bool) -> list[str]:
         chroot.remove(folder)
         folder.with_name(f"{folder.name}{owner.NOTE}").unlink(missing_ok=True)
     return left
+
+
+def tidy(store: Store, cache: Path, note: Callable[[str], None]) -> None:
+    """End and remove what earlier runs left when they were broken off; `note` is told of each."""
+    for line in process.end_left(store.work / REGISTRY):
+        note(f"ended what an interrupted run had left running: {line}")
+    for what in left_by_kills(cache, remove=True):
+        note(f"removed what an interrupted run had left: {what}")
+    for path in (*(store.work / "scratch").glob("*"), *unfinished(store)):
+        note(f"removed what an interrupted run had left: {path}")
+        chroot.remove_tree(path)
 
 
 def _steps(store: Store) -> Iterator[Path]:

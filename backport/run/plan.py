@@ -5,9 +5,11 @@ The way of the data is that of `KINDS`; a step's id is also its folder below the
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from backport.check import planned
@@ -15,6 +17,8 @@ from backport.engine.step import KINDS, Step, StepId, hash_text, hash_tree
 from backport.recipe.model import MatrixTest, Recipe, Source, Variant
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version, with_versions
+
+Hash = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def _fetch_step(source: Source, name: str) -> Step:
 
 
 def _source_step(
-    recipe: Recipe, source: Source, series: str, variant: Variant | None, name: str
+    recipe: Recipe, source: Source, series: str, variant: Variant | None, name: str, *, hashed: Hash
 ) -> Step:
     source = source.in_series(series)
     quilt_series = quilt_series_file(source, series, variant)
@@ -71,11 +75,11 @@ def _source_step(
         "recipe": hash_text(_json(parts)),
         "patches": hash_tree(source.patches, patch_names(quilt_series)),
         "quilt series": hash_text(quilt_series.read_text() if quilt_series else ""),
-        "tests": hash_tree(source.tests),
-        "tests' library": hash_tree(source.tests.parent / "lib"),
+        "tests": hashed(source.tests),
+        "tests' library": hashed(source.tests.parent / "lib"),
     }
     if not source.pins:
-        inputs["packaging"] = hash_tree(source.patches / "debian")
+        inputs["packaging"] = hashed(source.patches / "debian")
     if overlay := overlay_files(source, series):
         names = (str(path.relative_to(source.patches)) for path in overlay.values())
         inputs["overlay"] = hash_tree(source.patches, names)
@@ -125,6 +129,8 @@ def _test_steps(
     test: MatrixTest,
     builds: Collection[StepId],
     older: Collection[str],
+    *,
+    hashed: Hash,
 ) -> Iterator[Step]:
     beside = {test.source, *test.extra, *(older if test.from_archive else ())}
     before = recipe.before(test)
@@ -141,8 +147,8 @@ def _test_steps(
     row_input = (("row", hash_text(_json(row))),)
     matrix = (
         *row_input,
-        ("matrix", hash_tree(test.folder.path)),
-        *(("library", hash_tree(one)) for one in test.folder.library),
+        ("matrix", hashed(test.folder.path)),
+        *(("library", hashed(one)) for one in test.folder.library),
     )
     own = (base,) if test.matrix else (base, StepId("source", series, test.source))
     yield Step(
@@ -152,7 +158,7 @@ def _test_steps(
         limit=test.timeout,
     )
     # A control may run the test that is shipped.
-    shipped = ("tests", hash_tree(recipe.built(test.source).tests))
+    shipped = ("tests", hashed(recipe.built(test.source).tests))
     for control in test.controls:
         replaced = recipe.variant(control.variant).sources if control.variant else ()
         kept = [build for build in plain if build.source not in replaced]
@@ -195,13 +201,14 @@ def make(
     sources = _sources(recipe, closure, older)
     fetched = (_fetch_step(source, name) for name, source in sources.items())
     steps = {step.id: step for step in fetched}
+    hashed = functools.cache(hash_tree)  # sources and rows share folders
     for series, some in rows.items():
         controls = (control for row in some for control in row.controls if control.variant)
         variants = [recipe.variant(name) for name in dict.fromkeys(one.variant for one in controls)]
         for name, source in sources.items():
             for variant in (None, *(one for one in variants if name in one.sources)):
                 if series in source.series:
-                    step = _source_step(recipe, source, series, variant, name)
+                    step = _source_step(recipe, source, series, variant, name, hashed=hashed)
                     steps[step.id] = step
     dependencies = StepId("dependencies")
     made = tuple(step_id for step_id in steps if step_id.kind == "source")
@@ -226,7 +233,7 @@ def make(
     steps |= checked | builds
     for series, some in rows.items():
         for row in some:
-            tests = _test_steps(recipe, series, row, builds, older.get(series, ()))
+            tests = _test_steps(recipe, series, row, builds, older.get(series, ()), hashed=hashed)
             steps |= {step.id: step for step in tests}
     if selection.checks:
         built = planned.steps(recipe, steps, long=selection.long, lifecycle=lifecycle, older=older)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from backport.check import planned
 from backport.engine.step import KINDS, Step, StepId
 from backport.recipe import versions
 from backport.recipe.model import Recipe
@@ -63,7 +62,7 @@ def _review(recipe: Recipe, steps: Mapping[StepId, Step]) -> Iterator[str]:
     yield from ("", "Lines to read")
     for series, weights in _weights(recipe, steps).items():
         yield from (f"  {series:10} {source:24} {one}" for source, one in weights.items())
-        for place, why in planned.over(recipe.review, weights):
+        for place, why in weight.over(recipe.review, weights):
             yield f"  WARNING: {place} in {series}: {why}"
 
 
@@ -85,7 +84,7 @@ def as_json(
             {
                 "series": series,
                 "lines": {source: one.counts() for source, one in weights.items()},
-                "warnings": [list(told) for told in planned.over(recipe.review, weights)],
+                "warnings": [list(told) for told in weight.over(recipe.review, weights)],
             }
             for series, weights in _weights(recipe, steps).items()
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import email.utils
 import re
 import textwrap
@@ -12,6 +11,7 @@ from debian.changelog import Changelog, ChangelogParseError
 from debian.debian_support import Version
 
 from backport.errors import InputError, reading
+from backport.recipe.update import moment_of
 from backport.recipe.version_strings import is_backport
 
 # What dpkg-genchanges reads as a reference to a Launchpad bug (dpkg, Dpkg::Vendor::Ubuntu).
@@ -114,25 +114,6 @@ def lp_bugs(text: str) -> tuple[int, ...]:
 def timestamp(date: str) -> int:
     """A changelog's date in seconds since 1970; raises as `moment_of` does."""
     return int(moment_of(date).timestamp())
-
-
-def moment_of(date: str) -> datetime.datetime:
-    """The moment that a changelog's date is.
-
-    Raises:
-        InputError: it is no date of RFC 5322 with a time zone.
-    """
-    try:
-        moment = email.utils.parsedate_to_datetime(date)
-    except (ValueError, TypeError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InputError(
-            f"{date!r} is no date for a changelog",
-            where="the recipe's key update.date",
-            advice="write it as date -R prints it, such as Mon, 23 Nov 2026 12:00:00 +0000",
-        )
-    return moment
 
 
 def _wrap(item: str) -> list[str]:

@@ -9,16 +9,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-
-from debian._deb822_repro import (
-    LIST_COMMA_SEPARATED_INTERPRETATION,
-    Deb822FileElement,
-    Deb822ParagraphElement,
-    parse_deb822_file,
-)
+from typing import TYPE_CHECKING
 
 from backport.errors import InputError, reading
 from backport.recipe.model import ControlEdit
+
+if TYPE_CHECKING:
+    from debian._deb822_repro import Deb822FileElement, Deb822ParagraphElement
 
 UBUNTU_MAINTAINER = "Ubuntu Developers <ubuntu-devel-discuss@lists.ubuntu.com>"
 
@@ -88,6 +85,9 @@ def parse(text: str, file: str) -> Deb822FileElement:
         InputError: it cannot be read.
     """
     with reading(file, what=_NONE):
+        # It takes long to load, and most commands edit nothing.
+        from debian._deb822_repro import parse_deb822_file  # noqa: PLC0415
+
         return parse_deb822_file(list(io.StringIO(text, newline="\n")))
 
 
@@ -157,6 +157,8 @@ def _change(
     paragraph: Deb822ParagraphElement, edit: ControlEdit, where: str, old: str, new: str
 ) -> None:
     """Put a relation in the place of another one, or with "" none."""
+    from debian._deb822_repro import LIST_COMMA_SEPARATED_INTERPRETATION  # noqa: PLC0415
+
     there = relations(_text(paragraph, edit.field))
     if normal(old) in there:
         fields = paragraph.as_interpreted_dict_view(LIST_COMMA_SEPARATED_INTERPRETATION)

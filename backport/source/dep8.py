@@ -7,17 +7,20 @@ sources share: these files go along, as ``lib/one.py``. The lines themselves are
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-
-from debian._deb822_repro import Deb822ParagraphElement
+from typing import TYPE_CHECKING
 
 from backport.errors import InputError
 from backport.source import control
 from backport.source.files import LEFT_OUT
 from backport.source.text import control_paragraphs, read_text, write_text
+
+if TYPE_CHECKING:
+    from debian._deb822_repro import Deb822ParagraphElement
 
 _LIBRARY = re.compile(r"^# lib:(.*)\n", re.MULTILINE)
 # A file's name without a folder.
@@ -80,7 +83,8 @@ def add_tests(tests: Path, debian: Path) -> None:
     write_text(theirs, f"{their_text.rstrip()}\n\n{_moved(text)}")
 
 
-def named_tests(control: str) -> dict[str, str]:
+@functools.cache  # rows of the matrix share a file
+def named_tests(control: str) -> Mapping[str, str]:
     """The tests that a control file names, each with its Tests-Directory ("" for none).
 
     A Test-Command has no file; without a name autopkgtest numbers it.

@@ -18,7 +18,7 @@ from typing import get_args
 
 from backport.engine import records
 from backport.errors import reading
-from backport.recipe.model import Recipe, ReviewPart, Series, Source
+from backport.recipe.model import Recipe, Review, ReviewPart, Series, Source
 from backport.recipe.patch_folder import overlay_files, patch_names, quilt_series_file
 from backport.recipe.versions import built_version
 from backport.source import diff
@@ -77,6 +77,18 @@ def together(weights: Mapping[str, Weight]) -> Weight:
             for file in weight.files
         )
     )
+
+
+def over(limits: Review, weights: Mapping[str, Weight]) -> Iterator[tuple[str, str]]:
+    """What is too heavy for a review in a series: the source package, or all, and why.
+
+    Parameters:
+        weights: the weight of each source package in that series.
+    """
+    for source, lines in weights.items():
+        yield from ((source, why) for why in lines.over(limits.source))
+    every = together(weights)
+    yield from (("all source packages", why) for why in every.over(limits.all))
 
 
 def weigh(old: Mapping[str, str], new: Mapping[str, str]) -> Weight:

@@ -24,7 +24,8 @@ from backport.launchpad.builds.states import PublishedBinary
 from backport.recipe.model import Recipe
 from backport.recipe.versions import Pair
 from backport.run import plan as planning
-from backport.run.actions import Actions, Options, tidy
+from backport.run.actions import Actions, Options
+from backport.run.clean import tidy
 from backport.run.plan import Selection
 from backport.source import fetch
 from backport.source.files import same_file

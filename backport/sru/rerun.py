@@ -11,7 +11,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from backport.build.sbuild import remove_tree
 from backport.engine import execute, owner, verdict
 from backport.engine.outputs import DEPENDENCIES
 from backport.engine.process import Runner
@@ -19,6 +18,7 @@ from backport.engine.step import StepId
 from backport.engine.store import Outcome, Store
 from backport.engine.verdict import Verdict
 from backport.environments import choose, prepared
+from backport.environments.chroot import remove_tree
 from backport.errors import InputError, UsageError
 from backport.recipe import versions
 from backport.run.actions import Actions, Options

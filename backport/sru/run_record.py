@@ -41,7 +41,7 @@ class RunRecord:
     @cached_property
     def text(self) -> str:
         """The record as the text of its file."""
-        return json.dumps(vars(self), default=vars, indent=1, sort_keys=True) + "\n"
+        return json.dumps(vars(self), default=vars, sort_keys=True) + "\n"
 
     @property
     def key(self) -> str:

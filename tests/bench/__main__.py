@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from backport import user_folders
 from backport.build import result, sbuild
-from backport.build.sbuild import remove_tree
 from backport.engine import outputs
 from backport.engine.step import Step
 from backport.engine.verdict import Passed
 from backport.environments import localrepo, prepared
+from backport.environments.chroot import remove_tree
 from backport.errors import BackportError
 from backport.recipe import reader
 from backport.recipe.patch_folder import patch_names, quilt_series_file

@@ -145,7 +145,6 @@ def test_a_damaged_record_counts_as_none_and_that_is_said(
     path.write_text(data if isinstance(data, str) else json.dumps(data))
     notes: list[str] = []
     assert store.last(BUILD) is None
-    assert store.seconds(BUILD) is None
     assert store.fresh(BUILD, KEY, notes.append) is None
     assert [note.partition(": its record is damaged: ")[0] for note in notes] == [
         f"{BUILD} runs again"

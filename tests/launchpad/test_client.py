@@ -8,8 +8,8 @@ import pytest
 
 from backport.errors import RemoteError, UsageError
 from backport.launchpad.api.client import LaunchpadlibClient
-from backport.launchpad.api.environment import service_root
-from backport.transport import Limits
+from backport.launchpad.api.environment import reach, service_root
+from backport.transport import Limits, UnansweredError
 from tests.launchpad.conftest import MakeClient
 from tests.support.launchpad_server import Fault, StandIn, World
 from tests.support.raw_server import RawServer
@@ -31,6 +31,19 @@ def test_the_files_come_with_name_hash_and_address(
     assert file.name == "filed_2+x~3-1.dsc"
     assert file.sha256 == hashlib.sha256(content).hexdigest()
     assert "/+sourcefiles/filed/" in file.url
+
+
+def test_what_has_to_listen_is_the_proxy_where_one_is_asked(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    for proxy, root in ((standin.root, "http://lp.invalid/"), ("http://[::1]:9", standin.root)):
+        monkeypatch.setenv("http_proxy", proxy)
+        reach(root, Limits())
+    for proxy in ("http://127.0.0.1:9", "http://127.0.0.1:no"):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(UnansweredError):
+            reach("http://lp.invalid/", Limits())
 
 
 @pytest.mark.parametrize(

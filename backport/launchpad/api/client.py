@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backport.errors import UNREADABLE, RemoteError
-from backport.launchpad.api.environment import service_root
+from backport.launchpad.api.environment import reach, service_root
 from backport.launchpad.archive.publication import PpaName, Publication, SourceFile
 from backport.transport import Limits, UnansweredError
 
@@ -162,28 +162,38 @@ class LaunchpadlibClient:
             RefusedError: Launchpad does not know it, or does not show or allow it.
             RemoteError: Launchpad is broken or cannot be reached.
         """
+        try:
+            return self._answer(question)
+        except UnansweredError as error:
+            raise self._error(what, doing, error) from error  # callers ask for its status
+
+    def _answer(self, question: Callable[[Any], T]) -> T:
+        if self._session is None:
+            reach(self.root, self._limits)
+        # launchpadlib takes a third of a second to load, more than a run with nothing to do.
         from xml.etree.ElementTree import ParseError  # noqa: PLC0415
 
         from lazr.restfulclient.errors import HTTPError, RestfulError  # noqa: PLC0415
         from lazr.uri import InvalidURIError  # noqa: PLC0415
         from wadllib.application import WADLError  # noqa: PLC0415
 
+        from backport.launchpad.api import login  # noqa: PLC0415
+
         unreadable = (RestfulError, WADLError, ParseError, InvalidURIError, *UNREADABLE)
         try:
-            return question(self._opened())
-        except UnansweredError as error:
-            raise self._error(what, doing, error) from error
+            self._session = self._session or login.session(
+                self.root, self._cache, self._limits, login=self._login
+            )
+            return question(self._session)
         except HTTPError as error:
-            answer = _refused(error.response, error.content, logged_in=self._login)
-            raise self._error(what, doing, answer) from answer  # callers ask for its status
+            raise _refused(error.response, error.content, logged_in=self._login) from error
         except (NotImplementedError, *unreadable) as error:
             # The first is a type that another server would have to describe.
             text = f"{type(error).__name__}: {error}"[:200]
-            answer = UnansweredError(
+            raise UnansweredError(
                 f"gives an answer that cannot be understood ({text})",
                 advice="if that stays so, the web service has changed: report it to the toolkit",
-            )
-            raise self._error(what, doing, answer) from error
+            ) from error
 
     def _error(self, what: str, doing: str, answer: UnansweredError) -> RemoteError:
         kind: type[RemoteError] = RemoteError
@@ -214,15 +224,6 @@ class LaunchpadlibClient:
         except RemoteError:
             if not is_made():
                 raise
-
-    def _opened(self) -> Any:
-        # launchpadlib takes a third of a second to load, more than a run with nothing to do.
-        from backport.launchpad.api import http, login  # noqa: PLC0415
-
-        if self._session is None:
-            http.reach(self.root, self._limits)
-            self._session = login.session(self.root, self._cache, self._limits, login=self._login)
-        return self._session
 
 
 def _refused(response: Any, content: bytes, *, logged_in: bool) -> UnansweredError:

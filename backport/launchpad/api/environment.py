@@ -1,11 +1,16 @@
-"""What the environment says: which Launchpad is asked, and how often."""
+"""What the environment says: which Launchpad is asked, whether it is there, and how often."""
 
 from __future__ import annotations
 
 import os
 import re
+import socket
+import urllib.request
+from urllib.parse import urlsplit
 
+from backport import transport
 from backport.errors import UsageError
+from backport.transport import Limits
 
 ROOT_VARIABLE = "BACKPORT_LAUNCHPAD_ROOT"
 POLL_VARIABLE = "BACKPORT_POLL_SECONDS"
@@ -26,6 +31,23 @@ def service_root(given: str = "") -> str:
             f"{root!r} is no service root", where=ROOT_VARIABLE, advice="write an http address"
         )
     return root.rstrip("/").removesuffix(f"/{API_VERSION}") + "/"
+
+
+def reach(root: str, limits: Limits) -> None:
+    """Check that something listens at the service root, or at the proxy before it.
+
+    Raises:
+        UnansweredError: nothing does.
+    """
+    parts = urlsplit(root)
+    proxy = urlsplit(urllib.request.getproxies().get(parts.scheme, ""))
+    if proxy.hostname and not urllib.request.proxy_bypass(parts.hostname or ""):
+        parts = proxy
+    try:
+        place = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        socket.create_connection(place, timeout=limits.connect).close()
+    except (OSError, ValueError) as error:
+        raise transport.failure(error) from error
 
 
 def poll_seconds(usual: float) -> float:

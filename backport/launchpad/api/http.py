@@ -12,7 +12,6 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import httplib2
 
@@ -99,23 +98,6 @@ class LimitedRequest:
                 self._connection.cache.delete(httplib2.urlnorm(uri)[3])
             raise UnansweredError(garbled, passing=True)
         return response, content
-
-
-def reach(root: str, limits: Limits) -> None:
-    """Check that something listens at the service root, or at the proxy before it.
-
-    Raises:
-        UnansweredError: nothing does.
-    """
-    parts = urlsplit(root)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    proxy = httplib2.proxy_info_from_environment(parts.scheme)
-    if proxy is not None and not proxy.bypass_host(host):
-        host, port = proxy.proxy_host, proxy.proxy_port
-    try:
-        socket.create_connection((host, port), timeout=limits.connect).close()
-    except OSError as error:
-        raise transport.failure(error) from error
 
 
 def _garbled(response: Any, content: bytes, accept: str) -> str:
