@@ -40,9 +40,6 @@ def recipe(tmp_path: Path) -> list[str]:
     return ["--recipe", str(path), "--cache", str(tmp_path / "cache")]
 
 
-# ------------------------------------------------------------------ usage
-
-
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -87,9 +84,6 @@ def test_what_the_recipe_does_not_have_ends_with_2_and_names_what_it_has(
     assert capsys.readouterr().err == f"backport: {expected}.\n"
 
 
-# ------------------------------------------------------------------ one sentence, no traceback
-
-
 def test_a_recipe_that_is_missing_or_wrong_ends_with_3_and_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,9 +112,6 @@ def test_a_reader_that_leaves_early_ends_it_without_a_traceback(recipe: list[str
         said = child.stderr.read().decode()
     assert "Traceback" not in said
     assert child.returncode == 141
-
-
-# ------------------------------------------------------------------ signals
 
 
 def wait_for(fifo: Path, child: subprocess.Popen[str]) -> str:

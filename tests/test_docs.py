@@ -28,8 +28,6 @@ from tests.support import recipes
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-# ------------------------------------------------------------------ docs/recipe.md
-
 
 RECIPE, STAND_IN = (DOCS / "recipe.md").read_text().split("\n## The file of the stand-in\n")
 # The class that each table is read as.
@@ -187,8 +185,6 @@ def test_the_page_has_each_key_of_the_stand_in_s_file(table: str) -> None:
     for key, (_, kind, default) in keys.items():
         assert_cells(page[key], kind, default, key)
 
-
-# ------------------------------------------------------------------ docs/controls.md
 
 GREETERS = {
     "locked": 'exec 9>>"$GREETER_COUNT.lock"; flock 9\n'

@@ -73,8 +73,6 @@ def test_at_the_limit_a_process_and_its_children_are_killed() -> None:
     eventually("the child has ended", lambda: not started(int(slow.stdout)))
 
 
-# ---------------------------------------------------------------- lineages
-
 KINDS = renewals.KINDS
 VERSIONS = (1, 2, 3)
 FILES = [f"{kind}{number}.pem" for kind in KINDS for number in VERSIONS]

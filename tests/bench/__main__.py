@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from backport import user_folders
@@ -173,17 +174,17 @@ class Bench:
         return self.run("run", peak=peak), int(peak.read_text())
 
     def again(self) -> float:
-        """The seconds of a run with nothing changed."""
-        same = self.run("run")
-        if same.begun:
-            raise BenchError(f"the second run began {', '.join(same.begun)}")
-        return same.seconds
+        """The seconds of a run with nothing changed: the median of five."""
+        same = [self.run("run") for _ in range(5)]
+        if begun := [name for one in same for name in one.begun]:
+            raise BenchError(f"a run with nothing changed began {', '.join(begun)}")
+        return median(one.seconds for one in same)
 
     def start(self) -> float:
-        """The seconds in which the toolkit says its version."""
+        """The seconds in which `run` says its options."""
         started = time.monotonic()
         subprocess.run(
-            [sys.executable, "-m", "backport.cli", "--version"],
+            [sys.executable, "-m", "backport.cli", "run", "--help"],
             cwd=CHECKOUT,
             check=True,
             capture_output=True,

@@ -19,7 +19,7 @@ from backport.build.session import BuildOptions
 from backport.builder.user import find_builder
 from backport.engine import owner
 from backport.engine.verdict import Broken, Failed, Passed
-from backport.environments import chroot
+from backport.environments.chroot import remove_tree
 from backport.errors import InputError
 from tests.build.bullseye import Bullseye
 from tests.build.packages import make_repository, make_source
@@ -122,7 +122,7 @@ def test_the_chroot_of_a_failed_build_is_kept_and_can_be_entered(
     test = ["sh", "-c", "test -e /build/mark && test $(id -u) = 0 && test -e /proc/self"]
     assert sbuild.shell(chroot, test) == 0
     assert sbuild.shell(chroot, ["false"]) == 1
-    chroot.remove_tree(open_folder / "kept")
+    remove_tree(open_folder / "kept")
     assert not (open_folder / "kept").exists()
 
 
@@ -222,7 +222,7 @@ def test_a_build_that_was_killed_leaves_no_process_and_only_its_folders(
     assert [*out.parent.iterdir()] == [log.parents[1]]
     (stage,) = {*owner.left_temporary()} - {*before}
     for folder in (stage, log.parents[1]):
-        chroot.remove_tree(folder)
+        remove_tree(folder)
     stage.with_name(f"{stage.name}{owner.NOTE}").unlink()
 
 
@@ -232,7 +232,7 @@ def open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
-    chroot.remove_tree(folder)
+    remove_tree(folder)
 
 
 def _environment() -> dict[str, str]:

@@ -46,9 +46,6 @@ def of_kind(steps: dict[str, Step], kind: str) -> list[str]:
     return [name for name, step in steps.items() if step.id.kind == kind]
 
 
-# ------------------------------------------------------------------ the graph
-
-
 def of_series(series: str, built: str, tests: str) -> dict[str, set[str]]:
     """The steps of a series, where these sources are built and these tests run."""
     steps: dict[str, set[str]] = {}
@@ -87,8 +84,6 @@ def test_the_whole_graph_of_a_small_recipe(recipe: Recipe) -> None:
         **every,
     }
 
-
-# ------------------------------------------------------------------ what a step reads
 
 CONTROLS = "test/*/beta.race-control+plain"
 
@@ -161,9 +156,6 @@ def test_another_base_or_what_it_depends_on_changes_its_steps_only(recipe: Recip
     assert changed(made(recipe), made(recipe, base="ubuntu")) == bases
     after = by_name(plan.make(recipe, ALL, "stand-in", {"yakkety": {"modules": "other"}}))
     assert changed(made(recipe), after) == {"base/yakkety"}
-
-
-# ------------------------------------------------------------------ what is asked for
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,6 @@ def test_an_unsound_dsc_is_refused(dsc: Path, old: str, new: str, says: str) -> 
         read_dsc(dsc)
 
 
-# ------------------------------------------------------------------ signatures
-
-
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     """Two keyrings, each with one key: one that is good, one that expires after a day."""

@@ -114,9 +114,6 @@ def comment_of(where: Place, known: Facts) -> str:
     return comment.make(proofs(where, known), checklist(where, known), "xenial")
 
 
-# ------------------------------------------------------------------- the autopkgtest service
-
-
 def run(where: Place, arch: str, each: Mapping[str, Verdict], **more: Any) -> ServiceRun:
     """A run of alpha's tests in xenial on the service, with what each test came to."""
     bad = [one for one in each.values() if not isinstance(one, Passed)]

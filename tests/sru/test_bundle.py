@@ -23,9 +23,6 @@ from tests.support.upload_server.case import write_credentials
 LOG = "test/xenial/alpha.smoke"
 
 
-# --------------------------------------------------------------------- what is in it
-
-
 def test_evidence_lists_recipe_patches_packages_logs_and_commands(place: Place) -> None:
     made = place.evidence()
     contents = check.load(made.folder)
@@ -54,9 +51,6 @@ def test_evidence_lists_recipe_patches_packages_logs_and_commands(place: Place) 
     assert program["version"]
     assert command["args"] == ["tar", "--version"]
     assert (command["exit_code"], command["log"]) == (0, "source.log")
-
-
-# ------------------------------------------------------------------ made once, always the same
 
 
 def test_the_same_steps_give_the_same_bytes_and_others_another_file(place: Place) -> None:
@@ -110,9 +104,6 @@ def test_an_artifacts_name_is_written_out_where_it_commands_and_a_link_is_not_fo
     assert check.check(made.archive).faults == ()
 
 
-# ------------------------------------------------------------------------------- refusals
-
-
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
@@ -160,8 +151,6 @@ def test_no_evidence_is_made_that_could_not_be_checked(
         bundle.make(recipe, place.store, record, place.cache)
     assert not list((place.store.work / run_record.FOLDER).glob("*"))
 
-
-# -------------------------------------------------------------- what must not leave the machine
 
 PLANTED = {"host": "build-host-7", "home": "/home/alice-b", "token": "k3y-of-launchpad-0815",
            "login": "t0ken-of-launchpad"}  # fmt: skip

@@ -42,9 +42,6 @@ def repacked(folder: Path, tmp_path: Path) -> Path:
     return archive.pack(folder, tmp_path / "evidence.tar.zst", "evidence")
 
 
-# ----------------------------------------------------------------------------- damage
-
-
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -100,9 +97,6 @@ def test_what_is_no_evidence_is_said_to_be_none(tmp_path: Path) -> None:
             check.check(path)
 
 
-# ------------------------------------------------------ manifests that agree with themselves
-
-
 def rewrite(copy: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
     """Change a manifest as somebody would who also mends its hash; `change` has the steps too."""
     path = copy / manifest.FILE
@@ -139,8 +133,6 @@ def test_a_manifest_that_agrees_with_itself_and_not_with_its_steps_is_faulty(
     rewrite(copy, change)
     assert message in faults(copy)
 
-
-# ----------------------- manifests whose hash is right, but that say what no evidence may
 
 FILE = {"size": 1, "sha256": "0" * 64}
 
@@ -190,9 +182,6 @@ def test_what_no_evidence_may_say_is_refused(change: dict[str, Any], message: st
     with pytest.raises(InputError, match=message) as caught:
         manifest.read(content, "manifest.json")
     assert caught.value.where == "manifest.json"
-
-
-# ---------------------------------------------------------------------------- the command
 
 
 def test_the_command_tells_what_it_found_and_ends_with_3_where_something_is_wrong(

@@ -34,9 +34,6 @@ def leads_somewhere(where: Place, made: Checklist) -> bool:
     return all(one.evidence in known or one.evidence.startswith("https://") for one in made.items)
 
 
-# ------------------------------------------------------------------- what proves, and what not
-
-
 def test_tags_are_proposed_where_every_test_passed_with_the_published_files(ubuntu: Place) -> None:
     made = scenes.checklist(ubuntu, scenes.facts(ubuntu))
     assert [(tag.add, tag.remove) for tag in made.tags] == [
@@ -148,9 +145,6 @@ def test_each_lack_alone_keeps_xenial_from_being_proposed(
     assert (why in smoke.why, smoke.state) == (True, "missing" if why else "done")
 
 
-# ---------------------------------------------------------------------------- the bug itself
-
-
 @pytest.mark.parametrize(
     ("text", "lacks"),
     [
@@ -195,9 +189,6 @@ def test_what_the_exception_asks_for_is_proved_by_its_tests_in_each_series(ubunt
     plain = scenes.checklist(ubuntu, known)
     assert one_item(plain, "filled-in template").state == "done"
     assert items(plain, "Two renewals") == []
-
-
-# ------------------------------------------------------------------ ageing, phasing, new, later
 
 
 def _released(known: Facts) -> Facts:

@@ -84,9 +84,6 @@ def full_page(place: Place) -> tuple[Path, Path]:
     return page_of(place, folder, checklist=checklist(folder.name)), folder
 
 
-# ---------------------------------------------------------------------------- links
-
-
 def test_the_page_needs_no_script_and_nothing_but_its_evidence(rich: Place) -> None:
     page, folder = full_page(rich)
     links, text = Links(page), page.read_text()
@@ -121,9 +118,6 @@ def test_every_row_of_steps_findings_and_the_checklist_leads_to_what_it_says(ric
     for row in (row for row in rows if row.section == "evidence" and row.links):
         name = row.text.split()[0].replace("+", "%2B")
         assert row.links[0].startswith(f"{contents.name}/steps/{name}/"), row.text
-
-
-# ---------------------------------------------------------------------------- what is shown
 
 
 def test_the_page_shows_verdicts_controls_patches_the_checklist_and_the_base(rich: Place) -> None:
@@ -243,9 +237,6 @@ def test_a_browser_shows_it_whole_and_axe_finds_no_violation(rich: Place, width:
     for dark in (False, True):
         seen = browser.look(page, width, dark=dark)
         assert seen == {"width": width, "dark": dark, "faults": []}
-
-
-# ------------------------------------------------------------------- Markdown and the command
 
 
 def test_the_markdown_says_the_same_without_links_into_files(rich: Place) -> None:

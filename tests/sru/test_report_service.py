@@ -38,8 +38,6 @@ def pair_of(shown: Report) -> Contrast:
     return pair
 
 
-# ----------------------------------------------------------------------------- the report
-
 HERE = {"smoke": "passed", "renew": "passed", "renew-control (control, unpatched)": "passed"}
 PPA = "unpatched, in a PPA of its own"
 LOCAL = ("unpatched", "passed", "as it should be")
@@ -124,9 +122,6 @@ def test_the_page_names_origin_architecture_trigger_and_version_and_has_no_dead_
     assert "does not count: no result" in none
     assert re.search(r"here; in its place:.*?failed \(ppa: amd64, arm64\)", text, re.DOTALL)
     assert browser.look(page, 390)["faults"] == []
-
-
-# ---------------------------------------------------------------- the checklist and the comment
 
 
 def test_a_failure_on_the_service_takes_the_proof_away(

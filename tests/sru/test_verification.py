@@ -98,9 +98,6 @@ def scene(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         assert standin.faults.left() == [], "a fault was planned that no request has met"
 
 
-# ------------------------------------------------------------------------------ what is read
-
-
 def test_the_bug_the_publications_and_the_files_hashes_are_read(scene: Scene) -> None:
     scene.facts()  # The farm builds when it is asked.
     for entry in scene.world.all("binary_package_publishing_history"):
@@ -134,9 +131,6 @@ def test_a_launchpad_that_is_out_of_reach_is_told(place: Place, tmp_path: Path) 
     client = LaunchpadlibClient(tmp_path, root="http://127.0.0.1:9/", limits=QUICK)
     known = facts.read(scenes.place(place).recipe(), client, scenes.NOW)
     assert (known.bug, dict(known.publications), len(known.troubles)) == (None, {}, 1)
-
-
-# ------------------------------------------------------------------------------- posting, once
 
 
 def post(scene: Scene, known: Facts) -> list[tuple[str, ...]]:
@@ -195,9 +189,6 @@ def test_what_is_kept_beside_the_evidence_has_no_address(scene: Scene) -> None:
     kept = json.dumps(scene.facts().to_json())
     assert "Tested by <email address hidden>." in kept
     assert "@example.org" not in kept
-
-
-# ------------------------------------------------------------------------------- the command
 
 
 def test_the_command_shows_posts_and_repeats_nothing(
@@ -260,9 +251,6 @@ def test_offline_or_without_sound_evidence_nobody_is_asked(
     assert verify(scene) == 3
     assert "there is no evidence yet" in capsys.readouterr().err
     assert scene.standin.requests == []
-
-
-# ------------------------------------------------------------- testing what is in -proposed
 
 
 def test_a_build_step_takes_the_published_files_by_their_hashes(
