@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -14,17 +14,21 @@ from backport.engine import verdict
 from backport.engine.events import Event, Finished, Planned, Started
 from backport.engine.step import StepId
 from backport.output import printable
-from backport.run.ui import event_line
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow", "broken": "bold magenta"}
 
 
 class Live(Progress):
-    """The steps that run and for how long, below the lines of what has ended."""
+    """The steps that run and for how long, below the lines of what has ended.
 
-    def __init__(self, console: Console) -> None:
+    Parameters:
+        line: an event as one line; "" for what need not be said.
+    """
+
+    def __init__(self, console: Console, line: Callable[[Event], str]) -> None:
         columns = (TextColumn("{task.description}"), TimeElapsedColumn())
         super().__init__(*columns, console=console, transient=True)
+        self._line = line
         self._running: dict[StepId, TaskID] = {}
         self._ended = self._number = 0
         self._jobs = 1
@@ -51,7 +55,7 @@ class Live(Progress):
                 style = _STYLES[verdict.kind(result.verdict)]
                 if (task := self._running.pop(step.id, None)) is not None:
                     self.remove_task(task)
-        if not isinstance(event, Started) and (line := event_line(event)):
+        if not isinstance(event, Started) and (line := self._line(event)):
             self.console.print(printable(line), style=style, markup=False, highlight=False)
 
     def whole(self, now: float) -> str:

@@ -70,7 +70,7 @@ def shown(how: str, stream: TextIO | None = None) -> Iterator[Sink]:
 
         from backport.run.live import Live  # noqa: PLC0415
 
-        with Live(Console(file=terminal(out))) as live:
+        with Live(Console(file=terminal(out)), event_line) as live:
             yield live.show
     elif how == "json":
         yield lambda event: print(json.dumps(event_json(event)), file=out, flush=True)

@@ -106,7 +106,7 @@ def test_json_is_one_object_a_line() -> None:
 def test_a_terminal_has_what_has_ended_and_below_it_what_runs() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, color_system="standard", width=120)
-    with Live(console) as live:
+    with Live(console, ui.event_line) as live:
         for event in (Planned((BUILD, TEST), ""), Started(BUILD, 0.0), finished(Passed("done"))):
             live.show(event)
         live.show(Started(TEST, 0.0))
@@ -136,7 +136,7 @@ LAST = {BUILD.id: 600.0, TEST.id: 240.0}
 def test_what_is_left_comes_from_the_last_lengths_and_what_the_running_steps_have_had(
     seconds: dict[StepId, float], jobs: int, events: list[Event], now: float, left: str
 ) -> None:
-    live = Live(Console(file=io.StringIO()))
+    live = Live(Console(file=io.StringIO()), ui.event_line)
     for event in (Planned((BUILD, TEST), "", seconds, jobs), *events):
         live.show(event)
     ended = sum(isinstance(event, Finished) for event in events)
