@@ -1,11 +1,14 @@
 #!/bin/sh
-# Makes a layer, in namespaces and as their root. $1 is where the files are, $2 what the system calls
-# the folder of those that it sees. With these two words it is a chroot's tarball, of $1/chroot.tar;
-# else a layer below $1/root, with the repository $3, over the system whose folder is named $4; it
-# starts from the layer $5, or from nothing with "".
+# Makes a layer, in namespaces and as their root.
+#
+# $1: the folder that the layer's files come into. $2: a path in the system, for what is mounted there.
+# With these two alone it makes a build chroot's tarball, from $1/chroot.tar.
+#
+# With more it makes $1/root, an overlay for a testbed's root. $3: the repository. $4: the name of the
+# testbed's root, a folder beside $1. $5: the overlay of the layer to start from, or "".
 set -e
 
-# $root is the system; $1/r0 the repository.
+# Install the packages. $root is the system, and the repository is at $1/r0.
 in_system() {
     mkdir -p "$root$2/0" "$root$2/setup" "$root/dev" "$root/proc"
     mount --bind "$1/r0" "$root$2/0"
@@ -22,7 +25,7 @@ if [ $# -eq 2 ]; then
     mount -t tmpfs -o mode=0755,size=60% layer "$root"
     tar --numeric-owner --exclude='./dev/*' -xf "$1/chroot.tar" -C "$root"
     in_system "$@"
-    # Descriptor 3 is open since before the change of user.
+    # Descriptor 3 was opened before the change of user.
     tar --numeric-owner --one-file-system -C "$root" -cf - . >&3
     exit
 fi
