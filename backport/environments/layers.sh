@@ -1,11 +1,14 @@
 #!/bin/sh
 # Makes a layer, in namespaces and as their root.
 #
-# $1: the folder that the layer's files come into. $2: a path in the system, for what is mounted there.
+# $1: the folder that the layer's files come into.
+# $2: a path in the system, for what is mounted there.
 # With these two alone it makes a build chroot's tarball, from $1/chroot.tar.
 #
-# With more it makes $1/root, an overlay for a testbed's root. $3: the repository. $4: the name of the
-# testbed's root, a folder beside $1. $5: the overlay of the layer to start from, or "".
+# With more it makes $1/root, an overlay for a testbed's root.
+# $3: the repository.
+# $4: the name of the testbed's root, a folder beside $1.
+# $5: the overlay of the layer to start from, or "".
 set -e
 
 # Install the packages. $root is the system, and the repository is at $1/r0.
